@@ -1,0 +1,1 @@
+export type { AccountedEvent, PrivacyEvent } from './event.ts'

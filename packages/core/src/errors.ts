@@ -1,0 +1,105 @@
+/**
+ * The catalogue of every error that fedsvd raises on purpose.
+ *
+ * Each has a stable code, an HTTP status, and a message of the form "expected X, got Y, do Z", so that whoever reads it
+ * knows what was wrong and what to do next. Codes are part of the protocol: they are added, never renamed.
+ */
+export const ERROR_CATALOGUE = {
+  // what a person configured
+  CONFIG_INVALID: { status: 400, title: 'A setting is missing or out of range' },
+  PORT_IN_USE: { status: 500, title: 'The address to listen on is taken' },
+  COORDINATOR_UNREACHABLE: { status: 503, title: 'The coordinator does not answer' },
+  DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer' },
+  DATABASE_LOCKED: { status: 409, title: 'Another coordinator uses this embedded database' },
+  MIGRATION_FAILED: { status: 500, title: 'The database schema could not be brought up to date' },
+  // data and models
+  DATA_UNREADABLE: { status: 400, title: 'A row of the data set cannot be read' },
+  DATA_EMPTY: { status: 400, title: 'The data set has no records' },
+  LABEL_UNKNOWN: { status: 400, title: 'A record has a label outside the label set of the run' },
+  CHECKPOINT_INVALID: { status: 400, title: 'A model checkpoint cannot be read' },
+  ADAPTER_INVALID: { status: 400, title: 'Adapter factors do not fit the model' },
+  GRAPH_INVALID: { status: 500, title: 'A model graph is malformed' },
+  // who is speaking
+  TOKEN_INVALID: { status: 401, title: 'A token is unknown, used or expired' },
+  SIGNATURE_INVALID: { status: 401, title: 'A signature does not belong to the registered key' },
+  FORBIDDEN: { status: 403, title: 'The caller may not do this' },
+  PROTOCOL_VERSION: { status: 426, title: 'The peer speaks another version of the protocol' },
+  MESSAGE_INVALID: { status: 400, title: 'A message does not fit its schema' },
+  RATE_LIMITED: { status: 429, title: 'Too many requests' },
+  // the update on the wire
+  FRAME_MALFORMED: { status: 400, title: 'An update frame cannot be decoded' },
+  FRAME_TOO_LARGE: { status: 413, title: 'An update frame is larger than the run allows' },
+  FRAME_CHECKSUM: { status: 400, title: 'An update frame was damaged on its way' },
+  SHAPE_MISMATCH: { status: 400, title: 'A tensor has another shape than the adapter schema' },
+  NOT_FINITE: { status: 400, title: 'A tensor holds NaN or infinity' },
+  NORM_EXCEEDED: { status: 400, title: 'An update is larger than its clipping and noise can explain' },
+  UPDATE_STALE: { status: 409, title: 'An update is for a round that has closed' },
+  UPDATE_UNEXPECTED: { status: 409, title: 'An update comes from a client that was not asked for it' },
+  UPDATE_CONFLICT: { status: 409, title: 'A second, different update for one round and client' },
+  BLOB_NOT_FOUND: { status: 404, title: 'No stored object has this hash' },
+  RUN_NOT_FOUND: { status: 404, title: 'No run has this identifier' },
+  RUN_STATE: { status: 409, title: 'The run is not in a state that allows this' },
+  // privacy
+  BUDGET_EXHAUSTED: { status: 403, title: 'The next step would exceed the privacy budget' },
+  BUDGET_TOO_SMALL: { status: 400, title: 'The privacy budget does not buy a single step' },
+  DELTA_TOO_LARGE: { status: 400, title: 'delta is larger than 1 / records' },
+  LEDGER_DAMAGED: { status: 500, title: 'The privacy ledger fails its own verification' },
+  LEDGER_LOCKED: { status: 409, title: 'Another process spends the budget of this data set' },
+  LEDGER_MISMATCH: { status: 409, title: 'Two records of the same spending disagree' },
+  TERMS_CHANGED: { status: 409, title: 'A run changed its privacy terms after they were agreed' },
+  RESERVATION_MISSING: { status: 500, title: 'Noise was asked for without a durable reservation' },
+  NOISE_INVALID: { status: 500, title: 'The parameters of the noise are unusable' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE
+
+/** What every refusal says: what was expected, what came, and what to do about it. */
+export interface ErrorDetail {
+  readonly expected: string
+  readonly got: string
+  readonly remedy: string
+}
+
+/** An error from the catalogue. `message` is one line: `CODE: expected X, got Y. Do Z.` */
+export class FedsvdError extends Error {
+  override readonly name = 'FedsvdError'
+  readonly code: ErrorCode
+  readonly detail: ErrorDetail
+
+  constructor(code: ErrorCode, detail: ErrorDetail, options?: { cause?: unknown }) {
+    super(`${code}: expected ${detail.expected}, got ${detail.got}. ${detail.remedy}`, options)
+    this.code = code
+    this.detail = detail
+  }
+
+  get httpStatus(): number {
+    return ERROR_CATALOGUE[this.code].status
+  }
+
+  /** The form in which an error crosses the network and is printed by `--json`. */
+  toJSON(): { code: ErrorCode } & ErrorDetail {
+    return { code: this.code, ...this.detail }
+  }
+
+  /** Rebuilds an error that a peer sent; an unknown code becomes MESSAGE_INVALID, never an exception. */
+  static fromJSON(value: unknown): FedsvdError {
+    const { code, expected, got, remedy } = (value ?? {}) as Record<string, unknown>
+    if (typeof code === 'string' && Object.hasOwn(ERROR_CATALOGUE, code)) {
+      return new FedsvdError(code as ErrorCode, {
+        expected: String(expected ?? 'a valid request'),
+        got: String(got ?? 'an unspecified fault'),
+        remedy: String(remedy ?? ''),
+      })
+    }
+    return new FedsvdError('MESSAGE_INVALID', {
+      expected: 'an error of the catalogue',
+      got: JSON.stringify(value)?.slice(0, 200) ?? 'nothing',
+      remedy: 'Check that both sides run the same version of fedsvd.',
+    })
+  }
+}
+
+/** True when `error` is from the catalogue, optionally with one given code. */
+export function isFedsvdError(error: unknown, code?: ErrorCode): error is FedsvdError {
+  return error instanceof FedsvdError && (code === undefined || error.code === code)
+}

@@ -1,0 +1,1 @@
+export { flatNorm, type NamedTensor, sizeOf, zerosLike, type TensorSpec } from './named-tensor.ts'
