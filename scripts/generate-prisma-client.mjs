@@ -1,1 +1,1 @@
-console.log("gen")
+console.log('gen')

@@ -1,0 +1,5 @@
+export * from './frame.ts'
+export * from './manifest.ts'
+export * from './messages.ts'
+export * from './operator.ts'
+export { PROTOCOL_VERSION } from './version.ts'

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import { FedsvdError } from '../errors.ts'
+
+const name = z.string().min(1).max(200)
+const positive = z.number().positive().finite()
+const count = z.number().int().positive()
+
+const tensorSpec = z.object({ name, shape: z.array(count).max(4) })
+
+export const adapterSchemaSchema = z.object({
+  rank: count.max(1024),
+  alpha: positive,
+  layers: z
+    .array(z.object({ name, dIn: count, dOut: count }))
+    .min(1)
+    .max(10_000),
+  head: z.array(tensorSpec).max(16),
+  headMode: z.enum(['trained', 'frozen']),
+})
+
+/** (epsilon, delta) of one data set; epsilon is an upper bound under record-level add-or-remove-one. */
+export const budgetSchema = z.object({ epsilon: positive.max(1000), delta: z.number().gt(0).lt(1) })
+export type Budget = z.infer<typeof budgetSchema>
+
+/**
+ * Everything about a run that is public and fixed before the first round. Clients bind it in their ledgers by its hash:
+ * a run whose manifest changes afterwards is refused.
+ */
+export const runManifestSchema = z.object({
+  runId: z.uuid(),
+  name,
+  /** `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline). */
+  method: z.enum(['fedsvd', 'ffa-lora']),
+  /** The frozen checkpoint and the longest input, in tokens. */
+  model: z.object({ name, maxTokens: count.max(100_000) }),
+  /** Class names; the index is the label. */
+  labels: z.array(name).min(2).max(10_000),
+  adapter: adapterSchemaSchema,
+  rounds: count.max(1_000_000),
+  /** Local DP-SGD steps of one client in one round (tau). */
+  localSteps: count.max(10_000),
+  /** Expected size of a Poisson lot; a client's sampleRate is this over its declared number of records. */
+  expectedLotSize: count,
+  clipNorm: positive,
+  learningRate: positive,
+  /** Heavy-ball momentum on the noised gradients; 0 is plain SGD. */
+  momentum: z.number().min(0).lt(1),
+  /** What the run asks each client to spend at most; a client's own limit always wins. */
+  target: budgetSchema,
+  /** Clients selected per round, and how many updates close a round. */
+  clientsPerRound: count,
+  quorum: count,
+  deadlineSeconds: positive,
+  /** Seed of the public initialisation of A and of the head. */
+  seed: z.string().min(1).max(200),
+})
+export type RunManifest = z.infer<typeof runManifestSchema>
+
+/** What a client promises for a whole run: constants that it chose itself and that never change afterwards. */
+export const privacyTermsSchema = z.object({
+  /** A public constant declared by the site, not the true size of its data. */
+  declaredRecords: count,
+  sampleRate: z.number().gt(0).max(1),
+  noiseMultiplier: positive,
+  budget: budgetSchema,
+})
+export type PrivacyTerms = z.infer<typeof privacyTermsSchema>
+
+export const privacyEventSchema = z.object({
+  mechanism: z.literal('poisson-subsampled-gaussian'),
+  sampleRate: z.number().gt(0).max(1),
+  noiseMultiplier: positive,
+  steps: count,
+  clipNorm: positive,
+  relation: z.literal('add-or-remove-one'),
+  unit: z.enum(['record', 'client']),
+})
+
+/**
+ * Parses a value that came from outside.
+ *
+ * @throws FedsvdError MESSAGE_INVALID naming the first field at fault
+ */
+export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new FedsvdError('MESSAGE_INVALID', {
+    expected: `${what} with a valid ${issue?.path.join('.') || 'value'}`,
+    got: (issue?.message ?? 'something else').replace(/\.$/, ''),
+    remedy: 'Check the message against the protocol reference.',
+  })
+}

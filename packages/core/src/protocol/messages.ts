@@ -1,0 +1,134 @@
+import { z } from 'zod'
+import { ERROR_CATALOGUE } from '../errors.ts'
+import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './manifest.ts'
+
+/*
+ * Socket.IO carries control, HTTP carries tensors. Every message that crosses the trust line is defined here, once;
+ * both sides parse what they receive with these schemas.
+ */
+
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
+const round = z.number().int().min(0)
+const base64url = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]+$/)
+  .max(400)
+
+export const wireErrorSchema = z.object({
+  code: z.enum(Object.keys(ERROR_CATALOGUE) as [string, ...string[]]),
+  expected: z.string().max(2000),
+  got: z.string().max(2000),
+  remedy: z.string().max(2000),
+})
+const refusal = z.object({ accepted: z.literal(false), error: wireErrorSchema })
+
+// --- HTTP: who a client is -------------------------------------------------------------------------------------------
+
+/** POST /v1/enrol: a single-use token buys an identity, bound to an Ed25519 public key (raw 32 bytes, base64url). */
+export const enrolRequestSchema = z.object({
+  protocolVersion: z.number().int(),
+  token: z.string().min(1).max(200),
+  name: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,79}$/u),
+  publicKey: base64url,
+})
+export const enrolReplySchema = z.object({ clientId: z.uuid() })
+
+/** POST /v1/challenge: a nonce, valid once and for a minute, to be signed as `fedsvd-session-v1:<clientId>:<nonce>`. */
+export const challengeRequestSchema = z.object({ clientId: z.uuid() })
+export const challengeReplySchema = z.object({ nonce: base64url })
+
+/** Socket.IO handshake `auth` on the namespace `/client`. */
+export const clientHandshakeSchema = z.object({
+  protocolVersion: z.number().int(),
+  clientId: z.uuid(),
+  nonce: base64url,
+  signature: base64url,
+})
+
+/** The text that a client signs to prove that it holds the enrolled key. */
+export function sessionChallengeText(clientId: string, nonce: string): string {
+  return `fedsvd-session-v1:${clientId}:${nonce}`
+}
+
+// --- Socket.IO, coordinator to client --------------------------------------------------------------------------------
+
+/** `session`: a bearer token for GET /v1/blobs/:sha256, valid while this connection lives. */
+export const sessionSchema = z.object({ sessionToken: base64url })
+
+/** `offer`: a run is open to this client. The reply states the client's terms, or why it stays out. */
+export const offerSchema = z.object({ manifest: runManifestSchema })
+export const offerReplySchema = z.discriminatedUnion('accepted', [
+  z.object({ accepted: z.literal(true), terms: privacyTermsSchema }),
+  refusal,
+])
+
+/** `invite`: train one round. The reply comes before training starts; a refusal spends nothing. */
+export const invitationSchema = z.object({
+  runId: z.uuid(),
+  round,
+  basis: round,
+  /** The published state to start from: a `state` frame. */
+  state: z.object({ sha256: sha256Hex, bytes: z.number().int().positive() }),
+  /** Bearer token for PUT /v1/runs/:runId/rounds/:round/update, for this client and round only. */
+  uploadToken: base64url,
+  deadline: z.iso.datetime(),
+})
+export const invitationReplySchema = z.discriminatedUnion('accepted', [
+  z.object({ accepted: z.literal(true) }),
+  refusal,
+])
+
+/** `round-closed`: the round takes no more updates; a client that still trains for it stops. */
+export const roundClosedSchema = z.object({ runId: z.uuid(), round })
+
+/** `run-ended`: nothing more will be asked in this run. */
+export const runEndedSchema = z.object({
+  runId: z.uuid(),
+  state: z.enum(['completed', 'stopped', 'failed']),
+  reason: z.string().max(2000).optional(),
+})
+
+// --- Socket.IO, client to coordinator --------------------------------------------------------------------------------
+
+/**
+ * `ledger-report`: what the client's own ledger holds for a run, as facts. Sent after each connection and each reservation,
+ * before the update leaves. The coordinator adopts what it does not know yet and raises an alert where it knows more.
+ */
+export const ledgerReportSchema = z.object({
+  runId: z.uuid(),
+  reservations: z
+    .array(z.object({ round, attempt: z.number().int().min(1).max(1000), event: privacyEventSchema }))
+    .max(100_000),
+})
+export const ledgerReplySchema = z.object({ agrees: z.boolean(), error: wireErrorSchema.optional() })
+
+// --- HTTP: tensors ---------------------------------------------------------------------------------------------------
+
+/** PUT /v1/runs/:runId/rounds/:round/update, body: an `update` frame. Idempotent: the same bytes again are a duplicate. */
+export const uploadReplySchema = z.object({ status: z.enum(['accepted', 'duplicate']), sha256: sha256Hex })
+
+export type EnrolRequest = z.infer<typeof enrolRequestSchema>
+export type EnrolReply = z.infer<typeof enrolReplySchema>
+export type ClientHandshake = z.infer<typeof clientHandshakeSchema>
+export type Offer = z.infer<typeof offerSchema>
+export type OfferReply = z.infer<typeof offerReplySchema>
+export type Invitation = z.infer<typeof invitationSchema>
+export type InvitationReply = z.infer<typeof invitationReplySchema>
+export type RoundClosed = z.infer<typeof roundClosedSchema>
+export type RunEnded = z.infer<typeof runEndedSchema>
+export type LedgerReport = z.infer<typeof ledgerReportSchema>
+export type LedgerReply = z.infer<typeof ledgerReplySchema>
+export type UploadReply = z.infer<typeof uploadReplySchema>
+export type WireError = z.infer<typeof wireErrorSchema>
+
+/** Typed Socket.IO events, `Server<ClientToServerEvents, ServerToClientEvents>`. */
+export interface ServerToClientEvents {
+  session(message: z.infer<typeof sessionSchema>): void
+  offer(message: Offer, reply: (reply: OfferReply) => void): void
+  invite(message: Invitation, reply: (reply: InvitationReply) => void): void
+  'round-closed'(message: RoundClosed): void
+  'run-ended'(message: RunEnded): void
+}
+export interface ClientToServerEvents {
+  'ledger-report'(message: LedgerReport, reply: (reply: LedgerReply) => void): void
+}

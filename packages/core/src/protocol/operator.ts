@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { adapterSchemaSchema, runManifestSchema } from './manifest.ts'
+
+/** What an operator (or the CLI on their behalf) sends to open a run: the manifest without what the coordinator decides. */
+export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: true }).extend({
+  adapter: adapterSchemaSchema.pick({ rank: true, alpha: true, headMode: true }).extend({
+    /** Suffixes of the adapted layers' names; absent means the model's default. */
+    targets: z.array(z.string().min(1)).min(1).optional(),
+  }),
+})
+export type RunRequest = z.infer<typeof runRequestSchema>
+
+export const runStateSchema = z.enum(['waiting', 'running', 'completed', 'stopped', 'failed'])
+export type RunState = z.infer<typeof runStateSchema>
+export const roundStateSchema = z.enum(['selected', 'tasked', 'received', 'aggregated', 'published'])
+export type RoundState = z.infer<typeof roundStateSchema>
+
+/**
+ * A run as its operators see it: `GET /v1/runs/:runId`, and the `run` event of the `/operator` namespace.
+ * Every epsilon here is an upper bound at the client's own delta, unit record, add-or-remove-one.
+ */
+export const runSnapshotSchema = z.object({
+  runId: z.uuid(),
+  name: z.string(),
+  state: runStateSchema,
+  reason: z.string().optional(),
+  manifest: runManifestSchema,
+  /** Rounds published so far. */
+  roundsDone: z.number().int().min(0),
+  current: z
+    .object({
+      round: z.number().int(),
+      state: roundStateSchema,
+      selected: z.array(z.string()),
+      received: z.array(z.string()),
+    })
+    .optional(),
+  rounds: z.array(
+    z.object({
+      round: z.number().int(),
+      clients: z.array(z.string()),
+      seconds: z.number(),
+      /** public: measured on the coordinator's public hold-out, absent where there is none */
+      evaluation: z.object({ accuracy: z.number(), loss: z.number(), records: z.number().int() }).optional(),
+    }),
+  ),
+  baseline: z.object({ majority: z.number(), records: z.number().int() }).optional(),
+  clients: z.array(
+    z.object({
+      clientId: z.uuid(),
+      name: z.string(),
+      connected: z.boolean(),
+      steps: z.number().int(),
+      epsilonUpperBound: z.number(),
+      delta: z.number(),
+      budget: z.number(),
+      exhausted: z.boolean(),
+    }),
+  ),
+  alerts: z.array(z.object({ code: z.string(), message: z.string(), at: z.string() })),
+  /** SHA-256 of the newest published state. */
+  adapter: z.string().optional(),
+})
+export type RunSnapshot = z.infer<typeof runSnapshotSchema>
+
+/** Typed events of the `/operator` namespace. */
+export interface OperatorEvents {
+  run(snapshot: RunSnapshot): void
+}
