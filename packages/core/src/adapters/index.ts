@@ -1,1 +1,3 @@
+export { type Refactorised, refactorise, refactoriseLayer } from './refactorise.ts'
 export * from './schema.ts'
+export { checkSchema, stateFromTensors, tensorsOfState } from './validate.ts'

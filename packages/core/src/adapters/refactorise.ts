@@ -1,0 +1,79 @@
+import {
+  type ColumnMatrix,
+  column,
+  fromRowMajor,
+  jacobiSvd,
+  multiply,
+  thinQr,
+  toRowMajor,
+  transpose,
+  transposeOfRowMajor,
+} from '../linalg/index.ts'
+import type { NamedTensor } from '../tensor/index.ts'
+import type { AdapterSchema, AdapterState } from './schema.ts'
+
+/** The exact factors of one layer after re-factorisation, in float64. */
+export interface Refactorised {
+  /** rank x dIn with orthonormal rows, stored transposed: column i is row i of A. */
+  readonly aTransposed: ColumnMatrix
+  /** dOut x rank with orthogonal columns of descending norm. */
+  readonly b: ColumnMatrix
+  /** The singular values of B A: the column norms of b. */
+  readonly singularValues: Float64Array
+}
+
+/**
+ * Re-factorises B A = U S V^T into A' = V^T (orthonormal rows) and B' = U S, exactly and without forming the product
+ * (FedSVD, Lee et al. 2025, arXiv 2505.12805, algorithm 1).
+ *
+ * With A^T = Q_a R_a and B R_a^T = Q_g R_g, a one-sided Jacobi rotation V of R_g gives B' = Q_g (R_g V) and A' = V^T Q_a^T.
+ *
+ * Guarantees up to float64 rounding: B'A' = BA; A'A'^T = I; the columns of B' are orthogonal with descending norms.
+ * The row space of A' is that of A (of A extended by arbitrary orthonormal directions, where A is rank-deficient).
+ * A zero or rank-deficient B is no special case. Signs are deterministic: the largest entry of each row of A' is positive.
+ *
+ * @param a row-major rank x dIn, any full matrix
+ * @param b row-major dOut x rank
+ */
+export function refactoriseLayer(a: NamedTensor, b: NamedTensor): Refactorised {
+  const [rank, dIn] = a.shape as [number, number]
+  const [dOut] = b.shape as [number, number]
+  const rowSpace = thinQr(transposeOfRowMajor(rank, dIn, a.data))
+  const product = multiply(fromRowMajor(dOut, rank, b.data), transpose(rowSpace.r))
+  const columnSpace = thinQr(product)
+  const { scaled, v, singularValues } = jacobiSvd(columnSpace.r)
+  const factors = { aTransposed: multiply(rowSpace.q, v), b: multiply(columnSpace.q, scaled), singularValues }
+  fixSigns(factors)
+  return factors
+}
+
+/**
+ * Re-factorises every layer of a state; the head is untouched and the basis moves on by one. `spectra[i]` are the singular
+ * values of layer i. A pure function of public values: it costs no privacy (post-processing).
+ */
+export function refactorise(
+  schema: AdapterSchema,
+  state: AdapterState,
+): { state: AdapterState; spectra: readonly Float64Array[] } {
+  const layers = schema.layers.map((_, index) => refactoriseLayer(state.a[index]!, state.b[index]!))
+  return {
+    state: {
+      basis: state.basis + 1,
+      a: state.a.map((tensor, index) => ({ ...tensor, data: Float32Array.from(layers[index]!.aTransposed.data) })),
+      b: state.b.map((tensor, index) => ({ ...tensor, data: toRowMajor(layers[index]!.b) })),
+      head: state.head,
+    },
+    spectra: layers.map(({ singularValues }) => singularValues),
+  }
+}
+
+function fixSigns({ aTransposed, b }: Refactorised): void {
+  for (let index = 0; index < aTransposed.columns; index += 1) {
+    const direction = column(aTransposed, index)
+    const largest = direction.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0)
+    if (largest >= 0) continue
+    for (const vector of [direction, column(b, index)]) {
+      for (let element = 0; element < vector.length; element += 1) vector[element] = -vector[element]!
+    }
+  }
+}

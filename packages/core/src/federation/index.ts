@@ -1,0 +1,3 @@
+export { type UpdateSize, updateNormBound } from './norm-bound.ts'
+export { beginMean, type RunningMean } from './running-mean.ts'
+export { type Method, serverStep } from './server-step.ts'

@@ -1,0 +1,71 @@
+/** A dense float64 matrix stored column after column, so that the columns of a tall factor are contiguous. */
+export interface ColumnMatrix {
+  readonly rows: number
+  readonly columns: number
+  readonly data: Float64Array
+}
+
+export function zeros(rows: number, columns: number): ColumnMatrix {
+  return { rows, columns, data: new Float64Array(rows * columns) }
+}
+
+export function identity(size: number): ColumnMatrix {
+  const result = zeros(size, size)
+  for (let index = 0; index < size; index += 1) result.data[index * size + index] = 1
+  return result
+}
+
+/** Column `index` as a view, not a copy. */
+export function column({ rows, data }: ColumnMatrix, index: number): Float64Array {
+  return data.subarray(index * rows, (index + 1) * rows)
+}
+
+/** A row-major rows x columns array (how tensors are stored) as a column matrix. */
+export function fromRowMajor(rows: number, columns: number, values: ArrayLike<number>): ColumnMatrix {
+  const result = zeros(rows, columns)
+  for (let row = 0; row < rows; row += 1) {
+    for (let index = 0; index < columns; index += 1) result.data[index * rows + row] = values[row * columns + index]!
+  }
+  return result
+}
+
+/** The transpose of a row-major rows x columns array, as a column matrix of shape columns x rows. No reordering is needed. */
+export function transposeOfRowMajor(rows: number, columns: number, values: ArrayLike<number>): ColumnMatrix {
+  return { rows: columns, columns: rows, data: Float64Array.from(values) }
+}
+
+/** The matrix as a row-major float32 array. */
+export function toRowMajor({ rows, columns, data }: ColumnMatrix): Float32Array {
+  const result = new Float32Array(rows * columns)
+  for (let index = 0; index < columns; index += 1) {
+    for (let row = 0; row < rows; row += 1) result[row * columns + index] = data[index * rows + row]!
+  }
+  return result
+}
+
+/** left (m x k) times right (k x n). */
+export function multiply(left: ColumnMatrix, right: ColumnMatrix): ColumnMatrix {
+  const result = zeros(left.rows, right.columns)
+  for (let index = 0; index < right.columns; index += 1) {
+    const target = column(result, index)
+    for (let inner = 0; inner < left.columns; inner += 1)
+      addScaled(target, right.data[index * right.rows + inner]!, column(left, inner))
+  }
+  return result
+}
+
+export function transpose(matrix: ColumnMatrix): ColumnMatrix {
+  return fromRowMajor(matrix.columns, matrix.rows, matrix.data)
+}
+
+export function dot(left: Float64Array, right: Float64Array): number {
+  let sum = 0
+  for (let index = 0; index < left.length; index += 1) sum += left[index]! * right[index]!
+  return sum
+}
+
+/** target += factor * source, in place. */
+export function addScaled(target: Float64Array, factor: number, source: Float64Array): void {
+  if (factor === 0) return
+  for (let index = 0; index < target.length; index += 1) target[index] = target[index]! + factor * source[index]!
+}
