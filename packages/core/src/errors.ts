@@ -86,9 +86,9 @@ export class FedsvdError extends Error {
     const { code, expected, got, remedy } = (value ?? {}) as Record<string, unknown>
     if (typeof code === 'string' && Object.hasOwn(ERROR_CATALOGUE, code)) {
       return new FedsvdError(code as ErrorCode, {
-        expected: String(expected ?? 'a valid request'),
-        got: String(got ?? 'an unspecified fault'),
-        remedy: String(remedy ?? ''),
+        expected: typeof expected === 'string' ? expected : 'a valid request',
+        got: typeof got === 'string' ? got : 'an unspecified fault',
+        remedy: typeof remedy === 'string' ? remedy : '',
       })
     }
     return new FedsvdError('MESSAGE_INVALID', {

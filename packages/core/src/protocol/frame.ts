@@ -169,7 +169,7 @@ function checkShapes(view: DataView, specs: readonly TensorSpec[]): number {
     for (const [index, word] of words.entries()) {
       const got = view.getUint32(offset + 4 * index, true)
       if (got !== word)
-        throw shapeMismatch(`${name} of shape [${shape}]`, `${index === 0 ? 'rank' : 'a dimension of'} ${got}`)
+        throw shapeMismatch(`${name} of shape [${shape.join(', ')}]`, `${index === 0 ? 'rank' : 'a dimension of'} ${got}`)
     }
     offset += 4 * words.length
   }

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { breachesOf, importsOf } from './check-imports.ts'
+
+describe('the import table', () => {
+  it.each([
+    [
+      'packages/core/src/accounting/rdp.ts',
+      `import { x } from '../privacy/index.ts'`,
+      'an accountant sees events only',
+    ],
+    ['packages/core/src/federation/server-step.ts', `import { x } from '../model/index.ts'`, 'nothing to privatise'],
+    ['packages/core/src/privacy/noise.ts', `import { randomBytes } from 'node:crypto'`, 'core is pure'],
+    ['packages/core/src/novel/x.ts', `import { x } from './y.ts'`, 'add it with a reason'],
+    ['packages/engine/src/data/x.ts', `import { x } from '@fedsvd/server'`, 'neither the client nor the coordinator'],
+    ['apps/client/src/round/round.ts', `const x = await import('@fedsvd/server')`, 'on the wire only'],
+    [
+      'apps/server/src/rounds/round.ts',
+      `import {\n  type A,\n  b\n} from '../store/prisma/generated/client.ts'`,
+      'only the store knows the database',
+    ],
+  ])('bites in %s on %s', (file, source, reason) => {
+    expect(breachesOf(file, source)).toEqual([expect.stringContaining(reason)])
+  })
+
+  it.each([
+    ['packages/core/src/accounting/pld.ts', `import { fft } from '../numeric/index.ts'\nimport { x } from './rdp.ts'`],
+    ['packages/core/src/federation/x.ts', `import { FedsvdError } from '../errors.ts'`],
+    ['apps/server/src/main.ts', `import { beginMean } from '@fedsvd/core/federation'\nimport express from 'express'`],
+    ['apps/server/src/store/prisma/store.ts', `import { PrismaPg } from '@prisma/adapter-pg'`],
+  ])('lets %s be', (file, source) => {
+    expect(breachesOf(file, source)).toEqual([])
+  })
+
+  it('sees every form of import', () => {
+    const source = `import 'a'\nimport b from "b"\nexport * from 'c'\nimport type { D } from 'd'\nimport {\n  e,\n} from 'e'\nawait import('f')`
+    expect(importsOf(source)).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+  })
+})

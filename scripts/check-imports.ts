@@ -1,0 +1,70 @@
+/** Holds every import of the tree against the import table; prints each breach with the reason and exits with 1. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { IMPORT_TABLE, ONLY, type Rule } from './import-table.ts'
+
+const IMPORT =
+  /(?:^|[;\n])\s*(?:import|export)\s+(?:[\w*{][^'"=;()]*?\bfrom\s+)?['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]/g
+
+/** Every module that a source file imports, statically or dynamically. */
+export function importsOf(source: string): string[] {
+  return Array.from(source.matchAll(IMPORT), (match) => (match[1] ?? match[2])!)
+}
+
+/** The breaches of one file, each as one line; empty when it keeps to the table. */
+export function breachesOf(file: string, source: string): string[] {
+  const [folder, rule] = ruleFor(file) ?? []
+  return importsOf(source).flatMap((specifier) => {
+    const breach = breachOfTable(file, specifier, folder, rule) ?? breachOfOnly(file, specifier)
+    return breach === undefined ? [] : [`${file}: may not import '${specifier}': ${breach}`]
+  })
+}
+
+function ruleFor(file: string): [string, Rule] | undefined {
+  return Object.entries(IMPORT_TABLE).find(([folder]) => isWithin(file, folder))
+}
+
+function breachOfTable(file: string, specifier: string, folder?: string, rule?: Rule): string | undefined {
+  if (folder === undefined || rule === undefined) {
+    return file.startsWith('packages/core/src/')
+      ? 'this folder is not in scripts/import-table.ts: add it with a reason'
+      : undefined
+  }
+  const target = targetOf(file, specifier)
+  if (target !== undefined) {
+    return [folder, ...rule.may].some((allowed) => isWithin(target, allowed)) ? undefined : rule.because
+  }
+  const allowed = rule.packages === undefined || rule.packages.some((name) => isWithin(specifier, name))
+  return allowed ? undefined : rule.because
+}
+
+function breachOfOnly(file: string, specifier: string): string | undefined {
+  return ONLY.find(({ uses, within }) => uses.test(specifier) && !within.test(file))?.because
+}
+
+/** The file or folder of this repository that a specifier names; undefined for packages and Node modules. */
+function targetOf(file: string, specifier: string): string | undefined {
+  if (specifier.startsWith('.')) return normalize(join(dirname(file), specifier))
+  const [, name, path] = /^@fedsvd\/(core|engine|server|client|cli)(\/.*)?$/.exec(specifier) ?? []
+  if (name === undefined) return undefined
+  const root = name === 'core' || name === 'engine' ? 'packages' : 'apps'
+  return `${root}/${name}/src${path === '/errors' ? '/errors.ts' : (path ?? '')}`
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`)
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+  const files = ['packages', 'apps']
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+    )
+    .filter((file) => /^[^/]+\/[^/]+\/src\/.*\.tsx?$/.test(file) && !/\.test(-d)?\.tsx?$|\/generated\//.test(file))
+  const breaches = files.flatMap((file) => breachesOf(file, readFileSync(join(root, file), 'utf8')))
+  for (const breach of breaches) console.error(breach)
+  console.log(`${files.length} files held against the import table, ${breaches.length} breaches`)
+  process.exitCode = breaches.length === 0 ? 0 : 1
+}

@@ -1,0 +1,66 @@
+/**
+ * Who may import whom. A key is a folder; `may` lists the folders it may import from, beside itself.
+ * Nothing points back: the table is the architecture, and `npm run lint` holds the code against it.
+ */
+export interface Rule {
+  readonly may: readonly string[]
+  /** Packages and Node modules; absent means any. Matches a name or everything below it. */
+  readonly packages?: readonly string[]
+  readonly because: string
+}
+
+const core = (folder: string): string => `packages/core/src/${folder}`
+const PURE =
+  'core is pure: no clock, no files, no network, no randomness of its own, so that it can be tested and trusted'
+
+function pure(may: readonly string[], packages: readonly string[], because = PURE): Rule {
+  return { may: [core('errors.ts'), ...may.map(core)], packages, because }
+}
+
+export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
+  [core('errors.ts')]: { may: [], packages: [], because: 'the catalogue of errors stands below everything' },
+  [core('numeric')]: pure([], ['@stdlib', 'fft.js']),
+  [core('random')]: pure(['numeric'], ['seedrandom']),
+  [core('tensor')]: pure([], []),
+  [core('linalg')]: pure(['tensor'], []),
+  [core('accounting')]: pure(
+    ['numeric'],
+    ['@stdlib'],
+    'an accountant sees events only: epsilon is computed from facts',
+  ),
+  [core('adapters')]: pure(['tensor', 'linalg', 'random'], []),
+  [core('graph')]: pure(['tensor'], ['protobufjs']),
+  [core('model')]: pure(['graph', 'tensor', 'adapters'], []),
+  [core('privacy')]: pure(['tensor', 'random', 'accounting', 'numeric'], []),
+  [core('federation')]: pure(
+    ['adapters', 'privacy', 'accounting', 'tensor'],
+    [],
+    'the coordinator has nothing to privatise and no model to differentiate',
+  ),
+  [core('protocol')]: pure(['tensor', 'adapters', 'accounting'], ['zod']),
+  'packages/engine/src': {
+    may: ['packages/core/src'],
+    because: 'the engine runs graphs; it knows neither the client nor the coordinator',
+  },
+  'apps/server/src': {
+    may: ['packages/core/src', 'packages/engine/src'],
+    because: 'the coordinator and the client meet on the wire only, never in code',
+  },
+  'apps/client/src': {
+    may: ['packages/core/src', 'packages/engine/src'],
+    because: 'the coordinator and the client meet on the wire only, never in code',
+  },
+  'apps/cli/src': {
+    may: ['packages/core/src', 'packages/engine/src', 'apps/server/src', 'apps/client/src'],
+    because: 'the command line stands on top of everything',
+  },
+}
+
+/** Files that alone may use something, with the reason. */
+export const ONLY: readonly { readonly uses: RegExp; readonly within: RegExp; readonly because: string }[] = [
+  {
+    uses: /^(\.{1,2}\/)+(.*\/)?generated\/|^@prisma\//,
+    within: /^apps\/server\/src\/store\/prisma\/|^scripts\//,
+    because: 'only the store knows the database; everything else speaks to its interface',
+  },
+]
