@@ -48,6 +48,7 @@ export const ERROR_CATALOGUE = {
   LEDGER_MISMATCH: { status: 409, title: 'Two records of the same spending disagree' },
   TERMS_CHANGED: { status: 409, title: 'A run changed its privacy terms after they were agreed' },
   RESERVATION_MISSING: { status: 500, title: 'Noise was asked for without a durable reservation' },
+  UNEXPECTED: { status: 500, title: 'A fault that the catalogue does not know' },
   NOISE_INVALID: { status: 500, title: 'The parameters of the noise are unusable' },
 } as const satisfies Record<string, { status: number; title: string }>
 

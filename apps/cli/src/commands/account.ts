@@ -1,0 +1,60 @@
+import { type AccountedEvent, pld, rdp } from '@fedsvd/core/accounting'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { parseMessage, privacyEventSchema } from '@fedsvd/core/protocol'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { example } from '../options.ts'
+import { outputFor, table } from '../output.ts'
+
+const requestSchema = z.object({
+  events: z.array(privacyEventSchema.pick({ sampleRate: true, noiseMultiplier: true, steps: true })).max(1_000_000),
+  delta: z.number().gt(0).lt(1),
+})
+
+/** `fedsvd account`: what a list of privacy events costs, by both accountants. */
+export function accountCommand(): Command {
+  return new Command('account')
+    .description('Read privacy events as JSON on standard input and print what they cost together.')
+    .option('--json', 'print { "epsilonRdp", "epsilonPld", "delta" }')
+    .addHelpText(
+      'after',
+      example(`echo '{"events":[{"sampleRate":0.01,"noiseMultiplier":1,"steps":1000}],"delta":1e-5}' | fedsvd account --json`),
+    )
+    .action(async (options: { json?: boolean }) => {
+      const { events, delta } = parseMessage(requestSchema, parseJson(await readStandardInput()), 'a request')
+      const answer = accountFor(events, delta)
+      const output = outputFor(options)
+      output.record(answer)
+      output.line(
+        table([
+          ['accountant', 'epsilon (upper bound)'],
+          ['PLD', answer.epsilonPld.toFixed(4)],
+          ['RDP', answer.epsilonRdp.toFixed(4)],
+        ]),
+      )
+      output.line(`\nat delta ${delta}, unit record, add-or-remove-one, Poisson sampling`)
+    })
+}
+
+function accountFor(events: readonly AccountedEvent[], delta: number) {
+  return { epsilonRdp: rdp.epsilonUpperBound(events, delta), epsilonPld: pld.epsilonUpperBound(events, delta), delta }
+}
+
+async function readStandardInput(): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    const got = text.trim() === '' ? 'an empty standard input' : `text that is no JSON (${text.trim().slice(0, 40)})`
+    throw new FedsvdError(
+      'MESSAGE_INVALID',
+      { expected: 'JSON such as {"events":[{"sampleRate":0.01,"noiseMultiplier":1,"steps":1000}],"delta":1e-5}', got, remedy: 'Pipe it in: see fedsvd account --help' },
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,34 @@
+import { Command, CommanderError } from 'commander'
+import { accountCommand } from './commands/account.ts'
+import { demoCommand } from './commands/demo.ts'
+import { exportCommand } from './commands/export.ts'
+import { joinCommand } from './commands/join.ts'
+import { ledgerCommand } from './commands/ledger.ts'
+import { planCommand } from './commands/plan.ts'
+import { serveCommand } from './commands/serve.ts'
+import { fail } from './output.ts'
+
+/** The `fedsvd` command: one subcommand for each thing that a person does. */
+export function program(): Command {
+  return new Command('fedsvd')
+    .description('Federated fine-tuning of language models under differential privacy.')
+    .version('0.1.0')
+    .showHelpAfterError('(add --help for the options and an example)')
+    .addCommand(demoCommand())
+    .addCommand(serveCommand())
+    .addCommand(joinCommand())
+    .addCommand(planCommand())
+    .addCommand(accountCommand())
+    .addCommand(ledgerCommand())
+    .addCommand(exportCommand())
+}
+
+/** Runs the command line; every failure is one line on stderr and a non-zero exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(argv)
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode
+    else fail(error, argv.includes('--json'))
+  }
+}

@@ -1,0 +1,78 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  type AdapterSchema,
+  type AdapterState,
+  stateFromTensors,
+  stateSpecs,
+  tensorsOfState,
+} from '@fedsvd/core/adapters'
+import { decodeSafetensors, encodeSafetensors } from '../safetensors/index.ts'
+
+const PREFIX = 'base_model.model.'
+const WEIGHTS_FILE = 'adapter_model.safetensors'
+const CONFIG_FILE = 'adapter_config.json'
+
+/** What PEFT's `adapter_config.json` needs to know beside the factors. */
+export interface AdapterDescription {
+  readonly schema: AdapterSchema
+  readonly baseModel: string
+  readonly labels: readonly string[]
+  /** Free text facts for the safetensors metadata: run, round, privacy. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/**
+ * Writes a state as a PEFT adapter: `adapter_model.safetensors` with PEFT's names (`lora_A` rank x dIn, `lora_B` dOut x rank,
+ * the head among `modules_to_save`) and `adapter_config.json`, whose `lora_alpha / r` is the scaling of B A.
+ *
+ * @returns the folder's two files
+ */
+export async function writeAdapter(
+  folder: string,
+  state: AdapterState,
+  description: AdapterDescription,
+): Promise<string[]> {
+  await mkdir(folder, { recursive: true })
+  const tensors = tensorsOfState(state).map((tensor) => ({ ...tensor, name: PREFIX + tensor.name }))
+  const files = [join(folder, WEIGHTS_FILE), join(folder, CONFIG_FILE)]
+  await writeFile(files[0]!, encodeSafetensors(tensors, description.metadata))
+  await writeFile(files[1]!, `${JSON.stringify(adapterConfig(description), null, 2)}\n`)
+  return files
+}
+
+/**
+ * Reads an adapter that {@link writeAdapter} wrote, in the order of the schema.
+ *
+ * @throws FedsvdError CHECKPOINT_INVALID or ADAPTER_INVALID when the files do not fit the schema
+ */
+export async function readAdapter(folder: string, schema: AdapterSchema, basis = 0): Promise<AdapterState> {
+  const { tensors } = decodeSafetensors(await readFile(join(folder, WEIGHTS_FILE)))
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
+  const ordered = stateSpecs(schema).flatMap(({ name }) => {
+    const tensor = byName.get(PREFIX + name)
+    return tensor === undefined ? [] : [{ ...tensor, name }]
+  })
+  return stateFromTensors(schema, basis, ordered)
+}
+
+function adapterConfig({ schema, baseModel, labels }: AdapterDescription): Record<string, unknown> {
+  const heads = schema.head.map(({ name }) => name.replace(/\.(weight|bias)$/, ''))
+  return {
+    peft_type: 'LORA',
+    task_type: 'SEQ_CLS',
+    base_model_name_or_path: baseModel,
+    r: schema.rank,
+    lora_alpha: schema.alpha,
+    lora_dropout: 0,
+    bias: 'none',
+    fan_in_fan_out: false,
+    use_rslora: false,
+    use_dora: false,
+    init_lora_weights: true,
+    inference_mode: true,
+    target_modules: schema.layers.map(({ name }) => name),
+    modules_to_save: Array.from(new Set(heads)),
+    labels,
+  }
+}

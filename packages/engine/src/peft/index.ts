@@ -1,0 +1,1 @@
+export { type AdapterDescription, readAdapter, writeAdapter } from './adapter.ts'

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
+
+const tensors = [
+  { name: 'b', shape: [2, 2], data: Float32Array.of(1, -2, 0.5, 1e-30) },
+  { name: 'scalar', shape: [], data: Float32Array.of(7) },
+]
+
+/** A file with one tensor of a dtype whose bytes are given. */
+function fileOf(dtype: string, shape: number[], payload: number[], offsets = [0, payload.length]): Uint8Array {
+  const header = new TextEncoder().encode(JSON.stringify({ x: { dtype, shape, data_offsets: offsets } }))
+  const bytes = new Uint8Array(8 + header.length + payload.length)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true)
+  bytes.set(header, 8)
+  bytes.set(payload, 8 + header.length)
+  return bytes
+}
+
+describe('safetensors', () => {
+  it('comes back as it was, from an aligned header', () => {
+    const bytes = encodeSafetensors(tensors, { run: 'one' })
+    expect(Number(new DataView(bytes.buffer).getBigUint64(0, true)) % 8).toBe(0)
+    expect(decodeSafetensors(bytes)).toEqual({ tensors, metadata: { format: 'pt', run: 'one' } })
+  })
+
+  it('reads float16 and bfloat16', () => {
+    // float16: 1.0 = 3c00, -2.5 = c100, smallest subnormal = 0001, infinity = 7c00
+    const half = decodeSafetensors(fileOf('F16', [4], [0, 0x3c, 0, 0xc1, 1, 0, 0, 0x7c])).tensors[0]!
+    expect(Array.from(half.data)).toEqual([1, -2.5, 2 ** -24, Number.POSITIVE_INFINITY])
+    // bfloat16: 1.0 = 3f80, -3.0 = c040
+    expect(Array.from(decodeSafetensors(fileOf('BF16', [2], [0x80, 0x3f, 0x40, 0xc0])).tensors[0]!.data)).toEqual([
+      1, -3,
+    ])
+  })
+
+  it.each<[string, Uint8Array, RegExp]>([
+    ['an empty file', new Uint8Array(), /expected a header length of 8 bytes, got 0 bytes/],
+    ['a truncated header', encodeSafetensors(tensors).subarray(0, 20), /expected a header of at most 12 bytes/],
+    ['a truncated payload', encodeSafetensors(tensors).slice(0, -1), /expected 4 bytes for scalar/],
+    ['a range outside', fileOf('F32', [1], [0, 0, 0, 0], [-8, -4]), /expected 4 bytes for x/],
+    ['a wrong size', fileOf('F32', [2], [0, 0, 0, 0]), /expected 8 bytes for x/],
+    ['an integer tensor', fileOf('I64', [1], [0, 0, 0, 0, 0, 0, 0, 0]), /expected x as one of F32, F16, BF16, got I64/],
+    ['no JSON', Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0x7b), /expected a JSON header/],
+  ])('refuses %s', (_, bytes, message) => {
+    expect(() => decodeSafetensors(bytes)).toThrow(message)
+  })
+
+  it('refuses two tensors of one name', () => {
+    expect(() => encodeSafetensors([tensors[0]!, tensors[0]!])).toThrow(/b twice/)
+  })
+})
