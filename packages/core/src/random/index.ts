@@ -1,0 +1,6 @@
+export { type DiscreteGaussian, discreteGaussian, SIGMA_RANGE } from './discrete-gaussian.ts'
+export { fillGaussian } from './gaussian.ts'
+export { drawPoissonLot } from './poisson.ts'
+export { seededSource } from './seeded.ts'
+export { RandomBits, type RandomSource } from './source.ts'
+export { chosen, shuffled, uniform, uniformBelow } from './uniform.ts'
