@@ -50,6 +50,7 @@ export const ERROR_CATALOGUE = {
   RESERVATION_MISSING: { status: 500, title: 'Noise was asked for without a durable reservation' },
   UNEXPECTED: { status: 500, title: 'A fault that the catalogue does not know' },
   NOISE_INVALID: { status: 500, title: 'The parameters of the noise are unusable' },
+  STEP_ORDER: { status: 500, title: 'The steps of a private round were made out of order' },
 } as const satisfies Record<string, { status: number; title: string }>
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE

@@ -1,5 +1,5 @@
 import { FedsvdError } from '../errors.ts'
-import { type ProposalTable, exponentOf, proposalTable, TAIL_WEIGHT } from './discrete-gaussian-table.ts'
+import { exponentOf, type ProposalTable, proposalTable, TAIL_WEIGHT } from './discrete-gaussian-table.ts'
 import { uniformIsBelow } from './exact-exp.ts'
 import { RandomBits, type RandomSource, stuckSource } from './source.ts'
 

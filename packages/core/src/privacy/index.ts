@@ -1,0 +1,18 @@
+export { type Clipped, clipFlat, gridContribution } from './clip.ts'
+export {
+  beginPrivateRound,
+  type PrivateRound,
+  type PrivateRoundOptions,
+  type PrivateRoundTerms,
+} from './private-round.ts'
+export { assertPrivateUpdate, type PrivateUpdate, type Randomness } from './private-update.ts'
+export { type Reservation, type ReservedEntry, reservationFrom } from './reservation.ts'
+export {
+  discretisationSlack,
+  GRID_BITS,
+  gridOf,
+  gridSensitivity,
+  gridSigma,
+  MAX_MICRO_BATCH,
+  NORM_SLACK,
+} from './sensitivity.ts'

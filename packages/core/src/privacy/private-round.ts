@@ -1,0 +1,231 @@
+import { FedsvdError } from '../errors.ts'
+import { discreteGaussian, drawPoissonLot, RandomBits, type RandomSource } from '../random/index.ts'
+import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
+import { type PrivateUpdate, privateUpdate, type Randomness } from './private-update.ts'
+import { type Reservation, type ReservedEntry, useReservation } from './reservation.ts'
+import { gridOf, gridSigma } from './sensitivity.ts'
+
+const LARGEST_SUM = 2 ** 52 // sum and noise then stay below 2^53, where float64 adds integers exactly
+
+/** The agreed terms of one client's round: public constants, all of them. */
+export interface PrivateRoundTerms {
+  readonly clipNorm: number
+  /** Noise standard deviation over sensitivity. */
+  readonly noiseMultiplier: number
+  /** Probability with which each record enters a lot. */
+  readonly sampleRate: number
+  /** Number of local steps (tau). */
+  readonly steps: number
+  readonly learningRate: number
+  /** The divisor of every step: the declared number of records times sampleRate, and never the size that was drawn. */
+  readonly expectedLotSize: number
+  /** Heavy-ball momentum on the noised gradients, 0 (plain SGD) unless given. Post-processing: it costs no privacy. */
+  readonly momentum?: number
+}
+
+export interface PrivateRoundOptions extends PrivateRoundTerms {
+  /** The trained tensors of the run, in their order; `start` must match them. */
+  readonly specs: readonly TensorSpec[]
+  /** Their published values at the start of the round. */
+  readonly start: readonly NamedTensor[]
+  /** The ledger's promise that these steps are paid for. It is used up, even when the round fails. */
+  readonly reservation: Reservation
+  readonly source: RandomSource
+}
+
+/**
+ * One round of DP-SGD at one client: `steps` times draw a lot, then step with its clipped grid sum, then finish.
+ *
+ * It is an object with a state, and not a pair of pure functions, on purpose: a pure `step` could be applied twice to one
+ * state and so draw new noise on the same data without paying for it. Here every call moves on and nothing goes back. A step
+ * that is refused ends the round.
+ */
+export interface PrivateRound {
+  readonly randomness: Randomness
+  readonly stepsDone: number
+  /**
+   * Draws the next lot from `records` records: each enters with probability `sampleRate`, independently. The indices stay
+   * in this process. An empty lot is a lot: call `step` with zeros.
+   */
+  drawLot(records: number): Uint32Array
+  /**
+   * Adds discrete Gaussian noise to every coordinate of the lot's integer sum (in grid units, one array per trained
+   * tensor), then moves the parameters: theta <- theta - learningRate * noisySum * grid / expectedLotSize.
+   *
+   * Refuses NOT_FINITE and SHAPE_MISMATCH sums, NOISE_INVALID ones that are not integers, STEP_ORDER when no lot was drawn
+   * for it, RESERVATION_MISSING when the reserved steps are used up.
+   */
+  step(gridSum: readonly Float64Array[]): void
+  /** Values of the trained tensors after the steps made so far. They are noised, so they may be shown. */
+  current(): readonly NamedTensor[]
+  /** The update, once all `steps` were made; STEP_ORDER before that and after the first call. */
+  finish(): PrivateUpdate
+}
+
+/**
+ * Begins a round against a durable reservation. Fails closed: RESERVATION_MISSING without an unused reservation,
+ * TERMS_CHANGED when clipNorm, noiseMultiplier, sampleRate or steps differ from the event that was reserved, SHAPE_MISMATCH
+ * and NOT_FINITE for a start that does not fit, NOISE_INVALID for numbers that make no step.
+ */
+export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
+  const reserved = useReservation(options.reservation)
+  requireTerms(options, reserved)
+  requireStart(options)
+  const { specs, start, steps, sampleRate, clipNorm, noiseMultiplier, learningRate, expectedLotSize } = options
+  const momentum = options.momentum ?? 0
+  const bits = RandomBits.from(options.source)
+  const randomness: Randomness = options.source.kind === 'os-csprng' ? 'secure' : 'NOT PRIVATE'
+
+  const dimension = specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  const noise = discreteGaussian(gridSigma({ noiseMultiplier, dimension }))
+  const stepPerUnit = (learningRate * gridOf(clipNorm)) / expectedLotSize
+  const before = start.map(({ data }) => data.slice())
+  const theta = before.map((values) => Float64Array.from(values))
+  const velocity = before.map(({ length }) => new Float64Array(length))
+  let stepsDone = 0
+  let stage: 'draw' | 'step' | 'closed' = 'draw'
+
+  const advance = (from: 'draw' | 'step', to: typeof stage) => {
+    if (stage !== from) throw outOfOrder(from === 'draw' ? 'drawLot' : 'step', stage)
+    stage = to
+  }
+
+  return {
+    randomness,
+    get stepsDone() {
+      return stepsDone
+    },
+    drawLot(records) {
+      if (stepsDone === steps) throw beyondReservation(steps)
+      advance('draw', 'step')
+      return drawPoissonLot(bits, records, sampleRate)
+    },
+    step(gridSum) {
+      if (stepsDone === steps) throw beyondReservation(steps)
+      advance('step', 'closed')
+      requireGridSum(gridSum, specs)
+      theta.forEach((values, t) => {
+        const noisySum = new Float64Array(values.length)
+        noise.fill(bits, noisySum)
+        const sum = gridSum[t]!
+        const v = velocity[t]!
+        for (let i = 0; i < values.length; i++) {
+          v[i] = momentum * v[i]! + (sum[i]! + noisySum[i]!)
+          values[i]! -= stepPerUnit * v[i]!
+        }
+      })
+      stepsDone += 1
+      stage = 'draw'
+    },
+    current: () => specs.map(({ name, shape }, t) => ({ name, shape, data: Float32Array.from(theta[t]!) })),
+    finish() {
+      if (stage !== 'draw' || stepsDone !== steps)
+        throw outOfOrder('finish', `${stepsDone} of ${steps} steps made, ${stage}`)
+      stage = 'closed'
+      const deltas = specs.map(({ name, shape }, t) => {
+        return { name, shape, data: Float32Array.from(theta[t]!, (value, i) => value - before[t]![i]!) }
+      })
+      requireFinite(deltas, 'an update that float32 can hold', 'Lower the learning rate; the round diverged.')
+      return privateUpdate(deltas, reserved, randomness)
+    },
+  }
+}
+
+function requireTerms(terms: PrivateRoundTerms, { event }: ReservedEntry): void {
+  const same =
+    event.mechanism === 'poisson-subsampled-gaussian' &&
+    event.unit === 'record' &&
+    event.relation === 'add-or-remove-one' &&
+    (['clipNorm', 'noiseMultiplier', 'sampleRate', 'steps'] as const).every((term) => terms[term] === event[term])
+  if (!same) {
+    const { clipNorm, noiseMultiplier, sampleRate, steps } = terms
+    throw new FedsvdError('TERMS_CHANGED', {
+      expected: `the terms that were reserved, ${JSON.stringify(event)}`,
+      got: JSON.stringify({ clipNorm, noiseMultiplier, sampleRate, steps }),
+      remedy: 'Reserve what is to be run; nothing was drawn.',
+    })
+  }
+  const { learningRate, expectedLotSize, momentum = 0 } = terms
+  if (!(positive(learningRate) && positive(expectedLotSize) && momentum >= 0 && momentum < 1)) {
+    throw new FedsvdError('NOISE_INVALID', {
+      expected: 'learningRate > 0, expectedLotSize > 0 and 0 <= momentum < 1',
+      got: JSON.stringify({ learningRate, expectedLotSize, momentum }),
+      remedy: 'Correct the terms of the run; nothing was drawn.',
+    })
+  }
+}
+
+function requireStart({ specs, start }: PrivateRoundOptions): void {
+  const fits =
+    start.length === specs.length &&
+    specs.every(({ name, shape }, t) => {
+      const tensor = start[t]!
+      return (
+        tensor.name === name &&
+        tensor.shape.length === shape.length &&
+        tensor.shape.every((size, axis) => size === shape[axis]) &&
+        tensor.data.length === sizeOf(shape)
+      )
+    })
+  if (!fits || specs.length === 0) {
+    throw new FedsvdError('SHAPE_MISMATCH', {
+      expected: `the trained tensors ${JSON.stringify(specs)}`,
+      got: JSON.stringify(start.map(({ name, shape, data }) => ({ name, shape, values: data.length }))),
+      remedy: 'Start the round from the published state of this run.',
+    })
+  }
+  requireFinite(start, 'finite parameters to start from', 'Refuse the published state; the coordinator must resend it.')
+}
+
+function requireGridSum(gridSum: readonly Float64Array[], specs: readonly TensorSpec[]): void {
+  const sizes = specs.map(({ shape }) => sizeOf(shape))
+  if (gridSum.length !== sizes.length || sizes.some((size, t) => gridSum[t]!.length !== size)) {
+    throw new FedsvdError('SHAPE_MISMATCH', {
+      expected: `one sum per trained tensor, of ${sizes.join(', ')} values`,
+      got: gridSum.map(({ length }) => length).join(', ') || 'none',
+      remedy: 'Sum the gradients of every trained tensor, in the order of the trained specs.',
+    })
+  }
+  for (const sum of gridSum) {
+    for (const value of sum) {
+      if (Number.isInteger(value) && Math.abs(value) <= LARGEST_SUM) continue
+      if (!Number.isFinite(value))
+        throw notFinite('a finite gradient sum', 'NaN or infinity', 'Look for the record that overflows.')
+      throw new FedsvdError('NOISE_INVALID', {
+        expected: 'a gradient sum in whole grid units, of at most 2^52 of them',
+        got: 'a fraction or more',
+        remedy: 'Clip, divide by the grid and round each record before adding; nothing was released.',
+      })
+    }
+  }
+}
+
+function requireFinite(tensors: readonly NamedTensor[], expected: string, remedy: string): void {
+  for (const { name, data } of tensors) {
+    if (!data.every(Number.isFinite)) throw notFinite(expected, `NaN or infinity in ${name}`, remedy)
+  }
+}
+
+function positive(value: number): boolean {
+  return value > 0 && value < Number.POSITIVE_INFINITY
+}
+
+function notFinite(expected: string, got: string, remedy: string): FedsvdError {
+  return new FedsvdError('NOT_FINITE', { expected, got, remedy: `${remedy} Nothing was released.` })
+}
+
+function outOfOrder(call: string, state: string): FedsvdError {
+  return new FedsvdError('STEP_ORDER', {
+    expected: `${call} in its turn: drawLot, step, drawLot, step and so on, then finish once`,
+    got: `it at the stage "${state}"`,
+    remedy: 'Abandon this round; a new attempt needs a new reservation.',
+  })
+}
+
+function beyondReservation(steps: number): FedsvdError {
+  return new FedsvdError('RESERVATION_MISSING', {
+    expected: `at most the ${steps} steps that were reserved`,
+    got: 'one more',
+    remedy: 'Finish this round; further steps need a reservation of their own.',
+  })
+}

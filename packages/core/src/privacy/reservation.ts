@@ -1,0 +1,87 @@
+import type { PrivacyEvent } from '../accounting/index.ts'
+import { FedsvdError } from '../errors.ts'
+
+/** What a ledger writes down before a round may add noise, and the proof that it did. */
+export interface ReservedEntry {
+  readonly event: PrivacyEvent
+  readonly runId: string
+  readonly round: number
+  /** 0 for the first try of a round. Another try draws new noise, so it needs an entry, and a payment, of its own. */
+  readonly attempt: number
+  /** Whose budget was charged. */
+  readonly datasetFingerprint: string
+  /** The hash of the entry in the ledger's chain. */
+  readonly entryHash: string
+  /** True only after the entry has reached stable storage (fsync). */
+  readonly durable: boolean
+}
+
+/**
+ * A durable ledger entry that has not been used yet. It pays for exactly one private round.
+ *
+ * The class is not exported and has a private field, so no object literal has this type, and a cast is found out when
+ * the mechanism looks at it.
+ */
+class DurableReservation {
+  readonly entry: ReservedEntry
+  #used = false
+
+  constructor(entry: ReservedEntry) {
+    this.entry = entry
+  }
+
+  static use(candidate: unknown): ReservedEntry {
+    if (!(candidate instanceof DurableReservation && #used in candidate)) {
+      throw missing('a reservation that the ledger made', 'none')
+    }
+    const { runId, round, attempt } = candidate.entry
+    if (candidate.#used)
+      throw missing('a reservation of its own', `that of round ${round}, attempt ${attempt} of run ${runId} again`)
+    candidate.#used = true
+    return candidate.entry
+  }
+}
+
+export type { DurableReservation as Reservation }
+
+/**
+ * Makes a reservation from an entry that is on disk. Only a ledger calls this, after its fsync.
+ *
+ * Refuses with RESERVATION_MISSING an entry that is not durable or has no hash or fingerprint, and with NOISE_INVALID an
+ * event whose numbers cannot be accounted.
+ */
+export function reservationFrom(entry: ReservedEntry): DurableReservation {
+  const { event, attempt, round } = entry
+  if (entry.durable !== true) throw missing('a ledger entry on stable storage', 'one that may still be lost')
+  if (!entry.entryHash || !entry.datasetFingerprint || !entry.runId) {
+    throw missing('an entry that names its run, its data set and its hash', JSON.stringify(entry))
+  }
+  const usable =
+    event.sampleRate > 0 &&
+    event.sampleRate <= 1 &&
+    event.noiseMultiplier > 0 &&
+    event.clipNorm > 0 &&
+    Number.isFinite(event.noiseMultiplier * event.clipNorm) &&
+    [event.steps - 1, attempt, round].every((count) => Number.isSafeInteger(count) && count >= 0)
+  if (!usable) {
+    throw new FedsvdError('NOISE_INVALID', {
+      expected: 'an event with 0 < sampleRate <= 1, noiseMultiplier > 0, clipNorm > 0 and a positive number of steps',
+      got: JSON.stringify({ event, round, attempt }),
+      remedy: 'Correct the terms of the run; nothing was drawn.',
+    })
+  }
+  return new DurableReservation({ ...entry, event: { ...event } })
+}
+
+/** The entry of a reservation, which is used up by this. RESERVATION_MISSING when it is not one or was used before. */
+export function useReservation(candidate: unknown): ReservedEntry {
+  return DurableReservation.use(candidate)
+}
+
+function missing(expected: string, got: string): FedsvdError {
+  return new FedsvdError('RESERVATION_MISSING', {
+    expected,
+    got,
+    remedy: 'Reserve the round in the ledger first; to repeat an upload, send the bytes that were made the first time.',
+  })
+}
