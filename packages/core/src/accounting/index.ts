@@ -1,1 +1,6 @@
+export type { Accountant } from './accountant.ts'
+export { type BudgetQuestion, calibrateNoiseMultiplier, stepsAffordable } from './calibrate.ts'
 export type { AccountedEvent, PrivacyEvent } from './event.ts'
+export { checkEvent, mergeEvents } from './events.ts'
+export { RDP_ORDERS, type RdpAccount, rdp, renyiDivergences } from './rdp.ts'
+export type { SubsampledGaussian } from './subsampled-gaussian.ts'
