@@ -1,0 +1,22 @@
+export { GraphBuilder } from './builder.ts'
+export { type ClippedGridSum, clippedGridSum, maxExactRecords } from './clip.ts'
+export type { PerRecordGradient } from './adjoint.ts'
+export { toOnnx } from './onnx.ts'
+export * as ops from './operators.ts'
+export { perRecordGradients } from './reverse.ts'
+export {
+  BATCH,
+  type Constant,
+  type ConstantData,
+  type Dim,
+  type DType,
+  formatShape,
+  type Graph,
+  isPerRecord,
+  type Operation,
+  type OperatorName,
+  SEQUENCE,
+  type Shape,
+  type TensorType,
+  type Value,
+} from './value.ts'
