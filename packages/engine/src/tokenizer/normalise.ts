@@ -1,7 +1,7 @@
 /** A run of more combining marks than this is cut: sorting it takes the Unicode library quadratic time. */
 export const LONGEST_MARK_RUN = 1024
 
-const ABOVE_LATIN = /[^\u0000-\u02ff]/
+const ABOVE_LATIN = /[\u0300-\uffff]/
 const LONG_MARK_RUN = new RegExp(`(\\p{M}{${LONGEST_MARK_RUN}})\\p{M}+`, 'gu')
 
 /**
