@@ -18,7 +18,8 @@ export interface ClippedGridSum {
  *
  * `clipNorm` is a float32 scalar > 0. A zero gradient gives zeros. A NaN or infinite gradient shows in `norms`, which the
  * caller must check. The q_n are integers held in float32, so the sum is exact in any order while it stays below 2^24:
- * see {@link maxExactRecords}.
+ * the
+ * caller bounds N by `MAX_MICRO_BATCH` of the privacy folder.
  */
 export function clippedGridSum(
   g: GraphBuilder,
@@ -39,9 +40,4 @@ export function clippedGridSum(
     return transposed ? ops.transposeMatrix(g, sum) : sum
   })
   return { sums, norms }
-}
-
-/** How many records one exact float32 sum can hold; `slack` bounds the relative float32 error of a clipped norm. */
-export function maxExactRecords(gridBits: number, slack: number): number {
-  return Math.floor(2 ** 24 / (2 ** gridBits * (1 + slack)))
 }

@@ -1,6 +1,6 @@
-export { GraphBuilder } from './builder.ts'
-export { type ClippedGridSum, clippedGridSum, maxExactRecords } from './clip.ts'
 export type { PerRecordGradient } from './adjoint.ts'
+export { GraphBuilder } from './builder.ts'
+export { type ClippedGridSum, clippedGridSum } from './clip.ts'
 export { toOnnx } from './onnx.ts'
 export * as ops from './operators.ts'
 export { perRecordGradients } from './reverse.ts'

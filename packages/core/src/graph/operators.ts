@@ -73,7 +73,8 @@ export function gemm(
 ): Value {
   const [rows, inner] = transA ? [...a.shape].reverse() : a.shape
   const [innerOfB, columns] = transB ? [...b.shape].reverse() : b.shape
-  const fits = a.shape.length === 2 && b.shape.length === 2 && inner === innerOfB && sameShape(c.shape, [rows!, columns!])
+  const fits =
+    a.shape.length === 2 && b.shape.length === 2 && inner === innerOfB && sameShape(c.shape, [rows!, columns!])
   if (!fits) {
     throw mismatch('Gemm', 'matrices that fit', [a, b, c].map(({ shape }) => formatShape(shape)).join(', '))
   }
@@ -176,7 +177,9 @@ export function concat(g: GraphBuilder, parts: readonly Value[], axis: number): 
     throw mismatch('Concat', 'parts that differ in one numeric axis', parts.map((p) => formatShape(p.shape)).join(', '))
   }
   const total = sizes.reduce((sum: number, size) => sum + (size as number), 0)
-  return one(g.apply('Concat', parts, [{ dtype: first.dtype, shape: first.shape.with(at, total) }], { axis: { int: at } }))
+  return one(
+    g.apply('Concat', parts, [{ dtype: first.dtype, shape: first.shape.with(at, total) }], { axis: { int: at } }),
+  )
 }
 
 /** `x` repeated until it has the shape of `like`. */

@@ -103,13 +103,18 @@ export const RECORD_RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
   ),
   ReduceSum: reductionRule(false),
   ReduceMean: reductionRule(true),
-  Reshape: ({ g, operation, adjoints }) => [
-    dense(ops.reshape(g, adjoints[0]!, operation.inputs[0]!.shape)),
-    undefined,
-  ],
+  Reshape: ({ g, operation, adjoints }) => [dense(ops.reshape(g, adjoints[0]!, operation.inputs[0]!.shape)), undefined],
   Transpose: ({ g, operation, adjoints }) => {
     const permutation = (operation.attributes.perm as { ints: readonly number[] }).ints
-    return [dense(ops.transpose(g, adjoints[0]!, permutation.map((_, axis) => permutation.indexOf(axis))))]
+    return [
+      dense(
+        ops.transpose(
+          g,
+          adjoints[0]!,
+          permutation.map((_, axis) => permutation.indexOf(axis)),
+        ),
+      ),
+    ]
   },
   Split: ({ g, operation, adjoints }) => {
     const axis = (operation.attributes.axis as { int: number }).int

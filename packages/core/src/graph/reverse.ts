@@ -42,7 +42,8 @@ export function perRecordGradients(
   }
   return trained.map((parameter) => {
     const contributions = adjoints.get(parameter.name)
-    if (!contributions) throw invalid('every trained tensor to influence the loss', `"${parameter.name}", which does not`)
+    if (!contributions)
+      throw invalid('every trained tensor to influence the loss', `"${parameter.name}", which does not`)
     return materialise(g, parameter, contributions)
   })
 }
@@ -65,7 +66,10 @@ function differentiate(
   const parts = adjoints.get(output!.name)!
   const outer = parts.filter((part) => part.kind === 'outer')
   if (!rule || outer.length !== 1 || parts.length !== 1) {
-    throw invalid('a shared weight that is used once, in a matrix product', `${operation.op} used ${parts.length} times`)
+    throw invalid(
+      'a shared weight that is used once, in a matrix product',
+      `${operation.op} used ${parts.length} times`,
+    )
   }
   return rule(g, operation, outer[0]!, wants)
 }

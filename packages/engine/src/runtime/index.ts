@@ -1,0 +1,2 @@
+export type { GraphRunner, RunTensor } from './graph-runner.ts'
+export { createOnnxRunner, type OnnxRunnerOptions } from './onnx-runner.ts'

@@ -1,0 +1,89 @@
+import { type AdapterSchema, type AdapterState, stateSpecs, tensorsOfState } from '@fedsvd/core/adapters'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
+import type { EncodedRecord } from './training-engine.ts'
+
+/** What the model can take. */
+export interface RecordLimits {
+  readonly maxTokens: number
+  readonly vocabularySize: number
+  readonly classes: number
+}
+
+/** Throws SHAPE_MISMATCH or NOT_FINITE unless the state has exactly the schema's tensors, all finite. */
+export function checkState(schema: AdapterSchema, state: AdapterState): readonly NamedTensor[] {
+  const specs = stateSpecs(schema)
+  const tensors = tensorsOfState(state)
+  for (const [index, { name, shape }] of specs.entries()) {
+    const tensor = tensors[index]
+    const got = tensor ? `"${tensor.name}" [${tensor.shape.join(', ')}] with ${tensor.data.length} values` : 'none'
+    if (tensor?.name !== name || String(tensor.shape) !== String(shape) || tensor.data.length !== sizeOf(shape)) {
+      throw mismatch(`the tensor "${name}" [${shape.join(', ')}]`, got, 'Use the adapter schema of the engine.')
+    }
+    if (!tensor.data.every(Number.isFinite)) throw notFinite(`finite values in "${name}"`, 'NaN or infinity')
+  }
+  if (tensors.length !== specs.length) {
+    throw mismatch(`${specs.length} tensors`, `${tensors.length}`, 'Use the adapter schema of the engine.')
+  }
+  return tensors
+}
+
+/** Throws DATA_EMPTY or SHAPE_MISMATCH for token lists that the model cannot read. */
+export function checkTokens(records: readonly EncodedRecord[], { maxTokens, vocabularySize }: RecordLimits): void {
+  for (const [position, { tokenIds }] of records.entries()) {
+    if (tokenIds.length === 0) {
+      throw new FedsvdError('DATA_EMPTY', {
+        expected: 'at least one token in every record',
+        got: `none in record ${position}`,
+        remedy: 'Drop records without text before training.',
+      })
+    }
+    if (tokenIds.length > maxTokens) {
+      const got = `${tokenIds.length} in record ${position}`
+      throw mismatch(`at most ${maxTokens} tokens`, got, 'Truncate the token lists when they are encoded.')
+    }
+    if (!tokenIds.every((id) => id >= 0 && id < vocabularySize)) {
+      const expected = `token ids from 0 to ${vocabularySize - 1}`
+      throw mismatch(expected, `another id in record ${position}`, "Encode the texts with the model's own tokenizer.")
+    }
+  }
+}
+
+/** Throws LABEL_UNKNOWN for a label that is not 0 .. classes - 1. */
+export function checkLabels(records: readonly EncodedRecord[], { classes }: RecordLimits): void {
+  for (const [position, { label }] of records.entries()) {
+    if (Number.isInteger(label) && label >= 0 && label < classes) continue
+    throw new FedsvdError('LABEL_UNKNOWN', {
+      expected: `a label from 0 to ${classes - 1}`,
+      got: `${label} in record ${position}`,
+      remedy: 'Map the labels of the data set to the label set of the run.',
+    })
+  }
+}
+
+/** Throws CONFIG_INVALID unless the clipping norm is a positive float32. */
+export function checkClipNorm(clipNorm: number): void {
+  if (Number.isFinite(clipNorm) && Math.fround(clipNorm) > 0 && Number.isFinite(Math.fround(clipNorm))) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'a positive clipNorm that float32 can hold',
+    got: `${clipNorm}`,
+    remedy: 'Choose a clipNorm such as 1.',
+  })
+}
+
+/** Throws NOT_FINITE when a result of the graph is NaN or infinite; `what` names it without quoting private values. */
+export function checkFinite(values: Float32Array, what: string): void {
+  if (!values.every(Number.isFinite)) throw notFinite(`a finite ${what} for every record`, 'NaN or infinity')
+}
+
+function notFinite(expected: string, got: string): FedsvdError {
+  return new FedsvdError('NOT_FINITE', {
+    expected,
+    got,
+    remedy: 'Lower the learning rate, or start from sound factors.',
+  })
+}
+
+function mismatch(expected: string, got: string, remedy: string): FedsvdError {
+  return new FedsvdError('SHAPE_MISMATCH', { expected, got, remedy })
+}

@@ -1,0 +1,8 @@
+export { type ClassifierEngineOptions, classifierEngine, type RunnerFactory } from './classifier-engine.ts'
+export {
+  createStarterEngine,
+  type StarterAdapterOptions,
+  type StarterEngineOptions,
+  starterSchema,
+} from './starter.ts'
+export type { EncodedRecord, LotResult, TrainingEngine } from './training-engine.ts'

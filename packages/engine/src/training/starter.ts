@@ -1,0 +1,91 @@
+import { type AdapterSchema, checkSchema } from '@fedsvd/core/adapters'
+import { FedsvdError } from '@fedsvd/core/errors'
+import {
+  type Checkpoint,
+  type ClassifierModel,
+  headSpecs,
+  STARTER_ENCODER,
+  type StarterEncoderConfig,
+  type StarterTarget,
+  starterEncoder,
+  starterLayers,
+} from '@fedsvd/core/model'
+import { loadStarterCheckpoint } from '../checkpoint/index.ts'
+import { createOnnxRunner } from '../runtime/index.ts'
+import { classifierEngine, type RunnerFactory } from './classifier-engine.ts'
+import type { TrainingEngine } from './training-engine.ts'
+
+/** What is adapted, and how: the public terms of a run on the starter encoder. */
+export interface StarterAdapterOptions {
+  readonly rank: number
+  readonly alpha: number
+  readonly headMode: AdapterSchema['headMode']
+  readonly classes: number
+  /** Default: all four projections of both transformer layers. */
+  readonly targets?: readonly StarterTarget[]
+}
+
+export interface StarterEngineOptions extends StarterAdapterOptions {
+  /** Threads inside one operator; one per core that this process may have. */
+  readonly threads: number
+  /** Longest record, at most 128. */
+  readonly maxTokens?: number
+  /** Multiplies the unit-length embedding before the head. */
+  readonly featureScale?: number
+  readonly maxPlaces?: number
+  /** Sizes and weights of another encoder of the same kind, for tests. Default: the published checkpoint. */
+  readonly encoder?: { readonly config: StarterEncoderConfig; readonly checkpoint: Checkpoint }
+  /** Default: onnxruntime with `threads`. */
+  readonly createRunner?: RunnerFactory
+}
+
+const PROJECTIONS: readonly StarterTarget[] = ['attention.qkv', 'attention.out', 'ffn.conv1', 'ffn.conv2']
+
+/** Coordinates of the features then have mean square 1, as those of a layer-normalised encoder have. */
+const FEATURE_SCALE = Math.sqrt(STARTER_ENCODER.width)
+
+const MAX_PLACES = 2048
+
+/** The schema of a run on the starter encoder. Throws ADAPTER_INVALID for a rank or targets that fit no layer. */
+export function starterSchema(options: StarterAdapterOptions, config = STARTER_ENCODER): AdapterSchema {
+  const { rank, alpha, headMode, classes, targets = PROJECTIONS } = options
+  const head = headSpecs(config.width, classes)
+  const schema = { rank, alpha, layers: starterLayers(config, targets), head, headMode }
+  checkSchema(schema)
+  return schema
+}
+
+/**
+ * The private training step and inference on the starter encoder. Loads the installed checkpoint; each of the two graphs
+ * is made ready when it is first used. Throws CONFIG_INVALID, ADAPTER_INVALID or CHECKPOINT_INVALID.
+ */
+export async function createStarterEngine(options: StarterEngineOptions): Promise<TrainingEngine> {
+  const { rank, alpha, classes, threads, featureScale = FEATURE_SCALE, maxPlaces = MAX_PLACES } = options
+  const config = options.encoder?.config ?? STARTER_ENCODER
+  const { maxTokens = config.maxTokens } = options
+  if (!Number.isInteger(maxTokens) || maxTokens < 1 || maxTokens > config.maxTokens) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `maxTokens from 1 to ${config.maxTokens}`,
+      got: `${maxTokens}`,
+      remedy: 'Longer texts are truncated when they are encoded.',
+    })
+  }
+  const schema = starterSchema(options, config)
+  const checkpoint = options.encoder?.checkpoint ?? (await loadStarterCheckpoint())
+  const model: ClassifierModel = {
+    layers: schema.layers,
+    rank,
+    scale: alpha / rank,
+    featureWidth: config.width,
+    featureScale,
+    classes,
+    encode: (g, tokenIds, adapters) => starterEncoder(g, tokenIds, config, checkpoint, adapters),
+  }
+  return classifierEngine({
+    model,
+    schema,
+    limits: { maxTokens, vocabularySize: config.vocabularySize, classes },
+    maxPlaces,
+    createRunner: options.createRunner ?? ((graph, name) => createOnnxRunner(graph, { name, threads })),
+  })
+}

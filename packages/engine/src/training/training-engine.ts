@@ -1,0 +1,35 @@
+import type { AdapterSchema, AdapterState } from '@fedsvd/core/adapters'
+import type { EncodedRecord } from '../data/encoded-record.ts'
+
+export type { EncodedRecord }
+
+/** The clipped, gridded sum over a lot, and what is known about each of its records. */
+export interface LotResult {
+  /**
+   * Integers, in units of clipNorm * 2^-GRID_BITS: one array per trained tensor in the order of `trainedSpecs(schema)`.
+   * Exact: adding or removing a record changes it by that record's own contribution and by nothing else.
+   */
+  readonly gridSum: readonly Float64Array[]
+  /** L2 norm of every record's gradient before clipping, in input order. Private: it never leaves the client. */
+  readonly norms: Float32Array
+  /** Cross-entropy of every record in nats, in input order. Private as well. */
+  readonly losses: Float32Array
+}
+
+/**
+ * Computes with the private records of one client. All results are a function of the arguments alone; calls are queued,
+ * never interleaved.
+ *
+ * Errors: DATA_EMPTY (a record without tokens), LABEL_UNKNOWN (a label outside 0 .. classes - 1), SHAPE_MISMATCH (a
+ * factor or a token list that does not fit the model), NOT_FINITE (a factor, gradient or logit is NaN or infinite),
+ * CONFIG_INVALID (a clipNorm that is not a positive number).
+ */
+export interface TrainingEngine extends AsyncDisposable {
+  readonly schema: AdapterSchema
+  /** The exact integer sum over any number of records; no records give zeros. */
+  clippedLotSum(records: readonly EncodedRecord[], state: AdapterState, clipNorm: number): Promise<LotResult>
+  /** Row-major [records, classes], in input order. Labels are not looked at. */
+  logits(records: readonly EncodedRecord[], state: AdapterState): Promise<Float32Array>
+  /** The encoder's output for every record, row-major [records, featureWidth], in input order. */
+  features(records: readonly EncodedRecord[], state: AdapterState): Promise<Float32Array>
+}
