@@ -1,0 +1,38 @@
+import type { RunRequest } from '@fedsvd/core/protocol'
+
+/** The budget of each client: an upper bound on epsilon at this delta, per record, add-or-remove-one. */
+export const DEMO_BUDGET = { epsilon: 6, delta: 1e-5 } as const
+
+export const DEMO_LABELS = ['ham', 'spam'] as const
+
+/** Choices of the demo that a user may vary. */
+export interface DemoChoices {
+  readonly quick: boolean
+  readonly headMode: 'trained' | 'frozen'
+  readonly seed: string
+}
+
+/**
+ * The run that `fedsvd demo` asks for: the starter encoder on SpamAssassin, three clients, all of them in every round.
+ * The figures were tuned on the public hold-out; docs/log.md has the sweeps.
+ */
+export function demoRun({ quick, headMode, seed }: DemoChoices): RunRequest {
+  return {
+    name: quick ? 'demo (quick)' : 'demo',
+    method: 'fedsvd',
+    model: { name: 'starter', maxTokens: quick ? 32 : 64 },
+    labels: [...DEMO_LABELS],
+    adapter: { rank: 8, alpha: 8, headMode },
+    rounds: quick ? 2 : 10,
+    localSteps: quick ? 1 : 2,
+    expectedLotSize: quick ? 32 : 256,
+    clipNorm: 1,
+    learningRate: 1,
+    momentum: 0,
+    target: { ...DEMO_BUDGET },
+    clientsPerRound: 3,
+    quorum: 3,
+    deadlineSeconds: 600,
+    seed,
+  }
+}

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import { canonicalSchema, stateFromTensors, stateSpecs } from '@fedsvd/core/adapters'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { decodeFrame, NO_CLIENT, readFrameBasis } from '@fedsvd/core/protocol'
+import { writeAdapter } from '@fedsvd/engine/peft'
+import { fetchAdapterFrame, fetchRun, type OperatorAccess } from './operator-client.ts'
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
+
+/**
+ * Fetches the newest state of a run and writes it as a PEFT adapter.
+ *
+ * @returns the files written
+ * @throws FedsvdError RUN_STATE when no round has been published yet
+ */
+export async function exportAdapter(access: OperatorAccess, runId: string, folder: string): Promise<string[]> {
+  const run = await fetchRun(access, runId)
+  if (run.adapter === undefined) {
+    throw new FedsvdError('RUN_STATE', { expected: 'a published round', got: 'none yet', remedy: 'Wait for the first round to close' })
+  }
+  const { adapter: schema, model, labels } = run.manifest
+  const frame = await fetchAdapterFrame(access, runId)
+  const basis = readFrameBasis(frame)
+  const { tensors } = decodeFrame(
+    frame,
+    { kind: 'state', round: basis, basis, runId, clientId: NO_CLIENT, schemaHash: hex(sha256(new TextEncoder().encode(canonicalSchema(schema)))), specs: stateSpecs(schema) },
+    sha256,
+  )
+  return writeAdapter(folder, stateFromTensors(schema, basis, tensors), {
+    schema,
+    baseModel: model.name,
+    labels,
+    metadata: {
+      runId,
+      rounds: String(run.roundsDone),
+      privacy: JSON.stringify(run.clients.map(({ name, epsilonUpperBound, delta }) => ({ name, epsilonUpperBound, delta, unit: 'record', relation: 'add-or-remove-one' }))),
+    },
+  })
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

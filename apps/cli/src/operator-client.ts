@@ -1,0 +1,54 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import { type OperatorEvents, parseMessage, type RunRequest, type RunSnapshot, runSnapshotSchema } from '@fedsvd/core/protocol'
+import { io, type Socket } from 'socket.io-client'
+import { z } from 'zod'
+
+/** How an operator reaches a coordinator: its address and the operator token. */
+export interface OperatorAccess {
+  readonly url: string
+  readonly token: string
+}
+
+export async function createEnrolmentTokens(access: OperatorAccess, count: number): Promise<string[]> {
+  const reply = await request(access, 'POST', '/v1/enrolment-tokens', { count, expiresInSeconds: 3600 })
+  return parseMessage(z.object({ tokens: z.array(z.string()) }), await reply.json(), 'enrolment tokens').tokens
+}
+
+export async function createRun(access: OperatorAccess, run: RunRequest): Promise<string> {
+  const reply = await request(access, 'POST', '/v1/runs', run)
+  return parseMessage(z.object({ runId: z.uuid() }), await reply.json(), 'a new run').runId
+}
+
+export async function fetchRun(access: OperatorAccess, runId: string): Promise<RunSnapshot> {
+  const reply = await request(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}`)
+  return parseMessage(runSnapshotSchema, await reply.json(), 'a run snapshot')
+}
+
+/** The newest published state of a run, as its `state` frame. */
+export async function fetchAdapterFrame(access: OperatorAccess, runId: string): Promise<Uint8Array> {
+  const reply = await request(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}/adapter`)
+  return new Uint8Array(await reply.arrayBuffer())
+}
+
+/** Calls `onSnapshot` with every change of every run until closed. Reconnects by itself. */
+export function watchRuns({ url, token }: OperatorAccess, onSnapshot: (snapshot: RunSnapshot) => void): Disposable {
+  const socket: Socket<OperatorEvents> = io(`${url}/operator`, { auth: { token }, transports: ['websocket'] })
+  socket.on('run', (snapshot) => onSnapshot(parseMessage(runSnapshotSchema, snapshot, 'a run snapshot')))
+  return { [Symbol.dispose]: () => socket.disconnect() }
+}
+
+async function request({ url, token }: OperatorAccess, method: string, path: string, body?: unknown): Promise<Response> {
+  const reply = await fetch(new URL(path, url), {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }).catch((cause: unknown) => {
+    throw new FedsvdError(
+      'COORDINATOR_UNREACHABLE',
+      { expected: `a coordinator at ${url}`, got: 'no answer', remedy: 'Check the address, and that `fedsvd serve` runs there' },
+      { cause },
+    )
+  })
+  if (!reply.ok) throw FedsvdError.fromJSON(((await reply.json().catch(() => ({}))) as { error?: unknown }).error)
+  return reply
+}
