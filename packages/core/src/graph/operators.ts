@@ -24,7 +24,6 @@ const binary =
 
 export const neg = unary('Neg')
 export const exp = unary('Exp')
-export const erf = unary('Erf')
 export const sqrt = unary('Sqrt')
 export const tanh = unary('Tanh')
 export const relu = unary('Relu')

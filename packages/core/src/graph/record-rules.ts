@@ -91,9 +91,6 @@ export const RECORD_RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
   Sqrt: elementwise((g, dy, _, y) => ops.div(g, ops.scale(g, dy, 0.5), y)),
   Tanh: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.sub(g, g.scalar(1), ops.mul(g, y, y)))),
   Relu: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.sign(g, y))),
-  Erf: elementwise((g, dy, x) =>
-    ops.mul(g, dy, ops.scale(g, ops.exp(g, ops.neg(g, ops.mul(g, x, x))), 2 / Math.sqrt(Math.PI))),
-  ),
   Softmax: elementwise((g, dy, _, y) => {
     const weighted = ops.mul(g, dy, y)
     return ops.sub(g, weighted, ops.mul(g, y, ops.reduceSum(g, weighted, [-1], true)))

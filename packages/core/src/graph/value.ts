@@ -40,7 +40,6 @@ export type OperatorName =
   | 'Concat'
   | 'Div'
   | 'Equal'
-  | 'Erf'
   | 'Exp'
   | 'Expand'
   | 'Gather'
