@@ -228,7 +228,6 @@ export const KERNELS: Readonly<Record<OperatorName, Kernel>> = {
   Reshape: reshape,
   Round: unary(roundHalfToEven),
   Shape: shapeOf,
-  Sign: unary(Math.sign),
   Slice: ([x, starts, ends, axes]) => [slice(x!, axes!.data[0]!, starts!.data[0]!, ends!.data[0]!)],
   Softmax: rowwise(softmaxRow),
   Split: split,

@@ -27,7 +27,6 @@ export const exp = unary('Exp')
 export const sqrt = unary('Sqrt')
 export const tanh = unary('Tanh')
 export const relu = unary('Relu')
-export const sign = unary('Sign')
 /** To the nearest integer, halves to even. */
 export const round = unary('Round')
 

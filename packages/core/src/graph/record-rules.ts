@@ -90,7 +90,7 @@ export const RECORD_RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
   Exp: elementwise((g, dy, _, y) => ops.mul(g, dy, y)),
   Sqrt: elementwise((g, dy, _, y) => ops.div(g, ops.scale(g, dy, 0.5), y)),
   Tanh: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.sub(g, g.scalar(1), ops.mul(g, y, y)))),
-  Relu: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.sign(g, y))),
+  Relu: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.toFloat(g, ops.greater(g, y, g.scalar(0))))),
   Softmax: elementwise((g, dy, _, y) => {
     const weighted = ops.mul(g, dy, y)
     return ops.sub(g, weighted, ops.mul(g, y, ops.reduceSum(g, weighted, [-1], true)))

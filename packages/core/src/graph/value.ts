@@ -61,7 +61,6 @@ export type OperatorName =
   | 'Reshape'
   | 'Round'
   | 'Shape'
-  | 'Sign'
   | 'Slice'
   | 'Softmax'
   | 'Split'
