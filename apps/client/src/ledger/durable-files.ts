@@ -1,0 +1,40 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Writes all of `bytes` at the end of an open file and returns only when they are on stable storage. */
+export function appendDurably(fd: number, bytes: Uint8Array): void {
+  let written = 0
+  while (written < bytes.length) written += writeSync(fd, bytes, written)
+  fsyncSync(fd)
+}
+
+/** Replaces a file in one step: after a crash it is either the old one or the whole new one, never a part. */
+export function writeFileDurably(path: string, bytes: Uint8Array, mode = 0o600): void {
+  mkdirSync(dirname(path), { recursive: true })
+  const temporary = `${path}.${process.pid}.tmp`
+  const fd = openSync(temporary, 'w', mode)
+  try {
+    appendDurably(fd, bytes)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(temporary, path)
+  syncFolder(dirname(path))
+}
+
+/** Removes a file, if it is there, durably. */
+export function removeDurably(path: string): void {
+  rmSync(path, { force: true })
+  syncFolder(dirname(path))
+}
+
+/** Makes created, renamed and removed names of a folder durable. Windows has no such call and needs none. */
+export function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return
+  const fd = openSync(folder, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,7 @@
+export { requireBudget, withinBudget } from './budget.ts'
+export { canonicalJson, sha256Hex } from './chain.ts'
+export { removeDurably, writeFileDurably } from './durable-files.ts'
+export type { AttemptKey, LedgerEntry, LedgerFact } from './entry.ts'
+export { eventOfRun, ledgerPath, openLedger, type PrivacyLedger } from './ledger.ts'
+export { type BoundRun, type LedgerState, lastAttempt, replay, spentEvents } from './replay.ts'
+export { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
