@@ -58,10 +58,11 @@ export function expInterval({ num, den }: Ratio, bits: number): { low: bigint; h
  */
 export function uniformIsBelow(bits: RandomBits, first32: number, scale: Ratio, t: Ratio): boolean {
   let prefix = BigInt(first32)
+  const extra = 32 + (scale.num / scale.den).toString(2).length // scale multiplies the width of the interval
   for (let known = 32; known <= 1024; known += 32) {
-    const { low, high } = expInterval(t, known + 32)
-    const left = (prefix << 32n) * scale.den
-    const right = ((prefix + 1n) << 32n) * scale.den
+    const { low, high } = expInterval(t, known + extra)
+    const left = (prefix << BigInt(extra)) * scale.den
+    const right = ((prefix + 1n) << BigInt(extra)) * scale.den
     if (right <= low * scale.num) return true
     if (left >= high * scale.num) return false
     prefix = (prefix << 32n) | BigInt(bits.uint32())
