@@ -1,0 +1,35 @@
+/**
+ * What the compiler must refuse. `tsc -p packages/core` checks this file (its name does not end in `.test.ts`): should
+ * one of these lines begin to compile, the directive above it becomes the error.
+ */
+import type { NamedTensor } from '../tensor/index.ts'
+import type { PrivateRound, PrivateRoundOptions, PrivateUpdate, Reservation, ReservedEntry } from './index.ts'
+
+declare function upload(update: PrivateUpdate): void
+declare const gradient: Float32Array
+declare const tensors: readonly NamedTensor[]
+declare const entry: ReservedEntry
+declare const round: PrivateRound
+declare const options: PrivateRoundOptions
+
+upload(round.finish())
+
+// @ts-expect-error a raw gradient
+upload(gradient)
+// @ts-expect-error the tensors alone, however they came about
+upload(tensors)
+// @ts-expect-error the noised parameters are safe to show but are not what was paid for
+upload(round.current())
+// @ts-expect-error an object of the same shape
+upload({ tensors, reserved: entry, randomness: 'secure' })
+// @ts-expect-error a copy, which could be a changed copy
+upload({ ...round.finish() })
+// @ts-expect-error the class cannot be imported as a value, so it cannot be constructed
+upload(new PrivateUpdate(tensors, entry, 'secure'))
+
+// @ts-expect-error a ledger entry is not yet a reservation
+export const fromEntry: Reservation = entry
+// @ts-expect-error neither is an object that holds one
+export const fromLiteral: Reservation = { entry }
+// @ts-expect-error a round does not begin without one
+export const unpaid: PrivateRoundOptions = { ...options, reservation: undefined }

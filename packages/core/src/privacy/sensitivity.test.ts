@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest'
+import { fillGaussian, RandomBits, seededSource } from '../random/index.ts'
+import { gridContribution } from './clip.ts'
+import {
+  discretisationSlack,
+  GRID_BITS,
+  gridOf,
+  gridSensitivity,
+  gridSigma,
+  MAX_MICRO_BATCH,
+  NORM_SLACK,
+} from './sensitivity.ts'
+
+const norm = (arrays: readonly Float64Array[]) =>
+  Math.sqrt(arrays.reduce((sum, values) => values.reduce((inner, value) => inner + value * value, sum), 0))
+
+describe('gridSensitivity', () => {
+  it('bounds the contribution of every record, also of those made to be rounded up everywhere', () => {
+    const bits = new RandomBits(seededSource('records'))
+    for (const dimension of [1, 7, 1000, 40_000]) {
+      const bound = gridSensitivity({ dimension, gridBits: GRID_BITS })
+      const gaussian = new Float32Array(dimension)
+      fillGaussian(bits, gaussian)
+      const halves = new Float32Array(dimension).fill(1.51 * gridOf(2)) // each coordinate rounds 1.51 up to 2
+      const spike = new Float32Array(dimension)
+      spike[0] = 1e30
+      for (const data of [gaussian, halves, spike]) {
+        const contribution = norm(gridContribution([{ name: 'g', shape: [dimension], data }], 2))
+        expect(contribution).toBeLessThanOrEqual(bound)
+      }
+    }
+  })
+
+  it('needs its term for rounding: without it the bound is broken', () => {
+    const dimension = 40_000
+    const perCoordinate = 2 ** GRID_BITS / Math.sqrt(dimension) // 1310.72 grid units each: a record of norm clipNorm
+    const clipNorm = 1
+    const data = new Float32Array(dimension).fill(perCoordinate * gridOf(clipNorm))
+    const contribution = norm(gridContribution([{ name: 'g', shape: [dimension], data }], clipNorm))
+    expect(contribution).toBeGreaterThan(2 ** GRID_BITS) // 1311 * 200 = 262,200 > 262,144
+    expect(contribution).toBeLessThanOrEqual(2 ** GRID_BITS + Math.sqrt(dimension) / 2)
+  })
+})
+
+describe('MAX_MICRO_BATCH', () => {
+  const largest = Math.round((1 + NORM_SLACK) * 2 ** GRID_BITS)
+
+  it('keeps float32 sums exact, in any order', () => {
+    const bits = new RandomBits(seededSource('orders'))
+    for (let trial = 0; trial < 200; trial++) {
+      const values = Array.from({ length: MAX_MICRO_BATCH }, (_, i) =>
+        trial === 0 || bits.uint32() % 4 ? largest - i : i - largest,
+      )
+      const single = values.reduce((sum, value) => Math.fround(sum + value), 0)
+      expect(single).toBe(values.reduce((sum, value) => sum + value, 0))
+    }
+  })
+
+  it('could not be larger: one record more and float32 loses a unit', () => {
+    const values = [...new Array<number>(MAX_MICRO_BATCH).fill(largest), largest - 1]
+    const single = values.reduce((sum, value) => Math.fround(sum + value), 0)
+    expect(single).not.toBe(values.reduce((sum, value) => sum + value, 0))
+    expect(MAX_MICRO_BATCH).toBe(63)
+  })
+})
+
+describe('gridSigma', () => {
+  it('is the multiplier times the sensitivity, and a billionth more', () => {
+    for (const noiseMultiplier of [0.4, 0.7, 2.5]) {
+      const wanted = noiseMultiplier * gridSensitivity({ dimension: 50_000, gridBits: GRID_BITS })
+      const sigma = gridSigma({ noiseMultiplier, dimension: 50_000 })
+      expect(sigma / wanted).toBeGreaterThan(1)
+      expect(sigma / wanted).toBeLessThan(1 + 1e-9)
+    }
+  })
+
+  it('makes discrete noise a rounding of continuous noise: the argument, computed where its error can be seen', () => {
+    // Continuous noise s1, then randomised rounding of width s: compared with the discrete Gaussian of s1^2 + s^2.
+    const s1 = 1.7
+    for (const s of [0.45, 0.6, 0.8]) {
+      const e = 2.1 * Math.exp(-2 * Math.PI ** 2 * s ** 2)
+      const sigma = Math.hypot(s1, s)
+      const rho = (x: number, width: number) => Math.exp((-x * x) / (2 * width * width))
+      const normaliser = sum(-60, 60, 1, (x) => rho(x, sigma))
+      for (const x of [0, 1, 4]) {
+        const rounded = sum(-20, 20, 1 / 256, (y) => {
+          const chance = rho(x - y, s) / sum(-25, 25, 1, (z) => rho(z - y, s))
+          return (chance * rho(y, s1)) / (s1 * Math.sqrt(2 * Math.PI)) / 256
+        })
+        expect(Math.abs(Math.log(rho(x, sigma) / normaliser / rounded))).toBeLessThan(3 * e)
+      }
+    }
+  })
+
+  it('costs less than the last bit of any epsilon or delta', () => {
+    const slack = discretisationSlack({ dimension: 1e9, steps: 1e9 })
+    expect(slack).toBeGreaterThan(0)
+    expect(slack).toBeLessThan(1e-58)
+    expect(10 + 2 * slack).toBe(10)
+  })
+})
+
+function sum(from: number, to: number, step: number, term: (x: number) => number): number {
+  let total = 0
+  for (let i = 0; i <= Math.round((to - from) / step); i++) total += term(from + i * step)
+  return total
+}
