@@ -1,0 +1,42 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import { budgetSchema } from '@fedsvd/core/protocol'
+import { z } from 'zod'
+
+const clientConfigSchema = z.object({
+  /** Address of the coordinator, http or https. */
+  coordinator: z.url({ protocol: /^https?$/ }),
+  /** The name that operators see. */
+  name: z.string().min(1).max(80),
+  /** JSONL or CSV file of this site's records; it is never sent anywhere. */
+  dataFile: z.string().min(1),
+  textColumn: z.string().min(1).default('text'),
+  labelColumn: z.string().min(1).default('label'),
+  /** Folder of the key, the ledgers and the outbox. Losing it is losing the proof of what was spent. */
+  stateDir: z.string().min(1),
+  /** What this data set may spend in its whole life, over all runs and coordinators. */
+  budget: budgetSchema,
+  /** Single-use token, needed at the first start only. */
+  enrolmentToken: z.string().min(1).optional(),
+  /** A public constant in place of the true number of records; default: that number, rounded down to two digits. */
+  declaredRecords: z.number().int().positive().optional(),
+  threads: z.number().int().positive().max(256).default(1),
+  /** End when the first run in which this client takes part has ended. */
+  once: z.boolean().default(false),
+  /** How long to wait for the coordinator at the start, in seconds; for ever when absent. */
+  maxWaitSeconds: z.number().positive().optional(),
+})
+
+export type ClientConfig = z.infer<typeof clientConfigSchema>
+export type ClientConfigInput = z.input<typeof clientConfigSchema>
+
+/** Checks a configuration. @throws FedsvdError CONFIG_INVALID naming the first setting at fault */
+export function clientConfig(input: ClientConfigInput): ClientConfig {
+  const result = clientConfigSchema.safeParse(input)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `a valid ${issue?.path.join('.') || 'configuration'}`,
+    got: (issue?.message ?? 'something else').replace(/\.$/, ''),
+    remedy: 'Correct the setting: see fedsvd join --help',
+  })
+}

@@ -1,0 +1,1 @@
+export { loadSiteData, roundedDown, type SiteData, tokenise } from './site-data.ts'

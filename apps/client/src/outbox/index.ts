@@ -1,0 +1,1 @@
+export { fileOutbox, type Outbox } from './outbox.ts'

@@ -1,0 +1,1 @@
+export { type RoundParts, runRound } from './round.ts'

@@ -1,0 +1,61 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { sessionChallengeText } from '@fedsvd/core/protocol'
+import { z } from 'zod'
+import { sha256Hex, writeFileDurably } from '../ledger/index.ts'
+
+/** This node's key. It is made once and never leaves the state folder. */
+export interface Identity {
+  /** Raw 32-byte Ed25519 public key, base64url. */
+  readonly publicKey: string
+  /** Signs a session challenge. @returns base64url */
+  signChallenge(clientId: string, nonce: string): string
+}
+
+const KEY_FILE = 'client-key.pem'
+
+/** Reads the key of this node, or makes one (mode 0600) where there is none. */
+export function loadIdentity(stateDir: string): Identity {
+  const path = join(stateDir, KEY_FILE)
+  if (!existsSync(path)) {
+    const { privateKey } = generateKeyPairSync('ed25519')
+    writeFileDurably(path, Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })))
+  }
+  const key = readKey(path)
+  const { x } = createPublicKey(key).export({ format: 'jwk' })
+  return {
+    publicKey: x!,
+    signChallenge: (clientId, nonce) => sign(null, Buffer.from(sessionChallengeText(clientId, nonce)), key).toString('base64url'),
+  }
+}
+
+function readKey(path: string): KeyObject {
+  try {
+    return createPrivateKey(readFileSync(path))
+  } catch (cause) {
+    throw new FedsvdError(
+      'CONFIG_INVALID',
+      { expected: `an Ed25519 key in ${path}`, got: 'something else', remedy: 'Restore the file, or remove it and enrol again with a new token' },
+      { cause },
+    )
+  }
+}
+
+/** The identifier that a coordinator gave to this node; undefined before enrolment there. */
+export function enrolledAs(stateDir: string, coordinator: string): string | undefined {
+  const path = enrolmentPath(stateDir, coordinator)
+  if (!existsSync(path)) return undefined
+  return z.object({ clientId: z.uuid() }).parse(JSON.parse(readFileSync(path, 'utf8'))).clientId
+}
+
+export function rememberEnrolment(stateDir: string, coordinator: string, clientId: string): void {
+  writeFileDurably(enrolmentPath(stateDir, coordinator), Buffer.from(`${JSON.stringify({ coordinator, clientId })}\n`))
+}
+
+/** One file per key and coordinator, so a new key has to enrol anew. */
+function enrolmentPath(stateDir: string, coordinator: string): string {
+  const { publicKey } = loadIdentity(stateDir)
+  return join(stateDir, 'enrolments', `${sha256Hex(`${coordinator} ${publicKey}`).slice(0, 16)}.json`)
+}

@@ -1,0 +1,46 @@
+import { calibrateNoiseMultiplier, type PrivacyEvent, pld } from '@fedsvd/core/accounting'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { Budget, PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
+
+/** What a site knows when it decides its terms. */
+export interface SiteLimits {
+  /** The true number of records; it decides whether delta is small enough, and is not told to anyone. */
+  readonly records: number
+  readonly declaredRecords: number
+  /** The life-time budget of the data set. */
+  readonly budget: Budget
+  /** What the data set has spent already. */
+  readonly spent: readonly PrivacyEvent[]
+}
+
+/**
+ * The terms on which this site takes part in a run: the least noise with which all rounds of the run stay within the run's
+ * target, and together with everything spent before within the site's own budget. Calibrated by PLD, never above.
+ *
+ * @throws FedsvdError DELTA_TOO_LARGE, CONFIG_INVALID (a lot larger than the data), BUDGET_TOO_SMALL
+ */
+export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms {
+  const delta = Math.min(manifest.target.delta, site.budget.delta)
+  if (delta > 1 / site.records) {
+    throw new FedsvdError('DELTA_TOO_LARGE', {
+      expected: 'delta of at most 1 / records of this site',
+      got: `delta ${delta}`,
+      remedy: 'Lower --delta, or open the run with a smaller one',
+    })
+  }
+  if (manifest.expectedLotSize > site.declaredRecords) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `at least ${manifest.expectedLotSize} declared records, one expected lot of the run`,
+      got: `${site.declaredRecords}`,
+      remedy: 'Take part with more data, or open the run with a smaller lot',
+    })
+  }
+  const sampleRate = manifest.expectedLotSize / site.declaredRecords
+  const steps = manifest.rounds * manifest.localSteps
+  const noiseFor = (epsilon: number, prior: readonly PrivacyEvent[]): number =>
+    calibrateNoiseMultiplier({ epsilon, delta, sampleRate, steps, prior, accountant: pld })
+  const epsilon = Math.min(manifest.target.epsilon, site.budget.epsilon)
+  const alone = noiseFor(epsilon, [])
+  const noiseMultiplier = site.spent.length === 0 ? alone : Math.max(alone, noiseFor(site.budget.epsilon, site.spent))
+  return { declaredRecords: site.declaredRecords, sampleRate, noiseMultiplier, budget: { epsilon, delta } }
+}
