@@ -1,0 +1,173 @@
+import { type AdapterState, initialState, trainedSpecs } from '@fedsvd/core/adapters'
+import { waveNamed } from '@fedsvd/core/model/testing'
+import { GRID_BITS, gridOf, MAX_MICRO_BATCH, NORM_SLACK } from '@fedsvd/core/privacy'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createStarterEngine, type EncodedRecord, type LotResult, type TrainingEngine } from './index.ts'
+
+const OPTIONS = { rank: 4, alpha: 8, headMode: 'trained', classes: 2, threads: 1 } as const
+
+/** Records of the given lengths with irregular token ids. */
+const recordsOf = (lengths: readonly number[], key = 1): EncodedRecord[] =>
+  lengths.map((length, n) => ({
+    tokenIds: Int32Array.from({ length }, (_, t) => (7919 * (n + key) + 104_729 * t * (t + n)) % 8000),
+    label: n % 2,
+  }))
+
+/** A state in which every trained tensor matters. */
+const stateOf = ({ schema }: TrainingEngine): AdapterState => {
+  const initial = initialState(schema, { seed: 'lot' })
+  return {
+    ...initial,
+    b: initial.b.map((spec, index) => waveNamed(index, spec, 0.05)),
+    head: initial.head.map((spec, index) => waveNamed(100 + index, spec, 0.05)),
+  }
+}
+
+const total = (results: readonly LotResult[]): Float64Array[] =>
+  results[0]!.gridSum.map((tensor, index) =>
+    tensor.map((_, at) => results.reduce((sum, { gridSum }) => sum + gridSum[index]![at]!, 0)),
+  )
+
+/** Float noise allowed per record: a gradient that falls near the middle between two grid points may round either way. */
+const MAX_UNITS_PER_RECORD = 1
+
+const largestDifference = (left: readonly Float64Array[], right: readonly Float64Array[]): number =>
+  Math.max(
+    ...left.map((tensor, index) => tensor.reduce((worst, x, i) => Math.max(worst, Math.abs(x - right[index]![i]!)), 0)),
+  )
+
+describe('clippedLotSum', () => {
+  let engine: TrainingEngine
+  let state: AdapterState
+  beforeAll(async () => {
+    engine = await createStarterEngine(OPTIONS)
+    state = stateOf(engine)
+  })
+  afterAll(async () => await engine[Symbol.asyncDispose]())
+
+  it('of a lot is the sum over batches of one', async () => {
+    const records = recordsOf([3, 17, 9, 40, 1, 25])
+    const together = await engine.clippedLotSum(records, state, 5)
+    const apart: LotResult[] = []
+    for (const record of records) apart.push(await engine.clippedLotSum([record], state, 5))
+    expect(largestDifference(together.gridSum, total(apart))).toBeLessThanOrEqual(records.length * MAX_UNITS_PER_RECORD)
+    apart.forEach(({ norms, losses }, index) => {
+      expect(Math.abs(norms[0]! / together.norms[index]! - 1)).toBeLessThan(1e-5)
+      expect(Math.abs(losses[0]! - together.losses[index]!)).toBeLessThan(1e-5)
+    })
+  })
+
+  it('does not depend on the order of the records, and reports norms and losses in input order', async () => {
+    const records = recordsOf([12, 4, 30, 4, 8])
+    const forwards = await engine.clippedLotSum(records, state, 5)
+    const backwards = await engine.clippedLotSum([...records].reverse(), state, 5)
+    expect(largestDifference(forwards.gridSum, backwards.gridSum)).toBeLessThanOrEqual(records.length)
+    forwards.norms.forEach((norm, index) => {
+      expect(Math.abs(backwards.norms[records.length - 1 - index]! / norm - 1)).toBeLessThan(1e-5)
+    })
+  })
+
+  it('holds integers, and with the same call the same integers', async () => {
+    const records = recordsOf([5, 11, 7])
+    const [first, second] = [
+      await engine.clippedLotSum(records, state, 2),
+      await engine.clippedLotSum(records, state, 2),
+    ]
+    expect(first.gridSum.every((tensor) => tensor.every(Number.isInteger))).toBe(true)
+    expect(second).toEqual(first)
+  })
+
+  it.each([0.5, 5, 500])('bounds a record by clipNorm %d and its slack, and never scales it up', async (clipNorm) => {
+    for (const record of recordsOf([1, 6, 33])) {
+      const { gridSum, norms } = await engine.clippedLotSum([record], state, clipNorm)
+      const units = Math.sqrt(gridSum.reduce((sum, tensor) => sum + tensor.reduce((s, x) => s + x * x, 0), 0))
+      const dimension = gridSum.reduce((sum, tensor) => sum + tensor.length, 0)
+      const rounding = Math.sqrt(dimension) / 2
+      expect(units).toBeLessThan(2 ** GRID_BITS * (1 + NORM_SLACK) + rounding)
+      expect(Math.abs(units * gridOf(clipNorm) - Math.min(norms[0]!, clipNorm))).toBeLessThan(
+        rounding * gridOf(clipNorm) + 1e-4 * clipNorm,
+      )
+    }
+  })
+
+  it('of no records is zeros of the right sizes', async () => {
+    const { gridSum, norms, losses } = await engine.clippedLotSum([], state, 1)
+    expect(gridSum.map(({ length }) => length)).toEqual(
+      trainedSpecs(engine.schema).map(({ shape }) => shape.reduce((product, size) => product * size, 1)),
+    )
+    expect(gridSum.every((tensor) => tensor.every((units) => units === 0))).toBe(true)
+    expect([norms.length, losses.length]).toEqual([0, 0])
+  })
+
+  it('takes more records than one micro-batch may hold, and stays the sum of its parts', async () => {
+    const records = recordsOf(Array.from({ length: MAX_MICRO_BATCH + 9 }, (_, index) => 1 + (index % 3)))
+    const whole = await engine.clippedLotSum(records, state, 5)
+    const halves = [
+      await engine.clippedLotSum(records.slice(0, 40), state, 5),
+      await engine.clippedLotSum(records.slice(40), state, 5),
+    ]
+    expect(largestDifference(whole.gridSum, total(halves))).toBeLessThanOrEqual(8)
+    expect(whole.norms).toHaveLength(records.length)
+    expect(whole.norms.every((norm) => norm > 0)).toBe(true)
+  })
+
+  it('runs calls that overlap one after the other', async () => {
+    const [one, two] = [recordsOf([4]), recordsOf([6], 3)]
+    const alone = [await engine.clippedLotSum(one, state, 1), await engine.clippedLotSum(two, state, 1)]
+    expect(await Promise.all([engine.clippedLotSum(one, state, 1), engine.clippedLotSum(two, state, 1)])).toEqual(alone)
+  })
+
+  it('gives every trained tensor a gradient, and one flat norm covers them all', async () => {
+    const record = recordsOf([20])
+    const { norms } = await engine.clippedLotSum(record, state, 1)
+    const clipNorm = 1.01 * norms[0]!
+    const { gridSum } = await engine.clippedLotSum(record, state, clipNorm)
+    const shares = gridSum.map((tensor) => Math.hypot(...tensor) * gridOf(clipNorm))
+    expect(Math.min(...shares)).toBeGreaterThan(0)
+    expect(Math.hypot(...shares) / norms[0]!).toBeCloseTo(1, 5)
+  })
+
+  it('follows the loss: a small step against the sum lowers it by about step * norm^2', async () => {
+    const record = recordsOf([15])
+    const { gridSum, norms, losses } = await engine.clippedLotSum(record, state, 1e3)
+    const step = 1e-4
+    const moved = <T extends { data: Float32Array }>(tensor: T, units: Float64Array): T => ({
+      ...tensor,
+      data: tensor.data.map((value, index) => value - step * units[index]! * gridOf(1e3)),
+    })
+    const after: AdapterState = {
+      ...state,
+      b: state.b.map((tensor, index) => moved(tensor, gridSum[index]!)),
+      head: state.head.map((tensor, index) => moved(tensor, gridSum[state.b.length + index]!)),
+    }
+    const drop = losses[0]! - (await engine.clippedLotSum(record, after, 1)).losses[0]!
+    expect(drop / (step * norms[0]! ** 2)).toBeGreaterThan(0.9)
+    expect(drop / (step * norms[0]! ** 2)).toBeLessThan(1.1)
+  })
+})
+
+describe('a frozen head', () => {
+  it('is not trained: the sum has the factors only, and the loss still depends on the head', async () => {
+    await using engine = await createStarterEngine({ ...OPTIONS, headMode: 'frozen', targets: ['attention.qkv'] })
+    const state = stateOf(engine)
+    const { gridSum, losses } = await engine.clippedLotSum(recordsOf([10]), state, 1)
+    expect(gridSum.map(({ length }) => length)).toEqual([768 * 4, 1536 * 4])
+    const other = { ...state, head: state.head.map((spec) => waveNamed(7, spec, 0.1)) }
+    expect((await engine.clippedLotSum(recordsOf([10]), other, 1)).losses[0]).not.toBe(losses[0])
+  })
+})
+
+describe('what the training graph gives to the runtime', () => {
+  it('a runner sees one graph with the whole step: losses, norms and sums from tokens, labels, factors and clipNorm', async () => {
+    const seen: string[][] = []
+    await using engine = await createStarterEngine({
+      ...OPTIONS,
+      createRunner: async (graph) => {
+        seen.push(graph.inputs.map(({ name }) => name))
+        throw new Error('seen enough')
+      },
+    })
+    await expect(engine.clippedLotSum(recordsOf([2]), stateOf(engine), 1)).rejects.toThrow(/seen enough/)
+    expect(seen[0]).toEqual(expect.arrayContaining(['tokenIds', 'labels', 'clipNorm', 'classifier.weight']))
+  })
+})
