@@ -76,9 +76,9 @@ async function privateStep(parts: RoundParts, state: AdapterState, round: Privat
 
 /** Fetches the published state and accepts it only when it is what the invitation names. */
 async function loadState({ link, invitation, manifest, signal }: RoundParts): Promise<AdapterState> {
-  const { runId, basis, state, round } = invitation
+  const { runId, basis, state } = invitation
   const bytes = await link.fetchState(state.sha256, state.bytes, signal)
-  const expectation = { kind: 'state', round, basis, runId, clientId: NO_CLIENT, schemaHash: schemaHash(manifest.adapter) } as const
+  const expectation = { kind: 'state', round: basis, basis, runId, clientId: NO_CLIENT, schemaHash: schemaHash(manifest.adapter) } as const
   const { tensors } = decodeFrame(bytes, { ...expectation, specs: stateSpecs(manifest.adapter) }, sha256)
   return stateFromTensors(manifest.adapter, basis, tensors)
 }

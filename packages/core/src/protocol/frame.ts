@@ -130,6 +130,12 @@ export function decodeFrame(bytes: Uint8Array, expectation: FrameExpectation, sh
   return { ...header, tensors: readTensors(view, payload, expectation.specs) }
 }
 
+/** The basis that a frame names, before it is decoded. @throws FedsvdError FRAME_MALFORMED when it is too short to name one */
+export function readFrameBasis(bytes: Uint8Array): number {
+  if (bytes.length < FIXED_HEADER_BYTES) throw wrongSize('FRAME_MALFORMED', FIXED_HEADER_BYTES, bytes.length)
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(12, true)
+}
+
 /** Reads only the header; for logs and for telling a stale frame from a foreign one. */
 function readHeader(bytes: Uint8Array, view: DataView): FrameHeader {
   const kind = KINDS[view.getUint8(6) - 1]
@@ -169,7 +175,10 @@ function checkShapes(view: DataView, specs: readonly TensorSpec[]): number {
     for (const [index, word] of words.entries()) {
       const got = view.getUint32(offset + 4 * index, true)
       if (got !== word)
-        throw shapeMismatch(`${name} of shape [${shape.join(', ')}]`, `${index === 0 ? 'rank' : 'a dimension of'} ${got}`)
+        throw shapeMismatch(
+          `${name} of shape [${shape.join(', ')}]`,
+          `${index === 0 ? 'rank' : 'a dimension of'} ${got}`,
+        )
     }
     offset += 4 * words.length
   }
