@@ -8,9 +8,16 @@ export function appendDurably(fd: number, bytes: Uint8Array): void {
   fsyncSync(fd)
 }
 
+/** Makes a folder that only its owner may enter, and every folder above it, durably. */
+export function makeFolderDurably(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (first === undefined) return // it was there
+  for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made))
+}
+
 /** Replaces a file in one step: after a crash it is either the old one or the whole new one, never a part. */
 export function writeFileDurably(path: string, bytes: Uint8Array, mode = 0o600): void {
-  mkdirSync(dirname(path), { recursive: true })
+  makeFolderDurably(dirname(path))
   const temporary = `${path}.${process.pid}.tmp`
   const fd = openSync(temporary, 'w', mode)
   try {

@@ -1,14 +1,14 @@
-import { closeSync, ftruncateSync, fsyncSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type Reservation, reservationFrom } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
-import { tryLock } from 'fs-native-extensions'
-import { requireBudget } from './budget.ts'
+import { ACCOUNTANTS, type Accountants, requireBudget } from './budget.ts'
 import { canonicalJson, chain, encodeEntry, genesisHash, sha256Hex } from './chain.ts'
-import { appendDurably, syncFolder } from './durable-files.ts'
+import { appendDurably, makeFolderDurably, syncFolder } from './durable-files.ts'
 import { type AttemptKey, LEDGER_FORMAT, type LedgerFact } from './entry.ts'
+import { lockLedger } from './lock.ts'
 import { advance, type BoundRun, type LedgerState, lastAttempt, replay, spentEvents } from './replay.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
@@ -39,6 +39,12 @@ export interface PrivacyLedger extends Disposable {
   acknowledge(key: AttemptKey, outcome: 'accepted' | 'duplicate' | 'refused', code?: string): void
 }
 
+export interface LedgerOptions {
+  /** For the time stamps, which are for people only. */
+  readonly now?: () => Date
+  readonly accountants?: Accountants
+}
+
 /**
  * Opens (or creates) the ledger of a data set, verifies all of it, cuts off a torn last line, and holds it exclusively.
  *
@@ -46,36 +52,22 @@ export interface PrivacyLedger extends Disposable {
  *
  * @throws FedsvdError LEDGER_LOCKED when another process holds it, LEDGER_DAMAGED when the chain is broken
  */
-export function openLedger(stateDir: string, fingerprint: string, budget: Budget, now: () => Date = () => new Date()): PrivacyLedger {
+export function openLedger(
+  stateDir: string,
+  fingerprint: string,
+  budget: Budget,
+  options: LedgerOptions = {},
+): PrivacyLedger {
   const path = ledgerPath(stateDir, fingerprint)
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolderDurably(dirname(path))
+  using held = new DisposableStack()
+  held.use(lockLedger(`${path}.lock`))
   const fd = openSync(path, 'a+', 0o600)
-  try {
-    lock(fd, path)
-    return openLocked(fd, path, fingerprint, budget, now)
-  } catch (error) {
-    closeSync(fd)
-    throw error
-  }
+  held.defer(() => closeSync(fd))
+  const ledger = openLocked(fd, path, fingerprint, budget, options)
+  const mine = held.move()
+  return { ...ledger, [Symbol.dispose]: () => mine.dispose() }
 }
-
-function openLocked(fd: number, path: string, fingerprint: string, budget: Budget, now: () => Date): PrivacyLedger {
-  const bytes = readFileSync(path)
-  const verified = verifyLedgerBytes(bytes, fingerprint)
-  let { head } = verified
-  let seq = verified.entries.length
-  let state = replay(verified.entries)
-
-  const write = (fact: LedgerFact): string => {
-    const next = advance(state, fact, seq + 1) // refuses what could not be read back
-    const entry = chain(head, seq, now().toISOString(), fact)
-    appendDurably(fd, Buffer.from(encodeEntry(entry)))
-    state = next
-    head = entry.hash
-    seq += 1
-    return entry.hash
-  }
-
   if (verified.tail === 'torn') {
     const dropped = bytes.subarray(verified.wholeBytes)
     ftruncateSync(fd, verified.wholeBytes)

@@ -80,7 +80,7 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
       })
     case 'acknowledged':
       return update(state, fact, { outcome: fact.outcome }, contradiction, (attempt) =>
-        attempt.frameSha256 === fact.frameSha256 ? undefined : 'the frame that this attempt finished with',
+        attempt.frameSha256 === fact.frameSha256 ? undefined : 'an attempt that finished with this frame',
       )
     case 'budget-lowered': {
       const { epsilon, delta } = state.budget

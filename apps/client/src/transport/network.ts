@@ -85,7 +85,7 @@ function openLink(coordinator: string, caller: Caller, handlers: LinkHandlers): 
     upload: async ({ runId, round, uploadToken, frame }, signal) => {
       const url = new URL(`/v1/runs/${runId}/rounds/${round}/update`, coordinator)
       const headers = { authorization: `Bearer ${uploadToken}`, 'content-type': 'application/octet-stream' }
-      const response = await requestUntilAnswered(url, { method: 'PUT', headers, body: frame as BodyInit }, signal)
+      const response = await requestUntilAnswered(url, { method: 'PUT', headers, body: frame }, signal)
       return parseMessage(uploadReplySchema, await response.json(), 'an answer to an upload')
     },
     [Symbol.dispose]() {

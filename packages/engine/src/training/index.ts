@@ -6,3 +6,4 @@ export {
   starterSchema,
 } from './starter.ts'
 export type { EncodedRecord, LotResult, TrainingEngine } from './training-engine.ts'
+export { engineFor, type ModelRequest } from './engine-for.ts'

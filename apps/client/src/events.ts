@@ -1,0 +1,21 @@
+import type { ErrorCode, ErrorDetail } from '@fedsvd/core/errors'
+import type { PrivacyTerms, WireError } from '@fedsvd/core/protocol'
+
+type ErrorFact = { code: ErrorCode } & ErrorDetail
+
+/** What a node tells the people at its own site. None of it is sent anywhere. */
+export type ClientEvent =
+  | { event: 'data-loaded'; records: number; fingerprint: string }
+  | { event: 'waiting'; coordinator: string }
+  | { event: 'enrolled'; clientId: string }
+  | { event: 'connected'; coordinator: string; clientId: string }
+  | { event: 'disconnected'; reason: string }
+  | { event: 'refused'; error: ErrorFact }
+  | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms }
+  | { event: 'declined'; runId: string; round?: number; error: ErrorFact }
+  | { event: 'round-started'; runId: string; round: number; rounds: number }
+  | { event: 'step'; runId: string; round: number; step: number; steps: number; records: number; seconds: number }
+  | { event: 'round-delivered'; runId: string; round: number; events: number }
+  | { event: 'round-failed'; runId: string; round: number; error: ErrorFact }
+  | { event: 'ledger-mismatch'; runId: string; error?: WireError | ErrorFact }
+  | { event: 'run-ended'; runId: string; state: string; reason?: string }

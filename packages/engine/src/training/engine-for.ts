@@ -1,0 +1,41 @@
+import { type AdapterSchema, canonicalSchema } from '@fedsvd/core/adapters'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { StarterTarget } from '@fedsvd/core/model'
+import { createStarterEngine, starterSchema } from './starter.ts'
+import type { TrainingEngine } from './training-engine.ts'
+
+const STARTER = 'starter'
+const STARTER_TARGETS: readonly StarterTarget[] = ['attention.qkv', 'attention.out', 'ffn.conv1', 'ffn.conv2']
+
+/** What a run says about its model. */
+export interface ModelRequest {
+  readonly model: { readonly name: string; readonly maxTokens: number }
+  readonly labels: readonly string[]
+  readonly adapter: AdapterSchema
+}
+
+/**
+ * The engine for the model and the adapters of a run.
+ *
+ * @throws FedsvdError CHECKPOINT_INVALID for a model that is not installed, ADAPTER_INVALID for adapters it does not have
+ */
+export async function engineFor({ model, labels, adapter }: ModelRequest, threads: number): Promise<TrainingEngine> {
+  requireKnown(model.name)
+  const { rank, alpha, headMode } = adapter
+  const targets = STARTER_TARGETS.filter((target) => adapter.layers.some(({ name }) => name.endsWith(`.${target}`)))
+  const options = { rank, alpha, headMode, classes: labels.length, targets }
+  if (canonicalSchema(starterSchema(options)) !== canonicalSchema(adapter)) {
+    throw new FedsvdError('ADAPTER_INVALID', {
+      expected: `adapters of ${model.name} on ${STARTER_TARGETS.join(', ')}`,
+      got: 'a schema with other layers or sizes',
+      remedy: 'Let the coordinator make the schema from the model',
+    })
+  }
+  return createStarterEngine({ ...options, threads, maxTokens: model.maxTokens })
+}
+
+/** @throws FedsvdError CHECKPOINT_INVALID */
+function requireKnown(name: string): void {
+  if (name === STARTER) return
+  throw new FedsvdError('CHECKPOINT_INVALID', { expected: `the model "${STARTER}"`, got: `"${name}"`, remedy: 'Name a model that is installed on both sides' })
+}
