@@ -336,6 +336,7 @@ describe('it fails closed', () => {
     const round = beginPrivateRound(options())
     round.drawLot(RECORDS)
     expect(() => round.step(sum)).toThrow(code)
+    expect(() => round.step(zeros())).toThrow('STEP_ORDER')
     expect(() => round.drawLot(RECORDS)).toThrow('STEP_ORDER')
     expect(() => round.finish()).toThrow('STEP_ORDER')
     expect(values(round.current()).every((value) => value === 0)).toBe(true)

@@ -15,14 +15,17 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** What tsc says about a changed copy of the file, with the settings of the package. */
+/** What tsc says about a changed copy of the file, with the settings of the package; an ES module by its extension. */
 async function compile(name: string, source: string): Promise<string> {
-  const file = join(folder, `${name}.ts`)
+  const file = join(folder, `${name}.mts`)
   await writeFile(file, source.replaceAll("from '.", `from '${HERE}/.`))
   const config = join(folder, `${name}.json`)
   await writeFile(config, JSON.stringify({ extends: join(HERE, '../../tsconfig.json'), include: [file], exclude: [] }))
   return new Promise((resolve) => {
-    execFile(process.execPath, [TSC, '-p', config], (_, stdout, stderr) => resolve(stdout + stderr))
+    execFile(process.execPath, [TSC, '-p', config], (_, stdout, stderr) => {
+      const lines = (stdout + stderr).split('\n')
+      resolve(lines.filter((line) => line.includes(`${name}.mts`)).join('\n'))
+    })
   })
 }
 

@@ -31,14 +31,12 @@ describe('gridSensitivity', () => {
     }
   })
 
-  it('needs its term for rounding: without it the bound is broken', () => {
-    const dimension = 40_000
-    const perCoordinate = 2 ** GRID_BITS / Math.sqrt(dimension) // 1310.72 grid units each: a record of norm clipNorm
-    const clipNorm = 1
-    const data = new Float32Array(dimension).fill(perCoordinate * gridOf(clipNorm))
-    const contribution = norm(gridContribution([{ name: 'g', shape: [dimension], data }], clipNorm))
-    expect(contribution).toBeGreaterThan(2 ** GRID_BITS) // 1311 * 200 = 262,200 > 262,144
-    expect(contribution).toBeLessThanOrEqual(2 ** GRID_BITS + Math.sqrt(dimension) / 2)
+  it('needs its term for rounding: without it, an honest record of norm clipNorm exceeds the bound', () => {
+    const dimension = 1_012_600 // 2^18 / sqrt(d) = 260.51 grid units for each coordinate, and all of them round up
+    const data = new Float32Array(dimension).fill(1 / Math.sqrt(dimension))
+    const contribution = norm(gridContribution([{ name: 'g', shape: [dimension], data }], 1))
+    expect(contribution).toBeGreaterThan((1 + NORM_SLACK) * 2 ** GRID_BITS) // 261 * 1006.28 = 262,639 > 262,400
+    expect(contribution).toBeLessThanOrEqual(gridSensitivity({ dimension, gridBits: GRID_BITS }))
   })
 })
 

@@ -78,6 +78,17 @@ describe('uniformIsBelow', () => {
     expect(decide(words[0]!, [words[1]!, words[2]!, words[3]! + 1])).toBe(false)
   })
 
+  it('stays open while the threshold is inside the interval, however narrow that is', () => {
+    // scale * exp(-1/n) is a hair below (k 2^33 - 1) / 2^65, so u = k - 1 followed by 33 ones is a hair above it
+    const k = 2n ** 32n - 5n
+    for (let n = 2n; n < 40n; n++) {
+      const exponent = { num: 1n, den: n }
+      const scale = { num: (k * 2n ** 33n - 1n) << 300n, den: (expInterval(exponent, 300).low + 4n) << 65n }
+      const bits = new RandomBits(scriptedSource([2 ** 32 - 1, 2 ** 31], seededSource('after the script')))
+      expect(uniformIsBelow(bits, Number(k) - 1, scale, exponent)).toBe(false)
+    }
+  })
+
   it('never ends on bits that follow e^-1 for ever, and says so', () => {
     const digits = expInterval(t, 1400).low
     const endless = Array.from({ length: 40 }, (_, i) => Number((digits >> BigInt(1400 - 32 * (i + 1))) & 0xffffffffn))
