@@ -16,14 +16,26 @@ const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(by
 export async function exportAdapter(access: OperatorAccess, runId: string, folder: string): Promise<string[]> {
   const run = await fetchRun(access, runId)
   if (run.adapter === undefined) {
-    throw new FedsvdError('RUN_STATE', { expected: 'a published round', got: 'none yet', remedy: 'Wait for the first round to close' })
+    throw new FedsvdError('RUN_STATE', {
+      expected: 'a published round',
+      got: 'none yet',
+      remedy: 'Wait for the first round to close',
+    })
   }
   const { adapter: schema, model, labels } = run.manifest
   const frame = await fetchAdapterFrame(access, runId)
   const basis = readFrameBasis(frame)
   const { tensors } = decodeFrame(
     frame,
-    { kind: 'state', round: basis, basis, runId, clientId: NO_CLIENT, schemaHash: hex(sha256(new TextEncoder().encode(canonicalSchema(schema)))), specs: stateSpecs(schema) },
+    {
+      kind: 'state',
+      round: basis,
+      basis,
+      runId,
+      clientId: NO_CLIENT,
+      schemaHash: hex(sha256(new TextEncoder().encode(canonicalSchema(schema)))),
+      specs: stateSpecs(schema),
+    },
     sha256,
   )
   return writeAdapter(folder, stateFromTensors(schema, basis, tensors), {
@@ -33,7 +45,15 @@ export async function exportAdapter(access: OperatorAccess, runId: string, folde
     metadata: {
       runId,
       rounds: String(run.roundsDone),
-      privacy: JSON.stringify(run.clients.map(({ name, epsilonUpperBound, delta }) => ({ name, epsilonUpperBound, delta, unit: 'record', relation: 'add-or-remove-one' }))),
+      privacy: JSON.stringify(
+        run.clients.map(({ name, epsilonUpperBound, delta }) => ({
+          name,
+          epsilonUpperBound,
+          delta,
+          unit: 'record',
+          relation: 'add-or-remove-one',
+        })),
+      ),
     },
   })
 }

@@ -1,5 +1,11 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type OperatorEvents, parseMessage, type RunRequest, type RunSnapshot, runSnapshotSchema } from '@fedsvd/core/protocol'
+import {
+  type OperatorEvents,
+  parseMessage,
+  type RunRequest,
+  type RunSnapshot,
+  runSnapshotSchema,
+} from '@fedsvd/core/protocol'
 import { io, type Socket } from 'socket.io-client'
 import { z } from 'zod'
 
@@ -37,15 +43,27 @@ export function watchRuns({ url, token }: OperatorAccess, onSnapshot: (snapshot:
   return { [Symbol.dispose]: () => socket.disconnect() }
 }
 
-async function request({ url, token }: OperatorAccess, method: string, path: string, body?: unknown): Promise<Response> {
+async function request(
+  { url, token }: OperatorAccess,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Response> {
   const reply = await fetch(new URL(path, url), {
     method,
-    headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }).catch((cause: unknown) => {
     throw new FedsvdError(
       'COORDINATOR_UNREACHABLE',
-      { expected: `a coordinator at ${url}`, got: 'no answer', remedy: 'Check the address, and that `fedsvd serve` runs there' },
+      {
+        expected: `a coordinator at ${url}`,
+        got: 'no answer',
+        remedy: 'Check the address, and that `fedsvd serve` runs there',
+      },
       { cause },
     )
   })

@@ -9,7 +9,8 @@ export function positiveInteger(text: string): number {
 
 export function port(text: string): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 0 || value > 65535) throw new InvalidArgumentError('Expected a port from 0 to 65535 (0 picks a free one).')
+  if (!Number.isInteger(value) || value < 0 || value > 65535)
+    throw new InvalidArgumentError('Expected a port from 0 to 65535 (0 picks a free one).')
   return value
 }
 

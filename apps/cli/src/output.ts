@@ -43,6 +43,11 @@ export function table(rows: readonly (readonly (string | number)[])[]): string {
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   const numeric = rows[0]!.map((_, column) => rows.slice(1).every((row) => /^[\d.,<>≤ %-]*$/.test(String(row[column]))))
   return cells
-    .map((row) => row.map((cell, column) => (numeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, column) => (numeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n')
 }

@@ -18,7 +18,9 @@ export function accountCommand(): Command {
     .option('--json', 'print { "epsilonRdp", "epsilonPld", "delta" }')
     .addHelpText(
       'after',
-      example(`echo '{"events":[{"sampleRate":0.01,"noiseMultiplier":1,"steps":1000}],"delta":1e-5}' | fedsvd account --json`),
+      example(
+        `echo '{"events":[{"sampleRate":0.01,"noiseMultiplier":1,"steps":1000}],"delta":1e-5}' | fedsvd account --json`,
+      ),
     )
     .action(async (options: { json?: boolean }) => {
       const { events, delta } = parseMessage(requestSchema, parseJson(await readStandardInput()), 'a request')
@@ -53,7 +55,11 @@ function parseJson(text: string): unknown {
     const got = text.trim() === '' ? 'an empty standard input' : `text that is no JSON (${text.trim().slice(0, 40)})`
     throw new FedsvdError(
       'MESSAGE_INVALID',
-      { expected: 'JSON such as {"events":[{"sampleRate":0.01,"noiseMultiplier":1,"steps":1000}],"delta":1e-5}', got, remedy: 'Pipe it in: see fedsvd account --help' },
+      {
+        expected: 'JSON such as {"events":[{"sampleRate":0.01,"noiseMultiplier":1,"steps":1000}],"delta":1e-5}',
+        got,
+        remedy: 'Pipe it in: see fedsvd account --help',
+      },
       { cause },
     )
   }

@@ -25,7 +25,9 @@ interface DemoOptions {
 /** `fedsvd demo`: the main job on one machine: a coordinator and three clients as processes of their own. */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('Fine-tune a real encoder on real e-mail with a coordinator and three private clients, on this machine.')
+    .description(
+      'Fine-tune a real encoder on real e-mail with a coordinator and three private clients, on this machine.',
+    )
     .option('--quick', 'two short rounds, for tests')
     .option('--json [file]', 'write the summary as JSON to a file, or to standard output')
     .option('--dir <folder>', 'where the demo keeps its files; emptied at the start', '.fedsvd/demo')
@@ -56,13 +58,19 @@ async function demo(options: DemoOptions, output: Output) {
   const defaults = demoRun({ quick: options.quick ?? false, headMode: options.head, seed: options.seed })
   const runId = await createRun(access, { ...defaults, rounds: options.rounds ?? defaults.rounds })
   const tokens = await createEnrolmentTokens(access, data.clients.length)
-  const clients = data.clients.map(({ name, file }, index) => startClient(stack, folder, access, name, file, tokens[index]!))
+  const clients = data.clients.map(({ name, file }, index) =>
+    startClient(stack, folder, access, name, file, tokens[index]!),
+  )
   output.line(`run ${runId} at ${access.url}\n`)
 
   const printer = new RoundPrinter((line) => output.line(line))
   const last = await followRun(access, runId, clients, (snapshot) => printer.show(snapshot, seconds()))
   if (last.state !== 'completed') {
-    throw new FedsvdError('RUN_STATE', { expected: 'the run to complete', got: `${last.state} (${last.reason ?? 'no reason given'})`, remedy: `Read the logs in ${folder}` })
+    throw new FedsvdError('RUN_STATE', {
+      expected: 'the run to complete',
+      got: `${last.state} (${last.reason ?? 'no reason given'})`,
+      remedy: `Read the logs in ${folder}`,
+    })
   }
   const adapter = join(folder, 'adapter')
   await exportAdapter(access, runId, adapter)
@@ -72,19 +80,43 @@ async function demo(options: DemoOptions, output: Output) {
 }
 
 async function startCoordinator(stack: AsyncDisposableStack, folder: string, holdOut: string): Promise<OperatorAccess> {
-  const child = stack.use(startChild('coordinator', ['serve', '--port', '0', '--state-dir', join(folder, 'coordinator'), '--hold-out', holdOut]))
+  const child = stack.use(
+    startChild('coordinator', [
+      'serve',
+      '--port',
+      '0',
+      '--state-dir',
+      join(folder, 'coordinator'),
+      '--hold-out',
+      holdOut,
+    ]),
+  )
   const { url, operatorToken } = await child.waitFor('listening')
   return { url: String(url), token: String(operatorToken) }
 }
 
-function startClient(stack: AsyncDisposableStack, folder: string, { url }: OperatorAccess, name: string, file: string, token: string): Child {
+function startClient(
+  stack: AsyncDisposableStack,
+  folder: string,
+  { url }: OperatorAccess,
+  name: string,
+  file: string,
+  token: string,
+): Child {
   const { epsilon, delta } = DEMO_BUDGET
   const args = ['join', url, '--name', name, '--data', file, '--state-dir', join(folder, name), '--token', token]
-  return stack.use(startChild(name, [...args, '--epsilon', String(epsilon), '--delta', String(delta), '--threads', '1', '--once']))
+  return stack.use(
+    startChild(name, [...args, '--epsilon', String(epsilon), '--delta', String(delta), '--threads', '1', '--once']),
+  )
 }
 
 /** Resolves with the last snapshot of a run when it has ended; rejects when a client dies before that. */
-async function followRun(access: OperatorAccess, runId: string, clients: readonly Child[], onChange: (snapshot: RunSnapshot) => void): Promise<RunSnapshot> {
+async function followRun(
+  access: OperatorAccess,
+  runId: string,
+  clients: readonly Child[],
+  onChange: (snapshot: RunSnapshot) => void,
+): Promise<RunSnapshot> {
   const ended = Promise.withResolvers<RunSnapshot>()
   const onSnapshot = (snapshot: RunSnapshot): void => {
     if (snapshot.runId !== runId) return

@@ -9,14 +9,27 @@ export function exportCommand(): Command {
     .description("Write a run's newest adapter as adapter_model.safetensors and adapter_config.json.")
     .argument('<run>', 'identifier of the run')
     .requiredOption('--coordinator <url>', 'address of the coordinator')
-    .requiredOption('--operator-token <token>', 'operator token (or FEDSVD_OPERATOR_TOKEN)', process.env.FEDSVD_OPERATOR_TOKEN)
+    .requiredOption(
+      '--operator-token <token>',
+      'operator token (or FEDSVD_OPERATOR_TOKEN)',
+      process.env.FEDSVD_OPERATOR_TOKEN,
+    )
     .option('--out <folder>', 'folder to write to', 'adapter')
     .option('--json', 'print { "files" }')
-    .addHelpText('after', example('fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7700 --out adapter'))
-    .action(async (runId: string, options: { coordinator: string; operatorToken: string; out: string; json?: boolean }) => {
-      const files = await exportAdapter({ url: options.coordinator, token: options.operatorToken }, runId, options.out)
-      const output = outputFor(options)
-      output.record({ files })
-      for (const file of files) output.line(`wrote ${file}`)
-    })
+    .addHelpText(
+      'after',
+      example('fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7700 --out adapter'),
+    )
+    .action(
+      async (runId: string, options: { coordinator: string; operatorToken: string; out: string; json?: boolean }) => {
+        const files = await exportAdapter(
+          { url: options.coordinator, token: options.operatorToken },
+          runId,
+          options.out,
+        )
+        const output = outputFor(options)
+        output.record({ files })
+        for (const file of files) output.line(`wrote ${file}`)
+      },
+    )
 }

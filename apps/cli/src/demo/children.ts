@@ -17,7 +17,11 @@ export interface Child extends AsyncDisposable {
 }
 
 /** Starts `fedsvd ARGS --json`. Disposing sends SIGTERM, and SIGKILL where that does not help. */
-export function startChild(name: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Child {
+export function startChild(
+  name: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Child {
   const child = spawn(process.execPath, [FEDSVD, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },

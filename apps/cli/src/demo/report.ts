@@ -20,7 +20,13 @@ export function summarise(snapshot: RunSnapshot, adapter: string, seconds: numbe
     accuracy: snapshot.rounds.at(-1)?.evaluation?.accuracy ?? Number.NaN,
     majority: snapshot.baseline?.majority ?? Number.NaN,
     rounds: snapshot.roundsDone,
-    clients: snapshot.clients.map(({ name, epsilonUpperBound, delta, budget, steps }) => ({ name, epsilon: epsilonUpperBound, delta, budget, steps })),
+    clients: snapshot.clients.map(({ name, epsilonUpperBound, delta, budget, steps }) => ({
+      name,
+      epsilon: epsilonUpperBound,
+      delta,
+      budget,
+      steps,
+    })),
     adapter,
     seconds: Math.round(seconds * 10) / 10,
     runId: snapshot.runId,
@@ -28,7 +34,13 @@ export function summarise(snapshot: RunSnapshot, adapter: string, seconds: numbe
 }
 
 export function summaryText(summary: DemoSummary): string {
-  const rows = summary.clients.map(({ name, epsilon, budget, delta, steps }) => [name, epsilon.toFixed(3), budget, delta.toExponential(0), steps])
+  const rows = summary.clients.map(({ name, epsilon, budget, delta, steps }) => [
+    name,
+    epsilon.toFixed(3),
+    budget,
+    delta.toExponential(0),
+    steps,
+  ])
   return [
     table([['client', 'epsilon spent <=', 'budget', 'delta', 'noised steps'], ...rows]),
     '',
@@ -61,7 +73,9 @@ export class RoundPrinter {
       this.headed = true
       this.printed += 1
       const left = (secondsSoFar / this.printed) * (snapshot.manifest.rounds - this.printed)
-      const spent = snapshot.clients.map(({ name, epsilonUpperBound }) => epsilonUpperBound.toFixed(2).padStart(name.length + 4))
+      const spent = snapshot.clients.map(({ name, epsilonUpperBound }) =>
+        epsilonUpperBound.toFixed(2).padStart(name.length + 4),
+      )
       const accuracy = round.evaluation?.accuracy.toFixed(4) ?? '-'
       const progress = `${this.printed}/${snapshot.manifest.rounds}`
       this.print(`  ${progress.padStart(5)}  ${accuracy.padStart(8)}  ${spent.join('  ')}  ${clock(left).padStart(9)}`)

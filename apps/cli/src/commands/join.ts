@@ -1,0 +1,114 @@
+import { join as joinPath } from 'node:path'
+import { type ClientEvent, clientConfig, startClient } from '@fedsvd/client'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { Command, Option } from 'commander'
+import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
+import { type Output, outputFor } from '../output.ts'
+import { untilSignal } from '../until-signal.ts'
+
+interface JoinOptions {
+  readonly name: string
+  readonly data: string
+  readonly textColumn: string
+  readonly labelColumn: string
+  readonly stateDir: string
+  readonly epsilon: number
+  readonly delta: number
+  readonly token?: string
+  readonly declaredRecords?: number
+  readonly threads: number
+  readonly once?: boolean
+  readonly maxWait?: number
+  readonly json?: boolean
+}
+
+/** `fedsvd join`: runs this site's client node. */
+export function joinCommand(): Command {
+  return new Command('join')
+    .description('Run a client node: train on this site’s records under its own privacy budget. No record leaves the process.')
+    .addOption(new Option('--data <file>', 'JSONL or CSV file of records').env('FEDSVD_DATA').makeOptionMandatory())
+    .argument('<coordinator>', 'address of the coordinator, such as https://fedsvd.example:7700')
+    .addOption(new Option('--name <name>', 'what operators call this site').env('FEDSVD_NAME').makeOptionMandatory())
+    .addOption(new Option('--epsilon <number>', 'life-time budget of this data set').env('FEDSVD_EPSILON').argParser(positiveNumber).makeOptionMandatory())
+    .addOption(new Option('--delta <number>', 'at most 1 / records').env('FEDSVD_DELTA').argParser(probability).default(1e-5))
+    .addOption(new Option('--token <token>', 'enrolment token, needed at the first start only').env('FEDSVD_ENROLMENT_TOKEN'))
+    .addOption(new Option('--state-dir <folder>', 'key, ledgers and outbox; keep it safe').env('FEDSVD_STATE_DIR').default(joinPath('.fedsvd', 'client')))
+    .option('--text-column <name>', 'column of the text', 'text')
+    .option('--label-column <name>', 'column of the label', 'label')
+    .option('--declared-records <count>', 'a public constant in place of the true number of records', positiveInteger)
+    .option('--threads <count>', 'threads of the engine', positiveInteger, 1)
+    .option('--once', 'end with the first run')
+    .option('--max-wait <seconds>', 'give up when the coordinator does not answer for so long at the start', positiveNumber)
+    .option('--json', 'print events as lines of JSON')
+    .addHelpText('after', example('fedsvd join https://fedsvd.example:7700 --name north-clinic --data notes.jsonl --epsilon 6 --delta 1e-6 --token 8Hk…'))
+    .action(join)
+}
+
+async function join(coordinator: string, options: JoinOptions): Promise<void> {
+  const output = outputFor(options)
+  const config = clientConfig({
+    coordinator,
+    name: options.name,
+    dataFile: options.data,
+    textColumn: options.textColumn,
+    labelColumn: options.labelColumn,
+    stateDir: options.stateDir,
+    budget: { epsilon: options.epsilon, delta: options.delta },
+    enrolmentToken: options.token,
+    declaredRecords: options.declaredRecords,
+    threads: options.threads,
+    once: options.once ?? false,
+    maxWaitSeconds: options.maxWait,
+  })
+  await using node = await startClient(config, { onEvent: (event) => report(event, output) })
+  const ending = node.nextEnding()
+  const ended = await untilSignal(options.once ? ending : ending.then(() => new Promise<never>(() => {})))
+  if (ended?.state === 'failed') {
+    throw new FedsvdError('RUN_STATE', { expected: 'the run to complete', got: `failed (${ended.reason ?? 'no reason given'})`, remedy: 'Ask who runs the coordinator' })
+  }
+}
+
+/** One line for each event; under --json the event itself. */
+function report(event: ClientEvent, output: Output): void {
+  output.record(event)
+  output.line(`${new Date().toISOString().slice(11, 19)}  ${sentence(event)}`)
+}
+
+function sentence(event: ClientEvent): string {
+  switch (event.event) {
+    case 'data-loaded':
+      return `loaded ${event.records} records, data set ${event.fingerprint.slice(0, 12)}`
+    case 'waiting':
+      return `enrolling at ${event.coordinator}`
+    case 'enrolled':
+      return `enrolled as ${event.clientId}`
+    case 'connected':
+      return `connected to ${event.coordinator}`
+    case 'disconnected':
+      return `connection lost (${event.reason}); trying again`
+    case 'refused':
+      return `turned away: ${lineOf(event.error)}`
+    case 'joined': {
+      const { noiseMultiplier, sampleRate, budget } = event.terms
+      return `joined "${event.name}": noise multiplier ${noiseMultiplier.toFixed(3)}, sample rate ${sampleRate.toFixed(4)}, epsilon at most ${budget.epsilon} at delta ${budget.delta}`
+    }
+    case 'declined':
+      return `declined: ${lineOf(event.error)}`
+    case 'round-started':
+      return `round ${event.round + 1} of ${event.rounds}: training`
+    case 'step':
+      return `  step ${event.step} of ${event.steps}: ${(event.records / event.seconds).toFixed(0)} records/s (seen here only)`
+    case 'round-delivered':
+      return `round ${event.round + 1}: update delivered`
+    case 'round-failed':
+      return `round ${event.round + 1} failed: ${lineOf(event.error)}`
+    case 'ledger-mismatch':
+      return `the coordinator's record differs from this ledger${event.error ? `: ${lineOf(event.error)}` : ''}`
+    case 'run-ended':
+      return `run ${event.state}${event.reason ? `: ${event.reason}` : ''}`
+  }
+}
+
+function lineOf({ code, expected, got, remedy }: { code: string; expected: string; got: string; remedy: string }): string {
+  return `${code}: expected ${expected}, got ${got}. ${remedy}`
+}

@@ -1,0 +1,90 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { type LedgerState, replay, spentEvents, verifyLedgerBytes } from '@fedsvd/client'
+import { pld, rdp } from '@fedsvd/core/accounting'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { Command } from 'commander'
+import { example } from '../options.ts'
+import { outputFor, table } from '../output.ts'
+
+interface LedgerOptions {
+  readonly stateDir: string
+  readonly json?: boolean
+}
+
+/** `fedsvd ledger`: what this site's data sets have spent, from the site's own files. */
+export function ledgerCommand(): Command {
+  const command = new Command('ledger').description("Read this site's own privacy ledgers; needs no coordinator and changes nothing.")
+  command.addCommand(
+    new Command('show')
+      .description('Show what each data set has spent and what is left.')
+      .option('--state-dir <folder>', 'state folder of the client', join('.fedsvd', 'client'))
+      .option('--json', 'print the ledgers as JSON')
+      .addHelpText('after', example('fedsvd ledger show --state-dir .fedsvd/client'))
+      .action(show),
+  )
+  command.addCommand(
+    new Command('verify')
+      .description('Verify every line and the hash chain of each ledger; exit code 1 when one is damaged.')
+      .option('--state-dir <folder>', 'state folder of the client', join('.fedsvd', 'client'))
+      .option('--json', 'print the verdicts as JSON')
+      .addHelpText('after', example('fedsvd ledger verify --state-dir .fedsvd/client'))
+      .action(verify),
+  )
+  return command
+}
+
+async function show(options: LedgerOptions): Promise<void> {
+  const output = outputFor(options)
+  for (const { fingerprint, bytes } of await ledgersIn(options.stateDir)) {
+    const state = replay(verifyLedgerBytes(bytes, fingerprint).entries)
+    if (state === undefined) continue
+    const view = viewOf(state)
+    output.record(view)
+    output.line(`data set ${fingerprint}`)
+    output.line(`spent    epsilon <= ${view.epsilonPld.toFixed(4)} of ${view.budget.epsilon} at delta ${view.budget.delta} (RDP: ${view.epsilonRdp.toFixed(4)}), per record, add-or-remove-one\n`)
+    const rows = view.reservations.map((one) => [one.runId.slice(0, 8), one.round + 1, one.attempt, one.steps, one.sampleRate.toFixed(4), one.noiseMultiplier.toFixed(4), one.outcome, one.epsilonAfter.toFixed(4)])
+    output.line(table([['run', 'round', 'attempt', 'steps', 'sample rate', 'noise multiplier', 'outcome', 'epsilon after'], ...rows]))
+    output.line()
+  }
+}
+
+function viewOf(state: LedgerState) {
+  const { delta } = state.budget
+  const events = spentEvents(state)
+  return {
+    fingerprint: state.fingerprint,
+    budget: state.budget,
+    epsilonPld: pld.epsilonUpperBound(events, delta),
+    epsilonRdp: rdp.epsilonUpperBound(events, delta),
+    reservations: state.attempts.map(({ runId, round, attempt, event, frameSha256, outcome }, index) => ({
+      runId,
+      round,
+      attempt,
+      steps: event.steps,
+      sampleRate: event.sampleRate,
+      noiseMultiplier: event.noiseMultiplier,
+      outcome: outcome ?? (frameSha256 === undefined ? 'no result' : 'not delivered yet'),
+      epsilonAfter: pld.epsilonUpperBound(events.slice(0, index + 1), delta),
+    })),
+  }
+}
+
+async function verify(options: LedgerOptions): Promise<void> {
+  const output = outputFor(options)
+  for (const { fingerprint, bytes } of await ledgersIn(options.stateDir)) {
+    const { entries, head, tail } = verifyLedgerBytes(bytes, fingerprint)
+    replay(entries)
+    output.record({ fingerprint, entries: entries.length, head, tail })
+    output.line(`${fingerprint.slice(0, 16)}  ${entries.length} entries, chain unbroken${tail === 'torn' ? ', torn last line' : ''}, head ${head.slice(0, 16)}`)
+  }
+}
+
+async function ledgersIn(stateDir: string): Promise<{ fingerprint: string; bytes: Uint8Array }[]> {
+  const folder = join(stateDir, 'ledgers')
+  const files = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.jsonl'))
+  if (files.length === 0) {
+    throw new FedsvdError('CONFIG_INVALID', { expected: `ledgers in ${folder}`, got: 'none', remedy: 'Give the state folder of a client with --state-dir' })
+  }
+  return Promise.all(files.map(async (file) => ({ fingerprint: basename(file, '.jsonl'), bytes: await readFile(join(folder, file)) })))
+}

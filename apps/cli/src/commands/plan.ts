@@ -1,0 +1,73 @@
+import { calibrateNoiseMultiplier, pld, rdp, stepsAffordable } from '@fedsvd/core/accounting'
+import { Command } from 'commander'
+import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
+import { outputFor, table } from '../output.ts'
+
+interface PlanOptions {
+  readonly records: number
+  readonly lot: number
+  readonly localSteps: number
+  readonly epsilon: number
+  readonly delta: number
+  readonly rounds: number[]
+  readonly noiseMultiplier?: number
+  readonly json?: boolean
+}
+
+/** `fedsvd plan`: how much noise and how many rounds a privacy budget buys. */
+export function planCommand(): Command {
+  return new Command('plan')
+    .description('Show what a privacy budget buys: the noise for a number of rounds, or the rounds for a noise.')
+    .requiredOption('--records <count>', 'records of the smallest client', positiveInteger)
+    .option('--lot <count>', 'expected lot size', positiveInteger, 256)
+    .option('--local-steps <count>', 'steps of one client in one round', positiveInteger, 2)
+    .option('--epsilon <number>', 'budget of each client', positiveNumber, 6)
+    .option('--delta <number>', 'at most 1 / records', probability, 1e-5)
+    .option('--rounds <counts>', 'one or more numbers of rounds, with commas', roundCounts, [5, 10, 20, 40, 80])
+    .option('--noise-multiplier <number>', 'instead: how many rounds this noise allows', positiveNumber)
+    .option('--json', 'print the rows as JSON')
+    .addHelpText('after', example('fedsvd plan --records 1500 --lot 256 --epsilon 6', 'fedsvd plan --records 1500 --noise-multiplier 1.2 --json'))
+    .action((options: PlanOptions) => {
+      const rows = plan(options)
+      const output = outputFor(options)
+      output.record({ epsilon: options.epsilon, delta: options.delta, sampleRate: sampleRate(options), rows })
+      output.line(
+        table([
+          ['rounds', 'steps', 'noise multiplier', 'epsilon (PLD)', 'epsilon (RDP)'],
+          ...rows.map((row) => [row.rounds, row.steps, row.noiseMultiplier.toFixed(4), row.epsilonPld.toFixed(4), row.epsilonRdp.toFixed(4)]),
+        ]),
+      )
+      output.line(`\nbudget: epsilon ${options.epsilon} at delta ${options.delta} per record (add-or-remove-one), sample rate ${sampleRate(options).toFixed(4)}`)
+    })
+}
+
+function plan(options: PlanOptions) {
+  const { epsilon, delta, localSteps } = options
+  const question = { epsilon, delta, sampleRate: sampleRate(options), accountant: pld }
+  if (options.noiseMultiplier === undefined) {
+    return options.rounds.map((rounds) => row(options, rounds, calibrateNoiseMultiplier({ ...question, steps: rounds * localSteps })))
+  }
+  const { noiseMultiplier } = options
+  const steps = stepsAffordable({ ...question, noiseMultiplier })
+  return [row(options, Math.floor(steps / localSteps), noiseMultiplier)]
+}
+
+function row(options: PlanOptions, rounds: number, noiseMultiplier: number) {
+  const steps = rounds * options.localSteps
+  const events = steps === 0 ? [] : [{ sampleRate: sampleRate(options), noiseMultiplier, steps }]
+  return {
+    rounds,
+    steps,
+    noiseMultiplier,
+    epsilonPld: pld.epsilonUpperBound(events, options.delta),
+    epsilonRdp: rdp.epsilonUpperBound(events, options.delta),
+  }
+}
+
+function sampleRate({ lot, records }: PlanOptions): number {
+  return Math.min(1, lot / records)
+}
+
+function roundCounts(text: string): number[] {
+  return text.split(',').map(positiveInteger)
+}
