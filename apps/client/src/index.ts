@@ -15,7 +15,7 @@ import { networkTransport, type Transport } from './transport/index.ts'
 
 export { type ClientConfig, type ClientConfigInput, clientConfig } from './config.ts'
 export type { ClientEvent } from './events.ts'
-export { ledgerPath, openLedger, replay, spentEvents, verifyLedgerBytes } from './ledger/index.ts'
+export { type LedgerState, ledgerPath, openLedger, replay, spentEvents, verifyLedgerBytes } from './ledger/index.ts'
 export type { ClientNode } from './node.ts'
 
 /** What a client stands on; all of it has a default, so that tests can stand it on something smaller. */
@@ -66,11 +66,20 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   }
 }
 
-async function enrolOnce(config: ClientConfig, { publicKey }: Identity, transport: Transport, onEvent: (event: ClientEvent) => void): Promise<string> {
+async function enrolOnce(
+  config: ClientConfig,
+  { publicKey }: Identity,
+  transport: Transport,
+  onEvent: (event: ClientEvent) => void,
+): Promise<string> {
   const known = enrolledAs(config.stateDir, config.coordinator)
   if (known !== undefined) return known
   if (config.enrolmentToken === undefined) {
-    throw new FedsvdError('TOKEN_INVALID', { expected: 'an enrolment token at the first start', got: 'none', remedy: 'Ask who runs the coordinator for one, and pass --token' })
+    throw new FedsvdError('TOKEN_INVALID', {
+      expected: 'an enrolment token at the first start',
+      got: 'none',
+      remedy: 'Ask who runs the coordinator for one, and pass --token',
+    })
   }
   onEvent({ event: 'waiting', coordinator: config.coordinator })
   const request = { protocolVersion: PROTOCOL_VERSION, token: config.enrolmentToken, name: config.name, publicKey }
@@ -82,7 +91,9 @@ async function enrolOnce(config: ClientConfig, { publicKey }: Identity, transpor
 
 async function waitForConnection(node: ClientNode, config: ClientConfig): Promise<void> {
   const signal = patience(config)
-  const givenUp = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+  const givenUp = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+  )
   const refused = node.nextEnding().then(() => {})
   try {
     await Promise.race([node.connected, refused, givenUp])

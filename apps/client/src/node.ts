@@ -1,13 +1,13 @@
 import { type FedsvdError, FedsvdError as FedsvdFault, isFedsvdError } from '@fedsvd/core/errors'
-import {
-  type Invitation,
-  type InvitationReply,
-  type LedgerReport,
-  type Offer,
-  type OfferReply,
-  type PrivacyTerms,
-  type RunEnded,
-  type RunManifest,
+import type {
+  Invitation,
+  InvitationReply,
+  LedgerReport,
+  Offer,
+  OfferReply,
+  PrivacyTerms,
+  RunEnded,
+  RunManifest,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { EncodedRecord } from '@fedsvd/engine/data'
@@ -15,7 +15,16 @@ import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 import { type SiteData, tokenise } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
-import { type BoundRun, canonicalJson, eventOfRun, lastAttempt, type PrivacyLedger, requireBudget, sha256Hex, spentEvents } from './ledger/index.ts'
+import {
+  type BoundRun,
+  canonicalJson,
+  eventOfRun,
+  lastAttempt,
+  type PrivacyLedger,
+  requireBudget,
+  sha256Hex,
+  spentEvents,
+} from './ledger/index.ts'
 import type { Outbox } from './outbox/index.ts'
 import { runRound } from './round/index.ts'
 import { termsFor } from './session/terms.ts'
@@ -141,7 +150,12 @@ export class ClientNode implements AsyncDisposable {
   private termsFor(manifest: RunManifest): PrivacyTerms {
     const { ledger, site, declaredRecords } = this.parts
     const { budget } = ledger.state
-    return termsFor(manifest, { records: site.records.length, declaredRecords, budget, spent: spentEvents(ledger.state) })
+    return termsFor(manifest, {
+      records: site.records.length,
+      declaredRecords,
+      budget,
+      spent: spentEvents(ledger.state),
+    })
   }
 
   /** Says yes or no before anything is spent; training then goes on in the background. */
@@ -151,7 +165,11 @@ export class ClientNode implements AsyncDisposable {
     try {
       const run = this.runs.get(runId)
       if (run === undefined) {
-        throw new FedsvdFault('RUN_NOT_FOUND', { expected: 'a run that was offered to this client', got: runId, remedy: 'Offer the run first' })
+        throw new FedsvdFault('RUN_NOT_FOUND', {
+          expected: 'a run that was offered to this client',
+          got: runId,
+          remedy: 'Offer the run first',
+        })
       }
       if (this.work?.invitation.runId === runId && this.work.invitation.round === round) return { accepted: true }
       const finished = lastAttempt(ledger.state, runId, round)?.frameSha256 !== undefined
@@ -216,7 +234,8 @@ export class ClientNode implements AsyncDisposable {
 
   private closeRound(runId: string, round: number): void {
     const { invitation } = this.work ?? {}
-    if (invitation?.runId === runId && invitation.round <= round) this.work?.abort.abort(new Error('the round is closed'))
+    if (invitation?.runId === runId && invitation.round <= round)
+      this.work?.abort.abort(new Error('the round is closed'))
   }
 
   private endRun(ending: RunEnded): void {
@@ -232,7 +251,11 @@ function catalogued(error: unknown): FedsvdError {
   if (isFedsvdError(error)) return error
   return new FedsvdFault(
     'UNEXPECTED',
-    { expected: 'no failure here', got: error instanceof Error ? error.message : String(error), remedy: 'Look at the log of this client' },
+    {
+      expected: 'no failure here',
+      got: error instanceof Error ? error.message : String(error),
+      remedy: 'Look at the log of this client',
+    },
     { cause: error },
   )
 }

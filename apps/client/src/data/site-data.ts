@@ -1,6 +1,12 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
-import { type EncodedRecord, encodeRecords, fingerprintRecords, loadRecords, type TextRecord } from '@fedsvd/engine/data'
+import {
+  type EncodedRecord,
+  encodeRecords,
+  fingerprintRecords,
+  loadRecords,
+  type TextRecord,
+} from '@fedsvd/engine/data'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 
 /** The records of this site. They stay in this process. */
@@ -11,16 +17,27 @@ export interface SiteData {
 }
 
 /** Reads the site's records. @throws FedsvdError DATA_UNREADABLE with file and line, DATA_EMPTY */
-export async function loadSiteData(file: string, columns: { textColumn: string; labelColumn: string }): Promise<SiteData> {
+export async function loadSiteData(
+  file: string,
+  columns: { textColumn: string; labelColumn: string },
+): Promise<SiteData> {
   const records = await loadRecords(file, columns)
   if (records.length === 0) {
-    throw new FedsvdError('DATA_EMPTY', { expected: `records in ${file}`, got: 'none', remedy: 'Give a JSONL or CSV file with a text and a label column' })
+    throw new FedsvdError('DATA_EMPTY', {
+      expected: `records in ${file}`,
+      got: 'none',
+      remedy: 'Give a JSONL or CSV file with a text and a label column',
+    })
   }
   return { records, fingerprint: fingerprintRecords(records) }
 }
 
 /** Tokenises the records for a run. @throws FedsvdError LABEL_UNKNOWN */
-export function tokenise(data: SiteData, tokenizer: Tokenizer, { labels, model }: RunManifest): readonly EncodedRecord[] {
+export function tokenise(
+  data: SiteData,
+  tokenizer: Tokenizer,
+  { labels, model }: RunManifest,
+): readonly EncodedRecord[] {
   return encodeRecords(data.records, tokenizer, labels, model.maxTokens).filter(({ tokenIds }) => tokenIds.length > 0)
 }
 

@@ -1,4 +1,4 @@
-import { type AccountedEvent, type Accountant, mergeEvents, pld, rdp } from '@fedsvd/core/accounting'
+import { type Accountant, type AccountedEvent, mergeEvents, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Budget } from '@fedsvd/core/protocol'
 
@@ -36,7 +36,8 @@ export function requireBudget(
   accountants: Accountants = ACCOUNTANTS,
 ): void {
   if (withinBudget([...spent, next], budget, accountants)) return
-  const bound = (events: readonly AccountedEvent[]) => accountants.tight.epsilonUpperBound(events, budget.delta).toFixed(4)
+  const bound = (events: readonly AccountedEvent[]) =>
+    accountants.tight.epsilonUpperBound(events, budget.delta).toFixed(4)
   throw new FedsvdError('BUDGET_EXHAUSTED', {
     expected: `epsilon of at most ${budget.epsilon} at delta ${budget.delta} for ${whose}`,
     got: `${bound(spent)} spent already and ${bound([...spent, next])} with the next round`,

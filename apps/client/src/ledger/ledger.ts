@@ -1,16 +1,13 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type Reservation, reservationFrom } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
 import { ACCOUNTANTS, type Accountants, requireBudget } from './budget.ts'
-import { canonicalJson, chain, encodeEntry, genesisHash, sha256Hex } from './chain.ts'
-import { appendDurably, makeFolderDurably, syncFolder } from './durable-files.ts'
-import { type AttemptKey, LEDGER_FORMAT, type LedgerFact } from './entry.ts'
-import { lockLedger } from './lock.ts'
-import { advance, type BoundRun, type LedgerState, lastAttempt, replay, spentEvents } from './replay.ts'
-import { verifyLedgerBytes } from './verify.ts'
+import { canonicalJson } from './chain.ts'
+import { type AttemptKey, LEDGER_FORMAT } from './entry.ts'
+import { LedgerFile } from './ledger-file.ts'
+import { type BoundRun, type LedgerState, lastAttempt, spentEvents } from './replay.ts'
 
 /** Where the ledger of a data set is kept. */
 export function ledgerPath(stateDir: string, fingerprint: string): string {
@@ -28,9 +25,10 @@ export interface PrivacyLedger extends Disposable {
   /** Agrees to a run's terms, once. The same terms again change nothing. @throws FedsvdError TERMS_CHANGED */
   bind(run: BoundRun): void
   /**
-   * Pays for one more attempt at a round, before any noise is drawn.
+   * Pays for one more attempt at a round, before any noise is drawn. Each attempt is paid for, whatever becomes of it.
    *
-   * @throws FedsvdError BUDGET_EXHAUSTED (nothing is written), TERMS_CHANGED (unknown run, or a finished round)
+   * @throws FedsvdError BUDGET_EXHAUSTED when the data set, or what it granted to this run, cannot pay (nothing is written);
+   *   TERMS_CHANGED for a run that was never bound, or a round that has its result already
    */
   reserve(runId: string, round: number): Reservation
   /** Notes the frame that an attempt ended with; from now on the round has these bytes and no others. */
@@ -56,38 +54,14 @@ export function openLedger(
   stateDir: string,
   fingerprint: string,
   budget: Budget,
-  options: LedgerOptions = {},
+  { now = () => new Date(), accountants = ACCOUNTANTS }: LedgerOptions = {},
 ): PrivacyLedger {
-  const path = ledgerPath(stateDir, fingerprint)
-  makeFolderDurably(dirname(path))
-  using held = new DisposableStack()
-  held.use(lockLedger(`${path}.lock`))
-  const fd = openSync(path, 'a+', 0o600)
-  held.defer(() => closeSync(fd))
-  const ledger = openLocked(fd, path, fingerprint, budget, options)
-  const mine = held.move()
-  return { ...ledger, [Symbol.dispose]: () => mine.dispose() }
-}
-  if (verified.tail === 'torn') {
-    const dropped = bytes.subarray(verified.wholeBytes)
-    ftruncateSync(fd, verified.wholeBytes)
-    fsyncSync(fd)
-    if (state !== undefined) write({ kind: 'recovered', droppedBytes: dropped.length, droppedSha256: sha256Hex(dropped) })
-  } else if (verified.tail === 'unterminated') {
-    appendDurably(fd, Buffer.from('\n'))
-  }
-  if (state === undefined) {
-    head = genesisHash(fingerprint)
-    write({ kind: 'opened', format: LEDGER_FORMAT, fingerprint, budget })
-    syncFolder(dirname(path))
-  }
+  const file = new LedgerFile(ledgerPath(stateDir, fingerprint), fingerprint, now)
+  if (file.state === undefined) file.append({ kind: 'opened', format: LEDGER_FORMAT, fingerprint, budget })
+  const current = (): LedgerState => file.state!
   const lowered = smaller(current().budget, budget)
-  if (canonicalJson(lowered) !== canonicalJson(current().budget)) write({ kind: 'budget-lowered', budget: lowered })
-
-  function current(): LedgerState {
-    if (state === undefined) throw new TypeError('the ledger was opened above')
-    return state
-  }
+  if (canonicalJson(lowered) !== canonicalJson(current().budget))
+    file.append({ kind: 'budget-lowered', budget: lowered })
 
   return {
     get state() {
@@ -95,36 +69,48 @@ export function openLedger(
     },
     bind(run) {
       const known = current().runs.get(run.runId)
-      if (known === undefined) write({ kind: 'bound', ...run })
+      if (known === undefined) file.append({ kind: 'bound', ...run })
       else requireSameTerms(known, run)
     },
     reserve(runId, round) {
       const run = current().runs.get(runId)
-      if (run === undefined) throw termsChanged(`a run that this data set agreed to`, `run ${runId}`)
+      if (run === undefined) throw termsChanged('a run that this data set agreed to', `run ${runId}`)
       const last = lastAttempt(current(), runId, round)
-      if (last?.frameSha256 !== undefined) throw termsChanged(`no second result for round ${round}`, 'a request for one')
-      requireBudget(spentEvents(current()), run.event, current().budget)
-      const attempt = (last?.attempt ?? 0) + 1
-      const entryHash = write({ kind: 'reserved', runId, round, attempt, event: run.event })
-      return reservationFrom({ event: run.event, runId, round, attempt, datasetFingerprint: fingerprint, entryHash, durable: true })
+      if (last?.frameSha256 !== undefined)
+        throw termsChanged(`no second result for round ${round}`, 'a request for one')
+      const { event, terms } = run
+      requireBudget(spentEvents(current(), runId), event, terms.budget, 'this run', accountants)
+      requireBudget(spentEvents(current()), event, current().budget, 'this data set', accountants)
+      const key = { runId, round, attempt: (last?.attempt ?? 0) + 1 }
+      const entryHash = file.append({ kind: 'reserved', ...key, event })
+      return reservationFrom({ ...key, event, datasetFingerprint: fingerprint, entryHash, durable: true })
     },
     finish(key, frameSha256) {
-      write({ kind: 'finished', ...keyOf(key), frameSha256 })
+      file.append({ kind: 'finished', ...keyOf(key), frameSha256 })
     },
     acknowledge(key, outcome, code) {
       const found = lastAttempt(current(), key.runId, key.round)
       if (found?.frameSha256 === undefined || found.outcome !== undefined) return
       const { frameSha256 } = found
-      write({ kind: 'acknowledged', ...keyOf(key), frameSha256, outcome, ...(code === undefined ? {} : { code }) })
+      file.append({
+        kind: 'acknowledged',
+        ...keyOf(key),
+        frameSha256,
+        outcome,
+        ...(code === undefined ? {} : { code }),
+      })
     },
     [Symbol.dispose]() {
-      closeSync(fd) // the operating system lets go of the lock, as it does when the process dies
+      file[Symbol.dispose]()
     },
   }
 }
 
-/** The epsilon of one round of a run, as the ledger will record it. */
-export function eventOfRun(manifest: { clipNorm: number; localSteps: number }, terms: { sampleRate: number; noiseMultiplier: number }): PrivacyEvent {
+/** What one round of a run spends, as the ledger records it. */
+export function eventOfRun(
+  manifest: { readonly clipNorm: number; readonly localSteps: number },
+  terms: { readonly sampleRate: number; readonly noiseMultiplier: number },
+): PrivacyEvent {
   return {
     mechanism: 'poisson-subsampled-gaussian',
     sampleRate: terms.sampleRate,
@@ -144,23 +130,20 @@ function smaller(recorded: Budget, asked: Budget): Budget {
   return { epsilon: Math.min(recorded.epsilon, asked.epsilon), delta: Math.min(recorded.delta, asked.delta) }
 }
 
-/** An operating-system lock on the open file: it ends with the process, however that ends, so it is never stale. */
-function lock(fd: number, path: string): void {
-  if (tryLock(fd)) return
-  throw new FedsvdError('LEDGER_LOCKED', {
-    expected: 'to be the only process that spends the budget of this data set',
-    got: `another one that holds ${path}`,
-    remedy: 'Stop the other client, or give this one other data.',
-  })
-}
-
 function requireSameTerms(known: BoundRun, asked: BoundRun): void {
-  const terms = ({ manifestSha256, terms, event }: BoundRun): string => canonicalJson({ manifestSha256, terms, event })
-  if (terms(known) !== terms(asked)) {
-    throw termsChanged(`the terms that were bound for run ${known.runId}`, 'a manifest, sampleRate or noiseMultiplier that differs')
-  }
+  const promise = ({ manifestSha256, terms, event }: BoundRun): string =>
+    canonicalJson({ manifestSha256, terms, event })
+  if (promise(known) === promise(asked)) return
+  throw termsChanged(
+    `the terms that were bound for run ${known.runId}`,
+    'a manifest, sampleRate or noiseMultiplier that differs',
+  )
 }
 
 function termsChanged(expected: string, got: string): FedsvdError {
-  return new FedsvdError('TERMS_CHANGED', { expected, got, remedy: 'Start a new run for new terms; nothing was spent.' })
+  return new FedsvdError('TERMS_CHANGED', {
+    expected,
+    got,
+    remedy: 'Start a new run for new terms; nothing was spent.',
+  })
 }

@@ -57,13 +57,21 @@ export function verifyLedgerBytes(bytes: Uint8Array, fingerprint: string): Verif
   return { entries, head, wholeBytes: bytes.length, tail: 'unterminated' }
 }
 
-/** A tail that is not a whole JSON text: the write of its line was cut off (or left zeros, as some file systems do). */
+/**
+ * A tail is torn when it is the mere beginning of a line (or zeros, as some file systems leave them). A whole JSON text is
+ * none, and neither is one that something follows: its newline was overwritten, so it is damage.
+ */
 function isTorn(rest: Uint8Array): boolean {
+  const text = new TextDecoder().decode(rest)
+  return !isJson(text) && !isJson(text.slice(0, text.lastIndexOf('}') + 1))
+}
+
+function isJson(text: string): boolean {
   try {
-    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(rest))
-    return false
-  } catch {
+    JSON.parse(text)
     return true
+  } catch {
+    return false
   }
 }
 

@@ -13,7 +13,8 @@ export interface Outbox {
 }
 
 export function fileOutbox(stateDir: string): Outbox {
-  const path = ({ runId, round, attempt }: AttemptKey): string => join(stateDir, 'outbox', `${runId}-${round}-${attempt}.frame`)
+  const path = ({ runId, round, attempt }: AttemptKey): string =>
+    join(stateDir, 'outbox', `${runId}-${round}-${attempt}.frame`)
   return {
     put(key, frame) {
       writeFileDurably(path(key), frame)

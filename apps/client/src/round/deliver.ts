@@ -19,7 +19,10 @@ export interface DeliveryParts {
  *
  * @throws FedsvdError the coordinator's refusal, after it has been noted
  */
-export async function deliver({ invitation, link, ledger, outbox, signal }: DeliveryParts, key: AttemptKey): Promise<void> {
+export async function deliver(
+  { invitation, link, ledger, outbox, signal }: DeliveryParts,
+  key: AttemptKey,
+): Promise<void> {
   const { runId, round, uploadToken } = invitation
   const attempt = lastAttempt(ledger.state, runId, round)
   if (attempt?.frameSha256 === undefined || attempt.outcome !== undefined) return

@@ -1,4 +1,12 @@
-import { type AdapterSchema, type AdapterState, canonicalSchema, stateFromTensors, stateSpecs, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
+import {
+  type AdapterSchema,
+  type AdapterState,
+  canonicalSchema,
+  stateFromTensors,
+  stateSpecs,
+  trainedSpecs,
+  trainedTensors,
+} from '@fedsvd/core/adapters'
 import { beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
 import { decodeFrame, type Invitation, NO_CLIENT, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
@@ -69,7 +77,11 @@ async function privateStep(parts: RoundParts, state: AdapterState, round: Privat
   signal.throwIfAborted()
   const started = performance.now()
   const lot = Array.from(round.drawLot(records.length), (index) => records[index]!)
-  const { gridSum } = await engine.clippedLotSum(lot, withTrained(manifest.adapter, state, round.current()), manifest.clipNorm)
+  const { gridSum } = await engine.clippedLotSum(
+    lot,
+    withTrained(manifest.adapter, state, round.current()),
+    manifest.clipNorm,
+  )
   round.step(gridSum)
   parts.onStep({ step, steps: manifest.localSteps, records: lot.length, seconds: (performance.now() - started) / 1000 })
 }
@@ -78,14 +90,29 @@ async function privateStep(parts: RoundParts, state: AdapterState, round: Privat
 async function loadState({ link, invitation, manifest, signal }: RoundParts): Promise<AdapterState> {
   const { runId, basis, state } = invitation
   const bytes = await link.fetchState(state.sha256, state.bytes, signal)
-  const expectation = { kind: 'state', round: basis, basis, runId, clientId: NO_CLIENT, schemaHash: schemaHash(manifest.adapter) } as const
+  const expectation = {
+    kind: 'state',
+    round: basis,
+    basis,
+    runId,
+    clientId: NO_CLIENT,
+    schemaHash: schemaHash(manifest.adapter),
+  } as const
   const { tensors } = decodeFrame(bytes, { ...expectation, specs: stateSpecs(manifest.adapter) }, sha256)
   return stateFromTensors(manifest.adapter, basis, tensors)
 }
 
 function privateTerms(manifest: RunManifest, { terms, event }: BoundRun) {
   const { learningRate, momentum, expectedLotSize } = manifest
-  return { clipNorm: event.clipNorm, noiseMultiplier: terms.noiseMultiplier, sampleRate: terms.sampleRate, steps: event.steps, learningRate, momentum, expectedLotSize }
+  return {
+    clipNorm: event.clipNorm,
+    noiseMultiplier: terms.noiseMultiplier,
+    sampleRate: terms.sampleRate,
+    steps: event.steps,
+    learningRate,
+    momentum,
+    expectedLotSize,
+  }
 }
 
 /** The state with other values of the trained tensors, in the order of `trainedSpecs`. */

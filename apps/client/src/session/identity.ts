@@ -27,7 +27,8 @@ export function loadIdentity(stateDir: string): Identity {
   const { x } = createPublicKey(key).export({ format: 'jwk' })
   return {
     publicKey: x!,
-    signChallenge: (clientId, nonce) => sign(null, Buffer.from(sessionChallengeText(clientId, nonce)), key).toString('base64url'),
+    signChallenge: (clientId, nonce) =>
+      sign(null, Buffer.from(sessionChallengeText(clientId, nonce)), key).toString('base64url'),
   }
 }
 
@@ -37,7 +38,11 @@ function readKey(path: string): KeyObject {
   } catch (cause) {
     throw new FedsvdError(
       'CONFIG_INVALID',
-      { expected: `an Ed25519 key in ${path}`, got: 'something else', remedy: 'Restore the file, or remove it and enrol again with a new token' },
+      {
+        expected: `an Ed25519 key in ${path}`,
+        got: 'something else',
+        remedy: 'Restore the file, or remove it and enrol again with a new token',
+      },
       { cause },
     )
   }

@@ -6,7 +6,8 @@ const LONGEST_WAIT_MS = 15_000
 
 /** Waiting times that double up to 15 s, each with full jitter, so that many clients do not return in step. */
 export function* backOff(random: () => number = Math.random): Generator<number> {
-  for (let ceiling = FIRST_WAIT_MS; ; ceiling = Math.min(2 * ceiling, LONGEST_WAIT_MS)) yield ceiling * (0.5 + 0.5 * random())
+  for (let ceiling = FIRST_WAIT_MS; ; ceiling = Math.min(2 * ceiling, LONGEST_WAIT_MS))
+    yield ceiling * (0.5 + 0.5 * random())
 }
 
 /**

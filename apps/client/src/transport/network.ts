@@ -72,7 +72,10 @@ function openLink(coordinator: string, caller: Caller, handlers: LinkHandlers): 
       for (;;) {
         signal.throwIfAborted()
         await connected(socket, signal)
-        const reply = await socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck('ledger-report', report).catch(() => undefined)
+        const reply = await socket
+          .timeout(ANSWER_TIMEOUT_MS)
+          .emitWithAck('ledger-report', report)
+          .catch(() => undefined)
         if (reply !== undefined) return parseMessage(ledgerReplySchema, reply, 'an answer to a ledger report')
       }
     },
@@ -96,7 +99,11 @@ function openLink(coordinator: string, caller: Caller, handlers: LinkHandlers): 
 }
 
 /** Proves at each connection anew that this node holds its key. */
-async function handshake(coordinator: string, { clientId, signChallenge }: Caller, signal: AbortSignal): Promise<ClientHandshake> {
+async function handshake(
+  coordinator: string,
+  { clientId, signChallenge }: Caller,
+  signal: AbortSignal,
+): Promise<ClientHandshake> {
   const reply = await fetch(new URL('/v1/challenge', coordinator), { ...jsonRequest({ clientId }), signal })
   if (!reply.ok) throw await refusalOf(reply)
   const { nonce } = parseMessage(challengeReplySchema, await reply.json(), 'a challenge')
@@ -106,12 +113,19 @@ async function handshake(coordinator: string, { clientId, signChallenge }: Calle
 function listen(socket: ClientSocket, handlers: LinkHandlers): void {
   const refused = (error: unknown) => ({ accepted: false as const, error: catalogued(error).toJSON() })
   socket.on('offer', (message, reply) => {
-    answer(async () => handlers.onOffer(parseMessage(offerSchema, message, 'an offer'))).then(reply, (error: unknown) => reply(refused(error)))
+    answer(async () => handlers.onOffer(parseMessage(offerSchema, message, 'an offer'))).then(reply, (error: unknown) =>
+      reply(refused(error)),
+    )
   })
   socket.on('invite', (message, reply) => {
-    answer(async () => handlers.onInvitation(parseMessage(invitationSchema, message, 'an invitation'))).then(reply, (error: unknown) => reply(refused(error)))
+    answer(async () => handlers.onInvitation(parseMessage(invitationSchema, message, 'an invitation'))).then(
+      reply,
+      (error: unknown) => reply(refused(error)),
+    )
   })
-  socket.on('round-closed', (message) => handlers.onRoundClosed(parseMessage(roundClosedSchema, message, 'a closed round')))
+  socket.on('round-closed', (message) =>
+    handlers.onRoundClosed(parseMessage(roundClosedSchema, message, 'a closed round')),
+  )
   socket.on('run-ended', (message) => handlers.onRunEnded(parseMessage(runEndedSchema, message, 'an ended run')))
 }
 
@@ -119,7 +133,11 @@ const answer = <T>(work: () => Promise<T>): Promise<T> => work()
 
 function catalogued(error: unknown): FedsvdError {
   if (error instanceof FedsvdError) return error
-  return new FedsvdError('UNEXPECTED', { expected: 'the client to answer', got: 'a fault at the client', remedy: 'Look at the log of the client' }, { cause: error })
+  return new FedsvdError(
+    'UNEXPECTED',
+    { expected: 'the client to answer', got: 'a fault at the client', remedy: 'Look at the log of the client' },
+    { cause: error },
+  )
 }
 
 async function reconnect(socket: ClientSocket, wait: number, signal: AbortSignal): Promise<void> {
@@ -142,11 +160,19 @@ async function verifiedBody(response: Response, sha256: string, bytes: number): 
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
     received += chunk.length
     if (received > bytes) {
-      throw new FedsvdError('FRAME_TOO_LARGE', { expected: `${bytes} bytes of state ${sha256}`, got: 'more', remedy: 'Ask who runs the coordinator' })
+      throw new FedsvdError('FRAME_TOO_LARGE', {
+        expected: `${bytes} bytes of state ${sha256}`,
+        got: 'more',
+        remedy: 'Ask who runs the coordinator',
+      })
     }
     chunks.push(chunk)
   }
   const body = Buffer.concat(chunks)
   if (sha256Hex(body) === sha256) return body
-  throw new FedsvdError('FRAME_CHECKSUM', { expected: `a state of hash ${sha256}`, got: 'other bytes', remedy: 'Ask who runs the coordinator' })
+  throw new FedsvdError('FRAME_CHECKSUM', {
+    expected: `a state of hash ${sha256}`,
+    got: 'other bytes',
+    remedy: 'Ask who runs the coordinator',
+  })
 }

@@ -19,7 +19,10 @@ export interface CoordinatorLink extends Disposable {
   /** Fetches a published state of known size. */
   fetchState(sha256: string, bytes: number, signal: AbortSignal): Promise<Uint8Array>
   /** Uploads a frame until it is answered for good. @throws FedsvdError the coordinator's refusal */
-  upload(update: { runId: string; round: number; uploadToken: string; frame: Uint8Array }, signal: AbortSignal): Promise<UploadReply>
+  upload(
+    update: { runId: string; round: number; uploadToken: string; frame: Uint8Array },
+    signal: AbortSignal,
+  ): Promise<UploadReply>
 }
 
 /** What a coordinator asks of a client. */

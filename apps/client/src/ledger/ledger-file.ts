@@ -1,0 +1,91 @@
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { chain, encodeEntry, sha256Hex } from './chain.ts'
+import { appendDurably, makeFolderDurably, syncFolder } from './durable-files.ts'
+import type { LedgerFact } from './entry.ts'
+import { lockLedger } from './lock.ts'
+import { advance, type LedgerState, replay } from './replay.ts'
+import { verifyLedgerBytes } from './verify.ts'
+
+/** The file of one ledger, held exclusively: facts go in at the end, and what they add up to is kept beside it. */
+export class LedgerFile implements Disposable {
+  readonly #fd: number
+  readonly #lock: Disposable
+  readonly #now: () => Date
+  #state: LedgerState | undefined
+  #head: string
+  #length: number
+  #usable = true
+
+  /**
+   * Opens, locks, verifies and, where a crash tore the last line, recovers a ledger.
+   *
+   * @throws FedsvdError LEDGER_LOCKED, LEDGER_DAMAGED
+   */
+  constructor(path: string, fingerprint: string, now: () => Date) {
+    makeFolderDurably(dirname(path))
+    this.#now = now
+    this.#lock = lockLedger(`${path}.lock`)
+    this.#fd = openSync(path, 'a+', 0o600)
+    try {
+      syncFolder(dirname(path))
+      const bytes = readFileSync(path)
+      const { entries, head, wholeBytes, tail } = verifyLedgerBytes(bytes, fingerprint)
+      this.#state = replay(entries)
+      this.#head = head
+      this.#length = entries.length
+      if (tail === 'unterminated') appendDurably(this.#fd, Buffer.from('\n'))
+      if (tail === 'torn') this.#cutOff(bytes.subarray(wholeBytes), wholeBytes)
+    } catch (error) {
+      this[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** What the facts add up to; undefined until the first one, `opened`. */
+  get state(): LedgerState | undefined {
+    return this.#state
+  }
+
+  /**
+   * Appends one fact and returns its hash once it is on stable storage. A fact that contradicts the state is refused before
+   * anything is written. After a failed write nobody knows what is on the disk, so nothing more is accepted.
+   *
+   * @throws FedsvdError LEDGER_DAMAGED
+   */
+  append(fact: LedgerFact): string {
+    if (!this.#usable) throw notUsable()
+    const next = advance(this.#state, fact, this.#length + 1)
+    const entry = chain(this.#head, this.#length, this.#now().toISOString(), fact)
+    this.#usable = false
+    appendDurably(this.#fd, Buffer.from(encodeEntry(entry)))
+    this.#usable = true
+    this.#state = next
+    this.#head = entry.hash
+    this.#length += 1
+    return entry.hash
+  }
+
+  /** Closes the file and lets go of the lock, as the operating system does when the process dies. */
+  [Symbol.dispose](): void {
+    this.#usable = false
+    closeSync(this.#fd)
+    this.#lock[Symbol.dispose]()
+  }
+
+  #cutOff(torn: Uint8Array, wholeBytes: number): void {
+    ftruncateSync(this.#fd, wholeBytes)
+    fsyncSync(this.#fd)
+    if (this.#state === undefined) return // the very first line was torn: nothing had been agreed or spent
+    this.append({ kind: 'recovered', droppedBytes: torn.length, droppedSha256: sha256Hex(torn) })
+  }
+}
+
+function notUsable(): FedsvdError {
+  return new FedsvdError('LEDGER_DAMAGED', {
+    expected: 'an open ledger whose last write succeeded',
+    got: 'a ledger that was closed or failed to write',
+    remedy: 'Make room on the disk and start the client again; nothing is trained until then.',
+  })
+}

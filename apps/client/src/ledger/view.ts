@@ -1,0 +1,128 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import type { Budget } from '@fedsvd/core/protocol'
+import { ACCOUNTANTS } from './budget.ts'
+import type { LedgerEntry } from './entry.ts'
+import { replay, spentEvents } from './replay.ts'
+import { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
+
+/** What an owner sees of one ledger: its facts, and what they add up to at its own delta. */
+export interface LedgerView {
+  readonly path: string
+  readonly fingerprint: string
+  readonly entries: readonly LedgerEntry[]
+  readonly budget: Budget
+  /** Reservations, each of them spent, and how many of them never became a frame. */
+  readonly reservations: number
+  readonly unfinished: number
+  /** Noised steps of all reservations. */
+  readonly steps: number
+  /** Upper bounds at `budget.delta`: unit record, add or remove one. The tight one is what is shown and enforced. */
+  readonly epsilonPld: number
+  readonly epsilonRdp: number
+  /** `budget.epsilon` less `epsilonPld`. Epsilon does not simply add up: what a new run buys is found by calibration. */
+  readonly remaining: number
+  readonly tail: VerifiedLedger['tail']
+}
+
+/**
+ * The files of a place: one ledger file, or the state folder of a client with all its ledgers.
+ *
+ * @throws FedsvdError CONFIG_INVALID when there is none
+ */
+export function ledgerFiles(place: string): readonly string[] {
+  if (place.endsWith('.jsonl')) return [place]
+  const folder = join(place, 'ledgers')
+  const files = namesIn(folder).filter((name) => name.endsWith('.jsonl'))
+  if (files.length > 0) return files.sort().map((name) => join(folder, name))
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'a ledger file, or a state folder with ledgers',
+    got: place,
+    remedy: 'Give the folder that --state named when the client joined.',
+  })
+}
+
+/**
+ * Reads ledgers for people. Changes nothing and takes no lock, so it can be used while a client runs; an entry that is
+ * being written at this very moment shows as a torn tail.
+ *
+ * @throws FedsvdError LEDGER_DAMAGED, CONFIG_INVALID
+ */
+export function showLedger(place: string): readonly LedgerView[] {
+  return ledgerFiles(place).map((path) => {
+    const { fingerprint, entries, tail } = readVerified(path)
+    const state = replay(entries)
+    if (state === undefined) throw notOpened(path)
+    const { epsilon, delta } = state.budget
+    const events = spentEvents(state)
+    const epsilonPld = ACCOUNTANTS.tight.epsilonUpperBound(events, delta)
+    return {
+      path,
+      fingerprint,
+      entries,
+      budget: state.budget,
+      reservations: events.length,
+      unfinished: state.attempts.filter(({ frameSha256 }) => frameSha256 === undefined).length,
+      steps: events.reduce((sum, { steps }) => sum + steps, 0),
+      epsilonPld,
+      epsilonRdp: ACCOUNTANTS.quick.epsilonUpperBound(events, delta),
+      remaining: Math.max(0, epsilon - epsilonPld),
+      tail,
+    }
+  })
+}
+
+/** The verdict on one ledger file. */
+export interface LedgerVerdict {
+  readonly path: string
+  readonly entries: number
+  /** Hash of the last entry. Kept elsewhere, it proves later that nothing was cut off. */
+  readonly head?: string
+  readonly tail?: VerifiedLedger['tail']
+  readonly fault?: FedsvdError
+}
+
+/** Verifies chain and meaning of every ledger of a place; a damaged one is a verdict, not an exception. */
+export function verifyLedger(place: string): readonly LedgerVerdict[] {
+  return ledgerFiles(place).map((path) => {
+    try {
+      const { entries, head, tail } = readVerified(path)
+      replay(entries)
+      return { path, entries: entries.length, head, tail }
+    } catch (fault) {
+      if (isFedsvdError(fault)) return { path, entries: 0, fault }
+      throw fault
+    }
+  })
+}
+
+function readVerified(path: string): VerifiedLedger & { fingerprint: string } {
+  const fingerprint = basename(path, '.jsonl')
+  return { fingerprint, ...verifyLedgerBytes(readBytes(path), fingerprint) }
+}
+
+function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    const detail = { expected: 'a readable ledger file', got: path, remedy: 'Check the path and its permissions.' }
+    throw new FedsvdError('CONFIG_INVALID', detail, { cause })
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function notOpened(path: string): FedsvdError {
+  return new FedsvdError('LEDGER_DAMAGED', {
+    expected: 'a ledger with at least its first entry',
+    got: `none in ${path}`,
+    remedy: 'Start the client once; it makes the ledger.',
+  })
+}
