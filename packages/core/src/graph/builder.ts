@@ -88,25 +88,34 @@ export class GraphBuilder {
     return outputs
   }
 
-  /** The part of the graph that the named outputs need. Throws GRAPH_INVALID when an output has no producer here. */
+  /**
+   * The part of the graph that the named outputs need. An output is the value itself under its new name; only a value
+   * that has one already (an input, a constant, another output) is copied.
+   *
+   * Throws GRAPH_INVALID when a name is taken or a value belongs to another builder.
+   */
   build(outputs: Readonly<Record<string, Value>>): Graph {
+    const computed = new Set(this.#operations.flatMap((operation) => operation.outputs.map(({ name }) => name)))
+    const renamed = new Map<string, string>()
+    const copies: Operation[] = []
     const named = Object.entries(outputs).map(([name, value]) => {
-      const output = { name: this.#claim(name), dtype: value.dtype, shape: value.shape }
-      return { output, operation: { op: 'Identity', inputs: [value], outputs: [output], attributes: {} } as Operation }
+      const output: Value = { name: this.#claim(name), dtype: value.dtype, shape: value.shape }
+      if (computed.has(value.name) && !renamed.has(value.name)) renamed.set(value.name, name)
+      else copies.push({ op: 'Identity', inputs: [value], outputs: [output], attributes: {} })
+      return output
     })
-    const needed = new Set<string>()
-    const kept: Operation[] = []
-    for (const operation of [...this.#operations, ...named.map(({ operation }) => operation)].reverse()) {
-      const isOutput = named.some((entry) => entry.operation === operation)
-      if (!isOutput && !operation.outputs.some(({ name }) => needed.has(name))) continue
-      kept.push(operation)
-      for (const { name } of operation.inputs) needed.add(name)
-    }
+    const rename = (value: Value): Value => ({ ...value, name: renamed.get(value.name) ?? value.name })
+    const operations = [...this.#operations, ...copies].map((operation) => ({
+      ...operation,
+      inputs: operation.inputs.map(rename),
+      outputs: operation.outputs.map(rename),
+    }))
+    const { kept, needed } = reachable(operations, named)
     const graph = {
       inputs: this.#inputs.filter(({ name }) => needed.has(name)),
       constants: [...this.#constants.values()].filter(({ name }) => needed.has(name)),
-      operations: kept.reverse(),
-      outputs: named.map(({ output }) => output),
+      operations: kept,
+      outputs: named,
     }
     assertClosed(graph)
     return graph
@@ -137,6 +146,18 @@ export class GraphBuilder {
     this.#names.add(name)
     return name
   }
+}
+
+/** The operations that the outputs depend on, in their order, and the names of all values involved. */
+function reachable(operations: readonly Operation[], outputs: readonly Value[]) {
+  const needed = new Set(outputs.map(({ name }) => name))
+  const kept: Operation[] = []
+  for (const operation of operations.toReversed()) {
+    if (!operation.outputs.some(({ name }) => needed.has(name))) continue
+    kept.push(operation)
+    for (const { name } of operation.inputs) needed.add(name)
+  }
+  return { kept: kept.reverse(), needed }
 }
 
 function assertClosed({ inputs, constants, operations }: Graph): void {

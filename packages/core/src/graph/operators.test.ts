@@ -59,7 +59,23 @@ describe('the builder', () => {
     ops.exp(b, x)
     const graph = b.build({ y: ops.neg(b, x) })
     expect(graph.inputs.map(({ name }) => name)).toEqual(['x'])
-    expect(graph.operations.map(({ op }) => op)).toEqual(['Neg', 'Identity'])
+    expect(graph.operations.map(({ op }) => op)).toEqual(['Neg'])
+  })
+
+  it('gives outputs their names without copies, and copies only what has a name already', () => {
+    const b = g()
+    const x = input(b, 'x', [2])
+    const y = ops.neg(b, x)
+    const graph = b.build({ first: y, second: y, third: ops.exp(b, y), input: x })
+    expect(graph.operations.map(({ op, inputs }) => [op, ...inputs.map(({ name }) => name)])).toEqual([
+      ['Neg', 'x'],
+      ['Exp', 'first'],
+      ['Identity', 'first'],
+      ['Identity', 'x'],
+    ])
+    const results = interpret(graph, { x: { shape: [2], data: Float64Array.of(1, 2) } })
+    expect([...results.second!.data]).toEqual([-1, -2])
+    expect([...results.input!.data]).toEqual([1, 2])
   })
 
   it('refuses a name that is taken, and a value of another builder', () => {

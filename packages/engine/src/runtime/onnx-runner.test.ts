@@ -94,6 +94,21 @@ describe('onnxruntime agrees with the interpreter', () => {
     }
   })
 
+  it('returns a value that another operation also uses', async () => {
+    const g = new GraphBuilder()
+    const x = g.input('x', 'float32', [BATCH, 2])
+    const features = ops.div(g, x, g.scalar(2))
+    const logits = ops.matmul(g, features, ops.transposeMatrix(g, g.input('w', 'float32', [3, 2])))
+    await using runner = await createOnnxRunner(g.build({ features, logits }), { name: 'test', threads: 1 })
+    const inputs = {
+      x: { shape: [1, 2], data: Float32Array.of(2, 4) },
+      w: { shape: [3, 2], data: Float32Array.of(1, 0, 0, 1, 1, 1) },
+    }
+    const results = await runner.run(inputs)
+    expect([...results.features!.data]).toEqual([1, 2])
+    expect([...results.logits!.data]).toEqual([1, 2, 3])
+  })
+
   it('names an input that is missing', async () => {
     const g = new GraphBuilder()
     const graph = g.build({ y: ops.neg(g, g.input('x', 'float32', [BATCH])) })
