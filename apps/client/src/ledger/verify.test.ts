@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest'
+import { FINGERPRINT, RUN_A, sampleBound } from '../testing/sample-run.ts'
+import { chain, encodeEntry, genesisHash } from './chain.ts'
+import type { LedgerFact } from './entry.ts'
+import { replay } from './replay.ts'
+import { verifyLedgerBytes } from './verify.ts'
+
+const AT = '2026-01-01T00:00:00.000Z'
+const SHA = 'cd'.repeat(32)
+const { event } = sampleBound()
+const KEY = { runId: RUN_A, round: 0, attempt: 1 }
+const FACTS: readonly LedgerFact[] = [
+  { kind: 'opened', format: 1, fingerprint: FINGERPRINT, budget: { epsilon: 6, delta: 1e-5 } },
+  { kind: 'bound', ...sampleBound() },
+  { kind: 'reserved', ...KEY, event },
+  { kind: 'finished', ...KEY, frameSha256: SHA },
+  { kind: 'acknowledged', ...KEY, frameSha256: SHA, outcome: 'accepted' },
+]
+
+/** The lines of a ledger that holds these facts. */
+function linesOf(facts: readonly LedgerFact[], fingerprint = FINGERPRINT): string[] {
+  let head = genesisHash(fingerprint)
+  return facts.map((fact, seq) => {
+    const entry = chain(head, seq, AT, fact)
+    head = entry.hash
+    return encodeEntry(entry)
+  })
+}
+
+const verify = (text: string | Uint8Array, fingerprint = FINGERPRINT) =>
+  verifyLedgerBytes(typeof text === 'string' ? Buffer.from(text) : text, fingerprint)
+const LINES = linesOf(FACTS)
+const TEXT = LINES.join('')
+
+describe('verification', () => {
+  it('reads back what was written', () => {
+    const { entries, tail, wholeBytes } = verify(TEXT)
+    expect(entries.map(({ fact }) => fact)).toEqual(FACTS)
+    expect({ tail, wholeBytes }).toEqual({ tail: 'none', wholeBytes: TEXT.length })
+  })
+
+  it('accepts an empty file as a ledger without entries', () => {
+    expect(verify('')).toEqual({ entries: [], head: genesisHash(FINGERPRINT), wholeBytes: 0, tail: 'none' })
+  })
+
+  it('finds a change of any one byte', () => {
+    const bytes = Buffer.from(TEXT)
+    for (let index = 0; index < bytes.length; index += 1) {
+      const changed = Buffer.from(bytes)
+      changed[index] = bytes[index]! ^ 0x01
+      expect(() => verify(changed), `byte ${index}: ${bytes.subarray(Math.max(0, index - 8), index + 8)}`).toThrow(
+        'LEDGER_DAMAGED',
+      )
+    }
+  })
+
+  it.each([
+    ['a missing line', LINES.toSpliced(2, 1)],
+    ['the first line missing', LINES.slice(1)],
+    ['a line twice', LINES.toSpliced(2, 0, LINES[2]!)],
+    ['two lines exchanged', [LINES[0]!, LINES[2]!, LINES[1]!, ...LINES.slice(3)]],
+    ['a forged line', LINES.with(2, linesOf(FACTS.with(2, { kind: 'reserved', ...KEY, round: 7, event }))[2]!)],
+    ['spaces in the JSON', LINES.with(3, LINES[3]!.replace(',', ', '))],
+    ['an empty line', LINES.toSpliced(3, 0, '\n')],
+  ])('refuses %s', (_, lines) => {
+    expect(() => verify(lines.join(''))).toThrow('LEDGER_DAMAGED')
+  })
+
+  it('refuses the ledger of another data set', () => {
+    expect(() => verify(linesOf(FACTS, '00'.repeat(32)).join(''))).toThrow('LEDGER_DAMAGED')
+  })
+
+  it('names the line', () => {
+    expect(() => verify(LINES.with(2, 'nonsense\n').join(''))).toThrow(/in line 3 of the ledger/)
+  })
+})
+
+describe('the tail', () => {
+  it('is torn at every place where a write can be cut off, and the lines before it stand', () => {
+    const last = LINES.at(-1)!
+    const before = TEXT.slice(0, -last.length)
+    for (let kept = 1; kept < last.length - 1; kept += 1) {
+      const { entries, tail, wholeBytes } = verify(before + last.slice(0, kept))
+      expect({ kept, tail, wholeBytes, entries: entries.length }).toEqual({
+        kept,
+        tail: 'torn',
+        wholeBytes: before.length,
+        entries: 4,
+      })
+    }
+  })
+
+  it('counts a whole line that only lacks its newline: over-counting is the safe side', () => {
+    expect(verify(TEXT.slice(0, -1))).toMatchObject({ tail: 'unterminated', entries: { length: 5 } })
+  })
+
+  it('is torn when a file system left zeros there', () => {
+    expect(verify(`${TEXT}${'\0'.repeat(512)}`).tail).toBe('torn')
+  })
+
+  it('is damage when a whole line is not what the chain says', () => {
+    expect(() => verify(TEXT.slice(0, -1).replace('"accepted"', '"refused"'))).toThrow('LEDGER_DAMAGED')
+  })
+})
+
+describe('replay', () => {
+  const last =
+    (...facts: readonly LedgerFact[]) =>
+    () =>
+      replay(verify(linesOf([...FACTS.slice(0, 3), ...facts]).join('')).entries)
+
+  it.each<[string, LedgerFact]>([
+    ['a second opening', FACTS[0]!],
+    ['a run bound twice', FACTS[1]!],
+    ['an attempt reserved twice', FACTS[2]!],
+    ['an attempt left out', { kind: 'reserved', ...KEY, attempt: 3, event }],
+    ['a run that nobody bound', { kind: 'reserved', ...KEY, runId: '33333333-3333-4333-8333-333333333333', event }],
+    ['less noise than was bound', { kind: 'reserved', ...KEY, round: 1, event: { ...event, noiseMultiplier: 0.1 } }],
+    ['fewer steps than were bound', { kind: 'reserved', ...KEY, round: 1, event: { ...event, steps: 1 } }],
+    ['a frame of no attempt', { kind: 'finished', ...KEY, attempt: 2, frameSha256: SHA }],
+    ['an answer to no frame', FACTS[4]!],
+    ['a higher budget', { kind: 'budget-lowered', budget: { epsilon: 7, delta: 1e-5 } }],
+    ['a larger delta', { kind: 'budget-lowered', budget: { epsilon: 5, delta: 1e-4 } }],
+  ])('refuses a chain that holds %s', (_, fact) => {
+    expect(last()).not.toThrow()
+    expect(last(fact)).toThrow('LEDGER_DAMAGED')
+  })
+})
