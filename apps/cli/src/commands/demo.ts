@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { Command, Option } from 'commander'
-import { type Child, startChild } from '../demo/children.ts'
+import { type Child, Children } from '../demo/children.ts'
 import { prepareDemoData } from '../demo/data.ts'
 import { RoundPrinter, summarise, summaryText } from '../demo/report.ts'
 import { DEMO_BUDGET, demoRun } from '../demo/settings.ts'
@@ -53,13 +53,13 @@ async function demo(options: DemoOptions, output: Output) {
   output.line('fedsvd demo: three mail archives train one spam filter, and no message leaves its archive.\n')
   output.line(data.text)
 
-  await using stack = new AsyncDisposableStack()
-  const access = await startCoordinator(stack, folder, data.holdOut)
+  await using children = new Children()
+  const access = await startCoordinator(children, folder, data.holdOut)
   const defaults = demoRun({ quick: options.quick ?? false, headMode: options.head, seed: options.seed })
   const runId = await createRun(access, { ...defaults, rounds: options.rounds ?? defaults.rounds })
   const tokens = await createEnrolmentTokens(access, data.clients.length)
   const clients = data.clients.map(({ name, file }, index) =>
-    startClient(stack, folder, access, name, file, tokens[index]!),
+    startClient(children, folder, access, name, file, tokens[index]!),
   )
   output.line(`run ${runId} at ${access.url}\n`)
 
@@ -79,24 +79,14 @@ async function demo(options: DemoOptions, output: Output) {
   return summary
 }
 
-async function startCoordinator(stack: AsyncDisposableStack, folder: string, holdOut: string): Promise<OperatorAccess> {
-  const child = stack.use(
-    startChild('coordinator', [
-      'serve',
-      '--port',
-      '0',
-      '--state-dir',
-      join(folder, 'coordinator'),
-      '--hold-out',
-      holdOut,
-    ]),
-  )
-  const { url, operatorToken } = await child.waitFor('listening')
+async function startCoordinator(children: Children, folder: string, holdOut: string): Promise<OperatorAccess> {
+  const args = ['serve', '--port', '0', '--state-dir', join(folder, 'coordinator'), '--hold-out', holdOut]
+  const { url, operatorToken } = await children.start('coordinator', args).waitFor('listening')
   return { url: String(url), token: String(operatorToken) }
 }
 
 function startClient(
-  stack: AsyncDisposableStack,
+  children: Children,
   folder: string,
   { url }: OperatorAccess,
   name: string,
@@ -104,10 +94,8 @@ function startClient(
   token: string,
 ): Child {
   const { epsilon, delta } = DEMO_BUDGET
-  const args = ['join', url, '--name', name, '--data', file, '--state-dir', join(folder, name), '--token', token]
-  return stack.use(
-    startChild(name, [...args, '--epsilon', String(epsilon), '--delta', String(delta), '--threads', '1', '--once']),
-  )
+  const own = ['--name', name, '--data', file, '--state-dir', join(folder, name), '--token', token]
+  return children.start(name, ['join', url, ...own, '--epsilon', String(epsilon), '--delta', String(delta), '--once'])
 }
 
 /** Resolves with the last snapshot of a run when it has ended; rejects when a client dies before that. */
@@ -117,14 +105,16 @@ async function followRun(
   clients: readonly Child[],
   onChange: (snapshot: RunSnapshot) => void,
 ): Promise<RunSnapshot> {
-  const ended = Promise.withResolvers<RunSnapshot>()
-  const onSnapshot = (snapshot: RunSnapshot): void => {
-    if (snapshot.runId !== runId) return
-    onChange(snapshot)
-    if (['completed', 'stopped', 'failed'].includes(snapshot.state)) ended.resolve(snapshot)
-  }
-  for (const client of clients) client.ended.catch(ended.reject)
-  using _watch = watchRuns(access, onSnapshot)
-  onSnapshot(await fetchRun(access, runId))
-  return await ended.promise
+  return await new Promise<RunSnapshot>((resolve, reject) => {
+    const onSnapshot = (snapshot: RunSnapshot): void => {
+      if (snapshot.runId !== runId) return
+      onChange(snapshot)
+      if (!['completed', 'stopped', 'failed'].includes(snapshot.state)) return
+      watch[Symbol.dispose]()
+      resolve(snapshot)
+    }
+    for (const client of clients) client.ended.catch(reject)
+    const watch = watchRuns(access, onSnapshot)
+    fetchRun(access, runId).then(onSnapshot, reject)
+  })
 }

@@ -25,22 +25,46 @@ interface JoinOptions {
 /** `fedsvd join`: runs this site's client node. */
 export function joinCommand(): Command {
   return new Command('join')
-    .description('Run a client node: train on this site’s records under its own privacy budget. No record leaves the process.')
+    .description(
+      'Run a client node: train on this site’s records under its own privacy budget. No record leaves the process.',
+    )
     .addOption(new Option('--data <file>', 'JSONL or CSV file of records').env('FEDSVD_DATA').makeOptionMandatory())
     .argument('<coordinator>', 'address of the coordinator, such as https://fedsvd.example:7700')
     .addOption(new Option('--name <name>', 'what operators call this site').env('FEDSVD_NAME').makeOptionMandatory())
-    .addOption(new Option('--epsilon <number>', 'life-time budget of this data set').env('FEDSVD_EPSILON').argParser(positiveNumber).makeOptionMandatory())
-    .addOption(new Option('--delta <number>', 'at most 1 / records').env('FEDSVD_DELTA').argParser(probability).default(1e-5))
-    .addOption(new Option('--token <token>', 'enrolment token, needed at the first start only').env('FEDSVD_ENROLMENT_TOKEN'))
-    .addOption(new Option('--state-dir <folder>', 'key, ledgers and outbox; keep it safe').env('FEDSVD_STATE_DIR').default(joinPath('.fedsvd', 'client')))
+    .addOption(
+      new Option('--epsilon <number>', 'life-time budget of this data set')
+        .env('FEDSVD_EPSILON')
+        .argParser(positiveNumber)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--delta <number>', 'at most 1 / records').env('FEDSVD_DELTA').argParser(probability).default(1e-5),
+    )
+    .addOption(
+      new Option('--token <token>', 'enrolment token, needed at the first start only').env('FEDSVD_ENROLMENT_TOKEN'),
+    )
+    .addOption(
+      new Option('--state-dir <folder>', 'key, ledgers and outbox; keep it safe')
+        .env('FEDSVD_STATE_DIR')
+        .default(joinPath('.fedsvd', 'client')),
+    )
     .option('--text-column <name>', 'column of the text', 'text')
     .option('--label-column <name>', 'column of the label', 'label')
     .option('--declared-records <count>', 'a public constant in place of the true number of records', positiveInteger)
     .option('--threads <count>', 'threads of the engine', positiveInteger, 1)
     .option('--once', 'end with the first run')
-    .option('--max-wait <seconds>', 'give up when the coordinator does not answer for so long at the start', positiveNumber)
+    .option(
+      '--max-wait <seconds>',
+      'give up when the coordinator does not answer for so long at the start',
+      positiveNumber,
+    )
     .option('--json', 'print events as lines of JSON')
-    .addHelpText('after', example('fedsvd join https://fedsvd.example:7700 --name north-clinic --data notes.jsonl --epsilon 6 --delta 1e-6 --token 8Hk…'))
+    .addHelpText(
+      'after',
+      example(
+        'fedsvd join https://fedsvd.example:7700 --name north-clinic --data notes.jsonl --epsilon 6 --delta 1e-6 --token 8Hk…',
+      ),
+    )
     .action(join)
 }
 
@@ -64,7 +88,11 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
   const ending = node.nextEnding()
   const ended = await untilSignal(options.once ? ending : ending.then(() => new Promise<never>(() => {})))
   if (ended?.state === 'failed') {
-    throw new FedsvdError('RUN_STATE', { expected: 'the run to complete', got: `failed (${ended.reason ?? 'no reason given'})`, remedy: 'Ask who runs the coordinator' })
+    throw new FedsvdError('RUN_STATE', {
+      expected: 'the run to complete',
+      got: `failed (${ended.reason ?? 'no reason given'})`,
+      remedy: 'Ask who runs the coordinator',
+    })
   }
 }
 
@@ -109,6 +137,16 @@ function sentence(event: ClientEvent): string {
   }
 }
 
-function lineOf({ code, expected, got, remedy }: { code: string; expected: string; got: string; remedy: string }): string {
+function lineOf({
+  code,
+  expected,
+  got,
+  remedy,
+}: {
+  code: string
+  expected: string
+  got: string
+  remedy: string
+}): string {
   return `${code}: expected ${expected}, got ${got}. ${remedy}`
 }

@@ -14,7 +14,9 @@ interface LedgerOptions {
 
 /** `fedsvd ledger`: what this site's data sets have spent, from the site's own files. */
 export function ledgerCommand(): Command {
-  const command = new Command('ledger').description("Read this site's own privacy ledgers; needs no coordinator and changes nothing.")
+  const command = new Command('ledger').description(
+    "Read this site's own privacy ledgers; needs no coordinator and changes nothing.",
+  )
   command.addCommand(
     new Command('show')
       .description('Show what each data set has spent and what is left.')
@@ -42,9 +44,25 @@ async function show(options: LedgerOptions): Promise<void> {
     const view = viewOf(state)
     output.record(view)
     output.line(`data set ${fingerprint}`)
-    output.line(`spent    epsilon <= ${view.epsilonPld.toFixed(4)} of ${view.budget.epsilon} at delta ${view.budget.delta} (RDP: ${view.epsilonRdp.toFixed(4)}), per record, add-or-remove-one\n`)
-    const rows = view.reservations.map((one) => [one.runId.slice(0, 8), one.round + 1, one.attempt, one.steps, one.sampleRate.toFixed(4), one.noiseMultiplier.toFixed(4), one.outcome, one.epsilonAfter.toFixed(4)])
-    output.line(table([['run', 'round', 'attempt', 'steps', 'sample rate', 'noise multiplier', 'outcome', 'epsilon after'], ...rows]))
+    output.line(
+      `spent    epsilon <= ${view.epsilonPld.toFixed(4)} of ${view.budget.epsilon} at delta ${view.budget.delta} (RDP: ${view.epsilonRdp.toFixed(4)}), per record, add-or-remove-one\n`,
+    )
+    const rows = view.reservations.map((one) => [
+      one.runId.slice(0, 8),
+      one.round + 1,
+      one.attempt,
+      one.steps,
+      one.sampleRate.toFixed(4),
+      one.noiseMultiplier.toFixed(4),
+      one.outcome,
+      one.epsilonAfter.toFixed(4),
+    ])
+    output.line(
+      table([
+        ['run', 'round', 'attempt', 'steps', 'sample rate', 'noise multiplier', 'outcome', 'epsilon after'],
+        ...rows,
+      ]),
+    )
     output.line()
   }
 }
@@ -76,7 +94,9 @@ async function verify(options: LedgerOptions): Promise<void> {
     const { entries, head, tail } = verifyLedgerBytes(bytes, fingerprint)
     replay(entries)
     output.record({ fingerprint, entries: entries.length, head, tail })
-    output.line(`${fingerprint.slice(0, 16)}  ${entries.length} entries, chain unbroken${tail === 'torn' ? ', torn last line' : ''}, head ${head.slice(0, 16)}`)
+    output.line(
+      `${fingerprint.slice(0, 16)}  ${entries.length} entries, chain unbroken${tail === 'torn' ? ', torn last line' : ''}, head ${head.slice(0, 16)}`,
+    )
   }
 }
 
@@ -84,7 +104,13 @@ async function ledgersIn(stateDir: string): Promise<{ fingerprint: string; bytes
   const folder = join(stateDir, 'ledgers')
   const files = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.jsonl'))
   if (files.length === 0) {
-    throw new FedsvdError('CONFIG_INVALID', { expected: `ledgers in ${folder}`, got: 'none', remedy: 'Give the state folder of a client with --state-dir' })
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `ledgers in ${folder}`,
+      got: 'none',
+      remedy: 'Give the state folder of a client with --state-dir',
+    })
   }
-  return Promise.all(files.map(async (file) => ({ fingerprint: basename(file, '.jsonl'), bytes: await readFile(join(folder, file)) })))
+  return Promise.all(
+    files.map(async (file) => ({ fingerprint: basename(file, '.jsonl'), bytes: await readFile(join(folder, file)) })),
+  )
 }

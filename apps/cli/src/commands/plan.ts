@@ -26,7 +26,13 @@ export function planCommand(): Command {
     .option('--rounds <counts>', 'one or more numbers of rounds, with commas', roundCounts, [5, 10, 20, 40, 80])
     .option('--noise-multiplier <number>', 'instead: how many rounds this noise allows', positiveNumber)
     .option('--json', 'print the rows as JSON')
-    .addHelpText('after', example('fedsvd plan --records 1500 --lot 256 --epsilon 6', 'fedsvd plan --records 1500 --noise-multiplier 1.2 --json'))
+    .addHelpText(
+      'after',
+      example(
+        'fedsvd plan --records 1500 --lot 256 --epsilon 6',
+        'fedsvd plan --records 1500 --noise-multiplier 1.2 --json',
+      ),
+    )
     .action((options: PlanOptions) => {
       const rows = plan(options)
       const output = outputFor(options)
@@ -34,10 +40,18 @@ export function planCommand(): Command {
       output.line(
         table([
           ['rounds', 'steps', 'noise multiplier', 'epsilon (PLD)', 'epsilon (RDP)'],
-          ...rows.map((row) => [row.rounds, row.steps, row.noiseMultiplier.toFixed(4), row.epsilonPld.toFixed(4), row.epsilonRdp.toFixed(4)]),
+          ...rows.map((row) => [
+            row.rounds,
+            row.steps,
+            row.noiseMultiplier.toFixed(4),
+            row.epsilonPld.toFixed(4),
+            row.epsilonRdp.toFixed(4),
+          ]),
         ]),
       )
-      output.line(`\nbudget: epsilon ${options.epsilon} at delta ${options.delta} per record (add-or-remove-one), sample rate ${sampleRate(options).toFixed(4)}`)
+      output.line(
+        `\nbudget: epsilon ${options.epsilon} at delta ${options.delta} per record (add-or-remove-one), sample rate ${sampleRate(options).toFixed(4)}`,
+      )
     })
 }
 
@@ -45,7 +59,9 @@ function plan(options: PlanOptions) {
   const { epsilon, delta, localSteps } = options
   const question = { epsilon, delta, sampleRate: sampleRate(options), accountant: pld }
   if (options.noiseMultiplier === undefined) {
-    return options.rounds.map((rounds) => row(options, rounds, calibrateNoiseMultiplier({ ...question, steps: rounds * localSteps })))
+    return options.rounds.map((rounds) =>
+      row(options, rounds, calibrateNoiseMultiplier({ ...question, steps: rounds * localSteps })),
+    )
   }
   const { noiseMultiplier } = options
   const steps = stepsAffordable({ ...question, noiseMultiplier })

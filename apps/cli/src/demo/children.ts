@@ -16,15 +16,25 @@ export interface Child extends AsyncDisposable {
   readonly ended: Promise<void>
 }
 
+/** The processes of a demo; disposing stops them all, the youngest first. */
+export class Children implements AsyncDisposable {
+  private readonly started: Child[] = []
+
+  start(name: string, args: readonly string[]): Child {
+    const child = startChild(name, args)
+    this.started.push(child)
+    return child
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.started.reverse()) await child[Symbol.asyncDispose]()
+  }
+}
+
 /** Starts `fedsvd ARGS --json`. Disposing sends SIGTERM, and SIGKILL where that does not help. */
-export function startChild(
-  name: string,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Child {
+function startChild(name: string, args: readonly string[]): Child {
   const child = spawn(process.execPath, [FEDSVD, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...environment },
   })
   const events: Record<string, unknown>[] = []
   const waiting = new Map<string, (event: Record<string, unknown>) => void>()
