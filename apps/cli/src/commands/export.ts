@@ -18,7 +18,7 @@ export function exportCommand(): Command {
     .option('--json', 'print { "files" }')
     .addHelpText(
       'after',
-      example('fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7700 --out adapter'),
+      example('fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7373 --out adapter'),
     )
     .action(
       async (runId: string, options: { coordinator: string; operatorToken: string; out: string; json?: boolean }) => {

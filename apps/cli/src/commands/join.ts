@@ -29,7 +29,7 @@ export function joinCommand(): Command {
       'Run a client node: train on this site’s records under its own privacy budget. No record leaves the process.',
     )
     .addOption(new Option('--data <file>', 'JSONL or CSV file of records').env('FEDSVD_DATA').makeOptionMandatory())
-    .argument('<coordinator>', 'address of the coordinator, such as https://fedsvd.example:7700')
+    .argument('<coordinator>', 'address of the coordinator, such as https://fedsvd.example:7373')
     .addOption(new Option('--name <name>', 'what operators call this site').env('FEDSVD_NAME').makeOptionMandatory())
     .addOption(
       new Option('--epsilon <number>', 'life-time budget of this data set')
@@ -62,7 +62,7 @@ export function joinCommand(): Command {
     .addHelpText(
       'after',
       example(
-        'fedsvd join https://fedsvd.example:7700 --name north-clinic --data notes.jsonl --epsilon 6 --delta 1e-6 --token 8Hk…',
+        'fedsvd join https://fedsvd.example:7373 --name north-clinic --data notes.jsonl --epsilon 6 --delta 1e-6 --token 8Hk…',
       ),
     )
     .action(join)

@@ -1,0 +1,51 @@
+import { type CoordinatorSettings, completeConfig, settingsFromEnvironment, startCoordinator } from '@fedsvd/server'
+import { Command } from 'commander'
+import { example, port, positiveInteger } from '../options.ts'
+import { outputFor } from '../output.ts'
+import { untilSignal } from '../until-signal.ts'
+
+interface ServeOptions {
+  readonly host?: string
+  readonly port?: number
+  readonly stateDir?: string
+  readonly databaseUrl?: string
+  readonly holdOut?: string
+  readonly threads?: number
+  readonly logLevel?: CoordinatorSettings['logLevel']
+  readonly json?: boolean
+}
+
+/** `fedsvd serve`: runs the coordinator until it is told to stop. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('Run the coordinator. Without DATABASE_URL it keeps an embedded database in its state folder.')
+    .option('--host <address>', 'address to listen on (FEDSVD_HOST; default 127.0.0.1)')
+    .option('--port <number>', 'port to listen on, 0 for a free one (FEDSVD_PORT; default 7373)', port)
+    .option('--state-dir <folder>', 'database, tensors and secrets (FEDSVD_STATE_DIR; default .fedsvd/coordinator)')
+    .option('--database-url <url>', 'PostgreSQL in place of the embedded database (DATABASE_URL)')
+    .option('--hold-out <file>', 'JSONL file of public records to measure the model on (FEDSVD_HOLD_OUT)')
+    .option('--threads <count>', 'threads of the evaluation (FEDSVD_THREADS; default 1)', positiveInteger)
+    .option('--log-level <level>', 'debug, info, warn, error or silent (FEDSVD_LOG_LEVEL; default info)')
+    .option('--json', 'print events as lines of JSON')
+    .addHelpText(
+      'after',
+      example(
+        'fedsvd serve --port 7373 --hold-out public.jsonl',
+        'DATABASE_URL=postgresql://fedsvd@db/fedsvd fedsvd serve --host 0.0.0.0',
+      ),
+    )
+    .action(serve)
+}
+
+async function serve({ json, ...given }: ServeOptions): Promise<void> {
+  const output = outputFor({ json })
+  const quiet: CoordinatorSettings = json ? { logLevel: 'silent' } : {}
+  const config = completeConfig({ ...quiet, ...settingsFromEnvironment(), ...given })
+  await using coordinator = await startCoordinator(config)
+  const { url, operatorToken } = coordinator
+  output.record({ event: 'listening', url, operatorToken })
+  output.line(`coordinator at ${url}`)
+  output.line(`operator token in ${config.stateDir}; stop with Ctrl+C`)
+  await untilSignal(new Promise<never>(() => {}))
+  output.line('stopping: requests under way are finished, rounds go on at the next start')
+}
