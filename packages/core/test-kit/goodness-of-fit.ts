@@ -32,7 +32,7 @@ export function chiSquareScore(counts: readonly number[], probabilities: readonl
 
 /** Counts of |x| <= reach of integer samples, with one cell for everything beyond on either side. */
 export function countIntegers(samples: Float64Array, reach: number): number[] {
-  const counts = new Array<number>(2 * reach + 3).fill(0)
+  const counts = Array.from({ length: 2 * reach + 3 }, () => 0)
   for (const x of samples) counts[Math.max(-reach - 1, Math.min(reach + 1, x)) + reach + 1]!++
   return counts
 }
@@ -54,7 +54,7 @@ const EDGES = 16 // cells of sigma / 4 from -4 sigma to 4 sigma, and the two tai
 
 /** Counts of real samples in cells of scale / 4, the outermost open. */
 export function countQuarters(samples: Iterable<number>, scale: number): number[] {
-  const counts = new Array<number>(2 * EDGES + 2).fill(0)
+  const counts = Array.from({ length: 2 * EDGES + 2 }, () => 0)
   for (const x of samples) {
     const cell = Math.floor((4 * x) / scale)
     counts[Math.max(-EDGES - 1, Math.min(EDGES, cell)) + EDGES + 1]!++

@@ -1,5 +1,6 @@
 import { FedsvdError } from '../errors.ts'
 import { flatNorm, type NamedTensor } from '../tensor/index.ts'
+import { isPositive, requireFinite } from './checks.ts'
 import { gridOf } from './sensitivity.ts'
 
 /** Tensors scaled to a flat norm of at most clipNorm, with the norm they had and the factor they were multiplied by. */
@@ -39,20 +40,16 @@ export function gridContribution(gradient: readonly NamedTensor[], clipNorm: num
 
 /** The norm of finite tensors; NOT_FINITE names the first tensor that holds NaN or infinity. */
 function finiteNorm(tensors: readonly NamedTensor[]): number {
-  for (const { name, data } of tensors) {
-    if (!data.every(Number.isFinite)) {
-      throw new FedsvdError('NOT_FINITE', {
-        expected: 'finite values before clipping',
-        got: `NaN or infinity in ${name}`,
-        remedy: 'Lower the learning rate or look for the record that overflows; the step was not released.',
-      })
-    }
-  }
+  requireFinite(
+    tensors,
+    'finite values before clipping',
+    'Lower the learning rate or look for the record that overflows; nothing was released.',
+  )
   return flatNorm(tensors)
 }
 
 function requireClipNorm(clipNorm: number): void {
-  if (!(clipNorm > 0 && clipNorm < Number.POSITIVE_INFINITY)) {
+  if (!isPositive(clipNorm)) {
     throw new FedsvdError('NOISE_INVALID', {
       expected: 'a finite clipNorm above 0',
       got: String(clipNorm),

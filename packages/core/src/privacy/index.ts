@@ -1,3 +1,9 @@
+export {
+  beginClientLevelRound,
+  type ClientLevelMean,
+  type ClientLevelOptions,
+  type ClientLevelRound,
+} from './client-level.ts'
 export { type Clipped, clipFlat, gridContribution } from './clip.ts'
 export {
   beginPrivateRound,

@@ -1,6 +1,7 @@
 import { FedsvdError } from '../errors.ts'
 import { discreteGaussian, drawPoissonLot, RandomBits, type RandomSource } from '../random/index.ts'
 import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
+import { isPositive, requireFinite, requireSpecs } from './checks.ts'
 import { type PrivateUpdate, privateUpdate, type Randomness } from './private-update.ts'
 import { type Reservation, type ReservedEntry, useReservation } from './reservation.ts'
 import { gridOf, gridSigma } from './sensitivity.ts'
@@ -70,8 +71,9 @@ export interface PrivateRound {
 export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   const reserved = useReservation(options.reservation)
   requireTerms(options, reserved)
-  requireStart(options)
   const { specs, start, steps, sampleRate, clipNorm, noiseMultiplier, learningRate, expectedLotSize } = options
+  requireSpecs(start, specs, 'Start the round from the published state of this run.')
+  requireFinite(start, 'finite parameters to start from', 'Refuse the published state and ask for it again.')
   const momentum = options.momentum ?? 0
   const bits = RandomBits.from(options.source)
   const randomness: Randomness = options.source.kind === 'os-csprng' ? 'secure' : 'NOT PRIVATE'
@@ -125,7 +127,11 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
       const deltas = specs.map(({ name, shape }, t) => {
         return { name, shape, data: Float32Array.from(theta[t]!, (value, i) => value - before[t]![i]!) }
       })
-      requireFinite(deltas, 'an update that float32 can hold', 'Lower the learning rate; the round diverged.')
+      requireFinite(
+        deltas,
+        'an update that float32 can hold',
+        'Lower the learning rate; the round diverged and nothing was released.',
+      )
       return privateUpdate(deltas, reserved, randomness)
     },
   }
@@ -146,35 +152,13 @@ function requireTerms(terms: PrivateRoundTerms, { event }: ReservedEntry): void 
     })
   }
   const { learningRate, expectedLotSize, momentum = 0 } = terms
-  if (!(positive(learningRate) && positive(expectedLotSize) && momentum >= 0 && momentum < 1)) {
+  if (!(isPositive(learningRate) && isPositive(expectedLotSize) && momentum >= 0 && momentum < 1)) {
     throw new FedsvdError('NOISE_INVALID', {
       expected: 'learningRate > 0, expectedLotSize > 0 and 0 <= momentum < 1',
       got: JSON.stringify({ learningRate, expectedLotSize, momentum }),
       remedy: 'Correct the terms of the run; nothing was drawn.',
     })
   }
-}
-
-function requireStart({ specs, start }: PrivateRoundOptions): void {
-  const fits =
-    start.length === specs.length &&
-    specs.every(({ name, shape }, t) => {
-      const tensor = start[t]!
-      return (
-        tensor.name === name &&
-        tensor.shape.length === shape.length &&
-        tensor.shape.every((size, axis) => size === shape[axis]) &&
-        tensor.data.length === sizeOf(shape)
-      )
-    })
-  if (!fits || specs.length === 0) {
-    throw new FedsvdError('SHAPE_MISMATCH', {
-      expected: `the trained tensors ${JSON.stringify(specs)}`,
-      got: JSON.stringify(start.map(({ name, shape, data }) => ({ name, shape, values: data.length }))),
-      remedy: 'Start the round from the published state of this run.',
-    })
-  }
-  requireFinite(start, 'finite parameters to start from', 'Refuse the published state; the coordinator must resend it.')
 }
 
 function requireGridSum(gridSum: readonly Float64Array[], specs: readonly TensorSpec[]): void {
@@ -189,8 +173,13 @@ function requireGridSum(gridSum: readonly Float64Array[], specs: readonly Tensor
   for (const sum of gridSum) {
     for (const value of sum) {
       if (Number.isInteger(value) && Math.abs(value) <= LARGEST_SUM) continue
-      if (!Number.isFinite(value))
-        throw notFinite('a finite gradient sum', 'NaN or infinity', 'Look for the record that overflows.')
+      if (!Number.isFinite(value)) {
+        throw new FedsvdError('NOT_FINITE', {
+          expected: 'a finite gradient sum',
+          got: 'NaN or infinity',
+          remedy: 'Look for the record that overflows, or lower the learning rate; nothing was released.',
+        })
+      }
       throw new FedsvdError('NOISE_INVALID', {
         expected: 'a gradient sum in whole grid units, of at most 2^52 of them',
         got: 'a fraction or more',
@@ -198,20 +187,6 @@ function requireGridSum(gridSum: readonly Float64Array[], specs: readonly Tensor
       })
     }
   }
-}
-
-function requireFinite(tensors: readonly NamedTensor[], expected: string, remedy: string): void {
-  for (const { name, data } of tensors) {
-    if (!data.every(Number.isFinite)) throw notFinite(expected, `NaN or infinity in ${name}`, remedy)
-  }
-}
-
-function positive(value: number): boolean {
-  return value > 0 && value < Number.POSITIVE_INFINITY
-}
-
-function notFinite(expected: string, got: string, remedy: string): FedsvdError {
-  return new FedsvdError('NOT_FINITE', { expected, got, remedy: `${remedy} Nothing was released.` })
 }
 
 function outOfOrder(call: string, state: string): FedsvdError {

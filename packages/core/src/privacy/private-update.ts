@@ -12,6 +12,7 @@ export type Randomness = 'secure' | 'NOT PRIVATE'
  * this type (`private-update.test-d.ts` holds the compiler to that), and {@link assertPrivateUpdate} finds out a cast.
  */
 class NoisedUpdate {
+  // oxlint-disable-next-line no-unused-private-class-members -- isOne asks whether it is there
   readonly #made = true
   /** theta_end - theta_start of each trained tensor, in the order of the trained specs. */
   readonly tensors: readonly NamedTensor[]

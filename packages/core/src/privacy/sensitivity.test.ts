@@ -55,7 +55,7 @@ describe('MAX_MICRO_BATCH', () => {
   })
 
   it('could not be larger: one record more and float32 loses a unit', () => {
-    const values = [...new Array<number>(MAX_MICRO_BATCH).fill(largest), largest - 1]
+    const values = [...Array.from({ length: MAX_MICRO_BATCH }, () => largest), largest - 1]
     const single = values.reduce((sum, value) => Math.fround(sum + value), 0)
     expect(single).not.toBe(values.reduce((sum, value) => sum + value, 0))
     expect(MAX_MICRO_BATCH).toBe(63)

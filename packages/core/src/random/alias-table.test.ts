@@ -5,7 +5,7 @@ import { aliasTable } from './alias-table.ts'
 /** What each index receives in the table, column by column. */
 function receivedBy(table: ReturnType<typeof aliasTable>): number[] {
   const capacity = 2 ** (32 - table.columnBits)
-  const received = new Array<number>(table.alias.length).fill(0)
+  const received = Array.from({ length: table.alias.length }, () => 0)
   table.threshold.forEach((threshold, column) => {
     received[column]! += threshold
     received[table.alias[column]!]! += capacity - threshold

@@ -58,7 +58,7 @@ export function proposalTable(sigmaValue: number): ProposalTable {
     sure[b] = Math.min(2 ** 32 - 1, Number(least >> BigInt(PRECISION - 32)))
   }
   const spare = 2 ** 32 - TAIL_WEIGHT - weight.reduce((sum, w) => sum + w, 0)
-  const rest = new Array<number>(2 ** columnBits - bins - 2).fill(0)
+  const rest = Array.from({ length: 2 ** columnBits - bins - 2 }, () => 0)
   const columns = aliasTable([...weight, TAIL_WEIGHT, spare, ...rest], columnBits)
   return { sigma, bins, width, scale, weight, columns, head, sure }
 }

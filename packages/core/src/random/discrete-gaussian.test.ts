@@ -54,7 +54,7 @@ describe('the distribution, with power both ways', () => {
   it('uses the whole grid: the low bits are uniform where sigma is large', () => {
     const samples = draw(1.3e6, 400_000)
     for (const modulus of [2, 64, 1000]) {
-      const counts = new Array<number>(modulus).fill(0)
+      const counts = Array.from({ length: modulus }, () => 0)
       for (const x of samples) counts[((x % modulus) + modulus) % modulus]!++
       expect(
         Math.abs(

@@ -35,7 +35,7 @@ function binomial(n: number, p: number): number[] {
 }
 
 function sizeScore(sizes: number[]): number {
-  const counts = new Array<number>(RECORDS + 1).fill(0)
+  const counts = Array.from({ length: RECORDS + 1 }, () => 0)
   for (const size of sizes) counts[size]!++
   return chiSquareScore(counts, binomial(RECORDS, RATE))
 }

@@ -45,7 +45,7 @@ describe('RandomBits', () => {
   })
 
   it('works on the generator of the operating system', () => {
-    const counts = new Array<number>(256).fill(0)
+    const counts = Array.from({ length: 256 }, () => 0)
     const bits = new RandomBits({ kind: 'os-csprng', fill: (bytes) => void randomFillSync(bytes) })
     for (let i = 0; i < 100_000; i++) counts[bits.uint32() & 255]!++
     expect(
@@ -120,7 +120,14 @@ describe('uniform draws', () => {
       counts.set(order, (counts.get(order) ?? 0) + 1)
     }
     expect(counts.size).toBe(6)
-    expect(Math.abs(chiSquareScore([...counts.values()], new Array(6).fill(1 / 6)))).toBeLessThan(IMPLAUSIBLE)
+    expect(
+      Math.abs(
+        chiSquareScore(
+          [...counts.values()],
+          Array.from({ length: 6 }, () => 1 / 6),
+        ),
+      ),
+    ).toBeLessThan(IMPLAUSIBLE)
   })
 
   it('choose without repeating and leave the original alone', () => {
