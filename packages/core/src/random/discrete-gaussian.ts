@@ -19,7 +19,7 @@ export interface DiscreteGaussian {
 
 /**
  * The discrete Gaussian on the integers: P(x) proportional to exp(-x^2 / (2 sigma^2)) (Canonne, Kamath and Steinke 2020,
- * definition 1). sigma is the double that was given, exactly; above 1 it is the standard deviation to within 1e-7.
+ * definition 1). sigma is the double that was given, exactly; from 1 upwards it is the standard deviation to a relative 2e-7.
  *
  * Guarantee: given uniform random bits the output has this distribution EXACTLY, so nothing is added to delta for the
  * sampler. (One reservation, for the letter of it: magnitudes of 2^53 and more, whose total probability is below
@@ -34,7 +34,7 @@ export interface DiscreteGaussian {
  *    12-term Taylor series. Every operation is an IEEE one: the argument is off by less than 2^-53, Horner's scheme by
  *    less than 2^-51, the remainder is below 2^-65, head is off by 2^-52; in all a is off by less than 2^-49 and 2^32 a
  *    by less than 2^-17. When u and u + 1 are both further than SLACK = 2^-14 from 2^32 a the decision is proved.
- * 4. In the remaining case, about once in 2^38 samples, the comparison is settled with rational arithmetic and as many
+ * 4. In the remaining case, about once in 2^32 proposals, the comparison is settled with rational arithmetic and as many
  *    further bits of U as it takes.
  *
  * The tail beyond 12 sigma, proposed once in 2^32 draws, is cut into shells that double in size, so it has no end either.
