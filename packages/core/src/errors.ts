@@ -25,6 +25,7 @@ export const ERROR_CATALOGUE = {
   FORBIDDEN: { status: 403, title: 'The caller may not do this' },
   PROTOCOL_VERSION: { status: 426, title: 'The peer speaks another version of the protocol' },
   MESSAGE_INVALID: { status: 400, title: 'A message does not fit its schema' },
+  ROUTE_NOT_FOUND: { status: 404, title: 'No route has this address' },
   RATE_LIMITED: { status: 429, title: 'Too many requests' },
   // the update on the wire
   FRAME_MALFORMED: { status: 400, title: 'An update frame cannot be decoded' },
@@ -39,6 +40,7 @@ export const ERROR_CATALOGUE = {
   BLOB_NOT_FOUND: { status: 404, title: 'No stored object has this hash' },
   RUN_NOT_FOUND: { status: 404, title: 'No run has this identifier' },
   RUN_STATE: { status: 409, title: 'The run is not in a state that allows this' },
+  QUORUM_MISSED: { status: 503, title: 'A round had too few updates at its deadline' },
   // privacy
   BUDGET_EXHAUSTED: { status: 403, title: 'The next step would exceed the privacy budget' },
   BUDGET_TOO_SMALL: { status: 400, title: 'The privacy budget does not buy a single step' },

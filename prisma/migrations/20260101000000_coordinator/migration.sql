@@ -43,6 +43,8 @@ CREATE TABLE "Run" (
     "manifest" JSONB NOT NULL,
     "createdAt" TIMESTAMPTZ(3) NOT NULL,
     "endedAt" TIMESTAMPTZ(3),
+    "majority" DOUBLE PRECISION,
+    "holdOut" INTEGER,
 
     CONSTRAINT "Run_pkey" PRIMARY KEY ("id")
 );

@@ -96,6 +96,8 @@ export const runEndedSchema = z.object({
  */
 export const ledgerReportSchema = z.object({
   runId: z.uuid(),
+  /** The report is complete from this round on (absent: from the first), so that a long run need not repeat its past. */
+  since: round.optional(),
   reservations: z
     .array(z.object({ round, attempt: z.number().int().min(1).max(1000), event: privacyEventSchema }))
     .max(100_000),

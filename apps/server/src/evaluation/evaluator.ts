@@ -1,0 +1,12 @@
+import type { AdapterState } from '@fedsvd/core/adapters'
+import type { RunManifest } from '@fedsvd/core/protocol'
+import type { Baseline, Evaluation } from '../store/index.ts'
+
+/** Measures published states on a public hold-out. It never sees anything that is not public. */
+export interface Evaluator extends AsyncDisposable {
+  readonly baseline: Baseline
+  evaluate(state: AdapterState): Promise<Evaluation>
+}
+
+/** Undefined where the coordinator has no hold-out for the run. */
+export type EvaluatorFactory = (manifest: RunManifest) => Promise<Evaluator | undefined>

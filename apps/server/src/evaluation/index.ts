@@ -1,0 +1,2 @@
+export { Evaluations } from './evaluations.ts'
+export type { Evaluator, EvaluatorFactory } from './evaluator.ts'

@@ -1,0 +1,29 @@
+import { challengeRequestSchema, enrolRequestSchema, parseMessage } from '@fedsvd/core/protocol'
+import express, { Router } from 'express'
+import { enrol, type Sessions } from '../identity/index.ts'
+import type { Store } from '../store/index.ts'
+import { limitRequests } from './limits.ts'
+
+export interface IdentityRoutes {
+  readonly store: Store
+  readonly sessions: Sessions
+  readonly now: () => number
+  readonly requestsPerMinute: number
+}
+
+/** What anyone may ask: an identity for a token, and a challenge for an identity. */
+export function identityRoutes({ store, sessions, now, requestsPerMinute }: IdentityRoutes): Router {
+  const router = Router()
+  const limit = limitRequests(requestsPerMinute)
+  const json = express.json({ limit: '16kb' })
+
+  router.post('/v1/enrol', limit, json, async (request, response) => {
+    const message = parseMessage(enrolRequestSchema, request.body, 'an enrolment')
+    response.status(201).json({ clientId: await enrol(store.clients, message, now()) })
+  })
+  router.post('/v1/challenge', limit, json, (request, response) => {
+    const { clientId } = parseMessage(challengeRequestSchema, request.body, 'a request for a challenge')
+    response.json({ nonce: sessions.challenge(clientId) })
+  })
+  return router
+}

@@ -1,0 +1,5 @@
+export { createApp } from './app.ts'
+export { healthRoutes } from './health.ts'
+export { identityRoutes } from './identity.ts'
+export { operatorRoutes } from './operator.ts'
+export { tensorRoutes } from './tensors.ts'

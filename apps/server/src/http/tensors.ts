@@ -1,0 +1,68 @@
+import { pipeline } from 'node:stream/promises'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { parseMessage } from '@fedsvd/core/protocol'
+import { Router } from 'express'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import type { BlobStore } from '../blobs/index.ts'
+import type { Sessions, UploadTokens } from '../identity/index.ts'
+import type { Conductor } from '../runs/index.ts'
+import type { Store } from '../store/index.ts'
+import { type Metrics, toCatalogue } from '../telemetry/index.ts'
+import { bearerToken } from './bearer.ts'
+import { limitRefusals } from './limits.ts'
+
+export interface TensorRoutes {
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly sessions: Sessions
+  readonly tokens: UploadTokens
+  readonly conductor: Conductor
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly refusalsPerMinute: number
+}
+
+const placeSchema = z.object({ runId: z.uuid(), round: z.coerce.number().int().min(0).max(1_000_000) })
+
+const blobSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hex') })
+
+/** Tensors: published states go out, updates come in. */
+export function tensorRoutes(parts: TensorRoutes): Router {
+  const { store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute } = parts
+  const router = Router()
+  const limit = limitRefusals(refusalsPerMinute)
+
+  router.get('/v1/blobs/:sha256', limit, async (request, response) => {
+    const clientId = sessions.clientOf(bearerToken(request))
+    const { sha256 } = parseMessage(blobSchema, request.params, 'an address of an object')
+    if (!(await store.runs.mayRead(clientId, sha256))) throw notReadable(sha256)
+    const { bytes, stream } = await blobs.open(sha256)
+    response.set({ 'content-type': 'application/octet-stream', 'content-length': String(bytes), etag: `"${sha256}"` })
+    await pipeline(stream, response)
+  })
+
+  router.put('/v1/runs/:runId/rounds/:round/update', limit, async (request, response) => {
+    try {
+      const { runId, round } = parseMessage(placeSchema, request.params, 'an address of a round')
+      const clientId = tokens.verify(bearerToken(request), { runId, round })
+      const reply = await conductor.receiveUpdate(runId, { round, clientId }, request)
+      metrics.updates.inc({ outcome: reply.status })
+      response.json(reply)
+    } catch (error) {
+      if (request.destroyed && !request.complete) return // the sender has gone; there is nobody to answer
+      const refusal = toCatalogue(error, log)
+      metrics.updates.inc({ outcome: refusal.code })
+      throw refusal
+    }
+  })
+  return router
+}
+
+function notReadable(sha256: string): FedsvdError {
+  return new FedsvdError('BLOB_NOT_FOUND', {
+    expected: 'the SHA-256 of a published state of a run that this client takes part in',
+    got: sha256.slice(0, 80),
+    remedy: 'Ask for the object that the last invitation named.',
+  })
+}

@@ -1,0 +1,5 @@
+export { createEnrolmentTokens, enrol } from './enrolment.ts'
+export { type OperatorGate, operatorGate } from './operator.ts'
+export { secretFile } from './secret-file.ts'
+export { createSessions, type Sessions } from './sessions.ts'
+export { type UploadRight, type UploadTokens, uploadTokens } from './upload-tokens.ts'

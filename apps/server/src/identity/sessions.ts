@@ -1,0 +1,80 @@
+import { randomBytes, verify } from 'node:crypto'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { type ClientHandshake, sessionChallengeText } from '@fedsvd/core/protocol'
+import type { ClientRecord, ClientStore } from '../store/index.ts'
+import { checkProtocolVersion } from './enrolment.ts'
+import { publicKeyFrom } from './public-key.ts'
+
+const NONCE_LIFETIME_MS = 60_000
+const MOST_NONCES = 100_000
+
+/** Who is connected, proved by a signature; kept in memory, as a connection does not outlive the process. */
+export interface Sessions {
+  /** A nonce for this client, valid once and for a minute. */
+  challenge(clientId: string): string
+  /** Checks a handshake and uses its nonce up. @throws FedsvdError PROTOCOL_VERSION, TOKEN_INVALID, SIGNATURE_INVALID */
+  authenticate(handshake: ClientHandshake): Promise<ClientRecord>
+  /** A bearer token for the connection that has begun. */
+  begin(clientId: string): string
+  end(token: string): void
+  /** The client whose live connection has this token. @throws FedsvdError TOKEN_INVALID */
+  clientOf(token: string | undefined): string
+}
+
+export function createSessions(clients: ClientStore, now: () => number): Sessions {
+  const nonces = new Map<string, { readonly clientId: string; readonly expiresAt: number }>()
+  const sessions = new Map<string, string>()
+
+  function takeNonce(nonce: string, clientId: string): void {
+    const issued = nonces.get(nonce)
+    nonces.delete(nonce)
+    if (issued !== undefined && issued.clientId === clientId && issued.expiresAt > now()) return
+    throw new FedsvdError('TOKEN_INVALID', {
+      expected: 'a nonce of POST /v1/challenge for this client, used once and within a minute',
+      got: issued === undefined ? 'one that was not issued, or was used before' : 'one that is foreign or has expired',
+      remedy: 'Ask for a new challenge and sign that.',
+    })
+  }
+
+  return {
+    challenge(clientId) {
+      // Insertion order is age: what has expired, or is too much, is at the front.
+      for (const [nonce, { expiresAt }] of nonces) {
+        if (expiresAt > now() && nonces.size < MOST_NONCES) break
+        nonces.delete(nonce)
+      }
+      const nonce = randomBytes(32).toString('base64url')
+      nonces.set(nonce, { clientId, expiresAt: now() + NONCE_LIFETIME_MS })
+      return nonce
+    },
+    async authenticate({ protocolVersion, clientId, nonce, signature }) {
+      checkProtocolVersion(protocolVersion)
+      takeNonce(nonce, clientId)
+      const client = await clients.find(clientId)
+      const text = Buffer.from(sessionChallengeText(clientId, nonce))
+      const isSigned =
+        client !== undefined && verify(null, text, publicKeyFrom(client.publicKey), Buffer.from(signature, 'base64url'))
+      if (isSigned) return client
+      throw new FedsvdError('SIGNATURE_INVALID', {
+        expected: `a signature by the key that client ${clientId} enrolled with`,
+        got: client === undefined ? 'a client that is not enrolled here' : 'another signature',
+        remedy: 'Use the state folder that the client was enrolled from, or enrol again.',
+      })
+    },
+    begin(clientId) {
+      const token = randomBytes(32).toString('base64url')
+      sessions.set(token, clientId)
+      return token
+    },
+    end: (token) => void sessions.delete(token),
+    clientOf(token) {
+      const clientId = token === undefined ? undefined : sessions.get(token)
+      if (clientId !== undefined) return clientId
+      throw new FedsvdError('TOKEN_INVALID', {
+        expected: 'the session token of a live connection',
+        got: token === undefined ? 'none' : 'an unknown or ended one',
+        remedy: 'Connect to the namespace /client and use the token of its "session" message.',
+      })
+    },
+  }
+}

@@ -1,0 +1,49 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { FedsvdError } from '@fedsvd/core/errors'
+
+/** What a token permits: one client's update in one round. */
+export interface UploadRight {
+  readonly runId: string
+  readonly round: number
+  readonly clientId: string
+}
+
+export interface UploadTokens {
+  issue(right: UploadRight): string
+  /** Who may upload to this round by this token. @throws FedsvdError TOKEN_INVALID */
+  verify(token: string | undefined, place: Omit<UploadRight, 'clientId'>): string
+}
+
+const CLIENT_BYTES = 16
+
+/**
+ * Tokens that need no storage: the client's identifier and an HMAC-SHA256 over the right, so that a restarted coordinator
+ * issues and accepts the same ones.
+ */
+export function uploadTokens(secret: Uint8Array): UploadTokens {
+  const macOf = ({ runId, round, clientId }: UploadRight): Buffer =>
+    createHmac('sha256', secret).update(`fedsvd-upload-v1:${runId}:${round}:${clientId}`).digest()
+  return {
+    issue: (right) => Buffer.concat([uuidBytes(right.clientId), macOf(right)]).toString('base64url'),
+    verify(token, place) {
+      const bytes = Buffer.from(token ?? '', 'base64url')
+      if (bytes.length === CLIENT_BYTES + 32) {
+        const clientId = uuidText(bytes.subarray(0, CLIENT_BYTES))
+        if (timingSafeEqual(bytes.subarray(CLIENT_BYTES), macOf({ ...place, clientId }))) return clientId
+      }
+      throw new FedsvdError('TOKEN_INVALID', {
+        expected: `the upload token of the invitation to round ${place.round} of run ${place.runId}`,
+        got: token === undefined ? 'none' : 'another one',
+        remedy: 'Send it as "Authorization: Bearer <token>"; each invitation brings its own.',
+      })
+    },
+  }
+}
+
+function uuidBytes(uuid: string): Buffer {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex')
+}
+
+function uuidText(bytes: Buffer): string {
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}

@@ -1,0 +1,12 @@
+export {
+  type CoordinatorConfig,
+  type CoordinatorSettings,
+  completeConfig,
+  ENVIRONMENT,
+  settingsFromEnvironment,
+} from './config.ts'
+export type { Evaluator, EvaluatorFactory } from './evaluation/index.ts'
+export { type AdapterRequest, type Model, type ModelRegistry, registryOf } from './models/index.ts'
+export { type Clock, systemClock } from './rounds/index.ts'
+export { type Coordinator, type CoordinatorParts, startCoordinator } from './server.ts'
+export type { Baseline, Evaluation } from './store/index.ts'

@@ -1,0 +1,23 @@
+import { isFedsvdError } from '@fedsvd/core/errors'
+import { completeConfig, settingsFromEnvironment } from './config.ts'
+import { holdOutEvaluator } from './evaluation/index.ts'
+import { modelNamed } from './models/index.ts'
+import { startCoordinator } from './server.ts'
+
+/** The coordinator as a process of its own: settings from the environment, a clean end on SIGTERM and SIGINT. */
+async function main(): Promise<void> {
+  const config = completeConfig(settingsFromEnvironment())
+  const coordinator = await startCoordinator(config)
+  process.stdout.write(`${JSON.stringify({ event: 'listening', url: coordinator.url })}\n`)
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    process.once('SIGTERM', resolve)
+    process.once('SIGINT', resolve)
+  })
+  process.stderr.write(`${signal}: finishing the requests under way\n`)
+  await coordinator[Symbol.asyncDispose]()
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${isFedsvdError(error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.exitCode = 1
+})

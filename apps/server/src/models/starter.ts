@@ -1,0 +1,13 @@
+import type { Model } from './registry.ts'
+
+/** The encoder that comes with fedsvd. The engine is loaded when it is first asked for. */
+export const starterModel: Model = {
+  name: 'starter',
+  maxTokens: 128,
+  async adapterSchema({ adapter: { rank, alpha, headMode, targets }, classes }) {
+    const { starterSchema } = await import('@fedsvd/engine/training')
+    type Targets = NonNullable<Parameters<typeof starterSchema>[0]['targets']>
+    // Names that are no targets are refused there.
+    return starterSchema({ rank, alpha, headMode, classes, ...(targets && { targets: targets as unknown as Targets }) })
+  },
+}

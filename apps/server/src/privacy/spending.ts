@@ -1,0 +1,34 @@
+import type { AccountedEvent } from '@fedsvd/core/accounting'
+import type { RoundChange, Spending } from '../store/index.ts'
+
+/** What each client of one run has spent, as composed events; follows the store change by change. */
+export class SpendingBook {
+  readonly #clients = new Map<string, Map<string, AccountedEvent>>()
+
+  constructor(stored: readonly Spending[]) {
+    for (const { clientId, ...event } of stored) this.#add(clientId, event, event.steps)
+  }
+
+  /** The events of a client, those of one mechanism added up. */
+  of(clientId: string): readonly AccountedEvent[] {
+    return [...(this.#clients.get(clientId)?.values() ?? [])]
+  }
+
+  stepsOf(clientId: string): number {
+    return this.of(clientId).reduce((sum, { steps }) => sum + steps, 0)
+  }
+
+  apply({ spent, released }: RoundChange, eventOf: (clientId: string) => AccountedEvent): void {
+    for (const { clientId, event } of spent) this.#add(clientId, event, event.steps)
+    for (const clientId of released) this.#add(clientId, eventOf(clientId), -eventOf(clientId).steps)
+  }
+
+  #add(clientId: string, { sampleRate, noiseMultiplier }: AccountedEvent, steps: number): void {
+    const events = this.#clients.get(clientId) ?? new Map<string, AccountedEvent>()
+    this.#clients.set(clientId, events)
+    const key = `${sampleRate}/${noiseMultiplier}`
+    const total = (events.get(key)?.steps ?? 0) + steps
+    if (total > 0) events.set(key, { sampleRate, noiseMultiplier, steps: total })
+    else events.delete(key)
+  }
+}

@@ -1,0 +1,60 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
+import type { EpsilonBounds } from './epsilon.ts'
+import { eventOfRound } from './event-of-round.ts'
+
+const ROUNDING = 1e-9
+const MOST_RECORDS = 2 ** 31 - 1
+
+/**
+ * Refuses terms under which a client cannot take part in a run.
+ *
+ * @throws FedsvdError MESSAGE_INVALID, DELTA_TOO_LARGE or BUDGET_TOO_SMALL
+ */
+export function checkTerms(manifest: RunManifest, terms: PrivacyTerms, bounds: EpsilonBounds): void {
+  const { declaredRecords, sampleRate, budget } = terms
+  const { target, expectedLotSize } = manifest
+  const rate = expectedLotSize / declaredRecords
+  if (declaredRecords > MOST_RECORDS) throw unfit(`at most ${MOST_RECORDS} declared records`, String(declaredRecords))
+  if (Math.abs(sampleRate - rate) > ROUNDING * rate) {
+    throw unfit(
+      `sampleRate ${rate} (a lot of ${expectedLotSize} expected out of ${declaredRecords} records)`,
+      String(sampleRate),
+    )
+  }
+  if (budget.epsilon > target.epsilon * (1 + ROUNDING) || budget.delta > target.delta * (1 + ROUNDING)) {
+    throw unfit(
+      `a budget within epsilon ${target.epsilon}, delta ${target.delta}`,
+      `epsilon ${budget.epsilon}, delta ${budget.delta}`,
+    )
+  }
+  if (budget.delta > 1 / declaredRecords) {
+    throw new FedsvdError('DELTA_TOO_LARGE', {
+      expected: `delta of at most 1 / ${declaredRecords}`,
+      got: String(budget.delta),
+      remedy: 'Choose a smaller delta.',
+    })
+  }
+  if (!bounds.fits([eventOfRound(manifest, terms)], budget)) {
+    throw new FedsvdError('BUDGET_TOO_SMALL', {
+      expected: `a budget that buys one round of ${manifest.localSteps} steps`,
+      got: `epsilon ${budget.epsilon} at noise multiplier ${terms.noiseMultiplier}`,
+      remedy: 'State a larger noise multiplier or a larger budget.',
+    })
+  }
+}
+
+/** True when both say the same, number for number. */
+export function sameTerms(left: PrivacyTerms, right: PrivacyTerms): boolean {
+  const facts = ({ declaredRecords, sampleRate, noiseMultiplier, budget: { epsilon, delta } }: PrivacyTerms) =>
+    JSON.stringify([declaredRecords, sampleRate, noiseMultiplier, epsilon, delta])
+  return facts(left) === facts(right)
+}
+
+function unfit(expected: string, got: string): FedsvdError {
+  return new FedsvdError('MESSAGE_INVALID', {
+    expected,
+    got,
+    remedy: 'Compute the terms from the manifest of the run.',
+  })
+}

@@ -1,0 +1,99 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import {
+  type ClientToServerEvents,
+  clientHandshakeSchema,
+  type LedgerReply,
+  ledgerReportSchema,
+  parseMessage,
+  type ServerToClientEvents,
+} from '@fedsvd/core/protocol'
+import type { Logger } from 'pino'
+import type { Namespace } from 'socket.io'
+import type { Sessions } from '../identity/index.ts'
+import type { Conductor } from '../runs/index.ts'
+import { toCatalogue } from '../telemetry/index.ts'
+import type { Presence } from './presence.ts'
+
+export type ClientNamespace = Namespace<
+  ClientToServerEvents,
+  ServerToClientEvents,
+  Record<string, never>,
+  { clientId: string }
+>
+
+export interface ClientNamespaceParts {
+  readonly sessions: Sessions
+  readonly presence: Presence
+  readonly conductor: Conductor
+  readonly log: Logger
+  readonly onCount: (connected: number) => void
+}
+
+const MOST_PENDING_REPORTS = 16
+
+/** The namespace `/client`: nobody gets in without a signature, and one identity has one connection. */
+export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceParts): void {
+  const { sessions, presence, conductor, log, onCount } = parts
+
+  namespace.use((socket, next) => {
+    Promise.resolve()
+      .then(() =>
+        sessions.authenticate(parseMessage(clientHandshakeSchema, socket.handshake.auth, 'a client handshake')),
+      )
+      .then(
+        ({ id }) => {
+          socket.data.clientId = id
+          next()
+        },
+        (error: unknown) => next(connectError(error, log)),
+      )
+  })
+
+  namespace.on('connection', (socket) => {
+    const { clientId } = socket.data
+    const connection = presence.connect(clientId, socket)
+    const sessionToken = sessions.begin(clientId)
+    onCount(presence.size)
+    socket.once('disconnect', (reason) => {
+      sessions.end(sessionToken)
+      onCount(presence.size)
+      log.info({ clientId, reason }, 'client disconnected')
+    })
+    let pending = 0
+    socket.on('ledger-report', (message: unknown, reply: unknown) => {
+      if (typeof reply !== 'function') return
+      pending += 1
+      answerReport(conductor, clientId, message, pending)
+        .catch((error: unknown) => ({ agrees: false, error: toCatalogue(error, log).toJSON() }))
+        .then((answer) => (reply as (answer: LedgerReply) => void)(answer))
+        .finally(() => {
+          pending -= 1
+        })
+    })
+    log.info({ clientId }, 'client connected')
+    socket.emit('session', { sessionToken })
+    conductor.clientArrived(clientId, connection)
+  })
+}
+
+async function answerReport(
+  conductor: Conductor,
+  clientId: string,
+  message: unknown,
+  pending: number,
+): Promise<LedgerReply> {
+  if (pending > MOST_PENDING_REPORTS) {
+    throw new FedsvdError('RATE_LIMITED', {
+      expected: `at most ${MOST_PENDING_REPORTS} ledger reports at a time`,
+      got: String(pending),
+      remedy: 'Wait for the replies.',
+    })
+  }
+  return await conductor.ledgerReport(clientId, parseMessage(ledgerReportSchema, message, 'a ledger report'))
+}
+
+/** Socket.IO hands `data` of a refused connection to the client. */
+export function connectError(error: unknown, log: Logger): Error {
+  const refusal = toCatalogue(error, log)
+  return Object.assign(new Error(refusal.message), { data: refusal.toJSON() })
+}

@@ -1,0 +1,64 @@
+import { type RoundContext, RunOver } from './context.ts'
+import { deliveredTasks, openTasks } from './progress.ts'
+import { draw } from './select.ts'
+import { invite } from './task.ts'
+
+/**
+ * Waits until the round has closed. Updates come in by themselves, through the round's book; this step keeps the time,
+ * replaces clients that refused or stay away where the quorum is out of reach, and says so when a deadline was missed.
+ */
+export async function collect(context: RoundContext): Promise<void> {
+  const { run, round, book } = context
+  let extensions = book.progress!.extensions
+  while (book.progress!.phase === 'tasked') {
+    run.signal.throwIfAborted()
+    const { deadline } = book.progress!
+    const late = book.progress!.extensions > extensions
+    if (late) await raiseMissedDeadline(context)
+    extensions = book.progress!.extensions
+    await replaceMissing(context, late)
+    if (book.progress!.phase !== 'tasked') break
+    await run.pulse.next(deadline)
+    const now = run.clock.now()
+    if (now >= deadline) await book.dispatch({ type: 'deadline', at: now })
+  }
+  run.log.info({ runId: run.manifest.runId, round, updates: deliveredTasks(book.progress!).length }, 'round closed')
+}
+
+/** At a missed deadline only connected clients count as coming, and whoever refused is asked again. */
+async function replaceMissing(context: RoundContext, late: boolean): Promise<void> {
+  const { run, round, book } = context
+  const { clientsPerRound, quorum } = run.manifest
+  const progress = book.progress!
+  const delivered = deliveredTasks(progress).length
+  const open = openTasks(progress).filter(({ clientId }) => !late || run.isReady(clientId))
+  if (delivered + open.length >= quorum) return
+  const unavailable = new Set(
+    progress.tasks.filter(({ state }) => !late || state !== 'refused').map(({ clientId }) => clientId),
+  )
+  const eligible = run.eligible()
+  const candidates = eligible.filter((clientId) => !unavailable.has(clientId) && run.isReady(clientId))
+  const wave = progress.tasks.length + progress.extensions
+  const replacements = draw(run, candidates, clientsPerRound - delivered - open.length, round, wave)
+  if (replacements.length === 0) return failIfHopeless(context, eligible)
+  await book.dispatch({ type: 'enlisted', clients: replacements })
+  for (const clientId of replacements) void invite(context, clientId)
+}
+
+function failIfHopeless({ run, round, book }: RoundContext, eligible: readonly string[]): void {
+  const { quorum } = run.manifest
+  const stillAsked = book.progress!.tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
+  const possible = new Set([...stillAsked, ...eligible]).size
+  if (possible < quorum) {
+    throw new RunOver(
+      `too few clients with budget left: round ${round} needs ${quorum} updates, ${possible} can still come`,
+    )
+  }
+}
+
+async function raiseMissedDeadline({ run, round, book }: RoundContext): Promise<void> {
+  const { quorum, deadlineSeconds } = run.manifest
+  const got = deliveredTasks(book.progress!).length
+  const message = `round ${round} had ${got} of ${quorum} updates at its deadline; it stays open for another ${deadlineSeconds} s`
+  await run.alert('QUORUM_MISSED', message)
+}

@@ -1,0 +1,69 @@
+import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import type { ErrorCode } from '@fedsvd/core/errors'
+import type {
+  Invitation,
+  InvitationReply,
+  Offer,
+  OfferReply,
+  RoundClosed,
+  RunEnded,
+  RunManifest,
+} from '@fedsvd/core/protocol'
+import type { Logger } from 'pino'
+import type { BlobStore } from '../blobs/index.ts'
+import type { UploadTokens } from '../identity/index.ts'
+import type { AdapterRecord, Store } from '../store/index.ts'
+import type { RoundBook } from './book.ts'
+import type { Clock, Pulse } from './pulse.ts'
+
+/** How a run speaks to its clients. A reply is undefined when the connection ended before it came. */
+export interface ClientGateway {
+  offer(clientId: string, message: Offer): Promise<OfferReply | undefined>
+  invite(clientId: string, message: Invitation): Promise<InvitationReply | undefined>
+  roundClosed(clientId: string, message: RoundClosed): void
+  runEnded(clientId: string, message: RunEnded): void
+}
+
+/** What a round needs to know of its run, and may do to it. */
+export interface RunContext {
+  readonly manifest: RunManifest
+  /** Hex SHA-256 of the canonical adapter schema. */
+  readonly schemaHash: string
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly gateway: ClientGateway
+  readonly tokens: UploadTokens
+  readonly clock: Clock
+  readonly pulse: Pulse
+  readonly log: Logger
+  /** Aborted when the run is stopped or the coordinator shuts down. */
+  readonly signal: AbortSignal
+  /** How long a round waits for known clients that are away, once a quorum is there. */
+  readonly gatherMs: number
+  /** Clients that take part, have not withdrawn, and can pay for one more round; ascending. */
+  eligible(): readonly string[]
+  /** True while the client is connected and has accepted the run. */
+  isReady(clientId: string): boolean
+  eventOf(clientId: string): PrivacyEvent
+  alert(code: ErrorCode, message: string, clientId?: string): Promise<void>
+  /** The client said that it will not train in this run any more. */
+  withdraw(clientId: string, code: ErrorCode): Promise<void>
+  /** The run has its clients: it is no longer waiting for them. */
+  begin(): Promise<void>
+  /** A round was published. */
+  published(round: number, seconds: number): void
+}
+
+/** One round under way. */
+export interface RoundContext {
+  readonly run: RunContext
+  readonly round: number
+  readonly book: RoundBook
+  /** The published state that the round starts from. */
+  readonly base: AdapterRecord
+}
+
+/** Thrown when a run cannot go on: it ends as failed, with this reason. */
+export class RunOver extends Error {
+  override readonly name = 'RunOver'
+}

@@ -1,0 +1,177 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { BlobRef, RoundProgress, Task, TaskState } from '../store/index.ts'
+
+/** What happened in a round. Times come with the event, so that the reducer needs no clock. */
+export type RoundEvent =
+  | {
+      readonly type: 'selected'
+      readonly runId: string
+      readonly round: number
+      readonly clients: readonly string[]
+      readonly at: number
+    }
+  | { readonly type: 'tasked'; readonly at: number }
+  | { readonly type: 'enlisted'; readonly clients: readonly string[] }
+  | { readonly type: 'refused'; readonly clientId: string; readonly at: number }
+  | { readonly type: 'delivered'; readonly clientId: string; readonly update: BlobRef; readonly at: number }
+  | { readonly type: 'deadline'; readonly at: number }
+  | { readonly type: 'aggregated'; readonly result: BlobRef & { readonly basis: number } }
+  | { readonly type: 'published'; readonly at: number }
+
+/** The public constants of a run that decide when a round closes. */
+export interface RoundRules {
+  readonly quorum: number
+  readonly deadlineMs: number
+}
+
+export type RoundReducer = (progress: RoundProgress | undefined, event: RoundEvent) => RoundProgress
+
+/**
+ * The round as a pure function of its past: `(state, event) -> state`. Everything that happens to a round goes through
+ * it, in the process that drives the round as after a restart.
+ *
+ * `selected -> tasked -> received -> aggregated -> published`, never back. The round takes updates in `tasked` only. It
+ * closes (`received`) when everyone asked has delivered or refused and the quorum is met, or at the deadline with a
+ * quorum; at a deadline without one it stays open for another term. An event that changes nothing returns the same object.
+ *
+ * Throws UPDATE_STALE, UPDATE_UNEXPECTED or UPDATE_CONFLICT for an update that the round does not take, and RUN_STATE for
+ * an event that has no place in the phase.
+ */
+export function roundReducer(rules: RoundRules): RoundReducer {
+  return (progress, event) => {
+    if (event.type === 'selected') return progress ?? opened(event, rules)
+    if (progress === undefined) throw outOfPlace(event, 'a round that is not open')
+    const next = step(progress, event, rules)
+    return next === progress ? progress : { ...next, version: progress.version + 1 }
+  }
+}
+
+function opened({ runId, round, clients, at }: RoundEvent & { type: 'selected' }, rules: RoundRules): RoundProgress {
+  const tasks = [...new Set(clients)].sort().map((clientId) => ({ clientId, state: 'selected' as const }))
+  return {
+    runId,
+    round,
+    phase: 'selected',
+    version: 1,
+    openedAt: at,
+    deadline: at + rules.deadlineMs,
+    extensions: 0,
+    tasks,
+  }
+}
+
+function step(
+  progress: RoundProgress,
+  event: Exclude<RoundEvent, { type: 'selected' }>,
+  rules: RoundRules,
+): RoundProgress {
+  const { phase } = progress
+  switch (event.type) {
+    case 'tasked':
+      if (phase !== 'selected') return progress
+      return {
+        ...withStates(progress, 'tasked', ({ state }) => state === 'selected'),
+        phase: 'tasked',
+        deadline: event.at + rules.deadlineMs,
+      }
+    case 'enlisted':
+      return phase === 'tasked' ? enlist(progress, event.clients) : progress
+    case 'refused': {
+      const refuses = ({ clientId, state }: Task) => clientId === event.clientId && isOpen(state)
+      if (phase !== 'tasked' || !progress.tasks.some(refuses)) return progress
+      return closedIfComplete(withStates(progress, 'refused', refuses), event.at, rules)
+    }
+    case 'delivered':
+      return deliver(progress, event, rules)
+    case 'deadline':
+      if (phase !== 'tasked' || event.at < progress.deadline) return progress
+      if (deliveredTasks(progress).length >= rules.quorum) return { ...progress, phase: 'received', closedAt: event.at }
+      return { ...progress, deadline: event.at + rules.deadlineMs, extensions: progress.extensions + 1 }
+    case 'aggregated':
+      if (phase === 'received') return { ...progress, phase: 'aggregated', result: event.result }
+      if (progress.result?.sha256 === event.result.sha256) return progress
+      throw outOfPlace(event, `a round in phase ${phase}`)
+    case 'published':
+      if (phase === 'aggregated') return { ...progress, phase: 'published', publishedAt: event.at }
+      if (phase === 'published') return progress
+      throw outOfPlace(event, `a round in phase ${phase}`)
+  }
+}
+
+/** Throws unless the round takes (or has taken) an update from this client: the same check before and after its bytes. */
+export function checkAdmissible(progress: RoundProgress | undefined, clientId: string): Task {
+  const task = progress?.tasks.find((candidate) => candidate.clientId === clientId)
+  if (progress === undefined || task === undefined || task.state === 'selected' || task.state === 'refused') {
+    throw new FedsvdError('UPDATE_UNEXPECTED', {
+      expected: 'an update from a client that was invited to this round and did not refuse',
+      got: task === undefined ? 'a client that was not invited' : `a client whose task is ${task.state}`,
+      remedy: 'Wait for the next invitation.',
+    })
+  }
+  if (task.state !== 'delivered' && progress.phase !== 'tasked') {
+    throw new FedsvdError('UPDATE_STALE', {
+      expected: 'an update for a round that is open',
+      got: `round ${progress.round}, which has closed`,
+      remedy: 'Discard it and wait for the next invitation; the budget stays spent.',
+    })
+  }
+  return task
+}
+
+function deliver(progress: RoundProgress, event: RoundEvent & { type: 'delivered' }, rules: RoundRules): RoundProgress {
+  const { clientId, update, at } = event
+  const task = checkAdmissible(progress, clientId)
+  if (task.update !== undefined) {
+    if (task.update.sha256 === update.sha256) return progress
+    throw new FedsvdError('UPDATE_CONFLICT', {
+      expected: `the update with SHA-256 ${task.update.sha256}, which was accepted`,
+      got: `another one, ${update.sha256}`,
+      remedy: 'A retry sends the same bytes; the accepted update stands.',
+    })
+  }
+  const { sha256, bytes } = update
+  const tasks = progress.tasks.map((candidate) =>
+    candidate === task
+      ? { clientId, state: 'delivered' as const, update: { sha256, bytes, receivedAt: at } }
+      : candidate,
+  )
+  return closedIfComplete({ ...progress, tasks }, at, rules)
+}
+
+function enlist(progress: RoundProgress, clients: readonly string[]): RoundProgress {
+  const asked = new Set(clients)
+  const kept = progress.tasks.filter(({ clientId, state }) => !asked.has(clientId) || state !== 'refused')
+  for (const { clientId } of kept) asked.delete(clientId)
+  if (asked.size === 0) return progress
+  const added = [...asked].map((clientId) => ({ clientId, state: 'tasked' as const }))
+  return { ...progress, tasks: [...kept, ...added].sort((left, right) => (left.clientId < right.clientId ? -1 : 1)) }
+}
+
+function closedIfComplete(progress: RoundProgress, at: number, { quorum }: RoundRules): RoundProgress {
+  const complete = openTasks(progress).length === 0 && deliveredTasks(progress).length >= quorum
+  return complete ? { ...progress, phase: 'received', closedAt: at } : progress
+}
+
+function withStates(progress: RoundProgress, state: TaskState, which: (task: Task) => boolean): RoundProgress {
+  return { ...progress, tasks: progress.tasks.map((task) => (which(task) ? { ...task, state } : task)) }
+}
+
+const isOpen = (state: TaskState): boolean => state === 'selected' || state === 'tasked'
+
+/** Clients that were asked and have neither delivered nor refused. */
+export function openTasks({ tasks }: RoundProgress): readonly Task[] {
+  return tasks.filter(({ state }) => isOpen(state))
+}
+
+/** The accepted updates, by client identifier, ascending. */
+export function deliveredTasks({ tasks }: RoundProgress): readonly Required<Task>[] {
+  return tasks.filter((task): task is Required<Task> => task.update !== undefined)
+}
+
+function outOfPlace({ type }: RoundEvent, got: string): FedsvdError {
+  return new FedsvdError('RUN_STATE', {
+    expected: `a round that can be ${type}`,
+    got,
+    remedy: 'This is a fault of the coordinator; report it with its log.',
+  })
+}

@@ -1,0 +1,22 @@
+import { aggregate } from './aggregate.ts'
+import { broadcast } from './broadcast.ts'
+import { collect } from './collect.ts'
+import type { RoundContext } from './context.ts'
+import { persist } from './persist.ts'
+import { refactorise } from './refactorise.ts'
+import { select } from './select.ts'
+import { task } from './task.ts'
+
+/**
+ * One round, from whatever phase is stored: each step does nothing where its effect is durable already, so a coordinator
+ * that was killed anywhere runs exactly this again. Rejects with the signal's reason when the run is stopped.
+ */
+export async function runRound(round: RoundContext): Promise<void> {
+  await select(round)
+  await task(round)
+  await collect(round)
+  const mean = await aggregate(round)
+  const next = await refactorise(round, mean)
+  await persist(round, next)
+  await broadcast(round)
+}

@@ -1,0 +1,41 @@
+import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
+import type { RoundContext } from './context.ts'
+import { openTasks } from './progress.ts'
+
+/** Refusals after which asking again would be pointless until the client comes back by itself. */
+const FOR_GOOD: readonly ErrorCode[] = ['BUDGET_EXHAUSTED', 'BUDGET_TOO_SMALL', 'LEDGER_DAMAGED', 'TERMS_CHANGED']
+
+/** Counts the round against every selected client, durably, and only then invites those that are there. */
+export async function task(context: RoundContext): Promise<void> {
+  const { run, book } = context
+  const progress = await book.dispatch({ type: 'tasked', at: run.clock.now() })
+  for (const { clientId } of progress.phase === 'tasked' ? openTasks(progress) : []) void invite(context, clientId)
+}
+
+/**
+ * Sends a client its open invitation, if it has one and is there. Safe to repeat: the invitation is a function of the
+ * stored round, its token included. Never rejects; the reply is dealt with when it comes.
+ */
+export async function invite({ run, round, book, base }: RoundContext, clientId: string): Promise<void> {
+  const { progress } = book
+  const isOpen = progress?.phase === 'tasked' && openTasks(progress).some((task) => task.clientId === clientId)
+  if (!isOpen || !run.isReady(clientId)) return
+  const { runId } = run.manifest
+  try {
+    const reply = await run.gateway.invite(clientId, {
+      runId,
+      round,
+      basis: base.basis,
+      state: { sha256: base.sha256, bytes: base.bytes },
+      uploadToken: run.tokens.issue({ runId, round, clientId }),
+      deadline: new Date(progress.deadline).toISOString(),
+    })
+    if (reply === undefined || reply.accepted) return
+    const refusal = FedsvdError.fromJSON(reply.error)
+    await book.dispatch({ type: 'refused', clientId, at: run.clock.now() })
+    if (FOR_GOOD.includes(refusal.code)) await run.withdraw(clientId, refusal.code)
+    await run.alert(refusal.code, `refused round ${round}. ${refusal.message}`, clientId)
+  } catch (error) {
+    run.log.warn({ err: error, runId, round, clientId }, 'an invitation was not dealt with')
+  }
+}

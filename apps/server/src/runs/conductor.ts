@@ -1,0 +1,233 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import type {
+  LedgerReply,
+  LedgerReport,
+  RunManifest,
+  RunRequest,
+  RunSnapshot,
+  UploadReply,
+} from '@fedsvd/core/protocol'
+import type { ModelRegistry } from '../models/index.ts'
+import { Gate, receiveUpdate, type UpdatePlace } from '../rounds/index.ts'
+import type { RunRecord } from '../store/index.ts'
+import { createRun } from './create-run.ts'
+import { drive, type Ending, pause } from './drive.ts'
+import { acceptLedgerReport } from './ledger-report.ts'
+import { LiveRun, type RunParts } from './live-run.ts'
+import { snapshotOf } from './snapshot.ts'
+import { welcome } from './welcome.ts'
+
+const OPEN = ['waiting', 'running'] as const
+const MOST_ENDED = 100
+const UPDATES_IN_MEMORY = 4
+
+export interface ConductorParts extends RunParts {
+  readonly models: ModelRegistry
+  readonly isConnected: (clientId: string) => boolean
+}
+
+/** All runs of this coordinator: opens, resumes, drives and ends them, and brings clients to them. */
+export class Conductor implements AsyncDisposable {
+  readonly #parts: ConductorParts
+  readonly #live = new Map<string, LiveRun>()
+  readonly #drivers = new Map<string, Promise<void>>()
+  readonly #connected = new Map<string, AbortSignal>()
+  /** Runs being offered to clients, by {@link arrivalKey}; what a client says about a run waits for its offer. */
+  readonly #arrivals = new Map<string, Promise<unknown>>()
+  readonly #gate = new Gate(UPDATES_IN_MEMORY)
+
+  constructor(parts: ConductorParts) {
+    this.#parts = parts
+  }
+
+  /** Takes up every run that has not ended, exactly where it is stored to be. */
+  async resume(): Promise<void> {
+    for (const run of await this.#parts.store.runs.list()) {
+      if (OPEN.some((state) => state === run.state)) await this.#open(run)
+    }
+  }
+
+  async createRun(request: RunRequest): Promise<RunManifest> {
+    const { clock } = this.#parts
+    const run = await createRun(request, { ...this.#parts, now: () => clock.now() })
+    const live = await this.#open(run)
+    for (const [clientId, connection] of this.#connected) this.#arrival(clientId, [live], connection)
+    return run.manifest
+  }
+
+  /** @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it has ended already */
+  async stopRun(runId: string): Promise<RunSnapshot> {
+    const run = await this.#find(runId)
+    const reason = 'stopped by an operator'
+    const isMoved = await this.#parts.store.runs.move(runId, OPEN, {
+      state: 'stopped',
+      reason,
+      endedAt: this.#parts.clock.now(),
+    })
+    if (!isMoved) {
+      throw new FedsvdError('RUN_STATE', {
+        expected: 'a run that is waiting or running',
+        got: run.state,
+        remedy: 'Nothing is left to stop.',
+      })
+    }
+    this.#live.get(runId)?.abort(reason)
+    await this.#drivers.get(runId)
+    await this.#announce(runId, { state: 'stopped', reason })
+    return await this.snapshot(runId)
+  }
+
+  async snapshot(runId: string): Promise<RunSnapshot> {
+    return await this.#snapshotOf(await this.#find(runId))
+  }
+
+  async snapshots(): Promise<readonly RunSnapshot[]> {
+    const runs = await this.#parts.store.runs.list()
+    return await Promise.all(runs.map((run) => this.#snapshotOf(run)))
+  }
+
+  get liveRunIds(): readonly string[] {
+    return [...this.#live.keys()]
+  }
+
+  /** A client has proved who it is; `connection` is aborted when its connection ends. */
+  clientArrived(clientId: string, connection: AbortSignal): void {
+    this.#connected.set(clientId, connection)
+    connection.addEventListener('abort', () => this.#clientLeft(clientId, connection))
+    void this.#announceEnded(clientId).catch((error: unknown) => {
+      this.#parts.log.warn({ err: error, clientId }, 'ended runs were not announced')
+    })
+    this.#arrival(clientId, [...this.#live.values()], connection)
+  }
+
+  async ledgerReport(clientId: string, report: LedgerReport): Promise<LedgerReply> {
+    const { store, clock } = this.#parts
+    const { runId } = report
+    await this.#arrivals.get(arrivalKey(clientId, runId))
+    const run = await this.#find(runId)
+    const live = this.#live.get(runId)
+    const participant =
+      live?.participant(clientId) ??
+      (await store.runs.participants(runId)).find((candidate) => candidate.clientId === clientId)
+    if (participant === undefined) {
+      throw new FedsvdError('FORBIDDEN', {
+        expected: 'a report from a client that takes part in the run',
+        got: `client ${clientId}, which does not`,
+        remedy: 'Accept the offer of the run first.',
+      })
+    }
+    return await acceptLedgerReport(report, { run, participant, store, now: clock.now(), live })
+  }
+
+  /** Takes in one update. @throws FedsvdError as `receiveUpdate` does, or RUN_NOT_FOUND */
+  async receiveUpdate(runId: string, place: UpdatePlace, stream: AsyncIterable<Uint8Array>): Promise<UploadReply> {
+    const { store, blobs } = this.#parts
+    const live = this.#live.get(runId)
+    const { manifest } = live ?? (await this.#find(runId))
+    const current = live?.current?.round === place.round ? live.current : undefined
+    const stored = current === undefined ? await store.rounds.find(runId, place.round) : undefined
+    const terms = live?.participant(place.clientId)?.terms
+    return await receiveUpdate({ ...{ manifest, place, stream, blobs, terms, current, stored }, gate: this.#gate })
+  }
+
+  /** Stops driving; whatever is durable is taken up by the next process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const live of this.#live.values()) live.abort('the coordinator shuts down')
+    await Promise.all(this.#drivers.values())
+  }
+
+  async #open(run: RunRecord): Promise<LiveRun> {
+    const { runId } = run.manifest
+    const live = await LiveRun.load(run, this.#parts)
+    this.#live.set(runId, live)
+    this.#parts.metrics.liveRuns.set(this.#live.size)
+    this.#drivers.set(runId, this.#drive(live))
+    this.#parts.onChange(runId)
+    return live
+  }
+
+  async #drive(live: LiveRun): Promise<void> {
+    const { log, onChange, metrics } = this.#parts
+    const { runId } = live.manifest
+    const ending = await drive(live)
+    if (ending !== undefined) await this.#end(live, ending)
+    await live.evaluations[Symbol.asyncDispose]().catch((error: unknown) =>
+      log.error({ err: error, runId }, 'evaluator not closed'),
+    )
+    this.#live.delete(runId)
+    this.#drivers.delete(runId)
+    metrics.liveRuns.set(this.#live.size)
+    onChange(runId)
+  }
+
+  async #end(live: LiveRun, ending: Ending): Promise<void> {
+    const { store, log, clock } = this.#parts
+    const { runId } = live.manifest
+    while (!live.signal.aborted) {
+      try {
+        await store.runs.move(runId, OPEN, { ...ending, endedAt: clock.now() })
+        log.info({ runId, ...ending }, 'run ended')
+        await this.#announce(runId, ending)
+        return
+      } catch (error) {
+        log.error({ err: error, runId }, 'the end of a run could not be stored yet')
+        await pause(clock, 1000, live.signal)
+      }
+    }
+  }
+
+  #arrival(clientId: string, runs: readonly LiveRun[], connection: AbortSignal): void {
+    const { bounds, log } = this.#parts
+    for (const live of runs) {
+      const { runId } = live.manifest
+      const key = arrivalKey(clientId, runId)
+      const welcomed = welcome(live, clientId, bounds, connection)
+        .catch((error: unknown) => log.error({ err: error, clientId, runId }, 'a client was not welcomed'))
+        .finally(() => {
+          if (this.#arrivals.get(key) === welcomed) this.#arrivals.delete(key)
+        })
+      this.#arrivals.set(key, welcomed)
+    }
+  }
+
+  #clientLeft(clientId: string, connection: AbortSignal): void {
+    if (this.#connected.get(clientId) !== connection) return
+    this.#connected.delete(clientId)
+    for (const live of this.#live.values()) live.leave(clientId)
+  }
+
+  async #announce(runId: string, { state, reason }: Ending | { state: 'stopped'; reason: string }): Promise<void> {
+    const { store, gateway } = this.#parts
+    for (const { clientId } of await store.runs.participants(runId)) {
+      gateway.runEnded(clientId, { runId, state, ...(reason && { reason }) })
+    }
+  }
+
+  /** Tells a client which of its runs have ended, so that it learns of an end that it was away for. */
+  async #announceEnded(clientId: string): Promise<void> {
+    const { store, gateway } = this.#parts
+    for (const { manifest, state, reason } of await store.runs.endedOf(clientId, MOST_ENDED)) {
+      if (state === 'waiting' || state === 'running') continue
+      gateway.runEnded(clientId, { runId: manifest.runId, state, ...(reason && { reason }) })
+    }
+  }
+
+  async #find(runId: string): Promise<RunRecord> {
+    const run = await this.#parts.store.runs.find(runId)
+    if (run !== undefined) return run
+    throw new FedsvdError('RUN_NOT_FOUND', {
+      expected: 'the identifier of a run of this coordinator',
+      got: runId.slice(0, 80),
+      remedy: 'GET /v1/runs lists them.',
+    })
+  }
+
+  #snapshotOf(run: RunRecord): Promise<RunSnapshot> {
+    const { store, bounds, isConnected } = this.#parts
+    return snapshotOf(run, { store, bounds, isConnected, live: this.#live.get(run.manifest.runId) })
+  }
+}
+
+function arrivalKey(clientId: string, runId: string): string {
+  return `${clientId}/${runId}`
+}

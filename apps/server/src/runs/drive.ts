@@ -1,0 +1,66 @@
+import { isFedsvdError } from '@fedsvd/core/errors'
+import type { RunState } from '@fedsvd/core/protocol'
+import { type Clock, RunOver, runRound } from '../rounds/index.ts'
+import type { LiveRun } from './live-run.ts'
+
+export interface Ending {
+  readonly state: Extract<RunState, 'completed' | 'failed'>
+  readonly reason?: string
+}
+
+const MOST_FAILURES = 5
+const LONGEST_PAUSE_MS = 30_000
+
+/**
+ * Drives a run from its first unpublished round to its end. A database that is away is waited for, however long; another
+ * fault is tried again a few times in the same round, and then ends the run. Undefined when the run was aborted.
+ */
+export async function drive(run: LiveRun): Promise<Ending | undefined> {
+  let failures = 0
+  let failedRound: number | undefined
+  while (!run.signal.aborted) {
+    try {
+      return await runRounds(run)
+    } catch (error) {
+      if (run.signal.aborted) return undefined
+      if (error instanceof RunOver) return { state: 'failed', reason: error.message }
+      const { runId } = run.manifest
+      const round = run.current?.round
+      failures = round === failedRound ? failures + 1 : 1
+      failedRound = round
+      run.log.error({ err: error, runId, round, failures }, 'round interrupted')
+      if (!isFedsvdError(error, 'DATABASE_UNAVAILABLE') && failures > MOST_FAILURES) {
+        return { state: 'failed', reason: `round ${round} failed ${failures} times: ${messageOf(error)}` }
+      }
+      await pause(run.clock, Math.min(LONGEST_PAUSE_MS, 250 * 2 ** failures), run.signal)
+    }
+  }
+  return undefined
+}
+
+async function runRounds(run: LiveRun): Promise<Ending> {
+  const { runId, rounds } = run.manifest
+  for (let round = await run.store.rounds.publishedCount(runId); round < rounds; round += 1) {
+    await runRound(await run.openRound(round))
+  }
+  await run.evaluations.settled()
+  return { state: 'completed' }
+}
+
+/** Waits, or ends early when the signal is aborted. */
+export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const cancel = clock.at(clock.now() + milliseconds, done)
+    if (signal.aborted) done()
+    else signal.addEventListener('abort', done)
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

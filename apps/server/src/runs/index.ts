@@ -1,0 +1,1 @@
+export { Conductor, type ConductorParts } from './conductor.ts'

@@ -1,0 +1,53 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { LedgerReply, LedgerReport } from '@fedsvd/core/protocol'
+import { eventOfRound, reconcile } from '../privacy/index.ts'
+import type { Participant, RunRecord, Store } from '../store/index.ts'
+import type { LiveRun } from './live-run.ts'
+
+const MOST_STEPS = 2 ** 31 - 1
+
+export interface LedgerReportParts {
+  readonly run: RunRecord
+  readonly participant: Participant
+  readonly store: Store
+  readonly now: number
+  /** The run when it is open. */
+  readonly live: LiveRun | undefined
+}
+
+/** Takes over what a client's ledger holds and the coordinator did not know, and says where the two disagree. */
+export async function acceptLedgerReport(report: LedgerReport, parts: LedgerReportParts): Promise<LedgerReply> {
+  const { run, participant, store, now, live } = parts
+  const { runId, since = 0 } = report
+  const { clientId, terms } = participant
+  checkReport(report, run.manifest.rounds)
+  const known = await store.ledger.facts(runId, clientId, since)
+  const delivered = await store.ledger.delivered(runId, clientId, since)
+  const agreed = eventOfRound(run.manifest, terms)
+  const { adopt, disagreements } = reconcile({ report, clientId, known, delivered, agreed, now })
+  if (adopt.length > 0) {
+    await store.ledger.adopt(adopt)
+    await live?.spendingChanged()
+  }
+  if (disagreements.length === 0) return { agrees: true }
+  const shown = disagreements.slice(0, 3).join('; ')
+  const error = new FedsvdError('LEDGER_MISMATCH', {
+    expected: 'a ledger that holds what the coordinator has accepted, under the terms of the run',
+    got: disagreements.length > 3 ? `${shown}; and ${disagreements.length - 3} more` : shown,
+    remedy: 'Check whether the ledger of the client was restored from a copy.',
+  })
+  if (live !== undefined) await live.alert(error.code, error.message, clientId)
+  else await store.alerts.add({ runId, clientId, code: error.code, message: error.message, at: now })
+  return { agrees: false, error: error.toJSON() }
+}
+
+function checkReport({ reservations, since = 0 }: LedgerReport, rounds: number): void {
+  for (const { round, event } of reservations) {
+    if (round >= since && round < rounds && event.steps <= MOST_STEPS) continue
+    throw new FedsvdError('MESSAGE_INVALID', {
+      expected: `reservations of rounds ${since} to ${rounds - 1} with at most ${MOST_STEPS} steps`,
+      got: `round ${round} with ${event.steps} steps`,
+      remedy: 'Report what the ledger holds for this run.',
+    })
+  }
+}

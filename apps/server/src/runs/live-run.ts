@@ -1,0 +1,242 @@
+import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
+import type { RunManifest, RunState } from '@fedsvd/core/protocol'
+import type { Logger } from 'pino'
+import type { BlobStore } from '../blobs/index.ts'
+import { Evaluations, type EvaluatorFactory } from '../evaluation/index.ts'
+import type { UploadTokens } from '../identity/index.ts'
+import { type EpsilonBounds, eventOfRound, SpendingBook } from '../privacy/index.ts'
+import {
+  type ClientGateway,
+  type Clock,
+  decodeState,
+  Pulse,
+  RoundBook,
+  type RoundContext,
+  type RunContext,
+  roundReducer,
+  withPrivacy,
+} from '../rounds/index.ts'
+import type { Participant, RunRecord, Store } from '../store/index.ts'
+import type { Metrics } from '../telemetry/index.ts'
+import { schemaHashOf } from './create-run.ts'
+
+/** What every live run is made with. */
+export interface RunParts {
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly gateway: ClientGateway
+  readonly tokens: UploadTokens
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly bounds: EpsilonBounds
+  readonly evaluatorFor: EvaluatorFactory
+  readonly gatherMs: number
+  /** Something that a snapshot shows has changed. */
+  readonly onChange: (runId: string) => void
+}
+
+/** A run that is waiting or running: what is stored of it, and who is there now. */
+export class LiveRun implements RunContext {
+  readonly manifest: RunManifest
+  readonly schemaHash: string
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly gateway: ClientGateway
+  readonly tokens: UploadTokens
+  readonly clock: Clock
+  readonly log: Logger
+  readonly gatherMs: number
+  readonly pulse: Pulse
+  readonly evaluations: Evaluations
+  readonly #parts: RunParts
+  readonly #participants = new Map<string, Participant>()
+  readonly #ready = new Set<string>()
+  readonly #raised = new Set<string>()
+  readonly #controller = new AbortController()
+  #state: RunState
+  #spending = new SpendingBook([])
+  #current: RoundContext | undefined
+
+  private constructor({ manifest, state }: RunRecord, parts: RunParts) {
+    this.manifest = manifest
+    this.schemaHash = schemaHashOf(manifest.adapter)
+    this.store = parts.store
+    this.blobs = parts.blobs
+    this.gateway = parts.gateway
+    this.tokens = parts.tokens
+    this.clock = parts.clock
+    this.log = parts.log
+    this.gatherMs = parts.gatherMs
+    this.pulse = new Pulse(parts.clock)
+    this.#parts = parts
+    this.#state = state
+    this.evaluations = new Evaluations({
+      ...{ runId: manifest.runId, store: parts.store, log: parts.log, onChange: () => this.#changed() },
+      create: () => parts.evaluatorFor(manifest),
+      stateAfter: async (round) => {
+        const { basis, sha256 } = (await this.store.runs.adapter(manifest.runId, round + 1))!
+        return decodeState(manifest, this.schemaHash, basis, await this.blobs.read(sha256))
+      },
+      onFailure: (error) => this.#evaluationFailed(error),
+    })
+  }
+
+  /** Reads all that is stored of the run, the round under way included, so that updates can come in at once. */
+  static async load(record: RunRecord, parts: RunParts): Promise<LiveRun> {
+    const run = new LiveRun(record, parts)
+    const { runId, rounds } = run.manifest
+    for (const participant of await run.store.runs.participants(runId))
+      run.#participants.set(participant.clientId, participant)
+    await run.#reloadSpending()
+    const published = await run.store.rounds.publishedCount(runId)
+    if (published < rounds) await run.openRound(published)
+    run.evaluations.catchUp()
+    return run
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get current(): RoundContext | undefined {
+    return this.#current
+  }
+
+  get spending(): SpendingBook {
+    return this.#spending
+  }
+
+  get participants(): readonly Participant[] {
+    return [...this.#participants.values()].sort((left, right) => (left.clientId < right.clientId ? -1 : 1))
+  }
+
+  participant(clientId: string): Participant | undefined {
+    return this.#participants.get(clientId)
+  }
+
+  /** The round with its book; there is never more than one book of a round. */
+  async openRound(round: number): Promise<RoundContext> {
+    if (this.#current?.round === round) return this.#current
+    const { runId, quorum, deadlineSeconds } = this.manifest
+    const { rounds, runs } = this.store
+    const base = await runs.adapter(runId, round)
+    if (base?.publishedAt === undefined) {
+      throw new FedsvdError('BLOB_NOT_FOUND', {
+        expected: `the state that round ${round} starts from`,
+        got: 'none',
+        remedy: 'Restore the database of the coordinator.',
+      })
+    }
+    const book = await RoundBook.open({
+      reduce: roundReducer({ quorum, deadlineMs: deadlineSeconds * 1000 }),
+      load: () => rounds.find(runId, round),
+      change: (before, after) => withPrivacy(before, after, (clientId) => this.eventOf(clientId), this.clock.now()),
+      save: (change) => rounds.save(change),
+      onChange: (change) => {
+        this.#spending.apply(change, (clientId) => this.eventOf(clientId))
+        this.#changed()
+      },
+      onReload: () => this.#reloadSpending(),
+    })
+    this.#current = { run: this, round, book, base }
+    return this.#current
+  }
+
+  eligible(): readonly string[] {
+    return this.participants
+      .filter(({ withdrawal, clientId }) => withdrawal === undefined && this.canPay(clientId))
+      .map(({ clientId }) => clientId)
+  }
+
+  /** True when one more round is certainly within the budget that the client stated. */
+  canPay(clientId: string): boolean {
+    const { terms } = this.#participants.get(clientId)!
+    const { localSteps } = this.manifest
+    const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps: localSteps }
+    return this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget)
+  }
+
+  isReady(clientId: string): boolean {
+    return this.#ready.has(clientId)
+  }
+
+  eventOf(clientId: string): PrivacyEvent {
+    return eventOfRound(this.manifest, this.#participants.get(clientId)!.terms)
+  }
+
+  /** The client is connected and takes part. */
+  enter(participant: Participant): void {
+    this.#participants.set(participant.clientId, participant)
+    this.#ready.add(participant.clientId)
+    this.#changed()
+  }
+
+  leave(clientId: string): void {
+    if (this.#ready.delete(clientId)) this.#changed()
+  }
+
+  async withdraw(clientId: string, code: ErrorCode): Promise<void> {
+    const participant = this.#participants.get(clientId)
+    if (participant === undefined) return
+    await this.store.runs.setWithdrawal(this.manifest.runId, clientId, code)
+    this.#participants.set(clientId, { ...participant, withdrawal: code })
+    this.#changed()
+  }
+
+  async begin(): Promise<void> {
+    if (this.#state !== 'waiting') return
+    await this.store.runs.move(this.manifest.runId, ['waiting'], { state: 'running' })
+    this.#state = 'running'
+    this.#changed()
+  }
+
+  published(round: number, seconds: number): void {
+    const { runId } = this.manifest
+    this.log.info({ runId, round, seconds }, 'round published')
+    this.#parts.metrics.rounds.observe(seconds)
+    this.evaluations.catchUp()
+    this.#changed()
+  }
+
+  /** Raises an alert, unless it has been raised before in this process. */
+  async alert(code: ErrorCode, message: string, clientId?: string): Promise<void> {
+    const { runId } = this.manifest
+    const key = JSON.stringify([code, clientId, message])
+    if (this.#raised.has(key)) return
+    this.#raised.add(key)
+    this.log.warn({ runId, clientId, code }, message)
+    this.#parts.metrics.alerts.inc({ code })
+    await this.store.alerts.add({ runId, code, message, at: this.clock.now(), ...(clientId && { clientId }) })
+    this.#changed()
+  }
+
+  /** Facts were added to the store beside the rounds. */
+  async spendingChanged(): Promise<void> {
+    await this.#reloadSpending()
+    this.#changed()
+  }
+
+  /** Ends the waiting of whatever waits in this run. */
+  abort(reason: string): void {
+    this.#controller.abort(new Error(reason))
+    this.pulse.beat()
+  }
+
+  #changed(): void {
+    this.pulse.beat()
+    this.#parts.onChange(this.manifest.runId)
+  }
+
+  async #reloadSpending(): Promise<void> {
+    this.#spending = new SpendingBook(await this.store.ledger.spending(this.manifest.runId))
+  }
+
+  async #evaluationFailed(error: unknown): Promise<void> {
+    const { runId } = this.manifest
+    this.log.error({ err: error, runId }, 'an evaluation failed')
+    const message = error instanceof Error ? error.message : String(error)
+    await this.alert(error instanceof FedsvdError ? error.code : 'UNEXPECTED', `evaluation: ${message}`).catch(() => {})
+  }
+}

@@ -1,0 +1,82 @@
+import type { Budget, RunSnapshot } from '@fedsvd/core/protocol'
+import { type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
+import { deliveredTasks } from '../rounds/index.ts'
+import type { RoundProgress, RunRecord, Store } from '../store/index.ts'
+import type { LiveRun } from './live-run.ts'
+
+const MOST_ALERTS = 100
+
+export interface SnapshotParts {
+  readonly store: Store
+  readonly bounds: EpsilonBounds
+  readonly isConnected: (clientId: string) => boolean
+  /** The run when it is open. */
+  readonly live: LiveRun | undefined
+}
+
+/** A run as its operators see it, from what is stored and who is there. */
+export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<RunSnapshot> {
+  const { store, live } = parts
+  const { manifest, state, reason, baseline } = run
+  const { runId, name } = manifest
+  const [published, alerts, adapter, clients] = await Promise.all([
+    store.rounds.published(runId),
+    store.alerts.list(runId, MOST_ALERTS),
+    store.runs.newestAdapter(runId),
+    clientsOf(runId, parts, manifest.localSteps),
+  ])
+  const current = currentOf(live?.current?.book.progress)
+  return {
+    ...{ runId, name, state, manifest, clients, roundsDone: published.length },
+    ...(reason && { reason }),
+    ...(current && { current }),
+    rounds: published.map(({ round, clients: counted, openedAt, publishedAt, evaluation }) => ({
+      ...{ round, clients: [...counted], seconds: (publishedAt - openedAt) / 1000 },
+      ...(evaluation && { evaluation }),
+    })),
+    ...(baseline && { baseline }),
+    alerts: alerts.map(({ code, message, at }) => ({ code, message, at: new Date(at).toISOString() })),
+    ...(adapter && { adapter: adapter.sha256 }),
+  }
+}
+
+async function clientsOf(
+  runId: string,
+  { store, bounds, isConnected, live }: SnapshotParts,
+  localSteps: number,
+): Promise<RunSnapshot['clients']> {
+  const participants = await store.runs.participants(runId)
+  const names = await store.clients.names(participants.map(({ clientId }) => clientId))
+  const spending = live?.spending ?? new SpendingBook(await store.ledger.spending(runId))
+  return participants.map(({ clientId, terms, withdrawal }) => {
+    const events = spending.of(clientId)
+    const { sampleRate, noiseMultiplier, budget } = terms
+    const next = { sampleRate, noiseMultiplier, steps: localSteps }
+    return {
+      ...{
+        clientId,
+        name: names.get(clientId) ?? clientId,
+        connected: isConnected(clientId),
+        steps: spending.stepsOf(clientId),
+      },
+      ...{ epsilonUpperBound: epsilonOf(events, budget, bounds), delta: budget.delta, budget: budget.epsilon },
+      exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !bounds.fits([...events, next], budget),
+    }
+  })
+}
+
+/** JSON has no infinity: events that no accountant can bound show the largest number there is. */
+function epsilonOf(
+  events: Parameters<EpsilonBounds['epsilonUpperBound']>[0],
+  { delta }: Budget,
+  bounds: EpsilonBounds,
+): number {
+  return Math.min(bounds.epsilonUpperBound(events, delta), Number.MAX_VALUE)
+}
+
+function currentOf(progress: RoundProgress | undefined): RunSnapshot['current'] {
+  if (progress === undefined || progress.phase === 'published') return undefined
+  const { round, phase, tasks } = progress
+  const selected = tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
+  return { round, state: phase, selected, received: deliveredTasks(progress).map(({ clientId }) => clientId) }
+}

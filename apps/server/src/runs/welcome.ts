@@ -1,0 +1,64 @@
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import type { PrivacyTerms } from '@fedsvd/core/protocol'
+import { checkTerms, type EpsilonBounds, sameTerms } from '../privacy/index.ts'
+import { invite } from '../rounds/index.ts'
+import type { Participant } from '../store/index.ts'
+import type { LiveRun } from './live-run.ts'
+
+/**
+ * Offers a run to a client that has connected. One that accepts takes part from now on, gets its open invitation again,
+ * or learns that the last round went on without it. `connection` is aborted when the connection ends.
+ */
+export async function welcome(
+  run: LiveRun,
+  clientId: string,
+  bounds: EpsilonBounds,
+  connection: AbortSignal,
+): Promise<void> {
+  const { manifest, gateway } = run
+  const { runId } = manifest
+  const reply = await gateway.offer(clientId, { manifest })
+  if (reply === undefined) return
+  if (!reply.accepted) {
+    const refusal = FedsvdError.fromJSON(reply.error)
+    await refuseOpenTask(run, clientId)
+    await run.alert(refusal.code, `does not take part. ${refusal.message}`, clientId)
+    return
+  }
+  try {
+    const participant = await join(run, clientId, reply.terms, bounds)
+    if (connection.aborted) return
+    run.enter(participant)
+  } catch (error) {
+    if (!isFedsvdError(error)) throw error
+    await run.alert(error.code, `its terms were refused. ${error.message}`, clientId)
+    gateway.runEnded(clientId, { runId, state: 'stopped', reason: error.message })
+    return
+  }
+  const { current } = run
+  if (current === undefined) return
+  await invite(current, clientId)
+  const isAsked = current.book.progress?.tasks.some((task) => task.clientId === clientId) ?? false
+  if (!isAsked && current.round > 0) gateway.roundClosed(clientId, { runId, round: current.round - 1 })
+}
+
+async function join(run: LiveRun, clientId: string, terms: PrivacyTerms, bounds: EpsilonBounds): Promise<Participant> {
+  const { manifest, store, clock } = run
+  const { runId } = manifest
+  checkTerms(manifest, terms, bounds)
+  const { withdrawal, ...participant } = await store.runs.join({ runId, clientId, terms, joinedAt: clock.now() })
+  if (!sameTerms(participant.terms, terms)) {
+    throw new FedsvdError('TERMS_CHANGED', {
+      expected: `the terms that were stated first: ${JSON.stringify(participant.terms)}`,
+      got: JSON.stringify(terms),
+      remedy: 'Terms hold for a whole run; restore the state folder of the client.',
+    })
+  }
+  if (withdrawal !== undefined) await store.runs.setWithdrawal(runId, clientId, undefined)
+  return participant
+}
+
+async function refuseOpenTask({ current, clock }: LiveRun, clientId: string): Promise<void> {
+  if (current?.book.progress?.phase !== 'tasked') return
+  await current.book.dispatch({ type: 'refused', clientId, at: clock.now() })
+}

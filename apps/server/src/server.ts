@@ -1,0 +1,151 @@
+import { mkdir } from 'node:fs/promises'
+import { createServer, type Server as HttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { Logger } from 'pino'
+import { Server } from 'socket.io'
+import { openFileBlobs } from './blobs/index.ts'
+import { type CoordinatorConfig, type CoordinatorSettings, completeConfig } from './config.ts'
+import type { EvaluatorFactory } from './evaluation/index.ts'
+import { createApp, healthRoutes, identityRoutes, operatorRoutes, tensorRoutes } from './http/index.ts'
+import { createSessions, operatorGate, secretFile, uploadTokens } from './identity/index.ts'
+import { type ModelRegistry, modelNamed } from './models/index.ts'
+import { epsilonBounds } from './privacy/index.ts'
+import { type ClientNamespace, OperatorFeed, type OperatorNamespace, Presence, serveClients } from './realtime/index.ts'
+import { type Clock, systemClock } from './rounds/index.ts'
+import { Conductor } from './runs/index.ts'
+import type { Store } from './store/index.ts'
+import { openEmbeddedStore, openPostgresStore } from './store/prisma/index.ts'
+import { createLog, createMetrics } from './telemetry/index.ts'
+
+/** What a coordinator is made of besides its settings; each part has a default. */
+export interface CoordinatorParts {
+  readonly models: ModelRegistry
+  readonly evaluatorFor: EvaluatorFactory
+  readonly log: Logger
+  readonly clock: Clock
+}
+
+export interface Coordinator extends AsyncDisposable {
+  /** Where it listens, such as `http://127.0.0.1:7373`. */
+  readonly url: string
+  readonly operatorToken: string
+}
+
+/** Longest control message; a ledger report of 17,000 reservations fits. Tensors go over HTTP. */
+const LONGEST_MESSAGE_BYTES = 4 * 2 ** 20
+const HEADERS_TIMEOUT_MS = 15_000
+const REQUEST_TIMEOUT_MS = 600_000
+
+/**
+ * Starts a coordinator: opens the database, takes up every run that has not ended, and only then listens. Disposing it
+ * finishes the requests under way and leaves everything durable.
+ *
+ * @throws FedsvdError CONFIG_INVALID, PORT_IN_USE, DATABASE_LOCKED, DATABASE_UNAVAILABLE or MIGRATION_FAILED
+ */
+export async function startCoordinator(
+  settings: CoordinatorSettings,
+  given: Partial<CoordinatorParts> = {},
+): Promise<Coordinator> {
+  const config = completeConfig(settings)
+  const log = given.log ?? createLog(config.logLevel)
+  const { models = modelNamed, evaluatorFor = async () => undefined, clock = systemClock } = given
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
+  const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
+  const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
+  const blobs = await openFileBlobs(path.join(config.stateDir, 'blobs'))
+  const store = await openStore(config, log)
+
+  const metrics = createMetrics()
+  const gate = operatorGate(operatorToken)
+  const tokens = uploadTokens(Buffer.from(uploadSecret))
+  const now = (): number => clock.now()
+  const sessions = createSessions(store.clients, now)
+  const presence = new Presence(log)
+  const timeouts = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }
+  const http = createServer(timeouts, (request, response) => app(request, response))
+  const io = new Server(http, {
+    maxHttpBufferSize: LONGEST_MESSAGE_BYTES,
+    perMessageDeflate: false,
+    serveClient: false,
+  })
+  const operators = io.of('/operator') as unknown as OperatorNamespace
+  const feed: OperatorFeed = new OperatorFeed(operators, gate, () => conductor, log)
+  const conductor: Conductor = new Conductor({
+    ...{ store, blobs, gateway: presence, tokens, clock, log, metrics, bounds: epsilonBounds(), evaluatorFor, models },
+    gatherMs: config.gatherSeconds * 1000,
+    isConnected: (clientId) => presence.isConnected(clientId),
+    onChange: (runId) => feed.changed(runId),
+  })
+  const clients = io.of('/client') as unknown as ClientNamespace
+  serveClients(clients, { sessions, presence, conductor, log, onCount: (count) => metrics.clients.set(count) })
+
+  let draining = false
+  const { requestsPerMinute, refusalsPerMinute } = config
+  const routers = [
+    healthRoutes({ store, metrics, isDraining: () => draining }),
+    identityRoutes({ store, sessions, now, requestsPerMinute }),
+    tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute }),
+    operatorRoutes({ gate, store, blobs, conductor, now, refusalsPerMinute }),
+  ]
+  const app = createApp({ routers, log, metrics, trustedProxies: config.trustedProxies })
+
+  const close = async (): Promise<void> => {
+    if (draining) return
+    draining = true
+    await closeServer(io, http, config.graceSeconds * 1000)
+    await conductor[Symbol.asyncDispose]()
+    await store[Symbol.asyncDispose]()
+    log.info('coordinator stopped')
+  }
+  try {
+    await conductor.resume()
+    const url = await listen(http, config)
+    log.info({ url }, 'coordinator listens')
+    return { url, operatorToken, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function openStore({ databaseUrl, stateDir }: CoordinatorConfig, log: Logger): Promise<Store> {
+  if (databaseUrl !== undefined) return openPostgresStore(databaseUrl)
+  return openEmbeddedStore(path.join(stateDir, 'database'), (error) =>
+    log.fatal({ err: error }, 'the embedded database has died'),
+  )
+}
+
+function listen(http: HttpServer, { host, port }: CoordinatorConfig): Promise<string> {
+  return new Promise((resolve, reject) => {
+    http.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)))
+    http.listen(port, host, () => {
+      const { port: taken } = http.address() as AddressInfo
+      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${taken}`)
+    })
+  })
+}
+
+function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): FedsvdError {
+  if (error.code === 'EADDRINUSE') {
+    return new FedsvdError('PORT_IN_USE', {
+      expected: `${host}:${port} to be free`,
+      got: 'another process that listens there',
+      remedy: 'Stop it, or choose another port (0 takes a free one).',
+    })
+  }
+  return new FedsvdError('CONFIG_INVALID', {
+    expected: `an address to listen on, not ${host}:${port}`,
+    got: error.message,
+    remedy: 'Correct FEDSVD_HOST or FEDSVD_PORT.',
+  })
+}
+
+/** Takes no more requests, finishes those under way, and cuts what is left after the grace period. */
+async function closeServer(io: Server, http: HttpServer, graceMs: number): Promise<void> {
+  const timer = setTimeout(() => http.closeAllConnections(), graceMs)
+  http.closeIdleConnections()
+  await io.close()
+  clearTimeout(timer)
+}

@@ -1,0 +1,56 @@
+import type { RunStore } from '../store.ts'
+import { byClient, keyOf, type Tables } from './tables.ts'
+
+export function memoryRuns({ runs, adapters, participants }: Tables): RunStore {
+  const adaptersOf = (runId: string) => [...adapters.values()].filter((adapter) => adapter.runId === runId)
+  return {
+    async create(run, initial) {
+      runs.set(run.manifest.runId, run)
+      adapters.set(keyOf(initial.runId, initial.number), initial)
+    },
+    find: async (runId) => runs.get(runId),
+    list: async () => [...runs.values()].sort((left, right) => right.createdAt - left.createdAt),
+    async move(runId, from, change) {
+      const run = runs.get(runId)
+      if (run === undefined || !from.includes(run.state)) return false
+      runs.set(runId, { ...run, ...change })
+      return true
+    },
+    async setBaseline(runId, baseline) {
+      const run = runs.get(runId)
+      if (run !== undefined) runs.set(runId, { ...run, baseline })
+    },
+    async join(participant) {
+      const key = keyOf(participant.runId, participant.clientId)
+      const known = participants.get(key) ?? participant
+      participants.set(key, known)
+      return known
+    },
+    async setWithdrawal(runId, clientId, code) {
+      const key = keyOf(runId, clientId)
+      const participant = participants.get(key)
+      if (participant === undefined) return
+      const { withdrawal: _, ...present } = participant
+      participants.set(key, code === undefined ? present : { ...present, withdrawal: code })
+    },
+    participants: async (runId) =>
+      [...participants.values()].filter((participant) => participant.runId === runId).sort(byClient),
+    adapter: async (runId, number) => adapters.get(keyOf(runId, number)),
+    newestAdapter: async (runId) =>
+      adaptersOf(runId)
+        .filter(({ publishedAt }) => publishedAt !== undefined)
+        .sort((left, right) => right.number - left.number)[0],
+    endedOf: async (clientId, limit) =>
+      [...runs.values()]
+        .filter(({ manifest, endedAt }) => endedAt !== undefined && participants.has(keyOf(manifest.runId, clientId)))
+        .sort((left, right) => right.endedAt! - left.endedAt!)
+        .slice(0, limit),
+    mayRead: async (clientId, sha256) =>
+      [...adapters.values()].some(
+        (adapter) =>
+          adapter.sha256 === sha256 &&
+          adapter.publishedAt !== undefined &&
+          participants.has(keyOf(adapter.runId, clientId)),
+      ),
+  }
+}

@@ -1,0 +1,56 @@
+import type {
+  AdapterRecord,
+  Alert,
+  ClientRecord,
+  EnrolmentToken,
+  Evaluation,
+  Participant,
+  PrivacyFact,
+  RoundProgress,
+  RunRecord,
+} from '../records.ts'
+
+/** Rows by their key; compound keys are joined by {@link keyOf}. */
+export interface Tables {
+  readonly tokens: Map<string, EnrolmentToken & { usedAt?: number }>
+  readonly clients: Map<string, ClientRecord>
+  readonly runs: Map<string, RunRecord>
+  readonly adapters: Map<string, AdapterRecord>
+  readonly participants: Map<string, Participant>
+  readonly rounds: Map<string, RoundProgress>
+  readonly evaluations: Map<string, Evaluation>
+  readonly facts: Map<string, PrivacyFact>
+  readonly alerts: Alert[]
+}
+
+export function emptyTables(): Tables {
+  return {
+    tokens: new Map(),
+    clients: new Map(),
+    runs: new Map(),
+    adapters: new Map(),
+    participants: new Map(),
+    rounds: new Map(),
+    evaluations: new Map(),
+    facts: new Map(),
+    alerts: [],
+  }
+}
+
+export function keyOf(...parts: readonly (string | number)[]): string {
+  return parts.join('/')
+}
+
+export function factKey({ runId, clientId, round, attempt }: PrivacyFact): string {
+  return keyOf(runId, clientId, round, attempt)
+}
+
+/** A fact that is stored already only counts again; what was stated first stays. */
+export function addFact({ facts }: Tables, fact: PrivacyFact): void {
+  const known = facts.get(factKey(fact))
+  facts.set(factKey(fact), known === undefined ? fact : { ...known, voided: false })
+}
+
+export function byClient<T extends { readonly clientId: string }>(left: T, right: T): number {
+  return left.clientId < right.clientId ? -1 : 1
+}

@@ -1,0 +1,43 @@
+import { tokenRefused } from '../refusals.ts'
+import type { ClientStore } from '../store.ts'
+import type { PrismaClient } from './generated/client.ts'
+import { date } from './rows.ts'
+
+export function prismaClients(prisma: PrismaClient): ClientStore {
+  return {
+    async addTokens(tokens) {
+      const data = tokens.map(({ hash, createdAt, expiresAt }) => ({
+        hash,
+        createdAt: date(createdAt),
+        expiresAt: date(expiresAt),
+      }))
+      await prisma.enrolmentToken.createMany({ data })
+    },
+    async enrol(tokenHash, { id, name, publicKey, enrolledAt }) {
+      const now = date(enrolledAt)
+      await prisma.$transaction(async (tx) => {
+        await tx.client.create({ data: { id, name, publicKey, enrolledAt: now } })
+        // One conditional update decides: of two callers with one token, one finds it used.
+        const { count } = await tx.enrolmentToken.updateMany({
+          where: { hash: tokenHash, usedAt: null, expiresAt: { gt: now } },
+          data: { usedAt: now, clientId: id },
+        })
+        if (count === 1) return
+        const token = await tx.enrolmentToken.findUnique({ where: { hash: tokenHash } })
+        if (token === null) throw tokenRefused('an unknown token')
+        throw tokenRefused(token.usedAt === null ? 'an expired token' : 'a token that was used before')
+      })
+    },
+    async find(clientId) {
+      const row = await prisma.client.findUnique({ where: { id: clientId } })
+      return row === null ? undefined : { ...row, enrolledAt: row.enrolledAt.getTime() }
+    },
+    async names(clientIds) {
+      const rows = await prisma.client.findMany({
+        where: { id: { in: [...clientIds] } },
+        select: { id: true, name: true },
+      })
+      return new Map(rows.map(({ id, name }) => [id, name]))
+    },
+  }
+}

@@ -1,0 +1,65 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+
+/** Codes of Prisma (P...), PostgreSQL (class 08, 53, 57P) and the system that mean: no answer, try again later. */
+const UNAVAILABLE =
+  /^(P1001|P1002|P1008|P1017|P2024|P2028|P2034|08...|53...|57P..|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH)$/
+
+/** An error of the database as one of the catalogue where waiting may help; anything else unchanged. */
+export function translateDatabaseError(error: unknown): unknown {
+  if (error instanceof FedsvdError || !(error instanceof Error)) return error
+  const codes = chainOf(error).map(({ code }) => code)
+  const isAway =
+    codes.some((code) => typeof code === 'string' && UNAVAILABLE.test(code)) ||
+    /connection (was )?(terminated|closed)|timeout exceeded when trying to connect/i.test(error.message)
+  if (!isAway) return error
+  return new FedsvdError(
+    'DATABASE_UNAVAILABLE',
+    {
+      expected: 'the database to answer',
+      got: firstLine(error.message),
+      remedy: 'Check that it runs and that DATABASE_URL is right.',
+    },
+    { cause: error },
+  )
+}
+
+/** The error and what it was caused by; adapters wrap the driver's own error. */
+function chainOf(error: Error): { code?: unknown }[] {
+  const chain: { code?: unknown }[] = []
+  let next: unknown = error
+  while (next !== null && typeof next === 'object' && chain.length < 8) {
+    chain.push(next as { code?: unknown })
+    const { cause, meta } = next as { cause?: unknown; meta?: { driverAdapterError?: unknown } }
+    next = cause ?? meta?.driverAdapterError
+    const { originalCode } = (next ?? {}) as { originalCode?: unknown }
+    if (originalCode !== undefined) chain.push({ code: originalCode })
+  }
+  return chain
+}
+
+function firstLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim())
+  return (
+    lines
+      .filter((line) => line !== '')
+      .at(-1)
+      ?.slice(0, 300) ?? 'no answer'
+  )
+}
+
+/** The same object with every method's database errors translated. */
+export function translating<T extends object>(methods: T): T {
+  const entries = Object.entries(methods).map(([name, method]) => [
+    name,
+    typeof method !== 'function'
+      ? method
+      : async (...args: unknown[]) => {
+          try {
+            return await (method as (...args: unknown[]) => Promise<unknown>)(...args)
+          } catch (error) {
+            throw translateDatabaseError(error)
+          }
+        },
+  ])
+  return Object.fromEntries(entries) as T
+}

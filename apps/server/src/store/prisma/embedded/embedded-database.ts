@@ -1,0 +1,75 @@
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type pg from 'pg'
+import type { Store } from '../../store.ts'
+import { openPrismaStore } from '../prisma-store.ts'
+import { takeLock } from './lock-file.ts'
+
+const PORT = 5432
+
+/**
+ * The store in a folder of this machine, for one coordinator. It survives the death of the process, not the loss of power:
+ * PGlite does not flush its files. The socket lies in a folder that only its owner may enter. `onFailure` hears of a
+ * database thread that dies later; every method then rejects with DATABASE_UNAVAILABLE.
+ *
+ * @throws FedsvdError DATABASE_LOCKED, DATABASE_UNAVAILABLE or MIGRATION_FAILED
+ */
+export async function openEmbeddedStore(folder: string, onFailure: (error: Error) => void): Promise<Store> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const unlock = await takeLock(path.join(folder, 'lock'))
+  const socketFolder = await mkdtemp(path.join(tmpdir(), 'fedsvd-'))
+  const worker = new Worker(new URL('./database-worker.mjs', import.meta.url), {
+    workerData: { dataDir: path.join(folder, 'data'), listen: { path: path.join(socketFolder, `.s.PGSQL.${PORT}`) } },
+  })
+  const close = async (): Promise<void> => {
+    await stop(worker)
+    await rm(socketFolder, { recursive: true, force: true })
+    await unlock()
+  }
+  try {
+    await started(worker)
+    worker.on('error', onFailure)
+    worker.unref()
+    return await openPrismaStore(connectionTo(socketFolder), close)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** PGlite is a single session, so there is a single connection, and whoever needs it waits. */
+function connectionTo(socketFolder: string): pg.PoolConfig {
+  return { host: socketFolder, port: PORT, user: 'postgres', database: 'postgres', max: 1 }
+}
+
+async function started(worker: Worker): Promise<void> {
+  try {
+    // Both reject with the worker's error, if there is one.
+    await Promise.race([
+      once(worker, 'message'),
+      once(worker, 'exit').then(([code]) => Promise.reject(new Error(`exit code ${code}`))),
+    ])
+  } catch (cause) {
+    throw new FedsvdError(
+      'DATABASE_UNAVAILABLE',
+      {
+        expected: 'the embedded database to start',
+        got: cause instanceof Error ? cause.message : String(cause),
+        remedy: 'Restore its folder from a backup, choose another state folder, or set DATABASE_URL.',
+      },
+      { cause },
+    )
+  }
+}
+
+async function stop(worker: Worker): Promise<void> {
+  if (worker.threadId === -1) return // it has ended already
+  const exited = new Promise((resolve) => worker.once('exit', resolve))
+  worker.ref()
+  worker.postMessage('stop')
+  await exited
+}

@@ -1,0 +1,14 @@
+import type { Store } from '../store.ts'
+import { openPrismaStore } from './prisma-store.ts'
+
+const CONNECTIONS = 10
+const CONNECT_TIMEOUT_MS = 10_000
+
+/** The store in a PostgreSQL database. @throws FedsvdError DATABASE_UNAVAILABLE or MIGRATION_FAILED */
+export function openPostgresStore(databaseUrl: string): Promise<Store> {
+  return openPrismaStore({
+    connectionString: databaseUrl,
+    max: CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  })
+}

@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url'
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import type { Store } from '../store.ts'
+import { prismaAlerts } from './alerts.ts'
+import { prismaClients } from './clients.ts'
+import { translateDatabaseError, translating } from './database-errors.ts'
+import { PrismaClient } from './generated/client.ts'
+import { prismaLedger } from './ledger.ts'
+import { applyMigrations } from './migrate.ts'
+import { prismaRounds } from './rounds.ts'
+import { prismaRuns } from './runs.ts'
+
+const MIGRATIONS = fileURLToPath(new URL('../../../../../prisma/migrations', import.meta.url))
+
+/** With a single connection a transaction may have to wait for all that came before it. */
+const TRANSACTIONS = { maxWait: 30_000, timeout: 30_000 }
+
+/** A store on any database that speaks PostgreSQL's protocol. Brings the schema up to date first. */
+export async function openPrismaStore(
+  connection: pg.PoolConfig,
+  beforeClose: () => Promise<void> = async () => {},
+): Promise<Store> {
+  await migrate(connection)
+  const prisma = new PrismaClient({ adapter: new PrismaPg(connection), transactionOptions: TRANSACTIONS })
+  return {
+    clients: translating(prismaClients(prisma)),
+    runs: translating(prismaRuns(prisma)),
+    rounds: translating(prismaRounds(prisma)),
+    ledger: translating(prismaLedger(prisma)),
+    alerts: translating(prismaAlerts(prisma)),
+    ...translating({
+      async ping() {
+        await prisma.$queryRaw`SELECT 1`
+      },
+    }),
+    async [Symbol.asyncDispose]() {
+      await prisma.$disconnect()
+      await beforeClose()
+    },
+  }
+}
+
+async function migrate(connection: pg.PoolConfig): Promise<void> {
+  const client = new pg.Client(connection)
+  try {
+    await client.connect()
+    await applyMigrations(client, MIGRATIONS)
+  } catch (error) {
+    throw translateDatabaseError(error)
+  } finally {
+    await client.end().catch(() => {}) // a connection that never was has nothing to end
+  }
+}

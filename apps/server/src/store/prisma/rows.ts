@@ -1,0 +1,91 @@
+import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import { runManifestSchema } from '@fedsvd/core/protocol'
+import type { AdapterRecord, Participant, PrivacyFact, RoundProgress, RunRecord, Task } from '../records.ts'
+import type { Prisma } from './generated/client.ts'
+
+/** Rows of the database as records of the domain, and back. */
+
+export const date = (milliseconds: number): Date => new Date(milliseconds)
+
+export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
+  const { state, reason, manifest, createdAt, endedAt, majority, holdOut } = row
+  return {
+    manifest: runManifestSchema.parse(manifest),
+    state,
+    ...(reason !== null && { reason }),
+    createdAt: createdAt.getTime(),
+    ...(endedAt !== null && { endedAt: endedAt.getTime() }),
+    ...(majority !== null && holdOut !== null && { baseline: { majority, records: holdOut } }),
+  }
+}
+
+export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecord {
+  const { runId, number, basis, sha256, bytes, publishedAt } = row
+  return { runId, number, basis, sha256, bytes, ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }) }
+}
+
+export function participantFrom(row: Prisma.ParticipantGetPayload<object>): Participant {
+  const { runId, clientId, declaredRecords, sampleRate, noiseMultiplier, epsilon, delta, joinedAt, withdrawal } = row
+  const terms = { declaredRecords, sampleRate, noiseMultiplier, budget: { epsilon, delta } }
+  return { runId, clientId, terms, joinedAt: joinedAt.getTime(), ...(withdrawal !== null && { withdrawal }) }
+}
+
+export function participantRow({
+  runId,
+  clientId,
+  terms,
+  joinedAt,
+  withdrawal,
+}: Participant): Prisma.ParticipantUncheckedCreateInput {
+  const { declaredRecords, sampleRate, noiseMultiplier, budget } = terms
+  return {
+    runId,
+    clientId,
+    declaredRecords,
+    sampleRate,
+    noiseMultiplier,
+    ...budget,
+    joinedAt: date(joinedAt),
+    withdrawal: withdrawal ?? null,
+  }
+}
+
+type RoundRow = Prisma.RoundGetPayload<{ include: { tasks: true; updates: true } }>
+
+export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined): RoundProgress {
+  const { runId, number, phase, version, openedAt, deadline, extensions, closedAt, publishedAt } = row
+  const updates = new Map(row.updates.map((update) => [update.clientId, update]))
+  const tasks = row.tasks.map(({ clientId, state }): Task => {
+    const update = updates.get(clientId)
+    if (update === undefined) return { clientId, state }
+    const { sha256, bytes, receivedAt } = update
+    return { clientId, state, update: { sha256, bytes, receivedAt: receivedAt.getTime() } }
+  })
+  return {
+    ...{ runId, round: number, phase, version, extensions },
+    ...{ openedAt: openedAt.getTime(), deadline: deadline.getTime() },
+    tasks: tasks.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)),
+    ...(closedAt !== null && { closedAt: closedAt.getTime() }),
+    ...(adapter && { result: { sha256: adapter.sha256, bytes: adapter.bytes, basis: adapter.basis } }),
+    ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
+  }
+}
+
+export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {
+  return {
+    ...{ phase, version, extensions, openedAt: date(openedAt), deadline: date(deadline) },
+    closedAt: closedAt === undefined ? null : date(closedAt),
+    publishedAt: publishedAt === undefined ? null : date(publishedAt),
+  }
+}
+
+export function factFrom(row: Prisma.PrivacyEventGetPayload<object>): PrivacyFact {
+  const { runId, round, clientId, attempt, source, voided, recordedAt } = row
+  const { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } = row
+  const event = { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } as PrivacyEvent
+  return { runId, round, clientId, attempt, event, source, voided, recordedAt: recordedAt.getTime() }
+}
+
+export function factRow({ event, recordedAt, ...fact }: PrivacyFact): Prisma.PrivacyEventCreateManyInput {
+  return { ...fact, ...event, recordedAt: date(recordedAt) }
+}

@@ -1,0 +1,72 @@
+import type { RunStore } from '../store.ts'
+import type { PrismaClient } from './generated/client.ts'
+import { adapterFrom, date, participantFrom, participantRow, runFrom } from './rows.ts'
+
+export function prismaRuns(prisma: PrismaClient): RunStore {
+  return {
+    async create({ manifest, state, createdAt }, { publishedAt, ...initial }) {
+      const { runId: id, name } = manifest
+      await prisma.$transaction([
+        prisma.run.create({ data: { id, name, state, manifest, createdAt: date(createdAt) } }),
+        prisma.adapter.create({
+          data: { ...initial, publishedAt: publishedAt === undefined ? null : date(publishedAt) },
+        }),
+      ])
+    },
+    async find(runId) {
+      const row = await prisma.run.findUnique({ where: { id: runId } })
+      return row === null ? undefined : runFrom(row)
+    },
+    async list() {
+      return (await prisma.run.findMany({ orderBy: { createdAt: 'desc' } })).map(runFrom)
+    },
+    async move(runId, from, { state, reason, endedAt }) {
+      const { count } = await prisma.run.updateMany({
+        where: { id: runId, state: { in: [...from] } },
+        data: {
+          state,
+          ...(reason !== undefined && { reason }),
+          ...(endedAt !== undefined && { endedAt: date(endedAt) }),
+        },
+      })
+      return count === 1
+    },
+    async setBaseline(runId, { majority, records }) {
+      await prisma.run.updateMany({ where: { id: runId }, data: { majority, holdOut: records } })
+    },
+    async join(participant) {
+      const { runId, clientId } = participant
+      await prisma.participant.createMany({ data: [participantRow(participant)], skipDuplicates: true })
+      return participantFrom(
+        await prisma.participant.findUniqueOrThrow({ where: { runId_clientId: { runId, clientId } } }),
+      )
+    },
+    async setWithdrawal(runId, clientId, code) {
+      await prisma.participant.updateMany({ where: { runId, clientId }, data: { withdrawal: code ?? null } })
+    },
+    async participants(runId) {
+      return (await prisma.participant.findMany({ where: { runId }, orderBy: { clientId: 'asc' } })).map(
+        participantFrom,
+      )
+    },
+    async adapter(runId, number) {
+      const row = await prisma.adapter.findUnique({ where: { runId_number: { runId, number } } })
+      return row === null ? undefined : adapterFrom(row)
+    },
+    async newestAdapter(runId) {
+      const row = await prisma.adapter.findFirst({
+        where: { runId, publishedAt: { not: null } },
+        orderBy: { number: 'desc' },
+      })
+      return row === null ? undefined : adapterFrom(row)
+    },
+    async endedOf(clientId, limit) {
+      const where = { endedAt: { not: null }, participants: { some: { clientId } } }
+      return (await prisma.run.findMany({ where, orderBy: { endedAt: 'desc' }, take: limit })).map(runFrom)
+    },
+    async mayRead(clientId, sha256) {
+      const where = { sha256, publishedAt: { not: null }, run: { participants: { some: { clientId } } } }
+      return (await prisma.adapter.findFirst({ where, select: { runId: true } })) !== null
+    },
+  }
+}

@@ -1,0 +1,134 @@
+import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import type { PrivacyTerms, RoundState, RunManifest, RunState } from '@fedsvd/core/protocol'
+
+/*
+ * What the coordinator remembers, in the words of the domain. All of it is immutable; times are milliseconds since 1970.
+ */
+
+/** A stored object: the SHA-256 (hex) that names it, and its size. */
+export interface BlobRef {
+  readonly sha256: string
+  readonly bytes: number
+}
+
+export interface ClientRecord {
+  readonly id: string
+  readonly name: string
+  /** Raw 32-byte Ed25519 public key, base64url. */
+  readonly publicKey: string
+  readonly enrolledAt: number
+}
+
+/** A single-use right to enrol; only the hash of the token is stored. */
+export interface EnrolmentToken {
+  /** SHA-256 of the token, hex. */
+  readonly hash: string
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+export interface RunRecord {
+  readonly manifest: RunManifest
+  readonly state: RunState
+  readonly reason?: string
+  readonly createdAt: number
+  readonly endedAt?: number
+  /** What guessing would reach on the coordinator's public hold-out; absent where there is none. */
+  readonly baseline?: Baseline
+}
+
+export interface Baseline {
+  /** Share of the most frequent class. */
+  readonly majority: number
+  readonly records: number
+}
+
+/** A client that takes part in a run, and the terms that it stated once. */
+export interface Participant {
+  readonly runId: string
+  readonly clientId: string
+  readonly terms: PrivacyTerms
+  readonly joinedAt: number
+  /** The error code with which it left the run; absent while it takes part. */
+  readonly withdrawal?: string
+}
+
+/** A state of the adapter: number 0 is the initial one, number r + 1 came out of round r. */
+export interface AdapterRecord extends BlobRef {
+  readonly runId: string
+  readonly number: number
+  readonly basis: number
+  /** Clients may read it from here on. */
+  readonly publishedAt?: number
+}
+
+export type TaskState = 'selected' | 'tasked' | 'refused' | 'delivered'
+
+/** One selected client in one round. `update` is there exactly when the state is `delivered`. */
+export interface Task {
+  readonly clientId: string
+  readonly state: TaskState
+  readonly update?: BlobRef & { readonly receivedAt: number }
+}
+
+/** All that decides how a round goes on. It is stored after every change, and a restart begins from it. */
+export interface RoundProgress {
+  readonly runId: string
+  readonly round: number
+  readonly phase: RoundState
+  /** Counts the changes; a writer that has not seen the last one is refused. */
+  readonly version: number
+  readonly openedAt: number
+  readonly deadline: number
+  /** How often the deadline passed without a quorum. */
+  readonly extensions: number
+  /** By client identifier, ascending. */
+  readonly tasks: readonly Task[]
+  readonly closedAt?: number
+  /** The state that came out of the round; there from the phase `aggregated` on. */
+  readonly result?: BlobRef & { readonly basis: number }
+  readonly publishedAt?: number
+}
+
+export interface Evaluation {
+  readonly accuracy: number
+  /** Mean cross-entropy in nats. */
+  readonly loss: number
+  readonly records: number
+}
+
+/** A published round, as its history shows it. */
+export interface PublishedRound {
+  readonly round: number
+  /** Whose updates it counted, by client identifier, ascending. */
+  readonly clients: readonly string[]
+  readonly openedAt: number
+  readonly publishedAt: number
+  readonly evaluation?: Evaluation
+}
+
+/**
+ * A fact: the data of this client were, or may have been, used once. Attempt 1 is the invitation itself; a client that
+ * crashed after reserving reserves again, which is attempt 2, and so on.
+ */
+export interface PrivacyFact {
+  readonly runId: string
+  readonly round: number
+  readonly clientId: string
+  readonly attempt: number
+  readonly event: PrivacyEvent
+  /** Who stated it first. */
+  readonly source: 'coordinator' | 'client'
+  /** The client refused the invitation: nothing was spent. */
+  readonly voided: boolean
+  readonly recordedAt: number
+}
+
+/** Something an operator should look at. */
+export interface Alert {
+  readonly runId: string
+  readonly clientId?: string
+  readonly code: string
+  readonly message: string
+  readonly at: number
+}

@@ -1,0 +1,12 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+
+/** Why an enrolment token buys nothing; all stores answer with the same words. */
+export function tokenRefused(
+  got: 'an unknown token' | 'a token that was used before' | 'an expired token',
+): FedsvdError {
+  return new FedsvdError('TOKEN_INVALID', {
+    expected: 'an unused enrolment token that has not expired',
+    got,
+    remedy: 'Ask the operator of the coordinator for a new one.',
+  })
+}

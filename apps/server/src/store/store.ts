@@ -1,0 +1,114 @@
+import type { RunState } from '@fedsvd/core/protocol'
+import type {
+  AdapterRecord,
+  Alert,
+  Baseline,
+  ClientRecord,
+  EnrolmentToken,
+  Evaluation,
+  Participant,
+  PrivacyFact,
+  PublishedRound,
+  RoundProgress,
+  RunRecord,
+} from './records.ts'
+
+/**
+ * Everything durable that is not a tensor. Each method is atomic: it happens as a whole or not at all, and once it has
+ * resolved it survives the death of the process. Every method throws FedsvdError DATABASE_UNAVAILABLE while the database
+ * does not answer; nothing has been changed then, or the change is complete and `version` shows it.
+ */
+export interface Store extends AsyncDisposable {
+  readonly clients: ClientStore
+  readonly runs: RunStore
+  readonly rounds: RoundStore
+  readonly ledger: LedgerStore
+  readonly alerts: AlertStore
+  /** Resolves when the database answers. */
+  ping(): Promise<void>
+}
+
+export interface ClientStore {
+  addTokens(tokens: readonly EnrolmentToken[]): Promise<void>
+  /** Uses the token up and creates the client, or does neither. @throws FedsvdError TOKEN_INVALID */
+  enrol(tokenHash: string, client: ClientRecord): Promise<void>
+  find(clientId: string): Promise<ClientRecord | undefined>
+  /** Names of those of the clients that exist. */
+  names(clientIds: readonly string[]): Promise<ReadonlyMap<string, string>>
+}
+
+export interface RunStore {
+  /** A new run in state `waiting` with its initial adapter state, which is published at once. */
+  create(run: RunRecord, initial: AdapterRecord): Promise<void>
+  find(runId: string): Promise<RunRecord | undefined>
+  /** All runs, the newest first. */
+  list(): Promise<readonly RunRecord[]>
+  /** Moves a run whose state is one of `from`; false when it was in another one. */
+  move(runId: string, from: readonly RunState[], to: RunChange): Promise<boolean>
+  setBaseline(runId: string, baseline: Baseline): Promise<void>
+  /** Adds a participant unless there is one already; the terms that were stated first are returned and stay in force. */
+  join(participant: Participant): Promise<Participant>
+  /** Records why a client left the run, or that it is back (undefined). */
+  setWithdrawal(runId: string, clientId: string, code: string | undefined): Promise<void>
+  /** By client identifier, ascending. */
+  participants(runId: string): Promise<readonly Participant[]>
+  adapter(runId: string, number: number): Promise<AdapterRecord | undefined>
+  /** The published state with the highest number. */
+  newestAdapter(runId: string): Promise<AdapterRecord | undefined>
+  /** The runs of a client that have ended, the newest first. */
+  endedOf(clientId: string, limit: number): Promise<readonly RunRecord[]>
+  /** True when the object is a published state of a run in which the client takes part. */
+  mayRead(clientId: string, sha256: string): Promise<boolean>
+}
+
+export interface RunChange {
+  readonly state: RunState
+  readonly reason?: string
+  readonly endedAt?: number
+}
+
+/** A change of a round together with what it means for privacy; stored as a whole. */
+export interface RoundChange {
+  /** Absent for a round that is not stored yet. */
+  readonly before?: RoundProgress
+  readonly after: RoundProgress
+  /** Facts that the change creates; one that is stored and voided counts again. */
+  readonly spent: readonly PrivacyFact[]
+  /** Clients that refused: their first attempt in this round is voided. */
+  readonly released: readonly string[]
+}
+
+export interface RoundStore {
+  find(runId: string, round: number): Promise<RoundProgress | undefined>
+  /** How many rounds of a run are published; rounds are published in order. */
+  publishedCount(runId: string): Promise<number>
+  /** False, and nothing stored, when the stored version is no longer that of `before`. */
+  save(change: RoundChange): Promise<boolean>
+  /** In order of their number. */
+  published(runId: string): Promise<readonly PublishedRound[]>
+  setEvaluation(runId: string, round: number, evaluation: Evaluation): Promise<void>
+}
+
+/** What one client spent in one run with one mechanism, voided facts left out. */
+export interface Spending {
+  readonly clientId: string
+  readonly sampleRate: number
+  readonly noiseMultiplier: number
+  readonly steps: number
+}
+
+export interface LedgerStore {
+  /** The facts of a client in a run from a round on, voided ones included, by round and attempt. */
+  facts(runId: string, clientId: string, sinceRound: number): Promise<readonly PrivacyFact[]>
+  /** Adds facts that the client's ledger holds; one that is stored and voided counts again. */
+  adopt(facts: readonly PrivacyFact[]): Promise<void>
+  spending(runId: string): Promise<readonly Spending[]>
+  /** The rounds, from one on, in which an update of the client was accepted. */
+  delivered(runId: string, clientId: string, sinceRound: number): Promise<readonly number[]>
+}
+
+export interface AlertStore {
+  add(alert: Alert): Promise<void>
+  /** The newest `limit`, oldest first. */
+  list(runId: string, limit: number): Promise<readonly Alert[]>
+}

@@ -1,0 +1,39 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Counts and durations of one coordinator. No label names a run or a client, so the page is safe to expose. */
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    registry,
+    updates: new Counter({
+      name: 'fedsvd_updates_total',
+      help: 'Uploaded updates by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    rounds: new Histogram({
+      name: 'fedsvd_round_seconds',
+      help: 'Seconds from the selection of a round to its publication.',
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200],
+      registers,
+    }),
+    clients: new Gauge({ name: 'fedsvd_connected_clients', help: 'Clients with a live connection.', registers }),
+    liveRuns: new Gauge({ name: 'fedsvd_open_runs', help: 'Runs that are waiting or running.', registers }),
+    alerts: new Counter({
+      name: 'fedsvd_alerts_total',
+      help: 'Alerts raised, by code.',
+      labelNames: ['code'],
+      registers,
+    }),
+    requests: new Counter({
+      name: 'fedsvd_http_requests_total',
+      help: 'HTTP requests by method and status.',
+      labelNames: ['method', 'status'],
+      registers,
+    }),
+  }
+}

@@ -1,0 +1,5 @@
+export * from './databases.ts'
+export * from './fake-client.ts'
+export * from './temporary-folder.ts'
+export * from './tiny-model.ts'
+export * from './until.ts'
