@@ -1,0 +1,5 @@
+/** One record as the engine takes it: 1 to maxTokens ids of the model's vocabulary, and the position of its label. */
+export interface EncodedRecord {
+  readonly tokenIds: Int32Array
+  readonly label: number
+}

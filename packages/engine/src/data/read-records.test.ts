@@ -1,0 +1,145 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isFedsvdError } from '@fedsvd/core/errors'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LONGEST_LINE } from './lines.ts'
+import { loadRecords, readRecords } from './read-records.ts'
+import type { ReadOptions } from './row.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fedsvd-data-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function load(name: string, content: string | Buffer, options?: ReadOptions) {
+  const file = join(folder, name)
+  await writeFile(file, content)
+  return loadRecords(file, options)
+}
+
+async function refusal(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
+  const error = await promise.then(
+    () => expect.unreachable('it was accepted'),
+    (reason: unknown) => reason,
+  )
+  if (!isFedsvdError(error)) throw error
+  return { code: error.code, message: error.message }
+}
+
+describe('JSONL', () => {
+  test('reads objects line by line: CR LF, blank lines, a byte order mark, no line end at the end', async () => {
+    const lines = '\ufeff{"text":"one","label":"a"}\r\n\r\n{"text":"two","label":1,"source":"x","more":[]}'
+    expect(await load('plain.jsonl', lines)).toEqual([
+      { text: 'one', label: 'a' },
+      { text: 'two', label: '1', source: 'x' },
+    ])
+  })
+
+  test('does not cut a line at the separators that JSON allows inside a string', async () => {
+    const text = 'first\u2028second\u2029third\u0085fourth'
+    expect(await load('separators.jsonl', JSON.stringify({ text, label: 'a' }))).toEqual([{ text, label: 'a' }])
+  })
+
+  test('puts together lines and characters that fall across the chunks of the stream', async () => {
+    const written = Array.from({ length: 300 }, (_, i) => ({ text: `${i} ${'é漢👋'.repeat(i)}`, label: 'a' }))
+    expect(await load('long.ndjson', written.map((r) => JSON.stringify(r)).join('\n'))).toEqual(written)
+  })
+
+  test.each([
+    ['not JSON', '{"text":"secret', 'one JSON object', 'text that is not JSON'],
+    ['a list', '["secret"]', 'an object with "text" and "label"', 'a list'],
+    ['null', 'null', 'an object with "text" and "label"', 'null'],
+    ['no text', '{"label":"a","body":"secret"}', 'a text that is not blank in "text"', 'nothing'],
+    ['a blank text', '{"text":" \\n","label":"a"}', 'a text that is not blank in "text"', 'only white space'],
+    ['a text that is a number', '{"text":5,"label":"a"}', 'a text that is not blank in "text"', 'a number'],
+    ['no label', '{"text":"secret"}', 'a label in "label"', 'nothing'],
+    ['an empty label', '{"text":"secret","label":""}', 'a label in "label"', 'an empty text'],
+    ['a label that is an object', '{"text":"secret","label":{}}', 'a label in "label"', 'an object'],
+  ])('refuses %s with file and line, and does not quote the row', async (_, bad, expected, got) => {
+    const { code, message } = await refusal(load('bad.jsonl', `{"text":"fine","label":"a"}\n\n${bad}\n`))
+    expect(code).toBe('DATA_UNREADABLE')
+    expect(message).toContain(`expected ${expected} at ${join(folder, 'bad.jsonl')}:3, got ${got}. Correct or remove`)
+    expect(message).not.toContain('secret')
+  })
+
+  test('refuses bytes that are not UTF-8, naming the line', async () => {
+    const bytes = Buffer.concat([
+      Buffer.from('{"text":"x","label":"a"}\n{"text":"'),
+      Buffer.of(0xe9),
+      Buffer.from('"}\n'),
+    ])
+    expect((await refusal(load('latin1.jsonl', bytes))).message).toMatch(/expected UTF-8 text at .*:2, got other bytes/)
+  })
+
+  test('refuses a line without end before it fills the memory', async () => {
+    const { message } = await refusal(load('endless.jsonl', Buffer.alloc(LONGEST_LINE + 200_000, 0x20)))
+    expect(message).toMatch(/a line of at most 16777216 bytes at .*:1, got a longer one/)
+  })
+
+  test('gives the good records before a bad row to whoever streams', async () => {
+    const file = join(folder, 'half.jsonl')
+    await writeFile(file, '{"text":"one","label":"a"}\n{}\n')
+    const seen: string[] = []
+    const reading = (async () => {
+      for await (const { text } of readRecords(file)) seen.push(text)
+    })()
+    expect((await refusal(reading)).code).toBe('DATA_UNREADABLE')
+    expect(seen).toEqual(['one'])
+  })
+})
+
+describe('CSV', () => {
+  test('reads quoted fields with line breaks, quotes and commas; columns in any order; a byte order mark', async () => {
+    const rows = '\ufefflabel,id,text\r\nham,1,"a, ""b""\nc"\r\n\r\nspam,2,d\r\n'
+    expect(await load('rows.csv', rows)).toEqual([
+      { text: 'a, "b"\nc', label: 'ham' },
+      { text: 'd', label: 'spam' },
+    ])
+  })
+
+  test('reads tab-separated rows, with columns of other names', async () => {
+    const options = { textColumn: 'body', labelColumn: 'class', sourceColumn: 'list' }
+    expect(await load('rows.tsv', 'list\tclass\tbody\nx\tham\tone, two\n', options)).toEqual([
+      { text: 'one, two', label: 'ham', source: 'x' },
+    ])
+  })
+
+  test.each([
+    ['a missing column', 'text,class\nsecret,ham\n', /the columns "text" and "label" at .*:1, got no "label"/],
+    [
+      'a row with too many fields',
+      'text,label\none,ham\nsecret,ham,more\n',
+      /well-formed CSV at .*:3, got CSV_RECORD_INCON/,
+    ],
+    ['a stray quote', 'text,label\none,ham\nsec"ret,ham\n', /well-formed CSV at .*:3, got INVALID_OPENING_QUOTE/],
+    ['a quote that never closes', 'text,label\n"secret,ham\n', /well-formed CSV at .*, got CSV_QUOTE_NOT_CLOSED/],
+    ['an empty text', 'text,label\none,ham\n,ham\n', /a text that is not blank in "text" at .*:3, got an empty text/],
+  ])('refuses %s and does not quote the row', async (_, content, expected) => {
+    const { code, message } = await refusal(load('bad.csv', content))
+    expect(code).toBe('DATA_UNREADABLE')
+    expect(message).toMatch(expected)
+    expect(message).not.toContain('secret')
+  })
+})
+
+describe('any file', () => {
+  test('a label outside the set is refused with its place, unquoted', async () => {
+    const content = '{"text":"a","label":"ham"}\n{"text":"b","label":"eggs"}\n'
+    const { code, message } = await refusal(load('labels.jsonl', content, { labels: ['ham', 'spam'] }))
+    expect(code).toBe('LABEL_UNKNOWN')
+    expect(message).toMatch(/one of the labels "ham", "spam", got another label at .*labels.jsonl:2/)
+    expect(message).not.toContain('eggs')
+  })
+
+  test('a file without records, without access or of another kind is refused', async () => {
+    expect((await refusal(load('empty.jsonl', '\n\n'))).code).toBe('DATA_EMPTY')
+    expect((await refusal(load('header-only.csv', 'text,label\n'))).code).toBe('DATA_EMPTY')
+    const missing = await refusal(loadRecords(join(folder, 'missing.csv')))
+    expect(missing.message).toMatch(/DATA_UNREADABLE: expected a readable file .*missing.csv, got ENOENT/)
+    expect((await refusal(loadRecords(join(folder, 'missing.jsonl')))).message).toMatch(/got ENOENT/)
+    expect((await refusal(loadRecords(folder))).message).toMatch(/ending in .jsonl/)
+    expect((await refusal(load('data.xml', '<x/>'))).message).toMatch(/ending in .jsonl, .ndjson, .csv or .tsv/)
+  })
+})

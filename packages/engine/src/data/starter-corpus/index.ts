@@ -1,0 +1,7 @@
+export { STARTER_CLIENTS, type StarterClient } from './clients.ts'
+export { STARTER_LABELS, type StarterLabel } from './corpus-files.ts'
+export type { StarterCorpus, StarterRecord } from './load.ts'
+export { type StarterSplit, splitStarterCorpus } from './split.ts'
+export { type CorpusSummary, corpusSummary, type PartSummary } from './summary.ts'
+export { starterCorpusVersion } from './version.ts'
+export { type StarterCorpusFiles, writeStarterCorpus } from './write.ts'
