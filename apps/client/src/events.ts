@@ -1,5 +1,5 @@
 import type { ErrorCode, ErrorDetail } from '@fedsvd/core/errors'
-import type { PrivacyTerms, WireError } from '@fedsvd/core/protocol'
+import type { PrivacyTerms } from '@fedsvd/core/protocol'
 
 type ErrorFact = { code: ErrorCode } & ErrorDetail
 
@@ -10,6 +10,7 @@ export type ClientEvent =
   | { event: 'enrolled'; clientId: string }
   | { event: 'connected'; coordinator: string; clientId: string }
   | { event: 'disconnected'; reason: string }
+  | { event: 'unreachable'; error: ErrorFact }
   | { event: 'refused'; error: ErrorFact }
   | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms }
   | { event: 'declined'; runId: string; round?: number; error: ErrorFact }
@@ -17,5 +18,5 @@ export type ClientEvent =
   | { event: 'step'; runId: string; round: number; step: number; steps: number; records: number; seconds: number }
   | { event: 'round-delivered'; runId: string; round: number; events: number }
   | { event: 'round-failed'; runId: string; round: number; error: ErrorFact }
-  | { event: 'ledger-mismatch'; runId: string; error?: WireError | ErrorFact }
+  | { event: 'ledger-mismatch'; runId: string; error?: ErrorFact }
   | { event: 'run-ended'; runId: string; state: string; reason?: string }

@@ -1,117 +1,18 @@
-import { randomFillSync } from 'node:crypto'
-import { FedsvdError } from '@fedsvd/core/errors'
-import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
-import type { RandomSource } from '@fedsvd/core/random'
-import { loadStarterTokenizer, type Tokenizer } from '@fedsvd/engine/tokenizer'
-import { engineFor, type TrainingEngine } from '@fedsvd/engine/training'
-import type { ClientConfig } from './config.ts'
-import { loadSiteData, roundedDown } from './data/index.ts'
-import type { ClientEvent } from './events.ts'
-import { openLedger } from './ledger/index.ts'
-import { ClientNode } from './node.ts'
-import { fileOutbox } from './outbox/index.ts'
-import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './session/identity.ts'
-import { networkTransport, type Transport } from './transport/index.ts'
-
+export { type ClientParts, osRandomness, startClient } from './compose.ts'
 export { type ClientConfig, type ClientConfigInput, clientConfig } from './config.ts'
 export type { ClientEvent } from './events.ts'
-export { type LedgerState, ledgerPath, openLedger, replay, spentEvents, verifyLedgerBytes } from './ledger/index.ts'
+export {
+  type LedgerEntry,
+  type LedgerState,
+  type LedgerVerdict,
+  type LedgerView,
+  ledgerPath,
+  openLedger,
+  replay,
+  showLedger,
+  spentEvents,
+  verifyLedger,
+  verifyLedgerBytes,
+} from './ledger/index.ts'
 export type { ClientNode } from './node.ts'
-
-/** What a client stands on; all of it has a default, so that tests can stand it on something smaller. */
-export interface ClientParts {
-  readonly transport?: Transport
-  readonly source?: RandomSource
-  readonly tokenizer?: Tokenizer
-  engineFor?(manifest: RunManifest, threads: number): Promise<TrainingEngine>
-  onEvent?(event: ClientEvent): void
-}
-
-/** The randomness of the operating system: the only source of noise and of lots outside tests. */
-export const osRandomness: RandomSource = { kind: 'os-csprng', fill: (bytes) => void randomFillSync(bytes) }
-
-/**
- * Starts a client node: reads the data, opens its ledger, enrols where it has not yet, and connects.
- *
- * @throws FedsvdError whatever makes a start impossible: DATA_UNREADABLE, LEDGER_LOCKED, LEDGER_DAMAGED, TOKEN_INVALID,
- *   COORDINATOR_UNREACHABLE after `maxWaitSeconds`
- */
-export async function startClient(config: ClientConfig, parts: ClientParts = {}): Promise<ClientNode> {
-  const onEvent = parts.onEvent ?? (() => {})
-  const transport = parts.transport ?? networkTransport(config.coordinator)
-  const site = await loadSiteData(config.dataFile, config)
-  onEvent({ event: 'data-loaded', records: site.records.length, fingerprint: site.fingerprint })
-  const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
-  try {
-    const identity = loadIdentity(config.stateDir)
-    const clientId = await enrolOnce(config, identity, transport, onEvent)
-    const node = new ClientNode({
-      clientId,
-      site,
-      ledger,
-      transport,
-      onEvent,
-      declaredRecords: config.declaredRecords ?? roundedDown(site.records.length),
-      outbox: fileOutbox(config.stateDir),
-      source: parts.source ?? osRandomness,
-      tokenizer: parts.tokenizer ?? (await loadStarterTokenizer()),
-      signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
-      engineFor: (manifest) => (parts.engineFor ?? engineFor)(manifest, config.threads),
-    })
-    await waitForConnection(node, config)
-    return node
-  } catch (error) {
-    ledger[Symbol.dispose]()
-    throw error
-  }
-}
-
-async function enrolOnce(
-  config: ClientConfig,
-  { publicKey }: Identity,
-  transport: Transport,
-  onEvent: (event: ClientEvent) => void,
-): Promise<string> {
-  const known = enrolledAs(config.stateDir, config.coordinator)
-  if (known !== undefined) return known
-  if (config.enrolmentToken === undefined) {
-    throw new FedsvdError('TOKEN_INVALID', {
-      expected: 'an enrolment token at the first start',
-      got: 'none',
-      remedy: 'Ask who runs the coordinator for one, and pass --token',
-    })
-  }
-  onEvent({ event: 'waiting', coordinator: config.coordinator })
-  const request = { protocolVersion: PROTOCOL_VERSION, token: config.enrolmentToken, name: config.name, publicKey }
-  const { clientId } = await transport.enrol(request, patience(config))
-  rememberEnrolment(config.stateDir, config.coordinator, clientId)
-  onEvent({ event: 'enrolled', clientId })
-  return clientId
-}
-
-async function waitForConnection(node: ClientNode, config: ClientConfig): Promise<void> {
-  const signal = patience(config)
-  const givenUp = new Promise<never>((_, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
-  )
-  const refused = node.nextEnding().then(() => {})
-  try {
-    await Promise.race([node.connected, refused, givenUp])
-  } catch (error) {
-    await node[Symbol.asyncDispose]()
-    throw error
-  }
-}
-
-/** Aborts with COORDINATOR_UNREACHABLE after `maxWaitSeconds`, never where none is set. */
-function patience({ maxWaitSeconds, coordinator }: ClientConfig): AbortSignal {
-  const abort = new AbortController()
-  if (maxWaitSeconds === undefined) return abort.signal
-  const unreachable = new FedsvdError('COORDINATOR_UNREACHABLE', {
-    expected: `a coordinator at ${coordinator} within ${maxWaitSeconds} s`,
-    got: 'no answer',
-    remedy: 'Check the address, the network and that the coordinator runs',
-  })
-  setTimeout(() => abort.abort(unreachable), maxWaitSeconds * 1000).unref()
-  return abort.signal
-}
+export { networkTransport, type Transport } from './transport/index.ts'

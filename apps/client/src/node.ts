@@ -1,261 +1,220 @@
-import { type FedsvdError, FedsvdError as FedsvdFault, isFedsvdError } from '@fedsvd/core/errors'
-import type {
-  Invitation,
-  InvitationReply,
-  LedgerReport,
-  Offer,
-  OfferReply,
-  PrivacyTerms,
-  RunEnded,
-  RunManifest,
-} from '@fedsvd/core/protocol'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { Invitation, InvitationReply, LedgerReport, Offer, OfferReply, RunEnded } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
-import type { EncodedRecord } from '@fedsvd/engine/data'
-import type { Tokenizer } from '@fedsvd/engine/tokenizer'
-import type { TrainingEngine } from '@fedsvd/engine/training'
-import { type SiteData, tokenise } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
-import {
-  type BoundRun,
-  canonicalJson,
-  eventOfRun,
-  lastAttempt,
-  type PrivacyLedger,
-  requireBudget,
-  sha256Hex,
-  spentEvents,
-} from './ledger/index.ts'
+import { lastAttempt, requireBudget, spentEvents } from './ledger/index.ts'
 import type { Outbox } from './outbox/index.ts'
 import { runRound } from './round/index.ts'
-import { termsFor } from './session/terms.ts'
+import { type AgreementParts, agreeTo, type OpenRun } from './session/open-runs.ts'
+import { catalogued, forTheWire } from './session/refusals.ts'
+import { RoundsAtWork, type Shift } from './session/rounds-at-work.ts'
 import type { CoordinatorLink, LinkHandlers, Transport } from './transport/index.ts'
 
 /** What a node is made of; every effect comes in here. */
-export interface NodeParts {
+export interface NodeParts extends Omit<AgreementParts, 'coordinator'> {
   readonly clientId: string
-  readonly site: SiteData
-  readonly declaredRecords: number
-  readonly ledger: PrivacyLedger
   readonly outbox: Outbox
   readonly transport: Transport
   readonly source: RandomSource
-  readonly tokenizer: Tokenizer
-  engineFor(manifest: RunManifest): Promise<TrainingEngine>
   signChallenge(clientId: string, nonce: string): string
   onEvent(event: ClientEvent): void
 }
 
-/** A run that this node takes part in, as long as the process lives. */
-interface OpenRun {
-  readonly manifest: RunManifest
-  readonly bound: BoundRun
-  readonly records: readonly EncodedRecord[]
-  engine?: Promise<TrainingEngine>
-}
-
-interface RoundAtWork {
-  readonly invitation: Invitation
-  readonly abort: AbortController
-  readonly done: Promise<void>
-}
-
-/** The connected node: answers offers and invitations, and trains one round at a time. */
+/** The connected node: answers offers and invitations, and trains in the background. */
 export class ClientNode implements AsyncDisposable {
-  private readonly parts: NodeParts
-  private readonly runs = new Map<string, OpenRun>()
-  private readonly link: CoordinatorLink
-  private readonly endings = new Set<(ending: RunEnded) => void>()
-  private work: RoundAtWork | undefined
-  private queue: Promise<void> = Promise.resolve()
-  private refusal: ((error: Error) => void) | undefined
-  private connectedOnce = Promise.resolve()
+  /** Resolves at the first connection. */
+  readonly connected: Promise<void>
+  readonly #parts: NodeParts
+  readonly #link: CoordinatorLink
+  readonly #runs = new Map<string, OpenRun>()
+  readonly #work = new RoundsAtWork()
+  /** Runs whose spending the coordinator remembers better than this ledger. */
+  readonly #mismatched = new Map<string, FedsvdError>()
+  readonly #waiting = new Set<{ resolve(ending: RunEnded): void; reject(reason: Error): void }>()
 
   constructor(parts: NodeParts) {
-    this.parts = parts
+    this.#parts = parts
     let connected: () => void = () => {}
-    this.connectedOnce = new Promise((resolve) => {
+    this.connected = new Promise((resolve) => {
       connected = resolve
     })
-    this.link = parts.transport.open(
-      { clientId: parts.clientId, signChallenge: (clientId, nonce) => parts.signChallenge(clientId, nonce) },
-      this.handlers(connected),
+    this.#link = parts.transport.open(
+      parts,
+      this.#handlers(() => connected()),
     )
-  }
-
-  /** Resolves at the first connection. */
-  get connected(): Promise<void> {
-    return this.connectedOnce
   }
 
   /** The end of the next run in which this node takes part; rejects when the coordinator turns the node away for good. */
   nextEnding(): Promise<RunEnded> {
-    return new Promise((resolve, reject) => {
-      this.endings.add(resolve)
-      this.refusal = reject
-    })
+    return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.work?.abort.abort(new Error('the client was stopped'))
-    this.link[Symbol.dispose]()
-    await this.work?.done.catch(() => {})
-    for (const { engine } of this.runs.values()) await (await engine?.catch(() => undefined))?.[Symbol.asyncDispose]()
-    this.parts.ledger[Symbol.dispose]()
+    const ended = this.#work.endAll('the client was stopped')
+    this.#link[Symbol.dispose]()
+    await ended
+    for (const run of this.#runs.values()) await run.close()
+    this.#parts.ledger[Symbol.dispose]()
   }
 
-  private handlers(connected: () => void): LinkHandlers {
-    const { onEvent, transport } = this.parts
+  #handlers(connected: () => void): LinkHandlers {
+    const { onEvent, transport, clientId } = this.#parts
+    const { coordinator } = transport
     return {
       onConnected: () => {
         connected()
-        onEvent({ event: 'connected', coordinator: transport.coordinator, clientId: this.parts.clientId })
+        onEvent({ event: 'connected', coordinator, clientId })
+        for (const runId of this.#runs.keys()) void this.#report(runId).catch(() => {})
       },
       onDisconnected: (reason) => onEvent({ event: 'disconnected', reason }),
+      onUnreachable: () => onEvent({ event: 'unreachable', error: unreachable(coordinator).toJSON() }),
       onRefused: (error) => {
         onEvent({ event: 'refused', error: catalogued(error).toJSON() })
-        this.refusal?.(error)
+        for (const { reject } of this.#waiting) reject(error)
+        this.#waiting.clear()
       },
-      onOffer: (offer) => this.answerOffer(offer),
-      onInvitation: (invitation) => this.answerInvitation(invitation),
-      onRoundClosed: ({ runId, round }) => this.closeRound(runId, round),
-      onRunEnded: (ending) => this.endRun(ending),
+      onNonsense: (error) => onEvent({ event: 'refused', error: catalogued(error).toJSON() }),
+      onOffer: async (offer) => this.#answerOffer(offer),
+      onInvitation: async (invitation) => this.#answerInvitation(invitation),
+      onRoundClosed: ({ runId, round }) => void this.#work.end(runId, 'the round is closed', round),
+      onRunEnded: (ending) => void this.#endRun(ending),
     }
   }
 
-  /** Agrees to a run on terms of this node's own making, durably and once; the same run later gets the same terms. */
-  private async answerOffer({ manifest }: Offer): Promise<OfferReply> {
-    const { ledger, site, tokenizer, transport, onEvent } = this.parts
+  #answerOffer({ manifest }: Offer): OfferReply {
+    const { onEvent, transport } = this.#parts
+    const { runId, name } = manifest
     try {
-      const terms = ledger.state.runs.get(manifest.runId)?.terms ?? this.termsFor(manifest)
-      const bound: BoundRun = {
-        runId: manifest.runId,
-        coordinator: transport.coordinator,
-        manifestSha256: sha256Hex(canonicalJson(manifest)),
-        terms,
-        event: eventOfRun(manifest, terms),
-      }
-      const records = this.runs.get(manifest.runId)?.records ?? tokenise(site, tokenizer, manifest)
-      ledger.bind(bound)
-      this.runs.set(manifest.runId, { ...this.runs.get(manifest.runId), manifest, bound, records })
-      onEvent({ event: 'joined', runId: manifest.runId, name: manifest.name, terms })
-      void this.report(manifest.runId)
+      const known = this.#runs.get(runId)
+      const run = agreeTo(manifest, { ...this.#parts, coordinator: transport.coordinator }, known)
+      this.#runs.set(runId, run)
+      const { terms } = run.bound
+      onEvent({ event: 'joined', runId, name, terms })
+      void this.#report(runId).catch(() => {})
       return { accepted: true, terms }
     } catch (error) {
-      const refusal = catalogued(error)
-      onEvent({ event: 'declined', runId: manifest.runId, error: refusal.toJSON() })
-      return { accepted: false, error: refusal.toJSON() }
+      return this.#declined(error, { runId })
     }
-  }
-
-  private termsFor(manifest: RunManifest): PrivacyTerms {
-    const { ledger, site, declaredRecords } = this.parts
-    const { budget } = ledger.state
-    return termsFor(manifest, {
-      records: site.records.length,
-      declaredRecords,
-      budget,
-      spent: spentEvents(ledger.state),
-    })
   }
 
   /** Says yes or no before anything is spent; training then goes on in the background. */
-  private async answerInvitation(invitation: Invitation): Promise<InvitationReply> {
-    const { ledger, onEvent } = this.parts
+  #answerInvitation(invitation: Invitation): InvitationReply {
     const { runId, round } = invitation
     try {
-      const run = this.runs.get(runId)
-      if (run === undefined) {
-        throw new FedsvdFault('RUN_NOT_FOUND', {
-          expected: 'a run that was offered to this client',
-          got: runId,
-          remedy: 'Offer the run first',
-        })
-      }
-      if (this.work?.invitation.runId === runId && this.work.invitation.round === round) return { accepted: true }
-      const finished = lastAttempt(ledger.state, runId, round)?.frameSha256 !== undefined
-      if (!finished) requireBudget(spentEvents(ledger.state), run.bound.event, ledger.state.budget)
-      this.start(run, invitation)
+      const run = this.#runs.get(runId)
+      if (run === undefined) throw notOffered(runId)
+      this.#requireReady(run, round)
+      this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
       return { accepted: true }
     } catch (error) {
-      const refusal = catalogued(error)
-      onEvent({ event: 'declined', runId, round, error: refusal.toJSON() })
-      return { accepted: false, error: refusal.toJSON() }
+      return this.#declined(error, { runId, round })
     }
   }
 
-  /** Puts a round behind the one at work; a newer round of the same run ends an older one. */
-  private start(run: OpenRun, invitation: Invitation): void {
-    if (this.work?.invitation.runId === invitation.runId) this.work.abort.abort(new Error('a newer round has begun'))
-    const abort = new AbortController()
-    const done = this.queue.then(() => this.train(run, invitation, abort.signal))
-    this.work = { invitation, abort, done }
-    this.queue = done
+  /** @throws FedsvdError LEDGER_MISMATCH, UPDATE_STALE, BUDGET_EXHAUSTED */
+  #requireReady({ manifest, bound }: OpenRun, round: number): void {
+    const { ledger } = this.#parts
+    const { runId, rounds } = manifest
+    const mismatch = this.#mismatched.get(runId)
+    if (mismatch !== undefined) throw mismatch
+    const newest = this.#newestRound(runId)
+    if (round < newest || round >= rounds) {
+      throw new FedsvdError('UPDATE_STALE', {
+        expected: `a round from ${newest} to ${rounds - 1} of run ${runId}`,
+        got: `round ${round}`,
+        remedy: 'Invite to the next round.',
+      })
+    }
+    const last = lastAttempt(ledger.state, runId, round)
+    if (last?.frameSha256 !== undefined || this.#work.roundOf(runId) === round) return
+    requireBudget(spentEvents(ledger.state, runId), bound.event, bound.terms.budget, 'this run')
+    requireBudget(spentEvents(ledger.state), bound.event, ledger.state.budget)
   }
 
-  private async train(run: OpenRun, invitation: Invitation, signal: AbortSignal): Promise<void> {
-    const { onEvent, ledger } = this.parts
+  #newestRound(runId: string): number {
+    const { attempts } = this.#parts.ledger.state
+    const rounds = attempts.filter((attempt) => attempt.runId === runId).map(({ round }) => round)
+    return Math.max(0, this.#work.roundOf(runId) ?? 0, ...rounds)
+  }
+
+  async #train(run: OpenRun, invitation: Invitation, { uploadToken, signal }: Shift): Promise<void> {
+    const { onEvent, ledger } = this.#parts
     const { runId, round } = invitation
     try {
-      signal.throwIfAborted()
       onEvent({ event: 'round-started', runId, round, rounds: run.manifest.rounds })
-      run.engine ??= this.parts.engineFor(run.manifest)
       await runRound({
-        ...this.parts,
+        ...this.#parts,
         manifest: run.manifest,
         run: run.bound,
         records: run.records,
-        engine: await run.engine,
-        link: this.link,
+        engine: await run.engine(),
+        link: this.#link,
         invitation,
+        uploadToken,
         signal,
-        report: () => this.report(runId, signal),
+        report: () => this.#report(runId, signal),
         onStep: (progress) => onEvent({ event: 'step', runId, round, ...progress }),
       })
       onEvent({ event: 'round-delivered', runId, round, events: spentEvents(ledger.state).length })
     } catch (error) {
       if (!signal.aborted) onEvent({ event: 'round-failed', runId, round, error: catalogued(error).toJSON() })
-    } finally {
-      if (this.work?.invitation === invitation) this.work = undefined
     }
   }
 
-  /** Reports the facts of a run; a disagreement is an alert, not a reason to stop: the site's own ledger decides. */
-  private async report(runId: string, signal?: AbortSignal): Promise<void> {
-    const reservations: LedgerReport['reservations'] = this.parts.ledger.state.attempts
+  /**
+   * Reports the facts of a run. A coordinator that holds proof of more than this ledger does ends this site's part in the run:
+   * the ledger may be an old copy, and its budget spent already.
+   *
+   * @throws FedsvdError LEDGER_MISMATCH
+   * @throws the signal's reason when it aborts
+   */
+  async #report(runId: string, signal?: AbortSignal): Promise<void> {
+    const { ledger, onEvent } = this.#parts
+    const reservations: LedgerReport['reservations'] = ledger.state.attempts
       .filter((attempt) => attempt.runId === runId)
       .map(({ round, attempt, event }) => ({ round, attempt, event: { ...event } }))
-    try {
-      const { agrees, error } = await this.link.report({ runId, reservations }, signal)
-      if (!agrees) this.parts.onEvent({ event: 'ledger-mismatch', runId, error: error ?? undefined })
-    } catch (error) {
-      if (isFedsvdError(error)) this.parts.onEvent({ event: 'ledger-mismatch', runId, error: error.toJSON() })
-    }
+    const { agrees, error } = await this.#link.report({ runId, reservations }, signal)
+    if (agrees) return
+    const said = FedsvdError.fromJSON(error)
+    onEvent({ event: 'ledger-mismatch', runId, error: said.toJSON() })
+    if (said.code !== 'LEDGER_MISMATCH') return
+    this.#mismatched.set(runId, said)
+    throw said
   }
 
-  private closeRound(runId: string, round: number): void {
-    const { invitation } = this.work ?? {}
-    if (invitation?.runId === runId && invitation.round <= round)
-      this.work?.abort.abort(new Error('the round is closed'))
+  async #endRun(ending: RunEnded): Promise<void> {
+    const { runId } = ending
+    const run = this.#runs.get(runId)
+    if (run === undefined) return
+    this.#runs.delete(runId)
+    await this.#work.end(runId, 'the run has ended')
+    await run.close()
+    this.#parts.outbox.clear(runId)
+    this.#parts.onEvent({ event: 'run-ended', ...ending })
+    for (const { resolve } of this.#waiting) resolve(ending)
+    this.#waiting.clear()
   }
 
-  private endRun(ending: RunEnded): void {
-    if (!this.runs.has(ending.runId)) return
-    if (this.work?.invitation.runId === ending.runId) this.work.abort.abort(new Error('the run has ended'))
-    this.parts.onEvent({ event: 'run-ended', ...ending })
-    for (const resolve of this.endings) resolve(ending)
-    this.endings.clear()
+  #declined(error: unknown, place: { runId: string; round?: number }) {
+    const refusal = catalogued(error)
+    this.#parts.onEvent({ event: 'declined', ...place, error: refusal.toJSON() })
+    return { accepted: false as const, error: forTheWire(refusal).toJSON() }
   }
 }
 
-function catalogued(error: unknown): FedsvdError {
-  if (isFedsvdError(error)) return error
-  return new FedsvdFault(
-    'UNEXPECTED',
-    {
-      expected: 'no failure here',
-      got: error instanceof Error ? error.message : String(error),
-      remedy: 'Look at the log of this client',
-    },
-    { cause: error },
-  )
+function notOffered(runId: string): FedsvdError {
+  return new FedsvdError('RUN_NOT_FOUND', {
+    expected: 'a run that was offered to this client',
+    got: runId,
+    remedy: 'Offer the run first.',
+  })
+}
+
+/** The one line about a coordinator that does not answer. */
+export function unreachable(coordinator: string): FedsvdError {
+  return new FedsvdError('COORDINATOR_UNREACHABLE', {
+    expected: `a coordinator at ${coordinator}`,
+    got: 'no answer',
+    remedy: 'Check the address, the network and that the coordinator runs; this client keeps trying.',
+  })
 }

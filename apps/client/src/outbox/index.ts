@@ -1,1 +1,1 @@
-export { fileOutbox, type Outbox } from './outbox.ts'
+export { fileOutbox, type Outbox, requireReserved } from './outbox.ts'

@@ -1,24 +1,36 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type AttemptKey, removeDurably, sha256Hex, writeFileDurably } from '../ledger/index.ts'
+import { type AttemptKey, type LedgerState, removeDurably, sha256Hex, writeFileDurably } from '../ledger/index.ts'
 
-/** Finished frames that the coordinator has not answered for good. A retry sends these bytes and no others. */
+/**
+ * Finished frames, kept until a later round of their run is answered for good. A retry sends these bytes and no others.
+ */
 export interface Outbox {
-  /** Stores a frame durably. @returns its SHA-256 */
+  /** Stores a frame durably, whole or not at all. @returns its SHA-256 */
   put(key: AttemptKey, frame: Uint8Array): string
+  /** SHA-256 of the frame of an attempt; undefined when there is none. */
+  find(key: AttemptKey): string | undefined
   /** The stored frame. @throws FedsvdError LEDGER_DAMAGED when it is missing or is not what the ledger recorded */
   get(key: AttemptKey, sha256: string): Uint8Array
-  remove(key: AttemptKey): void
+  /** Removes the frames of a run, all of them or those of rounds before `before`. */
+  clear(runId: string, before?: number): void
 }
 
-export function fileOutbox(stateDir: string): Outbox {
-  const path = ({ runId, round, attempt }: AttemptKey): string =>
-    join(stateDir, 'outbox', `${runId}-${round}-${attempt}.frame`)
+const FRAME_FILE = /^([0-9a-f-]{36})-(\d+)-(\d+)\.frame$/
+
+/** The outbox of one data set, in the state folder. */
+export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
+  const folder = outboxFolder(stateDir, fingerprint)
+  const path = ({ runId, round, attempt }: AttemptKey): string => join(folder, `${runId}-${round}-${attempt}.frame`)
   return {
     put(key, frame) {
       writeFileDurably(path(key), frame)
       return sha256Hex(frame)
+    },
+    find(key) {
+      const frame = readIfThere(path(key))
+      return frame && sha256Hex(frame)
     },
     get(key, sha256) {
       const frame = readIfThere(path(key))
@@ -26,16 +38,56 @@ export function fileOutbox(stateDir: string): Outbox {
       throw new FedsvdError('LEDGER_DAMAGED', {
         expected: `the frame ${sha256.slice(0, 16)}... in ${path(key)}`,
         got: frame === undefined ? 'no file' : 'other bytes',
-        remedy: 'Restore the folder; this round cannot be sent again, and its budget stays spent',
+        remedy: 'Restore the folder; this round cannot be sent again, and its budget stays spent.',
       })
     },
-    remove: (key) => removeDurably(path(key)),
+    clear(runId, before = Number.POSITIVE_INFINITY) {
+      for (const key of keysIn(folder)) if (key.runId === runId && key.round < before) removeDurably(path(key))
+    },
   }
 }
 
+/**
+ * Refuses a ledger that is older than its outbox: a frame that nobody reserved means that lines were cut off the end of the
+ * ledger, or that an old copy was put in its place.
+ *
+ * @throws FedsvdError LEDGER_DAMAGED
+ */
+export function requireReserved(stateDir: string, { fingerprint, attempts }: LedgerState): void {
+  const folder = outboxFolder(stateDir, fingerprint)
+  const nameOf = ({ runId, round, attempt }: AttemptKey): string => `${runId}/${round}/${attempt}`
+  const reserved = new Set(attempts.map(nameOf))
+  const orphan = keysIn(folder).find((key) => !reserved.has(nameOf(key)))
+  if (orphan === undefined) return
+  throw new FedsvdError('LEDGER_DAMAGED', {
+    expected: `a ledger that reserved attempt ${orphan.attempt} of round ${orphan.round} of run ${orphan.runId}`,
+    got: 'a finished frame of it, and no reservation',
+    remedy: 'Restore the newest copy of the ledger; until then nothing is trained on this data set.',
+  })
+}
+
+function outboxFolder(stateDir: string, fingerprint: string): string {
+  return join(stateDir, 'outbox', fingerprint)
+}
+
+function keysIn(folder: string): AttemptKey[] {
+  return namesIn(folder).flatMap((name) => {
+    const [, runId, round, attempt] = FRAME_FILE.exec(name) ?? []
+    return runId === undefined ? [] : [{ runId, round: Number(round), attempt: Number(attempt) }]
+  })
+}
+
+function namesIn(folder: string): string[] {
+  return ifThere(() => readdirSync(folder)) ?? []
+}
+
 function readIfThere(path: string): Uint8Array | undefined {
+  return ifThere(() => readFileSync(path))
+}
+
+function ifThere<T>(read: () => T): T | undefined {
   try {
-    return readFileSync(path)
+    return read()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

@@ -1,40 +1,52 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
-import type { Invitation } from '@fedsvd/core/protocol'
-import { type AttemptKey, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
-import type { Outbox } from '../outbox/index.ts'
-import type { CoordinatorLink } from '../transport/index.ts'
+import type { UploadReply } from '@fedsvd/core/protocol'
+import { type AttemptKey, lastAttempt } from '../ledger/index.ts'
+import type { RoundParts } from './round.ts'
 
-/** What delivery needs. */
-export interface DeliveryParts {
-  readonly invitation: Invitation
-  readonly link: CoordinatorLink
-  readonly ledger: PrivacyLedger
-  readonly outbox: Outbox
-  readonly signal: AbortSignal
-}
+/** What delivery needs of a round. */
+export type DeliveryParts = Pick<RoundParts, 'invitation' | 'uploadToken' | 'link' | 'ledger' | 'outbox' | 'signal'>
+
+/** Answers that are about the caller, or about the moment, and not about the frame: it may still be taken later. */
+const PASSING: readonly string[] = ['TOKEN_INVALID', 'FORBIDDEN', 'RATE_LIMITED', 'MESSAGE_INVALID', 'PROTOCOL_VERSION']
 
 /**
- * Uploads a finished frame until the coordinator has answered for good: it has the frame, or will never take it. The link
- * retries whatever may pass; the bytes are the same every time.
+ * Uploads a finished frame until the coordinator has answered for good: it has the frame, or will never take it. The bytes
+ * are the same every time, so a coordinator that asks again after it has answered gets them again.
+ *
+ * The frame stays in the outbox until a later round of the run is answered.
  *
  * @throws FedsvdError the coordinator's refusal, after it has been noted
  */
-export async function deliver(
-  { invitation, link, ledger, outbox, signal }: DeliveryParts,
-  key: AttemptKey,
-): Promise<void> {
-  const { runId, round, uploadToken } = invitation
-  const attempt = lastAttempt(ledger.state, runId, round)
-  if (attempt?.frameSha256 === undefined || attempt.outcome !== undefined) return
+export async function deliver(parts: DeliveryParts, key: AttemptKey): Promise<void> {
+  const { ledger, outbox, invitation } = parts
+  const attempt = lastAttempt(ledger.state, invitation.runId, invitation.round)
+  if (attempt?.frameSha256 === undefined) return
   const frame = outbox.get(key, attempt.frameSha256)
   try {
-    const { status } = await link.upload({ runId, round, uploadToken, frame }, signal)
+    const { status } = await upload(parts, frame)
     ledger.acknowledge(key, status)
+    outbox.clear(invitation.runId, invitation.round)
   } catch (error) {
-    if (!isFedsvdError(error)) throw error
+    if (!isFedsvdError(error) || PASSING.includes(error.code)) throw error
     ledger.acknowledge(key, 'refused', error.code)
-    outbox.remove(key)
+    outbox.clear(invitation.runId, invitation.round)
     throw error
   }
-  outbox.remove(key)
+}
+
+/** A token that is not taken waits for the next invitation to the same round, which brings another. */
+async function upload(
+  { link, invitation, uploadToken, signal }: DeliveryParts,
+  frame: Uint8Array,
+): Promise<UploadReply> {
+  const { runId, round } = invitation
+  for (;;) {
+    const token = await uploadToken.value(signal)
+    try {
+      return await link.upload({ runId, round, uploadToken: token, frame }, signal)
+    } catch (error) {
+      if (!isFedsvdError(error, 'TOKEN_INVALID')) throw error
+      uploadToken.clear(token)
+    }
+  }
 }

@@ -1,29 +1,25 @@
-import {
-  type AdapterSchema,
-  type AdapterState,
-  canonicalSchema,
-  stateFromTensors,
-  stateSpecs,
-  trainedSpecs,
-  trainedTensors,
-} from '@fedsvd/core/adapters'
+import { type AdapterSchema, type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
 import { beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
-import { decodeFrame, type Invitation, NO_CLIENT, type RunManifest } from '@fedsvd/core/protocol'
+import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { EncodedRecord } from '@fedsvd/engine/data'
 import type { TrainingEngine } from '@fedsvd/engine/training'
-import { type AttemptKey, type BoundRun, lastAttempt, type PrivacyLedger, sha256Hex } from '../ledger/index.ts'
+import { type AttemptKey, type BoundRun, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
-import type { CoordinatorLink } from '../transport/index.ts'
+import type { CoordinatorLink, Latest } from '../transport/index.ts'
 import { deliver } from './deliver.ts'
-import { encodeUpdate, sha256 } from './encode-update.ts'
+import { encodeUpdate } from './encode-update.ts'
+import { clippedLotSum } from './gradients.ts'
+import { loadState, schemaHash } from './load-state.ts'
 
 /** Everything that one round at one client needs. */
 export interface RoundParts {
   readonly clientId: string
   readonly manifest: RunManifest
   readonly invitation: Invitation
+  /** The newest upload token: a coordinator that came back may have issued another. */
+  readonly uploadToken: Latest<string>
   readonly run: BoundRun
   readonly link: CoordinatorLink
   readonly ledger: PrivacyLedger
@@ -33,7 +29,7 @@ export interface RoundParts {
   readonly source: RandomSource
   /** Aborted when the round is closed; what was reserved stays spent. */
   readonly signal: AbortSignal
-  /** Tells the coordinator what the ledger holds now. */
+  /** Tells the coordinator what the ledger holds now. @throws FedsvdError LEDGER_MISMATCH */
   report(): Promise<void>
   /** Local progress, for this site's own eyes. */
   onStep(progress: { step: number; steps: number; records: number; seconds: number }): void
@@ -45,15 +41,24 @@ export interface RoundParts {
  * A round that has a finished frame is only delivered again: the same bytes, no new noise.
  */
 export async function runRound(parts: RoundParts): Promise<void> {
-  const { ledger, invitation } = parts
-  const done = lastAttempt(ledger.state, invitation.runId, invitation.round)
-  const finished = done?.frameSha256 !== undefined ? done : await train(parts)
+  const finished = finishedBefore(parts) ?? (await train(parts))
   await deliver(parts, finished)
 }
 
+/** The attempt whose frame is on disk, also when the process died before the ledger could say so. */
+function finishedBefore({ ledger, outbox, invitation }: RoundParts): AttemptKey | undefined {
+  const last = lastAttempt(ledger.state, invitation.runId, invitation.round)
+  if (last === undefined || last.frameSha256 !== undefined) return last
+  const rescued = outbox.find(last)
+  if (rescued === undefined) return undefined
+  ledger.finish(last, rescued)
+  return last
+}
+
 async function train(parts: RoundParts): Promise<AttemptKey> {
-  const { ledger, outbox, invitation, manifest, clientId } = parts
-  const state = await loadState(parts)
+  const { ledger, outbox, invitation, manifest, clientId, signal } = parts
+  const state = await loadState(parts.link, invitation, manifest.adapter, signal)
+  signal.throwIfAborted()
   const reservation = ledger.reserve(invitation.runId, invitation.round)
   await parts.report()
   const round = beginPrivateRound({
@@ -77,42 +82,17 @@ async function privateStep(parts: RoundParts, state: AdapterState, round: Privat
   signal.throwIfAborted()
   const started = performance.now()
   const lot = Array.from(round.drawLot(records.length), (index) => records[index]!)
-  const { gridSum } = await engine.clippedLotSum(
-    lot,
-    withTrained(manifest.adapter, state, round.current()),
-    manifest.clipNorm,
-  )
-  round.step(gridSum)
-  parts.onStep({ step, steps: manifest.localSteps, records: lot.length, seconds: (performance.now() - started) / 1000 })
+  const here = withTrained(manifest.adapter, state, round.current())
+  round.step(await clippedLotSum(engine, lot, here, manifest.clipNorm, signal))
+  const seconds = (performance.now() - started) / 1000
+  parts.onStep({ step, steps: manifest.localSteps, records: lot.length, seconds })
 }
 
-/** Fetches the published state and accepts it only when it is what the invitation names. */
-async function loadState({ link, invitation, manifest, signal }: RoundParts): Promise<AdapterState> {
-  const { runId, basis, state } = invitation
-  const bytes = await link.fetchState(state.sha256, state.bytes, signal)
-  const expectation = {
-    kind: 'state',
-    round: basis,
-    basis,
-    runId,
-    clientId: NO_CLIENT,
-    schemaHash: schemaHash(manifest.adapter),
-  } as const
-  const { tensors } = decodeFrame(bytes, { ...expectation, specs: stateSpecs(manifest.adapter) }, sha256)
-  return stateFromTensors(manifest.adapter, basis, tensors)
-}
-
-function privateTerms(manifest: RunManifest, { terms, event }: BoundRun) {
-  const { learningRate, momentum, expectedLotSize } = manifest
-  return {
-    clipNorm: event.clipNorm,
-    noiseMultiplier: terms.noiseMultiplier,
-    sampleRate: terms.sampleRate,
-    steps: event.steps,
-    learningRate,
-    momentum,
-    expectedLotSize,
-  }
+function privateTerms({ learningRate, momentum }: RunManifest, { terms, event }: BoundRun) {
+  const { clipNorm, steps } = event
+  const { noiseMultiplier, sampleRate, declaredRecords } = terms
+  const expectedLotSize = sampleRate * declaredRecords
+  return { clipNorm, noiseMultiplier, sampleRate, steps, learningRate, momentum, expectedLotSize }
 }
 
 /** The state with other values of the trained tensors, in the order of `trainedSpecs`. */
@@ -120,8 +100,4 @@ function withTrained(schema: AdapterSchema, state: AdapterState, trained: readon
   const layers = schema.layers.length
   const head = schema.headMode === 'trained' ? trained.slice(layers) : state.head
   return { ...state, b: trained.slice(0, layers), head }
-}
-
-function schemaHash(schema: AdapterSchema): string {
-  return sha256Hex(canonicalSchema(schema))
 }

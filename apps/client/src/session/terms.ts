@@ -21,11 +21,11 @@ export interface SiteLimits {
  */
 export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms {
   const delta = Math.min(manifest.target.delta, site.budget.delta)
-  if (delta > 1 / site.records) {
+  if (site.budget.delta > 1 / site.records) {
     throw new FedsvdError('DELTA_TOO_LARGE', {
-      expected: 'delta of at most 1 / records of this site',
-      got: `delta ${delta}`,
-      remedy: 'Lower --delta, or open the run with a smaller one',
+      expected: `delta of at most 1 / records of this site, which is ${(1 / site.records).toExponential(2)}`,
+      got: `delta ${site.budget.delta}`,
+      remedy: 'Lower --delta.',
     })
   }
   if (manifest.expectedLotSize > site.declaredRecords) {
@@ -37,10 +37,11 @@ export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms 
   }
   const sampleRate = manifest.expectedLotSize / site.declaredRecords
   const steps = manifest.rounds * manifest.localSteps
-  const noiseFor = (epsilon: number, prior: readonly PrivacyEvent[]): number =>
-    calibrateNoiseMultiplier({ epsilon, delta, sampleRate, steps, prior, accountant: pld })
   const epsilon = Math.min(manifest.target.epsilon, site.budget.epsilon)
-  const alone = noiseFor(epsilon, [])
-  const noiseMultiplier = site.spent.length === 0 ? alone : Math.max(alone, noiseFor(site.budget.epsilon, site.spent))
+  const noiseFor = (budget: Budget, prior: readonly PrivacyEvent[]): number =>
+    calibrateNoiseMultiplier({ ...budget, sampleRate, steps, prior, accountant: pld })
+  const forThisRun = noiseFor({ epsilon, delta }, [])
+  const overall = site.spent.length === 0 ? 0 : noiseFor(site.budget, site.spent)
+  const noiseMultiplier = Math.max(forThisRun, overall)
   return { declaredRecords: site.declaredRecords, sampleRate, noiseMultiplier, budget: { epsilon, delta } }
 }

@@ -1,42 +1,87 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { backOff } from './back-off.ts'
 
-const FIRST_WAIT_MS = 250
-const LONGEST_WAIT_MS = 15_000
-
-/** Waiting times that double up to 15 s, each with full jitter, so that many clients do not return in step. */
-export function* backOff(random: () => number = Math.random): Generator<number> {
-  for (let ceiling = FIRST_WAIT_MS; ; ceiling = Math.min(2 * ceiling, LONGEST_WAIT_MS))
-    yield ceiling * (0.5 + 0.5 * random())
+/** One HTTP request that may be sent any number of times. */
+export interface RepeatableRequest<T> {
+  readonly url: URL
+  readonly init: RequestInit
+  /** Reads the body of a good answer; a connection that breaks meanwhile counts as no answer. */
+  read(response: Response): Promise<T>
+  /** Told each time that nobody answered, or not for good. */
+  onUnanswered?(): void
 }
 
 /**
- * Sends a request until it is answered for good: network errors, 429 and 5xx pass, so they are tried again.
+ * Sends a request until it is answered for good: a missing or broken answer, 429 and 5xx pass, so they are tried again.
  *
  * @throws FedsvdError the error that the coordinator answered with
  * @throws the signal's reason when it aborts
  */
-export async function requestUntilAnswered(url: URL, init: RequestInit, signal: AbortSignal): Promise<Response> {
+export async function requestUntilAnswered<T>(request: RepeatableRequest<T>, signal: AbortSignal): Promise<T> {
   for (const wait of backOff()) {
-    const response = await fetch(url, { ...init, signal }).catch((error: unknown) => {
-      signal.throwIfAborted()
-      if (error instanceof TypeError) return undefined // nobody answered
-      throw error
-    })
-    if (response?.ok) return response
-    if (response !== undefined && response.status !== 429 && response.status < 500) throw await refusalOf(response)
-    await response?.body?.cancel()
+    const answer = await requestOnce(request, signal)
+    if (answer !== undefined) return answer.value
+    request.onUnanswered?.()
     await delay(wait, undefined, { signal })
   }
   throw new TypeError('the waiting times never end')
 }
 
+/** Undefined when the same request may be answered later. */
+async function requestOnce<T>(
+  { url, init, read }: RepeatableRequest<T>,
+  signal: AbortSignal,
+): Promise<{ value: T } | undefined> {
+  try {
+    const response = await fetch(url, { ...init, signal })
+    if (response.ok) return { value: await read(response) }
+    if (response.status !== 429 && response.status < 500) throw await refusalOf(response)
+    await response.body?.cancel()
+    return undefined
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof FedsvdError || !isNetworkFault(error)) throw error
+    return undefined
+  }
+}
+
+/** `fetch` reports every fault of the network as a TypeError, and so does a body that ends early. */
+function isNetworkFault(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof SyntaxError
+}
+
 /** The catalogue error in the body of an answer. */
 export async function refusalOf(response: Response): Promise<FedsvdError> {
-  const body = (await response.json().catch(() => ({}))) as { error?: unknown }
-  return FedsvdError.fromJSON(body.error)
+  const body = (await response.json().catch(() => undefined)) as { error?: unknown } | undefined
+  return FedsvdError.fromJSON(body?.error ?? `HTTP status ${response.status} without an error of the catalogue`)
 }
 
 export function jsonRequest(body: unknown): RequestInit {
   return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+}
+
+/** A body that must have this size and hash. @throws FedsvdError FRAME_TOO_LARGE, FRAME_CHECKSUM */
+export async function verifiedBody(
+  response: Response,
+  { sha256, bytes, hash }: { sha256: string; bytes: number; hash(body: Uint8Array): string },
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let received = 0
+  for await (const chunk of response.body ?? []) {
+    received += chunk.length
+    if (received > bytes) throw otherState('FRAME_TOO_LARGE', `${bytes} bytes of state ${sha256}`, 'more')
+    chunks.push(chunk)
+  }
+  const body = Buffer.concat(chunks)
+  if (hash(body) === sha256) return body
+  throw otherState('FRAME_CHECKSUM', `a state of hash ${sha256}`, `${received} other bytes`)
+}
+
+function otherState(code: 'FRAME_TOO_LARGE' | 'FRAME_CHECKSUM', expected: string, got: string): FedsvdError {
+  return new FedsvdError(code, {
+    expected,
+    got,
+    remedy: 'Nothing was trained. Ask who runs the coordinator to check its storage.',
+  })
 }

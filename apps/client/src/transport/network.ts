@@ -1,40 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import {
-  type ClientHandshake,
-  type ClientToServerEvents,
-  challengeReplySchema,
   enrolReplySchema,
-  invitationSchema,
   ledgerReplySchema,
-  offerSchema,
-  PROTOCOL_VERSION,
   parseMessage,
-  roundClosedSchema,
-  runEndedSchema,
-  type ServerToClientEvents,
   sessionSchema,
   uploadReplySchema,
 } from '@fedsvd/core/protocol'
-import { io, type Socket } from 'socket.io-client'
+import { io } from 'socket.io-client'
 import { sha256Hex } from '../ledger/index.ts'
-import { backOff, jsonRequest, refusalOf, requestUntilAnswered } from './http.ts'
+import { answerWith, type ClientSocket, dropNonsense } from './answers.ts'
+import { backOff } from './back-off.ts'
+import { Handshakes } from './handshakes.ts'
+import { jsonRequest, requestUntilAnswered, verifiedBody } from './http.ts'
 import { Latest } from './latest.ts'
 import type { Caller, CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
 
 const ANSWER_TIMEOUT_MS = 30_000
-/** Refusals of the handshake that no waiting changes. */
+/** Refusals of a connection that no waiting changes. */
 const FINAL_REFUSALS: readonly string[] = ['SIGNATURE_INVALID', 'FORBIDDEN', 'PROTOCOL_VERSION']
-
-type ClientSocket = Socket<ServerToClientEvents, ClientToServerEvents>
 
 /** Socket.IO for control and HTTP for tensors, as in the protocol reference. */
 export function networkTransport(coordinator: string): Transport {
   return {
     coordinator,
-    enrol: async (request, signal) => {
-      const reply = await requestUntilAnswered(new URL('/v1/enrol', coordinator), jsonRequest(request), signal)
-      return parseMessage(enrolReplySchema, await reply.json(), 'an enrolment')
+    enrol: (request, signal, onUnreachable) => {
+      const read = async (response: Response) => parseMessage(enrolReplySchema, await response.json(), 'an enrolment')
+      const url = new URL('/v1/enrol', coordinator)
+      return requestUntilAnswered(
+        { url, init: jsonRequest(request), read, onUnanswered: onceOnly(onUnreachable) },
+        signal,
+      )
     },
     open: (caller, handlers) => openLink(coordinator, caller, handlers),
   }
@@ -42,54 +38,43 @@ export function networkTransport(coordinator: string): Transport {
 
 function openLink(coordinator: string, caller: Caller, handlers: LinkHandlers): CoordinatorLink {
   const closed = new AbortController()
+  const online = new Latest<true>()
   const session = new Latest<string>()
-  const socket: ClientSocket = io(new URL('/client', coordinator).href, {
-    transports: ['websocket'],
-    reconnectionDelay: 250,
-    reconnectionDelayMax: 15_000,
-    auth: (use) => {
-      handshake(coordinator, caller, closed.signal).then(use, () => use({}))
-    },
-  })
-  const retries = backOff()
-  socket.on('connect', handlers.onConnected)
-  socket.on('disconnect', (reason) => {
-    session.clear()
-    handlers.onDisconnected(reason)
-    if (reason === 'io server disconnect') void reconnect(socket, retries.next().value, closed.signal)
-  })
-  socket.on('connect_error', (error) => {
-    if (socket.active) return // nobody answered: socket.io tries again by itself
-    const refusal = FedsvdError.fromJSON((error as Error & { data?: unknown }).data)
-    if (FINAL_REFUSALS.includes(refusal.code)) handlers.onRefused(refusal)
-    else void reconnect(socket, retries.next().value, closed.signal)
-  })
-  socket.on('session', (message) => session.set(parseMessage(sessionSchema, message, 'a session').sessionToken))
-  listen(socket, handlers)
+  const socket = connect(coordinator, caller, { handlers, online, session, closed: closed.signal })
 
   return {
     report: async (report, signal = closed.signal) => {
+      const waits = backOff()
       for (;;) {
-        signal.throwIfAborted()
-        await connected(socket, signal)
+        await online.value(signal)
         const reply = await socket
           .timeout(ANSWER_TIMEOUT_MS)
           .emitWithAck('ledger-report', report)
           .catch(() => undefined)
-        if (reply !== undefined) return parseMessage(ledgerReplySchema, reply, 'an answer to a ledger report')
+        const answer = reply && parseMessage(ledgerReplySchema, reply, 'an answer to a ledger report')
+        if (answer !== undefined && !isPassing(answer.error?.code)) return answer
+        await pause(waits.next().value, signal)
       }
     },
     fetchState: async (sha256, bytes, signal) => {
       const url = new URL(`/v1/blobs/${sha256}`, coordinator)
-      const token = await session.value(signal)
-      const response = await requestUntilAnswered(url, { headers: { authorization: `Bearer ${token}` } }, signal)
-      return verifiedBody(response, sha256, bytes)
+      const read = (response: Response) => verifiedBody(response, { sha256, bytes, hash: sha256Hex })
+      for (;;) {
+        const token = await session.value(signal)
+        try {
+          return await requestUntilAnswered({ url, init: { headers: bearer(token) }, read }, signal)
+        } catch (error) {
+          if (!isFedsvdError(error, 'TOKEN_INVALID')) throw error
+          session.clear(token) // it ended with its connection; the next connection brings another
+        }
+      }
     },
-    upload: async ({ runId, round, uploadToken, frame }, signal) => {
+    upload: ({ runId, round, uploadToken, frame }, signal) => {
       const url = new URL(`/v1/runs/${runId}/rounds/${round}/update`, coordinator)
-      const headers = { authorization: `Bearer ${uploadToken}`, 'content-type': 'application/octet-stream' }
-      const response = await requestUntilAnswered(url, { method: 'PUT', headers, body: frame }, signal)
-      return parseMessage(uploadReplySchema, await response.json(), 'an answer to an upload')
+      const headers = { ...bearer(uploadToken), 'content-type': 'application/octet-stream' }
+      const read = async (response: Response) =>
+        parseMessage(uploadReplySchema, await response.json(), 'an answer to an upload')
+      return requestUntilAnswered({ url, init: { method: 'PUT', headers, body: Buffer.from(frame) }, read }, signal)
     },
     [Symbol.dispose]() {
       closed.abort(new Error('the client was stopped'))
@@ -98,81 +83,81 @@ function openLink(coordinator: string, caller: Caller, handlers: LinkHandlers): 
   }
 }
 
-/** Proves at each connection anew that this node holds its key. */
-async function handshake(
-  coordinator: string,
-  { clientId, signChallenge }: Caller,
-  signal: AbortSignal,
-): Promise<ClientHandshake> {
-  const reply = await fetch(new URL('/v1/challenge', coordinator), { ...jsonRequest({ clientId }), signal })
-  if (!reply.ok) throw await refusalOf(reply)
-  const { nonce } = parseMessage(challengeReplySchema, await reply.json(), 'a challenge')
-  return { protocolVersion: PROTOCOL_VERSION, clientId, nonce, signature: signChallenge(clientId, nonce) }
+interface Line {
+  readonly handlers: LinkHandlers
+  readonly online: Latest<true>
+  readonly session: Latest<string>
+  readonly closed: AbortSignal
 }
 
-function listen(socket: ClientSocket, handlers: LinkHandlers): void {
-  const refused = (error: unknown) => ({ accepted: false as const, error: catalogued(error).toJSON() })
-  socket.on('offer', (message, reply) => {
-    answer(async () => handlers.onOffer(parseMessage(offerSchema, message, 'an offer'))).then(reply, (error: unknown) =>
-      reply(refused(error)),
-    )
+/** A socket that comes back by itself, with a fresh proof of identity each time. */
+function connect(coordinator: string, caller: Caller, { handlers, online, session, closed }: Line): ClientSocket {
+  const handshakes = new Handshakes(coordinator, caller, closed)
+  const socket: ClientSocket = io(new URL('/client', coordinator).href, {
+    transports: ['websocket'],
+    forceNew: true,
+    reconnection: false,
+    auth: (use) => void handshakes.next().then(use),
   })
-  socket.on('invite', (message, reply) => {
-    answer(async () => handlers.onInvitation(parseMessage(invitationSchema, message, 'an invitation'))).then(
-      reply,
-      (error: unknown) => reply(refused(error)),
-    )
-  })
-  socket.on('round-closed', (message) =>
-    handlers.onRoundClosed(parseMessage(roundClosedSchema, message, 'a closed round')),
-  )
-  socket.on('run-ended', (message) => handlers.onRunEnded(parseMessage(runEndedSchema, message, 'an ended run')))
-}
-
-const answer = <T>(work: () => Promise<T>): Promise<T> => work()
-
-function catalogued(error: unknown): FedsvdError {
-  if (error instanceof FedsvdError) return error
-  return new FedsvdError(
-    'UNEXPECTED',
-    { expected: 'the client to answer', got: 'a fault at the client', remedy: 'Look at the log of the client' },
-    { cause: error },
-  )
-}
-
-async function reconnect(socket: ClientSocket, wait: number, signal: AbortSignal): Promise<void> {
-  await delay(wait, undefined, { signal }).catch(() => {})
-  if (!signal.aborted) socket.connect()
-}
-
-async function connected(socket: ClientSocket, signal: AbortSignal): Promise<void> {
-  if (socket.connected) return
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve)
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
-}
-
-/** A body that must have this size and hash. @throws FedsvdError FRAME_TOO_LARGE, FRAME_CHECKSUM */
-async function verifiedBody(response: Response, sha256: string, bytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let received = 0
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    received += chunk.length
-    if (received > bytes) {
-      throw new FedsvdError('FRAME_TOO_LARGE', {
-        expected: `${bytes} bytes of state ${sha256}`,
-        got: 'more',
-        remedy: 'Ask who runs the coordinator',
-      })
-    }
-    chunks.push(chunk)
+  let waits = backOff()
+  let outage = false
+  const comeBack = async (): Promise<void> => {
+    await pause(waits.next().value, closed).catch(() => {})
+    if (!closed.aborted) socket.connect()
   }
-  const body = Buffer.concat(chunks)
-  if (sha256Hex(body) === sha256) return body
-  throw new FedsvdError('FRAME_CHECKSUM', {
-    expected: `a state of hash ${sha256}`,
-    got: 'other bytes',
-    remedy: 'Ask who runs the coordinator',
+  socket.on('connect', () => {
+    waits = backOff()
+    outage = false
+    online.set(true)
+    handlers.onConnected()
   })
+  socket.on('disconnect', (reason) => {
+    online.clear()
+    session.clear()
+    handlers.onDisconnected(reason)
+    void comeBack()
+  })
+  socket.on('connect_error', (error) => {
+    const refusal = handshakes.refusal ?? refusalIn(error)
+    if (refusal !== undefined && FINAL_REFUSALS.includes(refusal.code)) {
+      handlers.onRefused(refusal)
+      return
+    }
+    if (refusal === undefined && !outage) {
+      outage = true
+      handlers.onUnreachable()
+    }
+    void comeBack()
+  })
+  socket.on('session', (message) => {
+    dropNonsense(handlers, () => session.set(parseMessage(sessionSchema, message, 'a session').sessionToken))
+  })
+  answerWith(socket, handlers)
+  return socket
+}
+
+/** What a coordinator that did answer said; undefined when nobody answered. */
+function refusalIn(error: Error & { data?: unknown }): FedsvdError | undefined {
+  return error.data === undefined ? undefined : FedsvdError.fromJSON(error.data)
+}
+
+/** Answers after which the same report may be taken. */
+function isPassing(code: string | undefined): boolean {
+  return code === 'RATE_LIMITED' || code === 'UNEXPECTED' || code === 'DATABASE_UNAVAILABLE'
+}
+
+function bearer(token: string): { authorization: string } {
+  return { authorization: `Bearer ${token}` }
+}
+
+function onceOnly(tell: (() => void) | undefined): () => void {
+  let told = false
+  return () => {
+    if (!told) tell?.()
+    told = true
+  }
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(milliseconds, undefined, { signal })
 }

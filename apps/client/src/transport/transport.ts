@@ -16,25 +16,33 @@ import type {
 export interface CoordinatorLink extends Disposable {
   /** Tells what the ledger holds; resolves when the coordinator has answered. */
   report(report: LedgerReport, signal?: AbortSignal): Promise<LedgerReply>
-  /** Fetches a published state of known size. */
+  /** Fetches a published state of known size. @throws FedsvdError FRAME_CHECKSUM, FRAME_TOO_LARGE, BLOB_NOT_FOUND */
   fetchState(sha256: string, bytes: number, signal: AbortSignal): Promise<Uint8Array>
   /** Uploads a frame until it is answered for good. @throws FedsvdError the coordinator's refusal */
-  upload(
-    update: { runId: string; round: number; uploadToken: string; frame: Uint8Array },
-    signal: AbortSignal,
-  ): Promise<UploadReply>
+  upload(update: FrameUpload, signal: AbortSignal): Promise<UploadReply>
+}
+
+export interface FrameUpload {
+  readonly runId: string
+  readonly round: number
+  readonly uploadToken: string
+  readonly frame: Uint8Array
 }
 
 /** What a coordinator asks of a client. */
 export interface LinkHandlers {
   onConnected(): void
   onDisconnected(reason: string): void
+  /** Nobody answers at the coordinator's address; the link goes on trying. Told once per outage. */
+  onUnreachable(): void
   /** The connection can never succeed, such as a revoked key. */
   onRefused(error: Error): void
   onOffer(offer: Offer): Promise<OfferReply>
   onInvitation(invitation: Invitation): Promise<InvitationReply>
   onRoundClosed(message: RoundClosed): void
   onRunEnded(message: RunEnded): void
+  /** A message that does not fit its schema was dropped. */
+  onNonsense(error: Error): void
 }
 
 /** Who connects. */
@@ -46,8 +54,12 @@ export interface Caller {
 /** The way to a coordinator: over the network, or a loopback in tests. */
 export interface Transport {
   readonly coordinator: string
-  /** Trades a single-use token for an identity; retries while nobody answers, until the signal aborts. */
-  enrol(request: EnrolRequest, signal: AbortSignal): Promise<EnrolReply>
+  /**
+   * Trades a single-use token for an identity; retries while nobody answers, until the signal aborts.
+   *
+   * @throws FedsvdError TOKEN_INVALID, PROTOCOL_VERSION
+   */
+  enrol(request: EnrolRequest, signal: AbortSignal, onUnreachable?: () => void): Promise<EnrolReply>
   /** Opens a link that reconnects by itself until it is disposed. */
   open(caller: Caller, handlers: LinkHandlers): CoordinatorLink
 }

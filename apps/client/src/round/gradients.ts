@@ -1,0 +1,34 @@
+import type { AdapterState } from '@fedsvd/core/adapters'
+import { MAX_MICRO_BATCH } from '@fedsvd/core/privacy'
+import type { EncodedRecord } from '@fedsvd/engine/data'
+import type { TrainingEngine } from '@fedsvd/engine/training'
+
+/**
+ * The clipped integer sum over a lot, a micro-batch at a time, so that a closed round stops between two of them.
+ *
+ * Records of like length stand together, so that short texts do not pay for long ones. The sums are exact integers: neither
+ * the order nor the cuts change them. An empty lot gives zeros, and is noised like any other.
+ *
+ * @throws the signal's reason when it aborts
+ */
+export async function clippedLotSum(
+  engine: TrainingEngine,
+  lot: readonly EncodedRecord[],
+  state: AdapterState,
+  clipNorm: number,
+  signal: AbortSignal,
+): Promise<readonly Float64Array[]> {
+  const byLength = lot.toSorted((a, b) => a.tokenIds.length - b.tokenIds.length)
+  let total: readonly Float64Array[] | undefined
+  for (let start = 0; total === undefined || start < byLength.length; start += MAX_MICRO_BATCH) {
+    signal.throwIfAborted()
+    const part = byLength.slice(start, start + MAX_MICRO_BATCH)
+    const { gridSum } = await engine.clippedLotSum(part, state, clipNorm)
+    total = total === undefined ? gridSum : total.map((sum, tensor) => added(sum, gridSum[tensor]!))
+  }
+  return total
+}
+
+function added(left: Float64Array, right: Float64Array): Float64Array {
+  return left.map((value, index) => value + right[index]!)
+}

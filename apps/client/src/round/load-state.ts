@@ -1,0 +1,41 @@
+import {
+  type AdapterSchema,
+  type AdapterState,
+  canonicalSchema,
+  stateFromTensors,
+  stateSpecs,
+} from '@fedsvd/core/adapters'
+import { decodeFrame, type Invitation, NO_CLIENT } from '@fedsvd/core/protocol'
+import { sha256Hex } from '../ledger/index.ts'
+import type { CoordinatorLink } from '../transport/index.ts'
+import { sha256 } from './encode-update.ts'
+
+/**
+ * Fetches the published state and accepts it only when it is what the invitation names: size, hash, run, basis, schema,
+ * finite values.
+ *
+ * @throws FedsvdError FRAME_CHECKSUM, FRAME_MALFORMED, SHAPE_MISMATCH, NOT_FINITE, BLOB_NOT_FOUND
+ */
+export async function loadState(
+  link: CoordinatorLink,
+  { runId, basis, state }: Invitation,
+  schema: AdapterSchema,
+  signal: AbortSignal,
+): Promise<AdapterState> {
+  const bytes = await link.fetchState(state.sha256, state.bytes, signal)
+  const expectation = {
+    kind: 'state',
+    round: basis,
+    basis,
+    runId,
+    clientId: NO_CLIENT,
+    schemaHash: schemaHash(schema),
+    specs: stateSpecs(schema),
+  } as const
+  return stateFromTensors(schema, basis, decodeFrame(bytes, expectation, sha256).tensors)
+}
+
+/** The adapter-schema hash on the wire. */
+export function schemaHash(schema: AdapterSchema): string {
+  return sha256Hex(canonicalSchema(schema))
+}

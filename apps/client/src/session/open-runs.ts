@@ -1,0 +1,77 @@
+import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
+import type { EncodedRecord } from '@fedsvd/engine/data'
+import type { Tokenizer } from '@fedsvd/engine/tokenizer'
+import type { TrainingEngine } from '@fedsvd/engine/training'
+import { type SiteData, tokenise } from '../data/index.ts'
+import {
+  type BoundRun,
+  canonicalJson,
+  eventOfRun,
+  type PrivacyLedger,
+  sha256Hex,
+  spentEvents,
+} from '../ledger/index.ts'
+import { termsFor } from './terms.ts'
+
+/** A run that this node takes part in, as long as the process lives. */
+export interface OpenRun {
+  readonly manifest: RunManifest
+  readonly bound: BoundRun
+  /** The site's records as the run's model takes them. */
+  readonly records: readonly EncodedRecord[]
+  /** The run's engine, made when it is first asked for. */
+  engine(): Promise<TrainingEngine>
+  close(): Promise<void>
+}
+
+export interface AgreementParts {
+  readonly coordinator: string
+  readonly site: SiteData
+  readonly declaredRecords: number
+  readonly ledger: PrivacyLedger
+  readonly tokenizer: Tokenizer
+  engineFor(manifest: RunManifest): Promise<TrainingEngine>
+}
+
+/**
+ * Agrees to a run on terms of this node's own making, durably and once: offered again, it gets the same terms.
+ *
+ * @throws FedsvdError LABEL_UNKNOWN, DELTA_TOO_LARGE, BUDGET_TOO_SMALL, CONFIG_INVALID, TERMS_CHANGED (another manifest under
+ *   a known identifier)
+ */
+export function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: OpenRun): OpenRun {
+  const { ledger, site, tokenizer, coordinator } = parts
+  const terms = ledger.state.runs.get(manifest.runId)?.terms ?? newTerms(manifest, parts)
+  const bound: BoundRun = {
+    runId: manifest.runId,
+    coordinator,
+    manifestSha256: sha256Hex(canonicalJson(manifest)),
+    terms,
+    event: eventOfRun(manifest, terms),
+  }
+  const records = known?.records ?? tokenise(site, tokenizer, manifest)
+  ledger.bind(bound)
+  if (known !== undefined) return known
+  let engine: Promise<TrainingEngine> | undefined
+  return {
+    manifest,
+    bound,
+    records,
+    engine: () => {
+      engine ??= parts.engineFor(manifest)
+      engine.catch(() => {
+        engine = undefined // the next round tries again
+      })
+      return engine
+    },
+    close: async () => {
+      const made = await engine?.catch(() => undefined)
+      await made?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function newTerms(manifest: RunManifest, { ledger, site, declaredRecords }: AgreementParts): PrivacyTerms {
+  const { budget } = ledger.state
+  return termsFor(manifest, { records: site.records.length, declaredRecords, budget, spent: spentEvents(ledger.state) })
+}

@@ -1,0 +1,27 @@
+import { ERROR_CATALOGUE, FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+
+/** Any failure as an error of the catalogue, for this site's own log. */
+export function catalogued(error: unknown): FedsvdError {
+  if (isFedsvdError(error)) return error
+  return new FedsvdError(
+    'UNEXPECTED',
+    {
+      expected: 'no failure here',
+      got: error instanceof Error ? error.message : String(error),
+      remedy: 'Look at the log of this client.',
+    },
+    { cause: error },
+  )
+}
+
+/**
+ * What a refusal may say outside: its code and the catalogue's own words. The details (a row of the data, what other runs have
+ * spent, a path) stay in this site's log.
+ */
+export function forTheWire({ code }: FedsvdError): FedsvdError {
+  return new FedsvdError(code, {
+    expected: 'a request that this site can agree to',
+    got: ERROR_CATALOGUE[code].title.toLowerCase(),
+    remedy: 'The log of the site has the reason in full.',
+  })
+}

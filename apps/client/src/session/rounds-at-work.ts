@@ -1,0 +1,54 @@
+import type { Invitation } from '@fedsvd/core/protocol'
+import { Latest } from '../transport/index.ts'
+
+interface RoundAtWork {
+  readonly round: number
+  readonly uploadToken: Latest<string>
+  readonly abort: AbortController
+  readonly done: Promise<void>
+}
+
+/** What a round needs to know of its place. */
+export interface Shift {
+  readonly uploadToken: Latest<string>
+  readonly signal: AbortSignal
+}
+
+/** At most one round of each run is at work; a newer round of a run ends the older one. */
+export class RoundsAtWork {
+  readonly #work = new Map<string, RoundAtWork>()
+
+  /** The round of this run that is at work. */
+  roundOf(runId: string): number | undefined {
+    return this.#work.get(runId)?.round
+  }
+
+  /** Starts `train`, which must not reject; a round that is at work already goes on, with the newer upload token. */
+  start({ runId, round, uploadToken }: Invitation, train: (shift: Shift) => Promise<void>): void {
+    const current = this.#work.get(runId)
+    if (current?.round === round) {
+      current.uploadToken.set(uploadToken)
+      return
+    }
+    current?.abort.abort(new Error('a newer round has begun'))
+    const abort = new AbortController()
+    const token = new Latest<string>()
+    token.set(uploadToken)
+    const done = train({ uploadToken: token, signal: abort.signal }).finally(() => {
+      if (this.#work.get(runId)?.abort === abort) this.#work.delete(runId)
+    })
+    this.#work.set(runId, { round, uploadToken: token, abort, done })
+  }
+
+  /** Ends the round of a run that is at work, if it is `upTo` or earlier, and waits for it. */
+  async end(runId: string, reason: string, upTo = Number.POSITIVE_INFINITY): Promise<void> {
+    const current = this.#work.get(runId)
+    if (current === undefined || current.round > upTo) return
+    current.abort.abort(new Error(reason))
+    await current.done
+  }
+
+  async endAll(reason: string): Promise<void> {
+    await Promise.all([...this.#work.keys()].map((runId) => this.end(runId, reason)))
+  }
+}

@@ -1,0 +1,54 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import {
+  type ClientToServerEvents,
+  invitationSchema,
+  offerSchema,
+  parseMessage,
+  roundClosedSchema,
+  runEndedSchema,
+  type ServerToClientEvents,
+} from '@fedsvd/core/protocol'
+import type { Socket } from 'socket.io-client'
+import type { LinkHandlers } from './transport.ts'
+
+export type ClientSocket = Socket<ServerToClientEvents, ClientToServerEvents>
+
+/** Hands every message that fits its schema to its handler, and every answer back. Nothing that comes in can throw. */
+export function answerWith(socket: ClientSocket, handlers: LinkHandlers): void {
+  socket.on('offer', (message, reply) => {
+    const answer = async () => handlers.onOffer(parseMessage(offerSchema, message, 'an offer'))
+    void answer().then(reply, (error: unknown) => reply(refused(handlers, error)))
+  })
+  socket.on('invite', (message, reply) => {
+    const answer = async () => handlers.onInvitation(parseMessage(invitationSchema, message, 'an invitation'))
+    void answer().then(reply, (error: unknown) => reply(refused(handlers, error)))
+  })
+  socket.on('round-closed', (message) => {
+    dropNonsense(handlers, () => handlers.onRoundClosed(parseMessage(roundClosedSchema, message, 'a closed round')))
+  })
+  socket.on('run-ended', (message) => {
+    dropNonsense(handlers, () => handlers.onRunEnded(parseMessage(runEndedSchema, message, 'an ended run')))
+  })
+}
+
+/** Runs `use`; what it throws is told to the site and changes nothing. */
+export function dropNonsense(handlers: LinkHandlers, use: () => void): void {
+  try {
+    use()
+  } catch (error) {
+    handlers.onNonsense(error instanceof Error ? error : new TypeError(String(error)))
+  }
+}
+
+function refused(handlers: LinkHandlers, error: unknown) {
+  handlers.onNonsense(error instanceof Error ? error : new TypeError(String(error)))
+  const refusal =
+    error instanceof FedsvdError && error.code === 'MESSAGE_INVALID'
+      ? error
+      : new FedsvdError('UNEXPECTED', {
+          expected: 'the client to answer',
+          got: 'a fault at the client',
+          remedy: 'Look at the log of the client.',
+        })
+  return { accepted: false as const, error: refusal.toJSON() }
+}

@@ -1,0 +1,39 @@
+import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { type ClientHandshake, challengeReplySchema, PROTOCOL_VERSION, parseMessage } from '@fedsvd/core/protocol'
+import { jsonRequest, refusalOf } from './http.ts'
+import type { Caller } from './transport.ts'
+
+/** Proofs of identity, a new one for each connection: a nonce of the coordinator, signed with this node's key. */
+export class Handshakes {
+  readonly #url: URL
+  readonly #caller: Caller
+  readonly #signal: AbortSignal
+  /** Why the last challenge was refused; undefined when it was not, or when nobody answered. */
+  refusal: FedsvdError | undefined
+
+  constructor(coordinator: string, caller: Caller, signal: AbortSignal) {
+    this.#url = new URL('/v1/challenge', coordinator)
+    this.#caller = caller
+    this.#signal = signal
+  }
+
+  /** Never rejects: without an answer it is an empty proof, and the connection then fails like its challenge. */
+  async next(): Promise<ClientHandshake | Record<string, never>> {
+    this.refusal = undefined
+    try {
+      const { clientId } = this.#caller
+      const response = await fetch(this.#url, { ...jsonRequest({ clientId }), signal: this.#signal })
+      if (!response.ok) throw await refusalOf(response)
+      const { nonce } = parseMessage(challengeReplySchema, await response.json(), 'a challenge')
+      return {
+        protocolVersion: PROTOCOL_VERSION,
+        clientId,
+        nonce,
+        signature: this.#caller.signChallenge(clientId, nonce),
+      }
+    } catch (error) {
+      if (isFedsvdError(error)) this.refusal = error
+      return {}
+    }
+  }
+}
