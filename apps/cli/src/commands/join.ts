@@ -114,6 +114,8 @@ function sentence(event: ClientEvent): string {
       return `connected to ${event.coordinator}`
     case 'disconnected':
       return `connection lost (${event.reason}); trying again`
+    case 'unreachable':
+      return lineOf(event.error)
     case 'refused':
       return `turned away: ${lineOf(event.error)}`
     case 'joined': {
