@@ -1,7 +1,5 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { completeConfig, settingsFromEnvironment } from './config.ts'
-import { holdOutEvaluator } from './evaluation/index.ts'
-import { modelNamed } from './models/index.ts'
 import { startCoordinator } from './server.ts'
 
 /** The coordinator as a process of its own: settings from the environment, a clean end on SIGTERM and SIGINT. */

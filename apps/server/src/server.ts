@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import { Server } from 'socket.io'
 import { openFileBlobs } from './blobs/index.ts'
 import { type CoordinatorConfig, type CoordinatorSettings, completeConfig } from './config.ts'
-import type { EvaluatorFactory } from './evaluation/index.ts'
+import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import { createApp, healthRoutes, identityRoutes, operatorRoutes, tensorRoutes } from './http/index.ts'
 import { createSessions, operatorGate, secretFile, uploadTokens } from './identity/index.ts'
 import { type ModelRegistry, modelNamed } from './models/index.ts'
@@ -42,7 +42,8 @@ const REQUEST_TIMEOUT_MS = 600_000
  * Starts a coordinator: opens the database, takes up every run that has not ended, and only then listens. Disposing it
  * finishes the requests under way and leaves everything durable.
  *
- * @throws FedsvdError CONFIG_INVALID, PORT_IN_USE, DATABASE_LOCKED, DATABASE_UNAVAILABLE or MIGRATION_FAILED
+ * @throws FedsvdError CONFIG_INVALID, PORT_IN_USE, DATABASE_LOCKED, DATABASE_UNAVAILABLE or MIGRATION_FAILED,
+ *   and DATA_UNREADABLE or DATA_EMPTY for the hold-out file
  */
 export async function startCoordinator(
   settings: CoordinatorSettings,
@@ -50,7 +51,8 @@ export async function startCoordinator(
 ): Promise<Coordinator> {
   const config = completeConfig(settings)
   const log = given.log ?? createLog(config.logLevel)
-  const { models = modelNamed, evaluatorFor = async () => undefined, clock = systemClock } = given
+  const { models = modelNamed, clock = systemClock } = given
+  const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
   const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
@@ -108,6 +110,10 @@ export async function startCoordinator(
     await close()
     throw error
   }
+}
+
+async function evaluatorsOf({ holdOut, threads }: CoordinatorConfig, models: ModelRegistry): Promise<EvaluatorFactory> {
+  return holdOut === undefined ? async () => undefined : await holdOutEvaluators({ file: holdOut, models, threads })
 }
 
 function openStore({ databaseUrl, stateDir }: CoordinatorConfig, log: Logger): Promise<Store> {

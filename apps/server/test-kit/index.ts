@@ -1,4 +1,5 @@
 export * from './databases.ts'
+export * from './embedded-template.ts'
 export * from './fake-client.ts'
 export * from './temporary-folder.ts'
 export * from './tiny-model.ts'

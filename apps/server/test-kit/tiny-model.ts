@@ -11,6 +11,8 @@ export const tinyModel: Model = {
     layers: [{ name: 'layer', dIn: 6, dOut: 5 }],
     head: [{ name: 'classifier.weight', shape: [classes, 4] }],
   }),
+  loadTokenizer: () => Promise.reject(new Error('the tiny model reads no text')),
+  createEngine: () => Promise.reject(new Error('the tiny model computes nothing')),
 }
 
 export const tinyModels = registryOf([tinyModel])

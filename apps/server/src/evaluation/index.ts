@@ -1,2 +1,3 @@
 export { Evaluations } from './evaluations.ts'
 export type { Evaluator, EvaluatorFactory } from './evaluator.ts'
+export { type HoldOutOptions, holdOutEvaluators } from './hold-out.ts'

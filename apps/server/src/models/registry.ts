@@ -1,6 +1,8 @@
 import type { AdapterSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { RunRequest } from '@fedsvd/core/protocol'
+import type { RunManifest, RunRequest } from '@fedsvd/core/protocol'
+import type { Tokenizer } from '@fedsvd/engine/tokenizer'
+import type { TrainingEngine } from '@fedsvd/engine/training'
 
 export interface AdapterRequest {
   readonly adapter: RunRequest['adapter']
@@ -13,6 +15,9 @@ export interface Model {
   readonly maxTokens: number
   /** Which tensors a run on this model adapts. @throws FedsvdError ADAPTER_INVALID */
   adapterSchema(request: AdapterRequest): Promise<AdapterSchema>
+  loadTokenizer(): Promise<Tokenizer>
+  /** Computes with the model under the adapters of a run. */
+  createEngine(manifest: RunManifest, threads: number): Promise<TrainingEngine>
 }
 
 /** @throws FedsvdError CONFIG_INVALID for a name that no model has */

@@ -10,4 +10,12 @@ export const starterModel: Model = {
     // Names that are no targets are refused there.
     return starterSchema({ rank, alpha, headMode, classes, ...(targets && { targets: targets as unknown as Targets }) })
   },
+  async loadTokenizer() {
+    const { loadStarterTokenizer } = await import('@fedsvd/engine/tokenizer')
+    return await loadStarterTokenizer()
+  },
+  async createEngine(manifest, threads) {
+    const { engineFor } = await import('@fedsvd/engine/training')
+    return await engineFor(manifest, threads)
+  },
 }

@@ -1,4 +1,4 @@
-import { type AccountedEvent, rdp } from '@fedsvd/core/accounting'
+import { type AccountedEvent, pld, rdp } from '@fedsvd/core/accounting'
 import type { Budget } from '@fedsvd/core/protocol'
 
 export interface EpsilonBounds {
@@ -13,7 +13,7 @@ const MOST_REMEMBERED = 10_000
 /** Recomputes epsilon from facts with the clients' own code, and remembers what it has computed. */
 export function epsilonBounds(): EpsilonBounds {
   const filter = remembering((events, delta) => rdp.epsilonUpperBound(events, delta))
-  const tight = filter
+  const tight = remembering((events, delta) => pld.epsilonUpperBound(events, delta))
   return {
     epsilonUpperBound: tight,
     fits: (events, { epsilon, delta }) => filter(events, delta) <= epsilon || tight(events, delta) <= epsilon,
