@@ -29,7 +29,7 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     'an accountant sees events only: epsilon is computed from facts',
   ),
   [core('adapters')]: pure(['tensor', 'linalg', 'random'], []),
-  [core('graph')]: pure(['tensor'], ['protobufjs']),
+  [core('graph')]: pure(['tensor'], ['@bufbuild/protobuf']),
   [core('model')]: pure(['graph', 'tensor', 'adapters'], []),
   [core('privacy')]: pure(['tensor', 'random', 'accounting', 'numeric'], []),
   [core('federation')]: pure(

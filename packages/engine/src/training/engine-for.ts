@@ -37,5 +37,9 @@ export async function engineFor({ model, labels, adapter }: ModelRequest, thread
 /** @throws FedsvdError CHECKPOINT_INVALID */
 function requireKnown(name: string): void {
   if (name === STARTER) return
-  throw new FedsvdError('CHECKPOINT_INVALID', { expected: `the model "${STARTER}"`, got: `"${name}"`, remedy: 'Name a model that is installed on both sides' })
+  throw new FedsvdError('CHECKPOINT_INVALID', {
+    expected: `the model "${STARTER}"`,
+    got: `"${name}"`,
+    remedy: 'Name a model that is installed on both sides',
+  })
 }

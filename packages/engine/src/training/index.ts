@@ -1,4 +1,5 @@
 export { type ClassifierEngineOptions, classifierEngine, type RunnerFactory } from './classifier-engine.ts'
+export { engineFor, type ModelRequest } from './engine-for.ts'
 export {
   createStarterEngine,
   type StarterAdapterOptions,
@@ -6,4 +7,3 @@ export {
   starterSchema,
 } from './starter.ts'
 export type { EncodedRecord, LotResult, TrainingEngine } from './training-engine.ts'
-export { engineFor, type ModelRequest } from './engine-for.ts'

@@ -41,8 +41,12 @@ export interface StarterEngineOptions extends StarterAdapterOptions {
 
 const PROJECTIONS: readonly StarterTarget[] = ['attention.qkv', 'attention.out', 'ffn.conv1', 'ffn.conv2']
 
-/** Coordinates of the features then have mean square 1, as those of a layer-normalised encoder have. */
-const FEATURE_SCALE = Math.sqrt(STARTER_ENCODER.width)
+/**
+ * The head sees the embedding at unit length. A record's gradient in the head grows with this factor and, at equal logits,
+ * its gradient in B does not: at sqrt(512), where each coordinate has mean square 1, the flat clip and the noise leave B
+ * all but untrained.
+ */
+const FEATURE_SCALE = 1
 
 /** Measured: 512 to 1024 places are fastest; at 4096 the activations leave the cache and a place costs 25 % more. */
 const MAX_PLACES = 1024

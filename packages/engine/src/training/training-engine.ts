@@ -1,5 +1,5 @@
 import type { AdapterSchema, AdapterState } from '@fedsvd/core/adapters'
-import type { EncodedRecord } from '../data/encoded-record.ts'
+import type { EncodedRecord } from '../data/index.ts'
 
 export type { EncodedRecord }
 
