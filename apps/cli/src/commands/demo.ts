@@ -81,7 +81,9 @@ async function demo(options: DemoOptions, output: Output) {
 
 async function startCoordinator(children: Children, folder: string, holdOut: string): Promise<OperatorAccess> {
   const args = ['serve', '--port', '0', '--state-dir', join(folder, 'coordinator'), '--hold-out', holdOut]
-  const { url, operatorToken } = await children.start('coordinator', args).waitFor('listening')
+  const { url, operatorToken } = await children
+    .start('coordinator', args, join(folder, 'coordinator.log'))
+    .waitFor('listening')
   return { url: String(url), token: String(operatorToken) }
 }
 
@@ -95,7 +97,11 @@ function startClient(
 ): Child {
   const { epsilon, delta } = DEMO_BUDGET
   const own = ['--name', name, '--data', file, '--state-dir', join(folder, name), '--token', token]
-  return children.start(name, ['join', url, ...own, '--epsilon', String(epsilon), '--delta', String(delta), '--once'])
+  return children.start(
+    name,
+    ['join', url, ...own, '--epsilon', String(epsilon), '--delta', String(delta), '--once'],
+    join(folder, `${name}.log`),
+  )
 }
 
 /** Resolves with the last snapshot of a run when it has ended; rejects when a client dies before that. */

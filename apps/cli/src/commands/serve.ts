@@ -39,8 +39,7 @@ export function serveCommand(): Command {
 
 async function serve({ json, ...given }: ServeOptions): Promise<void> {
   const output = outputFor({ json })
-  const quiet: CoordinatorSettings = json ? { logLevel: 'silent' } : {}
-  const config = completeConfig({ ...quiet, ...settingsFromEnvironment(), ...given })
+  const config = completeConfig({ ...settingsFromEnvironment(), ...given })
   await using coordinator = await startCoordinator(config)
   const { url, operatorToken } = coordinator
   output.record({ event: 'listening', url, operatorToken })

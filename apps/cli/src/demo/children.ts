@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { FedsvdError } from '@fedsvd/core/errors'
@@ -20,8 +21,9 @@ export interface Child extends AsyncDisposable {
 export class Children implements AsyncDisposable {
   private readonly started: Child[] = []
 
-  start(name: string, args: readonly string[]): Child {
-    const child = startChild(name, args)
+  /** `log` receives everything that the process prints. */
+  start(name: string, args: readonly string[], log: string): Child {
+    const child = startChild(name, args, log)
     this.started.push(child)
     return child
   }
@@ -32,10 +34,13 @@ export class Children implements AsyncDisposable {
 }
 
 /** Starts `fedsvd ARGS --json`. Disposing sends SIGTERM, and SIGKILL where that does not help. */
-function startChild(name: string, args: readonly string[]): Child {
+function startChild(name: string, args: readonly string[], log: string): Child {
+  const file = createWriteStream(log)
   const child = spawn(process.execPath, [FEDSVD, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  child.stdout.pipe(file)
+  child.stderr.pipe(file, { end: false })
   const events: Record<string, unknown>[] = []
   const waiting = new Map<string, (event: Record<string, unknown>) => void>()
   let lastError = ''
