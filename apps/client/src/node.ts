@@ -137,7 +137,7 @@ export class ClientNode implements AsyncDisposable {
     return Math.max(0, this.#work.roundOf(runId) ?? 0, ...rounds)
   }
 
-  async #train(run: OpenRun, invitation: Invitation, { uploadToken, signal }: Shift): Promise<void> {
+  async #train(run: OpenRun, invitation: Invitation, { uploadToken, signal }: Shift): Promise<() => void> {
     const { onEvent, ledger } = this.#parts
     const { runId, round } = invitation
     try {
@@ -155,9 +155,10 @@ export class ClientNode implements AsyncDisposable {
         report: () => this.#report(runId, signal),
         onStep: (progress) => onEvent({ event: 'step', runId, round, ...progress }),
       })
-      onEvent({ event: 'round-delivered', runId, round, events: spentEvents(ledger.state).length })
+      return () => onEvent({ event: 'round-delivered', runId, round, events: spentEvents(ledger.state).length })
     } catch (error) {
-      if (!signal.aborted) onEvent({ event: 'round-failed', runId, round, error: catalogued(error).toJSON() })
+      if (signal.aborted) return () => {}
+      return () => onEvent({ event: 'round-failed', runId, round, error: catalogued(error).toJSON() })
     }
   }
 

@@ -1,4 +1,3 @@
-import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import {
   type EncodedRecord,
@@ -22,13 +21,6 @@ export async function loadSiteData(
   columns: { textColumn: string; labelColumn: string },
 ): Promise<SiteData> {
   const records = await loadRecords(file, columns)
-  if (records.length === 0) {
-    throw new FedsvdError('DATA_EMPTY', {
-      expected: `records in ${file}`,
-      got: 'none',
-      remedy: 'Give a JSONL or CSV file with a text and a label column',
-    })
-  }
   return { records, fingerprint: fingerprintRecords(records) }
 }
 
@@ -38,7 +30,7 @@ export function tokenise(
   tokenizer: Tokenizer,
   { labels, model }: RunManifest,
 ): readonly EncodedRecord[] {
-  return encodeRecords(data.records, tokenizer, labels, model.maxTokens).filter(({ tokenIds }) => tokenIds.length > 0)
+  return encodeRecords(data.records, tokenizer, labels, model.maxTokens)
 }
 
 /**

@@ -10,8 +10,8 @@ import {
   sampleBound,
   sampleManifest,
   TERMS,
-} from '../testing/sample-run.ts'
-import { temporaryFolder } from '../testing/temporary-folder.ts'
+} from '../../test-kit/sample-run.ts'
+import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { type LedgerOptions, lastAttempt, ledgerPath, openLedger, spentEvents } from './index.ts'
 
 const SHA = 'ab'.repeat(32)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FINGERPRINT, RUN_A, sampleBound } from '../testing/sample-run.ts'
+import { FINGERPRINT, RUN_A, sampleBound } from '../../test-kit/sample-run.ts'
 import { chain, encodeEntry, genesisHash } from './chain.ts'
 import type { LedgerFact } from './entry.ts'
 import { replay } from './replay.ts'

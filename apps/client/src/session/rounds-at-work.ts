@@ -23,8 +23,11 @@ export class RoundsAtWork {
     return this.#work.get(runId)?.round
   }
 
-  /** Starts `train`, which must not reject; a round that is at work already goes on, with the newer upload token. */
-  start({ runId, round, uploadToken }: Invitation, train: (shift: Shift) => Promise<void>): void {
+  /**
+   * Starts `train`, which must not reject; a round that is at work already goes on, with the newer upload token. What `train`
+   * resolves to is called when the round is no longer at work, so whoever hears of its end can begin it again.
+   */
+  start({ runId, round, uploadToken }: Invitation, train: (shift: Shift) => Promise<() => void>): void {
     const current = this.#work.get(runId)
     if (current?.round === round) {
       current.uploadToken.set(uploadToken)
@@ -34,8 +37,9 @@ export class RoundsAtWork {
     const abort = new AbortController()
     const token = new Latest<string>()
     token.set(uploadToken)
-    const done = train({ uploadToken: token, signal: abort.signal }).finally(() => {
+    const done = train({ uploadToken: token, signal: abort.signal }).then((tellEnd) => {
       if (this.#work.get(runId)?.abort === abort) this.#work.delete(runId)
+      tellEnd()
     })
     this.#work.set(runId, { round, uploadToken: token, abort, done })
   }

@@ -14,6 +14,12 @@ export interface SiteLimits {
 }
 
 /**
+ * A site whose budget is nearly spent could still join with noise that drowns its update and everybody else's. It stays out
+ * when it would need this many times the noise that the run's own target asks for.
+ */
+const MOST_EXTRA_NOISE = 10
+
+/**
  * The terms on which this site takes part in a run: the least noise with which all rounds of the run stay within the run's
  * target, and together with everything spent before within the site's own budget. Calibrated by PLD, never above.
  *
@@ -42,6 +48,15 @@ export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms 
     calibrateNoiseMultiplier({ ...budget, sampleRate, steps, prior, accountant: pld })
   const forThisRun = noiseFor({ epsilon, delta }, [])
   const overall = site.spent.length === 0 ? 0 : noiseFor(site.budget, site.spent)
+  if (overall > MOST_EXTRA_NOISE * forThisRun) throw tooLittleLeft(site, overall, forThisRun)
   const noiseMultiplier = Math.max(forThisRun, overall)
   return { declaredRecords: site.declaredRecords, sampleRate, noiseMultiplier, budget: { epsilon, delta } }
+}
+
+function tooLittleLeft({ budget }: SiteLimits, needed: number, usual: number): FedsvdError {
+  return new FedsvdError('BUDGET_TOO_SMALL', {
+    expected: `enough left of epsilon ${budget.epsilon} for at most ${MOST_EXTRA_NOISE} times the noise multiplier ${usual.toFixed(3)} of this run`,
+    got: `so little that it takes ${needed.toFixed(3)}`,
+    remedy: 'This data set stays out of the run; nothing was spent.',
+  })
 }

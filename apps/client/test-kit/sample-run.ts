@@ -1,7 +1,7 @@
 import type { Accountant } from '@fedsvd/core/accounting'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
-import { canonicalJson, eventOfRun, sha256Hex } from '../ledger/index.ts'
-import type { BoundRun } from '../ledger/replay.ts'
+import { canonicalJson, eventOfRun, sha256Hex } from '../src/ledger/index.ts'
+import type { BoundRun } from '../src/ledger/replay.ts'
 
 export const RUN_A = '11111111-1111-4111-8111-111111111111'
 export const RUN_B = '22222222-2222-4222-8222-222222222222'

@@ -1,0 +1,326 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CoordinatorDouble, refusal } from '../test-kit/coordinator-double.ts'
+import { loopbackTransport } from '../test-kit/loopback-transport.ts'
+import { serveDouble } from '../test-kit/network-double.ts'
+import { type RunningSite, type SiteOptions, startSite } from '../test-kit/running-site.ts'
+import { RUN_B, sampleManifest } from '../test-kit/sample-run.ts'
+import { type TemporaryFolder, temporaryFolder } from '../test-kit/temporary-folder.ts'
+import { networkTransport, type Transport } from './transport/index.ts'
+
+/*
+ * One suite for a node over every transport: what a coordinator can count on, and what it can not make a site do.
+ */
+const manifest = sampleManifest()
+
+describe.each([
+  [
+    'the network',
+    async (double: CoordinatorDouble) => {
+      const served = await serveDouble(double)
+      return { transport: networkTransport(served.url), stop: () => served[Symbol.asyncDispose]() }
+    },
+  ],
+  ['a loopback', async (double: CoordinatorDouble) => ({ transport: loopbackTransport(double), stop: async () => {} })],
+])('a node over %s', (_, connect) => {
+  let folder: TemporaryFolder
+  let double: CoordinatorDouble
+  let transport: Transport
+  let stop: () => Promise<void>
+
+  beforeEach(async () => {
+    folder = temporaryFolder()
+    double = new CoordinatorDouble()
+    ;({ transport, stop } = await connect(double))
+  })
+  afterEach(async () => {
+    await stop()
+    folder[Symbol.dispose]()
+  })
+
+  const start = (options: Partial<SiteOptions> = {}): Promise<RunningSite> =>
+    startSite({ folder: folder.path, transport, ...options })
+  const ledgerLines = (): string[] => {
+    const ledgers = join(folder.path, 'state', 'ledgers')
+    const [file] = readdirSync(ledgers).filter((name) => name.endsWith('.jsonl'))
+    return readFileSync(join(ledgers, file!), 'utf8').trimEnd().split('\n')
+  }
+  const ledgerFacts = () => ledgerLines().map((line) => (JSON.parse(line) as { fact: Record<string, unknown> }).fact)
+  const kinds = () => ledgerFacts().map(({ kind }) => kind)
+
+  it('enrols once, agrees to a run, and trains the rounds that it is invited to', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    const reply = await peer.offer(manifest)
+    expect(reply).toMatchObject({
+      accepted: true,
+      terms: { declaredRecords: 100, sampleRate: 0.1, budget: { epsilon: 6 } },
+    })
+    for (const round of [0, 1]) {
+      expect(await peer.invite(double.invitation(manifest, round))).toEqual({ accepted: true })
+      const frame = await double.received(manifest, round, peer.clientId)
+      expect(frame.tensors.every(({ data }) => data.every(Number.isFinite))).toBe(true)
+      await site.told('round-delivered', round + 1)
+    }
+    expect(kinds()).toEqual(['opened', 'bound', ...Array(2).fill(['reserved', 'finished', 'acknowledged']).flat()])
+    peer.runEnded({ runId: manifest.runId, state: 'completed' })
+    expect(await site.told('run-ended')).toMatchObject({ state: 'completed' })
+    expect(double.sent.filter(({ kind }) => kind === 'enrol')).toHaveLength(1)
+  })
+
+  it('reserves and reports before its update leaves (trap: spent first, written later)', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await site.told('round-delivered')
+    const order = double.sent.map(({ kind, message }) =>
+      kind === 'ledger-report' ? `report of ${(message as { reservations: [] }).reservations.length}` : kind,
+    )
+    expect(order.indexOf('report of 1')).toBeGreaterThan(-1)
+    expect(order.indexOf('report of 1')).toBeLessThan(order.indexOf('upload'))
+    expect(double.reports.at(-1)!.reservations).toMatchObject([
+      { round: 0, attempt: 1, event: { steps: 5, unit: 'record' } },
+    ])
+  })
+
+  it('sends the same bytes when it is invited again, and draws no new noise (trap: a retry that trains again)', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    for (const time of [1, 2, 3]) {
+      await peer.invite(double.invitation(manifest, 0))
+      await site.told('round-delivered', time)
+    }
+    const uploads = double.sent.filter(({ kind }) => kind === 'upload').map(({ message }) => message as Uint8Array)
+    expect(uploads).toHaveLength(3)
+    expect(double.frames.get(`${manifest.runId}/0`)).toHaveLength(1)
+    expect(kinds().filter((kind) => kind === 'reserved')).toHaveLength(1)
+  })
+
+  it('sends the same bytes after a restart', async () => {
+    double.refuseUpload = () => refusal('FORBIDDEN') // not a last word about the frame
+    {
+      await using site = await start()
+      const peer = await double.peer()
+      await peer.offer(manifest)
+      await peer.invite(double.invitation(manifest, 0))
+      await site.told('round-failed')
+    }
+    double.refuseUpload = () => undefined
+    await using site = await start({ enrolmentToken: undefined })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await site.told('round-delivered')
+    const [first, second] = double.sent
+      .filter(({ kind }) => kind === 'upload')
+      .map(({ message }) => message as Uint8Array)
+    expect(Buffer.compare(first!, second!)).toBe(0)
+    expect(kinds().filter((kind) => kind === 'reserved')).toHaveLength(1)
+  })
+
+  it('answers a run that is offered again with the same terms, also after a restart and after spending', async () => {
+    const offered = async () => {
+      await using site = await start()
+      const peer = await double.peer()
+      const reply = await peer.offer(manifest)
+      const again = await peer.offer(manifest)
+      expect(again).toEqual(reply)
+      await peer.invite(double.invitation(manifest, 0))
+      await site.told('round-delivered')
+      return reply
+    }
+    expect(await offered()).toEqual(await offered())
+    expect(kinds().filter((kind) => kind === 'bound')).toHaveLength(1)
+  })
+
+  it('refuses a run that changed after it was agreed (trap: sigma or q changed in mid-run)', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    const reply = await peer.offer(sampleManifest({ localSteps: 50 }))
+    expect(reply).toMatchObject({ accepted: false, error: { code: 'TERMS_CHANGED' } })
+    expect(await site.told('declined')).toMatchObject({ error: { code: 'TERMS_CHANGED' } })
+  })
+
+  it('trains for nobody that did not offer the run (trap: fail open on an unknown round)', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    expect(await peer.invite(double.invitation(manifest, 0))).toMatchObject({
+      accepted: false,
+      error: { code: 'RUN_NOT_FOUND' },
+    })
+    await peer.offer(manifest)
+    expect(await peer.invite(double.invitation(manifest, manifest.rounds))).toMatchObject({ accepted: false })
+    expect(site.events.filter(({ event }) => event === 'round-started')).toEqual([])
+    expect(kinds()).toEqual(['opened', 'bound'])
+  })
+
+  it('stops when the round is closed; what was reserved stays spent', async () => {
+    const gate = gated()
+    await using site = await start({ onLot: gate.wait })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await gate.reached
+    peer.roundClosed({ runId: manifest.runId, round: 0 })
+    await double.settled(peer)
+    gate.open()
+    await peer.invite(double.invitation(manifest, 1))
+    await site.told('round-delivered')
+    expect(double.frames.has(`${manifest.runId}/0`)).toBe(false)
+    expect(kinds()).toEqual(['opened', 'bound', 'reserved', 'reserved', 'finished', 'acknowledged'])
+    expect(site.events.filter(({ event }) => event === 'round-failed')).toEqual([])
+  })
+
+  it('ends an older round when a newer invitation comes, and refuses to go back', async () => {
+    const gate = gated()
+    await using site = await start({ onLot: gate.wait })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await gate.reached
+    await peer.invite(double.invitation(manifest, 1))
+    gate.open()
+    await site.told('round-delivered')
+    expect([...double.frames.keys()]).toEqual([`${manifest.runId}/1`])
+    expect(await peer.invite(double.invitation(manifest, 0))).toMatchObject({
+      accepted: false,
+      error: { code: 'UPDATE_STALE' },
+    })
+  })
+
+  it('goes on with a round that it is invited to twice while it trains', async () => {
+    const gate = gated()
+    await using site = await start({ onLot: gate.wait })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await gate.reached
+    expect(await peer.invite(double.invitation(manifest, 0))).toEqual({ accepted: true })
+    gate.open()
+    await site.told('round-delivered')
+    expect(kinds().filter((kind) => kind === 'reserved')).toHaveLength(1)
+  })
+
+  it('takes the tokens of a coordinator that came back without its secrets', async () => {
+    const gate = gated()
+    await using site = await start({ onLot: gate.wait })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await gate.reached
+    double.forgetTokens()
+    peer.drop()
+    await site.told('connected', 2)
+    gate.open() // the upload now goes out with a token that nobody takes any more
+    const again = await double.peer()
+    await again.offer(manifest)
+    await again.invite(double.invitation(manifest, 0))
+    await site.told('round-delivered')
+    expect(kinds()).toEqual(['opened', 'bound', 'reserved', 'finished', 'acknowledged'])
+  })
+
+  it('notes a final refusal of its update, and takes part in the next round', async () => {
+    double.refuseUpload = (round) => (round === 0 ? refusal('UPDATE_STALE') : undefined)
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    expect(await site.told('round-failed')).toMatchObject({ error: { code: 'UPDATE_STALE' } })
+    await peer.invite(double.invitation(manifest, 1))
+    await site.told('round-delivered')
+    expect(ledgerFacts()).toContainEqual(
+      expect.objectContaining({ kind: 'acknowledged', round: 0, outcome: 'refused', code: 'UPDATE_STALE' }),
+    )
+  })
+
+  it('spends nothing on a published state that is not what was announced', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    const invitation = double.invitation(manifest, 0)
+    double.damage(invitation)
+    await peer.invite(invitation)
+    expect((await site.told('round-failed')).error.code).toMatch(/FRAME_CHECKSUM|FRAME_MALFORMED/)
+    expect(kinds()).toEqual(['opened', 'bound'])
+  })
+
+  it('ends its part in a run whose coordinator proves that this ledger is not the newest', async () => {
+    double.answerReport = ({ reservations }) =>
+      reservations.length === 0 ? { agrees: true } : { agrees: false, error: refusal('LEDGER_MISMATCH').toJSON() }
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    expect(await site.told('round-failed')).toMatchObject({ error: { code: 'LEDGER_MISMATCH' } })
+    expect(await peer.invite(double.invitation(manifest, 1))).toMatchObject({
+      accepted: false,
+      error: { code: 'LEDGER_MISMATCH' },
+    })
+    expect(double.sent.some(({ kind }) => kind === 'upload')).toBe(false)
+  })
+
+  it('keeps the frame until a later round is answered, and clears up when the run ends', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    const frames = () => {
+      const outbox = join(folder.path, 'state', 'outbox')
+      return existsSync(outbox) ? readdirSync(outbox).flatMap((name) => readdirSync(join(outbox, name))) : []
+    }
+    for (const round of [0, 1]) {
+      await peer.invite(double.invitation(manifest, round))
+      await site.told('round-delivered', round + 1)
+      expect(frames()).toEqual([`${manifest.runId}-${round}-1.frame`])
+    }
+    peer.runEnded({ runId: manifest.runId, state: 'completed' })
+    await site.told('run-ended')
+    expect(frames()).toEqual([])
+  })
+
+  it('shares one budget between runs: what one run spends, the next has not (trap: a budget for each run)', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    const first = await peer.offer(manifest)
+    for (let round = 0; round < manifest.rounds; round += 1) {
+      await peer.invite(double.invitation(manifest, round))
+      await site.told('round-delivered', round + 1)
+    }
+    const second = await peer.offer(sampleManifest({ runId: RUN_B }))
+    expect(first.accepted).toBe(true)
+    expect(second).toMatchObject({ accepted: false, error: { code: 'BUDGET_TOO_SMALL' } })
+  })
+
+  it('says in a refusal what the catalogue says, and nothing about its records', async () => {
+    await using site = await start()
+    writeFileSync(join(folder.path, 'note'), 'so that the folder is not empty')
+    const peer = await double.peer()
+    const reply = await peer.offer(sampleManifest({ labels: ['ham', 'eggs'] }))
+    expect(reply).toMatchObject({ accepted: false, error: { code: 'LABEL_UNKNOWN' } })
+    expect(JSON.stringify(reply)).not.toMatch(/record \d|spam|records\.jsonl/)
+    expect((await site.told('declined')).error.got).toMatch(/record 2/)
+  })
+})
+
+/** A gate that holds the first lot of a test until it is opened. */
+function gated() {
+  let open: () => void = () => {}
+  let arrive: () => void = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const reached = new Promise<void>((resolve) => {
+    arrive = resolve
+  })
+  return {
+    reached,
+    open: () => open(),
+    wait: () => {
+      arrive()
+      return opened
+    },
+  }
+}

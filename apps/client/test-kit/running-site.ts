@@ -1,0 +1,70 @@
+import type { RunManifest } from '@fedsvd/core/protocol'
+import type { RandomSource } from '@fedsvd/core/random'
+import { type ClientConfigInput, type ClientEvent, type ClientNode, startClient } from '../src/index.ts'
+import type { Transport } from '../src/transport/index.ts'
+import { fakeEngine, type OnLot } from './fake-engine.ts'
+import { letters, sampleSite } from './site.ts'
+
+export interface SiteOptions extends Partial<ClientConfigInput> {
+  readonly folder: string
+  readonly transport: Transport
+  readonly records?: number
+  readonly onLot?: OnLot
+  readonly source?: RandomSource
+  /** Of the engine: what every record contributes, all zeros. */
+  readonly silent?: boolean
+}
+
+/** A client of a test, with all that it told its own site. */
+export interface RunningSite extends AsyncDisposable {
+  readonly node: ClientNode
+  readonly events: readonly ClientEvent[]
+  /** The first event of a kind, now or soon. */
+  told<K extends ClientEvent['event']>(kind: K, nth?: number): Promise<Extract<ClientEvent, { event: K }>>
+}
+
+/** Starts a client on a fake engine. */
+export async function startSite({
+  folder,
+  transport,
+  onLot,
+  source,
+  silent,
+  ...settings
+}: SiteOptions): Promise<RunningSite> {
+  const events: ClientEvent[] = []
+  const watchers = new Set<() => void>()
+  const node = await startClient(sampleSite(folder, transport.coordinator, settings), {
+    transport,
+    source,
+    tokenizer: letters,
+    engineFor: async (manifest: RunManifest) => {
+      const engine = fakeEngine(manifest.adapter, onLot)
+      return silent === true
+        ? { ...engine, clippedLotSum: () => engine.clippedLotSum([], undefined as never, 1) }
+        : engine
+    },
+    onEvent: (event) => {
+      events.push(event)
+      for (const look of watchers) look()
+    },
+  })
+  return {
+    node,
+    events,
+    told: (kind, nth = 1) =>
+      new Promise((resolve, reject) => {
+        const late = setTimeout(() => reject(new Error(`no event "${kind}"; told ${JSON.stringify(events)}`)), 20_000)
+        const look = (): void => {
+          const found = events.filter(({ event }) => event === kind)[nth - 1]
+          if (found === undefined) return
+          clearTimeout(late)
+          watchers.delete(look)
+          resolve(found as never)
+        }
+        watchers.add(look)
+        look()
+      }),
+    [Symbol.asyncDispose]: () => node[Symbol.asyncDispose](),
+  }
+}
