@@ -17,10 +17,10 @@ export const STARTER_CLIENTS: readonly StarterClient[] = [
     description: 'a software foundry: lists of developers and Linux users',
     spamShare: 0.2,
     lists: [
-      ...['ilug', 'rpm-zzzlist', 'razor-users', 'spambayes', 'exmh-users', 'exmh-workers', 'secprog', 'webdev', 'iiu'],
-      ...['spamassassin-talk', 'spamassassin-devel', 'spamassassin-commits', 'spamassassin-sightings', 'vulnwatch'],
-      ...['sitescooper-talk', 'webmake-talk', 'freebsd-ports', 'freebsd-stable', 'avfs', 'dcms-dev'],
-    ],
+      'ilug rpm-zzzlist razor-users spambayes exmh-users exmh-workers secprog webdev iiu vulnwatch avfs dcms-dev',
+      'spamassassin-talk spamassassin-devel spamassassin-commits spamassassin-sightings sitescooper-talk webmake-talk',
+      'freebsd-ports freebsd-stable',
+    ].flatMap((names) => names.split(' ')),
   },
   {
     name: 'community',

@@ -16,10 +16,10 @@ describe('reading a mail', () => {
     for (const { file, bytes } of mails) {
       const [here, there] = [await readMail(bytes), await PostalMime.parse(bytes)]
       const headers = new Map([...there.headers].reverse().map(({ key, value }) => [key, value]))
-      expect(sourceOf(here), file).toBe(sourceOf({ headers }))
+      expect({ file, source: sourceOf(here) }).toEqual({ file, source: sourceOf({ headers }) })
       // The parser takes undeclared bytes for UTF-8 and leaves a mark where they are not; here they are Windows-1252.
       if (!there.text?.includes('\ufffd') && !there.html?.includes('\ufffd')) {
-        expect(plainBody(here), file).toBe(plainBody(there))
+        expect({ file, body: plainBody(here) }).toEqual({ file, body: plainBody(there) })
       }
     }
   })
