@@ -41,11 +41,14 @@ export function checkSteps(steps: number): void {
   })
 }
 
-/** @throws FedsvdError CONFIG_INVALID unless 0 < delta < 1. */
+/** No smaller delta can be asked for: the arithmetic has no room below it, and no data set is that large. */
+export const LEAST_DELTA = 1e-200
+
+/** @throws FedsvdError CONFIG_INVALID unless 1e-200 <= delta < 1. */
 export function checkDelta(delta: number): void {
-  if (typeof delta === 'number' && delta > 0 && delta < 1) return
+  if (typeof delta === 'number' && delta >= LEAST_DELTA && delta < 1) return
   throw new FedsvdError('CONFIG_INVALID', {
-    expected: 'a delta above 0 and below 1',
+    expected: `a delta above 0 (at least ${LEAST_DELTA}) and below 1`,
     got: String(delta),
     remedy: 'Choose delta at most 1 / records.',
   })

@@ -1,4 +1,4 @@
-import { LogSum, logAddExp } from '../numeric/index.ts'
+import { GAUSS_5, LogSum, logAddExp } from '../numeric/index.ts'
 
 /**
  * Moments of the Poisson-subsampled Gaussian mechanism, for one step with unit sensitivity.
@@ -13,6 +13,12 @@ export interface SubsampledGaussian {
   readonly noiseMultiplier: number
 }
 
+/** The outcomes outside which less than e^`logTail` of either distribution lies. */
+export function outcomeRange({ noiseMultiplier: sigma }: SubsampledGaussian, logTail: number): [number, number] {
+  const sigmas = Math.sqrt(-2 * logTail)
+  return [-sigma * sigmas, 1 + sigma * sigmas]
+}
+
 /** Tails beyond this many standard deviations are below e^-72 of the integral and are left out. */
 const TAIL_SIGMAS = 12
 
@@ -22,7 +28,7 @@ const ALIASING_EXPONENT = 45
 /**
  * Step of the trapezoid rule for integrals of N(x; 0, sigma^2) (P/Q)^s.
  *
- * The integrand is analytic in the strip |Im x| < pi sigma^2, where its modulus grows by at most
+ * For s >= 1 the integrand is analytic in the strip |Im x| < pi sigma^2, where its modulus grows by at most
  * e^(a^2 / 2 sigma^2); the rule with step h therefore errs by less than 2 e^(a^2 / 2 sigma^2 - 2 pi a / h), relatively,
  * for every a inside the strip. Solved here for h at the best a.
  */
@@ -33,73 +39,147 @@ function trapezoidStep(sigma: number): number {
 }
 
 /** log E_Q[(P/Q)^s] as a function of the order s, for s >= 1 or s <= 0. */
-export interface LogMoment {
-  (s: number): number
-  /** How many evaluations of the integrand order s takes. */
-  cost(s: number): number
+export type LogMoment = (s: number) => number
+
+/** The integrand's ingredients at one x: the same for every order. */
+interface Node {
+  readonly x: number
+  /** P/Q - 1 */
+  readonly u: number
+  /** log(P/Q) */
+  readonly logRatio: number
+  /** e^(-x^2 / 2 sigma^2) */
+  readonly weight: number
 }
+
+/** Nodes nearer to 0 than this many steps are kept for other orders. */
+const MOST_KEPT = 8192
 
 /**
  * The log-moment function of a mechanism, for any real order s >= 1 or s <= 0, integer or not: log E_Q[(P/Q)^s] is
- * (s - 1) times the Renyi divergence of order s.
+ * (s - 1) times the Renyi divergence of order s. Orders of at least 1 are accurate to 1e-12, relatively; the negative
+ * ones, which serve to plan a lattice and not to bound, somewhat less.
  *
  * Because E_Q[P/Q - 1] = 0, the moment minus one is the integral of (1 + u)^s - 1 - s u with u = P/Q - 1, which is never
  * negative (Bernoulli): summing it loses no digits, however small the sample rate. The nodes of the trapezoid rule do
  * not depend on s and are computed once.
  *
+ * @param range leaves out the outcomes outside it, as a lattice does: without them, an order that is large for its noise
+ *   is not drawn to outcomes that are too improbable to matter
  * @returns a function whose values are at least 0, and 0 at s = 0 and s = 1.
  */
-export function logMomentOf({ sampleRate: q, noiseMultiplier: sigma }: SubsampledGaussian): LogMoment {
+export function logMomentOf(
+  { sampleRate: q, noiseMultiplier: sigma }: SubsampledGaussian,
+  range: readonly [number, number] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
+): LogMoment {
   const variance = sigma * sigma
-  if (q === 1) return Object.assign((s: number) => (s * (s - 1)) / (2 * variance), { cost: () => 1 })
+  if (q === 1) return (s) => (s * (s - 1)) / (2 * variance)
 
   const step = trapezoidStep(sigma)
-  const first = -TAIL_SIGMAS * sigma
   const logNormaliser = Math.log(step / sigma) - 0.5 * Math.log(2 * Math.PI)
-  const nodes = { logUnsampled: [] as number[], u: [] as number[], logRatio: [] as number[], weight: [] as number[] }
-  const cost = (s: number) => Math.ceil((Math.max(1, s) + TAIL_SIGMAS * sigma - first) / step) + 1
-
-  const extendTo = (count: number) => {
-    for (let i = nodes.u.length; i < count; i++) {
-      const x = first + i * step
-      const y = (2 * x - 1) / (2 * variance)
-      nodes.logUnsampled.push(y)
-      nodes.u.push(q * Math.expm1(y))
-      nodes.logRatio.push(Math.log1p(q * Math.expm1(y)))
-      nodes.weight.push(Math.exp((-x * x) / (2 * variance)))
+  const kept = new Map<number, Node>()
+  const nodeAt = (x: number): Node => {
+    const y = (2 * x - 1) / (2 * variance)
+    const logRatio = y > 500 ? Math.log(q) + y : Math.log1p(q * Math.expm1(y))
+    return { x, u: q * Math.expm1(y), logRatio, weight: Math.exp((-x * x) / (2 * variance)) }
+  }
+  const node = (i: number): Node => {
+    let found = kept.get(i)
+    if (!found) {
+      found = nodeAt(i * step)
+      if (Math.abs(i) < MOST_KEPT) kept.set(i, found)
     }
+    return found
   }
 
-  const logMoment = (s: number): number => {
+  const logPower = (x: number, s: number) => s * nodeAt(x).logRatio - (x * x) / (2 * variance)
+  const logExcessAt = ({ u, logRatio, x }: Node, s: number): number => {
+    const power = s * logRatio
+    if (u < 0) return power
+    const logU = u < 1e300 ? Math.log(u) : Math.log(q) + (2 * x - 1) / (2 * variance)
+    if (s < 0) return Math.log(-s) + logU
+    return power + Math.log1p(-Math.exp(Math.log(s) + logU + Math.log1p(Math.exp(-logU) / s) - power))
+  }
+
+  return (s) => {
     if (s === 0 || s === 1) return 0
-    const count = cost(s)
-    extendTo(count)
     let near = 0
     const far = new LogSum()
-    for (let i = 0; i < count; i++) {
-      const u = nodes.u[i] as number
-      const power = s * (nodes.logRatio[i] as number)
-      if (Math.abs(u) < 0.1 && Math.abs(s * u) < 0.1) {
-        near += bernoulliSeries(u, s) * (nodes.weight[i] as number)
-      } else if (power < 300 && u < 1e100) {
-        near += (Math.expm1(power) - s * u) * (nodes.weight[i] as number)
-      } else {
-        const x = first + i * step
-        far.add(logBernoulliExcess(q, nodes.logUnsampled[i] as number, s) - (x * x) / (2 * variance))
+    const add = (here: Node, share: number) => {
+      const power = s * here.logRatio
+      if (Math.abs(here.u) < 0.1 && Math.abs(s * here.u) < 0.1) near += share * bernoulliSeries(here.u, s) * here.weight
+      else if (power < 300 && here.u < 1e100) near += share * (Math.expm1(power) - s * here.u) * here.weight
+      else far.add(Math.log(share) + logExcessAt(here, s) - (here.x * here.x) / (2 * variance))
+    }
+    const addGap = (from: number, to: number) => {
+      if (!(from < to)) return
+      GAUSS_5.nodes.forEach((t, k) => {
+        add(nodeAt(from + t * (to - from)), ((GAUSS_5.weights[k] as number) * (to - from)) / step)
+      })
+    }
+    for (const [first, last] of windows(sigma, s, q, range, (x) => logPower(x, s))) {
+      const from = Math.ceil(Math.max(first, range[0]) / step)
+      const to = Math.floor(Math.min(last, range[1]) / step)
+      for (let i = from; i <= to; i++) {
+        const cut = (i === from && first < range[0]) || (i === to && last > range[1])
+        add(node(i), cut ? 0.5 : 1)
       }
+      if (first < range[0] && last > range[0]) addGap(range[0], from * step)
+      if (last > range[1] && first < range[1]) addGap(to * step, range[1])
     }
     const logExcess = logAddExp(Math.log(near), far.value()) + logNormaliser
     return logExcess > 0 ? logExcess + Math.log1p(Math.exp(-logExcess)) : Math.log1p(Math.exp(logExcess))
   }
-  return Object.assign(logMoment, { cost })
 }
 
-/** log((1 + u)^s - 1 - s u) for u = q (e^y - 1), where the terms themselves may overflow. */
-function logBernoulliExcess(q: number, y: number, s: number): number {
-  const logU = Math.log(q) + y + Math.log1p(-Math.exp(-y))
-  if (s < 0) return Math.log(-s) + logU
-  const power = s * (logU + Math.log1p(Math.exp(-logU)))
-  return power + Math.log1p(-Math.exp(Math.log(s) + logU + Math.log1p(Math.exp(-logU) / s) - power))
+/**
+ * The intervals that hold all but a negligible part of Q (1 + (P/Q)^s): one around 0 and 1, and one around the peak that
+ * a large order makes near s, or a negative one to the left of 0. There are no further peaks, so an interval may end
+ * where the integrand has fallen far enough; none ends before the range does when the peak is outside it. Disjoint, in
+ * increasing order.
+ */
+function windows(
+  sigma: number,
+  s: number,
+  q: number,
+  [lowest, highest]: readonly [number, number],
+  logPower: (x: number) => number,
+): [number, number][] {
+  const reach = TAIL_SIGMAS * sigma
+  if (s > highest) return [[-reach, Number.POSITIVE_INFINITY]]
+  if (s < 0) {
+    const peak = leftPeak(sigma, s, q)
+    if (peak < lowest) return [[Number.NEGATIVE_INFINITY, 1 + reach]]
+    return peak + reach < -reach
+      ? [
+          [peak - reach, peak + reach],
+          [-reach, 1 + reach],
+        ]
+      : [[peak - reach, 1 + reach]]
+  }
+  const negligible = Math.max(0, logPower(s)) - TAIL_SIGMAS ** 2 / 2
+  let centreEnd = 1 + reach
+  let peakStart = s - reach
+  for (let stride = sigma; centreEnd < peakStart && logPower(centreEnd) > negligible; stride *= 2) centreEnd += stride
+  for (let stride = sigma; centreEnd < peakStart && logPower(peakStart) > negligible; stride *= 2) peakStart -= stride
+  const end = Math.max(1, s) + reach
+  return centreEnd < peakStart
+    ? [
+        [-reach, centreEnd],
+        [peakStart, end],
+      ]
+    : [[-reach, end]]
+}
+
+/** Where Q (P/Q)^s is largest for s < 0: the only solution x <= 0 of x = s q / (q + (1 - q) e^((1 - 2 x) / 2 sigma^2)). */
+function leftPeak(sigma: number, s: number, q: number): number {
+  let [low, high] = [s, 0]
+  for (let round = 0; round < 60; round++) {
+    const x = (low + high) / 2
+    if (x > (s * q) / (q + (1 - q) * Math.exp((1 - 2 * x) / (2 * sigma * sigma)))) high = x
+    else low = x
+  }
+  return low
 }
 
 /** The binomial series of (1 + u)^s - 1 - s u, for |u| and |s u| below 0.1. */
