@@ -5,7 +5,10 @@ import type { EncodedRecord } from './training-engine.ts'
 
 /** What the model can take. */
 export interface RecordLimits {
+  /** Longest record that is accepted. */
   readonly maxTokens: number
+  /** Places that the model has; records may be padded up to it. */
+  readonly positions: number
   readonly vocabularySize: number
   readonly classes: number
 }

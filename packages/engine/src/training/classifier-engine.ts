@@ -5,7 +5,7 @@ import { GRID_BITS, MAX_MICRO_BATCH } from '@fedsvd/core/privacy'
 import { sizeOf } from '@fedsvd/core/tensor'
 import type { GraphRunner, RunTensor } from '../runtime/index.ts'
 import { checkClipNorm, checkFinite, checkLabels, checkState, checkTokens, type RecordLimits } from './checks.ts'
-import { microBatches, padTokens } from './micro-batches.ts'
+import { microBatches, padBatch, paddedLength } from './micro-batches.ts'
 import type { EncodedRecord, TrainingEngine } from './training-engine.ts'
 
 /** Makes a graph ready to run; the engine makes each of its two graphs ready when it first needs it. */
@@ -38,12 +38,10 @@ export function classifierEngine(options: ClassifierEngineOptions): TrainingEngi
     inputs: Readonly<Record<string, RunTensor>>,
     collect: (members: readonly number[], outputs: Readonly<Record<string, RunTensor>>) => void,
   ): Promise<void> => {
-    const lengths = records.map(({ tokenIds }) => tokenIds.length)
+    const padding = { paddingId: PADDING_ID, maxTokens: limits.positions }
+    const lengths = records.map(({ tokenIds }) => paddedLength(tokenIds.length, limits.positions))
     for (const members of microBatches(lengths, { maxRecords: MAX_MICRO_BATCH, maxPlaces })) {
-      const tokenIds = padTokens(records, members, PADDING_ID)
-      const labels = Int32Array.from(members, (position) => records[position]!.label)
-      const batch = { tokenIds, labels: { shape: [members.length], data: labels } }
-      collect(members, await runner.run({ ...inputs, ...batch }))
+      collect(members, await runner.run({ ...inputs, ...padBatch(records, members, padding) }))
     }
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { microBatches, padTokens } from './micro-batches.ts'
+import { microBatches, padBatch } from './micro-batches.ts'
 
 describe('microBatches', () => {
   it('puts records of similar lengths together: three short ones, then two long ones', () => {
@@ -39,9 +39,20 @@ describe('microBatches', () => {
   })
 })
 
-describe('padTokens', () => {
-  it('fills rows up to the longest member', () => {
-    const records = [[7], [1, 2, 3], [4, 5]].map((ids) => ({ tokenIds: Int32Array.from(ids) }))
-    expect(padTokens(records, [2, 1], -1)).toEqual({ shape: [2, 3], data: Int32Array.of(4, 5, -1, 1, 2, 3) })
+describe('padBatch', () => {
+  const records = [[7], [1, 2, 3], [4, 5]].map((ids, label) => ({ tokenIds: Int32Array.from(ids), label }))
+  const padding = { paddingId: -1, maxTokens: 4 }
+
+  it('fills rows up to the longest member, rounded up as far as the model goes', () => {
+    const { tokenIds, labels } = padBatch(records, [2, 1], padding)
+    expect(tokenIds).toEqual({ shape: [2, 4], data: Int32Array.of(4, 5, -1, -1, 1, 2, 3, -1) })
+    expect(labels).toEqual({ shape: [2], data: Int32Array.of(2, 1) })
+    expect(padBatch(records, [2, 1], { ...padding, maxTokens: 128 }).tokenIds.shape).toEqual([2, 16])
+  })
+
+  it('gives a single record a blank row for company, with a label that no class has', () => {
+    const { tokenIds, labels } = padBatch(records, [0], padding)
+    expect(tokenIds.data).toEqual(Int32Array.of(7, -1, -1, -1, -1, -1, -1, -1))
+    expect(labels.data).toEqual(Int32Array.of(0, -1))
   })
 })

@@ -26,16 +26,48 @@ export function microBatches(lengths: readonly number[], limits: MicroBatchLimit
   return current.length > 0 ? [...batches, current] : batches
 }
 
-/** Row-major [members, longest member] token ids, filled up with `paddingId`. */
-export function padTokens(
-  records: readonly { readonly tokenIds: Int32Array }[],
+/**
+ * Lengths are padded to a multiple of this: a vector register of 16 float32. Sums along the sequence are then grouped in
+ * the same way however far a record is padded.
+ */
+const LENGTH_UNIT = 16
+
+/** A product with a single row takes another path through the runtime, with another order of addition; two rows do not. */
+const MIN_ROWS = 2
+
+/** The label of a row that is no record: its loss and its gradient are zero. */
+const NO_LABEL = -1
+
+/** The length to which a record alone would be padded, at most `maxTokens`. */
+export function paddedLength(tokens: number, maxTokens: number): number {
+  return Math.min(Math.ceil(tokens / LENGTH_UNIT) * LENGTH_UNIT, maxTokens)
+}
+
+/** What the graphs take: token ids [rows, length], filled up with `paddingId`, and labels [rows]. */
+export interface PaddedBatch {
+  readonly tokenIds: { readonly shape: readonly [number, number]; readonly data: Int32Array }
+  readonly labels: { readonly shape: readonly [number]; readonly data: Int32Array }
+}
+
+/**
+ * The members of a micro-batch as tensors, in rows of equal length; rows after the members are blank.
+ *
+ * Length and number of rows are chosen so that what a record contributes does not depend, in any bit, on which records
+ * it is computed with. A test holds the runtime to it.
+ */
+export function padBatch(
+  records: readonly { readonly tokenIds: Int32Array; readonly label: number }[],
   members: readonly number[],
-  paddingId: number,
-): { readonly shape: readonly [number, number]; readonly data: Int32Array } {
-  const width = Math.max(...members.map((position) => records[position]!.tokenIds.length))
-  const data = new Int32Array(members.length * width).fill(paddingId)
+  { paddingId, maxTokens }: { readonly paddingId: number; readonly maxTokens: number },
+): PaddedBatch {
+  const longest = Math.max(...members.map((position) => records[position]!.tokenIds.length))
+  const rows = Math.max(members.length, MIN_ROWS)
+  const length = paddedLength(longest, maxTokens)
+  const tokenIds = new Int32Array(rows * length).fill(paddingId)
+  const labels = new Int32Array(rows).fill(NO_LABEL)
   members.forEach((position, row) => {
-    data.set(records[position]!.tokenIds, row * width)
+    tokenIds.set(records[position]!.tokenIds, row * length)
+    labels[row] = records[position]!.label
   })
-  return { shape: [members.length, width], data }
+  return { tokenIds: { shape: [rows, length], data: tokenIds }, labels: { shape: [rows], data: labels } }
 }

@@ -89,7 +89,7 @@ export async function createStarterEngine(options: StarterEngineOptions): Promis
   return classifierEngine({
     model,
     schema,
-    limits: { maxTokens, vocabularySize: config.vocabularySize, classes },
+    limits: { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes },
     maxPlaces,
     createRunner: options.createRunner ?? ((graph, name) => createOnnxRunner(graph, { name, threads })),
   })

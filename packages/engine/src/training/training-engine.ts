@@ -7,7 +7,8 @@ export type { EncodedRecord }
 export interface LotResult {
   /**
    * Integers, in units of clipNorm * 2^-GRID_BITS: one array per trained tensor in the order of `trainedSpecs(schema)`.
-   * Exact: adding or removing a record changes it by that record's own contribution and by nothing else.
+   * Exact: a record contributes the same integers whatever else is in the lot, so adding or removing one changes the sum
+   * by its own contribution and by nothing else.
    */
   readonly gridSum: readonly Float64Array[]
   /** L2 norm of every record's gradient before clipping, in input order. Private: it never leaves the client. */
