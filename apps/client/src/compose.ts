@@ -1,4 +1,3 @@
-import { randomFillSync } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
@@ -10,6 +9,7 @@ import type { ClientEvent } from './events.ts'
 import { openLedger } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
+import { osRandomness } from './round/index.ts'
 import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './session/identity.ts'
 import { networkTransport, type Transport } from './transport/index.ts'
 
@@ -21,9 +21,6 @@ export interface ClientParts {
   engineFor?(manifest: RunManifest, threads: number): Promise<TrainingEngine>
   onEvent?(event: ClientEvent): void
 }
-
-/** The randomness of the operating system: the only source of noise and of lots outside tests. */
-export const osRandomness: RandomSource = { kind: 'os-csprng', fill: (bytes) => void randomFillSync(bytes) }
 
 /**
  * Starts a client node: reads the data, opens its ledger, enrols where it has not yet, and connects.

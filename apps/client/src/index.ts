@@ -1,4 +1,4 @@
-export { type ClientParts, osRandomness, startClient } from './compose.ts'
+export { type ClientParts, startClient } from './compose.ts'
 export { type ClientConfig, type ClientConfigInput, clientConfig } from './config.ts'
 export type { ClientEvent } from './events.ts'
 export {
@@ -15,4 +15,5 @@ export {
   verifyLedgerBytes,
 } from './ledger/index.ts'
 export type { ClientNode } from './node.ts'
+export { osRandomness } from './round/index.ts'
 export { networkTransport, type Transport } from './transport/index.ts'

@@ -1,1 +1,2 @@
+export { osRandomness } from './os-randomness.ts'
 export { type RoundParts, runRound } from './round.ts'

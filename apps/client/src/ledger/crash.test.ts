@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bundleCrashingSite, type Ending, startProcess } from '../../test-kit/process-of-a-site.ts'
+import { BUDGET, FINGERPRINT, perStep, RUN_A } from '../../test-kit/sample-run.ts'
+import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
+import { ledgerPath, openLedger, spentEvents } from './index.ts'
+import { replay } from './replay.ts'
+import { verifyLedgerBytes } from './verify.ts'
+
+/*
+ * Real processes are killed with SIGKILL at every file operation between reservation and acknowledgement, and at random moments.
+ * A witness outside them notes each round in which noise was drawn and each frame that left.
+ *
+ * FEDSVD_KILLS sets how many processes die (24 by default; `npm run test:faults` makes it 600).
+ */
+const KILLS = Number(process.env.FEDSVD_KILLS ?? 24)
+/** A first start makes 24 file operations for one round; a later one makes fewer, so its next rounds are hit too. */
+const OPERATIONS = 24
+const ROUNDS_EACH = 2
+
+let script = ''
+beforeAll(async () => {
+  script = await bundleCrashingSite(`crashing-site-${process.pid}`)
+})
+afterAll(() => rmSync(script, { force: true }))
+
+/** One data set and one coordinator, over many processes. */
+class Life {
+  readonly stateDir: string
+  readonly coordinator: string
+
+  constructor(folder: string) {
+    this.stateDir = join(folder, 'state')
+    this.coordinator = join(folder, 'coordinator')
+    mkdirSync(this.coordinator, { recursive: true })
+  }
+
+  /** The first round that the coordinator has no frame of. */
+  get round(): number {
+    let round = 0
+    while (existsSync(join(this.coordinator, `${round}.frame`))) round += 1
+    return round
+  }
+
+  /** @param fate the file operation to die at, and when */
+  start(...fate: readonly string[]) {
+    return startProcess(script, [this.stateDir, this.coordinator, String(this.round), String(ROUNDS_EACH), ...fate])
+  }
+
+  /** Compares the ledger with what the witness saw. */
+  check(): void {
+    const { entries } = verifyLedgerBytes(this.#ledgerBytes(), FINGERPRINT)
+    const attempts = replay(entries)?.attempts ?? []
+    const witnessed = this.#witnessed()
+
+    const reservations = countBy(attempts.map(({ round }) => round))
+    for (const [round, times] of countBy(witnessed.noise)) {
+      expect(reservations.get(round) ?? 0, `round ${round}: spent <= recorded`).toBeGreaterThanOrEqual(times)
+    }
+    const written = attempts.map(({ round, attempt }) => `${round}/${attempt}`)
+    expect(new Set(written).size, 'nothing is recorded twice').toBe(written.length)
+
+    for (const [round, hashes] of witnessed.sent) {
+      expect(hashes.size, `round ${round}: the same bytes each time`).toBe(1)
+      const finished = attempts.filter((one) => one.round === round && one.frameSha256 !== undefined)
+      expect(
+        finished.map(({ frameSha256 }) => frameSha256),
+        `round ${round}: recorded before it left`,
+      ).toEqual([...hashes])
+    }
+  }
+
+  #ledgerBytes(): Uint8Array {
+    const path = ledgerPath(this.stateDir, FINGERPRINT)
+    return existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
+  }
+
+  #witnessed() {
+    const path = join(this.coordinator, 'witness')
+    const lines = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : []
+    const noise: number[] = []
+    const sent = new Map<number, Set<string>>()
+    for (const [what, round, hash] of lines.map((line) => line.split(' '))) {
+      if (what === 'noise') noise.push(Number(round))
+      if (what === 'sent') sent.set(Number(round), (sent.get(Number(round)) ?? new Set()).add(hash!))
+    }
+    return { noise, sent }
+  }
+}
+
+function countBy(rounds: readonly number[]): Map<number, number> {
+  const counts = new Map<number, number>()
+  for (const round of rounds) counts.set(round, (counts.get(round) ?? 0) + 1)
+  return counts
+}
+
+/** A process is either killed by the test or ends well: a lock or a torn line of its predecessor never stops it. */
+function requireSound({ code, signal, said }: Ending): void {
+  expect(signal === 'SIGKILL' || code === 0, `code ${code}, signal ${signal}: ${said}`).toBe(true)
+}
+
+describe('a site that is killed', () => {
+  it('at every file operation never shows less than it spent, and nothing twice', async () => {
+    using folder = temporaryFolder()
+    let life = new Life(join(folder.path, '0'))
+    let killed = 0
+    for (let start = 0; start < KILLS; start += 1) {
+      if (start % OPERATIONS === 0) life = new Life(join(folder.path, String(start)))
+      const operation = (start % OPERATIONS) + 1
+      const moment = Math.floor(start / OPERATIONS) % 2 === 0 ? 'half' : 'before'
+      const ending = await life.start(String(operation), moment).ended
+      requireSound(ending)
+      if (ending.signal === 'SIGKILL') killed += 1
+      life.check()
+    }
+    expect(killed).toBeGreaterThan(KILLS / 2)
+    const last = await life.start().ended
+    expect(last).toMatchObject({ code: 0 })
+    life.check()
+  }, 600_000)
+
+  it('at its first start, at every file operation, starts again', async () => {
+    using folder = temporaryFolder()
+    for (let operation = 1; operation <= Math.min(KILLS, OPERATIONS); operation += 4) {
+      const life = new Life(join(folder.path, `first-${operation}`))
+      expect((await life.start(String(operation), 'half').ended).signal).toBe('SIGKILL')
+      life.check()
+      expect(await life.start().ended).toMatchObject({ code: 0 })
+      life.check()
+      expect(life.round).toBeGreaterThanOrEqual(ROUNDS_EACH)
+    }
+  }, 600_000)
+
+  it('at random moments never shows less than it spent, and nothing twice', async () => {
+    using folder = temporaryFolder()
+    const life = new Life(folder.path)
+    for (let start = 0; start < KILLS / 4; start += 1) {
+      const { child, ended } = life.start()
+      const timer = setTimeout(() => child.kill('SIGKILL'), 60 + Math.random() * 120)
+      requireSound(await ended)
+      clearTimeout(timer)
+      life.check()
+    }
+  }, 600_000)
+})
+
+describe('two processes on one data set', () => {
+  const accountants = { quick: perStep(0.001, 'rdp'), tight: perStep(0.001) }
+
+  it('cannot both spend: the second is refused, and told the number of the first', async () => {
+    using folder = temporaryFolder()
+    const life = new Life(folder.path)
+    using held = openLedger(life.stateDir, FINGERPRINT, BUDGET, { accountants })
+    const ending = await life.start().ended
+    expect(ending.code).not.toBe(0)
+    expect(ending.said).toContain(`LEDGER_LOCKED: expected to be the only process that spends`)
+    expect(ending.said).toContain(`got process ${process.pid},`)
+    expect(() => openLedger(life.stateDir, FINGERPRINT, BUDGET)).toThrow('LEDGER_LOCKED')
+    expect(spentEvents(held.state)).toEqual([])
+  })
+
+  it('that race for it spend once for each round', async () => {
+    using folder = temporaryFolder()
+    const life = new Life(folder.path)
+    const endings = await Promise.all(Array.from({ length: 4 }, () => life.start().ended))
+    for (const { code, said } of endings) if (code !== 0) expect(said).toContain('LEDGER_LOCKED')
+    expect(endings.filter(({ code }) => code === 0).length).toBeGreaterThan(0)
+    life.check()
+    using ledger = openLedger(life.stateDir, FINGERPRINT, BUDGET, { accountants })
+    expect(ledger.state.attempts.map(({ runId, round, attempt }) => [runId, round, attempt])).toEqual([
+      [RUN_A, 0, 1],
+      [RUN_A, 1, 1],
+    ])
+  })
+
+  it('do not wait for a killed one: its lock is gone with it', async () => {
+    using folder = temporaryFolder()
+    const life = new Life(folder.path)
+    expect((await life.start('20', 'before').ended).signal).toBe('SIGKILL')
+    using ledger = openLedger(life.stateDir, FINGERPRINT, BUDGET, { accountants })
+    expect(spentEvents(ledger.state).length).toBeGreaterThan(0)
+  })
+})

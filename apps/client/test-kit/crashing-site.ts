@@ -1,0 +1,116 @@
+/*
+ * A site that a test kills: it takes part in one run, round after round, with the real ledger, outbox, mechanism and round,
+ * an engine without a model, and a coordinator that is a folder. Run as a process of its own:
+ *
+ *   node <bundle> <state folder> <coordinator folder> <first round> <rounds> [<file operation to die at> before|after|half]
+ *
+ * With the last two it counts its own file operations (write, fsync, rename, remove, truncate) and kills itself with SIGKILL at
+ * the one named: before it, after it, or with half of the bytes written.
+ */
+import { createHash } from 'node:crypto'
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { join } from 'node:path'
+import { canonicalSchema, initialState, tensorsOfState } from '@fedsvd/core/adapters'
+import { encodeFrame, type Invitation, NO_CLIENT } from '@fedsvd/core/protocol'
+import { openLedger } from '../src/ledger/index.ts'
+import { fileOutbox, requireReserved } from '../src/outbox/index.ts'
+import { osRandomness, runRound } from '../src/round/index.ts'
+import { type CoordinatorLink, Latest } from '../src/transport/index.ts'
+import { fakeEngine } from './fake-engine.ts'
+import { BUDGET, FINGERPRINT, perStep, RUN_A, sampleBound, sampleManifest, TERMS } from './sample-run.ts'
+
+/** The coordinator and the witness are other machines: what they do is neither counted nor killed. */
+const outside = { ...fs }
+
+const [stateDir = '', coordinator = '', firstRound = '0', rounds = '1', fatal, when] = process.argv.slice(2)
+const manifest = sampleManifest({ rounds: 1000, localSteps: 2 })
+const GENEROUS = { epsilon: 1000, delta: BUDGET.delta }
+const bound = sampleBound(manifest, { ...TERMS, budget: GENEROUS })
+const accountants = { quick: perStep(0.001, 'rdp'), tight: perStep(0.001) }
+
+function witness(line: string): void {
+  outside.appendFileSync(join(coordinator, 'witness'), `${line}\n`)
+}
+
+function dieAt(operation: number, moment: string): void {
+  let count = 0
+  const mutable = fs as unknown as Record<string, (...args: unknown[]) => unknown>
+  for (const name of ['writeSync', 'fsyncSync', 'renameSync', 'rmSync', 'ftruncateSync']) {
+    const real = mutable[name]!
+    mutable[name] = (...args) => {
+      count += 1
+      if (count !== operation) return real(...args)
+      if (moment === 'half' && name === 'writeSync' && args[1] instanceof Uint8Array) {
+        const [fd, bytes, from = 0] = args as [number, Uint8Array, number?]
+        real(fd, bytes, from, Math.floor((bytes.length - from) / 2))
+      }
+      if (moment === 'after') real(...args)
+      process.kill(process.pid, 'SIGKILL')
+      return undefined
+    }
+  }
+  syncBuiltinESMExports()
+}
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
+const schemaHash = Buffer.from(sha256(Buffer.from(canonicalSchema(manifest.adapter)))).toString('hex')
+const tensors = tensorsOfState(initialState(manifest.adapter, manifest))
+const state = encodeFrame(
+  { kind: 'state', round: 0, basis: 0, runId: RUN_A, clientId: NO_CLIENT, schemaHash, tensors },
+  sha256,
+)
+
+function invitationTo(round: number): Invitation {
+  const published = { sha256: Buffer.from(sha256(state)).toString('hex'), bytes: state.length }
+  const deadline = '2100-01-01T00:00:00.000Z'
+  return { runId: RUN_A, round, basis: 0, state: published, uploadToken: 'token', deadline }
+}
+
+const link: CoordinatorLink = {
+  report: async () => ({ agrees: true }),
+  fetchState: async () => state,
+  upload: async ({ round, frame }) => {
+    const hash = Buffer.from(sha256(frame)).toString('hex')
+    witness(`sent ${round} ${hash}`)
+    const path = join(coordinator, `${round}.frame`)
+    if (!outside.existsSync(path)) outside.writeFileSync(path, frame)
+    return { status: 'accepted', sha256: hash }
+  },
+  [Symbol.dispose]: () => {},
+}
+
+if (fatal !== undefined) dieAt(Number(fatal), when ?? 'before')
+using ledger = openLedger(stateDir, FINGERPRINT, GENEROUS, { accountants })
+requireReserved(stateDir, ledger.state)
+ledger.bind(bound)
+witness('started')
+for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds); round += 1) {
+  let noised = false
+  const uploadToken = new Latest<string>()
+  uploadToken.set('token')
+  await runRound({
+    clientId: '44444444-4444-4444-8444-444444444444',
+    manifest,
+    invitation: invitationTo(round),
+    uploadToken,
+    run: bound,
+    link,
+    ledger,
+    outbox: fileOutbox(stateDir, FINGERPRINT),
+    engine: fakeEngine(manifest.adapter),
+    records: [{ tokenIds: Int32Array.of(1), label: 1 }],
+    source: {
+      kind: 'os-csprng',
+      fill: (bytes) => {
+        if (!noised) witness(`noise ${round}`)
+        noised = true
+        osRandomness.fill(bytes)
+      },
+    },
+    signal: new AbortController().signal,
+    report: async () => {},
+    onStep: () => {},
+  })
+}
+witness('done')
