@@ -25,15 +25,22 @@ export async function bundleCrashingSite(name: string): Promise<string> {
   return outfile
 }
 
+export interface RunningProcess {
+  readonly child: ChildProcess
+  /** Resolves when it has written its first line, or has ended without one. */
+  readonly spoke: Promise<unknown>
+  readonly ended: Promise<Ending>
+}
+
 /** Starts a process and says how it ended. */
-export function startProcess(script: string, args: readonly string[]): { child: ChildProcess; ended: Promise<Ending> } {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+export function startProcess(script: string, args: readonly string[]): RunningProcess {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => {
     said += chunk.toString()
   })
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, said }) as Ending)
-  return { child, ended }
+  return { child, spoke: Promise.race([once(child.stdout!, 'data'), ended]), ended }
 }
 
 export interface Ending {

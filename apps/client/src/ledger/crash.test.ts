@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleCrashingSite, type Ending, startProcess } from '../../test-kit/process-of-a-site.ts'
 import { BUDGET, FINGERPRINT, perStep, RUN_A } from '../../test-kit/sample-run.ts'
@@ -45,7 +46,11 @@ class Life {
 
   /** @param fate the file operation to die at, and when */
   start(...fate: readonly string[]) {
-    return startProcess(script, [this.stateDir, this.coordinator, String(this.round), String(ROUNDS_EACH), ...fate])
+    return this.startRounds(ROUNDS_EACH, ...fate)
+  }
+
+  startRounds(rounds: number, ...fate: readonly string[]) {
+    return startProcess(script, [this.stateDir, this.coordinator, String(this.round), String(rounds), ...fate])
   }
 
   /** Compares the ledger with what the witness saw. */
@@ -136,12 +141,14 @@ describe('a site that is killed', () => {
     using folder = temporaryFolder()
     const life = new Life(folder.path)
     for (let start = 0; start < KILLS / 4; start += 1) {
-      const { child, ended } = life.start()
-      const timer = setTimeout(() => child.kill('SIGKILL'), 60 + Math.random() * 120)
+      const { child, spoke, ended } = life.startRounds(300)
+      await spoke
+      await delay(Math.random() * 60)
+      child.kill('SIGKILL')
       requireSound(await ended)
-      clearTimeout(timer)
       life.check()
     }
+    expect(life.round, 'the kills fell into the rounds').toBeGreaterThan(0)
   }, 600_000)
 })
 
