@@ -23,6 +23,8 @@ import { createLog, createMetrics } from './telemetry/index.ts'
 export interface CoordinatorParts {
   readonly models: ModelRegistry
   readonly evaluatorFor: EvaluatorFactory
+  /** Opens the database; closing it is up to the coordinator from then on. */
+  readonly openStore: (config: CoordinatorConfig, log: Logger) => Promise<Store>
   readonly log: Logger
   readonly clock: Clock
 }
@@ -57,7 +59,7 @@ export async function startCoordinator(
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
   const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
   const blobs = await openFileBlobs(path.join(config.stateDir, 'blobs'))
-  const store = await openStore(config, log)
+  const store = await (given.openStore ?? openStore)(config, log)
 
   const metrics = createMetrics()
   const gate = operatorGate(operatorToken)

@@ -142,12 +142,24 @@ export class FakeClient {
     }))
   }
 
-  frame(invitation: Invitation, changes: { tensors?: readonly NamedTensor[]; clientId?: string; round?: number } = {}): Uint8Array {
+  frame(
+    invitation: Invitation,
+    changes: { tensors?: readonly NamedTensor[]; clientId?: string; round?: number } = {},
+  ): Uint8Array {
     const { runId, round, basis } = invitation
     const { adapter } = this.manifests.get(runId)!
     const schemaHash = hexSha256(Buffer.from(canonicalSchema(adapter)))
     const tensors = changes.tensors ?? this.delta(runId, round)
-    const frame = { kind: 'update' as const, round, basis, runId, clientId: this.clientId, schemaHash, tensors, ...changes }
+    const frame = {
+      kind: 'update' as const,
+      round,
+      basis,
+      runId,
+      clientId: this.clientId,
+      schemaHash,
+      tensors,
+      ...changes,
+    }
     return encodeFrame({ ...frame, tensors }, sha256)
   }
 
@@ -155,16 +167,26 @@ export class FakeClient {
     return this.socket!.timeout(30_000).emitWithAck('ledger-report', report)
   }
 
-  async upload(invitation: Invitation, bytes = this.frame(invitation), token = invitation.uploadToken): Promise<UploadReply> {
+  async upload(
+    invitation: Invitation,
+    bytes = this.frame(invitation),
+    token = invitation.uploadToken,
+  ): Promise<UploadReply> {
     const { runId, round } = invitation
     const reply = await fetch(`${this.#url}/v1/runs/${runId}/rounds/${round}/update`, {
-      ...{ method: 'PUT', body: bytes, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' } },
+      ...{
+        method: 'PUT',
+        body: bytes,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' },
+      },
     })
     return await readReply<UploadReply>(reply)
   }
 
   async download(sha: string): Promise<Uint8Array> {
-    const reply = await fetch(`${this.#url}/v1/blobs/${sha}`, { headers: { authorization: `Bearer ${this.sessionToken}` } })
+    const reply = await fetch(`${this.#url}/v1/blobs/${sha}`, {
+      headers: { authorization: `Bearer ${this.sessionToken}` },
+    })
     if (!reply.ok) return await readReply(reply)
     return new Uint8Array(await reply.arrayBuffer())
   }
@@ -190,7 +212,9 @@ export async function post<T>(url: string, path: string, body: unknown, token?: 
 }
 
 export async function get<T>(url: string, path: string, token?: string): Promise<T> {
-  return await readReply<T>(await fetch(`${url}${path}`, { headers: token ? { authorization: `Bearer ${token}` } : {} }))
+  return await readReply<T>(
+    await fetch(`${url}${path}`, { headers: token ? { authorization: `Bearer ${token}` } : {} }),
+  )
 }
 
 async function readReply<T>(reply: Response): Promise<T> {

@@ -44,9 +44,7 @@ async function encodeInTurns(
   const { encodeRecords } = await import('@fedsvd/engine/data')
   const records: EncodedRecord[] = []
   for (let start = 0; start < texts.length; start += RECORDS_AT_A_TIME) {
-    records.push(
-      ...encodeRecords(texts.slice(start, start + RECORDS_AT_A_TIME), tokenizer, labels, model.maxTokens),
-    )
+    records.push(...encodeRecords(texts.slice(start, start + RECORDS_AT_A_TIME), tokenizer, labels, model.maxTokens))
     await setImmediate()
   }
   return records

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { parseMessage } from '@fedsvd/core/protocol'
-import { Router } from 'express'
+import { type Request, type Response, Router } from 'express'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { BlobStore } from '../blobs/index.ts'
@@ -22,6 +22,8 @@ export interface TensorRoutes {
   readonly log: Logger
   readonly refusalsPerMinute: number
 }
+
+const DISCARD_MS = 2000
 
 const placeSchema = z.object({ runId: z.uuid(), round: z.coerce.number().int().min(0).max(1_000_000) })
 
@@ -46,17 +48,27 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     try {
       const { runId, round } = parseMessage(placeSchema, request.params, 'an address of a round')
       const clientId = tokens.verify(bearerToken(request), { runId, round })
-      const reply = await conductor.receiveUpdate(runId, { round, clientId }, request)
+      const body = request.iterator({ destroyOnReturn: false }) // a refusal is still answered on this connection
+      const reply = await conductor.receiveUpdate(runId, { round, clientId }, body)
       metrics.updates.inc({ outcome: reply.status })
       response.json(reply)
     } catch (error) {
       if (request.destroyed && !request.complete) return // the sender has gone; there is nobody to answer
       const refusal = toCatalogue(error, log)
       metrics.updates.inc({ outcome: refusal.code })
+      discardRest(request, response)
       throw refusal
     }
   })
   return router
+}
+
+/** Lets a sender that is still sending read its refusal, but not send on for long. */
+function discardRest(request: Request, response: Response): void {
+  request.resume()
+  response.once('finish', () => {
+    if (!request.complete) setTimeout(() => request.destroy(), DISCARD_MS).unref()
+  })
 }
 
 function notReadable(sha256: string): FedsvdError {

@@ -1,1 +1,2 @@
 export { Conductor, type ConductorParts } from './conductor.ts'
+export { schemaHashOf } from './create-run.ts'

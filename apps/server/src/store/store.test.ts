@@ -3,9 +3,9 @@ import path from 'node:path'
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freshDatabase, placeEmbeddedDatabase, postgresAnswers, temporaryFolder } from '../../test-kit/index.ts'
+import type { Participant, PrivacyFact, RoundProgress, RunRecord, Store, Task } from './index.ts'
 import { createMemoryStore } from './memory/index.ts'
 import { openEmbeddedStore, openPostgresStore } from './prisma/index.ts'
-import type { Participant, PrivacyFact, RoundProgress, RunRecord, Store, Task } from './index.ts'
 
 /*
  * One contract, three stores. Every case makes its own clients and runs, so the cases share a database and do not meet.
@@ -67,7 +67,14 @@ describe.each(STORES)('the %s store', (_name, isAvailable, open) => {
   async function newRun(changes: Partial<RunRecord> = {}): Promise<string> {
     const run = runRecord(changes)
     const { runId } = run.manifest
-    await store.runs.create(run, { runId, number: 0, basis: 0, sha256: `initial-${runId}`, bytes: 12, publishedAt: NOW })
+    await store.runs.create(run, {
+      runId,
+      number: 0,
+      basis: 0,
+      sha256: `initial-${runId}`,
+      bytes: 12,
+      publishedAt: NOW,
+    })
     return runId
   }
 
@@ -124,11 +131,20 @@ describe.each(STORES)('the %s store', (_name, isAvailable, open) => {
     await store.runs.create(run, { runId, number: 0, basis: 0, sha256: 'aa', bytes: 12, publishedAt: NOW })
     expect(await store.runs.find(runId)).toEqual(run)
     expect((await store.runs.list()).map(({ manifest }) => manifest.runId)).toContain(runId)
-    expect(await store.runs.newestAdapter(runId)).toEqual({ runId, number: 0, basis: 0, sha256: 'aa', bytes: 12, publishedAt: NOW })
+    expect(await store.runs.newestAdapter(runId)).toEqual({
+      runId,
+      number: 0,
+      basis: 0,
+      sha256: 'aa',
+      bytes: 12,
+      publishedAt: NOW,
+    })
 
     expect(await store.runs.move(runId, ['waiting'], { state: 'running' })).toBe(true)
     expect(await store.runs.move(runId, ['waiting'], { state: 'running' })).toBe(false)
-    expect(await store.runs.move(runId, ['waiting', 'running'], { state: 'failed', reason: 'why', endedAt: NOW })).toBe(true)
+    expect(await store.runs.move(runId, ['waiting', 'running'], { state: 'failed', reason: 'why', endedAt: NOW })).toBe(
+      true,
+    )
     expect(await store.runs.move(runId, ['waiting', 'running'], { state: 'completed', endedAt: NOW })).toBe(false)
     await store.runs.setBaseline(runId, { majority: 0.744, records: 1000 })
     const ended = { ...run, state: 'failed', reason: 'why', endedAt: NOW, baseline: { majority: 0.744, records: 1000 } }
@@ -171,7 +187,11 @@ describe.each(STORES)('the %s store', (_name, isAvailable, open) => {
   test('refuses a writer that has not seen the last change, and then stores none of its parts', async () => {
     const { runId, clients, progress } = await taskedRound()
     const stale = { ...progress, version: progress.version - 1 }
-    const after = { ...progress, version: 9, tasks: progress.tasks.map((task) => ({ ...task, state: 'refused' as const })) }
+    const after = {
+      ...progress,
+      version: 9,
+      tasks: progress.tasks.map((task) => ({ ...task, state: 'refused' as const })),
+    }
     expect(await store.rounds.save({ before: stale, after, spent: [], released: clients })).toBe(false)
     expect(await store.rounds.save({ after, spent: [], released: clients })).toBe(false)
     expect(await store.rounds.find(runId, 0)).toEqual(progress)
@@ -181,7 +201,9 @@ describe.each(STORES)('the %s store', (_name, isAvailable, open) => {
   test('lets one of two writers of a version win', async () => {
     const { runId, progress } = await taskedRound()
     const after = [1, 2].map((extensions) => ({ ...progress, version: progress.version + 1, extensions }))
-    const saved = await Promise.all(after.map((next) => store.rounds.save({ before: progress, after: next, spent: [], released: [] })))
+    const saved = await Promise.all(
+      after.map((next) => store.rounds.save({ before: progress, after: next, spent: [], released: [] })),
+    )
     expect(saved.toSorted()).toEqual([false, true])
     expect(await store.rounds.find(runId, 0)).toEqual(after[saved.indexOf(true)])
   })

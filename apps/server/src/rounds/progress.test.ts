@@ -1,0 +1,175 @@
+import { isFedsvdError } from '@fedsvd/core/errors'
+import type { RoundState } from '@fedsvd/core/protocol'
+import { describe, expect, it } from 'vitest'
+import type { RoundProgress } from '../store/index.ts'
+import { checkAdmissible, deliveredTasks, openTasks, type RoundEvent, roundReducer } from './progress.ts'
+
+const PHASES: readonly RoundState[] = ['selected', 'tasked', 'received', 'aggregated', 'published']
+const rules = { quorum: 2, deadlineMs: 100 }
+const reduce = roundReducer(rules)
+const blob = (sha256: string) => ({ sha256, bytes: 9 })
+const selected: RoundEvent = { type: 'selected', runId: 'run', round: 4, clients: ['c', 'a', 'b'], at: 1000 }
+const play = (...events: readonly RoundEvent[]): RoundProgress =>
+  events.reduce<RoundProgress | undefined>(reduce, undefined)!
+const deliver = (clientId: string, sha256 = `of ${clientId}`): RoundEvent => ({
+  type: 'delivered',
+  clientId,
+  update: blob(sha256),
+  at: 1050,
+})
+const refuse = (clientId: string): RoundEvent => ({ type: 'refused', clientId, at: 1040 })
+const tasked: RoundEvent = { type: 'tasked', at: 1010 }
+const deadline = (at: number): RoundEvent => ({ type: 'deadline', at })
+const codeOf = (attempt: () => unknown): string | undefined => {
+  try {
+    attempt()
+    return undefined
+  } catch (error) {
+    if (isFedsvdError(error)) return error.code
+    throw error
+  }
+}
+
+describe('the round as a reducer', () => {
+  it('goes from selection to publication', () => {
+    const progress = play(
+      ...[selected, tasked, deliver('a'), deliver('b'), deliver('c')],
+      { type: 'aggregated', result: { ...blob('next'), basis: 5 } },
+      { type: 'published', at: 1100 },
+    )
+    expect(progress).toEqual({
+      ...{ runId: 'run', round: 4, phase: 'published', version: 7 },
+      ...{ openedAt: 1000, deadline: 1110, extensions: 0, closedAt: 1050, publishedAt: 1100 },
+      tasks: ['a', 'b', 'c'].map((clientId) => ({
+        ...{ clientId, state: 'delivered' },
+        update: { sha256: `of ${clientId}`, bytes: 9, receivedAt: 1050 },
+      })),
+      result: { sha256: 'next', bytes: 9, basis: 5 },
+    })
+  })
+
+  it('keeps a selection that is there', () => {
+    const progress = play(selected)
+    expect(reduce(progress, { ...selected, clients: ['z'] })).toBe(progress)
+  })
+
+  it('waits for everyone asked, and closes at once when the last has delivered or refused', () => {
+    expect(play(selected, tasked, deliver('a'), deliver('b')).phase).toBe('tasked')
+    expect(play(selected, tasked, deliver('a'), deliver('b'), refuse('c')).phase).toBe('received')
+    expect(play(selected, tasked, refuse('c'), deliver('b'), deliver('a')).phase).toBe('received')
+    expect(play(selected, tasked, refuse('c'), refuse('b'), deliver('a')).phase).toBe('tasked') // 1 of 2
+  })
+
+  it('closes at the deadline with a quorum, and is extended without one', () => {
+    const two = [selected, tasked, deliver('a'), deliver('b')]
+    expect(play(...two, deadline(1109)).phase).toBe('tasked')
+    expect(play(...two, deadline(1110))).toMatchObject({ phase: 'received', closedAt: 1110 })
+    const one = play(selected, tasked, deliver('a'), deadline(1110))
+    expect(one).toMatchObject({ phase: 'tasked', extensions: 1, deadline: 1210 })
+    expect(reduce(one, deadline(1150))).toBe(one)
+  })
+
+  it('takes replacements, and asks again who has refused', () => {
+    const progress = play(selected, tasked, refuse('a'), deliver('b'), {
+      type: 'enlisted',
+      clients: ['d', 'a', 'b', 'c'],
+    })
+    expect(progress.tasks.map(({ clientId, state }) => `${clientId} ${state}`)).toEqual([
+      ...['a tasked', 'b delivered', 'c tasked', 'd tasked'],
+    ])
+  })
+
+  it('takes the same update again as the same, and another one as a conflict', () => {
+    const progress = play(selected, tasked, deliver('a'))
+    expect(reduce(progress, deliver('a'))).toBe(progress)
+    expect(codeOf(() => reduce(progress, deliver('a', 'other')))).toBe('UPDATE_CONFLICT')
+    const closed = play(selected, tasked, deliver('a'), deliver('b'), deadline(1110))
+    expect(reduce(closed, deliver('a'))).toBe(closed)
+    expect(codeOf(() => reduce(closed, deliver('a', 'other')))).toBe('UPDATE_CONFLICT')
+  })
+
+  it.each<[string, string, RoundProgress]>([
+    ['a client that was not invited', 'z', play(selected, tasked)],
+    ['a client that has refused', 'a', play(selected, tasked, refuse('a'))],
+    ['a client that was only selected', 'a', play(selected)],
+  ])('does not expect an update from %s', (_, clientId, progress) => {
+    expect(codeOf(() => reduce(progress, deliver(clientId)))).toBe('UPDATE_UNEXPECTED')
+    expect(codeOf(() => checkAdmissible(progress, clientId))).toBe('UPDATE_UNEXPECTED')
+  })
+
+  it('refuses an update that comes too late', () => {
+    const closed = play(selected, tasked, deliver('a'), deliver('b'), deadline(1110))
+    expect(codeOf(() => reduce(closed, deliver('c')))).toBe('UPDATE_STALE')
+    expect(codeOf(() => checkAdmissible(undefined, 'c'))).toBe('UPDATE_UNEXPECTED')
+  })
+
+  it('ignores a refusal after delivery', () => {
+    const progress = play(selected, tasked, deliver('a'))
+    expect(reduce(progress, refuse('a'))).toBe(progress)
+  })
+
+  it('refuses a second result, and events of a round that is not open', () => {
+    const aggregated = play(selected, tasked, deliver('a'), deliver('b'), deliver('c'), {
+      type: 'aggregated',
+      result: { ...blob('next'), basis: 5 },
+    })
+    expect(codeOf(() => reduce(aggregated, { type: 'aggregated', result: { ...blob('other'), basis: 5 } }))).toBe(
+      'RUN_STATE',
+    )
+    expect(codeOf(() => reduce(undefined, tasked))).toBe('RUN_STATE')
+    expect(codeOf(() => reduce(play(selected), { type: 'published', at: 1 }))).toBe('RUN_STATE')
+  })
+
+  it('keeps its promises in every state that any sequence of events can reach', () => {
+    const ids = ['a', 'b', 'c']
+    const alphabet: RoundEvent[] = [
+      ...[tasked, deadline(1005), deadline(1110), deadline(1210)],
+      ...ids.flatMap((id) => [deliver(id), deliver(id, 'other'), refuse(id)]),
+      { type: 'enlisted', clients: ['a'] },
+      { type: 'enlisted', clients: ['d'] },
+      { type: 'aggregated', result: { ...blob('next'), basis: 5 } },
+      { type: 'published', at: 1300 },
+    ]
+    const keyOf = ({ version: _, ...rest }: RoundProgress) => JSON.stringify(rest)
+    const start = play(selected)
+    const seen = new Map([[keyOf(start), start]])
+    let transitions = 0
+    for (const progress of seen.values()) {
+      for (const event of alphabet) {
+        let next: RoundProgress
+        try {
+          next = reduce(progress, event)
+        } catch (error) {
+          if (!isFedsvdError(error)) throw error
+          continue
+        }
+        transitions += 1
+        checkStep(progress, next)
+        if (next === progress) continue
+        if (event.type !== 'deadline') expect(keyOf(reduce(next, event))).toBe(keyOf(next)) // again changes nothing
+        if (next.extensions <= 2) seen.set(keyOf(next), seen.get(keyOf(next)) ?? next)
+      }
+    }
+    expect(seen.size).toBeGreaterThan(500)
+    expect(transitions).toBeGreaterThan(5000)
+    expect(new Set(Array.from(seen.values(), ({ phase }) => phase))).toEqual(new Set(PHASES))
+  })
+})
+
+function checkStep(before: RoundProgress, after: RoundProgress): void {
+  expect(PHASES.indexOf(after.phase)).toBeGreaterThanOrEqual(PHASES.indexOf(before.phase))
+  expect(after.version).toBe(after === before ? before.version : before.version + 1)
+  expect(after.tasks.map(({ clientId }) => clientId)).toEqual(after.tasks.map(({ clientId }) => clientId).toSorted())
+  for (const { clientId, update } of deliveredTasks(before)) {
+    expect(after.tasks.find((task) => task.clientId === clientId)?.update).toEqual(update) // accepted stays accepted
+  }
+  if (after.phase !== 'selected' && after.phase !== 'tasked') {
+    expect(deliveredTasks(after).length).toBeGreaterThanOrEqual(rules.quorum)
+    expect(after.closedAt).toBeDefined()
+  }
+  if (before.phase !== 'selected' && before.phase !== 'tasked')
+    expect(deliveredTasks(after)).toEqual(deliveredTasks(before))
+  if (after.phase === 'tasked' && openTasks(after).length === 0) {
+    expect(deliveredTasks(after).length).toBeLessThan(rules.quorum)
+  }
+}

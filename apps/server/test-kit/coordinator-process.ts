@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { CoordinatorSettings } from '../src/index.ts'
+
+const PROGRAM = fileURLToPath(new URL('./coordinator-program.ts', import.meta.url))
+
+/** A coordinator in a process of its own, so that it can be killed. */
+export interface CoordinatorProcess extends AsyncDisposable {
+  readonly url: string
+  readonly operatorToken: string
+  /** SIGKILL: nothing of the process runs any more when it resolves. */
+  kill(): Promise<void>
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>
+}
+
+export async function startCoordinatorProcess(settings: CoordinatorSettings): Promise<CoordinatorProcess> {
+  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, JSON.stringify(settings)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const closed = once(child, 'close') as Promise<[number | null]>
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal)
+    return (await closed)[0]
+  }
+  const { url, operatorToken } = await firstLine(child, closed)
+  return {
+    url,
+    operatorToken,
+    kill: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
+    [Symbol.asyncDispose]: async () => void (await end('SIGKILL')),
+  }
+}
+
+async function firstLine(
+  child: ChildProcess,
+  closed: Promise<[number | null]>,
+): Promise<{ url: string; operatorToken: string }> {
+  const line = once(createInterface({ input: child.stdout! }), 'line') as Promise<[string]>
+  const ended = closed.then(([code]) =>
+    Promise.reject(new Error(`the coordinator ended with code ${code} before it listened`)),
+  )
+  const [text] = await Promise.race([line, ended])
+  ended.catch(() => {}) // it ends later as it should
+  return JSON.parse(text) as { url: string; operatorToken: string }
+}
