@@ -47,24 +47,6 @@ describe('clients come and go', () => {
     expect(snapshot.rounds.map(({ clients }) => names(snapshot, clients))).toEqual([['early'], ['early', 'late']])
   })
 
-  it('selects by the public seed: the same clients give the same choice', async () => {
-    const chosen = async (seed: string): Promise<string[]> => {
-      await using coordinator = await testCoordinator()
-      const { runId } = await coordinator.createRun({
-        clientsPerRound: 4,
-        quorum: 4,
-        rounds: 4,
-        seed,
-        deadlineSeconds: 60,
-      })
-      const clients = await Promise.all(['a', 'b', 'c', 'd'].map((name) => coordinator.client(name)))
-      await Promise.all(clients.map((client) => client.connect()))
-      const snapshot = await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')
-      return snapshot.rounds.map(({ clients: counted }) => names(snapshot, counted).join())
-    }
-    expect(await chosen('one')).toEqual(Array.from({ length: 4 }, () => 'a,b,c,d'))
-  })
-
   it('gives a client that comes back the same invitation again', async () => {
     await using coordinator = await testCoordinator()
     const { runId } = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 1 })

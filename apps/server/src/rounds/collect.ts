@@ -39,7 +39,7 @@ async function replaceMissing(context: RoundContext, late: boolean): Promise<voi
   const eligible = run.eligible()
   const candidates = eligible.filter((clientId) => !unavailable.has(clientId) && run.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
-  const replacements = draw(run, candidates, clientsPerRound - delivered - open.length, round, wave)
+  const replacements = draw(run.manifest.seed, candidates, clientsPerRound - delivered - open.length, round, wave)
   if (replacements.length === 0) return failIfHopeless(context, eligible)
   await book.dispatch({ type: 'enlisted', clients: replacements })
   for (const clientId of replacements) void invite(context, clientId)

@@ -5,7 +5,8 @@ import { type RoundContext, type RunContext, RunOver } from './context.ts'
 export async function select({ run, round, book }: RoundContext): Promise<void> {
   if (book.progress === undefined) {
     const candidates = await gather(run, round)
-    const clients = draw(run, candidates, run.manifest.clientsPerRound, round, 0)
+    const { seed, clientsPerRound } = run.manifest
+    const clients = draw(seed, candidates, clientsPerRound, round, 0)
     await book.dispatch({ type: 'selected', runId: run.manifest.runId, round, clients, at: run.clock.now() })
   }
   await run.begin()
@@ -13,13 +14,13 @@ export async function select({ run, round, book }: RoundContext): Promise<void> 
 
 /** `count` of the candidates, or all when there are fewer; the same for the same seed, round and wave. */
 export function draw(
-  run: RunContext,
+  seed: string,
   candidates: readonly string[],
   count: number,
   round: number,
   wave: number,
 ): readonly string[] {
-  const source = seededSource(run.manifest.seed, 'select', round, wave)
+  const source = seededSource(seed, 'select', round, wave)
   return chosen(source, [...candidates].sort(), Math.min(count, candidates.length))
 }
 
