@@ -17,6 +17,7 @@ export class LedgerFile implements Disposable {
   #head: string
   #length: number
   #usable = true
+  #closed = false
 
   /**
    * Opens, locks, verifies and, where a crash tore the last line, recovers a ledger.
@@ -67,9 +68,11 @@ export class LedgerFile implements Disposable {
     return entry.hash
   }
 
-  /** Closes the file and lets go of the lock, as the operating system does when the process dies. */
+  /** Closes the file and lets go of the lock, as the operating system does when the process dies. Once is enough. */
   [Symbol.dispose](): void {
     this.#usable = false
+    if (this.#closed) return
+    this.#closed = true
     closeSync(this.#fd)
     this.#lock[Symbol.dispose]()
   }

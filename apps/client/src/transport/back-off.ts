@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 const FIRST_WAIT_MS = 250
 const LONGEST_WAIT_MS = 15_000
 
@@ -7,4 +9,9 @@ const LONGEST_WAIT_MS = 15_000
  */
 export function* backOff(random: () => number = Math.random): Generator<number, never> {
   for (let span = FIRST_WAIT_MS; ; span = Math.min(2 * span, LONGEST_WAIT_MS)) yield span * (0.5 + 0.5 * random())
+}
+
+/** Waits. @throws the signal's reason when it aborts first */
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
 }

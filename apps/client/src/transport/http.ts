@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { backOff } from './back-off.ts'
+import { backOff, pause } from './back-off.ts'
 
 /** One HTTP request that may be sent any number of times. */
 export interface RepeatableRequest<T> {
@@ -23,7 +22,7 @@ export async function requestUntilAnswered<T>(request: RepeatableRequest<T>, sig
     const answer = await requestOnce(request, signal)
     if (answer !== undefined) return answer.value
     request.onUnanswered?.()
-    await delay(wait, undefined, { signal })
+    await pause(wait, signal)
   }
   throw new TypeError('the waiting times never end')
 }

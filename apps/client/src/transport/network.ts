@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import {
   enrolReplySchema,
@@ -10,7 +9,7 @@ import {
 import { io } from 'socket.io-client'
 import { sha256Hex } from '../ledger/index.ts'
 import { answerWith, type ClientSocket, dropNonsense } from './answers.ts'
-import { backOff } from './back-off.ts'
+import { backOff, pause } from './back-off.ts'
 import { Handshakes } from './handshakes.ts'
 import { jsonRequest, requestUntilAnswered, verifiedBody } from './http.ts'
 import { Latest } from './latest.ts'
@@ -156,8 +155,4 @@ function onceOnly(tell: (() => void) | undefined): () => void {
     if (!told) tell?.()
     told = true
   }
-}
-
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await delay(milliseconds, undefined, { signal })
 }

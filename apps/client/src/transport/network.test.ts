@@ -1,0 +1,157 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CoordinatorDouble } from '../../test-kit/coordinator-double.ts'
+import { type NetworkDouble, serveDouble } from '../../test-kit/network-double.ts'
+import { startSite } from '../../test-kit/running-site.ts'
+import { sampleManifest } from '../../test-kit/sample-run.ts'
+import { sampleSite } from '../../test-kit/site.ts'
+import { type TemporaryFolder, temporaryFolder } from '../../test-kit/temporary-folder.ts'
+import { startClient } from '../index.ts'
+import { networkTransport } from './network.ts'
+
+/** What only a real network does to a client: silence, restarts, broken answers. */
+const manifest = sampleManifest()
+let folder: TemporaryFolder
+let double: CoordinatorDouble
+let served: NetworkDouble
+let failing = false
+
+beforeEach(async () => {
+  folder = temporaryFolder()
+  double = new CoordinatorDouble()
+  failing = false
+  served = await serveDouble(double, 0, () => failing)
+})
+afterEach(async () => {
+  await served[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+const start = (settings = {}) =>
+  startSite({ folder: folder.path, transport: networkTransport(served.url), ...settings })
+const restart = async () => {
+  served = await serveDouble(double, served.port, () => failing)
+}
+
+describe('a client whose coordinator is away', () => {
+  it('comes back by itself, and delivers what it trained meanwhile', async () => {
+    const trained: string[] = []
+    await using site = await start({ onLot: () => trained.push('lot') })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await served[Symbol.asyncDispose]()
+    await site.told('unreachable')
+    await restart()
+    await site.told('connected', 2)
+    const again = await double.peer()
+    expect(await again.offer(manifest)).toMatchObject({ accepted: true })
+    await again.invite(double.invitation(manifest, 0))
+    await site.told('round-delivered')
+    expect(site.events.filter(({ event }) => event === 'unreachable')).toHaveLength(1)
+    expect(double.reports.at(-1)!.reservations).toHaveLength(1)
+    expect(trained).toHaveLength(manifest.localSteps)
+  })
+
+  it('says so once, goes on trying, and is there when the coordinator is', async () => {
+    const { port } = served
+    await served[Symbol.asyncDispose]()
+    const events: string[] = []
+    const starting = startClient(sampleSite(folder.path, served.url), { onEvent: ({ event }) => events.push(event) })
+    await expect.poll(() => events, { timeout: 10_000 }).toContain('unreachable')
+    served = await serveDouble(double, port, () => failing)
+    await using node = await starting
+    await node.connected
+    expect(events).toEqual(['data-loaded', 'waiting', 'unreachable', 'enrolled', 'connected'])
+  })
+
+  it('gives up after maxWaitSeconds, in one line, and lets go of its ledger', async () => {
+    const config = sampleSite(folder.path, served.url, { maxWaitSeconds: 0.4 })
+    await served[Symbol.asyncDispose]()
+    for (const _ of ['once', 'twice: the lock is free']) {
+      await expect(startClient(config)).rejects.toThrow(
+        /^COORDINATOR_UNREACHABLE: expected a coordinator at http:.* within 0.4 s, got no answer\. Check the address/,
+      )
+    }
+    await restart()
+  })
+
+  it('gives up after maxWaitSeconds too when it has been enrolled before', async () => {
+    {
+      await using site = await start()
+      await site.node.connected
+    }
+    const config = sampleSite(folder.path, served.url, { maxWaitSeconds: 0.4 })
+    await served[Symbol.asyncDispose]()
+    await expect(startClient(config)).rejects.toThrow('COORDINATOR_UNREACHABLE')
+    await restart()
+  })
+
+  it('tries an upload again while the answer is 503', async () => {
+    const fail = () => {
+      failing = true
+    }
+    await using site = await start({ onLot: fail })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await site.told('step', manifest.localSteps)
+    failing = false
+    await site.told('round-delivered')
+    expect(double.frames.get(`${manifest.runId}/0`)).toHaveLength(1)
+  })
+})
+
+describe('a client that is turned away', () => {
+  it('says so when its token was used', async () => {
+    double.enrolmentTokens.clear()
+    await expect(start()).rejects.toThrow('TOKEN_INVALID')
+  })
+
+  it('says so when it has none', async () => {
+    await expect(start({ enrolmentToken: undefined })).rejects.toThrow(/TOKEN_INVALID.*enrolment token.*--token/)
+  })
+
+  it('ends when its key is not known any more', async () => {
+    {
+      await using site = await start()
+      await site.node.connected
+    }
+    const other = new CoordinatorDouble()
+    await served[Symbol.asyncDispose]()
+    served = await serveDouble(other, served.port)
+    await expect(start()).rejects.toThrow('SIGNATURE_INVALID')
+  })
+
+  it('tells a running site that it was turned away', async () => {
+    await using site = await start()
+    const ending = site.node.nextEnding()
+    const refused = expect(ending).rejects.toThrow('SIGNATURE_INVALID')
+    await served[Symbol.asyncDispose]()
+    served = await serveDouble(new CoordinatorDouble(), served.port)
+    await refused
+    expect(await site.told('refused')).toMatchObject({ error: { code: 'SIGNATURE_INVALID' } })
+  })
+})
+
+describe('nonsense from a coordinator', () => {
+  it('is answered or dropped, and ends nothing', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    const nonsense = { manifest: 'none' } as never
+    expect(await peer.offer(nonsense)).toMatchObject({ accepted: false, error: { code: 'MESSAGE_INVALID' } })
+    expect(await peer.invite(nonsense)).toMatchObject({ accepted: false, error: { code: 'MESSAGE_INVALID' } })
+    peer.roundClosed(nonsense)
+    peer.runEnded(nonsense)
+    await site.told('refused', 4)
+    expect(await peer.offer(manifest)).toMatchObject({ accepted: true })
+  })
+
+  it('in place of a state is not loaded further than was announced', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    const invitation = double.invitation(manifest, 0)
+    await peer.invite({ ...invitation, state: { ...invitation.state, bytes: 10 } })
+    expect(await site.told('round-failed')).toMatchObject({ error: { code: 'FRAME_TOO_LARGE' } })
+  })
+})
