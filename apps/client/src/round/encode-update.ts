@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { FedsvdError } from '@fedsvd/core/errors'
 import { assertPrivateUpdate, type PrivateUpdate } from '@fedsvd/core/privacy'
 import { encodeFrame, type FrameHeader } from '@fedsvd/core/protocol'
 
@@ -6,12 +7,21 @@ export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').up
 
 /**
  * The frame of an update. It takes nothing but what the private mechanism made: a raw gradient does not compile here, and
- * is refused at run time too.
+ * is refused at run time too. So is an update whose noise came from a seed: the frame could not say that it protects nobody.
  *
- * @throws FedsvdError RESERVATION_MISSING
+ * @throws FedsvdError RESERVATION_MISSING, NOISE_INVALID
  */
 export function encodeUpdate(update: PrivateUpdate, header: Omit<FrameHeader, 'kind' | 'round' | 'runId'>): Uint8Array {
   assertPrivateUpdate(update)
+  if (update.randomness !== 'secure') throw notPrivate(update.randomness)
   const { runId, round } = update.reserved
   return encodeFrame({ kind: 'update', ...header, runId, round, tensors: update.tensors }, sha256)
+}
+
+function notPrivate(randomness: string): FedsvdError {
+  return new FedsvdError('NOISE_INVALID', {
+    expected: 'noise from the random number generator of the operating system',
+    got: `noise of a seeded generator, which is ${randomness}`,
+    remedy: 'Nothing was sent. Leave the source of randomness of a client at its default.',
+  })
 }
