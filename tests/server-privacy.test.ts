@@ -8,8 +8,13 @@ type Event = LedgerReport['reservations'][number]['event']
 function eventOf(client: FakeClient, manifest: RunManifest): Event {
   const { sampleRate, noiseMultiplier } = client.termsFor(manifest)
   return {
-    ...{ mechanism: 'poisson-subsampled-gaussian', sampleRate, noiseMultiplier },
-    ...{ steps: manifest.localSteps, clipNorm: manifest.clipNorm, relation: 'add-or-remove-one', unit: 'record' },
+    mechanism: 'poisson-subsampled-gaussian',
+    sampleRate,
+    noiseMultiplier,
+    steps: manifest.localSteps,
+    clipNorm: manifest.clipNorm,
+    relation: 'add-or-remove-one',
+    unit: 'record',
   }
 }
 

@@ -77,7 +77,16 @@ export async function startCoordinator(
   const operators = io.of('/operator') as unknown as OperatorNamespace
   const feed: OperatorFeed = new OperatorFeed(operators, gate, () => conductor, log)
   const conductor: Conductor = new Conductor({
-    ...{ store, blobs, gateway: presence, tokens, clock, log, metrics, bounds: epsilonBounds(), evaluatorFor, models },
+    store,
+    blobs,
+    gateway: presence,
+    tokens,
+    clock,
+    log,
+    metrics,
+    bounds: epsilonBounds(),
+    evaluatorFor,
+    models,
     gatherMs: config.gatherSeconds * 1000,
     isConnected: (clientId) => presence.isConnected(clientId),
     onChange: (runId) => feed.changed(runId),

@@ -44,7 +44,9 @@ export async function testCoordinator(
   const snapshot = (runId: string) => get<RunSnapshot>(url, `/v1/runs/${runId}`, operatorToken)
   return {
     ...coordinator,
-    ...{ store, enrolment, snapshot },
+    store,
+    enrolment,
+    snapshot,
     async client(name, options) {
       const client = await FakeClient.enrol(url, await enrolment(), name, options)
       clients.push(client)

@@ -62,7 +62,10 @@ export class FakeClient {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519')
     const { x } = publicKey.export({ format: 'jwk' })
     const { clientId } = await post<{ clientId: string }>(url, '/v1/enrol', {
-      ...{ protocolVersion: PROTOCOL_VERSION, token, name, publicKey: x },
+      protocolVersion: PROTOCOL_VERSION,
+      token,
+      name,
+      publicKey: x,
     })
     return new FakeClient(url, { clientId, key: privateKey }, options)
   }
@@ -86,7 +89,9 @@ export class FakeClient {
   /** Connects and resolves with the session; rejects with the catalogue error of a refusal. */
   async connect(auth?: object): Promise<void> {
     const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(`${this.#url}/client`, {
-      ...{ auth: auth ?? (await this.handshake()), forceNew: true, reconnection: false },
+      auth: auth ?? (await this.handshake()),
+      forceNew: true,
+      reconnection: false,
       transports: this.#options.transports ?? ['websocket'],
     })
     this.socket = socket
@@ -124,7 +129,9 @@ export class FakeClient {
   termsFor(manifest: RunManifest): PrivacyTerms {
     const declaredRecords = this.#options.terms?.declaredRecords ?? 100
     return {
-      ...{ declaredRecords, sampleRate: manifest.expectedLotSize / declaredRecords, noiseMultiplier: 2 },
+      declaredRecords,
+      sampleRate: manifest.expectedLotSize / declaredRecords,
+      noiseMultiplier: 2,
       budget: manifest.target,
       ...this.#options.terms,
     }
@@ -134,7 +141,8 @@ export class FakeClient {
   delta(runId: string, round: number): readonly NamedTensor[] {
     const { adapter } = this.manifests.get(runId)!
     return trainedSpecs(adapter).map(({ name, shape }) => ({
-      ...{ name, shape },
+      name,
+      shape,
       data: Float32Array.from({ length: sizeOf(shape) }, (_, element) => {
         const digest = sha256(Buffer.from(`${this.clientId}/${runId}/${round}/${name}/${element}`))
         return ((digest[0]! << 8) + digest[1]!) / 65536 / 10 - 0.05
@@ -173,13 +181,9 @@ export class FakeClient {
     token = invitation.uploadToken,
   ): Promise<UploadReply> {
     const { runId, round } = invitation
-    const reply = await fetch(`${this.#url}/v1/runs/${runId}/rounds/${round}/update`, {
-      ...{
-        method: 'PUT',
-        body: bytes,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' },
-      },
-    })
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' }
+    const url = `${this.#url}/v1/runs/${runId}/rounds/${round}/update`
+    const reply = await fetch(url, { method: 'PUT', body: bytes, headers })
     return await readReply<UploadReply>(reply)
   }
 
@@ -199,8 +203,13 @@ export async function trainAndUpload(client: FakeClient, invitation: Invitation)
   const manifest = client.manifests.get(runId)!
   const { sampleRate, noiseMultiplier } = client.termsFor(manifest)
   const event = {
-    ...{ mechanism: 'poisson-subsampled-gaussian' as const, sampleRate, noiseMultiplier, steps: manifest.localSteps },
-    ...{ clipNorm: manifest.clipNorm, relation: 'add-or-remove-one' as const, unit: 'record' as const },
+    mechanism: 'poisson-subsampled-gaussian' as const,
+    sampleRate,
+    noiseMultiplier,
+    steps: manifest.localSteps,
+    clipNorm: manifest.clipNorm,
+    relation: 'add-or-remove-one' as const,
+    unit: 'record' as const,
   }
   await client.report({ runId, since: round, reservations: [{ round, attempt: 1, event }] })
   client.uploads.push({ round, reply: await client.upload(invitation) })

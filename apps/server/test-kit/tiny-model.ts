@@ -7,7 +7,9 @@ export const tinyModel: Model = {
   name: 'tiny',
   maxTokens: 16,
   adapterSchema: async ({ adapter: { rank, alpha, headMode }, classes }): Promise<AdapterSchema> => ({
-    ...{ rank, alpha, headMode },
+    rank,
+    alpha,
+    headMode,
     layers: [{ name: 'layer', dIn: 6, dOut: 5 }],
     head: [{ name: 'classifier.weight', shape: [classes, 4] }],
   }),

@@ -21,8 +21,13 @@ export function eventOfRound(
 export function sameEvent(left: PrivacyEvent, right: PrivacyEvent): boolean {
   const facts = (event: PrivacyEvent) =>
     JSON.stringify([
-      ...[event.mechanism, event.sampleRate, event.noiseMultiplier, event.steps],
-      ...[event.clipNorm, event.relation, event.unit],
+      event.mechanism,
+      event.sampleRate,
+      event.noiseMultiplier,
+      event.steps,
+      event.clipNorm,
+      event.relation,
+      event.unit,
     ])
   return facts(left) === facts(right)
 }

@@ -12,7 +12,7 @@ import type { Namespace } from 'socket.io'
 import type { Sessions } from '../identity/index.ts'
 import type { Conductor } from '../runs/index.ts'
 import { toCatalogue } from '../telemetry/index.ts'
-import type { Presence } from './presence.ts'
+import type { ClientSocket, Presence } from './presence.ts'
 
 export type ClientNamespace = Namespace<
   ClientToServerEvents,
@@ -36,17 +36,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
   const { sessions, presence, conductor, log, onCount } = parts
 
   namespace.use((socket, next) => {
-    Promise.resolve()
-      .then(() =>
-        sessions.authenticate(parseMessage(clientHandshakeSchema, socket.handshake.auth, 'a client handshake')),
-      )
-      .then(
-        ({ id }) => {
-          socket.data.clientId = id
-          next()
-        },
-        (error: unknown) => next(connectError(error, log)),
-      )
+    void admit(socket, next, sessions, log)
   })
 
   namespace.on('connection', (socket) => {
@@ -63,7 +53,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     socket.on('ledger-report', (message: unknown, reply: unknown) => {
       if (typeof reply !== 'function') return
       pending += 1
-      answerReport(conductor, clientId, message, pending)
+      void answerReport(conductor, clientId, message, pending)
         .catch((error: unknown) => ({ agrees: false, error: toCatalogue(error, log).toJSON() }))
         .then((answer) => (reply as (answer: LedgerReply) => void)(answer))
         .finally(() => {
@@ -74,6 +64,23 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     socket.emit('session', { sessionToken })
     conductor.clientArrived(clientId, connection)
   })
+}
+
+/** Lets a socket in whose handshake is signed, or says why not. */
+async function admit(
+  socket: ClientSocket,
+  next: (refusal?: Error) => void,
+  sessions: Sessions,
+  log: Logger,
+): Promise<void> {
+  try {
+    const handshake = parseMessage(clientHandshakeSchema, socket.handshake.auth, 'a client handshake')
+    socket.data.clientId = (await sessions.authenticate(handshake)).id
+  } catch (error) {
+    next(connectError(error, log))
+    return
+  }
+  next()
 }
 
 async function answerReport(

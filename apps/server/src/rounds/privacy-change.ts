@@ -17,8 +17,14 @@ export function withPrivacy(
   const spent: PrivacyFact[] = changed
     .filter(({ state }) => counts(state))
     .map(({ clientId }) => ({
-      ...{ runId, round, clientId, attempt: 1, event: eventOf(clientId) },
-      ...{ source: 'coordinator', voided: false, recordedAt: at },
+      runId,
+      round,
+      clientId,
+      attempt: 1,
+      event: eventOf(clientId),
+      source: 'coordinator',
+      voided: false,
+      recordedAt: at,
     }))
   const released = changed.filter(({ state }) => !counts(state)).map(({ clientId }) => clientId)
   return { ...(before && { before }), after, spent, released }

@@ -127,7 +127,7 @@ export class Conductor implements AsyncDisposable {
     const current = live?.current?.round === place.round ? live.current : undefined
     const stored = current === undefined ? await store.rounds.find(runId, place.round) : undefined
     const terms = live?.participant(place.clientId)?.terms
-    return await receiveUpdate({ ...{ manifest, place, stream, blobs, terms, current, stored }, gate: this.#gate })
+    return await receiveUpdate({ manifest, place, stream, blobs, terms, current, stored, gate: this.#gate })
   }
 
   /** Stops driving; whatever is durable is taken up by the next process. */

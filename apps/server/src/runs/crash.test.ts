@@ -62,9 +62,19 @@ async function live(
     runEnded: () => {},
   }
   const conductor = new Conductor({
-    ...{ store: process.wrap(store), blobs: process.wrap(memoryBlobs(objects)), gateway, clock, log, metrics, bounds },
-    ...{ tokens: uploadTokens(Buffer.from('secret')), models: tinyModels, gatherMs: 0 },
-    ...{ evaluatorFor: async () => undefined, isConnected: () => true, onChange: () => {} },
+    store: process.wrap(store),
+    blobs: process.wrap(memoryBlobs(objects)),
+    gateway,
+    clock,
+    log,
+    metrics,
+    bounds,
+    tokens: uploadTokens(Buffer.from('secret')),
+    models: tinyModels,
+    gatherMs: 0,
+    evaluatorFor: async () => undefined,
+    isConnected: () => true,
+    onChange: () => {},
   })
   await Promise.race([conductor.resume(), process.died])
   if (!process.isDead)
@@ -140,24 +150,35 @@ describe('a coordinator that dies at any of its awaits', async () => {
     ['before the call has its effect', 'before'],
     ['after the call has had its effect', 'after'],
   ] as const)('finishes the same run with each update counted once, %s', async (_, when) => {
+    const faults: string[] = []
     // The last few calls come after the run has ended.
     for (let atCall = 1; atCall <= calls - 4; atCall += 1) {
-      const { left, rounds, snapshot, clients } = await dieAndGoOn({ atCall, when })
-      const at = `death ${when} call ${atCall}`
-      expect(snapshot.adapter, at).toBe(expectedAdapter(snapshot, clients))
-      for (const [round, before] of left.entries()) {
-        if (before === undefined) continue
-        const selection = (progress: RoundProgress | undefined) => progress?.tasks.map(({ clientId }) => clientId)
-        expect(selection(rounds[round]), at).toEqual(selection(before))
-        for (const { clientId, update } of before.tasks) {
-          const now = rounds[round]?.tasks.find((task) => task.clientId === clientId)
-          if (update !== undefined) expect(now?.update, at).toEqual(update)
-        }
-      }
-      const participations = rounds.flatMap((progress) => progress!.tasks)
-      for (const { clientId, steps } of snapshot.clients) {
-        expect(steps, at).toBe(2 * participations.filter((task) => task.clientId === clientId).length)
-      }
+      const found = faultsOf(await dieAndGoOn({ atCall, when }))
+      faults.push(...found.map((fault) => `death ${when} call ${atCall}: ${fault}`))
     }
+    expect(faults).toEqual([])
   })
 })
+
+/** What is not as it would be without the death. */
+function faultsOf({ left, rounds, snapshot, clients }: Awaited<ReturnType<typeof dieAndGoOn>>): string[] {
+  const faults: string[] = []
+  if (snapshot.adapter !== expectedAdapter(snapshot, clients)) faults.push('an update was lost or counted twice')
+  const tasks = rounds.flatMap((progress) => progress!.tasks)
+  for (const { name, clientId, steps } of snapshot.clients) {
+    const expected = 2 * tasks.filter((task) => task.clientId === clientId).length
+    if (steps !== expected) faults.push(`${name} is charged ${steps} steps in place of ${expected}`)
+  }
+  const selection = (progress: RoundProgress) => progress.tasks.map(({ clientId }) => clientId).join()
+  for (const [round, before] of left.entries()) {
+    if (before === undefined) continue
+    const after = rounds[round]!
+    if (selection(after) !== selection(before)) faults.push(`round ${round} has another selection`)
+    for (const { clientId, update } of before.tasks) {
+      const now = after.tasks.find((task) => task.clientId === clientId)?.update
+      if (update !== undefined && now?.sha256 !== update.sha256)
+        faults.push(`round ${round} has lost an accepted update`)
+    }
+  }
+  return faults
+}

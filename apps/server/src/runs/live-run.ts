@@ -73,7 +73,10 @@ export class LiveRun implements RunContext {
     this.#parts = parts
     this.#state = state
     this.evaluations = new Evaluations({
-      ...{ runId: manifest.runId, store: parts.store, log: parts.log, onChange: () => this.#changed() },
+      runId: manifest.runId,
+      store: parts.store,
+      log: parts.log,
+      onChange: () => this.#changed(),
       create: () => parts.evaluatorFor(manifest),
       stateAfter: async (round) => {
         const { basis, sha256 } = (await this.store.runs.adapter(manifest.runId, round + 1))!

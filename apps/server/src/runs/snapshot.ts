@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Budget, RunSnapshot } from '@fedsvd/core/protocol'
 import { type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
@@ -27,11 +28,18 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
   ])
   const current = currentOf(live?.current?.book.progress)
   return {
-    ...{ runId, name, state, manifest, clients, roundsDone: published.length },
+    runId,
+    name,
+    state,
+    manifest,
+    clients,
+    roundsDone: published.length,
     ...(reason && { reason }),
     ...(current && { current }),
     rounds: published.map(({ round, clients: counted, openedAt, publishedAt, evaluation }) => ({
-      ...{ round, clients: [...counted], seconds: (publishedAt - openedAt) / 1000 },
+      round,
+      clients: [...counted],
+      seconds: (publishedAt - openedAt) / 1000,
       ...(evaluation && { evaluation }),
     })),
     ...(baseline && { baseline }),
@@ -48,21 +56,24 @@ async function clientsOf(
   const participants = await store.runs.participants(runId)
   const names = await store.clients.names(participants.map(({ clientId }) => clientId))
   const spending = live?.spending ?? new SpendingBook(await store.ledger.spending(runId))
-  return participants.map(({ clientId, terms, withdrawal }) => {
+  const clients: RunSnapshot['clients'] = []
+  for (const { clientId, terms, withdrawal } of participants) {
     const events = spending.of(clientId)
     const { sampleRate, noiseMultiplier, budget } = terms
     const next = { sampleRate, noiseMultiplier, steps: localSteps }
-    return {
-      ...{
-        clientId,
-        name: names.get(clientId) ?? clientId,
-        connected: isConnected(clientId),
-        steps: spending.stepsOf(clientId),
-      },
-      ...{ epsilonUpperBound: epsilonOf(events, budget, bounds), delta: budget.delta, budget: budget.epsilon },
+    clients.push({
+      clientId,
+      name: names.get(clientId) ?? clientId,
+      connected: isConnected(clientId),
+      steps: spending.stepsOf(clientId),
+      epsilonUpperBound: epsilonOf(events, budget, bounds),
+      delta: budget.delta,
+      budget: budget.epsilon,
       exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !bounds.fits([...events, next], budget),
-    }
-  })
+    })
+    await setImmediate() // accounting takes milliseconds a client: others are served in between
+  }
+  return clients
 }
 
 /** JSON has no infinity: events that no accountant can bound show the largest number there is. */

@@ -44,262 +44,286 @@ const EVENT: PrivacyEvent = {
   unit: 'record',
 }
 
-describe.each(STORES)('the %s store', (_name, isAvailable, open) => {
-  const stack: AsyncDisposable[] = []
-  let store: Store
-  beforeAll(async () => {
-    if (isAvailable) store = await open(stack)
-  })
-  afterAll(async () => {
-    await store?.[Symbol.asyncDispose]()
-    for (const resource of stack.reverse()) await resource[Symbol.asyncDispose]()
-  })
-  const test = it.skipIf(!isAvailable)
-
-  async function newClient(name = 'site'): Promise<string> {
-    const hash = randomUUID()
-    const id = randomUUID()
-    await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])
-    await store.clients.enrol(hash, { id, name, publicKey: 'key', enrolledAt: NOW })
-    return id
-  }
-
-  async function newRun(changes: Partial<RunRecord> = {}): Promise<string> {
-    const run = runRecord(changes)
-    const { runId } = run.manifest
-    await store.runs.create(run, {
-      runId,
-      number: 0,
-      basis: 0,
-      sha256: `initial-${runId}`,
-      bytes: 12,
-      publishedAt: NOW,
+for (const [name, isAvailable, open] of STORES) {
+  describe.skipIf(!isAvailable)(`the ${name} store`, () => {
+    const stack: AsyncDisposable[] = []
+    let store: Store
+    beforeAll(async () => {
+      store = await open(stack)
     })
-    return runId
-  }
+    afterAll(async () => {
+      await store?.[Symbol.asyncDispose]()
+      for (const resource of stack.reverse()) await resource[Symbol.asyncDispose]()
+    })
+    async function newClient(name = 'site'): Promise<string> {
+      const hash = randomUUID()
+      const id = randomUUID()
+      await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])
+      await store.clients.enrol(hash, { id, name, publicKey: 'key', enrolledAt: NOW })
+      return id
+    }
 
-  async function join(runId: string, clientId: string): Promise<Participant> {
-    return await store.runs.join(participant(runId, clientId))
-  }
+    async function newRun(changes: Partial<RunRecord> = {}): Promise<string> {
+      const run = runRecord(changes)
+      const { runId } = run.manifest
+      await store.runs.create(run, {
+        runId,
+        number: 0,
+        basis: 0,
+        sha256: `initial-${runId}`,
+        bytes: 12,
+        publishedAt: NOW,
+      })
+      return runId
+    }
 
-  /** A run with two participants and a first round in which both are tasked. */
-  async function taskedRound() {
-    const runId = await newRun()
-    const clients = [await newClient('a'), await newClient('b')].sort()
-    for (const clientId of clients) await join(runId, clientId)
-    const progress = round(runId, { tasks: clients.map((clientId): Task => ({ clientId, state: 'tasked' })) })
-    const spent = clients.map((clientId) => fact(runId, clientId))
-    expect(await store.rounds.save({ after: progress, spent, released: [] })).toBe(true)
-    return { runId, clients: clients as [string, string], progress }
-  }
+    async function join(runId: string, clientId: string): Promise<Participant> {
+      return await store.runs.join(participant(runId, clientId))
+    }
 
-  test('answers', () => store.ping())
+    /** A run with two participants and a first round in which both are tasked. */
+    async function taskedRound() {
+      const runId = await newRun()
+      const clients = [await newClient('a'), await newClient('b')].sort()
+      for (const clientId of clients) await join(runId, clientId)
+      const progress = round(runId, { tasks: clients.map((clientId): Task => ({ clientId, state: 'tasked' })) })
+      const spent = clients.map((clientId) => fact(runId, clientId))
+      expect(await store.rounds.save({ after: progress, spent, released: [] })).toBe(true)
+      return { runId, clients: clients as [string, string], progress }
+    }
 
-  test('lets a token buy one identity, once, in time', async () => {
-    const hash = randomUUID()
-    await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])
-    const client = { id: randomUUID(), name: 'Büro 1', publicKey: 'key', enrolledAt: NOW + 999 }
-    await store.clients.enrol(hash, client)
-    expect(await store.clients.find(client.id)).toEqual(client)
+    it('answers', () => store.ping())
 
-    const second = { ...client, id: randomUUID() }
-    await expect(store.clients.enrol(hash, second)).rejects.toThrow(/TOKEN_INVALID: .*used before/)
-    await expect(store.clients.enrol('no such token', second)).rejects.toThrow(/TOKEN_INVALID: .*unknown/)
-    const expired = randomUUID()
-    await store.clients.addTokens([{ hash: expired, createdAt: NOW, expiresAt: NOW + 1000 }])
-    await expect(store.clients.enrol(expired, { ...second, enrolledAt: NOW + 1000 })).rejects.toThrow(
-      /TOKEN_INVALID: .*expired/,
-    )
-    expect(await store.clients.find(second.id)).toBeUndefined()
-    expect(await store.clients.names([client.id, second.id])).toEqual(new Map([[client.id, 'Büro 1']]))
-  })
+    it('lets a token buy one identity, once, in time', async () => {
+      const hash = randomUUID()
+      await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])
+      const client = { id: randomUUID(), name: 'Büro 1', publicKey: 'key', enrolledAt: NOW + 999 }
+      await store.clients.enrol(hash, client)
+      expect(await store.clients.find(client.id)).toEqual(client)
 
-  test('lets one of two callers have a token', async () => {
-    const hash = randomUUID()
-    await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])
-    const results = await Promise.allSettled(
-      [randomUUID(), randomUUID()].map((id) =>
-        store.clients.enrol(hash, { id, name: id, publicKey: 'key', enrolledAt: NOW }),
-      ),
-    )
-    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
-  })
-
-  test('gives back a run as it was created, and moves it only from a state that it is in', async () => {
-    const run = runRecord()
-    const { runId } = run.manifest
-    await store.runs.create(run, { runId, number: 0, basis: 0, sha256: 'aa', bytes: 12, publishedAt: NOW })
-    expect(await store.runs.find(runId)).toEqual(run)
-    expect((await store.runs.list()).map(({ manifest }) => manifest.runId)).toContain(runId)
-    expect(await store.runs.newestAdapter(runId)).toEqual({
-      runId,
-      number: 0,
-      basis: 0,
-      sha256: 'aa',
-      bytes: 12,
-      publishedAt: NOW,
+      const second = { ...client, id: randomUUID() }
+      await expect(store.clients.enrol(hash, second)).rejects.toThrow(/TOKEN_INVALID: .*used before/)
+      await expect(store.clients.enrol('no such token', second)).rejects.toThrow(/TOKEN_INVALID: .*unknown/)
+      const expired = randomUUID()
+      await store.clients.addTokens([{ hash: expired, createdAt: NOW, expiresAt: NOW + 1000 }])
+      await expect(store.clients.enrol(expired, { ...second, enrolledAt: NOW + 1000 })).rejects.toThrow(
+        /TOKEN_INVALID: .*expired/,
+      )
+      expect(await store.clients.find(second.id)).toBeUndefined()
+      expect(await store.clients.names([client.id, second.id])).toEqual(new Map([[client.id, 'Büro 1']]))
     })
 
-    expect(await store.runs.move(runId, ['waiting'], { state: 'running' })).toBe(true)
-    expect(await store.runs.move(runId, ['waiting'], { state: 'running' })).toBe(false)
-    expect(await store.runs.move(runId, ['waiting', 'running'], { state: 'failed', reason: 'why', endedAt: NOW })).toBe(
-      true,
-    )
-    expect(await store.runs.move(runId, ['waiting', 'running'], { state: 'completed', endedAt: NOW })).toBe(false)
-    await store.runs.setBaseline(runId, { majority: 0.744, records: 1000 })
-    const ended = { ...run, state: 'failed', reason: 'why', endedAt: NOW, baseline: { majority: 0.744, records: 1000 } }
-    expect(await store.runs.find(runId)).toEqual(ended)
-    expect(await store.runs.find(randomUUID())).toBeUndefined()
-  })
-
-  test('keeps the terms that were stated first', async () => {
-    const [runId, clientId] = [await newRun(), await newClient()]
-    const first = await join(runId, clientId)
-    const other = { ...participant(runId, clientId), terms: { ...first.terms, noiseMultiplier: 9 } }
-    expect(await store.runs.join(other)).toEqual(first)
-    expect(first.terms.noiseMultiplier).toBe(1.2345678901234567)
-    await store.runs.setWithdrawal(runId, clientId, 'BUDGET_EXHAUSTED')
-    expect(await store.runs.participants(runId)).toEqual([{ ...first, withdrawal: 'BUDGET_EXHAUSTED' }])
-    await store.runs.setWithdrawal(runId, clientId, undefined)
-    expect(await store.runs.participants(runId)).toEqual([first])
-  })
-
-  test('lists the ended runs of a client, the newest first', async () => {
-    const clientId = await newClient()
-    const runs = [await newRun(), await newRun(), await newRun()]
-    for (const runId of runs) await join(runId, clientId)
-    await store.runs.move(runs[0]!, ['waiting'], { state: 'stopped', endedAt: NOW })
-    await store.runs.move(runs[2]!, ['waiting'], { state: 'completed', endedAt: NOW + 5 })
-    const ended = await store.runs.endedOf(clientId, 10)
-    expect(ended.map(({ manifest }) => manifest.runId)).toEqual([runs[2], runs[0]])
-    expect(await store.runs.endedOf(clientId, 1)).toHaveLength(1)
-  })
-
-  test('stores a round with its privacy events as one change', async () => {
-    const { runId, clients, progress } = await taskedRound()
-    expect(await store.rounds.find(runId, 0)).toEqual(progress)
-    for (const clientId of clients) {
-      expect(await store.ledger.facts(runId, clientId, 0)).toEqual([fact(runId, clientId)])
-    }
-    expect(await store.rounds.publishedCount(runId)).toBe(0)
-  })
-
-  test('refuses a writer that has not seen the last change, and then stores none of its parts', async () => {
-    const { runId, clients, progress } = await taskedRound()
-    const stale = { ...progress, version: progress.version - 1 }
-    const after = {
-      ...progress,
-      version: 9,
-      tasks: progress.tasks.map((task) => ({ ...task, state: 'refused' as const })),
-    }
-    expect(await store.rounds.save({ before: stale, after, spent: [], released: clients })).toBe(false)
-    expect(await store.rounds.save({ after, spent: [], released: clients })).toBe(false)
-    expect(await store.rounds.find(runId, 0)).toEqual(progress)
-    expect((await store.ledger.facts(runId, clients[0], 0))[0]?.voided).toBe(false)
-  })
-
-  test('lets one of two writers of a version win', async () => {
-    const { runId, progress } = await taskedRound()
-    const after = [1, 2].map((extensions) => ({ ...progress, version: progress.version + 1, extensions }))
-    const saved = await Promise.all(
-      after.map((next) => store.rounds.save({ before: progress, after: next, spent: [], released: [] })),
-    )
-    expect(saved.toSorted()).toEqual([false, true])
-    expect(await store.rounds.find(runId, 0)).toEqual(after[saved.indexOf(true)])
-  })
-
-  test('follows a round to its publication', async () => {
-    const { runId, clients, progress } = await taskedRound()
-    const [deliverer, refuser] = clients
-    const update = { sha256: 'update', bytes: 99, receivedAt: NOW + 1 }
-    const received: RoundProgress = {
-      ...progress,
-      ...{ version: 3, phase: 'received', closedAt: NOW + 2, extensions: 1, deadline: NOW + 500 },
-      tasks: [
-        { clientId: deliverer, state: 'delivered', update },
-        { clientId: refuser, state: 'refused' },
-      ],
-    }
-    expect(await store.rounds.save({ before: progress, after: received, spent: [], released: [refuser] })).toBe(true)
-    expect(await store.rounds.find(runId, 0)).toEqual(received)
-    expect(await store.ledger.delivered(runId, deliverer, 0)).toEqual([0])
-    expect(await store.ledger.delivered(runId, deliverer, 1)).toEqual([])
-    expect(await store.ledger.delivered(runId, refuser, 0)).toEqual([])
-
-    const result = { sha256: `state-${runId}`, bytes: 77, basis: 1 }
-    const aggregated: RoundProgress = { ...received, version: 4, phase: 'aggregated', result }
-    expect(await store.rounds.save({ before: received, after: aggregated, spent: [], released: [] })).toBe(true)
-    expect(await store.rounds.find(runId, 0)).toEqual(aggregated)
-    expect(await store.runs.mayRead(deliverer, result.sha256)).toBe(false)
-    expect((await store.runs.newestAdapter(runId))?.number).toBe(0)
-
-    const published: RoundProgress = { ...aggregated, version: 5, phase: 'published', publishedAt: NOW + 3 }
-    expect(await store.rounds.save({ before: aggregated, after: published, spent: [], released: [] })).toBe(true)
-    expect(await store.rounds.find(runId, 0)).toEqual(published)
-    expect(await store.rounds.publishedCount(runId)).toBe(1)
-    expect(await store.runs.adapter(runId, 1)).toEqual({ runId, number: 1, ...result, publishedAt: NOW + 3 })
-    const history = { round: 0, clients: [deliverer], openedAt: NOW, publishedAt: NOW + 3 }
-    expect(await store.rounds.published(runId)).toEqual([history])
-    const evaluation = { accuracy: 0.95, loss: 0.123456789, records: 1000 }
-    await store.rounds.setEvaluation(runId, 0, evaluation)
-    expect(await store.rounds.published(runId)).toEqual([{ ...history, evaluation }])
-  })
-
-  test('shows published states to participants of their run only, and updates to nobody', async () => {
-    const { runId, clients } = await taskedRound()
-    const stranger = await newClient()
-    expect(await store.runs.mayRead(clients[0], `initial-${runId}`)).toBe(true)
-    expect(await store.runs.mayRead(stranger, `initial-${runId}`)).toBe(false)
-    expect(await store.runs.mayRead(clients[0], 'update')).toBe(false)
-  })
-
-  test('adds spending up by mechanism, voided facts left out, and counts a fact again that is taken up again', async () => {
-    const { runId, clients, progress } = await taskedRound()
-    const [first, second] = clients
-    const total = async (clientId: string) =>
-      (await store.ledger.spending(runId)).filter((entry) => entry.clientId === clientId)
-    const one = { clientId: first, sampleRate: 0.1, noiseMultiplier: 1.2345678901234567, steps: 2 }
-    expect(await total(first)).toEqual([one])
-
-    await store.ledger.adopt([fact(runId, first, { attempt: 2, source: 'client' }), fact(runId, first)])
-    expect(await total(first)).toEqual([{ ...one, steps: 4 }])
-
-    const refused: RoundProgress = {
-      ...{ ...progress, version: 3 },
-      tasks: progress.tasks.map((task) => (task.clientId === second ? { ...task, state: 'refused' } : task)),
-    }
-    await store.rounds.save({ before: progress, after: refused, spent: [], released: [second] })
-    expect(await total(second)).toEqual([])
-    expect((await store.ledger.facts(runId, second, 0))[0]).toMatchObject({ voided: true })
-
-    await store.rounds.save({
-      ...{ before: refused, after: { ...progress, version: 4 }, released: [] },
-      spent: [fact(runId, second, { recordedAt: NOW + 9 })],
+    it('lets one of two callers have a token', async () => {
+      const hash = randomUUID()
+      await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])
+      const results = await Promise.allSettled(
+        [randomUUID(), randomUUID()].map((id) =>
+          store.clients.enrol(hash, { id, name: id, publicKey: 'key', enrolledAt: NOW }),
+        ),
+      )
+      expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     })
-    expect(await total(second)).toEqual([{ ...one, clientId: second }])
-    expect(await store.ledger.facts(runId, second, 0)).toEqual([fact(runId, second)])
-    expect(await store.ledger.facts(runId, second, 1)).toEqual([])
-  })
 
-  test('lists the newest alerts, oldest first', async () => {
-    const [runId, clientId] = [await newRun(), await newClient()]
-    const alerts = [1, 2, 3].map((at) => ({ runId, code: 'LEDGER_MISMATCH', message: `alert ${at}`, at: NOW + at }))
-    for (const alert of alerts) await store.alerts.add(alert)
-    await store.alerts.add({ ...alerts[0]!, clientId })
-    expect(await store.alerts.list(runId, 2)).toEqual([alerts[2], { ...alerts[0], clientId }])
-    expect(await store.alerts.list(await newRun(), 2)).toEqual([])
+    it('gives back a run as it was created, and moves it only from a state that it is in', async () => {
+      const run = runRecord()
+      const { runId } = run.manifest
+      await store.runs.create(run, { runId, number: 0, basis: 0, sha256: 'aa', bytes: 12, publishedAt: NOW })
+      expect(await store.runs.find(runId)).toEqual(run)
+      expect((await store.runs.list()).map(({ manifest }) => manifest.runId)).toContain(runId)
+      expect(await store.runs.newestAdapter(runId)).toEqual({
+        runId,
+        number: 0,
+        basis: 0,
+        sha256: 'aa',
+        bytes: 12,
+        publishedAt: NOW,
+      })
+
+      expect(await store.runs.move(runId, ['waiting'], { state: 'running' })).toBe(true)
+      expect(await store.runs.move(runId, ['waiting'], { state: 'running' })).toBe(false)
+      expect(
+        await store.runs.move(runId, ['waiting', 'running'], { state: 'failed', reason: 'why', endedAt: NOW }),
+      ).toBe(true)
+      expect(await store.runs.move(runId, ['waiting', 'running'], { state: 'completed', endedAt: NOW })).toBe(false)
+      await store.runs.setBaseline(runId, { majority: 0.744, records: 1000 })
+      const ended = {
+        ...run,
+        state: 'failed',
+        reason: 'why',
+        endedAt: NOW,
+        baseline: { majority: 0.744, records: 1000 },
+      }
+      expect(await store.runs.find(runId)).toEqual(ended)
+      expect(await store.runs.find(randomUUID())).toBeUndefined()
+    })
+
+    it('keeps the terms that were stated first', async () => {
+      const [runId, clientId] = [await newRun(), await newClient()]
+      const first = await join(runId, clientId)
+      const other = { ...participant(runId, clientId), terms: { ...first.terms, noiseMultiplier: 9 } }
+      expect(await store.runs.join(other)).toEqual(first)
+      expect(first.terms.noiseMultiplier).toBe(1.2345678901234567)
+      await store.runs.setWithdrawal(runId, clientId, 'BUDGET_EXHAUSTED')
+      expect(await store.runs.participants(runId)).toEqual([{ ...first, withdrawal: 'BUDGET_EXHAUSTED' }])
+      await store.runs.setWithdrawal(runId, clientId, undefined)
+      expect(await store.runs.participants(runId)).toEqual([first])
+    })
+
+    it('lists the ended runs of a client, the newest first', async () => {
+      const clientId = await newClient()
+      const runs = [await newRun(), await newRun(), await newRun()]
+      for (const runId of runs) await join(runId, clientId)
+      await store.runs.move(runs[0]!, ['waiting'], { state: 'stopped', endedAt: NOW })
+      await store.runs.move(runs[2]!, ['waiting'], { state: 'completed', endedAt: NOW + 5 })
+      const ended = await store.runs.endedOf(clientId, 10)
+      expect(ended.map(({ manifest }) => manifest.runId)).toEqual([runs[2], runs[0]])
+      expect(await store.runs.endedOf(clientId, 1)).toHaveLength(1)
+    })
+
+    it('stores a round with its privacy events as one change', async () => {
+      const { runId, clients, progress } = await taskedRound()
+      expect(await store.rounds.find(runId, 0)).toEqual(progress)
+      for (const clientId of clients) {
+        expect(await store.ledger.facts(runId, clientId, 0)).toEqual([fact(runId, clientId)])
+      }
+      expect(await store.rounds.publishedCount(runId)).toBe(0)
+    })
+
+    it('refuses a writer that has not seen the last change, and then stores none of its parts', async () => {
+      const { runId, clients, progress } = await taskedRound()
+      const stale = { ...progress, version: progress.version - 1 }
+      const after = {
+        ...progress,
+        version: 9,
+        tasks: progress.tasks.map((task) => ({ ...task, state: 'refused' as const })),
+      }
+      expect(await store.rounds.save({ before: stale, after, spent: [], released: clients })).toBe(false)
+      expect(await store.rounds.save({ after, spent: [], released: clients })).toBe(false)
+      expect(await store.rounds.find(runId, 0)).toEqual(progress)
+      expect((await store.ledger.facts(runId, clients[0], 0))[0]?.voided).toBe(false)
+    })
+
+    it('lets one of two writers of a version win', async () => {
+      const { runId, progress } = await taskedRound()
+      const after = [1, 2].map((extensions) => ({ ...progress, version: progress.version + 1, extensions }))
+      const saved = await Promise.all(
+        after.map((next) => store.rounds.save({ before: progress, after: next, spent: [], released: [] })),
+      )
+      expect(saved.filter(Boolean)).toHaveLength(1)
+      expect(await store.rounds.find(runId, 0)).toEqual(after[saved.indexOf(true)])
+    })
+
+    it('follows a round to its publication', async () => {
+      const { runId, clients, progress } = await taskedRound()
+      const [deliverer, refuser] = clients
+      const update = { sha256: 'update', bytes: 99, receivedAt: NOW + 1 }
+      const received: RoundProgress = {
+        ...progress,
+        version: 3,
+        phase: 'received',
+        closedAt: NOW + 2,
+        extensions: 1,
+        deadline: NOW + 500,
+        tasks: [
+          { clientId: deliverer, state: 'delivered', update },
+          { clientId: refuser, state: 'refused' },
+        ],
+      }
+      expect(await store.rounds.save({ before: progress, after: received, spent: [], released: [refuser] })).toBe(true)
+      expect(await store.rounds.find(runId, 0)).toEqual(received)
+      expect(await store.ledger.delivered(runId, deliverer, 0)).toEqual([0])
+      expect(await store.ledger.delivered(runId, deliverer, 1)).toEqual([])
+      expect(await store.ledger.delivered(runId, refuser, 0)).toEqual([])
+
+      const result = { sha256: `state-${runId}`, bytes: 77, basis: 1 }
+      const aggregated: RoundProgress = { ...received, version: 4, phase: 'aggregated', result }
+      expect(await store.rounds.save({ before: received, after: aggregated, spent: [], released: [] })).toBe(true)
+      expect(await store.rounds.find(runId, 0)).toEqual(aggregated)
+      expect(await store.runs.mayRead(deliverer, result.sha256)).toBe(false)
+      expect((await store.runs.newestAdapter(runId))?.number).toBe(0)
+
+      const published: RoundProgress = { ...aggregated, version: 5, phase: 'published', publishedAt: NOW + 3 }
+      expect(await store.rounds.save({ before: aggregated, after: published, spent: [], released: [] })).toBe(true)
+      expect(await store.rounds.find(runId, 0)).toEqual(published)
+      expect(await store.rounds.publishedCount(runId)).toBe(1)
+      expect(await store.runs.adapter(runId, 1)).toEqual({ runId, number: 1, ...result, publishedAt: NOW + 3 })
+      const history = { round: 0, clients: [deliverer], openedAt: NOW, publishedAt: NOW + 3 }
+      expect(await store.rounds.published(runId)).toEqual([history])
+      const evaluation = { accuracy: 0.95, loss: 0.123456789, records: 1000 }
+      await store.rounds.setEvaluation(runId, 0, evaluation)
+      expect(await store.rounds.published(runId)).toEqual([{ ...history, evaluation }])
+    })
+
+    it('shows published states to participants of their run only, and updates to nobody', async () => {
+      const { runId, clients } = await taskedRound()
+      const stranger = await newClient()
+      expect(await store.runs.mayRead(clients[0], `initial-${runId}`)).toBe(true)
+      expect(await store.runs.mayRead(stranger, `initial-${runId}`)).toBe(false)
+      expect(await store.runs.mayRead(clients[0], 'update')).toBe(false)
+    })
+
+    it('adds spending up by mechanism, voided facts left out, and counts a fact again that is taken up again', async () => {
+      const { runId, clients, progress } = await taskedRound()
+      const [first, second] = clients
+      const total = async (clientId: string) =>
+        (await store.ledger.spending(runId)).filter((entry) => entry.clientId === clientId)
+      const one = { clientId: first, sampleRate: 0.1, noiseMultiplier: 1.2345678901234567, steps: 2 }
+      expect(await total(first)).toEqual([one])
+
+      await store.ledger.adopt([fact(runId, first, { attempt: 2, source: 'client' }), fact(runId, first)])
+      expect(await total(first)).toEqual([{ ...one, steps: 4 }])
+
+      const refused: RoundProgress = {
+        ...progress,
+        version: 3,
+        tasks: progress.tasks.map((task) => (task.clientId === second ? { ...task, state: 'refused' } : task)),
+      }
+      await store.rounds.save({ before: progress, after: refused, spent: [], released: [second] })
+      expect(await total(second)).toEqual([])
+      expect((await store.ledger.facts(runId, second, 0))[0]).toMatchObject({ voided: true })
+
+      await store.rounds.save({
+        before: refused,
+        after: { ...progress, version: 4 },
+        released: [],
+        spent: [fact(runId, second, { recordedAt: NOW + 9 })],
+      })
+      expect(await total(second)).toEqual([{ ...one, clientId: second }])
+      expect(await store.ledger.facts(runId, second, 0)).toEqual([fact(runId, second)])
+      expect(await store.ledger.facts(runId, second, 1)).toEqual([])
+    })
+
+    it('lists the newest alerts, oldest first', async () => {
+      const [runId, clientId] = [await newRun(), await newClient()]
+      const alerts = [1, 2, 3].map((at) => ({ runId, code: 'LEDGER_MISMATCH', message: `alert ${at}`, at: NOW + at }))
+      for (const alert of alerts) await store.alerts.add(alert)
+      await store.alerts.add({ ...alerts[0]!, clientId })
+      expect(await store.alerts.list(runId, 2)).toEqual([alerts[2], { ...alerts[0], clientId }])
+      expect(await store.alerts.list(await newRun(), 2)).toEqual([])
+    })
   })
-})
+}
 
 function runRecord(changes: Partial<RunRecord> = {}): RunRecord {
   return {
     manifest: {
-      ...{ runId: randomUUID(), name: 'a run', method: 'fedsvd', model: { name: 'tiny', maxTokens: 16 } },
+      runId: randomUUID(),
+      name: 'a run',
+      method: 'fedsvd',
+      model: { name: 'tiny', maxTokens: 16 },
       labels: ['ham', 'spam'],
       adapter: { rank: 2, alpha: 2, layers: [{ name: 'layer', dIn: 6, dOut: 5 }], head: [], headMode: 'frozen' },
-      ...{ rounds: 3, localSteps: 2, expectedLotSize: 10, clipNorm: 0.1, learningRate: 1e-7, momentum: 0 },
+      rounds: 3,
+      localSteps: 2,
+      expectedLotSize: 10,
+      clipNorm: 0.1,
+      learningRate: 1e-7,
+      momentum: 0,
       target: { epsilon: 6, delta: 1e-5 },
-      ...{ clientsPerRound: 2, quorum: 1, deadlineSeconds: 30, seed: 'public' },
+      clientsPerRound: 2,
+      quorum: 1,
+      deadlineSeconds: 30,
+      seed: 'public',
     },
     state: 'waiting',
     createdAt: NOW,

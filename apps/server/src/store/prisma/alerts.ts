@@ -10,7 +10,10 @@ export function prismaAlerts(prisma: PrismaClient): AlertStore {
     async list(runId, limit) {
       const rows = await prisma.alert.findMany({ where: { runId }, orderBy: { id: 'desc' }, take: limit })
       return rows.reverse().map(({ clientId, code, message, at }) => ({
-        ...{ runId, code, message, at: at.getTime() },
+        runId,
+        code,
+        message,
+        at: at.getTime(),
         ...(clientId !== null && { clientId }),
       }))
     },

@@ -16,7 +16,9 @@ async function place() {
   }
   const client = await connect()
   return {
-    ...{ client, connect, folder: folder.path },
+    client,
+    connect,
+    folder: folder.path,
     async add(name: string, sql: string): Promise<void> {
       await mkdir(path.join(folder.path, name), { recursive: true })
       await writeFile(path.join(folder.path, name, 'migration.sql'), sql)

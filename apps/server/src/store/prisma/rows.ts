@@ -62,8 +62,13 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
     return { clientId, state, update: { sha256, bytes, receivedAt: receivedAt.getTime() } }
   })
   return {
-    ...{ runId, round: number, phase, version, extensions },
-    ...{ openedAt: openedAt.getTime(), deadline: deadline.getTime() },
+    runId,
+    round: number,
+    phase,
+    version,
+    extensions,
+    openedAt: openedAt.getTime(),
+    deadline: deadline.getTime(),
     tasks: tasks.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)),
     ...(closedAt !== null && { closedAt: closedAt.getTime() }),
     ...(adapter && { result: { sha256: adapter.sha256, bytes: adapter.bytes, basis: adapter.basis } }),
@@ -73,7 +78,11 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
 
 export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {
   return {
-    ...{ phase, version, extensions, openedAt: date(openedAt), deadline: date(deadline) },
+    phase,
+    version,
+    extensions,
+    openedAt: date(openedAt),
+    deadline: date(deadline),
     closedAt: closedAt === undefined ? null : date(closedAt),
     publishedAt: publishedAt === undefined ? null : date(publishedAt),
   }

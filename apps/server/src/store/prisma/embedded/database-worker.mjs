@@ -2,6 +2,7 @@
  * The embedded database: PGlite in a thread of its own, speaking PostgreSQL's protocol on a socket. Plain JavaScript, so
  * that the thread starts without a loader.
  */
+import { once } from 'node:events'
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
@@ -12,9 +13,7 @@ const database = await PGlite.create(dataDir)
 const server = new PGLiteSocketServer({ db: database, ...listen, maxConnections: 2 })
 await server.start()
 
-parentPort.once('message', async () => {
-  await server.stop()
-  await database.close()
-  parentPort.close()
-})
 parentPort.postMessage(server.getServerConn())
+await once(parentPort, 'message')
+await server.stop()
+await database.close()
