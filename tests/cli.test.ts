@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readAdapter } from '@fedsvd/engine/peft'
+import { starterSchema } from '@fedsvd/engine/training'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const FEDSVD = fileURLToPath(new URL('../apps/cli/bin/fedsvd.mjs', import.meta.url))
+
+/** Runs `fedsvd` as a person does, in a process of its own. */
+function fedsvd(args: readonly string[], input = ''): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [FEDSVD, ...args], { maxBuffer: 2 ** 26 }, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, err })
+    })
+    child.stdin?.end(input)
+  })
+}
+
+describe('the fedsvd command', { timeout: 300_000 }, () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fedsvd-cli-'))
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  it('runs the main job: coordinator and three clients end with an adapter that can be read again', async () => {
+    const summaryFile = join(folder, 'summary.json')
+    const { code, out, err } = await fedsvd(['demo', '--quick', '--dir', join(folder, 'demo'), '--json', summaryFile])
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(out).toContain('hold-out accuracy')
+    const summary = JSON.parse(await readFile(summaryFile, 'utf8'))
+    expect(summary).toMatchObject({ rounds: 2, runId: expect.stringMatching(/^[0-9a-f-]{36}$/) })
+    expect(summary.accuracy).toBeGreaterThan(0.5)
+    expect(summary.majority).toBeGreaterThan(0.7)
+    expect(summary.clients).toHaveLength(3)
+    for (const client of summary.clients) {
+      expect(client).toMatchObject({ budget: 6, delta: 1e-5, steps: 2 })
+      // calibrated to the target: within 0.1 % below it, and never above
+      expect(client.epsilon).toBeLessThanOrEqual(6)
+      expect(client.epsilon).toBeGreaterThan(6 * 0.999)
+    }
+    const schema = starterSchema({
+      rank: 8,
+      alpha: JSON.parse(await readFile(join(summary.adapter, 'adapter_config.json'), 'utf8')).lora_alpha,
+      headMode: 'trained',
+      classes: 2,
+    })
+    const state = await readAdapter(summary.adapter, schema)
+    for (const { data } of [...state.b, ...state.head]) expect(data.some((value) => value !== 0)).toBe(true)
+
+    const ledger = await fedsvd([
+      'ledger',
+      'show',
+      '--state-dir',
+      join(folder, 'demo', summary.clients[0].name),
+      '--json',
+    ])
+    expect(JSON.parse(ledger.out)).toMatchObject({
+      epsilonPld: summary.clients[0].epsilon,
+      reservations: [{ outcome: 'accepted' }, { outcome: 'accepted' }],
+    })
+    const verified = await fedsvd(['ledger', 'verify', '--state-dir', join(folder, 'demo', summary.clients[0].name)])
+    expect(verified).toMatchObject({ code: 0, out: expect.stringContaining('chain unbroken') })
+  })
+
+  it('accounts for events by both accountants, as the reference implementation does', async () => {
+    const events = [{ sampleRate: 0.01, noiseMultiplier: 1, steps: 1000 }]
+    const { out } = await fedsvd(['account', '--json'], JSON.stringify({ events, delta: 1e-5 }))
+    const { epsilonRdp, epsilonPld } = JSON.parse(out)
+    expect(Math.abs(epsilonRdp / 2.101366525420273 - 1)).toBeLessThan(0.005)
+    expect(Math.abs(epsilonPld / 1.828243646215537 - 1)).toBeLessThan(0.005)
+  })
+
+  it('plans noise for rounds and rounds for noise', async () => {
+    const noise = JSON.parse((await fedsvd(['plan', '--records', '1500', '--rounds', '5,20', '--json'])).out)
+    expect(noise.rows.map(({ rounds }: { rounds: number }) => rounds)).toEqual([5, 20])
+    expect(noise.rows[1].noiseMultiplier).toBeGreaterThan(noise.rows[0].noiseMultiplier)
+    for (const row of noise.rows) expect(row.epsilonPld).toBeLessThanOrEqual(6)
+    const { noiseMultiplier } = noise.rows[1]
+    const rounds = JSON.parse(
+      (await fedsvd(['plan', '--records', '1500', '--noise-multiplier', String(noiseMultiplier), '--json'])).out,
+    )
+    expect(rounds.rows[0].rounds).toBe(20)
+  })
+
+  it.each(['demo', 'serve', 'join', 'plan', 'account', 'export', 'ledger show', 'ledger verify'])(
+    '%s --help shows an example',
+    async (command) => {
+      const { code, out } = await fedsvd([...command.split(' '), '--help'])
+      expect(code).toBe(0)
+      expect(out).toMatch(/Example:\n {2}\$ .*fedsvd/)
+      expect(out).toContain('--json')
+    },
+  )
+
+  it('answers bad input with one clear line and a code', async () => {
+    const unreadable = join(folder, 'bad.jsonl')
+    await writeFile(unreadable, '{"text":"fine","label":"ham"}\nnot json\n')
+    const join_ = (...args: string[]) =>
+      fedsvd([
+        'join',
+        'http://127.0.0.1:9',
+        '--name',
+        'a',
+        '--epsilon',
+        '6',
+        '--state-dir',
+        join(folder, 'state'),
+        ...args,
+      ])
+    const oneLine = (text: string) => text.trim().split('\n').length
+    const answers = [
+      [await fedsvd(['account'], 'nonsense'), /^MESSAGE_INVALID: expected JSON/],
+      [await join_('--data', unreadable), /^DATA_UNREADABLE: .*bad\.jsonl.*2/],
+      [await fedsvd(['ledger', 'show', '--state-dir', join(folder, 'none')]), /^CONFIG_INVALID: expected ledgers/],
+    ] as const
+    for (const [{ code, err }, line] of answers) {
+      expect(code).toBe(1)
+      expect(err).toMatch(line)
+      expect(oneLine(err)).toBe(1)
+    }
+  })
+
+  it('says that a port is in use', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => taken.once('listening', resolve))
+    const { port } = taken.address() as { port: number }
+    const { code, err } = await fedsvd([
+      'serve',
+      '--port',
+      String(port),
+      '--state-dir',
+      join(folder, 'taken'),
+      '--log-level',
+      'silent',
+    ])
+    taken.close()
+    expect(code).toBe(1)
+    expect(err).toMatch(/^PORT_IN_USE: /)
+  })
+})
