@@ -1,12 +1,12 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { budgetSchema } from '@fedsvd/core/protocol'
+import { budgetSchema, enrolRequestSchema } from '@fedsvd/core/protocol'
 import { z } from 'zod'
 
 const clientConfigSchema = z.object({
   /** Address of the coordinator, http or https. */
   coordinator: z.url({ protocol: /^https?$/ }),
   /** The name that operators see. */
-  name: z.string().min(1).max(80),
+  name: enrolRequestSchema.shape.name,
   /** JSONL or CSV file of this site's records; it is never sent anywhere. */
   dataFile: z.string().min(1),
   textColumn: z.string().min(1).default('text'),

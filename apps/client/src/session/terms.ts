@@ -1,6 +1,7 @@
 import { calibrateNoiseMultiplier, type PrivacyEvent, pld } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Budget, PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
+import { withinBudget } from '../ledger/index.ts'
 
 /** What a site knows when it decides its terms. */
 export interface SiteLimits {
@@ -41,22 +42,30 @@ export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms 
       remedy: 'Take part with more data, or open the run with a smaller lot',
     })
   }
-  const sampleRate = manifest.expectedLotSize / site.declaredRecords
-  const steps = manifest.rounds * manifest.localSteps
-  const epsilon = Math.min(manifest.target.epsilon, site.budget.epsilon)
-  const noiseFor = (budget: Budget, prior: readonly PrivacyEvent[]): number =>
-    calibrateNoiseMultiplier({ ...budget, sampleRate, steps, prior, accountant: pld })
-  const forThisRun = noiseFor({ epsilon, delta }, [])
-  const overall = site.spent.length === 0 ? 0 : noiseFor(site.budget, site.spent)
-  if (overall > MOST_EXTRA_NOISE * forThisRun) throw tooLittleLeft(site, overall, forThisRun)
-  const noiseMultiplier = Math.max(forThisRun, overall)
-  return { declaredRecords: site.declaredRecords, sampleRate, noiseMultiplier, budget: { epsilon, delta } }
+  const shape = {
+    sampleRate: manifest.expectedLotSize / site.declaredRecords,
+    steps: manifest.rounds * manifest.localSteps,
+  }
+  const budget = { epsilon: Math.min(manifest.target.epsilon, site.budget.epsilon), delta }
+  const forThisRun = calibrateNoiseMultiplier({ ...budget, ...shape, accountant: pld })
+  const noiseMultiplier = Math.max(forThisRun, noiseBesideSpent(site, shape, forThisRun))
+  return { declaredRecords: site.declaredRecords, sampleRate: shape.sampleRate, noiseMultiplier, budget }
 }
 
-function tooLittleLeft({ budget }: SiteLimits, needed: number, usual: number): FedsvdError {
-  return new FedsvdError('BUDGET_TOO_SMALL', {
+/** The least noise with which a run fits into the site's budget beside what was spent before; 0 where nothing was. */
+function noiseBesideSpent(
+  { spent, budget }: SiteLimits,
+  shape: { readonly sampleRate: number; readonly steps: number },
+  usual: number,
+): number {
+  if (spent.length === 0) return 0
+  const most = { ...shape, noiseMultiplier: MOST_EXTRA_NOISE * usual }
+  if (withinBudget([...spent, most], budget)) {
+    return calibrateNoiseMultiplier({ ...budget, ...shape, prior: spent, accountant: pld })
+  }
+  throw new FedsvdError('BUDGET_TOO_SMALL', {
     expected: `enough left of epsilon ${budget.epsilon} for at most ${MOST_EXTRA_NOISE} times the noise multiplier ${usual.toFixed(3)} of this run`,
-    got: `so little that it takes ${needed.toFixed(3)}`,
+    got: 'less',
     remedy: 'This data set stays out of the run; nothing was spent.',
   })
 }

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest'
+import { type ClientConfigInput, clientConfig } from './config.ts'
+
+const input: ClientConfigInput = {
+  coordinator: 'https://coordinator.test',
+  name: 'north',
+  dataFile: 'letters.jsonl',
+  stateDir: 'state',
+  budget: { epsilon: 6, delta: 1e-5 },
+}
+
+describe('clientConfig', () => {
+  it('fills in what is usual', () => {
+    expect(clientConfig(input)).toEqual({ ...input, textColumn: 'text', labelColumn: 'label', threads: 1, once: false })
+  })
+
+  it.each<[string, Partial<ClientConfigInput>]>([
+    ['coordinator', { coordinator: 'ftp://coordinator.test' }],
+    ['name', { name: '' }],
+    ['name', { name: '<script>' }],
+    ['budget.epsilon', { budget: { epsilon: 0, delta: 1e-5 } }],
+    ['budget.delta', { budget: { epsilon: 6, delta: 1 } }],
+    ['declaredRecords', { declaredRecords: 0.5 }],
+    ['threads', { threads: 0 }],
+    ['maxWaitSeconds', { maxWaitSeconds: -1 }],
+  ])('refuses a wrong %s, and names it', (field, wrong) => {
+    expect(() => clientConfig({ ...input, ...wrong })).toThrow(`CONFIG_INVALID: expected a valid ${field}`)
+  })
+})

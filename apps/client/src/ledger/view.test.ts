@@ -1,0 +1,80 @@
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { pld, rdp } from '@fedsvd/core/accounting'
+import { describe, expect, it } from 'vitest'
+import { BUDGET, FINGERPRINT, RUN_A, sampleBound } from '../../test-kit/sample-run.ts'
+import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
+import { ledgerPath, openLedger, showLedger, verifyLedger } from './index.ts'
+
+function threeRounds(folder: string): string {
+  using ledger = openLedger(folder, FINGERPRINT, BUDGET)
+  ledger.bind(sampleBound())
+  for (const round of [0, 1, 2]) ledger.reserve(RUN_A, round)
+  ledger.finish({ runId: RUN_A, round: 1, attempt: 1 }, 'ab'.repeat(32))
+  return ledgerPath(folder, FINGERPRINT)
+}
+
+describe('showLedger', () => {
+  it('shows what was spent, by both accountants, and what is left', () => {
+    using folder = temporaryFolder()
+    const path = threeRounds(folder.path)
+    const spent = [{ sampleRate: 0.1, noiseMultiplier: 2, steps: 15 }]
+    const epsilonPld = pld.epsilonUpperBound(spent, 1e-5)
+    const [view, ...others] = showLedger(folder.path)
+    expect(others).toEqual([])
+    expect(view).toMatchObject({
+      path,
+      fingerprint: FINGERPRINT,
+      budget: BUDGET,
+      reservations: 3,
+      unfinished: 2,
+      steps: 15,
+    })
+    expect(view!.epsilonPld).toBeCloseTo(epsilonPld, 9)
+    expect(view!.epsilonRdp).toBeCloseTo(rdp.epsilonUpperBound(spent, 1e-5), 9)
+    expect(view!.remaining).toBeCloseTo(6 - epsilonPld, 9)
+    expect(view!.entries.map(({ fact }) => fact.kind)).toEqual([
+      'opened',
+      'bound',
+      'reserved',
+      'reserved',
+      'reserved',
+      'finished',
+    ])
+  })
+
+  it('reads one file as well, also while a client holds it, and changes nothing', () => {
+    using folder = temporaryFolder()
+    const path = threeRounds(folder.path)
+    using _held = openLedger(folder.path, FINGERPRINT, BUDGET)
+    appendFileSync(path, '{"at":"20') // a line that is being written
+    const before = readFileSync(path)
+    expect(showLedger(path)[0]).toMatchObject({ reservations: 3, tail: 'torn' })
+    expect(readFileSync(path)).toEqual(before)
+  })
+
+  it('says what it wants when there is no ledger', () => {
+    using folder = temporaryFolder()
+    expect(() => showLedger(folder.path)).toThrow(
+      'CONFIG_INVALID: expected a ledger file, or a state folder with ledgers',
+    )
+  })
+})
+
+describe('verifyLedger', () => {
+  it('gives the head of a sound ledger', () => {
+    using folder = temporaryFolder()
+    const path = threeRounds(folder.path)
+    const last = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1)!
+    expect(verifyLedger(folder.path)).toEqual([
+      { path, entries: 6, head: (JSON.parse(last) as { hash: string }).hash, tail: 'none' },
+    ])
+  })
+
+  it('gives the fault of a damaged one', () => {
+    using folder = temporaryFolder()
+    const path = threeRounds(folder.path)
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"round":1', '"round":7'))
+    const [verdict] = verifyLedger(path)
+    expect(verdict!.fault?.message).toMatch(/LEDGER_DAMAGED.*line 4/)
+  })
+})

@@ -1,0 +1,72 @@
+import { appendFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { BUDGET, FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound } from '../../test-kit/sample-run.ts'
+import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
+import { openLedger, sha256Hex } from '../ledger/index.ts'
+import { fileOutbox, requireReserved } from './index.ts'
+
+const KEY = { runId: RUN_A, round: 3, attempt: 2 }
+const FRAME = Buffer.from('a frame')
+const accountants = { quick: perStep(0.01, 'rdp'), tight: perStep(0.01) }
+
+describe('the outbox', () => {
+  it('gives back the bytes that were put in', () => {
+    using folder = temporaryFolder()
+    const outbox = fileOutbox(folder.path, FINGERPRINT)
+    expect(outbox.find(KEY)).toBeUndefined()
+    const hash = outbox.put(KEY, FRAME)
+    expect(hash).toBe(sha256Hex(FRAME))
+    expect(outbox.find(KEY)).toBe(hash)
+    expect(Buffer.compare(outbox.get(KEY, hash), FRAME)).toBe(0)
+  })
+
+  it('refuses other bytes than the ledger recorded, and none', () => {
+    using folder = temporaryFolder()
+    const outbox = fileOutbox(folder.path, FINGERPRINT)
+    const hash = outbox.put(KEY, FRAME)
+    expect(() => outbox.get({ ...KEY, attempt: 1 }, hash)).toThrow(/LEDGER_DAMAGED.*got no file/)
+    const place = join(folder.path, 'outbox', FINGERPRINT)
+    appendFileSync(join(place, readdirSync(place)[0]!), '!')
+    expect(() => outbox.get(KEY, hash)).toThrow(/LEDGER_DAMAGED.*got other bytes/)
+  })
+
+  it('is cleared of earlier rounds of one run only, or of all of it', () => {
+    using folder = temporaryFolder()
+    const outbox = fileOutbox(folder.path, FINGERPRINT)
+    const keys = [KEY, { ...KEY, round: 4 }, { ...KEY, round: 10 }, { ...KEY, runId: RUN_B }]
+    for (const key of keys) outbox.put(key, FRAME)
+    const there = () => keys.map((key) => outbox.find(key) !== undefined)
+    outbox.clear(RUN_A, 10)
+    expect(there()).toEqual([false, false, true, true])
+    outbox.clear(RUN_A)
+    expect(there()).toEqual([false, false, false, true])
+  })
+
+  it('is one for each data set', () => {
+    using folder = temporaryFolder()
+    fileOutbox(folder.path, FINGERPRINT).put(KEY, FRAME)
+    expect(fileOutbox(folder.path, '00'.repeat(32)).find(KEY)).toBeUndefined()
+  })
+})
+
+describe('requireReserved', () => {
+  it('accepts frames that the ledger reserved, and what a crash left half written', () => {
+    using folder = temporaryFolder()
+    using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { accountants })
+    requireReserved(folder.path, ledger.state)
+    ledger.bind(sampleBound())
+    fileOutbox(folder.path, FINGERPRINT).put(ledger.reserve(RUN_A, 0).entry, FRAME)
+    writeFileSync(join(folder.path, 'outbox', FINGERPRINT, `${RUN_A}-9-1.frame.77.tmp`), 'half')
+    expect(() => requireReserved(folder.path, ledger.state)).not.toThrow()
+  })
+
+  it('refuses a frame that nobody reserved: the ledger is older than the outbox', () => {
+    using folder = temporaryFolder()
+    using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { accountants })
+    ledger.bind(sampleBound())
+    const { entry } = ledger.reserve(RUN_A, 0)
+    fileOutbox(folder.path, FINGERPRINT).put({ ...entry, attempt: 2 }, FRAME)
+    expect(() => requireReserved(folder.path, ledger.state)).toThrow(/LEDGER_DAMAGED.*attempt 2 of round 0/)
+  })
+})

@@ -1,0 +1,70 @@
+import { pld } from '@fedsvd/core/accounting'
+import { describe, expect, it } from 'vitest'
+import { BUDGET, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
+import { termsFor } from './terms.ts'
+
+const site = { records: 123, declaredRecords: 120, budget: BUDGET, spent: [] }
+const manifest = sampleManifest({ rounds: 20, localSteps: 5 })
+
+/** Epsilon of the whole run at these terms, after what was spent before. */
+const epsilonOf = (
+  terms: { sampleRate: number; noiseMultiplier: number },
+  delta = 1e-5,
+  spent = site.spent as object[],
+) => pld.epsilonUpperBound([...(spent as never[]), { ...terms, steps: 100 }], delta)
+
+describe('the terms of a site', () => {
+  it('spend the target over all rounds of the run: at least 99.9 % of it and never more', () => {
+    const terms = termsFor(manifest, site)
+    expect(terms).toMatchObject({ declaredRecords: 120, sampleRate: 10 / 120, budget: BUDGET })
+    expect(epsilonOf(terms)).toBeLessThanOrEqual(6)
+    expect(epsilonOf(terms)).toBeGreaterThan(5.99)
+  })
+
+  it('follow the smaller of the run’s target and the site’s own budget', () => {
+    expect(termsFor(sampleManifest({ target: { epsilon: 2, delta: 1e-5 } }), site).budget.epsilon).toBe(2)
+    expect(termsFor(manifest, { ...site, budget: { epsilon: 3, delta: 1e-5 } }).budget.epsilon).toBe(3)
+  })
+
+  it('hold at the smaller delta of both', () => {
+    const terms = termsFor(sampleManifest({ target: { epsilon: 6, delta: 1e-6 }, rounds: 20 }), site)
+    expect(terms.budget.delta).toBe(1e-6)
+    expect(epsilonOf(terms, 1e-6)).toBeLessThanOrEqual(6)
+  })
+
+  it('take more noise when a part of the budget is spent: both together stay within it', () => {
+    const spent = Array.from({ length: 10 }, () => sampleBound().event)
+    const fresh = termsFor(manifest, site)
+    const later = termsFor(manifest, { ...site, spent })
+    expect(later.noiseMultiplier).toBeGreaterThan(fresh.noiseMultiplier)
+    expect(epsilonOf(later, 1e-5, spent)).toBeLessThanOrEqual(6)
+    expect(epsilonOf(later, 1e-5, spent)).toBeGreaterThan(5.99)
+  })
+
+  it('do not depend on the true number of records, only on the declared one', () => {
+    expect(termsFor(manifest, { ...site, records: 121 })).toEqual(termsFor(manifest, { ...site, records: 9999 }))
+  })
+})
+
+describe('a site stays out', () => {
+  it('of everything when its delta is larger than 1 / records', () => {
+    const at = (records: number) => () => termsFor(manifest, { ...site, records, budget: { epsilon: 6, delta: 1e-3 } })
+    expect(at(1000)).not.toThrow()
+    expect(at(1001)).toThrow('DELTA_TOO_LARGE')
+  })
+
+  it('of a run whose lot is larger than its data', () => {
+    expect(() => termsFor(sampleManifest({ expectedLotSize: 121 }), site)).toThrow('CONFIG_INVALID')
+  })
+
+  it('when nothing is left', () => {
+    const spent = Array.from({ length: 1000 }, () => sampleBound().event)
+    expect(() => termsFor(manifest, { ...site, spent })).toThrow('BUDGET_TOO_SMALL')
+  })
+
+  it('when so little is left that its noise would drown the run', () => {
+    const all = termsFor(manifest, site)
+    const spent = [{ ...sampleBound().event, ...all, steps: 100 }] // 99.9 % of the budget
+    expect(() => termsFor(manifest, { ...site, spent })).toThrow(/BUDGET_TOO_SMALL.*at most 10 times/)
+  })
+})
