@@ -22,7 +22,9 @@ const stamp = createHash('sha256').update(readFileSync(schema)).update(`\nprisma
 if (!isUpToDate()) generate()
 
 function isUpToDate() {
-  return existsSync(path.join(output, 'client.ts')) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp
+  return (
+    existsSync(path.join(output, 'client.ts')) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp
+  )
 }
 
 function generate() {
