@@ -1,0 +1,134 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { connectTheDots } from './connect-the-dots.ts'
+import type { AccountedEvent } from './event.ts'
+import { deltaBound, kernelOf, logDeltaAt } from './hockey-stick.ts'
+import { compose, emptySpectrum, gridOf, spectrumOf } from './loss-spectrum.ts'
+import { pld } from './pld.ts'
+import { rdp } from './rdp.ts'
+import { composedDelta, epsilonOf, gaussianDelta, oneStepDelta } from './testing/exact.ts'
+import vectors from './vectors/accounting.json' with { type: 'json' }
+
+const gaussian = (noiseMultiplier: number, steps: number): AccountedEvent => ({ sampleRate: 1, noiseMultiplier, steps })
+
+describe('against the reference implementation', () => {
+  it.each(vectors.single)('$steps steps, q $sampleRate, sigma $noiseMultiplier', (row) => {
+    const ratio = pld.epsilonUpperBound([row], row.delta) / row.epsilonPld
+    expect(ratio).toBeGreaterThan(0.999)
+    expect(ratio).toBeLessThan(1.0005)
+  })
+
+  it.each(vectors.composed)('unlike events', ({ parts, delta, epsilonPld }) => {
+    const ratio = pld.epsilonUpperBound(parts, delta) / epsilonPld
+    expect(ratio).toBeGreaterThan(0.999)
+    expect(ratio).toBeLessThan(1.0005)
+  })
+})
+
+describe('against exact curves', () => {
+  // T steps of sigma are one of sigma / sqrt(T); Balle and Wang give delta(epsilon) of that in closed form.
+  it.each([
+    { sigma: 5, steps: 40, delta: 1e-6 },
+    { sigma: 1, steps: 1, delta: 1e-5 },
+    { sigma: 0.5, steps: 1, delta: 1e-5 },
+    { sigma: 100, steps: 1, delta: 1e-5 },
+    { sigma: 10, steps: 1, delta: 0.03 },
+    { sigma: 50, steps: 100_000, delta: 1e-6 },
+    { sigma: 1, steps: 1, delta: 1e-15 },
+    { sigma: 30, steps: 1000, delta: 1e-20 },
+    { sigma: 2, steps: 10, delta: 1e-30 },
+    { sigma: 2, steps: 10, delta: 1e-100 },
+  ])(
+    'Gaussian, $steps steps of sigma $sigma at delta $delta: never below, at most 0.01 % above',
+    ({ sigma, steps, delta }) => {
+      const exact = epsilonOf((epsilon) => gaussianDelta(sigma / Math.sqrt(steps), epsilon), delta)
+      const bound = pld.epsilonUpperBound([gaussian(sigma, steps)], delta)
+      expect(bound).toBeGreaterThanOrEqual(exact)
+      expect(bound).toBeLessThan(exact * 1.0001)
+    },
+  )
+
+  it.each([
+    { q: 0.01, sigma: 0.7, delta: 1e-5 },
+    { q: 0.2, sigma: 3, delta: 1e-6 },
+    { q: 0.9, sigma: 2, delta: 1e-3 },
+    { q: 0.5, sigma: 0.4, delta: 1e-12 },
+    { q: 0.999, sigma: 1, delta: 1e-5 },
+  ])('one subsampled step, q $q, sigma $sigma at delta $delta', ({ q, sigma, delta }) => {
+    const exact = epsilonOf((epsilon) => oneStepDelta(q, sigma, epsilon), delta)
+    const bound = pld.epsilonUpperBound([{ sampleRate: q, noiseMultiplier: sigma, steps: 1 }], delta)
+    expect(bound).toBeGreaterThanOrEqual(exact * (1 - 1e-9))
+    expect(bound).toBeLessThan(exact * 1.0002)
+  })
+
+  it.each([
+    { events: [{ sampleRate: 0.0194, noiseMultiplier: 0.718, steps: 500 }], delta: 1e-5, tilt: 2 },
+    { events: [{ sampleRate: 0.1, noiseMultiplier: 2, steps: 100 }], delta: 1e-5, tilt: 6 },
+    { events: [{ sampleRate: 0.7, noiseMultiplier: 8, steps: 60 }], delta: 1e-4, tilt: 3 },
+    {
+      events: [
+        { sampleRate: 0.02, noiseMultiplier: 0.8, steps: 10 },
+        { sampleRate: 0.05, noiseMultiplier: 1.2, steps: 100 },
+      ],
+      delta: 1e-6,
+      tilt: 4,
+    },
+  ])('compositions of subsampled steps, by an inverse Laplace transform', ({ events, delta, tilt }) => {
+    const exactDelta = composedDelta(events, pld.epsilonUpperBound(events, delta), tilt)
+    expect(exactDelta).toBeLessThanOrEqual(delta)
+    expect(exactDelta).toBeGreaterThan(delta * 0.999)
+  })
+})
+
+describe('the bound is one by construction', () => {
+  it('whatever the tilt, the spacing and the period of the lattice', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.2, max: 20, noNaN: true }),
+        fc.integer({ min: 5, max: 12 }),
+        fc.double({ min: 0.003, max: 0.3, noNaN: true }),
+        fc.integer({ min: 1, max: 60 }),
+        fc.constantFrom('remove' as const, 'add' as const),
+        (tilt, logSize, spacing, steps, direction) => {
+          const mechanism = { sampleRate: 1, noiseMultiplier: 3 }
+          const grid = gridOf({ direction, spacing, size: 2 ** logSize, tilt, epsilon: 0 })
+          const modes = grid.size / 2 + 1
+          const one = spectrumOf(connectTheDots(mechanism, spacing, -40), grid, modes)
+          const bound = deltaBound(compose(emptySpectrum(modes), one, steps), kernelOf(grid), grid, 0)
+          for (const epsilon of [0, 0.4, 1.7, 5]) {
+            const exact = gaussianDelta(3 / Math.sqrt(steps), epsilon)
+            expect(Math.exp(logDeltaAt(bound, grid, epsilon))).toBeGreaterThanOrEqual(exact * (1 - 1e-9))
+          }
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  it('both directions count: with a high sample rate, neither alone would do', () => {
+    // At q = 0.5 and one step, adding a record can cost at most log 2; removing costs more below, less is known above.
+    const events = [{ sampleRate: 0.5, noiseMultiplier: 1, steps: 1 }]
+    for (const epsilon of [0.05, 0.3, 0.6, 1, 2]) {
+      const exact = oneStepDelta(0.5, 1, epsilon)
+      expect(pld.deltaUpperBound(events, epsilon)).toBeGreaterThanOrEqual(exact * (1 - 1e-9))
+      expect(pld.deltaUpperBound(events, epsilon)).toBeLessThan(exact * 1.001)
+    }
+  })
+
+  it('is tighter than Renyi DP everywhere', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: -4, max: 0, noNaN: true }),
+        fc.double({ min: -0.4, max: 1.5, noNaN: true }),
+        fc.integer({ min: 1, max: 5000 }),
+        fc.double({ min: -15, max: -2, noNaN: true }),
+        (logRate, logNoise, steps, logDelta) => {
+          const events = [{ sampleRate: 10 ** logRate, noiseMultiplier: 10 ** logNoise, steps }]
+          const delta = 10 ** logDelta
+          expect(pld.epsilonUpperBound(events, delta)).toBeLessThanOrEqual(rdp.epsilonUpperBound(events, delta))
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+})
