@@ -39,12 +39,15 @@ export interface ReceivedUpdate {
 export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply> {
   const { manifest, place, stream, blobs, current, terms } = update
   const { clientId } = place
-  const task = checkAdmissible(current?.book.progress ?? update.stored, clientId)
-  if (task.update === undefined && (current === undefined || terms === undefined)) throw ended(place.round)
-  await using blob = await blobs.receive(stream, frameBytes(trainedSpecs(manifest.adapter)))
-  if (task.update !== undefined && task.update.sha256 === blob.sha256)
-    return { status: 'duplicate', sha256: blob.sha256 }
-  if (current === undefined || terms === undefined) throw conflict(task.update!.sha256, blob.sha256)
+  const { update: accepted } = checkAdmissible(current?.book.progress ?? update.stored, clientId)
+  const limit = frameBytes(trainedSpecs(manifest.adapter))
+  if (accepted !== undefined) {
+    await using again = await blobs.receive(stream, limit)
+    if (again.sha256 !== accepted.sha256) throw conflict(accepted.sha256, again.sha256)
+    return { status: 'duplicate', sha256: again.sha256 }
+  }
+  if (current === undefined || terms === undefined) throw ended(place.round)
+  await using blob = await blobs.receive(stream, limit)
   await update.gate.run(() => check(blob, current, clientId, terms))
   const before = checkAdmissible(current.book.progress, clientId)
   if (before.update === undefined) await blob.keep()

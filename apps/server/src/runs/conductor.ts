@@ -15,10 +15,9 @@ import { drive, type Ending, pause } from './drive.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { LiveRun, type RunParts } from './live-run.ts'
 import { snapshotOf } from './snapshot.ts'
-import { welcome } from './welcome.ts'
+import { Visitors } from './visitors.ts'
 
 const OPEN = ['waiting', 'running'] as const
-const MOST_ENDED = 100
 const UPDATES_IN_MEMORY = 4
 
 export interface ConductorParts extends RunParts {
@@ -31,13 +30,12 @@ export class Conductor implements AsyncDisposable {
   readonly #parts: ConductorParts
   readonly #live = new Map<string, LiveRun>()
   readonly #drivers = new Map<string, Promise<void>>()
-  readonly #connected = new Map<string, AbortSignal>()
-  /** Runs being offered to clients, by {@link arrivalKey}; what a client says about a run waits for its offer. */
-  readonly #arrivals = new Map<string, Promise<unknown>>()
+  readonly #visitors: Visitors
   readonly #gate = new Gate(UPDATES_IN_MEMORY)
 
   constructor(parts: ConductorParts) {
     this.#parts = parts
+    this.#visitors = new Visitors({ ...parts, liveRuns: () => this.#live.values() })
   }
 
   /** Takes up every run that has not ended, exactly where it is stored to be. */
@@ -50,8 +48,7 @@ export class Conductor implements AsyncDisposable {
   async createRun(request: RunRequest): Promise<RunManifest> {
     const { clock } = this.#parts
     const run = await createRun(request, { ...this.#parts, now: () => clock.now() })
-    const live = await this.#open(run)
-    for (const [clientId, connection] of this.#connected) this.#arrival(clientId, [live], connection)
+    this.#visitors.offer(await this.#open(run))
     return run.manifest
   }
 
@@ -73,7 +70,7 @@ export class Conductor implements AsyncDisposable {
     }
     this.#live.get(runId)?.abort(reason)
     await this.#drivers.get(runId)
-    await this.#announce(runId, { state: 'stopped', reason })
+    await this.#visitors.announce(runId, { state: 'stopped', reason })
     return await this.snapshot(runId)
   }
 
@@ -92,18 +89,13 @@ export class Conductor implements AsyncDisposable {
 
   /** A client has proved who it is; `connection` is aborted when its connection ends. */
   clientArrived(clientId: string, connection: AbortSignal): void {
-    this.#connected.set(clientId, connection)
-    connection.addEventListener('abort', () => this.#clientLeft(clientId, connection))
-    void this.#announceEnded(clientId).catch((error: unknown) => {
-      this.#parts.log.warn({ err: error, clientId }, 'ended runs were not announced')
-    })
-    this.#arrival(clientId, [...this.#live.values()], connection)
+    this.#visitors.arrived(clientId, connection)
   }
 
   async ledgerReport(clientId: string, report: LedgerReport): Promise<LedgerReply> {
     const { store, clock } = this.#parts
     const { runId } = report
-    await this.#arrivals.get(arrivalKey(clientId, runId))
+    await this.#visitors.welcomed(clientId, runId)
     const run = await this.#find(runId)
     const live = this.#live.get(runId)
     const participant =
@@ -167,48 +159,12 @@ export class Conductor implements AsyncDisposable {
       try {
         await store.runs.move(runId, OPEN, { ...ending, endedAt: clock.now() })
         log.info({ runId, ...ending }, 'run ended')
-        await this.#announce(runId, ending)
+        await this.#visitors.announce(runId, ending)
         return
       } catch (error) {
         log.error({ err: error, runId }, 'the end of a run could not be stored yet')
         await pause(clock, 1000, live.signal)
       }
-    }
-  }
-
-  #arrival(clientId: string, runs: readonly LiveRun[], connection: AbortSignal): void {
-    const { bounds, log } = this.#parts
-    for (const live of runs) {
-      const { runId } = live.manifest
-      const key = arrivalKey(clientId, runId)
-      const welcomed = welcome(live, clientId, bounds, connection)
-        .catch((error: unknown) => log.error({ err: error, clientId, runId }, 'a client was not welcomed'))
-        .finally(() => {
-          if (this.#arrivals.get(key) === welcomed) this.#arrivals.delete(key)
-        })
-      this.#arrivals.set(key, welcomed)
-    }
-  }
-
-  #clientLeft(clientId: string, connection: AbortSignal): void {
-    if (this.#connected.get(clientId) !== connection) return
-    this.#connected.delete(clientId)
-    for (const live of this.#live.values()) live.leave(clientId)
-  }
-
-  async #announce(runId: string, { state, reason }: Ending | { state: 'stopped'; reason: string }): Promise<void> {
-    const { store, gateway } = this.#parts
-    for (const { clientId } of await store.runs.participants(runId)) {
-      gateway.runEnded(clientId, { runId, state, ...(reason && { reason }) })
-    }
-  }
-
-  /** Tells a client which of its runs have ended, so that it learns of an end that it was away for. */
-  async #announceEnded(clientId: string): Promise<void> {
-    const { store, gateway } = this.#parts
-    for (const { manifest, state, reason } of await store.runs.endedOf(clientId, MOST_ENDED)) {
-      if (state === 'waiting' || state === 'running') continue
-      gateway.runEnded(clientId, { runId: manifest.runId, state, ...(reason && { reason }) })
     }
   }
 
@@ -226,8 +182,4 @@ export class Conductor implements AsyncDisposable {
     const { store, bounds, isConnected } = this.#parts
     return snapshotOf(run, { store, bounds, isConnected, live: this.#live.get(run.manifest.runId) })
   }
-}
-
-function arrivalKey(clientId: string, runId: string): string {
-  return `${clientId}/${runId}`
 }

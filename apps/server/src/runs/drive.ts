@@ -61,6 +61,7 @@ export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): 
   })
 }
 
+/** One line: reasons travel to clients. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').trim().slice(0, 1000)
 }

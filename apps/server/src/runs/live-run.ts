@@ -20,6 +20,7 @@ import {
 import type { Participant, RunRecord, Store } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 import { schemaHashOf } from './create-run.ts'
+import { RunAlerts } from './run-alerts.ts'
 
 /** What every live run is made with. */
 export interface RunParts {
@@ -53,7 +54,7 @@ export class LiveRun implements RunContext {
   readonly #parts: RunParts
   readonly #participants = new Map<string, Participant>()
   readonly #ready = new Set<string>()
-  readonly #raised = new Set<string>()
+  readonly #alerts: RunAlerts
   readonly #controller = new AbortController()
   #state: RunState
   #spending = new SpendingBook([])
@@ -72,6 +73,8 @@ export class LiveRun implements RunContext {
     this.pulse = new Pulse(parts.clock)
     this.#parts = parts
     this.#state = state
+    const { store, log, metrics, clock } = parts
+    this.#alerts = new RunAlerts({ runId: manifest.runId, store: store.alerts, log, metrics, now: () => clock.now() })
     this.evaluations = new Evaluations({
       runId: manifest.runId,
       store: parts.store,
@@ -203,16 +206,8 @@ export class LiveRun implements RunContext {
     this.#changed()
   }
 
-  /** Raises an alert, unless it has been raised before in this process. */
   async alert(code: ErrorCode, message: string, clientId?: string): Promise<void> {
-    const { runId } = this.manifest
-    const key = JSON.stringify([code, clientId, message])
-    if (this.#raised.has(key)) return
-    this.#raised.add(key)
-    this.log.warn({ runId, clientId, code }, message)
-    this.#parts.metrics.alerts.inc({ code })
-    await this.store.alerts.add({ runId, code, message, at: this.clock.now(), ...(clientId && { clientId }) })
-    this.#changed()
+    if (await this.#alerts.raise(code, message, clientId)) this.#changed()
   }
 
   /** Facts were added to the store beside the rounds. */

@@ -1,0 +1,39 @@
+import type { ErrorCode } from '@fedsvd/core/errors'
+import type { Logger } from 'pino'
+import type { AlertStore } from '../store/index.ts'
+import type { Metrics } from '../telemetry/index.ts'
+
+export interface RunAlertsOptions {
+  readonly runId: string
+  readonly store: AlertStore
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly now: () => number
+}
+
+/** Beyond these a client that keeps complaining would only fill the database. */
+const MOST_ALERTS = 1000
+const LONGEST_MESSAGE = 2000
+
+/** Raises each alert of a run once in the life of the process, and a bounded number of them. */
+export class RunAlerts {
+  readonly #raised = new Set<string>()
+  readonly #options: RunAlertsOptions
+
+  constructor(options: RunAlertsOptions) {
+    this.#options = options
+  }
+
+  /** True when the alert is new and has been stored. */
+  async raise(code: ErrorCode, text: string, clientId?: string): Promise<boolean> {
+    const { runId, store, log, metrics, now } = this.#options
+    const message = text.slice(0, LONGEST_MESSAGE)
+    const key = JSON.stringify([code, clientId, message])
+    if (this.#raised.has(key) || this.#raised.size >= MOST_ALERTS) return false
+    this.#raised.add(key)
+    log.warn({ runId, clientId, code }, message)
+    metrics.alerts.inc({ code })
+    await store.add({ runId, code, message, at: now(), ...(clientId && { clientId }) })
+    return true
+  }
+}
