@@ -6,7 +6,7 @@ import { engineFor, type TrainingEngine } from '@fedsvd/engine/training'
 import type { ClientConfig } from './config.ts'
 import { loadSiteData, roundedDown } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
-import { openLedger } from './ledger/index.ts'
+import { ledgerFiles, openLedger } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
 import { osRandomness } from './round/index.ts'
@@ -29,12 +29,14 @@ export interface ClientParts {
  *   COORDINATOR_UNREACHABLE after `maxWaitSeconds`
  */
 export async function startClient(config: ClientConfig, parts: ClientParts = {}): Promise<ClientNode> {
-  const onEvent = parts.onEvent ?? (() => {})
+  const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? networkTransport(config.coordinator)
   const site = await loadSiteData(config.dataFile, config)
   onEvent({ event: 'data-loaded', records: site.records.length, fingerprint: site.fingerprint })
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
   try {
+    const others = ledgerFiles(config.stateDir).length - 1
+    if (others > 0) onEvent({ event: 'other-ledgers', count: others })
     requireReserved(config.stateDir, ledger.state)
     const identity = loadIdentity(config.stateDir)
     const clientId = await enrolOnce(config, identity, transport, onEvent)
@@ -56,6 +58,17 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   } catch (error) {
     ledger[Symbol.dispose]()
     throw error
+  }
+}
+
+/** A listener that fails is the listener's affair: it neither stops a round nor ends the process. */
+function guarded(listen: ClientParts['onEvent']): (event: ClientEvent) => void {
+  return (event) => {
+    try {
+      listen?.(event)
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
+    }
   }
 }
 

@@ -6,12 +6,17 @@ type ErrorFact = { code: ErrorCode } & ErrorDetail
 /** What a node tells the people at its own site. None of it is sent anywhere. */
 export type ClientEvent =
   | { event: 'data-loaded'; records: number; fingerprint: string }
+  /** Ledgers of other data sets lie in the same state folder. Where they share records with this one, their epsilons add up. */
+  | { event: 'other-ledgers'; count: number }
   | { event: 'waiting'; coordinator: string }
   | { event: 'enrolled'; clientId: string }
   | { event: 'connected'; coordinator: string; clientId: string }
   | { event: 'disconnected'; reason: string }
   | { event: 'unreachable'; error: ErrorFact }
+  /** The coordinator turned this node away for good. */
   | { event: 'refused'; error: ErrorFact }
+  /** A message that made no sense was dropped; nothing else happened. */
+  | { event: 'dropped'; error: ErrorFact }
   | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms }
   | { event: 'declined'; runId: string; round?: number; error: ErrorFact }
   | { event: 'round-started'; runId: string; round: number; rounds: number }

@@ -2,11 +2,14 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CoordinatorDouble, refusal } from '../test-kit/coordinator-double.ts'
+import { fakeEngine } from '../test-kit/fake-engine.ts'
 import { loopbackTransport } from '../test-kit/loopback-transport.ts'
 import { serveDouble } from '../test-kit/network-double.ts'
 import { type RunningSite, type SiteOptions, startSite } from '../test-kit/running-site.ts'
 import { RUN_B, sampleManifest } from '../test-kit/sample-run.ts'
+import { letters, sampleSite } from '../test-kit/site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../test-kit/temporary-folder.ts'
+import { startClient } from './index.ts'
 import { networkTransport, type Transport } from './transport/index.ts'
 
 /*
@@ -292,6 +295,28 @@ describe.each([
     const second = await peer.offer(sampleManifest({ runId: RUN_B }))
     expect(first.accepted).toBe(true)
     expect(second).toMatchObject({ accepted: false, error: { code: 'BUDGET_TOO_SMALL' } })
+  })
+
+  it('says that other data sets of the same folder are counted apart', async () => {
+    await (await start())[Symbol.asyncDispose]()
+    await using site = await start({ records: 101 })
+    expect(await site.told('other-ledgers')).toEqual({ event: 'other-ledgers', count: 1 })
+  })
+
+  it('survives a listener that fails', async () => {
+    const config = sampleSite(folder.path, transport.coordinator)
+    const fails = () => {
+      throw new Error('a broken pipe')
+    }
+    const engine = async () => fakeEngine(manifest.adapter)
+    await using node = await startClient(config, { transport, tokenizer: letters, engineFor: engine, onEvent: fails })
+    const ending = node.nextEnding()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await double.received(manifest, 0, peer.clientId)
+    peer.runEnded({ runId: manifest.runId, state: 'completed' })
+    expect(await ending).toMatchObject({ state: 'completed' })
   })
 
   it('says in a refusal what the catalogue says, and nothing about its records', async () => {

@@ -73,7 +73,7 @@ export class ClientNode implements AsyncDisposable {
         for (const { reject } of this.#waiting) reject(error)
         this.#waiting.clear()
       },
-      onNonsense: (error) => onEvent({ event: 'refused', error: catalogued(error).toJSON() }),
+      onNonsense: (error) => onEvent({ event: 'dropped', error: catalogued(error).toJSON() }),
       onOffer: async (offer) => this.#answerOffer(offer),
       onInvitation: async (invitation) => this.#answerInvitation(invitation),
       onRoundClosed: ({ runId, round }) => void this.#work.end(runId, 'the round is closed', round),
@@ -189,7 +189,7 @@ export class ClientNode implements AsyncDisposable {
     if (run === undefined) return
     this.#runs.delete(runId)
     await this.#work.end(runId, 'the run has ended')
-    await run.close()
+    await run.close().catch(() => {}) // an engine that fails to close has no more to say about the run
     this.#parts.outbox.clear(runId)
     this.#parts.onEvent({ event: 'run-ended', ...ending })
     for (const { resolve } of this.#waiting) resolve(ending)

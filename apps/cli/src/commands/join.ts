@@ -106,6 +106,8 @@ function sentence(event: ClientEvent): string {
   switch (event.event) {
     case 'data-loaded':
       return `loaded ${event.records} records, data set ${event.fingerprint.slice(0, 12)}`
+    case 'other-ledgers':
+      return `${event.count} other ${event.count === 1 ? 'data set has its ledger' : 'data sets have their ledgers'} here: where they share records with this one, their epsilons add up`
     case 'waiting':
       return `enrolling at ${event.coordinator}`
     case 'enrolled':
@@ -116,6 +118,8 @@ function sentence(event: ClientEvent): string {
       return `connection lost (${event.reason}); trying again`
     case 'unreachable':
       return lineOf(event.error)
+    case 'dropped':
+      return `dropped a message: ${lineOf(event.error)}`
     case 'refused':
       return `turned away: ${lineOf(event.error)}`
     case 'joined': {

@@ -142,7 +142,7 @@ describe('nonsense from a coordinator', () => {
     expect(await peer.invite(nonsense)).toMatchObject({ accepted: false, error: { code: 'MESSAGE_INVALID' } })
     peer.roundClosed(nonsense)
     peer.runEnded(nonsense)
-    await site.told('refused', 4)
+    await site.told('dropped', 4)
     expect(await peer.offer(manifest)).toMatchObject({ accepted: true })
   })
 
