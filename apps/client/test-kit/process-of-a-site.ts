@@ -39,7 +39,7 @@ export function startProcess(script: string, args: readonly string[]): RunningPr
   child.stderr?.on('data', (chunk: Buffer) => {
     said += chunk.toString()
   })
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, said: said.slice(-600) }) as Ending)
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, said }) as Ending)
   return { child, spoke: Promise.race([once(child.stdout!, 'data'), ended]), ended }
 }
 
