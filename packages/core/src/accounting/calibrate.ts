@@ -19,7 +19,7 @@ export interface BudgetQuestion {
 const LANDING = 0.999
 
 /** Less noise than the first is no protection at any scale; more than the second leaves nothing to learn from. */
-const NOISE_RANGE = { least: 1e-3, most: 1e6 } as const
+const NOISE_RANGE = { least: 0.02, most: 1e6 } as const
 
 /**
  * The noise multiplier at which `steps` steps, on top of `prior`, spend the budget: recomputing epsilon at the result

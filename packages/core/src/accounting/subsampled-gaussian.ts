@@ -30,12 +30,11 @@ const ALIASING_EXPONENT = 45
  *
  * For s >= 1 the integrand is analytic in the strip |Im x| < pi sigma^2, where its modulus grows by at most
  * e^(a^2 / 2 sigma^2); the rule with step h therefore errs by less than 2 e^(a^2 / 2 sigma^2 - 2 pi a / h), relatively,
- * for every a inside the strip. Solved here for h at the best a.
+ * for every a inside the strip. The best a is 2 pi sigma^2 / h where that is inside (h >= 2), else the edge: solved for h.
  */
 function trapezoidStep(sigma: number): number {
-  const smooth = Math.sqrt((2 * Math.PI ** 2) / ALIASING_EXPONENT) * sigma
-  const nearSingularity = 2 / (ALIASING_EXPONENT / (Math.PI * sigma) ** 2 + 0.5)
-  return Math.min(smooth, nearSingularity)
+  const wide = Math.sqrt((2 * Math.PI ** 2) / ALIASING_EXPONENT) * sigma
+  return wide >= 2 ? wide : 2 / (ALIASING_EXPONENT / (Math.PI * sigma) ** 2 + 0.5)
 }
 
 /** log E_Q[(P/Q)^s] as a function of the order s, for s >= 1 or s <= 0. */
@@ -118,14 +117,11 @@ export function logMomentOf(
       })
     }
     for (const [first, last] of windows(sigma, s, q, range, (x) => logPower(x, s))) {
-      const from = Math.ceil(Math.max(first, range[0]) / step)
-      const to = Math.floor(Math.min(last, range[1]) / step)
-      for (let i = from; i <= to; i++) {
-        const cut = (i === from && first < range[0]) || (i === to && last > range[1])
-        add(node(i), cut ? 0.5 : 1)
-      }
-      if (first < range[0] && last > range[0]) addGap(range[0], from * step)
-      if (last > range[1] && first < range[1]) addGap(to * step, range[1])
+      const [from, to] = [Math.ceil(first / step), Math.floor(last / step)]
+      const [cutFirst, cutLast] = [first === range[0], last === range[1]]
+      for (let i = from; i <= to; i++) add(node(i), (i === from && cutFirst) || (i === to && cutLast) ? 0.5 : 1)
+      if (cutFirst) addGap(first, from * step)
+      if (cutLast) addGap(to * step, last)
     }
     const logExcess = logAddExp(Math.log(near), far.value()) + logNormaliser
     return logExcess > 0 ? logExcess + Math.log1p(Math.exp(-logExcess)) : Math.log1p(Math.exp(logExcess))
@@ -133,42 +129,45 @@ export function logMomentOf(
 }
 
 /**
- * The intervals that hold all but a negligible part of Q (1 + (P/Q)^s): one around 0 and 1, and one around the peak that
- * a large order makes near s, or a negative one to the left of 0. There are no further peaks, so an interval may end
- * where the integrand has fallen far enough; none ends before the range does when the peak is outside it. Disjoint, in
- * increasing order.
+ * The intervals within `range` that hold all but a negligible part of Q (1 + P/Q + (P/Q)^s): around 0, around 1, and
+ * around the peak that order s makes, or the edge of the range if that comes first. There are no further peaks, so an
+ * interval may end where the integrand has fallen far enough. Disjoint, in increasing order.
  */
 function windows(
   sigma: number,
   s: number,
   q: number,
-  [lowest, highest]: readonly [number, number],
+  range: readonly [number, number],
   logPower: (x: number) => number,
 ): [number, number][] {
   const reach = TAIL_SIGMAS * sigma
-  if (s > highest) return [[-reach, Number.POSITIVE_INFINITY]]
+  const intervals: [number, number][] = [
+    [-reach, reach],
+    [1 - reach, 1 + reach],
+  ]
   if (s < 0) {
-    const peak = leftPeak(sigma, s, q)
-    if (peak < lowest) return [[Number.NEGATIVE_INFINITY, 1 + reach]]
-    return peak + reach < -reach
-      ? [
-          [peak - reach, peak + reach],
-          [-reach, 1 + reach],
-        ]
-      : [[peak - reach, 1 + reach]]
+    const peak = Math.max(leftPeak(sigma, s, q), range[0])
+    intervals.push([peak - reach, peak + reach])
+  } else {
+    const peak = Math.min(s, range[1])
+    const negligible = Math.max(0, logPower(peak)) - TAIL_SIGMAS ** 2 / 2
+    let [centreEnd, peakStart] = [reach, peak - reach]
+    for (let stride = sigma; centreEnd < peakStart && logPower(centreEnd) > negligible; stride *= 2) centreEnd += stride
+    for (let stride = sigma; centreEnd < peakStart && logPower(peakStart) > negligible; stride *= 2) peakStart -= stride
+    intervals.push([-reach, centreEnd], [peakStart, peak + reach])
   }
-  const negligible = Math.max(0, logPower(s)) - TAIL_SIGMAS ** 2 / 2
-  let centreEnd = 1 + reach
-  let peakStart = s - reach
-  for (let stride = sigma; centreEnd < peakStart && logPower(centreEnd) > negligible; stride *= 2) centreEnd += stride
-  for (let stride = sigma; centreEnd < peakStart && logPower(peakStart) > negligible; stride *= 2) peakStart -= stride
-  const end = Math.max(1, s) + reach
-  return centreEnd < peakStart
-    ? [
-        [-reach, centreEnd],
-        [peakStart, end],
-      ]
-    : [[-reach, end]]
+  return united(intervals.map(([a, b]) => [Math.max(a, range[0]), Math.min(b, range[1])]))
+}
+
+/** The union of intervals, without the empty ones. */
+function united(intervals: readonly [number, number][]): [number, number][] {
+  const result: [number, number][] = []
+  for (const [a, b] of intervals.filter(([a, b]) => a < b).sort((left, right) => left[0] - right[0])) {
+    const last = result.at(-1)
+    if (last && a <= last[1]) last[1] = Math.max(last[1], b)
+    else result.push([a, b])
+  }
+  return result
 }
 
 /** Where Q (P/Q)^s is largest for s < 0: the only solution x <= 0 of x = s q / (q + (1 - q) e^((1 - 2 x) / 2 sigma^2)). */
