@@ -80,6 +80,10 @@ const link: CoordinatorLink = {
   [Symbol.dispose]: () => {},
 }
 
+process.on('uncaughtException', (error) => {
+  process.stderr.write(error.message)
+  process.exit(1)
+})
 if (fatal !== undefined) dieAt(Number(fatal), when ?? 'before')
 using ledger = openLedger(stateDir, FINGERPRINT, GENEROUS, { accountants })
 requireReserved(stateDir, ledger.state)

@@ -147,5 +147,5 @@ describe('over random lives of a data set', () => {
       }),
       { numRuns: Number(process.env.FEDSVD_LEDGER_LIVES ?? 60) },
     )
-  })
+  }, 1_200_000)
 })

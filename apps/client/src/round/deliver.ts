@@ -13,7 +13,7 @@ const PASSING: readonly string[] = ['TOKEN_INVALID', 'FORBIDDEN', 'RATE_LIMITED'
  * Uploads a finished frame until the coordinator has answered for good: it has the frame, or will never take it. The bytes
  * are the same every time, so a coordinator that asks again after it has answered gets them again.
  *
- * The frame stays in the outbox until a later round of the run is answered.
+ * The frame stays in the outbox until a later round of the run is answered; after that there is nothing to deliver.
  *
  * @throws FedsvdError the coordinator's refusal, after it has been noted
  */
@@ -21,6 +21,7 @@ export async function deliver(parts: DeliveryParts, key: AttemptKey): Promise<vo
   const { ledger, outbox, invitation } = parts
   const attempt = lastAttempt(ledger.state, invitation.runId, invitation.round)
   if (attempt?.frameSha256 === undefined) return
+  if (attempt.outcome !== undefined && outbox.find(key) === undefined) return
   const frame = outbox.get(key, attempt.frameSha256)
   try {
     const { status } = await upload(parts, frame)
