@@ -20,7 +20,7 @@ const PORT = 5432
  */
 export async function openEmbeddedStore(folder: string, onFailure: (error: Error) => void): Promise<Store> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const unlock = await takeLock(path.join(folder, 'lock'))
+  const unlock = takeLock(path.join(folder, 'lock'))
   const socketFolder = await mkdtemp(path.join(tmpdir(), 'fedsvd-'))
   const worker = new Worker(new URL('./database-worker.mjs', import.meta.url), {
     workerData: { dataDir: path.join(folder, 'data'), listen: { path: path.join(socketFolder, `.s.PGSQL.${PORT}`) } },
@@ -28,7 +28,7 @@ export async function openEmbeddedStore(folder: string, onFailure: (error: Error
   const close = async (): Promise<void> => {
     await stop(worker)
     await rm(socketFolder, { recursive: true, force: true })
-    await unlock()
+    unlock()
   }
   try {
     await started(worker)

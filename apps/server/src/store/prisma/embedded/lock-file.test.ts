@@ -1,55 +1,52 @@
-import { spawnSync } from 'node:child_process'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../../../../test-kit/temporary-folder.ts'
 import { takeLock } from './lock-file.ts'
-import { isAlive, processIdentity } from './process-identity.ts'
 
-/** The number of a process that has just ended. */
-function deadPid(): number {
-  const { pid } = spawnSync(process.execPath, ['--version'])
-  expect(isAlive(pid)).toBe(false)
-  return pid
+const MODULE = fileURLToPath(new URL('./lock-file.ts', import.meta.url))
+
+/** A process of its own that says whether it got the lock, and then holds it until it is killed. */
+function holder(file: string) {
+  const program = `import(${JSON.stringify(MODULE)}).then(({ takeLock }) => { takeLock(${JSON.stringify(file)}); console.log('held') }).catch((e) => console.log(e.code)); setInterval(() => {}, 1e9)`
+  return spawn(process.execPath, ['--import', 'tsx', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
 }
+const firstLine = async (child: ReturnType<typeof holder>): Promise<string> =>
+  String((await once(child.stdout, 'data'))[0]).trim()
 
 describe('the lock of an embedded database', () => {
   it('is held by one at a time, and says by whom', async () => {
     await using folder = await temporaryFolder()
     const file = path.join(folder.path, 'lock')
-    const unlock = await takeLock(file)
-    await expect(takeLock(file)).rejects.toThrow(new RegExp(`DATABASE_LOCKED: .* held by process ${process.pid}`))
-    expect(await readdir(folder.path)).toEqual(['lock'])
-    await unlock()
-    await (await takeLock(file))()
-    expect(await readdir(folder.path)).toEqual([])
+    const unlock = takeLock(file)
+    expect(() => takeLock(file)).toThrow(new RegExp(`DATABASE_LOCKED: .* held by process ${process.pid}`))
+    unlock()
+    takeLock(file)()
   })
 
-  it.each<[string, () => string]>([
-    ['a process that has died', () => JSON.stringify({ pid: deadPid(), identity: '' })],
-    [
-      'an earlier process with the number of a living one',
-      () => JSON.stringify({ pid: process.pid, identity: 'before the boot:1' }),
-    ],
-    ['nobody: half a file', () => '{"pid":'],
-  ])('is taken over from %s', async (_, content) => {
+  it.each(['4242\n', '{"pid":', ''])('does not care what an earlier process left in the file: %j', async (content) => {
     await using folder = await temporaryFolder()
     const file = path.join(folder.path, 'lock')
-    await writeFile(file, content())
-    const unlock = await takeLock(file)
-    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
-      pid: process.pid,
-      identity: processIdentity(process.pid),
-    })
-    expect(await readdir(folder.path)).toEqual(['lock'])
-    await unlock()
+    await writeFile(file, content)
+    const unlock = takeLock(file)
+    expect(await readFile(file, 'utf8')).toBe(`${process.pid}\n`)
+    unlock()
   })
 
-  it('goes to one of many that find a stale one', async () => {
+  it('goes to one of many processes, and to another as soon as that one is killed', async () => {
     await using folder = await temporaryFolder()
     const file = path.join(folder.path, 'lock')
-    await writeFile(file, JSON.stringify({ pid: deadPid(), identity: '' }))
-    const takers = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(file)))
-    expect(takers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    const children = Array.from({ length: 4 }, () => holder(file))
+    const answers = await Promise.all(children.map(firstLine))
+    expect(answers.toSorted()).toEqual([...Array(3).fill('DATABASE_LOCKED'), 'held'])
+    expect(() => takeLock(file)).toThrow('DATABASE_LOCKED')
+    for (const child of children) {
+      child.kill('SIGKILL')
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    }
+    takeLock(file)()
   })
 })

@@ -1,77 +1,46 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+/// <reference path="./fs-native-extensions.d.ts" />
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { z } from 'zod'
-import { isAlive, processIdentity } from './process-identity.ts'
-
-const holderSchema = z.object({ pid: z.number().int().positive(), identity: z.string() })
-type Holder = z.infer<typeof holderSchema>
-
-const MOST_TAKEOVERS = 5
+import { tryLock } from 'fs-native-extensions'
 
 /**
- * Claims a folder for this process. The file appears with its content in one step, so nobody reads half of it; the lock
- * of a process that has died is taken over.
+ * Claims a folder for this process, or refuses at once.
+ *
+ * It is a lock of the operating system on an open file, which ends with the process however that ends: it is never stale,
+ * so there is nothing to take over and no race in which two processes take it over. The number in the file only tells
+ * people whom to look for. The file is never removed: removing a lock file is how two processes get a lock each.
  *
  * @returns a function that gives the lock back
  * @throws FedsvdError DATABASE_LOCKED naming the process that holds it
  */
-export async function takeLock(file: string): Promise<() => Promise<void>> {
-  const own: Holder = { pid: process.pid, identity: processIdentity(process.pid) }
-  const draft = `${file}.${process.pid}`
-  await writeFile(draft, JSON.stringify(own), { mode: 0o600 })
-  try {
-    for (let attempt = 0; attempt < MOST_TAKEOVERS; attempt += 1) {
-      if (await linked(draft, file)) return () => rm(file, { force: true })
-      const holder = await holderOf(file)
-      if (holder !== undefined && isHeld(holder)) throw locked(file, holder)
-      await removeStale(file, draft)
-    }
-  } finally {
-    await rm(draft, { force: true })
+export function takeLock(file: string): () => void {
+  const fd = openSync(file, 'a+', 0o600)
+  if (!tryLock(fd)) {
+    closeSync(fd)
+    throw locked(file)
   }
-  throw locked(file, await holderOf(file))
-}
-
-async function linked(draft: string, file: string): Promise<boolean> {
-  try {
-    await link(draft, file)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+  ftruncateSync(fd)
+  writeSync(fd, `${process.pid}\n`)
+  let held = true
+  return () => {
+    if (held) closeSync(fd) // once: the number may be another file's by then
+    held = false
   }
 }
 
-/** Moves the lock away before it is removed: if it is somebody's fresh one by now, it is put back. */
-async function removeStale(file: string, draft: string): Promise<void> {
-  const grave = `${draft}.stale`
+/** Windows lets nobody read a locked file; the holder then stays unnamed. */
+function holderOf(file: string): string {
   try {
-    await rename(file, grave)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return // another process was faster
-    throw error
-  }
-  const holder = await holderOf(grave)
-  if (holder !== undefined && isHeld(holder)) await linked(grave, file)
-  await rm(grave, { force: true })
-}
-
-async function holderOf(file: string): Promise<Holder | undefined> {
-  try {
-    return holderSchema.parse(JSON.parse(await readFile(file, 'utf8')))
+    return readFileSync(file, 'utf8').trim() || 'unknown'
   } catch {
-    return undefined // gone, or not a lock of ours
+    return 'unknown'
   }
 }
 
-function isHeld({ pid, identity }: Holder): boolean {
-  return isAlive(pid) && processIdentity(pid) === identity
-}
-
-function locked(file: string, holder: Holder | undefined): FedsvdError {
+function locked(file: string): FedsvdError {
   return new FedsvdError('DATABASE_LOCKED', {
     expected: 'an embedded database that no other process uses',
-    got: `${file}, held by process ${holder?.pid ?? 'unknown'}`,
+    got: `${file}, held by process ${holderOf(file)}`,
     remedy: 'Stop that coordinator, choose another state folder, or set DATABASE_URL to use PostgreSQL.',
   })
 }
