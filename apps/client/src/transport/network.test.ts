@@ -125,6 +125,7 @@ describe('a client that is turned away', () => {
   it('tells a running site that it was turned away', async () => {
     await using site = await start()
     const ending = site.node.nextEnding()
+    // oxlint-disable-next-line vitest/valid-expect -- awaited below, after what makes it true
     const refused = expect(ending).rejects.toThrow('SIGNATURE_INVALID')
     await served[Symbol.asyncDispose]()
     served = await serveDouble(new CoordinatorDouble(), served.port)
