@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { canonicalSchema, stateFromTensors, stateSpecs } from '@fedsvd/core/adapters'
+import { canonicalSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { decodeFrame, NO_CLIENT, readFrameBasis } from '@fedsvd/core/protocol'
+import { decodeState, readFrameBasis } from '@fedsvd/core/protocol'
 import { writeAdapter } from '@fedsvd/engine/peft'
 import { fetchAdapterFrame, fetchRun, type OperatorAccess } from './operator-client.ts'
 
@@ -25,20 +25,12 @@ export async function exportAdapter(access: OperatorAccess, runId: string, folde
   const { adapter: schema, model, labels } = run.manifest
   const frame = await fetchAdapterFrame(access, runId)
   const basis = readFrameBasis(frame)
-  const { tensors } = decodeFrame(
+  const state = decodeState(
+    { runId, schemaHash: createHash('sha256').update(canonicalSchema(schema)).digest('hex'), adapter: schema, basis },
     frame,
-    {
-      kind: 'state',
-      round: basis,
-      basis,
-      runId,
-      clientId: NO_CLIENT,
-      schemaHash: hex(sha256(new TextEncoder().encode(canonicalSchema(schema)))),
-      specs: stateSpecs(schema),
-    },
     sha256,
   )
-  return writeAdapter(folder, stateFromTensors(schema, basis, tensors), {
+  return writeAdapter(folder, state, {
     schema,
     baseModel: model.name,
     labels,
@@ -57,5 +49,3 @@ export async function exportAdapter(access: OperatorAccess, runId: string, folde
     },
   })
 }
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

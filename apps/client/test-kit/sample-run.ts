@@ -1,6 +1,7 @@
 import type { Accountant } from '@fedsvd/core/accounting'
+import { eventOfRound } from '@fedsvd/core/accounting'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
-import { canonicalJson, eventOfRun, sha256Hex } from '../src/ledger/index.ts'
+import { canonicalJson, sha256Hex } from '../src/ledger/index.ts'
 import type { BoundRun } from '../src/ledger/replay.ts'
 
 export const RUN_A = '11111111-1111-4111-8111-111111111111'
@@ -50,7 +51,7 @@ export function sampleBound(manifest = sampleManifest(), terms = TERMS): BoundRu
     coordinator: 'http://coordinator.test',
     manifestSha256: sha256Hex(canonicalJson(manifest)),
     terms,
-    event: eventOfRun(manifest, terms),
+    event: eventOfRound(manifest, terms),
   }
 }
 

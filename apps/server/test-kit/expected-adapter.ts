@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import { initialState, trainedSpecs } from '@fedsvd/core/adapters'
 import { beginMean, serverStep } from '@fedsvd/core/federation'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
-import { encodeState } from '../src/rounds/index.ts'
-import { schemaHashOf } from '../src/runs/index.ts'
+import { encodeState, schemaHashOf } from '../src/rounds/index.ts'
 import type { FakeClient } from './fake-client.ts'
 
 /** The SHA-256 of the state that a run must end in when each update that its history names was counted exactly once. */

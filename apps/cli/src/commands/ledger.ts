@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type LedgerState, replay, spentEvents, verifyLedgerBytes } from '@fedsvd/client'
-import { pld, rdp } from '@fedsvd/core/accounting'
+import { type AccountedEvent, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Command } from 'commander'
 import { example } from '../options.ts'
@@ -70,6 +70,7 @@ async function show(options: LedgerOptions): Promise<void> {
 function viewOf(state: LedgerState) {
   const { delta } = state.budget
   const events = spentEvents(state)
+  const after = epsilonAfterEach(events, delta)
   return {
     fingerprint: state.fingerprint,
     budget: state.budget,
@@ -83,9 +84,18 @@ function viewOf(state: LedgerState) {
       sampleRate: event.sampleRate,
       noiseMultiplier: event.noiseMultiplier,
       outcome: outcome ?? (frameSha256 === undefined ? 'no result' : 'not delivered yet'),
-      epsilonAfter: pld.epsilonUpperBound(events.slice(0, index + 1), delta),
+      epsilonAfter: after[index]!,
     })),
   }
+}
+
+/** Epsilon after each event; an account that grows costs a thousandth of asking anew for every prefix. */
+function epsilonAfterEach(events: readonly AccountedEvent[], delta: number): number[] {
+  let account = pld.init(delta)
+  return events.map((event) => {
+    account = pld.append(account, event)
+    return pld.epsilon(account)
+  })
 }
 
 async function verify(options: LedgerOptions): Promise<void> {

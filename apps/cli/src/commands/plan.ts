@@ -1,4 +1,4 @@
-import { calibrateNoiseMultiplier, pld, rdp, stepsAffordable } from '@fedsvd/core/accounting'
+import { type PlanRow, planTable } from '@fedsvd/core/accounting'
 import { Command } from 'commander'
 import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { outputFor, table } from '../output.ts'
@@ -55,29 +55,12 @@ export function planCommand(): Command {
     })
 }
 
-function plan(options: PlanOptions) {
-  const { epsilon, delta, localSteps } = options
-  const question = { epsilon, delta, sampleRate: sampleRate(options), accountant: pld }
-  if (options.noiseMultiplier === undefined) {
-    return options.rounds.map((rounds) =>
-      row(options, rounds, calibrateNoiseMultiplier({ ...question, steps: rounds * localSteps })),
-    )
-  }
-  const { noiseMultiplier } = options
-  const steps = stepsAffordable({ ...question, noiseMultiplier })
-  return [row(options, Math.floor(steps / localSteps), noiseMultiplier)]
-}
-
-function row(options: PlanOptions, rounds: number, noiseMultiplier: number) {
-  const steps = rounds * options.localSteps
-  const events = steps === 0 ? [] : [{ sampleRate: sampleRate(options), noiseMultiplier, steps }]
-  return {
-    rounds,
-    steps,
-    noiseMultiplier,
-    epsilonPld: pld.epsilonUpperBound(events, options.delta),
-    epsilonRdp: rdp.epsilonUpperBound(events, options.delta),
-  }
+function plan(options: PlanOptions): PlanRow[] {
+  const { epsilon, delta, localSteps, noiseMultiplier, rounds } = options
+  const question = { epsilon, delta, sampleRate: sampleRate(options), stepsPerRound: localSteps }
+  return planTable(
+    noiseMultiplier === undefined ? { ...question, rounds } : { ...question, noiseMultipliers: [noiseMultiplier] },
+  )
 }
 
 function sampleRate({ lot, records }: PlanOptions): number {

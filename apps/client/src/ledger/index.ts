@@ -2,7 +2,7 @@ export { ACCOUNTANTS, type Accountants, requireBudget, withinBudget } from './bu
 export { canonicalJson, sha256Hex } from './chain.ts'
 export { makeFolderDurably, removeDurably, writeFileDurably } from './durable-files.ts'
 export type { AttemptKey, LedgerEntry, LedgerFact } from './entry.ts'
-export { eventOfRun, type LedgerOptions, ledgerPath, openLedger, type PrivacyLedger } from './ledger.ts'
+export { type LedgerOptions, ledgerPath, openLedger, type PrivacyLedger } from './ledger.ts'
 export { type BoundRun, type LedgerState, lastAttempt, replay, spentEvents } from './replay.ts'
 export { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
 export { type LedgerVerdict, type LedgerView, ledgerFiles, showLedger, verifyLedger } from './view.ts'

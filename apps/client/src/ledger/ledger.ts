@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type Reservation, reservationFrom } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
@@ -103,22 +102,6 @@ export function openLedger(
     [Symbol.dispose]() {
       file[Symbol.dispose]()
     },
-  }
-}
-
-/** What one round of a run spends, as the ledger records it. */
-export function eventOfRun(
-  manifest: { readonly clipNorm: number; readonly localSteps: number },
-  terms: { readonly sampleRate: number; readonly noiseMultiplier: number },
-): PrivacyEvent {
-  return {
-    mechanism: 'poisson-subsampled-gaussian',
-    sampleRate: terms.sampleRate,
-    noiseMultiplier: terms.noiseMultiplier,
-    steps: manifest.localSteps,
-    clipNorm: manifest.clipNorm,
-    relation: 'add-or-remove-one',
-    unit: 'record',
   }
 }
 

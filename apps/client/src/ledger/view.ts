@@ -39,7 +39,7 @@ export function ledgerFiles(place: string): readonly string[] {
   throw new FedsvdError('CONFIG_INVALID', {
     expected: 'a ledger file, or a state folder with ledgers',
     got: place,
-    remedy: 'Give the folder that --state named when the client joined.',
+    remedy: 'Give the folder that --state-dir named when the client joined.',
   })
 }
 

@@ -1,11 +1,5 @@
-import {
-  type AdapterSchema,
-  type AdapterState,
-  canonicalSchema,
-  stateFromTensors,
-  stateSpecs,
-} from '@fedsvd/core/adapters'
-import { decodeFrame, type Invitation, NO_CLIENT } from '@fedsvd/core/protocol'
+import { type AdapterSchema, type AdapterState, canonicalSchema } from '@fedsvd/core/adapters'
+import { decodeState, type Invitation } from '@fedsvd/core/protocol'
 import { sha256Hex } from '../ledger/index.ts'
 import type { CoordinatorLink } from '../transport/index.ts'
 import { sha256 } from './encode-update.ts'
@@ -23,16 +17,7 @@ export async function loadState(
   signal: AbortSignal,
 ): Promise<AdapterState> {
   const bytes = await link.fetchState(state.sha256, state.bytes, signal)
-  const expectation = {
-    kind: 'state',
-    round: basis,
-    basis,
-    runId,
-    clientId: NO_CLIENT,
-    schemaHash: schemaHash(schema),
-    specs: stateSpecs(schema),
-  } as const
-  return stateFromTensors(schema, basis, decodeFrame(bytes, expectation, sha256).tensors)
+  return decodeState({ runId, schemaHash: schemaHash(schema), adapter: schema, basis }, bytes, sha256)
 }
 
 /** The adapter-schema hash on the wire. */

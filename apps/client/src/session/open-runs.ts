@@ -1,16 +1,10 @@
+import { eventOfRound } from '@fedsvd/core/accounting'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
 import type { EncodedRecord } from '@fedsvd/engine/data'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 import { type SiteData, tokenise } from '../data/index.ts'
-import {
-  type BoundRun,
-  canonicalJson,
-  eventOfRun,
-  type PrivacyLedger,
-  sha256Hex,
-  spentEvents,
-} from '../ledger/index.ts'
+import { type BoundRun, canonicalJson, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { termsFor } from './terms.ts'
 
 /** A run that this node takes part in, as long as the process lives. */
@@ -47,7 +41,7 @@ export function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: Op
     coordinator,
     manifestSha256: sha256Hex(canonicalJson(manifest)),
     terms,
-    event: eventOfRun(manifest, terms),
+    event: eventOfRound(manifest, terms),
   }
   const records = known?.records ?? tokenise(site, tokenizer, manifest)
   ledger.bind(bound)

@@ -1,5 +1,4 @@
 export { type EpsilonBounds, epsilonBounds } from './epsilon.ts'
-export { eventOfRound } from './event-of-round.ts'
 export { type Reconciliation, reconcile } from './reconcile.ts'
 export { SpendingBook } from './spending.ts'
 export { checkTerms, sameTerms } from './terms.ts'

@@ -1,7 +1,7 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import type { LedgerReport } from '@fedsvd/core/protocol'
 import type { PrivacyFact } from '../store/index.ts'
-import { sameEvent } from './event-of-round.ts'
+import { sameEvent } from './same-event.ts'
 
 export interface Reconciliation {
   /** Facts that the client's ledger holds and the coordinator did not count. */

@@ -1,7 +1,7 @@
+import { eventOfRound } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from './epsilon.ts'
-import { eventOfRound } from './event-of-round.ts'
 
 const ROUNDING = 1e-9
 const MOST_RECORDS = 2 ** 31 - 1

@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto'
-import { type AdapterState, stateFromTensors, stateSpecs, tensorsOfState, trainedSpecs } from '@fedsvd/core/adapters'
-import { decodeFrame, encodeFrame, NO_CLIENT, type RunManifest } from '@fedsvd/core/protocol'
+import { type AdapterSchema, type AdapterState, canonicalSchema, trainedSpecs } from '@fedsvd/core/adapters'
+import * as protocol from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
 
-type Public = Pick<RunManifest, 'runId' | 'adapter'>
+type Public = Pick<protocol.RunManifest, 'runId' | 'adapter'>
+
+/** Hex SHA-256 of the canonical adapter schema: what frames carry. */
+export function schemaHashOf(adapter: AdapterSchema): string {
+  return createHash('sha256').update(canonicalSchema(adapter)).digest('hex')
+}
 
 /** The `state` frame of an adapter state. */
 export function encodeState({ runId }: Public, schemaHash: string, state: AdapterState): Uint8Array {
-  const { basis } = state
-  return encodeFrame(
-    { kind: 'state', round: basis, basis, runId, clientId: NO_CLIENT, schemaHash, tensors: tensorsOfState(state) },
-    sha256,
-  )
+  return protocol.encodeState({ runId, schemaHash }, state, sha256)
 }
 
 /** @throws FedsvdError as `decodeFrame` does */
@@ -23,9 +24,7 @@ export function decodeState(
   basis: number,
   bytes: Uint8Array,
 ): AdapterState {
-  const specs = stateSpecs(adapter)
-  const expected = { kind: 'state' as const, round: basis, basis, runId, clientId: NO_CLIENT, schemaHash, specs }
-  return stateFromTensors(adapter, basis, decodeFrame(bytes, expected, sha256).tensors)
+  return protocol.decodeState({ runId, schemaHash, adapter, basis }, bytes, sha256)
 }
 
 /** The tensors of an update of this client for this round and basis. @throws FedsvdError as `decodeFrame` does */
@@ -35,5 +34,5 @@ export function decodeUpdate(
   bytes: Uint8Array,
 ): readonly NamedTensor[] {
   const expectation = { ...expected, kind: 'update' as const, runId, specs: trainedSpecs(adapter) }
-  return decodeFrame(bytes, expectation, sha256).tensors
+  return protocol.decodeFrame(bytes, expectation, sha256).tensors
 }

@@ -1,6 +1,6 @@
 export { RoundBook } from './book.ts'
 export { type ClientGateway, type RoundContext, type RunContext, RunOver } from './context.ts'
-export { decodeState, encodeState } from './frames.ts'
+export { decodeState, encodeState, schemaHashOf } from './frames.ts'
 export { Gate } from './gate.ts'
 export { withPrivacy } from './privacy-change.ts'
 export { deliveredTasks, openTasks, type RoundRules, roundReducer } from './progress.ts'

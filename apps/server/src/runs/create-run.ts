@@ -1,10 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { type AdapterSchema, canonicalSchema, initialState } from '@fedsvd/core/adapters'
+import { randomUUID } from 'node:crypto'
+import { initialState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
 import type { BlobStore } from '../blobs/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import { encodeState } from '../rounds/index.ts'
+import { encodeState, schemaHashOf } from '../rounds/index.ts'
 import type { RunRecord, Store } from '../store/index.ts'
 
 const LONGEST_DEADLINE_SECONDS = 30 * 24 * 3600
@@ -41,11 +41,6 @@ export async function createRun(
     publishedAt: createdAt,
   })
   return run
-}
-
-/** Hex SHA-256 of the canonical adapter schema: what frames carry. */
-export function schemaHashOf(adapter: AdapterSchema): string {
-  return createHash('sha256').update(canonicalSchema(adapter)).digest('hex')
 }
 
 function checkRequest(

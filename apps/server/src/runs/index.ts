@@ -1,2 +1,1 @@
 export { Conductor, type ConductorParts } from './conductor.ts'
-export { schemaHashOf } from './create-run.ts'

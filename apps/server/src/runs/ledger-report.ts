@@ -1,6 +1,7 @@
+import { eventOfRound } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { LedgerReply, LedgerReport } from '@fedsvd/core/protocol'
-import { eventOfRound, reconcile } from '../privacy/index.ts'
+import { reconcile } from '../privacy/index.ts'
 import type { Participant, RunRecord, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 

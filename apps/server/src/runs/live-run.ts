@@ -1,11 +1,12 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import { eventOfRound } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest, RunState } from '@fedsvd/core/protocol'
 import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
 import { Evaluations, type EvaluatorFactory } from '../evaluation/index.ts'
 import type { UploadTokens } from '../identity/index.ts'
-import { type EpsilonBounds, eventOfRound, SpendingBook } from '../privacy/index.ts'
+import { type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import {
   type ClientGateway,
   type Clock,
@@ -15,11 +16,11 @@ import {
   type RoundContext,
   type RunContext,
   roundReducer,
+  schemaHashOf,
   withPrivacy,
 } from '../rounds/index.ts'
 import type { Participant, RunRecord, Store } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
-import { schemaHashOf } from './create-run.ts'
 import { RunAlerts } from './run-alerts.ts'
 
 /** What every live run is made with. */

@@ -17,5 +17,24 @@ export interface PrivacyEvent {
   readonly unit: 'record' | 'client'
 }
 
+/**
+ * What taking part in one round costs: a function of public constants. Client and coordinator both call this one, so that
+ * their ledgers can be compared fact by fact.
+ */
+export function eventOfRound(
+  run: { readonly localSteps: number; readonly clipNorm: number },
+  terms: { readonly sampleRate: number; readonly noiseMultiplier: number },
+): PrivacyEvent {
+  return {
+    mechanism: 'poisson-subsampled-gaussian',
+    sampleRate: terms.sampleRate,
+    noiseMultiplier: terms.noiseMultiplier,
+    steps: run.localSteps,
+    clipNorm: run.clipNorm,
+    relation: 'add-or-remove-one',
+    unit: 'record',
+  }
+}
+
 /** The part of an event that decides epsilon. */
 export type AccountedEvent = Pick<PrivacyEvent, 'sampleRate' | 'noiseMultiplier' | 'steps'>

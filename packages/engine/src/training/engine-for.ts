@@ -1,11 +1,9 @@
 import { type AdapterSchema, canonicalSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { StarterTarget } from '@fedsvd/core/model'
-import { createStarterEngine, starterSchema } from './starter.ts'
+import { createStarterEngine, PROJECTIONS, starterSchema } from './starter.ts'
 import type { TrainingEngine } from './training-engine.ts'
 
 const STARTER = 'starter'
-const STARTER_TARGETS: readonly StarterTarget[] = ['attention.qkv', 'attention.out', 'ffn.conv1', 'ffn.conv2']
 
 /** What a run says about its model. */
 export interface ModelRequest {
@@ -22,11 +20,11 @@ export interface ModelRequest {
 export async function engineFor({ model, labels, adapter }: ModelRequest, threads: number): Promise<TrainingEngine> {
   requireKnown(model.name)
   const { rank, alpha, headMode } = adapter
-  const targets = STARTER_TARGETS.filter((target) => adapter.layers.some(({ name }) => name.endsWith(`.${target}`)))
+  const targets = PROJECTIONS.filter((target) => adapter.layers.some(({ name }) => name.endsWith(`.${target}`)))
   const options = { rank, alpha, headMode, classes: labels.length, targets }
   if (canonicalSchema(starterSchema(options)) !== canonicalSchema(adapter)) {
     throw new FedsvdError('ADAPTER_INVALID', {
-      expected: `adapters of ${model.name} on ${STARTER_TARGETS.join(', ')}`,
+      expected: `adapters of ${model.name} on ${PROJECTIONS.join(', ')}`,
       got: 'a schema with other layers or sizes',
       remedy: 'Let the coordinator make the schema from the model',
     })

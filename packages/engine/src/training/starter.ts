@@ -39,7 +39,8 @@ export interface StarterEngineOptions extends StarterAdapterOptions {
   readonly createRunner?: RunnerFactory
 }
 
-const PROJECTIONS: readonly StarterTarget[] = ['attention.qkv', 'attention.out', 'ffn.conv1', 'ffn.conv2']
+/** What is adapted unless a run says otherwise: the attention and feed-forward projections of both layers. */
+export const PROJECTIONS: readonly StarterTarget[] = ['attention.qkv', 'attention.out', 'ffn.conv1', 'ffn.conv2']
 
 /**
  * The head sees the embedding at unit length. A record's gradient in the head grows with this factor and, at equal logits,
