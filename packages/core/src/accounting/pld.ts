@@ -45,6 +45,9 @@ const HEADROOM = 1.3
 /** Modes this far below the largest are dropped, their contribution bounded: e^-60. */
 const NEGLIGIBLE_MODE = -60
 
+/** A lattice is chosen anew when epsilon turns out to be below this share of what the lattice was made to resolve. */
+const MUCH_LESS = 0.7
+
 /** Spectra kept for re-use; a ledger rarely has more mechanisms than this. */
 const MOST_KEPT = 16
 
@@ -63,7 +66,7 @@ export const pld: Accountant<PldAccount> = {
   epsilonUpperBound(events, delta) {
     checkDelta(delta)
     const merged = mergeEvents(events)
-    return merged.length === 0 ? 0 : readEpsilon(composed(merged, chooseGrids(merged, delta)), delta)
+    return merged.length === 0 ? 0 : readEpsilon(resolved(merged, merged, delta), delta)
   },
 
   deltaUpperBound(events, epsilon) {
@@ -100,7 +103,7 @@ export const pld: Accountant<PldAccount> = {
     }
     const all = [...events.values()]
     const roomy = all.map(({ steps, ...mechanism }) => ({ ...mechanism, steps: Math.ceil(HEADROOM * steps) }))
-    const fresh = composed(all, chooseGrids(roomy, delta))
+    const fresh = resolved(all, roomy, delta)
     const room = (direction: (typeof DIRECTIONS)[number]) => HEADROOM ** 2 * fresh[direction].spectrum.logScale
     return { delta, events, composition: fresh, room: { remove: room('remove'), add: room('add') } }
   },
@@ -108,6 +111,23 @@ export const pld: Accountant<PldAccount> = {
   epsilon({ composition, delta }) {
     return composition ? readEpsilon(composition, delta) : 0
   },
+}
+
+/**
+ * The composition of `events` on a lattice chosen for `planned` (these events, and room for more) that is fine enough for
+ * the epsilon it is read at: a first bound is followed down, and the composition with the smallest one is kept. Each is a
+ * bound, so the smallest is.
+ */
+function resolved(events: readonly AccountedEvent[], planned: readonly AccountedEvent[], delta: number): Composition {
+  let best = composed(events, chooseGrids(planned, delta))
+  let epsilon = readEpsilon(best, delta)
+  for (let round = 0; round < 3 && epsilon < MUCH_LESS * best.grids.resolved; round++) {
+    const finer = composed(events, chooseGrids(planned, delta, epsilon))
+    const tighter = readEpsilon(finer, delta)
+    if (tighter >= epsilon) break
+    ;[best, epsilon] = [finer, tighter]
+  }
+  return best
 }
 
 function composed(events: readonly AccountedEvent[], grids: LossGrids): Composition {

@@ -75,8 +75,9 @@ export function saddlePoint(k: CumulantFunction, delta: number): SaddlePoint {
 const NEGLIGIBLE = 14
 
 /**
- * How long a lattice must be before it repeats, so that its periodic images change a bound at `point` by a negligible
- * share: the distance from epsilon beyond which the tilted loss has no mass that matters, on either side.
+ * How long a lattice must be before it repeats, so that its periodic images change a bound by a negligible share: all of
+ * the span in which the loss, tilted as at `point`, has mass that matters. Wherever in that span the bound is read, the
+ * images fall outside it; so the result does not hang on the estimate of epsilon, which may be far off where K' jumps.
  */
 export function period(k: CumulantFunction, { tilt, epsilon }: SaddlePoint): number {
   const value = k(tilt)
@@ -87,5 +88,5 @@ export function period(k: CumulantFunction, { tilt, epsilon }: SaddlePoint): num
     const down = tilt / (1 + change)
     below = Math.min(below, epsilon + (k(down) - value + NEGLIGIBLE) / (tilt - down))
   }
-  return Math.max(above, below, NEGLIGIBLE / tilt) + 3 / tilt
+  return Math.max(above + below, NEGLIGIBLE / tilt) + 3 / tilt
 }
