@@ -8,10 +8,10 @@ import type {
   UploadReply,
 } from '@fedsvd/core/protocol'
 import type { ModelRegistry } from '../models/index.ts'
-import { Gate, receiveUpdate, type UpdatePlace } from '../rounds/index.ts'
+import { Gate, pause, receiveUpdate, type UpdatePlace } from '../rounds/index.ts'
 import type { RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
-import { drive, type Ending, pause } from './drive.ts'
+import { drive, type Ending } from './drive.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { LiveRun, type RunParts } from './live-run.ts'
 import { snapshotOf } from './snapshot.ts'
