@@ -88,7 +88,10 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
       code: 1,
       err: expect.stringMatching(/^UNEXPECTED: expected the community process to go on, got [^\n]+\n$/),
     })
-    expect(second).toMatchObject({ code: 1, err: expect.stringMatching(/^FOLDER_IN_USE: [^\n]+ process \d+ in it\.[^\n]+\n$/) })
+    expect(second).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^FOLDER_IN_USE: [^\n]+ process \d+ in it\.[^\n]+\n$/),
+    })
   })
 
   it('never empties a folder that is not a demo of its own', async () => {

@@ -118,7 +118,9 @@ export async function prepared() {
     return new FakeClient('', { clientId, key: generateKeyPairSync('ed25519').privateKey })
   })
   const first = await live(durable, [], new MortalProcess())
-  const { runId } = await first.createRun(tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, deadlineSeconds: 3600 }))
+  const { runId } = await first.createRun(
+    tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, deadlineSeconds: 3600 }),
+  )
   await first[Symbol.asyncDispose]()
   return { durable, clients, runId }
 }

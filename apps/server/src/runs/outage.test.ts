@@ -49,6 +49,7 @@ function faultsOf({ isOver, snapshot, rounds, clients }: Awaited<ReturnType<type
   if (!isOver) return [`the run hangs as ${snapshot.state}: ${JSON.stringify(snapshot.current)}`]
   const faults: string[] = []
   if (snapshot.adapter !== expectedAdapter(snapshot, clients)) faults.push('an update was lost or counted twice')
+  if (snapshot.clients.length < clients.length) faults.push('a client was turned away')
   const asked = rounds.flatMap((progress) => progress!.tasks).filter(({ state }) => state !== 'refused')
   for (const { name, clientId, steps } of snapshot.clients) {
     const expected = 2 * asked.filter((task) => task.clientId === clientId).length
