@@ -41,6 +41,8 @@ export interface Faults {
   readonly isDead: boolean
   readonly died: Promise<void>
   wrap<T extends object>(target: T): T
+  /** Called when the process has taken up its runs, before clients arrive. */
+  hasStarted?(): void
 }
 
 /** One life of the coordinator on what the last one left behind, with the clients connected. */
@@ -86,6 +88,7 @@ export async function live(
     onChange: () => {},
   })
   await Promise.race([conductor.resume(), process.died])
+  process.hasStarted?.()
   if (!process.isDead)
     for (const { clientId } of clients) conductor.clientArrived(clientId, new AbortController().signal)
   return conductor

@@ -13,12 +13,17 @@ export interface Outage {
 /** A process that lives on while everything durable rejects for a while. */
 export class ProcessInOutage implements Faults {
   calls = 0
+  callsAtStart = 0
   readonly isDead = false
   readonly died = new Promise<never>(() => {})
   #outage: Outage | undefined
 
   constructor(outage?: Outage) {
     this.#outage = outage
+  }
+
+  hasStarted(): void {
+    this.callsAtStart = this.calls
   }
 
   endOutage(): void {

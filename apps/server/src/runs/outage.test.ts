@@ -27,9 +27,8 @@ async function runThrough(outage?: Outage) {
   const { durable, clients, runId } = await prepared()
   const process = new ProcessInOutage(outage)
   const conductor = await live(durable, clients, process, refusingOnce())
-  const callsAtStart = process.calls
   const isOver = await ended(durable.store, runId)
-  const { calls } = process
+  const { calls, callsAtStart } = process
   process.endOutage()
   const snapshot = await conductor.snapshot(runId)
   const rounds = await storedRounds(durable.store, runId)
