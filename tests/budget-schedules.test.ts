@@ -164,8 +164,8 @@ describe('over random schedules of runs, selections, crashes, retries and late j
         }
         for (const site of sites) judged += Number(site.check())
       }),
-      { numRuns: Number(process.env.FEDSVD_SCHEDULES ?? 60) },
+      { numRuns: Number(process.env.FEDSVD_SCHEDULES ?? 25) },
     )
-    expect(judged).toBeGreaterThan(10)
+    expect(judged).toBeGreaterThan(5)
   }, 3_600_000)
 })
