@@ -12,11 +12,11 @@ export function checkOutcome({ canaries, guesses, correct }: GuessOutcome): void
   })
 }
 
-/** @throws FedsvdError CONFIG_INVALID unless epsilon is finite and at least 0 and 0 <= delta < 1 */
+/** @throws FedsvdError CONFIG_INVALID unless epsilon is finite and at least 0 and 0 <= delta <= 1 */
 export function checkPair({ epsilon, delta }: { readonly epsilon: number; readonly delta: number }): void {
-  if (Number.isFinite(epsilon) && epsilon >= 0 && delta >= 0 && delta < 1) return
+  if (Number.isFinite(epsilon) && epsilon >= 0 && delta >= 0 && delta <= 1) return
   throw new FedsvdError('CONFIG_INVALID', {
-    expected: 'a finite epsilon of at least 0 and a delta of at least 0 and below 1',
+    expected: 'a finite epsilon of at least 0 and a delta from 0 to 1',
     got: JSON.stringify({ epsilon, delta }),
     remedy: 'Give the claim that is to be tested.',
   })

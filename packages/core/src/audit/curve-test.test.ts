@@ -10,12 +10,10 @@ const point = fc.record({
   delta: fc.double({ min: 0, max: 0.3, noNaN: true }),
 })
 const curve = fc.array(point, { minLength: 1, maxLength: 5 })
-const outcome = fc
-  .tuple(fc.integer({ min: 1, max: 300 }), fc.nat(300), fc.nat(300))
-  .map(([canaries, a, b]) => {
-    const guesses = Math.min(canaries, a)
-    return { canaries, guesses, correct: Math.min(guesses, b) }
-  })
+const outcome = fc.tuple(fc.integer({ min: 1, max: 300 }), fc.nat(300), fc.nat(300)).map(([canaries, a, b]) => {
+  const guesses = Math.min(canaries, a)
+  return { canaries, guesses, correct: Math.min(guesses, b) }
+})
 
 describe('curvePValue', () => {
   it.each(vectors.curve)('is the optimum of the linear program: $guesses of $canaries, $correct right', (given) => {
@@ -35,11 +33,16 @@ describe('curvePValue', () => {
 
   it('is kept by a mechanism that fails openly with chance delta, and is randomised response otherwise', () => {
     fc.assert(
-      fc.property(outcome, fc.double({ min: 0, max: 3, noNaN: true }), fc.double({ min: 0, max: 0.2, noNaN: true }), (given, epsilon, delta) => {
-        const mostly = oneRunPValue(given, { epsilon, delta: 0 })
-        const exact = given.correct === 0 ? 1 : delta + (1 - delta) * mostly
-        expect(curvePValue(given, [{ epsilon, delta }])).toBeGreaterThanOrEqual(exact * (1 - 1e-6))
-      }),
+      fc.property(
+        outcome,
+        fc.double({ min: 0, max: 3, noNaN: true }),
+        fc.double({ min: 0, max: 0.2, noNaN: true }),
+        (given, epsilon, delta) => {
+          const mostly = oneRunPValue(given, { epsilon, delta: 0 })
+          const exact = given.correct === 0 ? 1 : delta + (1 - delta) * mostly
+          expect(curvePValue(given, [{ epsilon, delta }])).toBeGreaterThanOrEqual(exact * (1 - 1e-6))
+        },
+      ),
     )
   })
 
@@ -48,7 +51,9 @@ describe('curvePValue', () => {
       fc.property(outcome, curve, point, (given, promises, extra) => {
         const p = curvePValue(given, promises)
         expect(curvePValue(given, [...promises, extra])).toBeLessThanOrEqual(p * (1 + 1e-6))
-        expect(curvePValue({ ...given, canaries: given.canaries + 100 }, promises)).toBeGreaterThanOrEqual(p * (1 - 1e-6))
+        expect(curvePValue({ ...given, canaries: given.canaries + 100 }, promises)).toBeGreaterThanOrEqual(
+          p * (1 - 1e-6),
+        )
         if (given.correct < given.guesses) {
           expect(curvePValue({ ...given, correct: given.correct + 1 }, promises)).toBeLessThanOrEqual(p * (1 + 1e-6))
         }
@@ -90,7 +95,7 @@ describe('epsilonLowerBound', () => {
   it('refuses counts, claims and levels that are none', () => {
     const fine = { canaries: 10, guesses: 5, correct: 5 }
     expect(() => epsilonLowerBound({ ...fine, correct: 6 }, 0, 0.05)).toThrow('CONFIG_INVALID')
-    expect(() => epsilonLowerBound(fine, 1, 0.05)).toThrow('CONFIG_INVALID')
+    expect(() => epsilonLowerBound(fine, 1.1, 0.05)).toThrow('CONFIG_INVALID')
     expect(() => epsilonLowerBound(fine, 0, 1)).toThrow('CONFIG_INVALID')
     expect(() => curvePValue(fine, [{ epsilon: -1, delta: 0 }])).toThrow('CONFIG_INVALID')
     expect(() => curveRejected(fine, [{ epsilon: 1, delta: 0 }], Number.NaN)).toThrow('CONFIG_INVALID')

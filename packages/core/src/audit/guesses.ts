@@ -42,11 +42,7 @@ export function guessPlans(canaries: number): GuessPlan[] {
  * @param scores one per canary, the larger the likelier it was in; ties go by index, which knows nothing of the coins
  * @param included 1 where the canary was in, 0 where it was out
  */
-export function countCorrect(
-  scores: Float64Array,
-  included: Uint8Array,
-  plans: readonly GuessPlan[],
-): GuessOutcome[] {
+export function countCorrect(scores: Float64Array, included: Uint8Array, plans: readonly GuessPlan[]): GuessOutcome[] {
   const canaries = scores.length
   const ranking = Uint32Array.from(scores.keys()).sort((a, b) => scores[b]! - scores[a]! || a - b)
   const inAbove = new Uint32Array(canaries + 1)

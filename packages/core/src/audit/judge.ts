@@ -1,8 +1,11 @@
+import { FedsvdError } from '../errors.ts'
 import { checkLevel } from './check.ts'
 import { curvePValue, epsilonLowerBound } from './curve-test.ts'
 import { countCorrect, type GuessOutcome, guessPlans } from './guesses.ts'
 import { oneRunEpsilon } from './one-run.ts'
 import type { PrivacyCurve } from './privacy-curve.ts'
+
+const FEWEST_CANARIES = 64
 
 /** What an audit found. Every bound holds with the confidence that was asked for, all plans together. */
 export interface AuditResult {
@@ -41,6 +44,13 @@ export function judge(
   confidence: number,
 ): AuditResult {
   checkLevel(1 - confidence)
+  if (scores.length < FEWEST_CANARIES || scores.length !== included.length) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `one score and one coin for each of at least ${FEWEST_CANARIES} canaries`,
+      got: `${scores.length} scores and ${included.length} coins`,
+      remedy: 'Audit with more canaries: 10,000 see what 1,000 miss.',
+    })
+  }
   const { epsilon: epsilonUpperBound, delta } = curve[0]!
   const outcomes = countCorrect(scores, included, guessPlans(scores.length))
   const plans = outcomes.length

@@ -4,7 +4,11 @@ import { oneRunEpsilon, oneRunPValue } from './one-run.ts'
 import vectors from './vectors/bounds.json' with { type: 'json' }
 
 const outcome = fc
-  .tuple(fc.integer({ min: 1, max: 400 }), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }))
+  .tuple(
+    fc.integer({ min: 1, max: 400 }),
+    fc.double({ min: 0, max: 1, noNaN: true }),
+    fc.double({ min: 0, max: 1, noNaN: true }),
+  )
   .map(([canaries, share, rightShare]) => {
     const guesses = Math.floor(canaries * share)
     return { canaries, guesses, correct: Math.floor(guesses * rightShare) }
@@ -13,11 +17,14 @@ const epsilon = fc.double({ min: 0, max: 6, noNaN: true })
 const delta = fc.double({ min: 0, max: 1e-3, noNaN: true })
 
 describe('oneRunPValue', () => {
-  it.each(vectors.oneRun)('is the exact sum, rounded up: $guesses of $canaries, $correct right', ({ pValue, ...given }) => {
-    const value = oneRunPValue(given, given)
-    expect(value).toBeGreaterThanOrEqual(pValue)
-    expect(value).toBeLessThan(pValue * (1 + 1e-7))
-  })
+  it.each(vectors.oneRun)(
+    'is the exact sum, rounded up: $guesses of $canaries, $correct right',
+    ({ pValue, ...given }) => {
+      const value = oneRunPValue(given, given)
+      expect(value).toBeGreaterThanOrEqual(pValue)
+      expect(value).toBeLessThan(pValue * (1 + 1e-7))
+    },
+  )
 
   it('charges delta by the number of canaries, not of guesses', () => {
     const slack = (canaries: number) => {

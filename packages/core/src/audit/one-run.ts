@@ -17,7 +17,10 @@ const ROUNDING = 1e-8
  *
  * @throws FedsvdError CONFIG_INVALID for counts or a claim out of range
  */
-export function oneRunPValue(outcome: GuessOutcome, claim: { readonly epsilon: number; readonly delta: number }): number {
+export function oneRunPValue(
+  outcome: GuessOutcome,
+  claim: { readonly epsilon: number; readonly delta: number },
+): number {
   checkOutcome(outcome)
   checkPair(claim)
   return pValue(outcome, logBinomials(outcome.guesses), claim.epsilon, claim.delta)
@@ -37,7 +40,12 @@ export function oneRunEpsilon(outcome: GuessOutcome, delta: number, level: numbe
   return largestRejected((epsilon) => pValue(outcome, logs, epsilon, delta) < level)
 }
 
-function pValue({ canaries, guesses, correct }: GuessOutcome, logs: Float64Array, epsilon: number, delta: number): number {
+function pValue(
+  { canaries, guesses, correct }: GuessOutcome,
+  logs: Float64Array,
+  epsilon: number,
+  delta: number,
+): number {
   const logRight = -Math.log1p(Math.exp(-epsilon))
   const logWrong = -epsilon + logRight
   const chance = (k: number) => Math.exp(logs[k]! + k * logRight + (guesses - k) * logWrong)

@@ -1,4 +1,4 @@
-import type { AccountedEvent, Accountant } from '../accounting/index.ts'
+import type { Accountant, AccountedEvent } from '../accounting/index.ts'
 
 /** One promise: the mechanism is (epsilon, delta)-DP under adding or removing one record. */
 export interface PrivacyPoint {
@@ -25,10 +25,7 @@ export function claimedCurve(
 ): PrivacyCurve {
   const epsilon = accountant.epsilonUpperBound(events, delta)
   const others = Array.from({ length: POINTS }, (_, i) => (epsilon * REACH * i) / (POINTS - 1))
-  return [
-    { epsilon, delta },
-    ...others.map((at) => ({ epsilon: at, delta: accountant.deltaUpperBound(events, at) })),
-  ]
+  return [{ epsilon, delta }, ...others.map((at) => ({ epsilon: at, delta: accountant.deltaUpperBound(events, at) }))]
 }
 
 const ULPS = 8 * 2 ** -53
