@@ -13,7 +13,11 @@ export const CLAIMS = [
   { name: 'small lots, epsilon 3', epsilon: 3, sampleRate: 0.02, steps: 100 },
 ] as const
 
-export type Claim = Pick<(typeof CLAIMS)[number], 'epsilon' | 'sampleRate' | 'steps'>
+export interface Claim {
+  readonly epsilon: number
+  readonly sampleRate: number
+  readonly steps: number
+}
 
 export function claimedTerms({ epsilon, sampleRate, steps }: Claim, canaries: number): CanaryTerms {
   const noiseMultiplier = calibrateNoiseMultiplier({ epsilon, delta: DELTA, sampleRate, steps, accountant: pld })

@@ -10,11 +10,11 @@ import {
 } from '../../test-kit/audited-round.ts'
 import { GRID_BITS, gridSensitivity } from '../privacy/index.ts'
 import { zerosLike } from '../tensor/index.ts'
-import { curveRejected } from './curve-test.ts'
+import { curveRejected, epsilonLowerBound } from './curve-test.ts'
 import { canarySpecs, scoreGradientCanaries } from './gradient-canaries.ts'
 import { countCorrect, guessPlans } from './guesses.ts'
 import { judge } from './judge.ts'
-import { oneRunPValue } from './one-run.ts'
+import { oneRunEpsilon, oneRunPValue } from './one-run.ts'
 
 const CANARIES = 10_000
 
@@ -178,5 +178,16 @@ describe('judge', () => {
     expect(plans).toBe(10)
     // 20 of 20 right, each with a chance of at most e / (1 + e): 0.731^20 = 0.0019
     expect(pValue).toBeGreaterThan(10 * (Math.E / (1 + Math.E)) ** 20)
+  })
+
+  it('measures at the level that is left to each plan: less than the best plan would give by itself', () => {
+    const { scores, included, claimed } = auditedRound(CLAIMS[1], 2000, 'plans')
+    const outcomes = countCorrect(scores, included, guessPlans(2000))
+    const best = (level: number) => Math.max(...outcomes.map((outcome) => epsilonLowerBound(outcome, DELTA, level)))
+    const classic = (level: number) => Math.max(...outcomes.map((outcome) => oneRunEpsilon(outcome, DELTA, level)))
+    const result = judge(scores, included, curveOf(claimed), 0.95)
+    expect(result.epsilonLowerBound).toBeCloseTo(best(0.05 / 10), 5)
+    expect(result.epsilonLowerBound).toBeLessThan(best(0.05) - 0.1)
+    expect(result.epsilonLowerBoundOneRun).toBeCloseTo(classic(0.05 / 10), 5)
   })
 })
