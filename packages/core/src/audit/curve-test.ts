@@ -10,7 +10,7 @@ const HALVINGS = 40
 
 /**
  * An upper bound on the chance of at least `correct` right guesses if every promise of the curve holds: the audit of
- * Mahloujifar, Melis and Chaudhuri 2025, "Auditing f-Differential Privacy in One Run" (algorithm 3), for the trade-off
+ * Mahloujifar, Melis and Chaudhuri 2025, "Auditing f-Differential Privacy in One Run", for the trade-off
  * function that the curve's points span.
  *
  * Why it holds. Let W be the number of right guesses of c = `guesses`, p_j = P[W = j], and let g(y) be the least chance of
