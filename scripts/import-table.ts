@@ -32,6 +32,11 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   [core('graph')]: pure(['tensor'], ['@bufbuild/protobuf']),
   [core('model')]: pure(['graph', 'tensor', 'adapters'], []),
   [core('privacy')]: pure(['tensor', 'random', 'accounting', 'numeric'], []),
+  [core('audit')]: pure(
+    ['privacy', 'accounting', 'tensor'],
+    [],
+    'an audit sees what training shows and holds it against a claim; it does not train differently',
+  ),
   [core('federation')]: pure(
     ['adapters', 'privacy', 'accounting', 'tensor'],
     [],

@@ -123,7 +123,7 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     expect(rounds.rows[0].rounds).toBe(20)
   })
 
-  it.each(['demo', 'serve', 'join', 'plan', 'account', 'export', 'ledger show', 'ledger verify'])(
+  it.each(['demo', 'serve', 'join', 'plan', 'account', 'export', 'ledger show', 'ledger verify', 'audit'])(
     '%s --help shows an example',
     async (command) => {
       const { code, out } = await fedsvd([...command.split(' '), '--help'])

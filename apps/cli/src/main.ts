@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { accountCommand } from './commands/account.ts'
+import { auditCommand } from './commands/audit.ts'
 import { demoCommand } from './commands/demo.ts'
 import { exportCommand } from './commands/export.ts'
 import { joinCommand } from './commands/join.ts'
@@ -20,6 +21,7 @@ export function program(): Command {
     .addCommand(planCommand())
     .addCommand(accountCommand())
     .addCommand(ledgerCommand())
+    .addCommand(auditCommand())
     .addCommand(exportCommand())
 }
 

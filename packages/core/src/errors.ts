@@ -50,6 +50,7 @@ export const ERROR_CATALOGUE = {
   LEDGER_LOCKED: { status: 409, title: 'Another process spends the budget of this data set' },
   LEDGER_MISMATCH: { status: 409, title: 'Two records of the same spending disagree' },
   TERMS_CHANGED: { status: 409, title: 'A run changed its privacy terms after they were agreed' },
+  AUDIT_EXCEEDED: { status: 500, title: 'An audit measured more leakage than the claimed epsilon allows' },
   RESERVATION_MISSING: { status: 500, title: 'Noise was asked for without a durable reservation' },
   UNEXPECTED: { status: 500, title: 'A fault that the catalogue does not know' },
   NOISE_INVALID: { status: 500, title: 'The parameters of the noise are unusable' },

@@ -1,0 +1,6 @@
+export { curvePValue, curveRejected, epsilonLowerBound } from './curve-test.ts'
+export { type CanaryTerms, canarySpecs, scoreGradientCanaries } from './gradient-canaries.ts'
+export { countCorrect, type GuessOutcome, type GuessPlan, guessPlans } from './guesses.ts'
+export { type AuditResult, judge } from './judge.ts'
+export { oneRunEpsilon, oneRunPValue } from './one-run.ts'
+export { claimedCurve, leastWithout, type PrivacyCurve, type PrivacyPoint } from './privacy-curve.ts'
