@@ -27,6 +27,11 @@ export const ERROR_CATALOGUE = {
   MESSAGE_INVALID: { status: 400, title: 'A message does not fit its schema' },
   ROUTE_NOT_FOUND: { status: 404, title: 'No route has this address' },
   RATE_LIMITED: { status: 429, title: 'Too many requests' },
+  CSRF_INVALID: { status: 403, title: 'A request by cookie does not carry the token of its session' },
+  OPERATOR_NOT_FOUND: { status: 404, title: 'No operator has this identifier' },
+  OPERATOR_EXISTS: { status: 409, title: 'An operator of this name exists already' },
+  CLIENT_NOT_FOUND: { status: 404, title: 'No client has this identifier' },
+  AUDIT_DAMAGED: { status: 500, title: 'The audit log fails its own verification' },
   // the update on the wire
   FRAME_MALFORMED: { status: 400, title: 'An update frame cannot be decoded' },
   FRAME_TOO_LARGE: { status: 413, title: 'An update frame is larger than the run allows' },
