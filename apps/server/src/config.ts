@@ -36,6 +36,8 @@ export const configSchema = z.object({
   requestsPerMinute: z.coerce.number().int().min(1).default(600),
   /** Refused requests after which an address has to wait, in a minute. */
   refusalsPerMinute: z.coerce.number().int().min(1).default(300),
+  /** Refused sign-ins of operators after which an address has to wait, in a minute. */
+  refusedSignInsPerMinute: z.coerce.number().int().min(1).default(10),
   /** Reverse proxies in front of the coordinator, for the callers' addresses. */
   trustedProxies: z.coerce.number().int().min(0).max(10).default(0),
 })
@@ -58,6 +60,7 @@ export const ENVIRONMENT = {
   graceSeconds: 'FEDSVD_GRACE_SECONDS',
   requestsPerMinute: 'FEDSVD_REQUESTS_PER_MINUTE',
   refusalsPerMinute: 'FEDSVD_REFUSALS_PER_MINUTE',
+  refusedSignInsPerMinute: 'FEDSVD_REFUSED_SIGN_INS_PER_MINUTE',
   trustedProxies: 'FEDSVD_TRUSTED_PROXIES',
 } as const satisfies Record<keyof CoordinatorConfig, string>
 

@@ -27,6 +27,7 @@ export const ERROR_CATALOGUE = {
   MESSAGE_INVALID: { status: 400, title: 'A message does not fit its schema' },
   ROUTE_NOT_FOUND: { status: 404, title: 'No route has this address' },
   RATE_LIMITED: { status: 429, title: 'Too many requests' },
+  SIGN_IN_REFUSED: { status: 401, title: 'The name or the secret is not right' },
   CSRF_INVALID: { status: 403, title: 'A request by cookie does not carry the token of its session' },
   OPERATOR_NOT_FOUND: { status: 404, title: 'No operator has this identifier' },
   OPERATOR_EXISTS: { status: 409, title: 'An operator of this name exists already' },

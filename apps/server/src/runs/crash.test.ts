@@ -11,7 +11,7 @@ import {
   tinyModels,
   tinyRequest,
 } from '../../test-kit/index.ts'
-import { uploadTokens } from '../identity/index.ts'
+import { TOKEN_HOLDER, uploadTokens } from '../identity/index.ts'
 import { epsilonBounds } from '../privacy/index.ts'
 import type { ClientGateway } from '../rounds/index.ts'
 import type { RoundProgress, Store } from '../store/index.ts'
@@ -94,7 +94,7 @@ async function prepared() {
     return new FakeClient('', { clientId, key: generateKeyPairSync('ed25519').privateKey })
   })
   const first = await live(durable, [], new MortalProcess())
-  const { runId } = await first.createRun(tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2 }))
+  const { runId } = await first.createRun(tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2 }), TOKEN_HOLDER)
   await first[Symbol.asyncDispose]()
   return { durable, clients, runId }
 }
