@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { accountCommand } from './commands/account.ts'
+import { auditLogCommand } from './commands/audit-log.ts'
 import { demoCommand } from './commands/demo.ts'
 import { exportCommand } from './commands/export.ts'
 import { joinCommand } from './commands/join.ts'
@@ -21,6 +22,7 @@ export function program(): Command {
     .addCommand(accountCommand())
     .addCommand(ledgerCommand())
     .addCommand(exportCommand())
+    .addCommand(auditLogCommand())
 }
 
 /** Runs the command line; every failure is one line on stderr and a non-zero exit code. */

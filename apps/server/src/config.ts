@@ -14,6 +14,12 @@ export const configSchema = z.object({
     .min(1)
     .default('.fedsvd/coordinator')
     .transform((folder) => path.resolve(folder)),
+  /** PEM file of the certificate, with its chain; with it the coordinator speaks HTTPS only. */
+  tlsCert: z.string().min(1).optional(),
+  /** PEM file of the private key of the certificate. */
+  tlsKey: z.string().min(1).optional(),
+  /** PEM file of the authority that signs callers' certificates; with it every caller must show one. */
+  tlsClientCa: z.string().min(1).optional(),
   /** PostgreSQL; the embedded database is used where it is absent. */
   databaseUrl: z
     .string()
@@ -50,6 +56,9 @@ export const ENVIRONMENT = {
   host: 'FEDSVD_HOST',
   port: 'FEDSVD_PORT',
   stateDir: 'FEDSVD_STATE_DIR',
+  tlsCert: 'FEDSVD_TLS_CERT',
+  tlsKey: 'FEDSVD_TLS_KEY',
+  tlsClientCa: 'FEDSVD_TLS_CLIENT_CA',
   databaseUrl: 'DATABASE_URL',
   operatorToken: 'FEDSVD_OPERATOR_TOKEN',
   uploadSecret: 'FEDSVD_UPLOAD_SECRET',

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { createServer, type Server as HttpServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
@@ -12,9 +12,11 @@ import {
   accountRoutes,
   auditLogRoutes,
   createApp,
+  createListener,
   guard,
   healthRoutes,
   identityRoutes,
+  type Listener,
   operatorRoutes,
   servedRoutes,
   sessionRoutes,
@@ -59,8 +61,6 @@ export interface Coordinator extends AsyncDisposable {
 
 /** Longest control message; a ledger report of 17,000 reservations fits. Tensors go over HTTP. */
 const LONGEST_MESSAGE_BYTES = 4 * 2 ** 20
-const HEADERS_TIMEOUT_MS = 15_000
-const REQUEST_TIMEOUT_MS = 600_000
 
 /**
  * Starts a coordinator: opens the database, takes up every run that has not ended, and only then listens. Disposing it
@@ -76,6 +76,7 @@ export async function startCoordinator(
   const config = completeConfig(settings)
   const log = given.log ?? createLog(config.logLevel)
   const { models = modelNamed, clock = systemClock } = given
+  const listener = await createListener(config, (request, response) => app(request, response))
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
@@ -89,8 +90,7 @@ export async function startCoordinator(
   const sessions = createSessions(store.clients, now)
   const operatorSessions = new OperatorSessions({ store, operatorToken, now, onEnd: (ended) => feed.cut(ended) })
   const presence = new Presence(log)
-  const timeouts = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }
-  const http = createServer(timeouts, (request, response) => app(request, response))
+  const { http } = listener
   const io = new Server(http, {
     maxHttpBufferSize: LONGEST_MESSAGE_BYTES,
     perMessageDeflate: false,
@@ -157,7 +157,7 @@ export async function startCoordinator(
   }
   try {
     await conductor.resume()
-    const url = await listen(http, config)
+    const url = await listen(listener, config)
     log.info({ url }, 'coordinator listens')
     const served = () => ({ routes: servedRoutes(app), ...servedEvents(io) })
     return { url, operatorToken, served, [Symbol.asyncDispose]: close }
@@ -178,12 +178,12 @@ function openStore({ databaseUrl, stateDir }: CoordinatorConfig, log: Logger): P
   )
 }
 
-function listen(http: HttpServer, { host, port }: CoordinatorConfig): Promise<string> {
+function listen({ http, scheme }: Listener, { host, port }: CoordinatorConfig): Promise<string> {
   return new Promise((resolve, reject) => {
     http.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)))
     http.listen(port, host, () => {
       const { port: taken } = http.address() as AddressInfo
-      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${taken}`)
+      resolve(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${taken}`)
     })
   })
 }

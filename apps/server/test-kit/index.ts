@@ -1,3 +1,4 @@
+export * from './certificates.ts'
 export * from './coordinator.ts'
 export * from './coordinator-process.ts'
 export * from './databases.ts'

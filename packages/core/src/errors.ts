@@ -7,6 +7,7 @@
 export const ERROR_CATALOGUE = {
   // what a person configured
   CONFIG_INVALID: { status: 400, title: 'A setting is missing or out of range' },
+  CERTIFICATE_INVALID: { status: 400, title: 'A TLS certificate is not trusted' },
   PORT_IN_USE: { status: 500, title: 'The address to listen on is taken' },
   COORDINATOR_UNREACHABLE: { status: 503, title: 'The coordinator does not answer' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer' },
