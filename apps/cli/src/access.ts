@@ -12,13 +12,20 @@ export interface AccessOptions {
 
 /** Adds the options by which a command reaches a coordinator as an operator. */
 export function withAccess(command: Command): Command {
+  return withTrust(
+    command
+      .requiredOption('--coordinator <url>', 'address of the coordinator')
+      .addOption(
+        new Option('--operator-token <token>', 'operator token, or a session as a token')
+          .env('FEDSVD_OPERATOR_TOKEN')
+          .makeOptionMandatory(),
+      ),
+  )
+}
+
+/** Adds the options of a TLS connection. */
+export function withTrust(command: Command): Command {
   return command
-    .requiredOption('--coordinator <url>', 'address of the coordinator')
-    .addOption(
-      new Option('--operator-token <token>', 'operator token, or a session as a token')
-        .env('FEDSVD_OPERATOR_TOKEN')
-        .makeOptionMandatory(),
-    )
     .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))
     .addOption(new Option('--cert <file>', 'PEM certificate to show, if asked for').env('FEDSVD_CERT'))
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))

@@ -5,6 +5,7 @@ import { demoCommand } from './commands/demo.ts'
 import { exportCommand } from './commands/export.ts'
 import { joinCommand } from './commands/join.ts'
 import { ledgerCommand } from './commands/ledger.ts'
+import { operatorCommand } from './commands/operator.ts'
 import { planCommand } from './commands/plan.ts'
 import { serveCommand } from './commands/serve.ts'
 import { fail } from './output.ts'
@@ -22,6 +23,7 @@ export function program(): Command {
     .addCommand(accountCommand())
     .addCommand(ledgerCommand())
     .addCommand(exportCommand())
+    .addCommand(operatorCommand())
     .addCommand(auditLogCommand())
 }
 

@@ -4,10 +4,14 @@ import {
   type AuditEntry,
   auditPageSchema,
   type OperatorEvents,
+  type OperatorRequest,
+  type OperatorView,
+  operatorSchema,
   parseMessage,
   type RunRequest,
   type RunSnapshot,
   runSnapshotSchema,
+  sessionInfoSchema,
 } from '@fedsvd/core/protocol'
 import { io, type Socket } from 'socket.io-client'
 import { z } from 'zod'
@@ -40,6 +44,27 @@ export async function fetchAdapterFrame(access: OperatorAccess, runId: string): 
   return new Uint8Array(await reply.arrayBuffer())
 }
 
+export async function createOperator(access: OperatorAccess, operator: OperatorRequest): Promise<OperatorView> {
+  const reply = await request(access, 'POST', '/v1/operators', operator)
+  return parseMessage(operatorSchema, await reply.json(), 'an operator')
+}
+
+export async function fetchOperators(access: OperatorAccess): Promise<OperatorView[]> {
+  const reply = await request(access, 'GET', '/v1/operators')
+  return parseMessage(z.object({ operators: z.array(operatorSchema) }), await reply.json(), 'operators').operators
+}
+
+export async function disableOperator(access: OperatorAccess, operatorId: string): Promise<OperatorView> {
+  const reply = await request(access, 'POST', `/v1/operators/${encodeURIComponent(operatorId)}/disable`)
+  return parseMessage(operatorSchema, await reply.json(), 'an operator')
+}
+
+/** A session as a bearer token. @throws FedsvdError SIGN_IN_REFUSED */
+export async function signIn(access: Omit<OperatorAccess, 'token'>, name: string, secret: string) {
+  const reply = await request(access, 'POST', '/v1/session', { name, secret, as: 'token' })
+  return parseMessage(sessionInfoSchema.required({ token: true }), await reply.json(), 'a session')
+}
+
 /** The entries of the audit log that come after `seq`, oldest first. */
 export async function fetchAuditLog(access: OperatorAccess, seq: number, limit: number): Promise<AuditEntry[]> {
   const reply = await request(access, 'GET', `/v1/audit-log?after=${seq}&limit=${limit}`)
@@ -57,7 +82,7 @@ export function watchRuns(
 }
 
 async function request(
-  { url, token, trust = {} }: OperatorAccess,
+  { url, token, trust = {} }: Omit<OperatorAccess, 'token'> & { readonly token?: string },
   method: string,
   path: string,
   body?: unknown,
@@ -65,7 +90,7 @@ async function request(
   const reply = await fetchWith(trust)(new URL(path, url), {
     method,
     headers: {
-      authorization: `Bearer ${token}`,
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
