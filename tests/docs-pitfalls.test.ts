@@ -16,7 +16,7 @@ function guards(row: string): { file: string; title: string }[] {
 describe('the page of pitfalls', () => {
   it('names a guard for each', () => {
     expect(rows.length).toBeGreaterThan(20)
-    for (const row of rows) expect(guards(row), row).not.toEqual([])
+    expect(rows.filter((row) => guards(row).length === 0)).toEqual([])
   })
 
   it.each(rows.flatMap(guards))('$file has the test "$title"', ({ file, title }) => {

@@ -123,6 +123,7 @@ export async function prepared() {
   const first = await live(durable, [], new MortalProcess())
   const { runId } = await first.createRun(
     tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, deadlineSeconds: 3600 }),
+    TOKEN_HOLDER,
   )
   await first[Symbol.asyncDispose]()
   return { durable, clients, runId }

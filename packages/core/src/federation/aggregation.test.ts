@@ -53,9 +53,8 @@ describe('the aggregation of a round', () => {
       fc.property(fc.array(row, { minLength: 7, maxLength: 10 }), fc.nat(), (updates, turn) => {
         const turned = [...updates.slice(turn % updates.length), ...updates.slice(0, turn % updates.length)]
         if (rule.name === 'krum') return // ties are common among integers; see the hand-made case
-        aggregate(rule, turned).forEach(
-          (value, index) => void expect(value).toBeCloseTo(aggregate(rule, updates)[index]!, 3),
-        )
+        const straight = aggregate(rule, updates)
+        for (const [index, value] of aggregate(rule, turned).entries()) expect(value).toBeCloseTo(straight[index]!, 3)
       }),
     )
   })
