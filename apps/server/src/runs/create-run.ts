@@ -4,6 +4,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
 import type { BlobStore } from '../blobs/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
+import { clientLevelOf } from '../privacy/index.ts'
 import { encodeState, schemaHashOf } from '../rounds/index.ts'
 import type { RunRecord, Store } from '../store/index.ts'
 
@@ -19,7 +20,7 @@ export interface CreateRunParts {
 /**
  * Opens a run: everything is checked before anything is created, then the initial state is stored, then the run.
  *
- * @throws FedsvdError CONFIG_INVALID or ADAPTER_INVALID
+ * @throws FedsvdError CONFIG_INVALID or ADAPTER_INVALID, and for client-level terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
  */
 export async function createRun(
   request: RunRequest,
@@ -28,7 +29,9 @@ export async function createRun(
   const model = models(request.model.name)
   checkRequest(request, model.maxTokens)
   const adapter = await model.adapterSchema({ adapter: request.adapter, classes: request.labels.length })
-  const manifest: RunManifest = runManifestSchema.parse({ ...request, runId: randomUUID(), adapter })
+  const clientLevel = request.clientLevel && clientLevelOf(request.clientLevel, request)
+  const given = { ...request, runId: randomUUID(), adapter, ...(clientLevel && { clientLevel }) }
+  const manifest: RunManifest = runManifestSchema.parse(given)
   const state = initialState(adapter, { seed: manifest.seed })
   const blob = await blobs.put(encodeState(manifest, schemaHashOf(adapter), state))
   const createdAt = now()

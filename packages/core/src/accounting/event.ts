@@ -36,5 +36,30 @@ export function eventOfRound(
   }
 }
 
+/**
+ * What one draw of central noise costs each client whose delta it covers: one Gaussian mechanism without sampling, because
+ * the coordinator, and whoever reads the history of the run, knows who was selected.
+ */
+export function eventOfClientLevelRound(terms: {
+  readonly clipNorm: number
+  readonly noiseMultiplier: number
+}): PrivacyEvent {
+  return {
+    mechanism: 'poisson-subsampled-gaussian',
+    sampleRate: 1,
+    noiseMultiplier: terms.noiseMultiplier,
+    steps: 1,
+    clipNorm: terms.clipNorm,
+    relation: 'add-or-remove-one',
+    unit: 'client',
+  }
+}
+
+/** Against whom an epsilon of each unit holds: shown wherever one is. */
+export const ADVERSARY = {
+  record: "everyone outside the client's process, the coordinator included",
+  client: 'everyone except the coordinator, which is trusted to add the noise',
+} as const satisfies Record<PrivacyEvent['unit'], string>
+
 /** The part of an event that decides epsilon. */
 export type AccountedEvent = Pick<PrivacyEvent, 'sampleRate' | 'noiseMultiplier' | 'steps'>

@@ -23,6 +23,14 @@ export const budgetSchema = z.object({ epsilon: positive.max(1000), delta: z.num
 export type Budget = z.infer<typeof budgetSchema>
 
 /**
+ * Differential privacy of whole clients, by noise that the coordinator adds to the mean: a second guarantee beside the
+ * record-level one, which stays as it is. Absent: there is none. `clipNorm` bounds one client's delta in one flat norm; the
+ * budget covers everything that the coordinator has charged to a client at this level, in all of its runs.
+ */
+export const clientLevelSchema = z.object({ clipNorm: positive, noiseMultiplier: positive, budget: budgetSchema })
+export type ClientLevel = z.infer<typeof clientLevelSchema>
+
+/**
  * Everything about a run that is public and fixed before the first round. Clients bind it in their ledgers by its hash:
  * a run whose manifest changes afterwards is refused.
  */
@@ -47,6 +55,7 @@ export const runManifestSchema = z.object({
   momentum: z.number().min(0).lt(1),
   /** What the run asks each client to spend at most; a client's own limit always wins. */
   target: budgetSchema,
+  clientLevel: clientLevelSchema.optional(),
   /** Clients selected per round, and how many updates close a round. */
   clientsPerRound: count,
   quorum: count,
