@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { RunSnapshot } from '@fedsvd/core/protocol'
+import type { RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import {
@@ -18,6 +18,7 @@ import type { RoundProgress, Store } from '../store/index.ts'
 import { createMemoryStore } from '../store/memory/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
 import { Conductor } from './conductor.ts'
+import { osRandomness } from './os-randomness.ts'
 
 const ROUNDS = 2
 const CLIENTS = 3
@@ -31,11 +32,13 @@ const clock = { now: () => Date.now(), at: () => () => {} }
 interface Durable {
   readonly store: Store
   readonly objects: Map<string, Uint8Array>
+  /** How often the coordinator's own noise was drawn, in all lives. */
+  readonly noise: { draws: number }
 }
 
 /** One life of the coordinator on what the last one left behind, with the clients connected. */
 async function live(
-  { store, objects }: Durable,
+  { store, objects, noise }: Durable,
   clients: readonly FakeClient[],
   process: MortalProcess,
 ): Promise<Conductor> {
@@ -73,6 +76,10 @@ async function live(
     models: tinyModels,
     gatherMs: 0,
     evaluatorFor: async () => undefined,
+    noiseSource: () => {
+      noise.draws += 1
+      return osRandomness
+    },
     isConnected: () => true,
     onChange: () => {},
   })
@@ -87,14 +94,14 @@ async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 }
 
 /** A run that is open in the store, and its clients enrolled. */
-async function prepared() {
-  const durable: Durable = { store: createMemoryStore(), objects: new Map() }
+async function prepared(changes: Partial<RunRequest>) {
+  const durable: Durable = { store: createMemoryStore(), objects: new Map(), noise: { draws: 0 } }
   const clients = Array.from({ length: CLIENTS }, (_, index) => {
     const clientId = `00000000-0000-4000-8000-00000000000${index}`
     return new FakeClient('', { clientId, key: generateKeyPairSync('ed25519').privateKey })
   })
   const first = await live(durable, [], new MortalProcess())
-  const { runId } = await first.createRun(tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2 }))
+  const { runId } = await first.createRun(tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, ...changes }))
   await first[Symbol.asyncDispose]()
   return { durable, clients, runId }
 }
@@ -109,8 +116,8 @@ async function completed(conductor: Conductor, runId: string): Promise<RunSnapsh
 }
 
 /** Runs until the death, then again to the end. */
-async function dieAndGoOn(death: Death) {
-  const { durable, clients, runId } = await prepared()
+async function dieAndGoOn(death: Death, changes: Partial<RunRequest> = {}) {
+  const { durable, clients, runId } = await prepared(changes)
   const mortal = new MortalProcess(death)
   await live(durable, clients, mortal)
   await mortal.died
@@ -118,16 +125,17 @@ async function dieAndGoOn(death: Death) {
   const conductor = await live(durable, clients, new MortalProcess())
   const snapshot = await completed(conductor, runId)
   const rounds = await storedRounds(durable.store, runId)
+  const payments = await Promise.all(rounds.map((_, round) => durable.store.ledger.lastDraw(runId, round)))
   await conductor[Symbol.asyncDispose]()
-  return { left, rounds, snapshot, clients }
+  return { left, rounds, snapshot, clients, payments, draws: durable.noise.draws }
 }
 
 async function storedRounds(store: Store, runId: string): Promise<(RoundProgress | undefined)[]> {
   return await Promise.all(Array.from({ length: ROUNDS }, (_, round) => store.rounds.find(runId, round)))
 }
 
-async function callsOfAWholeRun(): Promise<number> {
-  const { durable, clients, runId } = await prepared()
+async function callsOfAWholeRun(changes: Partial<RunRequest> = {}): Promise<number> {
+  const { durable, clients, runId } = await prepared(changes)
   const immortal = new MortalProcess()
   const conductor = await live(durable, clients, immortal)
   for (let turn = 0; turn < 2000; turn += 1) {
@@ -160,8 +168,58 @@ describe('a coordinator that dies at any of its awaits', async () => {
   })
 })
 
+describe('a coordinator that adds noise of its own and dies at any of its awaits', async () => {
+  const clientLevel = { clipNorm: 0.1, noiseMultiplier: 2, budget: { epsilon: 20, delta: 1e-5 } }
+  const calls = await callsOfAWholeRun({ clientLevel })
+
+  it.each([
+    ['before the call has its effect', 'before'],
+    ['after the call has had its effect', 'after'],
+  ] as const)('has paid for every draw, and publishes one per round, %s', async (_, when) => {
+    const faults: string[] = []
+    const extra: number[] = []
+    for (let atCall = 1; atCall <= calls - 4; atCall += 1) {
+      const life = await dieAndGoOn({ atCall, when }, { clientLevel })
+      extra.push(life.payments.reduce((sum, paid) => sum + paid, 0) - ROUNDS)
+      faults.push(...noiseFaultsOf(life).map((fault) => `death ${when} call ${atCall}: ${fault}`))
+    }
+    expect(faults).toEqual([])
+    expect(Math.max(...extra)).toBe(1) // some deaths fall between a payment and its result: they cost a second one
+  })
+})
+
+type Life = Awaited<ReturnType<typeof dieAndGoOn>>
+
+/** Where noise was had for nothing, or two noised means of one round were shown. */
+function noiseFaultsOf({ left, rounds, snapshot, clients, payments, draws }: Life): string[] {
+  const faults: string[] = []
+  const paid = payments.reduce((sum, count) => sum + count, 0)
+  if (draws > paid) faults.push(`${draws} draws for ${paid} payments`)
+  if (payments.some((count) => count === 0)) faults.push('a round was aggregated without payment')
+  for (const { clientId, clientLevel } of snapshot.clients) {
+    const expected = rounds
+      .filter((progress) => progress!.tasks.some((task) => task.clientId === clientId))
+      .reduce((sum, progress) => sum + payments[progress!.round]!, 0)
+    if (clientLevel!.draws !== expected) faults.push(`${clientId} is charged ${clientLevel!.draws} of ${expected} draws`)
+    const event = { sampleRate: 1, noiseMultiplier: 2, steps: expected }
+    const epsilon = expected === 0 ? 0 : bounds.epsilonUpperBound([event], 1e-5)
+    if (clientLevel!.epsilonUpperBound !== epsilon) faults.push(`epsilon is ${clientLevel!.epsilonUpperBound}`)
+  }
+  for (const [round, before] of left.entries()) {
+    const [was, is] = [before?.result?.sha256, rounds[round]!.result!.sha256]
+    if (was !== undefined && was !== is) faults.push(`round ${round} has another result`)
+    const seen = new Set(
+      clients.flatMap(({ invitations }) =>
+        invitations.filter((invitation) => invitation.round === round + 1).map(({ state }) => state.sha256),
+      ),
+    )
+    if (seen.size > 1 || (seen.size === 1 && !seen.has(is))) faults.push(`clients saw two results of round ${round}`)
+  }
+  return faults
+}
+
 /** What is not as it would be without the death. */
-function faultsOf({ left, rounds, snapshot, clients }: Awaited<ReturnType<typeof dieAndGoOn>>): string[] {
+function faultsOf({ left, rounds, snapshot, clients }: Life): string[] {
   const faults: string[] = []
   if (snapshot.adapter !== expectedAdapter(snapshot, clients)) faults.push('an update was lost or counted twice')
   const tasks = rounds.flatMap((progress) => progress!.tasks)
