@@ -103,6 +103,7 @@ export class ClientNode implements AsyncDisposable {
     try {
       const run = this.#runs.get(runId)
       if (run === undefined) throw notOffered(runId)
+      requireClipNorm(run, invitation)
       this.#requireReady(run, round)
       this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
       return { accepted: true }
@@ -201,6 +202,16 @@ export class ClientNode implements AsyncDisposable {
     this.#parts.onEvent({ event: 'declined', ...place, error: refusal.toJSON() })
     return { accepted: false as const, error: forTheWire(refusal).toJSON() }
   }
+}
+
+/** An invitation names a clip norm exactly where the manifest, to which this site agreed, adapts it. */
+function requireClipNorm({ manifest }: OpenRun, { clipNorm }: Invitation): void {
+  if ((manifest.adaptiveClipping === undefined) === (clipNorm === undefined)) return
+  throw new FedsvdError('TERMS_CHANGED', {
+    expected: manifest.adaptiveClipping ? 'the clip norm of this round' : 'no clip norm but that of the manifest',
+    got: clipNorm === undefined ? 'none' : String(clipNorm),
+    remedy: 'Invite under the manifest that was offered; nothing was spent.',
+  })
 }
 
 function notOffered(runId: string): FedsvdError {

@@ -12,11 +12,11 @@ export function clientLevelOf(
   asked: NonNullable<RunRequest['clientLevel']>,
   { rounds, clientsPerRound }: Pick<RunRequest, 'rounds' | 'clientsPerRound'>,
 ): ClientLevel {
-  const { clipNorm, budget } = asked
+  const { budget } = asked
   checkClientDelta(budget.delta, clientsPerRound)
   const question = { ...budget, sampleRate: 1, steps: rounds, accountant: pld }
   const noiseMultiplier = asked.noiseMultiplier ?? calibrateNoiseMultiplier(question)
-  const terms = { clipNorm, noiseMultiplier, budget }
+  const terms = { ...asked, noiseMultiplier }
   if (pld.epsilonUpperBound([eventOfClientLevelRound(terms)], budget.delta) <= budget.epsilon) return terms
   throw new FedsvdError('BUDGET_TOO_SMALL', {
     expected: 'a client-level budget that buys one round',

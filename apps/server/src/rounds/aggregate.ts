@@ -1,27 +1,44 @@
 import { trainedSpecs } from '@fedsvd/core/adapters'
 import { beginMean } from '@fedsvd/core/federation'
+import { adaptedClipNorm } from '@fedsvd/core/privacy'
 import type { NamedTensor } from '@fedsvd/core/tensor'
+import type { ClipNorms } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import { noisedMean } from './noised-mean.ts'
 import { deliveredTasks } from './progress.ts'
 
+/** What the accepted updates come to. */
+export interface Aggregate extends ClipNorms {
+  readonly mean: readonly NamedTensor[]
+}
+
 /** The mean of the accepted updates: with the coordinator's own noise where the run asks for client-level privacy. */
-export function aggregate(context: RoundContext): Promise<readonly NamedTensor[]> {
+export function aggregate(context: RoundContext): Promise<Aggregate> {
   const { clientLevel } = context.run.manifest
   return clientLevel === undefined ? plainMean(context) : noisedMean(context, clientLevel)
 }
 
 /**
  * The equal-weight mean of the accepted updates, read one at a time and added in the order of client identifiers: the
- * same bits whenever it is computed again, and memory for two updates however many there are.
+ * same bits whenever it is computed again, and memory for two updates however many there are. Where the clip norm adapts, it
+ * moves by the mean of the clients' noised shares, the same for all of them.
  */
-async function plainMean({ run, round, book, base }: RoundContext): Promise<readonly NamedTensor[]> {
+async function plainMean({ run, round, book, base }: RoundContext): Promise<Aggregate> {
   const { manifest, schemaHash, blobs } = run
-  const mean = beginMean(trainedSpecs(manifest.adapter))
+  const { adapter, adaptiveClipping, clipNorm: start } = manifest
+  const mean = beginMean(trainedSpecs(adapter))
+  const shares: number[] = []
   for (const { clientId, update } of deliveredTasks(book.progress!)) {
     const bytes = await blobs.read(update.sha256)
-    mean.add(decodeUpdate(manifest, { schemaHash, round, basis: base.basis, clientId }, bytes))
+    const { tensors, shareUnderClip } = decodeUpdate(
+      manifest,
+      { schemaHash, round, basis: base.basis, clientId },
+      bytes,
+    )
+    mean.add(tensors)
+    if (shareUnderClip !== undefined) shares.push(shareUnderClip)
   }
-  return mean.mean()
+  if (adaptiveClipping === undefined) return { mean: mean.mean() }
+  return { mean: mean.mean(), clipNorm: adaptedClipNorm(base.clipNorm ?? start, shares, adaptiveClipping, start) }
 }

@@ -1,8 +1,8 @@
 import { trainedSpecs } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { beginClientLevelRound } from '@fedsvd/core/privacy'
+import { adaptedClipNorm, beginClientLevelRound } from '@fedsvd/core/privacy'
 import type { ClientLevel } from '@fedsvd/core/protocol'
-import type { NamedTensor } from '@fedsvd/core/tensor'
+import type { Aggregate } from './aggregate.ts'
 import { type RoundContext, RunOver } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import { deliveredTasks } from './progress.ts'
@@ -15,9 +15,10 @@ import { deliveredTasks } from './progress.ts'
  */
 export async function noisedMean(
   { run, round, book, base }: RoundContext,
-  terms: ClientLevel,
-): Promise<readonly NamedTensor[]> {
+  { adaptiveClipping, ...fixed }: ClientLevel,
+): Promise<Aggregate> {
   const { manifest, schemaHash, blobs } = run
+  const terms = { ...fixed, clipNorm: base.clientClipNorm ?? fixed.clipNorm }
   const { runId, quorum, clientsPerRound } = manifest
   const delivered = deliveredTasks(book.progress!)
   const clients = delivered.map(({ clientId }) => clientId)
@@ -32,16 +33,19 @@ export async function noisedMean(
     noiseMultiplier: terms.noiseMultiplier,
     expectedClients: clientsPerRound,
     source: run.noiseSource(),
+    ...(adaptiveClipping && { adaptiveClipping }),
   })
   const paying = new Set(paid.clients)
   for (const { clientId, update } of delivered) {
     if (!paying.has(clientId)) continue
     const bytes = await blobs.read(update.sha256)
-    noised.add(clientId, decodeUpdate(manifest, { schemaHash, round, basis: base.basis, clientId }, bytes))
+    noised.add(clientId, decodeUpdate(manifest, { schemaHash, round, basis: base.basis, clientId }, bytes).tensors)
   }
-  const { tensors, randomness } = noised.finish()
+  const { tensors, randomness, shareUnderClip } = noised.finish()
   if (randomness !== 'secure') throw notPrivate(randomness)
-  return tensors
+  if (adaptiveClipping === undefined) return { mean: tensors }
+  const clientClipNorm = adaptedClipNorm(terms.clipNorm, [shareUnderClip!], adaptiveClipping, fixed.clipNorm)
+  return { mean: tensors, clientClipNorm }
 }
 
 function notPrivate(randomness: string): FedsvdError {

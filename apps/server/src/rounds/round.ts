@@ -17,9 +17,9 @@ export async function runRound(round: RoundContext): Promise<void> {
   await task(round)
   await collect(round)
   if (round.book.progress!.result === undefined) {
-    const mean = await aggregate(round)
+    const { mean, ...clipNorms } = await aggregate(round)
     const next = await refactorise(round, mean)
-    await persist(round, next)
+    await persist(round, next, clipNorms)
   }
   await broadcast(round)
 }

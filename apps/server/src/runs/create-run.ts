@@ -47,7 +47,7 @@ export async function createRun(
 }
 
 function checkRequest(
-  { labels, quorum, clientsPerRound, deadlineSeconds, model }: RunRequest,
+  { labels, quorum, clientsPerRound, deadlineSeconds, model, clientLevel, adaptiveClipping }: RunRequest,
   maxTokens: number,
 ): void {
   if (new Set(labels).size < labels.length) {
@@ -65,6 +65,13 @@ function checkRequest(
       `deadlineSeconds of at most ${LONGEST_DEADLINE_SECONDS}`,
       String(deadlineSeconds),
       'Choose a shorter deadline.',
+    )
+  }
+  if (clientLevel !== undefined && adaptiveClipping !== undefined) {
+    throw invalid(
+      'adaptiveClipping of the clients, or clientLevel',
+      'both',
+      'The clip norm that clients share would publish their votes outside the client-level mean; use clientLevel.adaptiveClipping.',
     )
   }
   if (model.maxTokens > maxTokens) {

@@ -46,6 +46,8 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
     })),
     ...(baseline && { baseline }),
     alerts: alerts.map(({ code, message, at }) => ({ code, message, at: new Date(at).toISOString() })),
+    ...(adapter?.clipNorm && { clipNorm: adapter.clipNorm }),
+    ...(adapter?.clientClipNorm && { clientClipNorm: adapter.clientClipNorm }),
     ...(adapter && { adapter: adapter.sha256 }),
   }
 }

@@ -2,7 +2,9 @@
  * A fact about privacy that was spent. Facts are stored; epsilon is an answer and is computed from them on demand.
  *
  * `noiseMultiplier` is the standard deviation of the noise divided by the sensitivity that was really in force (clipping,
- * grid and floating-point slack included), so an accountant needs nothing else. `clipNorm` is kept for the record.
+ * grid and floating-point slack included), so an accountant needs nothing else. `clipNorm` is kept for the record. Where it
+ * adapts, the votes that move it are part of the same mechanism and of the same noiseMultiplier, and the clipNorm of a record
+ * event is the one that the run began with.
  */
 export interface PrivacyEvent {
   readonly mechanism: 'poisson-subsampled-gaussian'

@@ -1,4 +1,13 @@
 export {
+  type AdaptiveClipping,
+  adaptedClipNorm,
+  shareUnder,
+  splitNoise,
+  VOTE_UNIT,
+  voteSigma,
+  votesOn,
+} from './adaptive-clipping.ts'
+export {
   beginClientLevelRound,
   type ClientLevelMean,
   type ClientLevelOptions,

@@ -76,6 +76,9 @@ export const runSnapshotSchema = z.object({
     }),
   ),
   alerts: z.array(z.object({ code: z.string(), message: z.string(), at: z.string() })),
+  /** noised: the clip norms, per record and per client, with which the next round works, where they adapt. */
+  clipNorm: z.number().optional(),
+  clientClipNorm: z.number().optional(),
   /** SHA-256 of the newest published state. */
   adapter: z.string().optional(),
 })

@@ -1,6 +1,6 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { runManifestSchema } from '@fedsvd/core/protocol'
-import type { AdapterRecord, Participant, PrivacyFact, RoundProgress, RunRecord, Task } from '../records.ts'
+import type { AdapterRecord, Participant, PrivacyFact, RoundProgress, RoundResult, RunRecord, Task } from '../records.ts'
 import type { Prisma } from './generated/client.ts'
 
 /** Rows of the database as records of the domain, and back. */
@@ -20,8 +20,13 @@ export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
 }
 
 export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecord {
-  const { runId, number, basis, sha256, bytes, publishedAt } = row
-  return { runId, number, basis, sha256, bytes, ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }) }
+  const { runId, number, basis, sha256, bytes, publishedAt, clipNorm, clientClipNorm } = row
+  return {
+    ...{ runId, number, basis, sha256, bytes },
+    ...(clipNorm !== null && { clipNorm }),
+    ...(clientClipNorm !== null && { clientClipNorm }),
+    ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
+  }
 }
 
 export function participantFrom(row: Prisma.ParticipantGetPayload<object>): Participant {
@@ -71,9 +76,13 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
     deadline: deadline.getTime(),
     tasks: tasks.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)),
     ...(closedAt !== null && { closedAt: closedAt.getTime() }),
-    ...(adapter && { result: { sha256: adapter.sha256, bytes: adapter.bytes, basis: adapter.basis } }),
+    ...(adapter && { result: resultFrom(adapter) }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
   }
+}
+
+function resultFrom({ runId: _, number: __, publishedAt: ___, ...result }: AdapterRecord): RoundResult {
+  return result
 }
 
 export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {
