@@ -102,7 +102,7 @@ describe('a run with client-level privacy', () => {
     expect(await coordinator.store.runs.list()).toEqual([])
   })
 
-  it('takes no client-level facts from a client: that ledger is the coordinator\'s own', async () => {
+  it("takes no client-level facts from a client: that ledger is the coordinator's own", async () => {
     await using coordinator = await testCoordinator()
     const clientLevel = { clipNorm: 0.1, noiseMultiplier: 3, budget: { epsilon: 8, delta: 1e-5 } }
     const manifest = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 1, clientLevel })
@@ -113,7 +113,15 @@ describe('a run with client-level privacy', () => {
         const { sampleRate, noiseMultiplier } = self.termsFor(manifest)
         const mechanism = 'poisson-subsampled-gaussian' as const
         const relation = 'add-or-remove-one' as const
-        const event = { mechanism, sampleRate, noiseMultiplier, steps: 2, clipNorm: 1, relation, unit: 'client' as const }
+        const event = {
+          mechanism,
+          sampleRate,
+          noiseMultiplier,
+          steps: 2,
+          clipNorm: 1,
+          relation,
+          unit: 'client' as const,
+        }
         reply = await self.report({ runId, reservations: [{ round: 0, attempt: 1, event }] })
         await trainAndUpload(self, invitation)
       },

@@ -173,7 +173,10 @@ export class FakeClient {
     }
     const { adaptiveClipping } = this.manifests.get(runId)!
     const shareUnderClip = adaptiveClipping && (this.#options.shareUnderClip ?? 0.5)
-    return encodeFrame({ ...frame, tensors: tensorsOfUpdate({ adaptiveClipping }, { tensors, shareUnderClip }) }, sha256)
+    return encodeFrame(
+      { ...frame, tensors: tensorsOfUpdate({ adaptiveClipping }, { tensors, shareUnderClip }) },
+      sha256,
+    )
   }
 
   report(report: LedgerReport): Promise<LedgerReply> {

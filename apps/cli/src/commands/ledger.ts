@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type LedgerState, replay, spentEvents, verifyLedgerBytes } from '@fedsvd/client'
-import { ADVERSARY, type AccountedEvent, pld, rdp } from '@fedsvd/core/accounting'
+import { type AccountedEvent, ADVERSARY, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Command } from 'commander'
 import { example } from '../options.ts'

@@ -49,7 +49,13 @@ function spendingOf({ clients }: RunSnapshot): ClientSpending[] {
 
 function spending(
   name: string,
-  { unit, adversary, epsilonUpperBound, delta, budget }: Omit<ClientSpending, 'name' | 'epsilon' | 'steps'> & {
+  {
+    unit,
+    adversary,
+    epsilonUpperBound,
+    delta,
+    budget,
+  }: Omit<ClientSpending, 'name' | 'epsilon' | 'steps'> & {
     readonly epsilonUpperBound: number
   },
   steps: number,

@@ -24,7 +24,9 @@ export async function noisedMean(
   const clients = delivered.map(({ clientId }) => clientId)
   const paid = await run.central.reserve({ runId, round, terms, clients, atLeast: quorum })
   if (paid === undefined) {
-    throw new RunOver(`too few clients with client-level budget left: round ${round} needs ${quorum} that can pay for it`)
+    throw new RunOver(
+      `too few clients with client-level budget left: round ${round} needs ${quorum} that can pay for it`,
+    )
   }
   const noised = beginClientLevelRound({
     specs: trainedSpecs(manifest.adapter),

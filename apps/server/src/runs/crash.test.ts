@@ -200,7 +200,8 @@ function noiseFaultsOf({ left, rounds, snapshot, clients, payments, draws }: Lif
     const expected = rounds
       .filter((progress) => progress!.tasks.some((task) => task.clientId === clientId))
       .reduce((sum, progress) => sum + payments[progress!.round]!, 0)
-    if (clientLevel!.draws !== expected) faults.push(`${clientId} is charged ${clientLevel!.draws} of ${expected} draws`)
+    if (clientLevel!.draws !== expected)
+      faults.push(`${clientId} is charged ${clientLevel!.draws} of ${expected} draws`)
     const event = { sampleRate: 1, noiseMultiplier: 2, steps: expected }
     const epsilon = expected === 0 ? 0 : bounds.epsilonUpperBound([event], 1e-5)
     if (clientLevel!.epsilonUpperBound !== epsilon) faults.push(`epsilon is ${clientLevel!.epsilonUpperBound}`)

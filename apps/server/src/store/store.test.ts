@@ -293,6 +293,15 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.ledger.facts(runId, second, 1)).toEqual([])
     })
 
+    it('keeps the clip norms of the next round with the state that it starts from', async () => {
+      const { runId, progress } = await taskedRound()
+      const result = { sha256: `adapted-${runId}`, bytes: 7, basis: 1, clipNorm: 0.1 + 0.2, clientClipNorm: 1 / 3 }
+      const after: RoundProgress = { ...progress, version: 3, phase: 'aggregated', result }
+      expect(await store.rounds.save({ before: progress, after, spent: [], released: [] })).toBe(true)
+      expect(await store.rounds.find(runId, 0)).toEqual(after)
+      expect(await store.runs.adapter(runId, 1)).toEqual({ runId, number: 1, ...result })
+    })
+
     it('keeps what the coordinator charged per client apart from what clients spent per record', async () => {
       const { runId, clients, progress } = await taskedRound()
       const [first, second] = clients

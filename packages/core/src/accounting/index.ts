@@ -1,8 +1,8 @@
 export type { Accountant } from './accountant.ts'
 export { type BudgetQuestion, calibrateNoiseMultiplier, stepsAffordable } from './calibrate.ts'
 export {
-  ADVERSARY,
   type AccountedEvent,
+  ADVERSARY,
   eventOfClientLevelRound,
   eventOfRound,
   type PrivacyEvent,

@@ -60,7 +60,8 @@ describe('the joint release of clipped gradients and votes', () => {
         const release = (set: typeof gradients): number[] => {
           const { sum, votes } = splitNoise(noiseMultiplier, { countShare })
           const gridSum = [0, 0, 0, 0]
-          for (const gradient of set) gridContribution(gradient, clipNorm)[0]!.forEach((unit, i) => (gridSum[i]! += unit))
+          for (const gradient of set)
+            for (const [i, unit] of gridContribution(gradient, clipNorm)[0]!.entries()) gridSum[i]! += unit
           const votesCast = votesOn(set.map(flatNorm), clipNorm) * VOTE_UNIT
           const sigma = gridSigma({ noiseMultiplier: sum, dimension: 4 })
           return [...gridSum.map((value) => value / sigma), votesCast / voteSigma(votes)]
@@ -148,9 +149,12 @@ describe('votes', () => {
     expect(votesOn([], 1)).toBe(0)
   })
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY])('trap: %d votes by an accident of comparison. It is refused', (norm) => {
-    expect(() => votesOn([1, norm], 1)).toThrow('NOT_FINITE')
-  })
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])(
+    'trap: %d votes by an accident of comparison. It is refused',
+    (norm) => {
+      expect(() => votesOn([1, norm], 1)).toThrow('NOT_FINITE')
+    },
+  )
 
   it('belong to a step with adaptive clipping, and to no other', () => {
     const without = privateRound({ adaptiveClipping: undefined })

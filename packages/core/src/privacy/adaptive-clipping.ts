@@ -83,8 +83,8 @@ export function shareUnder(noisedVotes: number, expected: number): number {
   return 0.5 + noisedVotes / (2 * VOTE_UNIT * expected)
 }
 
-/** A clip norm stays within these factors of the one that the run began with. */
-const FARTHEST = 2 ** 20
+/** A clip norm stays within this factor, up and down, of the one that the run began with. */
+export const CLIP_NORM_RANGE = 2 ** 20
 
 /**
  * The clip norm of the next round: C exp(-eta (share - quantile)), the geometric update of the paper, with the mean of the
@@ -101,5 +101,5 @@ export function adaptedClipNorm(
   if (shares.length === 0) return clipNorm
   const mean = shares.reduce((sum, share) => sum + Math.min(1, Math.max(0, share)), 0) / shares.length
   const moved = clipNorm * Math.exp(-learningRate * (mean - quantile))
-  return Math.min(start * FARTHEST, Math.max(start / FARTHEST, moved))
+  return Math.min(start * CLIP_NORM_RANGE, Math.max(start / CLIP_NORM_RANGE, moved))
 }

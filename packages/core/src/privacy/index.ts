@@ -1,6 +1,7 @@
 export {
   type AdaptiveClipping,
   adaptedClipNorm,
+  CLIP_NORM_RANGE,
   shareUnder,
   splitNoise,
   VOTE_UNIT,

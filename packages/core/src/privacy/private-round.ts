@@ -210,7 +210,8 @@ function requireGridSum(gridSum: readonly Float64Array[], specs: readonly Tensor
 function requireVotes(votes: number | undefined, adaptive: AdaptiveClipping | undefined): void {
   if (adaptive === undefined ? votes === undefined : Number.isInteger(votes) && Math.abs(votes!) <= MOST_VOTES) return
   throw new FedsvdError('NOISE_INVALID', {
-    expected: adaptive === undefined ? 'no votes without adaptive clipping' : 'a whole number of votes on the clip norm',
+    expected:
+      adaptive === undefined ? 'no votes without adaptive clipping' : 'a whole number of votes on the clip norm',
     got: votes === undefined ? 'none' : 'something else',
     remedy: 'Pass the votes of the same lot with adaptive clipping, and nothing without; nothing was released.',
   })

@@ -1,6 +1,14 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { runManifestSchema } from '@fedsvd/core/protocol'
-import type { AdapterRecord, Participant, PrivacyFact, RoundProgress, RoundResult, RunRecord, Task } from '../records.ts'
+import type {
+  AdapterRecord,
+  Participant,
+  PrivacyFact,
+  RoundProgress,
+  RoundResult,
+  RunRecord,
+  Task,
+} from '../records.ts'
 import type { Prisma } from './generated/client.ts'
 
 /** Rows of the database as records of the domain, and back. */
