@@ -52,7 +52,12 @@ describe('a run with client-level privacy', () => {
     await using coordinator = await testCoordinator()
     const clientLevel = { clipNorm: 0.05, noiseMultiplier: 0.04, budget: { epsilon: 900, delta: 1e-5 } }
     const manifest = await coordinator.createRun({
-      ...{ method: 'ffa-lora', clientsPerRound: 3, quorum: 2, rounds: 1, deadlineSeconds: 0.5, clientLevel },
+      method: 'ffa-lora',
+      clientsPerRound: 3,
+      quorum: 2,
+      rounds: 1,
+      deadlineSeconds: 0.5,
+      clientLevel,
     })
     const { runId, adapter, seed } = manifest
     const clients = await Promise.all(['small', 'large'].map((name) => coordinator.client(name)))

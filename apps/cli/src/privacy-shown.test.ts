@@ -13,12 +13,20 @@ describe('wherever an epsilon is shown', () => {
   it('an export says for each its unit, relation and adversary', () => {
     expect(statementsOf({ clients: [both] })).toEqual([
       {
-        ...{ name: 'site', epsilonUpperBound: 5.5, delta: 1e-5, unit: 'record' },
-        ...{ relation: 'add-or-remove-one', adversary: 'all but itself' },
+        name: 'site',
+        epsilonUpperBound: 5.5,
+        delta: 1e-5,
+        unit: 'record',
+        relation: 'add-or-remove-one',
+        adversary: 'all but itself',
       },
       {
-        ...{ name: 'site', epsilonUpperBound: 7.25, delta: 1e-6, unit: 'client' },
-        ...{ relation: 'add-or-remove-one', adversary: 'all but the coordinator' },
+        name: 'site',
+        epsilonUpperBound: 7.25,
+        delta: 1e-6,
+        unit: 'client',
+        relation: 'add-or-remove-one',
+        adversary: 'all but the coordinator',
       },
     ])
     expect(statementsOf({ clients: [site] })).toHaveLength(1)

@@ -104,7 +104,13 @@ function privateTerms(
   const { noiseMultiplier, sampleRate, declaredRecords } = terms
   const expectedLotSize = sampleRate * declaredRecords
   return {
-    ...{ clipNorm, noiseMultiplier, sampleRate, steps, learningRate, momentum, expectedLotSize },
+    clipNorm,
+    noiseMultiplier,
+    sampleRate,
+    steps,
+    learningRate,
+    momentum,
+    expectedLotSize,
     ...(adaptiveClipping && { adaptiveClipping }),
   }
 }

@@ -29,8 +29,16 @@ const reservation = (event: PrivacyEvent) => {
 function privateRound(changes: Partial<PrivateRoundOptions> = {}, event = RECORD_EVENT) {
   const { clipNorm, noiseMultiplier, sampleRate, steps } = event
   return beginPrivateRound({
-    ...{ specs: SPECS, start: SPECS.map(zerosLike), reservation: reservation(event), source },
-    ...{ clipNorm, noiseMultiplier, sampleRate, steps, learningRate: 0.5, expectedLotSize: 8 },
+    specs: SPECS,
+    start: SPECS.map(zerosLike),
+    reservation: reservation(event),
+    source,
+    clipNorm,
+    noiseMultiplier,
+    sampleRate,
+    steps,
+    learningRate: 0.5,
+    expectedLotSize: 8,
     adaptiveClipping: ADAPTIVE,
     ...changes,
   })
@@ -38,7 +46,11 @@ function privateRound(changes: Partial<PrivateRoundOptions> = {}, event = RECORD
 
 const clientRound = (noiseMultiplier: number, countShare = ADAPTIVE.countShare) =>
   beginClientLevelRound({
-    ...{ specs: SPECS, clipNorm: 1, noiseMultiplier, expectedClients: 8, source },
+    specs: SPECS,
+    clipNorm: 1,
+    noiseMultiplier,
+    expectedClients: 8,
+    source,
     reservation: reservation(eventOfClientLevelRound({ clipNorm: 1, noiseMultiplier })),
     adaptiveClipping: { ...ADAPTIVE, countShare },
   })
@@ -129,8 +141,16 @@ describe('the noise of the votes', () => {
     const spread = (adaptiveClipping?: typeof ADAPTIVE) => {
       const start = specs.map(zerosLike)
       const round = beginPrivateRound({
-        ...{ specs, start, reservation: reservation(RECORD_EVENT), source, clipNorm: 1, noiseMultiplier: 0.7 },
-        ...{ sampleRate: 0.1, steps: 1, learningRate: 0.5, expectedLotSize: 8 },
+        specs,
+        start,
+        reservation: reservation(RECORD_EVENT),
+        source,
+        clipNorm: 1,
+        noiseMultiplier: 0.7,
+        sampleRate: 0.1,
+        steps: 1,
+        learningRate: 0.5,
+        expectedLotSize: 8,
         ...(adaptiveClipping && { adaptiveClipping }),
       })
       round.drawLot(0)

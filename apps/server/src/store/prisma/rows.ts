@@ -30,7 +30,11 @@ export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
 export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecord {
   const { runId, number, basis, sha256, bytes, publishedAt, clipNorm, clientClipNorm } = row
   return {
-    ...{ runId, number, basis, sha256, bytes },
+    runId,
+    number,
+    basis,
+    sha256,
+    bytes,
     ...(clipNorm !== null && { clipNorm }),
     ...(clientClipNorm !== null && { clientClipNorm }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
@@ -89,8 +93,8 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
   }
 }
 
-function resultFrom({ runId: _, number: __, publishedAt: ___, ...result }: AdapterRecord): RoundResult {
-  return result
+function resultFrom({ sha256, bytes, basis, clipNorm, clientClipNorm }: AdapterRecord): RoundResult {
+  return { sha256, bytes, basis, ...(clipNorm && { clipNorm }), ...(clientClipNorm && { clientClipNorm }) }
 }
 
 export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {
