@@ -90,7 +90,7 @@ describe('a clip norm that adapts', () => {
     expect(client.errors).toEqual([])
   })
 
-  it('moves at client level, too: all deltas are short, so the norm sinks, and each draw is charged with the norm in force', async () => {
+  it('moves at client level, too: all deltas are short, so the norm sinks, and a round still costs one draw', async () => {
     await using coordinator = await testCoordinator()
     const adaptiveClipping = { quantile: 0.1, learningRate: 0.5, countShare: 0.5 }
     const budget = { epsilon: 900, delta: 1e-5 }

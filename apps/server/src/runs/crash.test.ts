@@ -169,7 +169,8 @@ describe('a coordinator that dies at any of its awaits', async () => {
 })
 
 describe('a coordinator that adds noise of its own and dies at any of its awaits', async () => {
-  const clientLevel = { clipNorm: 0.1, noiseMultiplier: 2, budget: { epsilon: 20, delta: 1e-5 } }
+  const adaptiveClipping = { quantile: 0.5, learningRate: 0.2, countShare: 0.1 }
+  const clientLevel = { clipNorm: 0.1, noiseMultiplier: 2, budget: { epsilon: 20, delta: 1e-5 }, adaptiveClipping }
   const calls = await callsOfAWholeRun({ clientLevel })
 
   it.each([
