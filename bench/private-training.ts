@@ -8,10 +8,11 @@
  * A seed decides the public initialisation; lots and noise come from the operating system, as they must, so two runs of one
  * seed differ. `--json` prints one line of JSON for each run.
  */
+
+import { randomFillSync } from 'node:crypto'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { randomFillSync } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { calibrateNoiseMultiplier, eventOfRound, pld } from '@fedsvd/core/accounting'
 import { type AdapterState, initialState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readAdapter } from '@fedsvd/engine/peft'
 import { starterSchema } from '@fedsvd/engine/training'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 
 const FEDSVD = fileURLToPath(new URL('../apps/cli/bin/fedsvd.mjs', import.meta.url))
 
@@ -18,6 +18,14 @@ function fedsvd(args: readonly string[], input = ''): Promise<{ code: number; ou
     })
     child.stdin?.end(input)
   })
+}
+
+/** The lock of a client's ledger, which names its process. */
+async function ledgerLock(stateDir: string): Promise<string> {
+  const names = await readdir(stateDir, { recursive: true })
+  const name = names.find((candidate) => candidate.endsWith('.jsonl.lock') || candidate.endsWith('.lock'))
+  if (name === undefined) throw new Error('no ledger yet')
+  return join(stateDir, name)
 }
 
 describe('the fedsvd command', { timeout: 300_000 }, () => {
@@ -65,6 +73,34 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     })
     const verified = await fedsvd(['ledger', 'verify', '--state-dir', join(folder, 'demo', summary.clients[0].name)])
     expect(verified).toMatchObject({ code: 0, out: expect.stringContaining('chain unbroken') })
+  })
+
+  it('ends a demo with one clear line when one of its processes dies', async () => {
+    const dir = join(folder, 'dying')
+    const demo = fedsvd(['demo', '--quick', '--dir', dir])
+    const pid = await vi.waitFor(async () => Number(await readFile(await ledgerLock(join(dir, 'community')), 'utf8')), {
+      timeout: 240_000,
+    })
+    const second = await fedsvd(['demo', '--quick', '--dir', dir])
+    process.kill(pid, 'SIGKILL')
+    const { code, err } = await demo
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringMatching(/^UNEXPECTED: expected the community process to go on, got [^\n]+\n$/),
+    })
+    expect(second).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^FOLDER_IN_USE: [^\n]+ process \d+ in it\.[^\n]+\n$/),
+    })
+  })
+
+  it('never empties a folder that is not a demo of its own', async () => {
+    const dir = join(folder, 'precious')
+    await mkdir(dir)
+    await writeFile(join(dir, 'thesis.txt'), 'words')
+    const { code, err } = await fedsvd(['demo', '--quick', '--dir', dir])
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringMatching(/^FOLDER_IN_USE: .*other files/) })
+    expect(await readFile(join(dir, 'thesis.txt'), 'utf8')).toBe('words')
   })
 
   it('accounts for events by both accountants, as the reference implementation does', async () => {

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { takeLock } from '../apps/server/src/store/prisma/embedded/lock-file.ts'
+import { lockDatabase } from '../apps/server/src/store/prisma/embedded/lock-database.ts'
 import { get, placeEmbeddedDatabase, post, temporaryFolder } from '../apps/server/test-kit/index.ts'
 
 const MAIN = fileURLToPath(new URL('../apps/server/src/main.ts', import.meta.url))
@@ -57,9 +57,9 @@ describe('the coordinator as a process', () => {
     first.signal('SIGTERM')
     expect((await first.ended()).code).toBe(0)
     expect(await readdir(path.join(folder.path, 'database'))).toEqual(['data', 'lock'])
-    takeLock(path.join(folder.path, 'database', 'lock'))() // the file stays, the lock is free
+    lockDatabase(path.join(folder.path, 'database', 'lock'))[Symbol.dispose]() // the file stays, the lock is free
     expect(await readdir(path.join(elsewhere.path, 'database'))).toEqual(['data', 'lock'])
-    takeLock(path.join(elsewhere.path, 'database', 'lock'))() // the file stays, the lock is free
+    lockDatabase(path.join(elsewhere.path, 'database', 'lock'))[Symbol.dispose]() // the file stays, the lock is free
   })
 
   it('names every setting at fault on one line', async () => {

@@ -2,8 +2,9 @@ import type { RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
 import { type CoordinatorSettings, startCoordinator } from '@fedsvd/server'
 import { describe, expect, it } from 'vitest'
 import {
+  enrolClients,
   expectedAdapter,
-  FakeClient,
+  type FakeClient,
   freshDatabase,
   get,
   placeEmbeddedDatabase,
@@ -34,12 +35,6 @@ async function place(database: string) {
       await folder[Symbol.asyncDispose]()
     },
   }
-}
-
-async function enrolClients(url: string, operatorToken: string, count: number, options = {}): Promise<FakeClient[]> {
-  const request = { count, expiresInSeconds: 60 }
-  const { tokens } = await post<{ tokens: string[] }>(url, '/v1/enrolment-tokens', request, operatorToken)
-  return await Promise.all(tokens.map((token, index) => FakeClient.enrol(url, token, `site ${index}`, options)))
 }
 
 async function ended(url: string, operatorToken: string, runId: string): Promise<RunSnapshot> {

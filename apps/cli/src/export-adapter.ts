@@ -44,6 +44,7 @@ export async function exportAdapter(access: OperatorAccess, runId: string, folde
     schema,
     baseModel: model.name,
     labels,
+    featureScale: model.featureScale,
     metadata: {
       runId,
       rounds: String(run.roundsDone),

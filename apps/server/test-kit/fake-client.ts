@@ -223,6 +223,18 @@ export async function trainAndUpload(client: FakeClient, invitation: Invitation)
   client.uploads.push({ round, reply: await client.upload(invitation) })
 }
 
+/** Clients with an identity of their own, not connected yet. */
+export async function enrolClients(
+  url: string,
+  operatorToken: string,
+  count: number,
+  options: FakeClientOptions = {},
+): Promise<FakeClient[]> {
+  const request = { count, expiresInSeconds: 60 }
+  const { tokens } = await post<{ tokens: string[] }>(url, '/v1/enrolment-tokens', request, operatorToken)
+  return await Promise.all(tokens.map((token, index) => FakeClient.enrol(url, token, `site ${index}`, options)))
+}
+
 export async function post<T>(url: string, path: string, body: unknown, token?: string): Promise<T> {
   const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
   return await readReply<T>(await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) }))

@@ -8,6 +8,7 @@ export const ERROR_CATALOGUE = {
   // what a person configured
   CONFIG_INVALID: { status: 400, title: 'A setting is missing or out of range' },
   PORT_IN_USE: { status: 500, title: 'The address to listen on is taken' },
+  FOLDER_IN_USE: { status: 409, title: 'The folder belongs to something else' },
   COORDINATOR_UNREACHABLE: { status: 503, title: 'The coordinator does not answer' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer' },
   DATABASE_LOCKED: { status: 409, title: 'Another coordinator uses this embedded database' },

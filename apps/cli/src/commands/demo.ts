@@ -1,10 +1,11 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
+import { lockFile } from '@fedsvd/engine/files'
 import { Command, Option } from 'commander'
-import { type Child, Children } from '../demo/children.ts'
+import { Children } from '../demo/children.ts'
 import { prepareDemoData } from '../demo/data.ts'
 import { RoundPrinter, summarise, summaryText } from '../demo/report.ts'
 import { DEMO_BUDGET, demoRun } from '../demo/settings.ts'
@@ -12,6 +13,9 @@ import { exportAdapter } from '../export-adapter.ts'
 import { createEnrolmentTokens, createRun, fetchRun, type OperatorAccess, watchRuns } from '../operator-client.ts'
 import { example, positiveInteger } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
+
+/** Marks a folder as one that a demo may empty. */
+const LOCK = 'fedsvd-demo.lock'
 
 interface DemoOptions {
   readonly quick?: boolean
@@ -47,8 +51,7 @@ async function demo(options: DemoOptions, output: Output) {
   const started = performance.now()
   const seconds = () => (performance.now() - started) / 1000
   const folder = resolve(options.dir)
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
+  using _claim = await claimFolder(folder)
   const data = await prepareDemoData(join(folder, 'data'))
   output.line('fedsvd demo: three mail archives train one spam filter, and no message leaves its archive.\n')
   output.line(data.text)
@@ -58,13 +61,13 @@ async function demo(options: DemoOptions, output: Output) {
   const defaults = demoRun({ quick: options.quick ?? false, headMode: options.head, seed: options.seed })
   const runId = await createRun(access, { ...defaults, rounds: options.rounds ?? defaults.rounds })
   const tokens = await createEnrolmentTokens(access, data.clients.length)
-  const clients = data.clients.map(({ name, file }, index) =>
-    startClient(children, folder, access, name, file, tokens[index]!),
-  )
+  for (const [index, { name, file }] of data.clients.entries()) {
+    startClient(children, folder, access, name, file, tokens[index]!)
+  }
   output.line(`run ${runId} at ${access.url}\n`)
 
   const printer = new RoundPrinter((line) => output.line(line))
-  const last = await followRun(access, runId, clients, (snapshot) => printer.show(snapshot, seconds()))
+  const last = await followRun(access, runId, children, (snapshot) => printer.show(snapshot, seconds()))
   if (last.state !== 'completed') {
     throw new FedsvdError('RUN_STATE', {
       expected: 'the run to complete',
@@ -77,6 +80,28 @@ async function demo(options: DemoOptions, output: Output) {
   const summary = summarise(last, adapter, seconds())
   output.line(`\n${summaryText(summary)}`)
   return summary
+}
+
+/**
+ * Makes or empties the folder of a demo and keeps other demos out of it. What is not a demo's folder is left alone.
+ *
+ * @throws FedsvdError FOLDER_IN_USE
+ */
+async function claimFolder(folder: string): Promise<Disposable> {
+  const inUse = (got: string) =>
+    new FedsvdError('FOLDER_IN_USE', {
+      expected: `${folder} to be free for a demo`,
+      got,
+      remedy: 'Choose another --dir; nothing was changed.',
+    })
+  await mkdir(folder, { recursive: true })
+  const names = await readdir(folder)
+  if (names.length > 0 && !names.includes(LOCK)) throw inUse('a folder with other files in it')
+  const lock = lockFile(join(folder, LOCK), (holder) => inUse(`the demo of ${holder} in it`))
+  for (const name of names) {
+    if (name !== LOCK) await rm(join(folder, name), { recursive: true, force: true })
+  }
+  return lock
 }
 
 async function startCoordinator(children: Children, folder: string, holdOut: string): Promise<OperatorAccess> {
@@ -94,33 +119,38 @@ function startClient(
   name: string,
   file: string,
   token: string,
-): Child {
+): void {
   const { epsilon, delta } = DEMO_BUDGET
   const own = ['--name', name, '--data', file, '--state-dir', join(folder, name), '--token', token]
-  return children.start(
+  children.start(
     name,
     ['join', url, ...own, '--epsilon', String(epsilon), '--delta', String(delta), '--once'],
     join(folder, `${name}.log`),
   )
 }
 
-/** Resolves with the last snapshot of a run when it has ended; rejects when a client dies before that. */
+/** Resolves with the last snapshot of a run when it has ended; rejects when one of the processes fails before that. */
 async function followRun(
   access: OperatorAccess,
   runId: string,
-  clients: readonly Child[],
+  children: Children,
   onChange: (snapshot: RunSnapshot) => void,
 ): Promise<RunSnapshot> {
-  return await new Promise<RunSnapshot>((resolve, reject) => {
-    const onSnapshot = (snapshot: RunSnapshot): void => {
-      if (snapshot.runId !== runId) return
-      onChange(snapshot)
-      if (!['completed', 'stopped', 'failed'].includes(snapshot.state)) return
-      watch[Symbol.dispose]()
-      resolve(snapshot)
-    }
-    for (const client of clients) client.ended.catch(reject)
-    const watch = watchRuns(access, onSnapshot)
-    fetchRun(access, runId).then(onSnapshot, reject)
+  const { promise: ended, resolve } = deferred<RunSnapshot>()
+  const onSnapshot = (snapshot: RunSnapshot): void => {
+    if (snapshot.runId !== runId) return
+    onChange(snapshot)
+    if (['completed', 'stopped', 'failed'].includes(snapshot.state)) resolve(snapshot)
+  }
+  using _watch = watchRuns(access, onSnapshot)
+  onSnapshot(await fetchRun(access, runId))
+  return await Promise.race([ended, children.failure])
+}
+
+function deferred<T>() {
+  let resolve!: (value: T) => void
+  const promise = new Promise<T>((fulfil) => {
+    resolve = fulfil
   })
+  return { promise, resolve }
 }

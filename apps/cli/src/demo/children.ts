@@ -20,11 +20,21 @@ export interface Child extends AsyncDisposable {
 /** The processes of a demo; disposing stops them all, the youngest first. */
 export class Children implements AsyncDisposable {
   private readonly started: Child[] = []
+  private fail!: (error: unknown) => void
+  /** Rejects when a process ends that was not asked to, with its own error; never resolves. */
+  readonly failure = new Promise<never>((_, reject) => {
+    this.fail = reject
+  })
+
+  constructor() {
+    this.failure.catch(() => {}) // reported by whoever awaits it
+  }
 
   /** `log` receives everything that the process prints. */
   start(name: string, args: readonly string[], log: string): Child {
     const child = startChild(name, args, log)
     this.started.push(child)
+    child.ended.catch(this.fail)
     return child
   }
 

@@ -9,7 +9,7 @@ import { invite } from './task.ts'
  */
 export async function collect(context: RoundContext): Promise<void> {
   const { run, round, book } = context
-  let extensions = book.progress!.extensions
+  let extensions = 0 // whoever takes the round up again, after a fault or a death, looks at a missed deadline again
   while (book.progress!.phase === 'tasked') {
     run.signal.throwIfAborted()
     const { deadline } = book.progress!

@@ -1,5 +1,6 @@
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
 import type { RoundContext } from './context.ts'
+import { despiteOutages } from './pause.ts'
 import { openTasks } from './progress.ts'
 
 /** Refusals after which asking again would be pointless until the client comes back by itself. */
@@ -16,7 +17,8 @@ export async function task(context: RoundContext): Promise<void> {
  * Sends a client its open invitation, if it has one and is there. Safe to repeat: the invitation is a function of the
  * stored round, its token included. Never rejects; the reply is dealt with when it comes.
  */
-export async function invite({ run, round, book, base }: RoundContext, clientId: string): Promise<void> {
+export async function invite(context: RoundContext, clientId: string): Promise<void> {
+  const { run, round, book, base } = context
   const { progress } = book
   const isOpen = progress?.phase === 'tasked' && openTasks(progress).some((task) => task.clientId === clientId)
   if (!isOpen || !run.isReady(clientId)) return
@@ -33,10 +35,14 @@ export async function invite({ run, round, book, base }: RoundContext, clientId:
     })
     if (reply === undefined || reply.accepted) return
     const refusal = FedsvdError.fromJSON(reply.error)
-    await book.dispatch({ type: 'refused', clientId, at: run.clock.now() })
-    if (FOR_GOOD.includes(refusal.code)) await run.withdraw(clientId, refusal.code)
-    await run.alert(refusal.code, `refused round ${round}. ${refusal.message}`, clientId)
+    await despiteOutages(() => noteRefusal(context, clientId, refusal), run.clock, run.signal)
   } catch (error) {
     run.log.warn({ err: error, runId, round, clientId }, 'an invitation was not dealt with')
   }
+}
+
+async function noteRefusal({ run, round, book }: RoundContext, clientId: string, refusal: FedsvdError): Promise<void> {
+  await run.alert(refusal.code, `refused round ${round}. ${refusal.message}`, clientId)
+  if (FOR_GOOD.includes(refusal.code)) await run.withdraw(clientId, refusal.code)
+  await book.dispatch({ type: 'refused', clientId, at: run.clock.now() }) // last: it may close the round
 }

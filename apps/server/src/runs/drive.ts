@@ -1,6 +1,6 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
 import type { RunState } from '@fedsvd/core/protocol'
-import { type Clock, RunOver, runRound } from '../rounds/index.ts'
+import { pause, RunOver, runRound } from '../rounds/index.ts'
 import type { LiveRun } from './live-run.ts'
 
 export interface Ending {
@@ -45,20 +45,6 @@ async function runRounds(run: LiveRun): Promise<Ending> {
   }
   await run.evaluations.settled()
   return { state: 'completed' }
-}
-
-/** Waits, or ends early when the signal is aborted. */
-export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const cancel = clock.at(clock.now() + milliseconds, done)
-    if (signal.aborted) done()
-    else signal.addEventListener('abort', done)
-  })
 }
 
 /** One line: reasons travel to clients. */

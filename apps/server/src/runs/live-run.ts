@@ -152,7 +152,8 @@ export class LiveRun implements RunContext {
         this.#spending.apply(change, (clientId) => this.eventOf(clientId))
         this.#changed()
       },
-      onReload: () => this.#reloadSpending(),
+      // What was stored without our knowing may be what somebody waits for.
+      onReload: () => this.spendingChanged(),
     })
     this.#current = { run: this, round, book, base }
     return this.#current

@@ -33,7 +33,12 @@ export class RunAlerts {
     this.#raised.add(key)
     log.warn({ runId, clientId, code }, message)
     metrics.alerts.inc({ code })
-    await store.add({ runId, code, message, at: now(), ...(clientId && { clientId }) })
+    try {
+      await store.add({ runId, code, message, at: now(), ...(clientId && { clientId }) })
+    } catch (error) {
+      this.#raised.delete(key)
+      throw error
+    }
     return true
   }
 }

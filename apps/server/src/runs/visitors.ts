@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { EpsilonBounds } from '../privacy/index.ts'
-import type { ClientGateway } from '../rounds/index.ts'
+import { type ClientGateway, type Clock, despiteOutages } from '../rounds/index.ts'
 import type { RunRecord, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 import { welcome } from './welcome.ts'
@@ -9,6 +9,7 @@ export interface VisitorsOptions {
   readonly store: Store
   readonly gateway: ClientGateway
   readonly bounds: EpsilonBounds
+  readonly clock: Clock
   readonly log: Logger
   readonly liveRuns: () => Iterable<LiveRun>
 }
@@ -28,10 +29,10 @@ export class Visitors {
 
   /** A client has proved who it is; `connection` is aborted when its connection ends. */
   arrived(clientId: string, connection: AbortSignal): void {
-    const { log, liveRuns } = this.#options
+    const { clock, log, liveRuns } = this.#options
     this.#connections.set(clientId, connection)
     connection.addEventListener('abort', () => this.#left(clientId, connection))
-    this.#announceEnded(clientId).catch((error: unknown) => {
+    despiteOutages(() => this.#announceEnded(clientId), clock, connection).catch((error: unknown) => {
       log.warn({ err: error, clientId }, 'ended runs were not announced')
     })
     for (const live of liveRuns()) this.#welcome(live, clientId, connection)

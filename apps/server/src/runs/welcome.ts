@@ -1,7 +1,7 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
-import type { PrivacyTerms } from '@fedsvd/core/protocol'
+import type { OfferReply, PrivacyTerms } from '@fedsvd/core/protocol'
 import { checkClientDelta, checkTerms, type EpsilonBounds, sameTerms } from '../privacy/index.ts'
-import { invite } from '../rounds/index.ts'
+import { despiteOutages, invite } from '../rounds/index.ts'
 import type { Participant } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 
@@ -19,27 +19,41 @@ export async function welcome(
   const { runId } = manifest
   const reply = await gateway.offer(clientId, { manifest })
   if (reply === undefined) return
-  if (!reply.accepted) {
-    const refusal = FedsvdError.fromJSON(reply.error)
-    await refuseOpenTask(run, clientId)
-    await run.alert(refusal.code, `does not take part. ${refusal.message}`, clientId)
-    return
-  }
-  try {
-    const participant = await join(run, clientId, reply.terms, bounds)
-    if (connection.aborted) return
-    run.enter(participant)
-  } catch (error) {
-    if (!isFedsvdError(error)) throw error
-    await run.alert(error.code, `its terms were refused. ${error.message}`, clientId)
-    gateway.runEnded(clientId, { runId, state: 'stopped', reason: error.message })
-    return
-  }
+  const signal = AbortSignal.any([connection, run.signal])
+  const takesPart = await despiteOutages(() => dealWith(run, clientId, reply, bounds, connection), run.clock, signal)
+  if (!takesPart) return
   const { current } = run
   if (current === undefined) return
   await invite(current, clientId)
   const isAsked = current.book.progress?.tasks.some((task) => task.clientId === clientId) ?? false
   if (!isAsked && current.round > 0) gateway.roundClosed(clientId, { runId, round: current.round - 1 })
+}
+
+/** Takes the client in, or notes why not; true when it takes part. Doing it twice changes nothing more. */
+async function dealWith(
+  run: LiveRun,
+  clientId: string,
+  reply: OfferReply,
+  bounds: EpsilonBounds,
+  connection: AbortSignal,
+): Promise<boolean> {
+  if (!reply.accepted) {
+    const refusal = FedsvdError.fromJSON(reply.error)
+    await refuseOpenTask(run, clientId)
+    await run.alert(refusal.code, `does not take part. ${refusal.message}`, clientId)
+    return false
+  }
+  try {
+    const participant = await join(run, clientId, reply.terms, bounds)
+    if (connection.aborted) return false
+    run.enter(participant)
+    return true
+  } catch (error) {
+    if (!isFedsvdError(error) || error.code === 'DATABASE_UNAVAILABLE') throw error
+    await run.alert(error.code, `its terms were refused. ${error.message}`, clientId)
+    run.gateway.runEnded(clientId, { runId: run.manifest.runId, state: 'stopped', reason: error.message })
+    return false
+  }
 }
 
 async function join(run: LiveRun, clientId: string, terms: PrivacyTerms, bounds: EpsilonBounds): Promise<Participant> {

@@ -105,8 +105,8 @@ describe('the bound is one by construction', () => {
     )
   })
 
-  it('both directions count: with a high sample rate, neither alone would do', () => {
-    // At q = 0.5 and one step, adding a record can cost at most log 2; removing costs more below, less is known above.
+  it('is the worse of adding and removing a record, and tight, at a high sample rate', () => {
+    // At q = 0.5 one step can cost at most log 2 when a record is added: from 1 on only its removal has a delta.
     const events = [{ sampleRate: 0.5, noiseMultiplier: 1, steps: 1 }]
     for (const epsilon of [0.05, 0.3, 0.6, 1, 2]) {
       const exact = oneStepDelta(0.5, 1, epsilon)

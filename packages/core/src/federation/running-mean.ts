@@ -19,16 +19,7 @@ export function beginMean(specs: readonly TensorSpec[]): RunningMean {
       return count
     },
     add(delta) {
-      for (const [index, { name, shape }] of specs.entries()) {
-        const tensor = delta[index]
-        if (tensor?.name !== name || tensor.data.length !== sums[index]!.length) {
-          throw new FedsvdError('SHAPE_MISMATCH', {
-            expected: `${name} of shape [${shape.join(', ')}]`,
-            got: tensor ? `${tensor.name} of shape [${tensor.shape.join(', ')}]` : 'nothing',
-            remedy: 'Use the adapter schema of the run.',
-          })
-        }
-      }
+      requireDelta(specs, delta)
       for (const [index, sum] of sums.entries()) {
         const { data } = delta[index]!
         for (let element = 0; element < sum.length; element += 1) sum[element] = sum[element]! + data[element]!
@@ -49,5 +40,18 @@ export function beginMean(specs: readonly TensorSpec[]): RunningMean {
         data: Float32Array.from(sums[index]!, (value) => value / count),
       }))
     },
+  }
+}
+
+/** @throws FedsvdError SHAPE_MISMATCH unless the tensors are those of the specs, in their order */
+export function requireDelta(specs: readonly TensorSpec[], delta: readonly NamedTensor[]): void {
+  for (const [index, { name, shape }] of specs.entries()) {
+    const tensor = delta[index]
+    if (tensor?.name === name && tensor.data.length === sizeOf(shape)) continue
+    throw new FedsvdError('SHAPE_MISMATCH', {
+      expected: `${name} of shape [${shape.join(', ')}]`,
+      got: tensor ? `${tensor.name} of shape [${tensor.shape.join(', ')}]` : 'nothing',
+      remedy: 'Use the adapter schema of the run.',
+    })
   }
 }

@@ -55,8 +55,17 @@ export const runManifestSchema = z.object({
   name,
   /** `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline). */
   method: z.enum(['fedsvd', 'ffa-lora']),
-  /** The frozen checkpoint and the longest input, in tokens. */
-  model: z.object({ name, maxTokens: count.max(100_000) }),
+  model: z.object({
+    /** The frozen checkpoint. */
+    name,
+    /** Longer inputs are cut to this many tokens. */
+    maxTokens: count.max(100_000),
+    /**
+     * Multiplies the encoder's output before the head sees it; 1 where it is absent. It decides how the one clip norm is
+     * shared: the head's gradient grows with it, that of B does not.
+     */
+    featureScale: positive.optional(),
+  }),
   /** Class names; the index is the label. */
   labels: z.array(name).min(2).max(10_000),
   adapter: adapterSchemaSchema,

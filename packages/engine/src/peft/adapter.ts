@@ -7,6 +7,7 @@ import {
   stateSpecs,
   tensorsOfState,
 } from '@fedsvd/core/adapters'
+import type { NamedTensor } from '@fedsvd/core/tensor'
 import { decodeSafetensors, encodeSafetensors } from '../safetensors/index.ts'
 
 const PREFIX = 'base_model.model.'
@@ -18,6 +19,8 @@ export interface AdapterDescription {
   readonly schema: AdapterSchema
   readonly baseModel: string
   readonly labels: readonly string[]
+  /** What multiplied the features before the head in training, 1 unless given; it is folded into the head's weight. */
+  readonly featureScale?: number | undefined
   /** Free text facts for the safetensors metadata: run, round, privacy. */
   readonly metadata?: Readonly<Record<string, string>>
 }
@@ -34,7 +37,10 @@ export async function writeAdapter(
   description: AdapterDescription,
 ): Promise<string[]> {
   await mkdir(folder, { recursive: true })
-  const tensors = tensorsOfState(state).map((tensor) => ({ ...tensor, name: PREFIX + tensor.name }))
+  const tensors = tensorsOfState(withoutFeatureScale(state, description.featureScale ?? 1)).map((tensor) => ({
+    ...tensor,
+    name: PREFIX + tensor.name,
+  }))
   const files = [join(folder, WEIGHTS_FILE), join(folder, CONFIG_FILE)]
   await writeFile(files[0]!, encodeSafetensors(tensors, description.metadata))
   await writeFile(files[1]!, `${JSON.stringify(adapterConfig(description), null, 2)}\n`)
@@ -54,6 +60,13 @@ export async function readAdapter(folder: string, schema: AdapterSchema, basis =
     return tensor === undefined ? [] : [{ ...tensor, name }]
   })
   return stateFromTensors(schema, basis, ordered)
+}
+
+/** The same model for features of scale 1: `(s x) W^T + bias = x (s W)^T + bias`. */
+function withoutFeatureScale(state: AdapterState, featureScale: number): AdapterState {
+  const folded = (tensor: NamedTensor) =>
+    tensor.name.endsWith('.weight') ? { ...tensor, data: tensor.data.map((value) => featureScale * value) } : tensor
+  return { ...state, head: state.head.map(folded) }
 }
 
 function adapterConfig({ schema, baseModel, labels }: AdapterDescription): Record<string, unknown> {

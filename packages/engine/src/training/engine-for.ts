@@ -7,7 +7,7 @@ const STARTER = 'starter'
 
 /** What a run says about its model. */
 export interface ModelRequest {
-  readonly model: { readonly name: string; readonly maxTokens: number }
+  readonly model: { readonly name: string; readonly maxTokens: number; readonly featureScale?: number | undefined }
   readonly labels: readonly string[]
   readonly adapter: AdapterSchema
 }
@@ -29,7 +29,8 @@ export async function engineFor({ model, labels, adapter }: ModelRequest, thread
       remedy: 'Let the coordinator make the schema from the model',
     })
   }
-  return createStarterEngine({ ...options, threads, maxTokens: model.maxTokens })
+  const { maxTokens, featureScale } = model
+  return createStarterEngine({ ...options, threads, maxTokens, ...(featureScale !== undefined && { featureScale }) })
 }
 
 /** @throws FedsvdError CHECKPOINT_INVALID */

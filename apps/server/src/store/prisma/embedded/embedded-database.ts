@@ -7,7 +7,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import type pg from 'pg'
 import type { Store } from '../../store.ts'
 import { openPrismaStore } from '../prisma-store.ts'
-import { takeLock } from './lock-file.ts'
+import { lockDatabase } from './lock-database.ts'
 
 const PORT = 5432
 
@@ -20,7 +20,7 @@ const PORT = 5432
  */
 export async function openEmbeddedStore(folder: string, onFailure: (error: Error) => void): Promise<Store> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const unlock = takeLock(path.join(folder, 'lock'))
+  const lock = lockDatabase(path.join(folder, 'lock'))
   const socketFolder = await mkdtemp(path.join(tmpdir(), 'fedsvd-'))
   const worker = new Worker(new URL('./database-worker.mjs', import.meta.url), {
     workerData: { dataDir: path.join(folder, 'data'), listen: { path: path.join(socketFolder, `.s.PGSQL.${PORT}`) } },
@@ -28,7 +28,7 @@ export async function openEmbeddedStore(folder: string, onFailure: (error: Error
   const close = async (): Promise<void> => {
     await stop(worker)
     await rm(socketFolder, { recursive: true, force: true })
-    unlock()
+    lock[Symbol.dispose]()
   }
   try {
     await started(worker)

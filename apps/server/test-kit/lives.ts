@@ -1,0 +1,149 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { isFedsvdError } from '@fedsvd/core/errors'
+import type { Invitation, InvitationReply, RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
+import { pino } from 'pino'
+import { uploadTokens } from '../src/identity/index.ts'
+import { epsilonBounds } from '../src/privacy/index.ts'
+import type { ClientGateway, Clock } from '../src/rounds/index.ts'
+import { Conductor } from '../src/runs/conductor.ts'
+import { osRandomness } from '../src/runs/os-randomness.ts'
+import type { RoundProgress, Store } from '../src/store/index.ts'
+import { createMemoryStore } from '../src/store/memory/index.ts'
+import { createMetrics } from '../src/telemetry/index.ts'
+import { FakeClient } from './fake-client.ts'
+import { memoryBlobs } from './memory-blobs.ts'
+import { MortalProcess } from './mortal.ts'
+import { tinyModels, tinyRequest } from './tiny-model.ts'
+
+export const ROUNDS = 2
+const CLIENTS = 3
+const log = pino({ level: 'silent' })
+const metrics = createMetrics()
+const bounds = epsilonBounds()
+/** Deadlines never come: a round that needed one would never end, and the test would say so. Shorter waits take no time. */
+const clock: Clock = {
+  now: () => Date.now(),
+  at(time, callback) {
+    if (time - Date.now() > LONGEST_WAIT_MS) return () => {}
+    const immediate = setImmediate(callback)
+    return () => clearImmediate(immediate)
+  },
+}
+const LONGEST_WAIT_MS = 60_000
+
+/** What survives a death: the database and the files. */
+export interface Durable {
+  readonly store: Store
+  readonly objects: Map<string, Uint8Array>
+  /** How often the coordinator's own noise was drawn, in all lives. */
+  readonly noise: { draws: number }
+}
+
+/** What can go wrong with everything durable that a process uses. */
+export interface Faults {
+  readonly isDead: boolean
+  readonly died: Promise<void>
+  wrap<T extends object>(target: T): T
+  /** Called when the process has taken up its runs, before clients arrive. */
+  hasStarted?(): void
+}
+
+/** One life of the coordinator on what the last one left behind, with the clients connected. */
+export async function live(
+  { store, objects, noise }: Durable,
+  clients: readonly FakeClient[],
+  process: Faults,
+  replyTo: (clientId: string, invitation: Invitation) => InvitationReply = () => ({ accepted: true }),
+): Promise<Conductor> {
+  const ended = (): Promise<never> => new Promise(() => {})
+  const gateway: ClientGateway = {
+    async offer(clientId, { manifest }) {
+      if (process.isDead) return await ended()
+      const client = clients.find((candidate) => candidate.clientId === clientId)!
+      client.manifests.set(manifest.runId, manifest)
+      return { accepted: true, terms: client.termsFor(manifest) }
+    },
+    async invite(clientId, invitation) {
+      if (process.isDead) return await ended()
+      const client = clients.find((candidate) => candidate.clientId === clientId)!
+      client.invitations.push(invitation)
+      const reply = replyTo(clientId, invitation)
+      if (reply.accepted)
+        void upload(conductor, client, invitation).catch((error: unknown) => client.errors.push(error))
+      return reply
+    },
+    roundClosed: () => {},
+    runEnded: () => {},
+  }
+  const conductor = new Conductor({
+    store: process.wrap(store),
+    blobs: process.wrap(memoryBlobs(objects)),
+    gateway,
+    clock,
+    log,
+    metrics,
+    bounds,
+    tokens: uploadTokens(Buffer.from('secret')),
+    models: tinyModels,
+    gatherMs: 0,
+    evaluatorFor: async () => undefined,
+    noiseSource: () => {
+      noise.draws += 1
+      return osRandomness
+    },
+    isConnected: () => true,
+    onChange: () => {},
+  })
+  await Promise.race([conductor.resume(), process.died])
+  process.hasStarted?.()
+  if (!process.isDead)
+    for (const { clientId } of clients) conductor.clientArrived(clientId, new AbortController().signal)
+  return conductor
+}
+
+/** Uploads as a client does: again, with the same bytes, as long as the database is away. */
+async function upload(conductor: Conductor, client: FakeClient, invitation: Invitation): Promise<void> {
+  const { runId, round } = invitation
+  const { clientId } = client
+  for (;;) {
+    try {
+      await conductor.receiveUpdate(runId, { round, clientId }, only(client.frame(invitation)))
+      return
+    } catch (error) {
+      if (!isFedsvdError(error, 'DATABASE_UNAVAILABLE')) throw error
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+}
+
+async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
+}
+
+/** A run that is open in the store, and its clients enrolled. */
+export async function prepared(changes: Partial<RunRequest> = {}) {
+  const durable: Durable = { store: createMemoryStore(), objects: new Map(), noise: { draws: 0 } }
+  const clients = Array.from({ length: CLIENTS }, (_, index) => {
+    const clientId = `00000000-0000-4000-8000-00000000000${index}`
+    return new FakeClient('', { clientId, key: generateKeyPairSync('ed25519').privateKey })
+  })
+  const first = await live(durable, [], new MortalProcess())
+  const { runId } = await first.createRun(
+    tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, deadlineSeconds: 3600, ...changes }),
+  )
+  await first[Symbol.asyncDispose]()
+  return { durable, clients, runId }
+}
+
+export async function completed(conductor: Conductor, runId: string): Promise<RunSnapshot> {
+  for (let turn = 0; turn < 2000; turn += 1) {
+    const snapshot = await conductor.snapshot(runId)
+    if (snapshot.state === 'completed') return snapshot
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  throw new Error(`the run hangs: ${JSON.stringify((await conductor.snapshot(runId)).current)}`)
+}
+
+export async function storedRounds(store: Store, runId: string): Promise<(RoundProgress | undefined)[]> {
+  return await Promise.all(Array.from({ length: ROUNDS }, (_, round) => store.rounds.find(runId, round)))
+}
