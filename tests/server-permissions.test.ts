@@ -299,7 +299,7 @@ type AnySocket = Socket<Record<string, (message: RunSnapshot) => void>, Record<s
 
 /** Connects, or rejects with the code of the refusal. */
 async function connected(namespace: string, auth: object = {}, cookie?: string): Promise<AnySocket> {
-  const extraHeaders = cookie === undefined ? {} : { cookie }
+  const extraHeaders: Record<string, string> = cookie === undefined ? {} : { cookie }
   const options = { auth, extraHeaders, forceNew: true, reconnection: false, transports: ['websocket'] }
   const socket: AnySocket = io(`${url}${namespace}`, options)
   await new Promise<void>((resolve, reject) => {

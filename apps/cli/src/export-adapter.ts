@@ -1,11 +1,21 @@
 import { createHash } from 'node:crypto'
 import { canonicalSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { decodeState, readFrameBasis } from '@fedsvd/core/protocol'
+import { decodeState, type RunSnapshot, readFrameBasis } from '@fedsvd/core/protocol'
 import { writeAdapter } from '@fedsvd/engine/peft'
 import { fetchAdapterFrame, fetchRun, type OperatorAccess } from './operator-client.ts'
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
+
+/** What the metadata of an exported adapter says about each client's privacy. */
+export interface PrivacyStatement {
+  readonly name: string
+  readonly epsilonUpperBound: number
+  readonly delta: number
+  readonly unit: 'record' | 'client'
+  readonly relation: 'add-or-remove-one'
+  readonly adversary: string
+}
 
 /**
  * Fetches the newest state of a run and writes it as a PEFT adapter.
@@ -38,15 +48,16 @@ export async function exportAdapter(access: OperatorAccess, runId: string, folde
     metadata: {
       runId,
       rounds: String(run.roundsDone),
-      privacy: JSON.stringify(
-        run.clients.map(({ name, epsilonUpperBound, delta }) => ({
-          name,
-          epsilonUpperBound,
-          delta,
-          unit: 'record',
-          relation: 'add-or-remove-one',
-        })),
-      ),
+      privacy: JSON.stringify(statementsOf(run)),
     },
   })
+}
+
+/** Every epsilon of a run with what it means: one entry for each client and unit. */
+export function statementsOf({ clients }: Pick<RunSnapshot, 'clients'>): PrivacyStatement[] {
+  return clients.flatMap(({ name, clientLevel, ...record }) =>
+    [record, ...(clientLevel ? [clientLevel] : [])].map(({ epsilonUpperBound, delta, unit, adversary }) => {
+      return { name, epsilonUpperBound, delta, unit, relation: 'add-or-remove-one', adversary }
+    }),
+  )
 }

@@ -30,7 +30,7 @@ describe.each([
   let folder: TemporaryFolder
   let double: CoordinatorDouble
   let transport: Transport
-  let stop: () => Promise<void>
+  let stop: () => PromiseLike<void>
 
   beforeEach(async () => {
     folder = temporaryFolder()
@@ -70,6 +70,40 @@ describe.each([
     peer.runEnded({ runId: manifest.runId, state: 'completed' })
     expect(await site.told('run-ended')).toMatchObject({ state: 'completed' })
     expect(double.sent.filter(({ kind }) => kind === 'enrol')).toHaveLength(1)
+  })
+
+  it('clips with the norm of the invitation where it adapts, adds its noised share, and pays what it would have paid', async () => {
+    const clipNorms: number[] = []
+    await using site = await start({ onLot: (_, clipNorm) => void clipNorms.push(clipNorm) })
+    const peer = await double.peer()
+    const adaptiveClipping = { quantile: 0.5, learningRate: 0.2, countShare: 0.5 }
+    const adaptive = { ...manifest, adaptiveClipping }
+    await peer.offer(adaptive)
+    for (const clipNorm of [undefined, 2 ** -21, 2 ** 21]) {
+      const reply = await peer.invite({ ...double.invitation(adaptive, 0), ...(clipNorm && { clipNorm }) })
+      expect(reply).toMatchObject({ accepted: false, error: { code: 'TERMS_CHANGED' } })
+    }
+    expect(kinds()).toEqual(['opened', 'bound'])
+    await peer.invite({ ...double.invitation(adaptive, 0), clipNorm: 3 })
+    const { tensors } = await double.received(adaptive, 0, peer.clientId)
+    await site.told('round-delivered')
+    expect(tensors).toHaveLength(4)
+    expect(clipNorms).toEqual(Array(5).fill(3))
+    // The norms of the fake engine are 0: as many votes for the clip norm as records were drawn, 50 +- 6.7, over 50.
+    const { noiseMultiplier } = ledgerFacts().find(({ kind }) => kind === 'bound')!.terms as { noiseMultiplier: number }
+    const noise = (Math.sqrt(5) * noiseMultiplier) / Math.sqrt(0.5) / (2 * 50)
+    expect(Math.abs(tensors[3]!.data[0]! - 1)).toBeLessThan(6 * Math.hypot(noise, 0.067))
+    const { event } = ledgerFacts().find(({ kind }) => kind === 'reserved') as { event?: object }
+    expect(event).toMatchObject({ noiseMultiplier, steps: 5, clipNorm: 1, unit: 'record' })
+  })
+
+  it('takes no clip norm from an invitation to a run that does not adapt it', async () => {
+    await using _site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    const reply = await peer.invite({ ...double.invitation(manifest, 0), clipNorm: 3 })
+    expect(reply).toMatchObject({ accepted: false, error: { code: 'TERMS_CHANGED' } })
+    expect(kinds()).toEqual(['opened', 'bound'])
   })
 
   it('reserves and reports before its update leaves (trap: spent first, written later)', async () => {

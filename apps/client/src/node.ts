@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { CLIP_NORM_RANGE } from '@fedsvd/core/privacy'
 import type { Invitation, InvitationReply, LedgerReport, Offer, OfferReply, RunEnded } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { ClientEvent } from './events.ts'
@@ -103,6 +104,7 @@ export class ClientNode implements AsyncDisposable {
     try {
       const run = this.#runs.get(runId)
       if (run === undefined) throw notOffered(runId)
+      requireClipNorm(run, invitation)
       this.#requireReady(run, round)
       this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
       return { accepted: true }
@@ -201,6 +203,23 @@ export class ClientNode implements AsyncDisposable {
     this.#parts.onEvent({ event: 'declined', ...place, error: refusal.toJSON() })
     return { accepted: false as const, error: forTheWire(refusal).toJSON() }
   }
+}
+
+/** An invitation names a clip norm exactly where the manifest, to which this site agreed, adapts it; and not any. */
+function requireClipNorm({ manifest }: OpenRun, { clipNorm }: Invitation): void {
+  const farthest = Math.log(CLIP_NORM_RANGE) + 1e-9
+  const fits =
+    manifest.adaptiveClipping === undefined
+      ? clipNorm === undefined
+      : clipNorm !== undefined && Math.abs(Math.log(clipNorm / manifest.clipNorm)) <= farthest
+  if (fits) return
+  throw new FedsvdError('TERMS_CHANGED', {
+    expected: manifest.adaptiveClipping
+      ? `the clip norm of this round, within a factor of ${CLIP_NORM_RANGE} of ${manifest.clipNorm}`
+      : 'no clip norm but that of the manifest',
+    got: clipNorm === undefined ? 'none' : String(clipNorm),
+    remedy: 'Invite under the manifest that was offered; nothing was spent.',
+  })
 }
 
 function notOffered(runId: string): FedsvdError {

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
-import { canonicalSchema, initialState, tensorsOfState, trainedSpecs } from '@fedsvd/core/adapters'
+import { canonicalSchema, initialState, tensorsOfState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import {
   type ClientHandshake,
@@ -23,6 +23,7 @@ import {
   type RunManifest,
   sessionChallengeText,
   type UploadReply,
+  updateSpecs,
 } from '@fedsvd/core/protocol'
 import { Latest } from '../src/transport/index.ts'
 
@@ -103,7 +104,7 @@ export class CoordinatorDouble {
     const { runId, adapter } = manifest
     const schemaHash = hex(Buffer.from(canonicalSchema(adapter)))
     const header = { kind: 'update', round, basis: 0, runId, clientId, schemaHash } as const
-    return decodeFrame(frame, { ...header, specs: trainedSpecs(adapter) }, sha256)
+    return decodeFrame(frame, { ...header, specs: updateSpecs(manifest) }, sha256)
   }
 
   /** Publishes the first state of a run. @returns the invitation to one of its rounds */

@@ -4,7 +4,7 @@ import { sizeOf } from '@fedsvd/core/tensor'
 import type { EncodedRecord, LotResult, TrainingEngine } from '@fedsvd/engine/training'
 
 /** What a test does each time that the engine is asked for a sum. */
-export type OnLot = (records: readonly EncodedRecord[]) => void | Promise<void>
+export type OnLot = (records: readonly EncodedRecord[], clipNorm: number) => void | Promise<void>
 
 /**
  * An engine without a model: each record contributes the same direction, scaled by its label, to every trained number. Its
@@ -16,8 +16,8 @@ export function fakeEngine(schema: AdapterSchema, onLot: OnLot = () => {}): Trai
   const each = Math.floor(2 ** GRID_BITS / Math.sqrt(dimension))
   return {
     schema,
-    clippedLotSum: async (records): Promise<LotResult> => {
-      await onLot(records)
+    clippedLotSum: async (records, _state, clipNorm): Promise<LotResult> => {
+      await onLot(records, clipNorm)
       const sum = records.reduce((total, { label }) => total + (label === 0 ? -each : each), 0)
       return {
         gridSum: sizes.map((size) => new Float64Array(size).fill(sum)),

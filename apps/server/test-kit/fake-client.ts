@@ -15,6 +15,7 @@ import {
   type RunManifest,
   type ServerToClientEvents,
   sessionChallengeText,
+  tensorsOfUpdate,
   type UploadReply,
 } from '@fedsvd/core/protocol'
 import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
@@ -35,6 +36,8 @@ export interface FakeClientOptions {
   readonly onInvite?: (invitation: Invitation) => InvitationReply | Promise<InvitationReply>
   /** Called instead of training; the default trains and uploads. */
   readonly train?: (client: FakeClient, invitation: Invitation) => Promise<void>
+  /** What it says of its norms where the clip norm adapts. */
+  readonly shareUnderClip?: number
   readonly transports?: ('websocket' | 'polling')[]
 }
 
@@ -168,7 +171,12 @@ export class FakeClient {
       tensors,
       ...changes,
     }
-    return encodeFrame({ ...frame, tensors }, sha256)
+    const { adaptiveClipping } = this.manifests.get(runId)!
+    const shareUnderClip = adaptiveClipping && (this.#options.shareUnderClip ?? 0.5)
+    return encodeFrame(
+      { ...frame, tensors: tensorsOfUpdate({ adaptiveClipping }, { tensors, shareUnderClip }) },
+      sha256,
+    )
   }
 
   report(report: LedgerReport): Promise<LedgerReply> {

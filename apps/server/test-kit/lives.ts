@@ -1,11 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { isFedsvdError } from '@fedsvd/core/errors'
-import type { Invitation, InvitationReply, RunSnapshot } from '@fedsvd/core/protocol'
+import type { Invitation, InvitationReply, RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
 import { pino } from 'pino'
 import { TOKEN_HOLDER, uploadTokens } from '../src/identity/index.ts'
 import { epsilonBounds } from '../src/privacy/index.ts'
 import type { ClientGateway, Clock } from '../src/rounds/index.ts'
 import { Conductor } from '../src/runs/conductor.ts'
+import { osRandomness } from '../src/runs/os-randomness.ts'
 import type { RoundProgress, Store } from '../src/store/index.ts'
 import { createMemoryStore } from '../src/store/memory/index.ts'
 import { createMetrics } from '../src/telemetry/index.ts'
@@ -34,6 +35,8 @@ const LONGEST_WAIT_MS = 60_000
 export interface Durable {
   readonly store: Store
   readonly objects: Map<string, Uint8Array>
+  /** How often the coordinator's own noise was drawn, in all lives. */
+  readonly noise: { draws: number }
 }
 
 /** What can go wrong with everything durable that a process uses. */
@@ -47,7 +50,7 @@ export interface Faults {
 
 /** One life of the coordinator on what the last one left behind, with the clients connected. */
 export async function live(
-  { store, objects }: Durable,
+  { store, objects, noise }: Durable,
   clients: readonly FakeClient[],
   process: Faults,
   replyTo: (clientId: string, invitation: Invitation) => InvitationReply = () => ({ accepted: true }),
@@ -84,6 +87,10 @@ export async function live(
     models: tinyModels,
     gatherMs: 0,
     evaluatorFor: async () => undefined,
+    noiseSource: () => {
+      noise.draws += 1
+      return osRandomness
+    },
     isConnected: () => true,
     onChange: () => {},
   })
@@ -114,15 +121,15 @@ async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 }
 
 /** A run that is open in the store, and its clients enrolled. */
-export async function prepared() {
-  const durable: Durable = { store: createMemoryStore(), objects: new Map() }
+export async function prepared(changes: Partial<RunRequest> = {}) {
+  const durable: Durable = { store: createMemoryStore(), objects: new Map(), noise: { draws: 0 } }
   const clients = Array.from({ length: CLIENTS }, (_, index) => {
     const clientId = `00000000-0000-4000-8000-00000000000${index}`
     return new FakeClient('', { clientId, key: generateKeyPairSync('ed25519').privateKey })
   })
   const first = await live(durable, [], new MortalProcess())
   const { runId } = await first.createRun(
-    tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, deadlineSeconds: 3600 }),
+    tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, deadlineSeconds: 3600, ...changes }),
     TOKEN_HOLDER,
   )
   await first[Symbol.asyncDispose]()

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type LedgerState, replay, spentEvents, verifyLedgerBytes } from '@fedsvd/client'
-import { type AccountedEvent, pld, rdp } from '@fedsvd/core/accounting'
+import { type AccountedEvent, ADVERSARY, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Command } from 'commander'
 import { example } from '../options.ts'
@@ -45,7 +45,7 @@ async function show(options: LedgerOptions): Promise<void> {
     output.record(view)
     output.line(`data set ${fingerprint}`)
     output.line(
-      `spent    epsilon <= ${view.epsilonPld.toFixed(4)} of ${view.budget.epsilon} at delta ${view.budget.delta} (RDP: ${view.epsilonRdp.toFixed(4)}), per record, add-or-remove-one\n`,
+      `spent    epsilon <= ${view.epsilonPld.toFixed(4)} of ${view.budget.epsilon} at delta ${view.budget.delta} (RDP: ${view.epsilonRdp.toFixed(4)}), unit record, add-or-remove-one, against ${ADVERSARY.record}\n`,
     )
     const rows = view.reservations.map((one) => [
       one.runId.slice(0, 8),

@@ -1,4 +1,4 @@
-import { type PlanRow, planTable } from '@fedsvd/core/accounting'
+import { ADVERSARY, type PlanRow, planTable } from '@fedsvd/core/accounting'
 import { Command } from 'commander'
 import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { outputFor, table } from '../output.ts'
@@ -50,7 +50,7 @@ export function planCommand(): Command {
         ]),
       )
       output.line(
-        `\nbudget: epsilon ${options.epsilon} at delta ${options.delta} per record (add-or-remove-one), sample rate ${sampleRate(options).toFixed(4)}`,
+        `\nbudget: epsilon ${options.epsilon} at delta ${options.delta} unit record (add-or-remove-one, against ${ADVERSARY.record}), sample rate ${sampleRate(options).toFixed(4)}`,
       )
     })
 }

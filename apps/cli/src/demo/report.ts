@@ -1,14 +1,26 @@
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { table } from '../output.ts'
 
-/** What `fedsvd demo --json` writes. Every epsilon is an upper bound, per record, add-or-remove-one, at that delta. */
+/** What one client has spent at one level of privacy. */
+export interface ClientSpending {
+  readonly name: string
+  readonly unit: 'record' | 'client'
+  readonly adversary: string
+  readonly epsilon: number
+  readonly delta: number
+  readonly budget: number
+  /** Noised steps of the client (unit record), or draws of the coordinator's own noise (unit client). */
+  readonly steps: number
+}
+
+/** What `fedsvd demo --json` writes. Every epsilon is an upper bound, add-or-remove-one, at the delta and for the unit beside it. */
 export interface DemoSummary {
   /** Share of the public hold-out that the final model labels rightly. */
   readonly accuracy: number
   /** Share of the larger class: what guessing would reach. */
   readonly majority: number
   readonly rounds: number
-  readonly clients: readonly { name: string; epsilon: number; delta: number; budget: number; steps: number }[]
+  readonly clients: readonly ClientSpending[]
   /** Folder of adapter_model.safetensors and adapter_config.json. */
   readonly adapter: string
   readonly seconds: number
@@ -20,37 +32,57 @@ export function summarise(snapshot: RunSnapshot, adapter: string, seconds: numbe
     accuracy: snapshot.rounds.at(-1)?.evaluation?.accuracy ?? Number.NaN,
     majority: snapshot.baseline?.majority ?? Number.NaN,
     rounds: snapshot.roundsDone,
-    clients: snapshot.clients.map(({ name, epsilonUpperBound, delta, budget, steps }) => ({
-      name,
-      epsilon: epsilonUpperBound,
-      delta,
-      budget,
-      steps,
-    })),
+    clients: spendingOf(snapshot),
     adapter,
     seconds: Math.round(seconds * 10) / 10,
     runId: snapshot.runId,
   }
 }
 
+/** One entry for each client and unit. */
+function spendingOf({ clients }: RunSnapshot): ClientSpending[] {
+  return clients.flatMap(({ name, clientLevel, ...record }) => [
+    spending(name, record, record.steps),
+    ...(clientLevel ? [spending(name, clientLevel, clientLevel.draws)] : []),
+  ])
+}
+
+function spending(
+  name: string,
+  {
+    unit,
+    adversary,
+    epsilonUpperBound,
+    delta,
+    budget,
+  }: Omit<ClientSpending, 'name' | 'epsilon' | 'steps'> & {
+    readonly epsilonUpperBound: number
+  },
+  steps: number,
+): ClientSpending {
+  return { name, unit, adversary, epsilon: epsilonUpperBound, delta, budget, steps }
+}
+
 export function summaryText(summary: DemoSummary): string {
-  const rows = summary.clients.map(({ name, epsilon, budget, delta, steps }) => [
+  const against = new Map(summary.clients.map(({ unit, adversary }) => [unit, adversary]))
+  const rows = summary.clients.map(({ name, unit, epsilon, budget, delta, steps }) => [
     name,
+    unit,
     epsilon.toFixed(3),
     budget,
     delta.toExponential(0),
     steps,
   ])
   return [
-    table([['client', 'epsilon spent <=', 'budget', 'delta', 'noised steps'], ...rows]),
+    table([['client', 'unit', 'epsilon spent <=', 'budget', 'delta', 'noised steps'], ...rows]),
     '',
     `hold-out accuracy  ${summary.accuracy.toFixed(4)}  (guessing the larger class: ${summary.majority.toFixed(4)})`,
     `rounds             ${summary.rounds}`,
     `time               ${clock(summary.seconds)}`,
     `adapter            ${summary.adapter}`,
     '',
-    'epsilon is an upper bound by PLD accounting: unit record, add-or-remove-one, Poisson sampling, against everyone',
-    "outside the client's process, the coordinator included.",
+    'epsilon is an upper bound by PLD accounting: add-or-remove-one, Poisson sampling of records, for each unit against',
+    ...Array.from(against, ([unit, adversary]) => `  ${unit}: ${adversary}`),
   ].join('\n')
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { assertPrivateUpdate, type PrivateUpdate } from '@fedsvd/core/privacy'
-import { encodeFrame, type FrameHeader } from '@fedsvd/core/protocol'
+import { encodeFrame, type FrameHeader, type RunManifest, tensorsOfUpdate } from '@fedsvd/core/protocol'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
 
@@ -11,11 +11,15 @@ export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').up
  *
  * @throws FedsvdError RESERVATION_MISSING, NOISE_INVALID
  */
-export function encodeUpdate(update: PrivateUpdate, header: Omit<FrameHeader, 'kind' | 'round' | 'runId'>): Uint8Array {
+export function encodeUpdate(
+  update: PrivateUpdate,
+  header: Omit<FrameHeader, 'kind' | 'round' | 'runId'>,
+  manifest: Pick<RunManifest, 'adaptiveClipping'> = {},
+): Uint8Array {
   assertPrivateUpdate(update)
   if (update.randomness !== 'secure') throw notPrivate(update.randomness)
   const { runId, round } = update.reserved
-  return encodeFrame({ kind: 'update', ...header, runId, round, tensors: update.tensors }, sha256)
+  return encodeFrame({ kind: 'update', ...header, runId, round, tensors: tensorsOfUpdate(manifest, update) }, sha256)
 }
 
 function notPrivate(randomness: string): FedsvdError {

@@ -18,9 +18,16 @@ describe('clippedLotSum', () => {
     const size = 3 * MAX_MICRO_BATCH + 5
     const parts: number[] = []
     const engine = fakeEngine(adapter, (records) => void parts.push(records.length))
-    const sum = await clippedLotSum(engine, lotOf(size), state, clipNorm, new AbortController().signal)
+    const { gridSum: sum, norms } = await clippedLotSum(
+      engine,
+      lotOf(size),
+      state,
+      clipNorm,
+      new AbortController().signal,
+    )
     expect(parts).toEqual([MAX_MICRO_BATCH, MAX_MICRO_BATCH, MAX_MICRO_BATCH, 5])
     expect(sum).toEqual((await fakeEngine(adapter).clippedLotSum(lotOf(size), state, clipNorm)).gridSum)
+    expect(norms).toHaveLength(size)
   })
 
   it('puts records of like length together', async () => {
@@ -34,8 +41,15 @@ describe('clippedLotSum', () => {
   })
 
   it('of an empty lot is zeros, of every trained tensor', async () => {
-    const sum = await clippedLotSum(fakeEngine(adapter), [], state, clipNorm, new AbortController().signal)
+    const { gridSum: sum, norms } = await clippedLotSum(
+      fakeEngine(adapter),
+      [],
+      state,
+      clipNorm,
+      new AbortController().signal,
+    )
     expect(sum.map((values) => values.length)).toEqual([3, 4, 2])
+    expect(norms).toEqual([])
     expect(sum.every((values) => values.every((value) => value === 0))).toBe(true)
   })
 

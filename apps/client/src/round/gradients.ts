@@ -3,6 +3,13 @@ import { MAX_MICRO_BATCH } from '@fedsvd/core/privacy'
 import type { EncodedRecord } from '@fedsvd/engine/data'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 
+/** The clipped integer sum over a lot, and the norm of each of its records. Private, both: for the mechanism alone. */
+export interface LotSum {
+  readonly gridSum: readonly Float64Array[]
+  /** In the order of length, not of input. */
+  readonly norms: readonly number[]
+}
+
 /**
  * The clipped integer sum over a lot, a micro-batch at a time, so that a closed round stops between two of them.
  *
@@ -17,16 +24,18 @@ export async function clippedLotSum(
   state: AdapterState,
   clipNorm: number,
   signal: AbortSignal,
-): Promise<readonly Float64Array[]> {
+): Promise<LotSum> {
   const byLength = lot.toSorted((a, b) => a.tokenIds.length - b.tokenIds.length)
+  const norms: number[] = []
   let total: readonly Float64Array[] | undefined
   for (let start = 0; total === undefined || start < byLength.length; start += MAX_MICRO_BATCH) {
     signal.throwIfAborted()
     const part = byLength.slice(start, start + MAX_MICRO_BATCH)
-    const { gridSum } = await engine.clippedLotSum(part, state, clipNorm)
+    const { gridSum, norms: found } = await engine.clippedLotSum(part, state, clipNorm)
     total = total === undefined ? gridSum : total.map((sum, tensor) => added(sum, gridSum[tensor]!))
+    norms.push(...found)
   }
-  return total
+  return { gridSum: total, norms }
 }
 
 function added(left: Float64Array, right: Float64Array): Float64Array {

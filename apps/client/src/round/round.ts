@@ -1,5 +1,5 @@
 import { type AdapterSchema, type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
-import { beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
+import { beginPrivateRound, type PrivateRound, votesOn } from '@fedsvd/core/privacy'
 import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
@@ -62,7 +62,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const reservation = ledger.reserve(invitation.runId, invitation.round)
   await parts.report()
   const round = beginPrivateRound({
-    ...privateTerms(manifest, parts.run),
+    ...privateTerms(manifest, parts.run, clipNormOf(parts)),
     specs: trainedSpecs(manifest.adapter),
     start: trainedTensors(manifest.adapter, state),
     reservation,
@@ -70,7 +70,8 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   })
   for (let step = 1; step <= manifest.localSteps; step += 1) await privateStep(parts, state, round, step)
   const update = round.finish()
-  const frame = encodeUpdate(update, { basis: invitation.basis, clientId, schemaHash: schemaHash(manifest.adapter) })
+  const header = { basis: invitation.basis, clientId, schemaHash: schemaHash(manifest.adapter) }
+  const frame = encodeUpdate(update, header, manifest)
   const key: AttemptKey = update.reserved
   ledger.finish(key, outbox.put(key, frame))
   return key
@@ -83,16 +84,35 @@ async function privateStep(parts: RoundParts, state: AdapterState, round: Privat
   const started = performance.now()
   const lot = Array.from(round.drawLot(records.length), (index) => records[index]!)
   const here = withTrained(manifest.adapter, state, round.current())
-  round.step(await clippedLotSum(engine, lot, here, manifest.clipNorm, signal))
+  const clipNorm = clipNormOf(parts)
+  const { gridSum, norms } = await clippedLotSum(engine, lot, here, clipNorm, signal)
+  round.step(gridSum, manifest.adaptiveClipping && votesOn(norms, clipNorm))
   const seconds = (performance.now() - started) / 1000
   parts.onStep({ step, steps: manifest.localSteps, records: lot.length, seconds })
 }
 
-function privateTerms({ learningRate, momentum }: RunManifest, { terms, event }: BoundRun) {
-  const { clipNorm, steps } = event
+/** The clip norm in force: where it adapts, that of the invitation. */
+function clipNormOf({ manifest, invitation }: Pick<RoundParts, 'manifest' | 'invitation'>): number {
+  return (manifest.adaptiveClipping && invitation.clipNorm) ?? manifest.clipNorm
+}
+
+function privateTerms(
+  { learningRate, momentum, adaptiveClipping }: RunManifest,
+  { terms, event: { steps } }: BoundRun,
+  clipNorm: number,
+) {
   const { noiseMultiplier, sampleRate, declaredRecords } = terms
   const expectedLotSize = sampleRate * declaredRecords
-  return { clipNorm, noiseMultiplier, sampleRate, steps, learningRate, momentum, expectedLotSize }
+  return {
+    clipNorm,
+    noiseMultiplier,
+    sampleRate,
+    steps,
+    learningRate,
+    momentum,
+    expectedLotSize,
+    ...(adaptiveClipping && { adaptiveClipping }),
+  }
 }
 
 /** The state with other values of the trained tensors, in the order of `trainedSpecs`. */

@@ -1,20 +1,46 @@
 import { trainedSpecs } from '@fedsvd/core/adapters'
-import { beginMean } from '@fedsvd/core/federation'
+import { beginAggregation } from '@fedsvd/core/federation'
+import { adaptedClipNorm } from '@fedsvd/core/privacy'
 import type { NamedTensor } from '@fedsvd/core/tensor'
+import type { ClipNorms } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
+import { noisedMean } from './noised-mean.ts'
 import { deliveredTasks } from './progress.ts'
 
+/** What the accepted updates come to. */
+export interface Aggregate extends ClipNorms {
+  readonly mean: readonly NamedTensor[]
+}
+
+/** What the run's rule makes of the accepted updates: with the coordinator's own noise where the run asks for client-level privacy. */
+export function aggregate(context: RoundContext): Promise<Aggregate> {
+  const { clientLevel } = context.run.manifest
+  return clientLevel === undefined ? combined(context) : noisedMean(context, clientLevel)
+}
+
 /**
- * The equal-weight mean of the accepted updates, read one at a time and added in the order of client identifiers: the
- * same bits whenever it is computed again, and memory for two updates however many there are.
+ * The accepted updates combined by the rule of the run, read one at a time and added in the order of client identifiers: the
+ * same bits whenever it is computed again. The mean, which weighs all equally, needs memory for two updates however many
+ * there are; the other rules keep them all. Where the clip norm adapts, it
+ * moves by the mean of the clients' noised shares, the same for all of them.
  */
-export async function aggregate({ run, round, book, base }: RoundContext): Promise<readonly NamedTensor[]> {
+async function combined({ run, round, book, base }: RoundContext): Promise<Aggregate> {
   const { manifest, schemaHash, blobs } = run
-  const mean = beginMean(trainedSpecs(manifest.adapter))
+  const { adapter, aggregation = { name: 'mean' }, adaptiveClipping, clipNorm: start } = manifest
+  const updates = beginAggregation(trainedSpecs(adapter), aggregation)
+  const shares: number[] = []
   for (const { clientId, update } of deliveredTasks(book.progress!)) {
     const bytes = await blobs.read(update.sha256)
-    mean.add(decodeUpdate(manifest, { schemaHash, round, basis: base.basis, clientId }, bytes))
+    const { tensors, shareUnderClip } = decodeUpdate(
+      manifest,
+      { schemaHash, round, basis: base.basis, clientId },
+      bytes,
+    )
+    updates.add(tensors)
+    if (shareUnderClip !== undefined) shares.push(shareUnderClip)
   }
-  return mean.mean()
+  const mean = updates.result()
+  if (adaptiveClipping === undefined) return { mean }
+  return { mean, clipNorm: adaptedClipNorm(base.clipNorm ?? start, shares, adaptiveClipping, start) }
 }

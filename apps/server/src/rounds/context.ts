@@ -9,9 +9,11 @@ import type {
   RunEnded,
   RunManifest,
 } from '@fedsvd/core/protocol'
+import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
 import type { UploadTokens } from '../identity/index.ts'
+import type { CentralLedger } from '../privacy/index.ts'
 import type { AdapterRecord, Store } from '../store/index.ts'
 import type { RoundBook } from './book.ts'
 import type { Clock, Pulse } from './pulse.ts'
@@ -33,6 +35,10 @@ export interface RunContext {
   readonly blobs: BlobStore
   readonly gateway: ClientGateway
   readonly tokens: UploadTokens
+  /** Pays for the coordinator's own noise. */
+  readonly central: CentralLedger
+  /** Randomness for one draw of it. */
+  readonly noiseSource: () => RandomSource
   readonly clock: Clock
   readonly pulse: Pulse
   readonly log: Logger

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type AdapterSchema, type AdapterState, canonicalSchema, trainedSpecs } from '@fedsvd/core/adapters'
+import { type AdapterSchema, type AdapterState, canonicalSchema } from '@fedsvd/core/adapters'
 import * as protocol from '@fedsvd/core/protocol'
-import type { NamedTensor } from '@fedsvd/core/tensor'
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
 
@@ -27,12 +26,13 @@ export function decodeState(
   return protocol.decodeState({ runId, schemaHash, adapter, basis }, bytes, sha256)
 }
 
-/** The tensors of an update of this client for this round and basis. @throws FedsvdError as `decodeFrame` does */
+/** The content of an update of this client for this round and basis. @throws FedsvdError as `decodeFrame` does */
 export function decodeUpdate(
-  { runId, adapter }: Public,
+  manifest: Public & Pick<protocol.RunManifest, 'adaptiveClipping'>,
   expected: { readonly schemaHash: string; readonly round: number; readonly basis: number; readonly clientId: string },
   bytes: Uint8Array,
-): readonly NamedTensor[] {
-  const expectation = { ...expected, kind: 'update' as const, runId, specs: trainedSpecs(adapter) }
-  return protocol.decodeFrame(bytes, expectation, sha256).tensors
+): protocol.UpdateContent {
+  const specs = protocol.updateSpecs(manifest)
+  const expectation = { ...expected, kind: 'update' as const, runId: manifest.runId, specs }
+  return protocol.updateOfTensors(manifest, protocol.decodeFrame(bytes, expectation, sha256).tensors)
 }

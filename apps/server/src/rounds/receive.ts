@@ -1,7 +1,7 @@
-import { trainedSpecs } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { updateNormBound } from '@fedsvd/core/federation'
-import { frameBytes, type PrivacyTerms, type RunManifest, type UploadReply } from '@fedsvd/core/protocol'
+import { splitNoise } from '@fedsvd/core/privacy'
+import { frameBytes, type PrivacyTerms, type RunManifest, type UploadReply, updateSpecs } from '@fedsvd/core/protocol'
 import { flatNorm } from '@fedsvd/core/tensor'
 import type { BlobStore, PendingBlob } from '../blobs/index.ts'
 import type { RoundProgress } from '../store/index.ts'
@@ -40,7 +40,7 @@ export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply
   const { manifest, place, stream, blobs, current, terms } = update
   const { clientId } = place
   const { update: accepted } = checkAdmissible(current?.book.progress ?? update.stored, clientId)
-  const limit = frameBytes(trainedSpecs(manifest.adapter))
+  const limit = frameBytes(updateSpecs(manifest))
   if (accepted !== undefined) {
     await using again = await blobs.receive(stream, limit)
     if (again.sha256 !== accepted.sha256) throw conflict(accepted.sha256, again.sha256)
@@ -63,9 +63,11 @@ async function check(
   terms: PrivacyTerms,
 ): Promise<void> {
   const { manifest, schemaHash } = run
-  const tensors = decodeUpdate(manifest, { schemaHash, round, basis: base.basis, clientId }, await blob.read())
+  const { tensors } = decodeUpdate(manifest, { schemaHash, round, basis: base.basis, clientId }, await blob.read())
   const norm = flatNorm(tensors)
-  const bound = updateNormBound(manifest, terms)
+  const { clipNorm = manifest.clipNorm } = base
+  const { sum: noiseMultiplier } = splitNoise(terms.noiseMultiplier, manifest.adaptiveClipping)
+  const bound = updateNormBound({ ...manifest, clipNorm }, { noiseMultiplier })
   if (norm <= bound) return
   throw new FedsvdError('NORM_EXCEEDED', {
     expected: `an L2 norm of at most ${bound.toPrecision(6)}, which clipping and noise explain`,

@@ -9,14 +9,17 @@ import { task } from './task.ts'
 
 /**
  * One round, from whatever phase is stored: each step does nothing where its effect is durable already, so a coordinator
- * that was killed anywhere runs exactly this again. Rejects with the signal's reason when the run is stopped.
+ * that was killed anywhere runs exactly this again. A round that has its result is not aggregated a second time, because with
+ * the coordinator's own noise that would be another draw. Rejects with the signal's reason when the run is stopped.
  */
 export async function runRound(round: RoundContext): Promise<void> {
   await select(round)
   await task(round)
   await collect(round)
-  const mean = await aggregate(round)
-  const next = await refactorise(round, mean)
-  await persist(round, next)
+  if (round.book.progress!.result === undefined) {
+    const { mean, ...clipNorms } = await aggregate(round)
+    const next = await refactorise(round, mean)
+    await persist(round, next, clipNorms)
+  }
   await broadcast(round)
 }

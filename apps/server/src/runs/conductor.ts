@@ -7,40 +7,48 @@ import type {
   RunSnapshot,
   UploadReply,
 } from '@fedsvd/core/protocol'
+import type { RandomSource } from '@fedsvd/core/random'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
+import { CentralLedger } from '../privacy/index.ts'
 import { Gate, pause, receiveUpdate, type UpdatePlace } from '../rounds/index.ts'
 import type { RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
 import { drive, type Ending } from './drive.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { LiveRun, type RunParts } from './live-run.ts'
+import { osRandomness } from './os-randomness.ts'
 import { snapshotOf } from './snapshot.ts'
 import { Visitors } from './visitors.ts'
 
 const OPEN = ['waiting', 'running'] as const
 const UPDATES_IN_MEMORY = 4
 
-export interface ConductorParts extends RunParts {
+export interface ConductorParts extends Omit<RunParts, 'central' | 'noiseSource'> {
   readonly models: ModelRegistry
+  /** Randomness for one draw of the coordinator's own noise; the operating system's unless a test says otherwise. */
+  readonly noiseSource?: () => RandomSource
   readonly isConnected: (clientId: string) => boolean
 }
 
 /** All runs of this coordinator: opens, resumes, drives and ends them, and brings clients to them. */
 export class Conductor implements AsyncDisposable {
-  readonly #parts: ConductorParts
+  readonly #parts: ConductorParts & RunParts
   readonly #live = new Map<string, LiveRun>()
   readonly #drivers = new Map<string, Promise<void>>()
   readonly #visitors: Visitors
   readonly #gate = new Gate(UPDATES_IN_MEMORY)
 
   constructor(parts: ConductorParts) {
-    this.#parts = parts
+    const { store, bounds, clock } = parts
+    const central = new CentralLedger({ store: store.ledger, bounds, now: () => clock.now() })
+    this.#parts = { noiseSource: () => osRandomness, ...parts, central }
     this.#visitors = new Visitors({ ...parts, liveRuns: () => this.#live.values() })
   }
 
   /** Takes up every run that has not ended, exactly where it is stored to be. */
   async resume(): Promise<void> {
+    await this.#parts.central.load()
     for (const run of await this.#parts.store.runs.list()) {
       if (OPEN.some((state) => state === run.state)) await this.#open(run)
     }
@@ -186,7 +194,7 @@ export class Conductor implements AsyncDisposable {
   }
 
   #snapshotOf(run: RunRecord): Promise<RunSnapshot> {
-    const { store, bounds, isConnected } = this.#parts
-    return snapshotOf(run, { store, bounds, isConnected, live: this.#live.get(run.manifest.runId) })
+    const { store, bounds, central, isConnected } = this.#parts
+    return snapshotOf(run, { store, bounds, central, isConnected, live: this.#live.get(run.manifest.runId) })
   }
 }

@@ -1,3 +1,4 @@
+import type { RunRequest } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
 import {
   completed,
@@ -6,13 +7,17 @@ import {
   live,
   MortalProcess,
   prepared,
+  ROUNDS,
   storedRounds,
 } from '../../test-kit/index.ts'
+import { epsilonBounds } from '../privacy/index.ts'
 import type { RoundProgress } from '../store/index.ts'
 
+const bounds = epsilonBounds()
+
 /** Runs until the death, then again to the end. */
-async function dieAndGoOn(death: Death) {
-  const { durable, clients, runId } = await prepared()
+async function dieAndGoOn(death: Death, changes: Partial<RunRequest> = {}) {
+  const { durable, clients, runId } = await prepared(changes)
   const mortal = new MortalProcess(death)
   await live(durable, clients, mortal)
   await mortal.died
@@ -20,12 +25,13 @@ async function dieAndGoOn(death: Death) {
   const conductor = await live(durable, clients, new MortalProcess())
   const snapshot = await completed(conductor, runId)
   const rounds = await storedRounds(durable.store, runId)
+  const payments = await Promise.all(rounds.map((_, round) => durable.store.ledger.lastDraw(runId, round)))
   await conductor[Symbol.asyncDispose]()
-  return { left, rounds, snapshot, clients }
+  return { left, rounds, snapshot, clients, payments, draws: durable.noise.draws }
 }
 
-async function callsOfAWholeRun(): Promise<number> {
-  const { durable, clients, runId } = await prepared()
+async function callsOfAWholeRun(changes: Partial<RunRequest> = {}): Promise<number> {
+  const { durable, clients, runId } = await prepared(changes)
   const immortal = new MortalProcess()
   const conductor = await live(durable, clients, immortal)
   for (let turn = 0; turn < 2000; turn += 1) {
@@ -58,8 +64,60 @@ describe('a coordinator that dies at any of its awaits', async () => {
   })
 })
 
+describe('a coordinator that adds noise of its own and dies at any of its awaits', async () => {
+  const adaptiveClipping = { quantile: 0.5, learningRate: 0.2, countShare: 0.1 }
+  const clientLevel = { clipNorm: 0.1, noiseMultiplier: 2, budget: { epsilon: 20, delta: 1e-5 }, adaptiveClipping }
+  const calls = await callsOfAWholeRun({ clientLevel })
+
+  it.each([
+    ['before the call has its effect', 'before'],
+    ['after the call has had its effect', 'after'],
+  ] as const)('has paid for every draw, and publishes one per round, %s', async (_, when) => {
+    const faults: string[] = []
+    const extra: number[] = []
+    for (let atCall = 1; atCall <= calls - 4; atCall += 1) {
+      const life = await dieAndGoOn({ atCall, when }, { clientLevel })
+      extra.push(life.payments.reduce((sum, paid) => sum + paid, 0) - ROUNDS)
+      faults.push(...noiseFaultsOf(life).map((fault) => `death ${when} call ${atCall}: ${fault}`))
+    }
+    expect(faults).toEqual([])
+    expect(Math.max(...extra)).toBe(1) // some deaths fall between a payment and its result: they cost a second one
+  })
+})
+
+type Life = Awaited<ReturnType<typeof dieAndGoOn>>
+
+/** Where noise was had for nothing, or two noised means of one round were shown. */
+function noiseFaultsOf({ left, rounds, snapshot, clients, payments, draws }: Life): string[] {
+  const faults: string[] = []
+  const paid = payments.reduce((sum, count) => sum + count, 0)
+  if (draws > paid) faults.push(`${draws} draws for ${paid} payments`)
+  if (payments.some((count) => count === 0)) faults.push('a round was aggregated without payment')
+  for (const { clientId, clientLevel } of snapshot.clients) {
+    const expected = rounds
+      .filter((progress) => progress!.tasks.some((task) => task.clientId === clientId))
+      .reduce((sum, progress) => sum + payments[progress!.round]!, 0)
+    if (clientLevel!.draws !== expected)
+      faults.push(`${clientId} is charged ${clientLevel!.draws} of ${expected} draws`)
+    const event = { sampleRate: 1, noiseMultiplier: 2, steps: expected }
+    const epsilon = expected === 0 ? 0 : bounds.epsilonUpperBound([event], 1e-5)
+    if (clientLevel!.epsilonUpperBound !== epsilon) faults.push(`epsilon is ${clientLevel!.epsilonUpperBound}`)
+  }
+  for (const [round, before] of left.entries()) {
+    const [was, is] = [before?.result?.sha256, rounds[round]!.result!.sha256]
+    if (was !== undefined && was !== is) faults.push(`round ${round} has another result`)
+    const seen = new Set(
+      clients.flatMap(({ invitations }) =>
+        invitations.filter((invitation) => invitation.round === round + 1).map(({ state }) => state.sha256),
+      ),
+    )
+    if (seen.size > 1 || (seen.size === 1 && !seen.has(is))) faults.push(`clients saw two results of round ${round}`)
+  }
+  return faults
+}
+
 /** What is not as it would be without the death. */
-function faultsOf({ left, rounds, snapshot, clients }: Awaited<ReturnType<typeof dieAndGoOn>>): string[] {
+function faultsOf({ left, rounds, snapshot, clients }: Life): string[] {
   const faults: string[] = []
   if (snapshot.adapter !== expectedAdapter(snapshot, clients)) faults.push('an update was lost or counted twice')
   const tasks = rounds.flatMap((progress) => progress!.tasks)

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { initialState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { leastUpdates } from '@fedsvd/core/federation'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
 import type { BlobStore } from '../blobs/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
+import { clientLevelOf } from '../privacy/index.ts'
 import { encodeState, schemaHashOf } from '../rounds/index.ts'
 import type { RunRecord, Store } from '../store/index.ts'
 
@@ -22,7 +24,7 @@ export interface CreateRunParts {
 /**
  * Opens a run: everything is checked before anything is created, then the initial state is stored, then the run.
  *
- * @throws FedsvdError CONFIG_INVALID or ADAPTER_INVALID
+ * @throws FedsvdError CONFIG_INVALID or ADAPTER_INVALID, and for client-level terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
  */
 export async function createRun(
   request: RunRequest,
@@ -31,7 +33,9 @@ export async function createRun(
   const model = models(request.model.name)
   checkRequest(request, model.maxTokens)
   const adapter = await model.adapterSchema({ adapter: request.adapter, classes: request.labels.length })
-  const manifest: RunManifest = runManifestSchema.parse({ ...request, runId: randomUUID(), adapter })
+  const clientLevel = request.clientLevel && clientLevelOf(request.clientLevel, request)
+  const given = { ...request, runId: randomUUID(), adapter, ...(clientLevel && { clientLevel }) }
+  const manifest: RunManifest = runManifestSchema.parse(given)
   const state = initialState(adapter, { seed: manifest.seed })
   const blob = await blobs.put(encodeState(manifest, schemaHashOf(adapter), state))
   const createdAt = now()
@@ -54,7 +58,7 @@ export async function createRun(
 }
 
 function checkRequest(
-  { labels, quorum, clientsPerRound, deadlineSeconds, model }: RunRequest,
+  { labels, quorum, clientsPerRound, deadlineSeconds, model, aggregation, clientLevel, adaptiveClipping }: RunRequest,
   maxTokens: number,
 ): void {
   if (new Set(labels).size < labels.length) {
@@ -67,11 +71,33 @@ function checkRequest(
       'Lower the quorum or ask more clients.',
     )
   }
+  const least = aggregation === undefined ? 1 : leastUpdates(aggregation)
+  if (quorum < least) {
+    throw invalid(
+      `a quorum of at least ${least} for ${JSON.stringify(aggregation)}`,
+      String(quorum),
+      'Ask more clients, or expect fewer malicious ones.',
+    )
+  }
+  if (clientLevel !== undefined && aggregation !== undefined && aggregation.name !== 'mean') {
+    throw invalid(
+      'the mean as aggregation beside clientLevel',
+      aggregation.name,
+      "One client's influence on it has no bound that the coordinator's noise could cover.",
+    )
+  }
   if (deadlineSeconds > LONGEST_DEADLINE_SECONDS) {
     throw invalid(
       `deadlineSeconds of at most ${LONGEST_DEADLINE_SECONDS}`,
       String(deadlineSeconds),
       'Choose a shorter deadline.',
+    )
+  }
+  if (clientLevel !== undefined && adaptiveClipping !== undefined) {
+    throw invalid(
+      'adaptiveClipping of the clients, or clientLevel',
+      'both',
+      'The clip norm that clients share would publish their votes outside the client-level mean; use clientLevel.adaptiveClipping.',
     )
   }
   if (model.maxTokens > maxTokens) {

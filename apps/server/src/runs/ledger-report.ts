@@ -44,10 +44,10 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
 
 function checkReport({ reservations, since = 0 }: LedgerReport, rounds: number): void {
   for (const { round, event } of reservations) {
-    if (round >= since && round < rounds && event.steps <= MOST_STEPS) continue
+    if (round >= since && round < rounds && event.steps <= MOST_STEPS && event.unit === 'record') continue
     throw new FedsvdError('MESSAGE_INVALID', {
-      expected: `reservations of rounds ${since} to ${rounds - 1} with at most ${MOST_STEPS} steps`,
-      got: `round ${round} with ${event.steps} steps`,
+      expected: `reservations of rounds ${since} to ${rounds - 1} with at most ${MOST_STEPS} steps, per record`,
+      got: `round ${round} with ${event.steps} steps, per ${event.unit}`,
       remedy: 'Report what the ledger holds for this run.',
     })
   }

@@ -2,11 +2,12 @@ import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { eventOfRound } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest, RunState } from '@fedsvd/core/protocol'
+import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
 import { Evaluations, type EvaluatorFactory } from '../evaluation/index.ts'
 import type { UploadTokens } from '../identity/index.ts'
-import { type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
+import { type CentralLedger, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import {
   type ClientGateway,
   type Clock,
@@ -33,6 +34,8 @@ export interface RunParts {
   readonly log: Logger
   readonly metrics: Metrics
   readonly bounds: EpsilonBounds
+  readonly central: CentralLedger
+  readonly noiseSource: () => RandomSource
   readonly evaluatorFor: EvaluatorFactory
   readonly gatherMs: number
   /** Something that a snapshot shows has changed. */
@@ -47,6 +50,8 @@ export class LiveRun implements RunContext {
   readonly blobs: BlobStore
   readonly gateway: ClientGateway
   readonly tokens: UploadTokens
+  readonly central: CentralLedger
+  readonly noiseSource: () => RandomSource
   readonly clock: Clock
   readonly log: Logger
   readonly gatherMs: number
@@ -68,6 +73,8 @@ export class LiveRun implements RunContext {
     this.blobs = parts.blobs
     this.gateway = parts.gateway
     this.tokens = parts.tokens
+    this.central = parts.central
+    this.noiseSource = parts.noiseSource
     this.clock = parts.clock
     this.log = parts.log
     this.gatherMs = parts.gatherMs
@@ -158,8 +165,10 @@ export class LiveRun implements RunContext {
       .map(({ clientId }) => clientId)
   }
 
-  /** True when one more round is certainly within the budget that the client stated. */
+  /** True when one more round is certainly within the budget that the client stated, and within that of the client level. */
   canPay(clientId: string): boolean {
+    const { clientLevel } = this.manifest
+    if (clientLevel !== undefined && !this.central.canPay(clientId, clientLevel)) return false
     const { terms } = this.#participants.get(clientId)!
     const { localSteps } = this.manifest
     const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps: localSteps }

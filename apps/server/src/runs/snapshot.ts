@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Budget, RunSnapshot } from '@fedsvd/core/protocol'
-import { type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
+import { ADVERSARY } from '@fedsvd/core/accounting'
+import type { Budget, ClientLevel, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
+import { type CentralLedger, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
 import type { RoundProgress, RunRecord, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
@@ -10,6 +11,7 @@ const MOST_ALERTS = 100
 export interface SnapshotParts {
   readonly store: Store
   readonly bounds: EpsilonBounds
+  readonly central: CentralLedger
   readonly isConnected: (clientId: string) => boolean
   /** The run when it is open. */
   readonly live: LiveRun | undefined
@@ -24,7 +26,7 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
     store.rounds.published(runId),
     store.alerts.list(runId, MOST_ALERTS),
     store.runs.newestAdapter(runId),
-    clientsOf(runId, parts, manifest.localSteps),
+    clientsOf(manifest, parts),
   ])
   const current = currentOf(live?.current?.book.progress)
   return {
@@ -44,14 +46,15 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
     })),
     ...(baseline && { baseline }),
     alerts: alerts.map(({ code, message, at }) => ({ code, message, at: new Date(at).toISOString() })),
+    ...(adapter?.clipNorm && { clipNorm: adapter.clipNorm }),
+    ...(adapter?.clientClipNorm && { clientClipNorm: adapter.clientClipNorm }),
     ...(adapter && { adapter: adapter.sha256 }),
   }
 }
 
 async function clientsOf(
-  runId: string,
-  { store, bounds, isConnected, live }: SnapshotParts,
-  localSteps: number,
+  { runId, localSteps, clientLevel }: RunManifest,
+  { store, bounds, central, isConnected, live }: SnapshotParts,
 ): Promise<RunSnapshot['clients']> {
   const participants = await store.runs.participants(runId)
   const names = await store.clients.names(participants.map(({ clientId }) => clientId))
@@ -70,10 +73,32 @@ async function clientsOf(
       delta: budget.delta,
       budget: budget.epsilon,
       exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !bounds.fits([...events, next], budget),
+      unit: 'record',
+      adversary: ADVERSARY.record,
+      ...(clientLevel && { clientLevel: centralOf(clientId, clientLevel, central, bounds) }),
     })
     await setImmediate() // accounting takes milliseconds a client: others are served in between
   }
   return clients
+}
+
+/** What the coordinator's own noise has cost a client, in all runs. */
+function centralOf(
+  clientId: string,
+  terms: ClientLevel,
+  central: CentralLedger,
+  bounds: EpsilonBounds,
+): NonNullable<RunSnapshot['clients'][number]['clientLevel']> {
+  const events = central.eventsOf(clientId)
+  return {
+    draws: events.reduce((sum, { steps }) => sum + steps, 0),
+    epsilonUpperBound: epsilonOf(events, terms.budget, bounds),
+    delta: terms.budget.delta,
+    budget: terms.budget.epsilon,
+    exhausted: !central.canPay(clientId, terms),
+    unit: 'client',
+    adversary: ADVERSARY.client,
+  }
 }
 
 /** JSON has no infinity: events that no accountant can bound show the largest number there is. */

@@ -1,6 +1,6 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import type { OfferReply, PrivacyTerms } from '@fedsvd/core/protocol'
-import { checkTerms, type EpsilonBounds, sameTerms } from '../privacy/index.ts'
+import { checkClientDelta, checkTerms, type EpsilonBounds, sameTerms } from '../privacy/index.ts'
 import { despiteOutages, invite } from '../rounds/index.ts'
 import type { Participant } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
@@ -60,6 +60,8 @@ async function join(run: LiveRun, clientId: string, terms: PrivacyTerms, bounds:
   const { manifest, store, clock } = run
   const { runId } = manifest
   checkTerms(manifest, terms, bounds)
+  const cohort = new Set([...run.participants.map((other) => other.clientId), clientId])
+  if (manifest.clientLevel !== undefined) checkClientDelta(manifest.clientLevel.budget.delta, cohort.size)
   const { withdrawal, ...participant } = await store.runs.join({ runId, clientId, terms, joinedAt: clock.now() })
   if (!sameTerms(participant.terms, terms)) {
     throw new FedsvdError('TERMS_CHANGED', {

@@ -87,8 +87,14 @@ export interface Participant {
   readonly withdrawal?: string
 }
 
+/** The clip norms, per record and per client, of the round that starts from a state; absent: those of the manifest. */
+export interface ClipNorms {
+  readonly clipNorm?: number
+  readonly clientClipNorm?: number
+}
+
 /** A state of the adapter: number 0 is the initial one, number r + 1 came out of round r. */
-export interface AdapterRecord extends BlobRef {
+export interface AdapterRecord extends BlobRef, ClipNorms {
   readonly runId: string
   readonly number: number
   readonly basis: number
@@ -103,6 +109,11 @@ export interface Task {
   readonly clientId: string
   readonly state: TaskState
   readonly update?: BlobRef & { readonly receivedAt: number }
+}
+
+/** What came out of a round: its state, and the clip norms of the next one where they adapt. */
+export interface RoundResult extends BlobRef, ClipNorms {
+  readonly basis: number
 }
 
 /** All that decides how a round goes on. It is stored after every change, and a restart begins from it. */
@@ -120,7 +131,7 @@ export interface RoundProgress {
   readonly tasks: readonly Task[]
   readonly closedAt?: number
   /** The state that came out of the round; there from the phase `aggregated` on. */
-  readonly result?: BlobRef & { readonly basis: number }
+  readonly result?: RoundResult
   readonly publishedAt?: number
 }
 

@@ -10,3 +10,12 @@ export function tokenRefused(
     remedy: 'Ask the operator of the coordinator for a new one.',
   })
 }
+
+/** Why a charge is refused: somebody else has paid under the same number. */
+export function chargedBefore(): FedsvdError {
+  return new FedsvdError('RUN_STATE', {
+    expected: 'a draw of noise that nobody has paid for yet',
+    got: 'one that is stored already',
+    remedy: 'Read the ledger again and charge the next one; nothing was stored.',
+  })
+}

@@ -411,6 +411,48 @@ for (const [name, isAvailable, open] of STORES) {
       expect(followAudit(start, shortened, auditHash)).toMatchObject({ intact: false, entries: 3, fault: { seq: 4 } })
     })
 
+    it('keeps the clip norms of the next round with the state that it starts from', async () => {
+      const { runId, progress } = await taskedRound()
+      const result = { sha256: `adapted-${runId}`, bytes: 7, basis: 1, clipNorm: 0.1 + 0.2, clientClipNorm: 1 / 3 }
+      const after: RoundProgress = { ...progress, version: 3, phase: 'aggregated', result }
+      expect(await store.rounds.save({ before: progress, after, spent: [], released: [] })).toBe(true)
+      expect(await store.rounds.find(runId, 0)).toEqual(after)
+      expect(await store.runs.adapter(runId, 1)).toEqual({ runId, number: 1, ...result })
+    })
+
+    it('keeps what the coordinator charged per client apart from what clients spent per record', async () => {
+      const { runId, clients, progress } = await taskedRound()
+      const [first, second] = clients
+      const event: PrivacyEvent = { ...EVENT, sampleRate: 1, steps: 1, unit: 'client' }
+      const drawn = (attempt: number, clientId = first, changes: Partial<PrivacyFact> = {}) =>
+        fact(runId, clientId, { event, attempt, ...changes })
+      const central = async (clientId: string) =>
+        (await store.ledger.clientLevelSpending()).filter((entry) => entry.clientId === clientId)
+      const one = { clientId: first, sampleRate: 1, noiseMultiplier: EVENT.noiseMultiplier, steps: 1 }
+
+      expect(await store.ledger.lastDraw(runId, 0)).toBe(0)
+      await store.ledger.charge([drawn(1), drawn(1, second)])
+      expect(await store.ledger.lastDraw(runId, 0)).toBe(1)
+      expect(await store.ledger.lastDraw(runId, 1)).toBe(0)
+      expect(await central(first)).toEqual([one])
+
+      await expect(store.ledger.charge([drawn(2), drawn(1, second)])).rejects.toThrow('RUN_STATE')
+      expect(await central(first)).toEqual([one])
+      await store.ledger.charge([drawn(2)])
+      expect(await store.ledger.lastDraw(runId, 0)).toBe(2)
+      expect(await central(first)).toEqual([{ ...one, steps: 2 }])
+
+      const otherRun = await newRun()
+      await store.ledger.charge([drawn(1, first, { runId: otherRun })])
+      expect(await central(first)).toEqual([{ ...one, steps: 3 }])
+
+      const after = { ...progress, version: 3 }
+      await store.rounds.save({ before: progress, after, spent: [], released: [first] })
+      expect(await central(first)).toEqual([{ ...one, steps: 3 }])
+      expect(await store.ledger.facts(runId, first, 0)).toEqual([fact(runId, first, { voided: true })])
+      expect((await store.ledger.spending(runId)).map(({ clientId }) => clientId)).toEqual([second])
+    })
+
     it('lists the newest alerts, oldest first', async () => {
       const [runId, clientId] = [await newRun(), await newClient()]
       const alerts = [1, 2, 3].map((at) => ({ runId, code: 'LEDGER_MISMATCH', message: `alert ${at}`, at: NOW + at }))

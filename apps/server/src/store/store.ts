@@ -108,11 +108,18 @@ export interface Spending {
 }
 
 export interface LedgerStore {
-  /** The facts of a client in a run from a round on, voided ones included, by round and attempt. */
+  /** The record-level facts of a client in a run from a round on, voided ones included, by round and attempt. */
   facts(runId: string, clientId: string, sinceRound: number): Promise<readonly PrivacyFact[]>
   /** Adds facts that the client's ledger holds; one that is stored and voided counts again. */
   adopt(facts: readonly PrivacyFact[]): Promise<void>
+  /** What the clients of a run have spent at record level. */
   spending(runId: string): Promise<readonly Spending[]>
+  /** What every client has spent at client level, in all runs. */
+  clientLevelSpending(): Promise<readonly Spending[]>
+  /** How often central noise was paid for in a round; 0 for never. */
+  lastDraw(runId: string, round: number): Promise<number>
+  /** Stores new facts, all or none. @throws FedsvdError RUN_STATE when one of them is stored already */
+  charge(facts: readonly PrivacyFact[]): Promise<void>
   /** The rounds, from one on, in which an update of the client was accepted. */
   delivered(runId: string, clientId: string, sinceRound: number): Promise<readonly number[]>
 }

@@ -2,7 +2,9 @@
  * A fact about privacy that was spent. Facts are stored; epsilon is an answer and is computed from them on demand.
  *
  * `noiseMultiplier` is the standard deviation of the noise divided by the sensitivity that was really in force (clipping,
- * grid and floating-point slack included), so an accountant needs nothing else. `clipNorm` is kept for the record.
+ * grid and floating-point slack included), so an accountant needs nothing else. `clipNorm` is kept for the record. Where it
+ * adapts, the votes that move it are part of the same mechanism and of the same noiseMultiplier, and the clipNorm of a record
+ * event is the one that the run began with.
  */
 export interface PrivacyEvent {
   readonly mechanism: 'poisson-subsampled-gaussian'
@@ -35,6 +37,31 @@ export function eventOfRound(
     unit: 'record',
   }
 }
+
+/**
+ * What one draw of central noise costs each client whose delta it covers: one Gaussian mechanism without sampling, because
+ * the coordinator, and whoever reads the history of the run, knows who was selected.
+ */
+export function eventOfClientLevelRound(terms: {
+  readonly clipNorm: number
+  readonly noiseMultiplier: number
+}): PrivacyEvent {
+  return {
+    mechanism: 'poisson-subsampled-gaussian',
+    sampleRate: 1,
+    noiseMultiplier: terms.noiseMultiplier,
+    steps: 1,
+    clipNorm: terms.clipNorm,
+    relation: 'add-or-remove-one',
+    unit: 'client',
+  }
+}
+
+/** Against whom an epsilon of each unit holds: shown wherever one is. */
+export const ADVERSARY = {
+  record: "everyone outside the client's process, the coordinator included",
+  client: 'everyone except the coordinator, which is trusted to add the noise',
+} as const satisfies Record<PrivacyEvent['unit'], string>
 
 /** The part of an event that decides epsilon. */
 export type AccountedEvent = Pick<PrivacyEvent, 'sampleRate' | 'noiseMultiplier' | 'steps'>

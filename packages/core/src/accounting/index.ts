@@ -1,6 +1,12 @@
 export type { Accountant } from './accountant.ts'
 export { type BudgetQuestion, calibrateNoiseMultiplier, stepsAffordable } from './calibrate.ts'
-export { type AccountedEvent, eventOfRound, type PrivacyEvent } from './event.ts'
+export {
+  type AccountedEvent,
+  ADVERSARY,
+  eventOfClientLevelRound,
+  eventOfRound,
+  type PrivacyEvent,
+} from './event.ts'
 export { checkEvent, mergeEvents } from './events.ts'
 export { type PlanQuestion, type PlanRow, planTable } from './plan-table.ts'
 export { type PldAccount, pld } from './pld.ts'

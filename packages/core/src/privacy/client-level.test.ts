@@ -77,6 +77,38 @@ describe('client-level rounds', () => {
     expect(mean / ((3 * small) / 4)).toBeCloseTo(1, 3)
   })
 
+  it('trap: a delta of norm zero divides by zero. It adds nothing, and what is released is finite', () => {
+    const given = round()
+    given.add('zero', delta(0))
+    const { tensors } = given.finish()
+    expect(tensors).toEqual(round().finish().tensors)
+    expect(tensors[0]!.data.every(Number.isFinite)).toBe(true)
+  })
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    'trap: %d passes the clip. It is refused, and the client may not have been counted',
+    (value) => {
+      const given = round()
+      const bad = new Float32Array(SIZE).fill(1)
+      bad[SIZE - 1] = value
+      expect(() => given.add('a', [{ name: 'b', shape: [SIZE], data: bad }])).toThrow('NOT_FINITE')
+      given.add('a', delta(0))
+      expect(given.finish().tensors).toEqual(round().finish().tensors)
+    },
+  )
+
+  it('trap: weights that depend on the cohort. The divisor is a constant, whoever answers', () => {
+    const small = 0.9 * (CLIP / Math.sqrt(SIZE))
+    const silent = round().finish().tensors[0]!.data
+    const moved = [1, 2, 8].map((clients) => {
+      const given = round()
+      for (let client = 0; client < clients; client++) given.add(String(client), delta(small))
+      const sum = given.finish().tensors[0]!.data.reduce((total, value, i) => total + value - silent[i]!, 0)
+      return sum / clients
+    })
+    for (const each of moved) expect(each / moved[0]!).toBeCloseTo(1, 3)
+  })
+
   it('count a client once, and keep the sum when a delta is refused', () => {
     const given = round()
     expect(() => given.add('a', delta(Number.NaN))).toThrow('NOT_FINITE')

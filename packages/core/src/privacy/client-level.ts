@@ -1,6 +1,7 @@
 import { FedsvdError } from '../errors.ts'
 import { discreteGaussian, RandomBits, type RandomSource } from '../random/index.ts'
-import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
+import { flatNorm, type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
+import { type AdaptiveClipping, shareUnder, splitNoise, VOTE_UNIT, voteSigma, votesOn } from './adaptive-clipping.ts'
 import { isPositive, requireSpecs } from './checks.ts'
 import { gridContribution } from './clip.ts'
 import type { Randomness } from './private-update.ts'
@@ -17,6 +18,8 @@ export interface ClientLevelOptions {
   /** The divisor of the mean: a public constant such as the number of clients invited, not of those that answered. */
   readonly expectedClients: number
   readonly source: RandomSource
+  /** With it the votes of the clients on the clip norm are released, too, out of the same noise multiplier. */
+  readonly adaptiveClipping?: AdaptiveClipping
 }
 
 /** The noised mean of clipped client deltas, and what paid for it. */
@@ -24,6 +27,8 @@ export interface ClientLevelMean {
   readonly tensors: readonly NamedTensor[]
   readonly reserved: ReservedEntry
   readonly randomness: Randomness
+  /** Noised share of the expected clients at or below the clip norm; there with adaptive clipping only. */
+  readonly shareUnderClip?: number
 }
 
 /** Collects the deltas of one round, one by one, in memory that does not grow with their number. */
@@ -50,9 +55,11 @@ export interface ClientLevelRound {
 export function beginClientLevelRound(options: ClientLevelOptions): ClientLevelRound {
   const reserved = useReservation(options.reservation)
   requireTerms(options, reserved)
-  const { specs, clipNorm, noiseMultiplier, expectedClients, source } = options
+  const { specs, clipNorm, noiseMultiplier, expectedClients, source, adaptiveClipping } = options
+  const split = splitNoise(noiseMultiplier, adaptiveClipping)
   const sums = specs.map(({ shape }) => new Float64Array(sizeOf(shape)))
   const added = new Set<string>()
+  let votes = 0
   let finished = false
 
   const requireOpen = () => {
@@ -65,6 +72,7 @@ export function beginClientLevelRound(options: ClientLevelOptions): ClientLevelR
       requireSpecs(delta, specs, 'Send the delta of every trained tensor, in the order of the trained specs.')
       const contribution = gridContribution(delta, clipNorm)
       added.add(clientId)
+      votes += votesOn([flatNorm(delta)], clipNorm)
       sums.forEach((sum, t) => {
         const units = contribution[t]!
         for (let i = 0; i < sum.length; i++) sum[i]! += units[i]!
@@ -74,7 +82,7 @@ export function beginClientLevelRound(options: ClientLevelOptions): ClientLevelR
       requireOpen()
       finished = true
       const dimension = sums.reduce((total, { length }) => total + length, 0)
-      const gaussian = discreteGaussian(gridSigma({ noiseMultiplier, dimension }))
+      const gaussian = discreteGaussian(gridSigma({ noiseMultiplier: split.sum, dimension }))
       const bits = RandomBits.from(source)
       const unit = gridOf(clipNorm) / expectedClients
       const tensors = specs.map(({ name, shape }, t) => {
@@ -82,7 +90,12 @@ export function beginClientLevelRound(options: ClientLevelOptions): ClientLevelR
         gaussian.fill(bits, noise)
         return { name, shape, data: Float32Array.from(sums[t]!, (sum, i) => (sum + noise[i]!) * unit) }
       })
-      return { tensors, reserved, randomness: source.kind === 'os-csprng' ? 'secure' : 'NOT PRIVATE' }
+      const randomness = source.kind === 'os-csprng' ? 'secure' : 'NOT PRIVATE'
+      if (adaptiveClipping === undefined) return { tensors, reserved, randomness }
+      const voteNoise = new Float64Array(1)
+      discreteGaussian(voteSigma(split.votes)).fill(bits, voteNoise)
+      const shareUnderClip = shareUnder(votes * VOTE_UNIT + voteNoise[0]!, expectedClients)
+      return { tensors, reserved, randomness, shareUnderClip }
     },
   }
 }

@@ -1,4 +1,14 @@
 export {
+  type AdaptiveClipping,
+  adaptedClipNorm,
+  CLIP_NORM_RANGE,
+  shareUnder,
+  splitNoise,
+  VOTE_UNIT,
+  voteSigma,
+  votesOn,
+} from './adaptive-clipping.ts'
+export {
   beginClientLevelRound,
   type ClientLevelMean,
   type ClientLevelOptions,

@@ -1,17 +1,22 @@
 import { FedsvdError } from '../errors.ts'
 import { discreteGaussian, drawPoissonLot, RandomBits, type RandomSource } from '../random/index.ts'
 import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
+import { type AdaptiveClipping, shareUnder, splitNoise, VOTE_UNIT, voteSigma } from './adaptive-clipping.ts'
 import { isPositive, requireFinite, requireSpecs } from './checks.ts'
 import { type PrivateUpdate, privateUpdate, type Randomness } from './private-update.ts'
 import { type Reservation, type ReservedEntry, useReservation } from './reservation.ts'
 import { gridOf, gridSigma } from './sensitivity.ts'
 
+const MOST_VOTES = 2 ** 32
 const LARGEST_SUM = 2 ** 52 // sum and noise then stay below 2^53, where float64 adds integers exactly
 
 /** The agreed terms of one client's round: public constants, all of them. */
 export interface PrivateRoundTerms {
+  /** The clip norm in force: that of the reserved event, or with adaptive clipping any. */
   readonly clipNorm: number
-  /** Noise standard deviation over sensitivity. */
+  /** With adaptive clipping each step releases the votes on the clip norm, too, out of the same noise multiplier. */
+  readonly adaptiveClipping?: AdaptiveClipping
+  /** Noise standard deviation over sensitivity, of all that a step releases together. */
   readonly noiseMultiplier: number
   /** Probability with which each record enters a lot. */
   readonly sampleRate: number
@@ -53,10 +58,12 @@ export interface PrivateRound {
    * Adds discrete Gaussian noise to every coordinate of the lot's integer sum (in grid units, one array per trained
    * tensor), then moves the parameters: theta <- theta - learningRate * noisySum * grid / expectedLotSize.
    *
-   * Refuses NOT_FINITE and SHAPE_MISMATCH sums, NOISE_INVALID ones that are not integers, STEP_ORDER when no lot was drawn
-   * for it, RESERVATION_MISSING when the reserved steps are used up.
+   * `votes` is the lot's sum of votes on the clip norm: there with adaptive clipping, and only then.
+   *
+   * Refuses NOT_FINITE and SHAPE_MISMATCH sums, NOISE_INVALID ones (and votes) that are not integers, STEP_ORDER when no lot
+   * was drawn for it, RESERVATION_MISSING when the reserved steps are used up.
    */
-  step(gridSum: readonly Float64Array[]): void
+  step(gridSum: readonly Float64Array[], votes?: number): void
   /** Values of the trained tensors after the steps made so far. They are noised, so they may be shown. */
   current(): readonly NamedTensor[]
   /** The update, once all `steps` were made; STEP_ORDER before that and after the first call. */
@@ -79,7 +86,10 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   const randomness: Randomness = options.source.kind === 'os-csprng' ? 'secure' : 'NOT PRIVATE'
 
   const dimension = specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-  const noise = discreteGaussian(gridSigma({ noiseMultiplier, dimension }))
+  const split = splitNoise(noiseMultiplier, options.adaptiveClipping)
+  const noise = discreteGaussian(gridSigma({ noiseMultiplier: split.sum, dimension }))
+  const voteNoise = options.adaptiveClipping && discreteGaussian(voteSigma(split.votes))
+  let noisedVotes = 0
   const stepPerUnit = (learningRate * gridOf(clipNorm)) / expectedLotSize
   const before = start.map(({ data }) => data.slice())
   const theta = before.map((values) => Float64Array.from(values))
@@ -102,10 +112,11 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
       advance('draw', 'step')
       return drawPoissonLot(bits, records, sampleRate)
     },
-    step(gridSum) {
+    step(gridSum, votes) {
       if (stepsDone === steps) throw beyondReservation(steps)
       advance('step', 'closed')
       requireGridSum(gridSum, specs)
+      requireVotes(votes, options.adaptiveClipping)
       theta.forEach((values, t) => {
         const noisySum = new Float64Array(values.length)
         noise.fill(bits, noisySum)
@@ -116,6 +127,11 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
           values[i]! -= stepPerUnit * v[i]!
         }
       })
+      if (voteNoise !== undefined) {
+        const drawn = new Float64Array(1)
+        voteNoise.fill(bits, drawn)
+        noisedVotes += votes! * VOTE_UNIT + drawn[0]!
+      }
       stepsDone += 1
       stage = 'draw'
     },
@@ -132,7 +148,8 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
         'an update that float32 can hold',
         'Lower the learning rate; the round diverged and nothing was released.',
       )
-      return privateUpdate(deltas, reserved, randomness)
+      const share = options.adaptiveClipping && shareUnder(noisedVotes, expectedLotSize * steps)
+      return privateUpdate(deltas, reserved, randomness, share)
     },
   }
 }
@@ -142,7 +159,8 @@ function requireTerms(terms: PrivateRoundTerms, { event }: ReservedEntry): void 
     event.mechanism === 'poisson-subsampled-gaussian' &&
     event.unit === 'record' &&
     event.relation === 'add-or-remove-one' &&
-    (['clipNorm', 'noiseMultiplier', 'sampleRate', 'steps'] as const).every((term) => terms[term] === event[term])
+    (['noiseMultiplier', 'sampleRate', 'steps'] as const).every((term) => terms[term] === event[term]) &&
+    (terms.clipNorm === event.clipNorm || (terms.adaptiveClipping !== undefined && isPositive(terms.clipNorm)))
   if (!same) {
     const { clipNorm, noiseMultiplier, sampleRate, steps } = terms
     throw new FedsvdError('TERMS_CHANGED', {
@@ -187,6 +205,16 @@ function requireGridSum(gridSum: readonly Float64Array[], specs: readonly Tensor
       })
     }
   }
+}
+
+function requireVotes(votes: number | undefined, adaptive: AdaptiveClipping | undefined): void {
+  if (adaptive === undefined ? votes === undefined : Number.isInteger(votes) && Math.abs(votes!) <= MOST_VOTES) return
+  throw new FedsvdError('NOISE_INVALID', {
+    expected:
+      adaptive === undefined ? 'no votes without adaptive clipping' : 'a whole number of votes on the clip norm',
+    got: votes === undefined ? 'none' : 'something else',
+    remedy: 'Pass the votes of the same lot with adaptive clipping, and nothing without; nothing was released.',
+  })
 }
 
 function outOfOrder(call: string, state: string): FedsvdError {

@@ -19,11 +19,14 @@ class NoisedUpdate {
   /** The ledger entry that paid for it: event, run, round, attempt. */
   readonly reserved: ReservedEntry
   readonly randomness: Randomness
+  /** Noised share of the round's records at or below the clip norm; there with adaptive clipping only. */
+  readonly shareUnderClip: number | undefined
 
-  constructor(tensors: readonly NamedTensor[], reserved: ReservedEntry, randomness: Randomness) {
+  constructor(tensors: readonly NamedTensor[], reserved: ReservedEntry, randomness: Randomness, share?: number) {
     this.tensors = tensors
     this.reserved = reserved
     this.randomness = randomness
+    this.shareUnderClip = share
     Object.freeze(this)
   }
 
@@ -39,8 +42,9 @@ export function privateUpdate(
   tensors: readonly NamedTensor[],
   reserved: ReservedEntry,
   randomness: Randomness,
+  share?: number,
 ): NoisedUpdate {
-  return new NoisedUpdate(tensors, reserved, randomness)
+  return new NoisedUpdate(tensors, reserved, randomness, share)
 }
 
 /** Throws RESERVATION_MISSING unless the mechanism made this. For the last line before the network. */

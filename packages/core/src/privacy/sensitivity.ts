@@ -44,7 +44,7 @@ export function gridSensitivity({ dimension, gridBits }: { dimension: number; gr
   return (1 + NORM_SLACK) * 2 ** gridBits + Math.sqrt(dimension) / 2
 }
 
-const SMOOTHING = 3
+export const SMOOTHING = 3
 
 /**
  * Parameter of the discrete Gaussian, in grid units, for a given noise multiplier:

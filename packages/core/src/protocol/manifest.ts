@@ -23,6 +23,38 @@ export const budgetSchema = z.object({ epsilon: positive.max(1000), delta: z.num
 export type Budget = z.infer<typeof budgetSchema>
 
 /**
+ * A clip norm that follows a quantile of the norms by noised votes (Andrew et al. 2021); absent: it stays as it is. `quantile`
+ * is the share of norms that should lie under it, `learningRate` how fast it moves, `countShare` the part of the mechanism's
+ * budget that the votes take. The votes are inside the same event: epsilon is what it would be without them.
+ */
+export const adaptiveClippingSchema = z.object({
+  quantile: z.number().gt(0).lt(1),
+  learningRate: positive.max(2),
+  countShare: z.number().min(1e-4).max(0.5),
+})
+
+/**
+ * Differential privacy of whole clients, by noise that the coordinator adds to the mean: a second guarantee beside the
+ * record-level one, which stays as it is. Absent: there is none. `clipNorm` bounds one client's delta in one flat norm; the
+ * budget covers everything that the coordinator has charged to a client at this level, in all of its runs.
+ */
+export const clientLevelSchema = z.object({
+  clipNorm: positive,
+  noiseMultiplier: positive,
+  budget: budgetSchema,
+  adaptiveClipping: adaptiveClippingSchema.optional(),
+})
+export type ClientLevel = z.infer<typeof clientLevelSchema>
+
+/** How the updates of a round become one; see `AggregationRule` in the federation folder. Absent: their mean. */
+export const aggregationSchema = z.discriminatedUnion('name', [
+  z.object({ name: z.literal('mean') }),
+  z.object({ name: z.literal('median') }),
+  z.object({ name: z.literal('trimmed-mean'), byzantine: count }),
+  z.object({ name: z.literal('krum'), byzantine: count }),
+])
+
+/**
  * Everything about a run that is public and fixed before the first round. Clients bind it in their ledgers by its hash:
  * a run whose manifest changes afterwards is refused.
  */
@@ -31,6 +63,7 @@ export const runManifestSchema = z.object({
   name,
   /** `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline). */
   method: z.enum(['fedsvd', 'ffa-lora']),
+  aggregation: aggregationSchema.optional(),
   model: z.object({
     /** The frozen checkpoint. */
     name,
@@ -56,6 +89,9 @@ export const runManifestSchema = z.object({
   momentum: z.number().min(0).lt(1),
   /** What the run asks each client to spend at most; a client's own limit always wins. */
   target: budgetSchema,
+  clientLevel: clientLevelSchema.optional(),
+  /** Moves the record-level clipNorm, of which the manifest has the first, once per round and for all clients alike. */
+  adaptiveClipping: adaptiveClippingSchema.optional(),
   /** Clients selected per round, and how many updates close a round. */
   clientsPerRound: count,
   quorum: count,

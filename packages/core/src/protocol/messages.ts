@@ -72,6 +72,8 @@ export const invitationSchema = z.object({
   /** Bearer token for PUT /v1/runs/:runId/rounds/:round/update, for this client and round only. */
   uploadToken: base64url,
   deadline: z.iso.datetime(),
+  /** The clip norm of this round; there where the manifest has adaptiveClipping, and only there. */
+  clipNorm: z.number().positive().finite().optional(),
 })
 export const invitationReplySchema = z.discriminatedUnion('accepted', [
   z.object({ accepted: z.literal(true) }),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { adapterSchemaSchema, runManifestSchema } from './manifest.ts'
+import { ADVERSARY } from '../accounting/index.ts'
+import { adapterSchemaSchema, clientLevelSchema, runManifestSchema } from './manifest.ts'
 
 /** What an operator (or the CLI on their behalf) sends to open a run: the manifest without what the coordinator decides. */
 export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: true }).extend({
@@ -7,6 +8,8 @@ export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: t
     /** Suffixes of the adapted layers' names; absent means the model's default. */
     targets: z.array(z.string().min(1)).min(1).optional(),
   }),
+  /** Without a noiseMultiplier: the least noise with which a client that takes part in every round stays within the budget. */
+  clientLevel: clientLevelSchema.partial({ noiseMultiplier: true }).optional(),
 })
 export type RunRequest = z.infer<typeof runRequestSchema>
 
@@ -17,7 +20,8 @@ export type RoundState = z.infer<typeof roundStateSchema>
 
 /**
  * A run as its operators see it: `GET /v1/runs/:runId`, and the `run` event of the `/operator` namespace.
- * Every epsilon here is an upper bound at the client's own delta, unit record, add-or-remove-one.
+ * Every epsilon here is an upper bound at the delta beside it, add-or-remove-one, for the unit and against the adversary
+ * beside it.
  */
 export const runSnapshotSchema = z.object({
   runId: z.uuid(),
@@ -55,9 +59,26 @@ export const runSnapshotSchema = z.object({
       delta: z.number(),
       budget: z.number(),
       exhausted: z.boolean(),
+      unit: z.literal('record').default('record'),
+      adversary: z.string().default(ADVERSARY.record),
+      /** What the coordinator's own noise has cost this client, in all runs of this coordinator; absent without it. */
+      clientLevel: z
+        .object({
+          draws: z.number().int(),
+          epsilonUpperBound: z.number(),
+          delta: z.number(),
+          budget: z.number(),
+          exhausted: z.boolean(),
+          unit: z.literal('client'),
+          adversary: z.string(),
+        })
+        .optional(),
     }),
   ),
   alerts: z.array(z.object({ code: z.string(), message: z.string(), at: z.string() })),
+  /** noised: the clip norms, per record and per client, with which the next round works, where they adapt. */
+  clipNorm: z.number().optional(),
+  clientClipNorm: z.number().optional(),
   /** SHA-256 of the newest published state. */
   adapter: z.string().optional(),
 })

@@ -1,25 +1,28 @@
+import type { PrivacyFact } from '../records.ts'
+import { chargedBefore } from '../refusals.ts'
 import type { LedgerStore, Spending } from '../store.ts'
-import { addFact, keyOf, type Tables } from './tables.ts'
+import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 
 export function memoryLedger(tables: Tables): LedgerStore {
   const { facts, rounds } = tables
+  const factsOf = (unit: PrivacyFact['event']['unit']) => [...facts.values()].filter(({ event }) => event.unit === unit)
   return {
     facts: async (runId, clientId, sinceRound) =>
-      [...facts.values()]
+      factsOf('record')
         .filter((fact) => fact.runId === runId && fact.clientId === clientId && fact.round >= sinceRound)
         .sort((left, right) => left.round - right.round || left.attempt - right.attempt),
     async adopt(adopted) {
       for (const fact of adopted) addFact(tables, fact)
     },
-    async spending(runId) {
-      const totals = new Map<string, Spending>()
-      for (const { runId: owner, clientId, event, voided } of facts.values()) {
-        if (owner !== runId || voided) continue
-        const { sampleRate, noiseMultiplier, steps } = event
-        const key = keyOf(clientId, sampleRate, noiseMultiplier)
-        totals.set(key, { clientId, sampleRate, noiseMultiplier, steps: steps + (totals.get(key)?.steps ?? 0) })
-      }
-      return [...totals.values()]
+    spending: async (runId) => totals(factsOf('record').filter((fact) => fact.runId === runId)),
+    clientLevelSpending: async () => totals(factsOf('client')),
+    lastDraw: async (runId, round) =>
+      factsOf('client')
+        .filter((fact) => fact.runId === runId && fact.round === round)
+        .reduce((last, { attempt }) => Math.max(last, attempt), 0),
+    async charge(charged) {
+      if (charged.some((fact) => facts.has(factKey(fact)))) throw chargedBefore()
+      for (const fact of charged) facts.set(factKey(fact), fact)
     },
     delivered: async (runId, clientId, sinceRound) =>
       [...rounds.values()]
@@ -28,4 +31,15 @@ export function memoryLedger(tables: Tables): LedgerStore {
         .map(({ round }) => round)
         .sort((left, right) => left - right),
   }
+}
+
+function totals(facts: readonly PrivacyFact[]): Spending[] {
+  const sums = new Map<string, Spending>()
+  for (const { clientId, event, voided } of facts) {
+    if (voided) continue
+    const { sampleRate, noiseMultiplier, steps } = event
+    const key = keyOf(clientId, sampleRate, noiseMultiplier)
+    sums.set(key, { clientId, sampleRate, noiseMultiplier, steps: steps + (sums.get(key)?.steps ?? 0) })
+  }
+  return [...sums.values()]
 }

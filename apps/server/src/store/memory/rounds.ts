@@ -1,5 +1,5 @@
 import type { RoundStore } from '../store.ts'
-import { addFact, keyOf, type Tables } from './tables.ts'
+import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 
 export function memoryRounds(tables: Tables): RoundStore {
   const { rounds, evaluations, adapters, facts } = tables
@@ -15,9 +15,9 @@ export function memoryRounds(tables: Tables): RoundStore {
       rounds.set(key, after)
       for (const fact of spent) addFact(tables, fact)
       for (const clientId of released) {
-        const factKey = keyOf(runId, clientId, round, 1)
-        const fact = facts.get(factKey)
-        if (fact !== undefined) facts.set(factKey, { ...fact, voided: true })
+        const first = factKey({ runId, clientId, round, attempt: 1, event: { unit: 'record' } })
+        const fact = facts.get(first)
+        if (fact !== undefined) facts.set(first, { ...fact, voided: true })
       }
       if (result !== undefined) {
         const published = publishedAt === undefined ? {} : { publishedAt }

@@ -50,8 +50,14 @@ export function keyOf(...parts: readonly (string | number)[]): string {
   return parts.join('/')
 }
 
-export function factKey({ runId, clientId, round, attempt }: PrivacyFact): string {
-  return keyOf(runId, clientId, round, attempt)
+export function factKey({
+  runId,
+  clientId,
+  round,
+  attempt,
+  event,
+}: Pick<PrivacyFact, 'runId' | 'clientId' | 'round' | 'attempt'> & { event: { unit: string } }): string {
+  return keyOf(runId, clientId, round, event.unit, attempt)
 }
 
 /** A fact that is stored already only counts again; what was stated first stays. */

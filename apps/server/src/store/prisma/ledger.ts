@@ -1,5 +1,6 @@
 import type { PrivacyFact } from '../records.ts'
-import type { LedgerStore } from '../store.ts'
+import { chargedBefore } from '../refusals.ts'
+import type { LedgerStore, Spending } from '../store.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
 import { factFrom, factRow } from './rows.ts'
 
@@ -7,25 +8,26 @@ export function prismaLedger(prisma: PrismaClient): LedgerStore {
   return {
     async facts(runId, clientId, sinceRound) {
       const rows = await prisma.privacyEvent.findMany({
-        where: { runId, clientId, round: { gte: sinceRound } },
+        where: { runId, clientId, unit: 'record', round: { gte: sinceRound } },
         orderBy: [{ round: 'asc' }, { attempt: 'asc' }],
       })
       return rows.map(factFrom)
     },
     adopt: (facts) => prisma.$transaction((tx) => addFacts(tx, facts)),
-    async spending(runId) {
-      const groups = await prisma.privacyEvent.groupBy({
-        by: ['clientId', 'sampleRate', 'noiseMultiplier'],
-        where: { runId, voided: false },
-        _sum: { steps: true },
+    spending: (runId) => totals(prisma, { runId, unit: 'record' }),
+    clientLevelSpending: () => totals(prisma, { unit: 'client' }),
+    async lastDraw(runId, round) {
+      const { _max } = await prisma.privacyEvent.aggregate({
+        where: { runId, round, unit: 'client' },
+        _max: { attempt: true },
       })
-      return groups.map(({ clientId, sampleRate, noiseMultiplier, _sum }) => ({
-        clientId,
-        sampleRate,
-        noiseMultiplier,
-        steps: _sum.steps ?? 0,
-      }))
+      return _max.attempt ?? 0
     },
+    charge: (facts) =>
+      prisma.$transaction(async (tx) => {
+        const { count } = await tx.privacyEvent.createMany({ data: facts.map(factRow), skipDuplicates: true })
+        if (count < facts.length) throw chargedBefore()
+      }),
     async delivered(runId, clientId, sinceRound) {
       const where = { runId, clientId, round: { gte: sinceRound } }
       const rows = await prisma.update.findMany({ where, select: { round: true }, orderBy: { round: 'asc' } })
@@ -34,14 +36,28 @@ export function prismaLedger(prisma: PrismaClient): LedgerStore {
   }
 }
 
+async function totals(prisma: PrismaClient, where: { runId?: string; unit: string }): Promise<Spending[]> {
+  const groups = await prisma.privacyEvent.groupBy({
+    by: ['clientId', 'sampleRate', 'noiseMultiplier'],
+    where: { ...where, voided: false },
+    _sum: { steps: true },
+  })
+  return groups.map(({ clientId, sampleRate, noiseMultiplier, _sum }) => ({
+    clientId,
+    sampleRate,
+    noiseMultiplier,
+    steps: _sum.steps ?? 0,
+  }))
+}
+
 /** A fact that is stored already only counts again; what was stated first stays. */
 export async function addFacts(tx: Prisma.TransactionClient, facts: readonly PrivacyFact[]): Promise<void> {
   if (facts.length === 0) return
   const { count } = await tx.privacyEvent.createMany({ data: facts.map(factRow), skipDuplicates: true })
   if (count === facts.length) return
-  for (const { runId, clientId, round, attempt } of facts) {
+  for (const { runId, clientId, round, attempt, event } of facts) {
     await tx.privacyEvent.updateMany({
-      where: { runId, clientId, round, attempt, voided: true },
+      where: { runId, clientId, round, attempt, unit: event.unit, voided: true },
       data: { voided: false },
     })
   }

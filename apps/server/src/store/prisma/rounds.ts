@@ -44,7 +44,7 @@ async function saveChange(
   await saveTasks(tx, before, after)
   await addFacts(tx, spent)
   if (released.length > 0) {
-    const where = { runId, round, attempt: 1, clientId: { in: [...released] } }
+    const where = { runId, round, attempt: 1, unit: 'record', clientId: { in: [...released] } }
     await tx.privacyEvent.updateMany({ where, data: { voided: true } })
   }
   await saveResult(tx, before, after)

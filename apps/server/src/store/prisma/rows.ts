@@ -7,6 +7,7 @@ import type {
   Participant,
   PrivacyFact,
   RoundProgress,
+  RoundResult,
   RunRecord,
   Task,
 } from '../records.ts'
@@ -42,8 +43,17 @@ export function operatorFrom({ disabledAt, ...row }: Prisma.OperatorGetPayload<o
 }
 
 export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecord {
-  const { runId, number, basis, sha256, bytes, publishedAt } = row
-  return { runId, number, basis, sha256, bytes, ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }) }
+  const { runId, number, basis, sha256, bytes, publishedAt, clipNorm, clientClipNorm } = row
+  return {
+    runId,
+    number,
+    basis,
+    sha256,
+    bytes,
+    ...(clipNorm !== null && { clipNorm }),
+    ...(clientClipNorm !== null && { clientClipNorm }),
+    ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
+  }
 }
 
 export function participantFrom(row: Prisma.ParticipantGetPayload<object>): Participant {
@@ -93,9 +103,13 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
     deadline: deadline.getTime(),
     tasks: tasks.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)),
     ...(closedAt !== null && { closedAt: closedAt.getTime() }),
-    ...(adapter && { result: { sha256: adapter.sha256, bytes: adapter.bytes, basis: adapter.basis } }),
+    ...(adapter && { result: resultFrom(adapter) }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
   }
+}
+
+function resultFrom({ sha256, bytes, basis, clipNorm, clientClipNorm }: AdapterRecord): RoundResult {
+  return { sha256, bytes, basis, ...(clipNorm && { clipNorm }), ...(clientClipNorm && { clientClipNorm }) }
 }
 
 export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {
