@@ -19,6 +19,7 @@ import {
 } from '../apps/server/test-kit/index.ts'
 
 const ROUNDS = 6
+const PATIENCE_MS = 60_000
 
 /** Trains as a client node does: what is not answered is sent again. */
 async function persistently(client: FakeClient, ...[invitation]: FakeClient['invitations']): Promise<void> {
@@ -33,7 +34,9 @@ async function persistently(client: FakeClient, ...[invitation]: FakeClient['inv
 }
 
 describe.skipIf(!(await postgresAnswers()))('a coordinator whose PostgreSQL goes away and comes back', () => {
-  it('outlives it, says so, and finishes the run with each update counted once', async () => {
+  it('outlives it, says so, and finishes the run with each update counted once', {
+    timeout: 4 * PATIENCE_MS,
+  }, async () => {
     await using database = await freshDatabase()
     await using folder = await temporaryFolder()
     const url = new URL(database.url)
@@ -73,7 +76,8 @@ describe.skipIf(!(await postgresAnswers()))('a coordinator whose PostgreSQL goes
       ),
     )
     for (let published = 1; published < ROUNDS; published += 2) {
-      await until('a published round', async () => (await snapshot()).roundsDone >= published)
+      // A coordinator that has just lost its database waits a while before it looks again.
+      await until('a published round', async () => (await snapshot()).roundsDone >= published, PATIENCE_MS)
       proxy.cut()
       await until('an outage', async () => (await fetch(`${coordinator.url}/readyz`)).status === 503)
       proxy.mend()
@@ -84,7 +88,7 @@ describe.skipIf(!(await postgresAnswers()))('a coordinator whose PostgreSQL goes
         const seen = await snapshot().catch(() => undefined)
         return seen?.state === 'completed' && seen
       },
-      60_000,
+      PATIENCE_MS,
     )
     expect(last.adapter).toBe(expectedAdapter(last, clients))
     expect(last.clients.map(({ steps }) => steps)).toEqual([2 * ROUNDS, 2 * ROUNDS, 2 * ROUNDS])

@@ -9,7 +9,7 @@ export interface Ending {
 }
 
 const MOST_FAILURES = 5
-const LONGEST_PAUSE_MS = 30_000
+const LONGEST_PAUSE_MS = 10_000
 
 /**
  * Drives a run from its first unpublished round to its end. A database that is away is waited for, however long; another

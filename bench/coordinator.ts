@@ -1,0 +1,192 @@
+/**
+ * How many updates a coordinator takes in: null training on loopback, clients in processes of their own, every update on disk
+ * and every round committed to the database before it counts, exactly as in earnest.
+ *
+ *   npx tsx bench/coordinator.ts [--json] [--cases 4x41k,10x41k] [--seconds 10] [--database-url postgresql://...]
+ *
+ * Prints `{ cases: [{ clients, floats, rounds, roundsPerSecond, updatesPerSecond, peakRssMb }] }`; the memory is that of the
+ * coordinator's process. The first rounds of each case warm up and are not counted.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { trainedSpecs } from '@fedsvd/core/adapters'
+import type { RunManifest, RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
+import { sizeOf } from '@fedsvd/core/tensor'
+import { startCoordinator } from '../apps/server/src/index.ts'
+import { type Model, registryOf } from '../apps/server/src/models/index.ts'
+import { FakeClient, get, post, until } from '../apps/server/test-kit/index.ts'
+
+const SELF = fileURLToPath(import.meta.url)
+const CASES = '4x41k,10x41k,10x1M,50x41k,100x41k'
+const WARM_UP = 3
+const CLIENT_PROCESSES = 2
+const RANK = 8
+
+/** A model with one adapted layer and this many trained numbers, that reads and computes nothing. */
+function nullModel(floats: number): Model {
+  return {
+    name: 'null',
+    maxTokens: 1,
+    adapterSchema: async () => ({
+      rank: RANK,
+      alpha: RANK,
+      headMode: 'trained',
+      layers: [{ name: 'layer', dIn: 512, dOut: floats / RANK - 1 }],
+      head: [{ name: 'head', shape: [RANK] }],
+    }),
+    loadTokenizer: () => Promise.reject(new Error('the null model reads no text')),
+    createEngine: () => Promise.reject(new Error('the null model computes nothing')),
+  }
+}
+
+function requestOf(clients: number, rounds: number): RunRequest {
+  return {
+    name: 'bench',
+    method: 'fedsvd',
+    model: { name: 'null', maxTokens: 1 },
+    labels: ['a', 'b'],
+    adapter: { rank: RANK, alpha: RANK, headMode: 'trained' },
+    rounds,
+    localSteps: 1,
+    expectedLotSize: 10,
+    clipNorm: 1,
+    learningRate: 0.1,
+    momentum: 0,
+    target: { epsilon: 900, delta: 1e-5 },
+    clientsPerRound: clients,
+    quorum: clients,
+    deadlineSeconds: 3600,
+    seed: 'bench',
+  }
+}
+
+/** Noise as large as an honest client's would be. */
+async function nullTraining(client: FakeClient, invitation: FakeClient['invitations'][number]): Promise<void> {
+  const { runId, round, state } = invitation
+  const manifest = client.manifests.get(runId)!
+  const { sampleRate, noiseMultiplier } = client.termsFor(manifest)
+  await client.download(state.sha256)
+  const event = {
+    mechanism: 'poisson-subsampled-gaussian' as const,
+    sampleRate,
+    noiseMultiplier,
+    steps: 1,
+    clipNorm: manifest.clipNorm,
+    relation: 'add-or-remove-one' as const,
+    unit: 'record' as const,
+  }
+  await client.report({ runId, since: round, reservations: [{ round, attempt: 1, event }] })
+  const tensors = trainedSpecs(manifest.adapter).map(({ name, shape }) => ({
+    name,
+    shape,
+    data: Float32Array.from({ length: sizeOf(shape) }, () => 0.01 * (Math.random() - 0.5)),
+  }))
+  await client.upload(invitation, client.frame(invitation, { tensors }))
+}
+
+async function serveCoordinator(floats: number, stateDir: string, databaseUrl?: string): Promise<void> {
+  const settings = { port: 0, stateDir, logLevel: 'error' as const, requestsPerMinute: 1e6, refusalsPerMinute: 1e6 }
+  const coordinator = await startCoordinator(
+    { ...settings, ...(databaseUrl !== undefined && { databaseUrl }) },
+    { models: registryOf([nullModel(floats)]) },
+  )
+  const { url, operatorToken } = coordinator
+  process.send?.({ url, operatorToken })
+  process.on('message', () => process.send?.({ peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024) }))
+}
+
+async function serveClients(url: string, tokens: readonly string[]): Promise<void> {
+  for (const [index, token] of tokens.entries()) {
+    const client = await FakeClient.enrol(url, token, `client ${process.pid} ${index}`, { train: nullTraining })
+    await client.connect()
+  }
+  process.send?.('connected')
+}
+
+async function child(args: readonly string[]): Promise<{ process: ChildProcess; said: unknown }> {
+  const started = fork(SELF, args, { execArgv: ['--import', 'tsx'] })
+  const [said] = (await once(started, 'message')) as [unknown]
+  return { process: started, said }
+}
+
+interface Measured {
+  readonly clients: number
+  readonly floats: number
+  readonly rounds: number
+  readonly roundsPerSecond: number
+  readonly updatesPerSecond: number
+  readonly peakRssMb: number
+}
+
+async function measure(clients: number, floats: number, seconds: number, databaseUrl?: string): Promise<Measured> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'fedsvd-bench-'))
+  const database = databaseUrl === undefined ? [] : [databaseUrl]
+  const coordinator = await child(['coordinator', String(floats), stateDir, ...database])
+  const { url, operatorToken } = coordinator.said as { url: string; operatorToken: string }
+  const tokens = await enrolmentTokens(url, operatorToken, clients)
+  const share = Math.ceil(clients / CLIENT_PROCESSES)
+  const hosts = await Promise.all(
+    Array.from({ length: Math.ceil(clients / share) }, (_, index) =>
+      child(['clients', url, ...tokens.slice(index * share, (index + 1) * share)]),
+    ),
+  )
+  try {
+    const request = requestOf(clients, 100_000)
+    const { runId } = await post<RunManifest>(url, '/v1/runs', request, operatorToken)
+    const done = async () => (await get<RunSnapshot>(url, `/v1/runs/${runId}`, operatorToken)).roundsDone
+    const warm = await until('the first rounds', async () => (await done()) >= WARM_UP && (await done()), 120_000)
+    const start = performance.now()
+    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
+    const rounds = (await done()) - warm
+    const elapsed = (performance.now() - start) / 1000
+    coordinator.process.send('memory')
+    const [{ peakRssMb }] = (await once(coordinator.process, 'message')) as [{ peakRssMb: number }]
+    const roundsPerSecond = Math.round((100 * rounds) / elapsed) / 100
+    return {
+      clients,
+      floats,
+      rounds,
+      roundsPerSecond,
+      updatesPerSecond: Math.round(roundsPerSecond * clients),
+      peakRssMb,
+    }
+  } finally {
+    for (const host of [...hosts, coordinator]) host.process.kill('SIGKILL')
+    rmSync(stateDir, { recursive: true, force: true })
+  }
+}
+
+async function enrolmentTokens(url: string, operatorToken: string, count: number): Promise<string[]> {
+  const request = { count, expiresInSeconds: 600 }
+  return (await post<{ tokens: string[] }>(url, '/v1/enrolment-tokens', request, operatorToken)).tokens
+}
+
+const [role, ...rest] = process.argv.slice(2)
+if (role === 'coordinator') await serveCoordinator(Number(rest[0]), rest[1]!, rest[2])
+else if (role === 'clients') await serveClients(rest[0]!, rest.slice(1))
+else {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      cases: { type: 'string', default: CASES },
+      seconds: { type: 'string', default: '10' },
+      'database-url': { type: 'string' },
+    },
+  })
+  const cases: Measured[] = []
+  for (const text of values.cases.split(',')) {
+    const [, clients, size, unit] = /^(\d+)x(\d+)([kM])$/.exec(text) ?? []
+    const floats = RANK * Math.round((Number(size) * (unit === 'M' ? 1e6 : 1e3)) / RANK)
+    const measured = await measure(Number(clients), floats, Number(values.seconds), values['database-url'])
+    cases.push(measured)
+    const { roundsPerSecond, updatesPerSecond, peakRssMb } = measured
+    const line = `${text.padEnd(8)} ${roundsPerSecond} rounds/s, ${updatesPerSecond} updates/s, peak ${peakRssMb} MiB`
+    if (!values.json) console.log(line)
+  }
+  if (values.json) console.log(JSON.stringify({ cases }))
+}
