@@ -10,6 +10,7 @@ import {
 import type { Logger } from 'pino'
 import type { Namespace } from 'socket.io'
 import type { Sessions } from '../identity/index.ts'
+import { despiteOutages, systemClock } from '../rounds/index.ts'
 import type { Conductor } from '../runs/index.ts'
 import { toCatalogue } from '../telemetry/index.ts'
 import { permitEvents } from './permit-events.ts'
@@ -65,8 +66,10 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     log.info({ clientId }, 'client connected')
     socket.emit('session', { sessionToken })
     conductor.clientArrived(clientId, connection)
-    // Whoever was revoked between its handshake and now is not let stay.
-    sessions.requireGoodStanding(clientId).catch(() => socket.disconnect(true))
+    // Whoever was revoked between its handshake and now is not let stay. An outage of the database decides nothing.
+    despiteOutages(() => sessions.requireGoodStanding(clientId), systemClock, connection).catch(() =>
+      socket.disconnect(true),
+    )
   })
 }
 
