@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { ERROR_CATALOGUE } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION } from '@fedsvd/core/protocol'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { ROUTES } from '../apps/server/src/identity/index.ts'
 
 const fileOf = (name: string) => readFile(new URL(name, import.meta.url), 'utf8')
 let page = ''
@@ -22,19 +23,29 @@ describe('the protocol reference', () => {
     expect(Object.fromEntries(rows)).toEqual(ERROR_CATALOGUE)
   })
 
-  it('lists every route that the coordinator serves, and no other', async () => {
-    const sources = await Promise.all(
-      ['identity', 'tensors', 'operator', 'health'].map((name) => fileOf(`../apps/server/src/http/${name}.ts`)),
+  it('lists every route that the coordinator serves with who may call it, and no other', () => {
+    const listed = Array.from(
+      page.matchAll(/^\| `((?:GET|POST|PUT|DELETE) [^`]+)` \| ([^|]+) \|/gm),
+      ([, route, who]) => [route, who],
     )
-    const served = sources.flatMap((source) =>
-      Array.from(
-        source.matchAll(/router\.(get|post|put)\('([^']+)'/g),
-        ([, method, route]) => `${method!.toUpperCase()} ${route}`,
-      ),
-    )
-    const listed = Array.from(page.matchAll(/^\| `((?:GET|POST|PUT) [^`]+)` \|/gm), ([, route]) => route)
+    const served = Object.entries(ROUTES).map(([route, access]) => [
+      route,
+      typeof access === 'string' ? access : access.join(', '),
+    ])
     expect(listed.toSorted()).toEqual(served.toSorted())
     expect(served.length).toBeGreaterThan(10)
+  })
+
+  it('lists every action of the audit log, and no other', async () => {
+    const files = await readdir(new URL('../apps/server/src', import.meta.url), { recursive: true })
+    const code = files.filter((file) => file.endsWith('.ts') && !/generated|\.test\.ts$/.test(file))
+    const sources = await Promise.all(code.map((file) => fileOf(`../apps/server/src/${file}`)))
+    const written = sources.flatMap((source) =>
+      Array.from(source.matchAll(/action: '([a-z.-]+)'/g), ([, action]) => action),
+    )
+    const listed = Array.from(page.matchAll(/^\| `([a-z-]+\.[a-z]+)` \|/gm), ([, action]) => action)
+    expect(listed.toSorted()).toEqual(written.toSorted())
+    expect(written.length).toBeGreaterThan(5)
   })
 
   it('lists every event of the two namespaces, and no other', async () => {

@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander'
 import { accountCommand } from './commands/account.ts'
+import { auditLogCommand } from './commands/audit-log.ts'
 import { demoCommand } from './commands/demo.ts'
 import { exportCommand } from './commands/export.ts'
 import { joinCommand } from './commands/join.ts'
 import { ledgerCommand } from './commands/ledger.ts'
+import { operatorCommand } from './commands/operator.ts'
 import { planCommand } from './commands/plan.ts'
 import { serveCommand } from './commands/serve.ts'
 import { fail } from './output.ts'
@@ -21,6 +23,8 @@ export function program(): Command {
     .addCommand(accountCommand())
     .addCommand(ledgerCommand())
     .addCommand(exportCommand())
+    .addCommand(operatorCommand())
+    .addCommand(auditLogCommand())
 }
 
 /** Runs the command line; every failure is one line on stderr and a non-zero exit code. */

@@ -11,7 +11,7 @@ import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
 import { osRandomness } from './round/index.ts'
 import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './session/identity.ts'
-import { networkTransport, type Transport } from './transport/index.ts'
+import { networkTransport, readTls, type Transport } from './transport/index.ts'
 
 /** What a client stands on; all of it has a default, so that tests can stand it on something smaller. */
 export interface ClientParts {
@@ -30,7 +30,7 @@ export interface ClientParts {
  */
 export async function startClient(config: ClientConfig, parts: ClientParts = {}): Promise<ClientNode> {
   const onEvent = guarded(parts.onEvent)
-  const transport = parts.transport ?? networkTransport(config.coordinator)
+  const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
   const site = await loadSiteData(config.dataFile, config)
   onEvent({ event: 'data-loaded', records: site.records.length, fingerprint: site.fingerprint })
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)

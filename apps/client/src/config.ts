@@ -17,6 +17,11 @@ const clientConfigSchema = z.object({
   budget: budgetSchema,
   /** Single-use token, needed at the first start only. */
   enrolmentToken: z.string().min(1).optional(),
+  /** PEM file of the authority that signed the coordinator's certificate, in place of those that the system trusts. */
+  ca: z.string().min(1).optional(),
+  /** PEM files of this site's certificate and key, where the coordinator asks for one. */
+  cert: z.string().min(1).optional(),
+  key: z.string().min(1).optional(),
   /** A public constant in place of the true number of records; default: that number, rounded down to two digits. */
   declaredRecords: z.number().int().positive().optional(),
   threads: z.number().int().positive().max(256).default(1),

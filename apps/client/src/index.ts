@@ -16,4 +16,12 @@ export {
 } from './ledger/index.ts'
 export type { ClientNode } from './node.ts'
 export { osRandomness } from './round/index.ts'
-export { networkTransport, type Transport } from './transport/index.ts'
+export {
+  certificateFault,
+  fetchWith,
+  networkTransport,
+  readTls,
+  type TlsFiles,
+  type TlsTrust,
+  type Transport,
+} from './transport/index.ts'

@@ -14,6 +14,12 @@ export const configSchema = z.object({
     .min(1)
     .default('.fedsvd/coordinator')
     .transform((folder) => path.resolve(folder)),
+  /** PEM file of the certificate, with its chain; with it the coordinator speaks HTTPS only. */
+  tlsCert: z.string().min(1).optional(),
+  /** PEM file of the private key of the certificate. */
+  tlsKey: z.string().min(1).optional(),
+  /** PEM file of the authority that signs callers' certificates; with it every caller must show one. */
+  tlsClientCa: z.string().min(1).optional(),
   /** PostgreSQL; the embedded database is used where it is absent. */
   databaseUrl: z
     .string()
@@ -36,6 +42,8 @@ export const configSchema = z.object({
   requestsPerMinute: z.coerce.number().int().min(1).default(600),
   /** Refused requests after which an address has to wait, in a minute. */
   refusalsPerMinute: z.coerce.number().int().min(1).default(300),
+  /** Refused sign-ins of operators after which an address has to wait, in a minute. */
+  refusedSignInsPerMinute: z.coerce.number().int().min(1).default(10),
   /** Reverse proxies in front of the coordinator, for the callers' addresses. */
   trustedProxies: z.coerce.number().int().min(0).max(10).default(0),
 })
@@ -48,6 +56,9 @@ export const ENVIRONMENT = {
   host: 'FEDSVD_HOST',
   port: 'FEDSVD_PORT',
   stateDir: 'FEDSVD_STATE_DIR',
+  tlsCert: 'FEDSVD_TLS_CERT',
+  tlsKey: 'FEDSVD_TLS_KEY',
+  tlsClientCa: 'FEDSVD_TLS_CLIENT_CA',
   databaseUrl: 'DATABASE_URL',
   operatorToken: 'FEDSVD_OPERATOR_TOKEN',
   uploadSecret: 'FEDSVD_UPLOAD_SECRET',
@@ -58,6 +69,7 @@ export const ENVIRONMENT = {
   graceSeconds: 'FEDSVD_GRACE_SECONDS',
   requestsPerMinute: 'FEDSVD_REQUESTS_PER_MINUTE',
   refusalsPerMinute: 'FEDSVD_REFUSALS_PER_MINUTE',
+  refusedSignInsPerMinute: 'FEDSVD_REFUSED_SIGN_INS_PER_MINUTE',
   trustedProxies: 'FEDSVD_TRUSTED_PROXIES',
 } as const satisfies Record<keyof CoordinatorConfig, string>
 

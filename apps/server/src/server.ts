@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { createServer, type Server as HttpServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
@@ -8,11 +8,33 @@ import { Server } from 'socket.io'
 import { openFileBlobs } from './blobs/index.ts'
 import { type CoordinatorConfig, type CoordinatorSettings, completeConfig } from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
-import { createApp, healthRoutes, identityRoutes, operatorRoutes, tensorRoutes } from './http/index.ts'
-import { createSessions, operatorGate, secretFile, uploadTokens } from './identity/index.ts'
+import {
+  accountRoutes,
+  auditLogRoutes,
+  createApp,
+  createListener,
+  guard,
+  healthRoutes,
+  identityRoutes,
+  type Listener,
+  operatorRoutes,
+  servedRoutes,
+  sessionRoutes,
+  tensorRoutes,
+} from './http/index.ts'
+import { createSessions, OperatorSessions, secretFile, uploadTokens } from './identity/index.ts'
 import { type ModelRegistry, modelNamed } from './models/index.ts'
 import { epsilonBounds } from './privacy/index.ts'
-import { type ClientNamespace, OperatorFeed, type OperatorNamespace, Presence, serveClients } from './realtime/index.ts'
+import {
+  type ClientNamespace,
+  closeRoot,
+  OperatorFeed,
+  type OperatorNamespace,
+  Presence,
+  type ServedEvents,
+  serveClients,
+  servedEvents,
+} from './realtime/index.ts'
 import { type Clock, systemClock } from './rounds/index.ts'
 import { Conductor } from './runs/index.ts'
 import type { Store } from './store/index.ts'
@@ -33,12 +55,12 @@ export interface Coordinator extends AsyncDisposable {
   /** Where it listens, such as `http://127.0.0.1:7373`. */
   readonly url: string
   readonly operatorToken: string
+  /** All that can be reached over the network: what the table of permissions is held against. */
+  readonly served: () => { readonly routes: readonly string[] } & ServedEvents
 }
 
 /** Longest control message; a ledger report of 17,000 reservations fits. Tensors go over HTTP. */
 const LONGEST_MESSAGE_BYTES = 4 * 2 ** 20
-const HEADERS_TIMEOUT_MS = 15_000
-const REQUEST_TIMEOUT_MS = 600_000
 
 /**
  * Starts a coordinator: opens the database, takes up every run that has not ended, and only then listens. Disposing it
@@ -54,6 +76,7 @@ export async function startCoordinator(
   const config = completeConfig(settings)
   const log = given.log ?? createLog(config.logLevel)
   const { models = modelNamed, clock = systemClock } = given
+  const listener = await createListener(config, (request, response) => app(request, response))
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
@@ -62,20 +85,25 @@ export async function startCoordinator(
   const store = await (given.openStore ?? openStore)(config, log)
 
   const metrics = createMetrics()
-  const gate = operatorGate(operatorToken)
   const tokens = uploadTokens(Buffer.from(uploadSecret))
   const now = (): number => clock.now()
   const sessions = createSessions(store.clients, now)
+  const operatorSessions = new OperatorSessions({ store, operatorToken, now, onEnd: (ended) => feed.cut(ended) })
   const presence = new Presence(log)
-  const timeouts = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }
-  const http = createServer(timeouts, (request, response) => app(request, response))
+  const { http } = listener
   const io = new Server(http, {
     maxHttpBufferSize: LONGEST_MESSAGE_BYTES,
     perMessageDeflate: false,
     serveClient: false,
   })
+  closeRoot(io)
   const operators = io.of('/operator') as unknown as OperatorNamespace
-  const feed: OperatorFeed = new OperatorFeed(operators, gate, () => conductor, log)
+  const feed: OperatorFeed = new OperatorFeed(operators, {
+    sessions: operatorSessions,
+    conductor: () => conductor,
+    clock,
+    log,
+  })
   const conductor: Conductor = new Conductor({
     store,
     blobs,
@@ -95,14 +123,29 @@ export async function startCoordinator(
   serveClients(clients, { sessions, presence, conductor, log, onCount: (count) => metrics.clients.set(count) })
 
   let draining = false
-  const { requestsPerMinute, refusalsPerMinute } = config
+  const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute } = config
   const routers = [
     healthRoutes({ store, metrics, isDraining: () => draining }),
     identityRoutes({ store, sessions, now, requestsPerMinute }),
     tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute }),
-    operatorRoutes({ gate, store, blobs, conductor, now, refusalsPerMinute }),
+    sessionRoutes({ sessions: operatorSessions, refusedSignInsPerMinute }),
+    accountRoutes({
+      store,
+      now,
+      isConnected: (clientId) => presence.isConnected(clientId),
+      cutOperator: (operatorId) => feed.cut({ operatorId }),
+      cutClient: (clientId) => presence.cut(clientId),
+    }),
+    operatorRoutes({ store, blobs, conductor, now }),
+    auditLogRoutes(store.audit),
   ]
-  const app = createApp({ routers, log, metrics, trustedProxies: config.trustedProxies })
+  const app = createApp({
+    guard: guard({ sessions: operatorSessions, store, refusalsPerMinute }),
+    routers,
+    log,
+    metrics,
+    trustedProxies: config.trustedProxies,
+  })
 
   const close = async (): Promise<void> => {
     if (draining) return
@@ -114,9 +157,10 @@ export async function startCoordinator(
   }
   try {
     await conductor.resume()
-    const url = await listen(http, config)
+    const url = await listen(listener, config)
     log.info({ url }, 'coordinator listens')
-    return { url, operatorToken, [Symbol.asyncDispose]: close }
+    const served = () => ({ routes: servedRoutes(app), ...servedEvents(io) })
+    return { url, operatorToken, served, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw error
@@ -134,12 +178,12 @@ function openStore({ databaseUrl, stateDir }: CoordinatorConfig, log: Logger): P
   )
 }
 
-function listen(http: HttpServer, { host, port }: CoordinatorConfig): Promise<string> {
+function listen({ http, scheme }: Listener, { host, port }: CoordinatorConfig): Promise<string> {
   return new Promise((resolve, reject) => {
     http.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)))
     http.listen(port, host, () => {
       const { port: taken } = http.address() as AddressInfo
-      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${taken}`)
+      resolve(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${taken}`)
     })
   })
 }

@@ -7,6 +7,7 @@
 export const ERROR_CATALOGUE = {
   // what a person configured
   CONFIG_INVALID: { status: 400, title: 'A setting is missing or out of range' },
+  CERTIFICATE_INVALID: { status: 400, title: 'A TLS certificate is not trusted' },
   PORT_IN_USE: { status: 500, title: 'The address to listen on is taken' },
   FOLDER_IN_USE: { status: 409, title: 'The folder belongs to something else' },
   COORDINATOR_UNREACHABLE: { status: 503, title: 'The coordinator does not answer' },
@@ -28,6 +29,12 @@ export const ERROR_CATALOGUE = {
   MESSAGE_INVALID: { status: 400, title: 'A message does not fit its schema' },
   ROUTE_NOT_FOUND: { status: 404, title: 'No route has this address' },
   RATE_LIMITED: { status: 429, title: 'Too many requests' },
+  SIGN_IN_REFUSED: { status: 401, title: 'The name or the secret is not right' },
+  CSRF_INVALID: { status: 403, title: 'A request by cookie does not carry the token of its session' },
+  OPERATOR_NOT_FOUND: { status: 404, title: 'No operator has this identifier' },
+  OPERATOR_EXISTS: { status: 409, title: 'An operator of this name exists already' },
+  CLIENT_NOT_FOUND: { status: 404, title: 'No client has this identifier' },
+  AUDIT_DAMAGED: { status: 500, title: 'The audit log fails its own verification' },
   // the update on the wire
   FRAME_MALFORMED: { status: 400, title: 'An update frame cannot be decoded' },
   FRAME_TOO_LARGE: { status: 413, title: 'An update frame is larger than the run allows' },

@@ -15,6 +15,9 @@ interface JoinOptions {
   readonly epsilon: number
   readonly delta: number
   readonly token?: string
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
   readonly declaredRecords?: number
   readonly threads: number
   readonly once?: boolean
@@ -48,6 +51,9 @@ export function joinCommand(): Command {
         .env('FEDSVD_STATE_DIR')
         .default(joinPath('.fedsvd', 'client')),
     )
+    .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))
+    .addOption(new Option('--cert <file>', 'PEM certificate of this site, if asked for').env('FEDSVD_CERT'))
+    .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
     .option('--text-column <name>', 'column of the text', 'text')
     .option('--label-column <name>', 'column of the label', 'label')
     .option('--declared-records <count>', 'a public constant in place of the true number of records', positiveInteger)
@@ -79,6 +85,9 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     stateDir: options.stateDir,
     budget: { epsilon: options.epsilon, delta: options.delta },
     enrolmentToken: options.token,
+    ca: options.ca,
+    cert: options.cert,
+    key: options.key,
     declaredRecords: options.declaredRecords,
     threads: options.threads,
     once: options.once ?? false,

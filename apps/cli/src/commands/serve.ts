@@ -8,6 +8,9 @@ interface ServeOptions {
   readonly host?: string
   readonly port?: number
   readonly stateDir?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly tlsClientCa?: string
   readonly databaseUrl?: string
   readonly holdOut?: string
   readonly threads?: number
@@ -23,6 +26,9 @@ export function serveCommand(): Command {
     .option('--port <number>', 'port to listen on, 0 for a free one (FEDSVD_PORT; default 7373)', port)
     .option('--state-dir <folder>', 'database, tensors and secrets (FEDSVD_STATE_DIR; default .fedsvd/coordinator)')
     .option('--database-url <url>', 'PostgreSQL in place of the embedded database (DATABASE_URL)')
+    .option('--tls-cert <file>', 'PEM certificate with its chain: speak HTTPS only (FEDSVD_TLS_CERT)')
+    .option('--tls-key <file>', 'PEM private key of the certificate (FEDSVD_TLS_KEY)')
+    .option('--tls-client-ca <file>', 'let nobody in without a certificate signed by this (FEDSVD_TLS_CLIENT_CA)')
     .option('--hold-out <file>', 'JSONL file of public records to measure the model on (FEDSVD_HOLD_OUT)')
     .option('--threads <count>', 'threads of the evaluation (FEDSVD_THREADS; default 1)', positiveInteger)
     .option('--log-level <level>', 'debug, info, warn, error or silent (FEDSVD_LOG_LEVEL; default info)')
@@ -31,6 +37,7 @@ export function serveCommand(): Command {
       'after',
       example(
         'fedsvd serve --port 7373 --hold-out public.jsonl',
+        'fedsvd serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem',
         'DATABASE_URL=postgresql://fedsvd@db/fedsvd fedsvd serve --host 0.0.0.0',
       ),
     )

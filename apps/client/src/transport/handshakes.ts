@@ -1,6 +1,7 @@
 import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { type ClientHandshake, challengeReplySchema, PROTOCOL_VERSION, parseMessage } from '@fedsvd/core/protocol'
 import { jsonRequest, refusalOf } from './http.ts'
+import { certificateFault } from './tls.ts'
 import type { Caller } from './transport.ts'
 
 /** Proofs of identity, a new one for each connection: a nonce of the coordinator, signed with this node's key. */
@@ -8,13 +9,15 @@ export class Handshakes {
   readonly #url: URL
   readonly #caller: Caller
   readonly #signal: AbortSignal
+  readonly #send: typeof fetch
   /** Why the last challenge was refused; undefined when it was not, or when nobody answered. */
   refusal: FedsvdError | undefined
 
-  constructor(coordinator: string, caller: Caller, signal: AbortSignal) {
+  constructor(coordinator: string, caller: Caller, signal: AbortSignal, send: typeof fetch = fetch) {
     this.#url = new URL('/v1/challenge', coordinator)
     this.#caller = caller
     this.#signal = signal
+    this.#send = send
   }
 
   /** Never rejects: without an answer it is an empty proof, and the connection then fails like its challenge. */
@@ -22,7 +25,7 @@ export class Handshakes {
     this.refusal = undefined
     try {
       const { clientId } = this.#caller
-      const response = await fetch(this.#url, { ...jsonRequest({ clientId }), signal: this.#signal })
+      const response = await this.#send(this.#url, { ...jsonRequest({ clientId }), signal: this.#signal })
       if (!response.ok) throw await refusalOf(response)
       const { nonce } = parseMessage(challengeReplySchema, await response.json(), 'a challenge')
       return {
@@ -32,7 +35,7 @@ export class Handshakes {
         signature: this.#caller.signChallenge(clientId, nonce),
       }
     } catch (error) {
-      if (isFedsvdError(error)) this.refusal = error
+      this.refusal = isFedsvdError(error) ? error : certificateFault(error)
       return {}
     }
   }

@@ -1,10 +1,13 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { backOff, pause } from './back-off.ts'
+import { certificateFault } from './tls.ts'
 
 /** One HTTP request that may be sent any number of times. */
 export interface RepeatableRequest<T> {
   readonly url: URL
   readonly init: RequestInit
+  /** How to send it; the global `fetch` where it is absent. */
+  readonly send?: typeof fetch
   /** Reads the body of a good answer; a connection that breaks meanwhile counts as no answer. */
   read(response: Response): Promise<T>
   /** Told each time that nobody answered, or not for good. */
@@ -14,7 +17,7 @@ export interface RepeatableRequest<T> {
 /**
  * Sends a request until it is answered for good: a missing or broken answer, 429 and 5xx pass, so they are tried again.
  *
- * @throws FedsvdError the error that the coordinator answered with
+ * @throws FedsvdError the error that the coordinator answered with, or CERTIFICATE_INVALID
  * @throws the signal's reason when it aborts
  */
 export async function requestUntilAnswered<T>(request: RepeatableRequest<T>, signal: AbortSignal): Promise<T> {
@@ -29,17 +32,19 @@ export async function requestUntilAnswered<T>(request: RepeatableRequest<T>, sig
 
 /** Undefined when the same request may be answered later. */
 async function requestOnce<T>(
-  { url, init, read }: RepeatableRequest<T>,
+  { url, init, read, send = fetch }: RepeatableRequest<T>,
   signal: AbortSignal,
 ): Promise<{ value: T } | undefined> {
   try {
-    const response = await fetch(url, { ...init, signal })
+    const response = await send(url, { ...init, signal })
     if (response.ok) return { value: await read(response) }
     if (response.status !== 429 && response.status < 500) throw await refusalOf(response)
     await response.body?.cancel()
     return undefined
   } catch (error) {
     signal.throwIfAborted()
+    const untrusted = certificateFault(error)
+    if (untrusted !== undefined) throw untrusted
     if (error instanceof FedsvdError || !isNetworkFault(error)) throw error
     return undefined
   }

@@ -1,4 +1,5 @@
 export { backOff } from './back-off.ts'
 export { Latest } from './latest.ts'
 export { networkTransport } from './network.ts'
+export { certificateFault, fetchWith, readTls, type TlsFiles, type TlsTrust } from './tls.ts'
 export type { Caller, CoordinatorLink, FrameUpload, LinkHandlers, Transport } from './transport.ts'

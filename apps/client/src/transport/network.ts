@@ -13,33 +13,43 @@ import { backOff, pause } from './back-off.ts'
 import { Handshakes } from './handshakes.ts'
 import { jsonRequest, requestUntilAnswered, verifiedBody } from './http.ts'
 import { Latest } from './latest.ts'
+import { certificateFault, fetchWith, type TlsTrust } from './tls.ts'
 import type { Caller, CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
 
 const ANSWER_TIMEOUT_MS = 30_000
 /** Refusals of a connection that no waiting changes. */
-const FINAL_REFUSALS: readonly string[] = ['SIGNATURE_INVALID', 'FORBIDDEN', 'PROTOCOL_VERSION']
+const FINAL_REFUSALS: readonly string[] = ['SIGNATURE_INVALID', 'FORBIDDEN', 'PROTOCOL_VERSION', 'CERTIFICATE_INVALID']
 
 /** Socket.IO for control and HTTP for tensors, as in the protocol reference. */
-export function networkTransport(coordinator: string): Transport {
+export function networkTransport(coordinator: string, trust: TlsTrust = {}): Transport {
+  const send = fetchWith(trust)
   return {
     coordinator,
     enrol: (request, signal, onUnreachable) => {
       const read = async (response: Response) => parseMessage(enrolReplySchema, await response.json(), 'an enrolment')
       const url = new URL('/v1/enrol', coordinator)
       return requestUntilAnswered(
-        { url, init: jsonRequest(request), read, onUnanswered: onceOnly(onUnreachable) },
+        { url, init: jsonRequest(request), read, send, onUnanswered: onceOnly(onUnreachable) },
         signal,
       )
     },
-    open: (caller, handlers) => openLink(coordinator, caller, handlers),
+    open: (caller, handlers) => openLink({ coordinator, trust, send }, caller, handlers),
   }
 }
 
-function openLink(coordinator: string, caller: Caller, handlers: LinkHandlers): CoordinatorLink {
+/** Where the coordinator is, and how it is reached. */
+interface Route {
+  readonly coordinator: string
+  readonly trust: TlsTrust
+  readonly send: typeof fetch
+}
+
+function openLink(route: Route, caller: Caller, handlers: LinkHandlers): CoordinatorLink {
+  const { coordinator, send } = route
   const closed = new AbortController()
   const online = new Latest<true>()
   const session = new Latest<string>()
-  const socket = connect(coordinator, caller, { handlers, online, session, closed: closed.signal })
+  const socket = connect(route, caller, { handlers, online, session, closed: closed.signal })
 
   return {
     report: async (report, signal = closed.signal) => {
@@ -61,7 +71,7 @@ function openLink(coordinator: string, caller: Caller, handlers: LinkHandlers): 
       for (;;) {
         const token = await session.value(signal)
         try {
-          return await requestUntilAnswered({ url, init: { headers: bearer(token) }, read }, signal)
+          return await requestUntilAnswered({ url, init: { headers: bearer(token) }, read, send }, signal)
         } catch (error) {
           if (!isFedsvdError(error, 'TOKEN_INVALID')) throw error
           session.clear(token) // it ended with its connection; the next connection brings another
@@ -73,7 +83,10 @@ function openLink(coordinator: string, caller: Caller, handlers: LinkHandlers): 
       const headers = { ...bearer(uploadToken), 'content-type': 'application/octet-stream' }
       const read = async (response: Response) =>
         parseMessage(uploadReplySchema, await response.json(), 'an answer to an upload')
-      return requestUntilAnswered({ url, init: { method: 'PUT', headers, body: Buffer.from(frame) }, read }, signal)
+      return requestUntilAnswered(
+        { url, init: { method: 'PUT', headers, body: Buffer.from(frame) }, read, send },
+        signal,
+      )
     },
     [Symbol.dispose]() {
       closed.abort(new Error('the client was stopped'))
@@ -90,12 +103,17 @@ interface Line {
 }
 
 /** A socket that comes back by itself, with a fresh proof of identity each time. */
-function connect(coordinator: string, caller: Caller, { handlers, online, session, closed }: Line): ClientSocket {
-  const handshakes = new Handshakes(coordinator, caller, closed)
+function connect(
+  { coordinator, trust, send }: Route,
+  caller: Caller,
+  { handlers, online, session, closed }: Line,
+): ClientSocket {
+  const handshakes = new Handshakes(coordinator, caller, closed, send)
   const socket: ClientSocket = io(new URL('/client', coordinator).href, {
     transports: ['websocket'],
     forceNew: true,
     reconnection: false,
+    ...trust,
     auth: (use) => void handshakes.next().then(use),
   })
   let waits = backOff()
@@ -117,7 +135,7 @@ function connect(coordinator: string, caller: Caller, { handlers, online, sessio
     void comeBack()
   })
   socket.on('connect_error', (error) => {
-    const refusal = handshakes.refusal ?? refusalIn(error)
+    const refusal = handshakes.refusal ?? refusalIn(error) ?? certificateFault(error)
     if (refusal !== undefined && FINAL_REFUSALS.includes(refusal.code)) {
       handlers.onRefused(refusal)
       return

@@ -1,11 +1,13 @@
-import { FedsvdError } from '@fedsvd/core/errors'
-import express, { type ErrorRequestHandler, type Express, type Router } from 'express'
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express'
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 
 import { type Metrics, toCatalogue } from '../telemetry/index.ts'
+import { checkRoutes, GUARDED, routeNotFound, servedRoutes } from './guard.ts'
 
 export interface AppParts {
+  /** Stands before every route under `/v1`. */
+  readonly guard: RequestHandler
   readonly routers: readonly Router[]
   readonly log: Logger
   readonly metrics: Metrics
@@ -14,7 +16,7 @@ export interface AppParts {
 }
 
 /** The HTTP side: every refusal is `{ "error": { code, expected, got, remedy } }` with the status of its code. */
-export function createApp({ routers, log, metrics, trustedProxies }: AppParts): Express {
+export function createApp({ guard, routers, log, metrics, trustedProxies }: AppParts): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('trust proxy', trustedProxies)
@@ -29,13 +31,11 @@ export function createApp({ routers, log, metrics, trustedProxies }: AppParts): 
     })
     next()
   })
+  app.use(GUARDED, guard)
   for (const router of routers) app.use(router)
+  checkRoutes(servedRoutes(app))
   app.use((request, _response) => {
-    throw new FedsvdError('ROUTE_NOT_FOUND', {
-      expected: 'a route of the protocol reference',
-      got: `${request.method} ${request.path.slice(0, 200)}`,
-      remedy: 'Check the address and the method.',
-    })
+    throw routeNotFound(request.method, request.path)
   })
   app.use(errorHandler(log))
   return app

@@ -1,22 +1,19 @@
 import { pipeline } from 'node:stream/promises'
-import { FedsvdError } from '@fedsvd/core/errors'
 import { parseMessage, runRequestSchema } from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { z } from 'zod'
 import type { BlobStore } from '../blobs/index.ts'
-import { createEnrolmentTokens, type OperatorGate } from '../identity/index.ts'
+import { createEnrolmentTokens, ownsRun } from '../identity/index.ts'
 import type { Conductor } from '../runs/index.ts'
 import type { Store } from '../store/index.ts'
-import { bearerToken } from './bearer.ts'
-import { limitRefusals } from './limits.ts'
+import { callerOf } from './guard.ts'
+import { parseAddress, runNotFound } from './places.ts'
 
 export interface OperatorRoutes {
-  readonly gate: OperatorGate
   readonly store: Store
   readonly blobs: BlobStore
   readonly conductor: Conductor
   readonly now: () => number
-  readonly refusalsPerMinute: number
 }
 
 const DAY_SECONDS = 24 * 3600
@@ -30,30 +27,29 @@ const tokensRequestSchema = z.object({
     .max(90 * DAY_SECONDS),
 })
 
-/** What an operator may do. Every route is behind the operator token, whatever its path turns out to be. */
-export function operatorRoutes({ gate, store, blobs, conductor, now, refusalsPerMinute }: OperatorRoutes): Router {
+/** What operators do: enrol clients and run runs. The guard has checked who they are, and that the run is theirs. */
+export function operatorRoutes({ store, blobs, conductor, now }: OperatorRoutes): Router {
   const router = Router()
-  router.use(['/v1/enrolment-tokens', '/v1/runs'], limitRefusals(refusalsPerMinute), (request, _response, next) => {
-    gate.check(bearerToken(request))
-    next()
-  })
-  router.use(express.json({ limit: '1mb' }))
+  const json = express.json({ limit: '1mb' })
 
-  router.post('/v1/enrolment-tokens', async (request, response) => {
+  router.post('/v1/enrolment-tokens', json, async (request, response) => {
     const message = parseMessage(tokensRequestSchema, request.body, 'a request for enrolment tokens')
-    response.status(201).json({ tokens: await createEnrolmentTokens(store.clients, message, now()) })
+    const tokens = await createEnrolmentTokens(store.clients, message, { by: callerOf(response), now: now() })
+    response.status(201).json({ tokens })
   })
-  router.post('/v1/runs', async (request, response) => {
-    response.status(201).json(await conductor.createRun(parseMessage(runRequestSchema, request.body, 'a run request')))
+  router.post('/v1/runs', json, async (request, response) => {
+    const message = parseMessage(runRequestSchema, request.body, 'a run request')
+    response.status(201).json(await conductor.createRun(message, callerOf(response)))
   })
   router.get('/v1/runs', async (_request, response) => {
-    response.json({ runs: await conductor.snapshots() })
+    const caller = callerOf(response)
+    response.json({ runs: await conductor.snapshots((run) => ownsRun(caller, run)) })
   })
   router.get('/v1/runs/:runId', async (request, response) => {
     response.json(await conductor.snapshot(runIdOf(request.params)))
   })
   router.post('/v1/runs/:runId/stop', async (request, response) => {
-    response.json(await conductor.stopRun(runIdOf(request.params)))
+    response.json(await conductor.stopRun(runIdOf(request.params), callerOf(response)))
   })
   router.get('/v1/runs/:runId/adapter', async (request, response) => {
     const runId = runIdOf(request.params)
@@ -71,13 +67,5 @@ export function operatorRoutes({ gate, store, blobs, conductor, now, refusalsPer
 }
 
 function runIdOf(params: unknown): string {
-  return parseMessage(z.object({ runId: z.uuid() }), params, 'an address of a run').runId
-}
-
-function runNotFound(runId: string): FedsvdError {
-  return new FedsvdError('RUN_NOT_FOUND', {
-    expected: 'the identifier of a run of this coordinator',
-    got: runId,
-    remedy: 'GET /v1/runs lists them.',
-  })
+  return parseAddress(z.object({ runId: z.uuid() }), params).runId
 }

@@ -48,6 +48,7 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     try {
       const { runId, round } = parseMessage(placeSchema, request.params, 'an address of a round')
       const clientId = tokens.verify(bearerToken(request), { runId, round })
+      await sessions.requireGoodStanding(clientId)
       const body = request.iterator({ destroyOnReturn: false }) // a refusal is still answered on this connection
       const reply = await conductor.receiveUpdate(runId, { round, clientId }, body)
       metrics.updates.inc({ outcome: reply.status })

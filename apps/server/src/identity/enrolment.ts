@@ -1,18 +1,30 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type EnrolRequest, PROTOCOL_VERSION } from '@fedsvd/core/protocol'
-import type { ClientStore } from '../store/index.ts'
+import type { ClientRecord, ClientStore } from '../store/index.ts'
+import { actorOf, type Caller } from './caller.ts'
 import { publicKeyFrom } from './public-key.ts'
 
 /** Makes single-use enrolment tokens. Only their hashes are stored: whoever reads the database cannot enrol. */
 export async function createEnrolmentTokens(
   clients: ClientStore,
   { count, expiresInSeconds }: { readonly count: number; readonly expiresInSeconds: number },
-  now: number,
+  { by, now }: { readonly by: Caller; readonly now: number },
 ): Promise<readonly string[]> {
   const tokens = Array.from({ length: count }, () => randomBytes(32).toString('base64url'))
   const expiresAt = now + expiresInSeconds * 1000
-  await clients.addTokens(tokens.map((token) => ({ hash: hashOf(token), createdAt: now, expiresAt })))
+  const hashes = tokens.map(hashOf)
+  const audit = {
+    at: now,
+    actor: actorOf(by),
+    action: 'enrolment-token.create',
+    object: 'enrolment-tokens',
+    detail: { count, expiresInSeconds, tokens: hashes.map(nameOf) },
+  }
+  await clients.addTokens(
+    hashes.map((hash) => ({ hash, createdAt: now, expiresAt })),
+    audit,
+  )
   return tokens
 }
 
@@ -22,8 +34,28 @@ export async function enrol(clients: ClientStore, request: EnrolRequest, now: nu
   publicKeyFrom(request.publicKey)
   const { name, publicKey } = request
   const id = randomUUID()
-  await clients.enrol(hashOf(request.token), { id, name, publicKey, enrolledAt: now })
+  const hash = hashOf(request.token)
+  const actor = `client:${id}`
+  const audit = { at: now, actor, action: 'client.enrol', object: actor, detail: { name, token: nameOf(hash) } }
+  await clients.enrol(hash, { id, name, publicKey, enrolledAt: now }, audit)
   return id
+}
+
+/** Turns a client away for good; doing it again changes nothing. @throws FedsvdError CLIENT_NOT_FOUND */
+export async function revokeClient(
+  clients: ClientStore,
+  clientId: string,
+  { by, now }: { readonly by: Caller; readonly now: number },
+): Promise<ClientRecord> {
+  const object = `client:${clientId}`
+  await clients.revoke(clientId, now, { at: now, actor: actorOf(by), action: 'client.revoke', object, detail: {} })
+  const client = await clients.find(clientId)
+  if (client !== undefined) return client
+  throw new FedsvdError('CLIENT_NOT_FOUND', {
+    expected: 'the identifier of a client of this coordinator',
+    got: clientId,
+    remedy: 'GET /v1/clients lists them.',
+  })
 }
 
 export function checkProtocolVersion(version: number): void {
@@ -33,6 +65,11 @@ export function checkProtocolVersion(version: number): void {
     got: `version ${version}`,
     remedy: 'Run the same release of fedsvd on both sides.',
   })
+}
+
+/** Names a token in the audit log, without being worth anything. */
+function nameOf(hash: string): string {
+  return hash.slice(0, 12)
 }
 
 function hashOf(token: string): string {

@@ -1,5 +1,24 @@
-export { createEnrolmentTokens, enrol } from './enrolment.ts'
-export { type OperatorGate, operatorGate } from './operator.ts'
+export { actorOf, type Caller, ownsRun, TOKEN_HOLDER } from './caller.ts'
+export { createEnrolmentTokens, enrol, revokeClient } from './enrolment.ts'
+export {
+  type Credentials,
+  checkCsrfToken,
+  type Ended,
+  OperatorSessions,
+  SESSION_IDLE_MS,
+  SESSION_LIFETIME_MS,
+} from './operator-sessions.ts'
+export { createOperator, disableOperator, operatorView } from './operators.ts'
+export {
+  type Access,
+  EVENTS,
+  findRoute,
+  NAMESPACES,
+  OPERATOR_NAMESPACE,
+  ROUTES,
+  requireRole,
+} from './permissions.ts'
 export { secretFile } from './secret-file.ts'
+export { cookieFor, sessionCookie } from './session-cookie.ts'
 export { createSessions, type Sessions } from './sessions.ts'
 export { type UploadRight, type UploadTokens, uploadTokens } from './upload-tokens.ts'

@@ -17,6 +17,8 @@ export interface Sessions {
   /** A bearer token for the connection that has begun. */
   begin(clientId: string): string
   end(token: string): void
+  /** @throws FedsvdError FORBIDDEN when the client has been revoked */
+  requireGoodStanding(clientId: string): Promise<void>
   /** The client whose live connection has this token. @throws FedsvdError TOKEN_INVALID */
   clientOf(token: string | undefined): string
 }
@@ -54,12 +56,19 @@ export function createSessions(clients: ClientStore, now: () => number): Session
       const text = Buffer.from(sessionChallengeText(clientId, nonce))
       const isSigned =
         client !== undefined && verify(null, text, publicKeyFrom(client.publicKey), Buffer.from(signature, 'base64url'))
-      if (isSigned) return client
+      if (isSigned) {
+        checkStanding(client)
+        return client
+      }
       throw new FedsvdError('SIGNATURE_INVALID', {
         expected: `a signature by the key that client ${clientId} enrolled with`,
         got: client === undefined ? 'a client that is not enrolled here' : 'another signature',
         remedy: 'Use the state folder that the client was enrolled from, or enrol again.',
       })
+    },
+    async requireGoodStanding(clientId) {
+      const client = await clients.find(clientId)
+      if (client !== undefined) checkStanding(client)
     },
     begin(clientId) {
       const token = randomBytes(32).toString('base64url')
@@ -77,4 +86,13 @@ export function createSessions(clients: ClientStore, now: () => number): Session
       })
     },
   }
+}
+
+function checkStanding({ id, revokedAt }: ClientRecord): void {
+  if (revokedAt === undefined) return
+  throw new FedsvdError('FORBIDDEN', {
+    expected: `client ${id} to be in good standing`,
+    got: 'one that an admin has revoked',
+    remedy: 'Ask who runs the coordinator; a new identity needs a new enrolment token.',
+  })
 }

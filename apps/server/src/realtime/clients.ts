@@ -12,6 +12,7 @@ import type { Namespace } from 'socket.io'
 import type { Sessions } from '../identity/index.ts'
 import type { Conductor } from '../runs/index.ts'
 import { toCatalogue } from '../telemetry/index.ts'
+import { permitEvents } from './permit-events.ts'
 import type { ClientSocket, Presence } from './presence.ts'
 
 export type ClientNamespace = Namespace<
@@ -41,6 +42,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
 
   namespace.on('connection', (socket) => {
     const { clientId } = socket.data
+    permitEvents('/client', socket)
     const connection = presence.connect(clientId, socket)
     const sessionToken = sessions.begin(clientId)
     onCount(presence.size)
@@ -63,6 +65,8 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     log.info({ clientId }, 'client connected')
     socket.emit('session', { sessionToken })
     conductor.clientArrived(clientId, connection)
+    // Whoever was revoked between its handshake and now is not let stay.
+    sessions.requireGoodStanding(clientId).catch(() => socket.disconnect(true))
   })
 }
 

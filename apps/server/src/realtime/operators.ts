@@ -1,46 +1,68 @@
 import type { OperatorEvents } from '@fedsvd/core/protocol'
 import type { Logger } from 'pino'
-import type { Namespace } from 'socket.io'
+import type { Namespace, Socket } from 'socket.io'
 import { z } from 'zod'
-import type { OperatorGate } from '../identity/index.ts'
+import {
+  type Caller,
+  checkCsrfToken,
+  type Ended,
+  NAMESPACES,
+  OPERATOR_NAMESPACE,
+  type OperatorSessions,
+  ownsRun,
+  requireRole,
+  sessionCookie,
+} from '../identity/index.ts'
+import type { Clock } from '../rounds/index.ts'
 import type { Conductor } from '../runs/index.ts'
 import { connectError } from './clients.ts'
+import { permitEvents } from './permit-events.ts'
 
-export type OperatorNamespace = Namespace<Record<string, never>, OperatorEvents>
+interface OperatorSocketData {
+  caller: Caller
+}
+export type OperatorNamespace = Namespace<
+  Record<string, never>,
+  OperatorEvents,
+  Record<string, never>,
+  OperatorSocketData
+>
+type OperatorSocket = Socket<Record<string, never>, OperatorEvents, Record<string, never>, OperatorSocketData>
 
 /** No more than this often is one run sent; the last change is always sent. */
 const LEAST_INTERVAL_MS = 50
+/** How often a session is looked at while its connection lives: another coordinator may have ended it. */
+const RECHECK_MS = 15_000
 
-const handshakeSchema = z.object({ token: z.string() })
+const handshakeSchema = z.object({ token: z.string().optional(), csrfToken: z.string().optional() })
 
-/** The namespace `/operator`: snapshots of open runs on connection, and of every run whenever it changes. */
+export interface OperatorFeedParts {
+  readonly sessions: OperatorSessions
+  readonly conductor: () => Conductor
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * The namespace `/operator`: snapshots of open runs on connection, and of every run whenever it changes. Operators see
+ * their own runs, admins and auditors all of them. A connection ends with its session.
+ */
 export class OperatorFeed {
   readonly #namespace: OperatorNamespace
-  readonly #conductor: () => Conductor
-  readonly #log: Logger
+  readonly #parts: OperatorFeedParts
   readonly #busy = new Set<string>()
   readonly #dirty = new Set<string>()
 
-  constructor(namespace: OperatorNamespace, gate: OperatorGate, conductor: () => Conductor, log: Logger) {
+  constructor(namespace: OperatorNamespace, parts: OperatorFeedParts) {
     this.#namespace = namespace
-    this.#conductor = conductor
-    this.#log = log
+    this.#parts = parts
     namespace.use((socket, next) => {
-      try {
-        gate.check(handshakeSchema.safeParse(socket.handshake.auth).data?.token)
-        next()
-      } catch (error) {
-        next(connectError(error, log))
-      }
+      this.#admit(socket).then(
+        () => next(),
+        (error: unknown) => next(connectError(error, parts.log)),
+      )
     })
-    namespace.on('connection', (socket) => {
-      for (const runId of this.#conductor().liveRunIds) {
-        this.#conductor()
-          .snapshot(runId)
-          .then((snapshot) => socket.emit('run', snapshot))
-          .catch((error: unknown) => log.warn({ err: error, runId }, 'a snapshot was not sent'))
-      }
-    })
+    namespace.on('connection', (socket) => this.#welcome(socket))
   }
 
   /** A run has changed: its operators hear of it now, or as soon as the interval allows. */
@@ -50,15 +72,73 @@ export class OperatorFeed {
     if (!this.#busy.has(runId)) void this.#send(runId)
   }
 
+  /** Ends the connections of a session, or of an operator, that is no more. */
+  cut(ended: Ended): void {
+    for (const socket of this.#namespace.sockets.values()) {
+      const { session, operator } = socket.data.caller
+      const isMeant = 'session' in ended ? session?.hash === ended.session : operator?.id === ended.operatorId
+      if (isMeant) socket.disconnect(true)
+    }
+  }
+
+  /** By a token in the handshake, or by the session cookie together with its CSRF token. */
+  async #admit(socket: OperatorSocket): Promise<void> {
+    const { token, csrfToken } = handshakeSchema.safeParse(socket.handshake.auth).data ?? {}
+    const cookie = sessionCookie(socket.handshake.headers.cookie)
+    const { caller, byCookie } = await this.#parts.sessions.identify({ bearer: token, cookie })
+    if (byCookie) checkCsrfToken(caller, csrfToken)
+    requireRole(caller, NAMESPACES[OPERATOR_NAMESPACE]!, OPERATOR_NAMESPACE)
+    socket.data.caller = caller
+  }
+
+  #welcome(socket: OperatorSocket): void {
+    const { conductor, log } = this.#parts
+    permitEvents(OPERATOR_NAMESPACE, socket)
+    this.#watch(socket)
+    for (const runId of conductor().liveRunIds) {
+      conductor()
+        .ownedSnapshot(runId)
+        .then(({ snapshot, ownerId }) => ownsRun(socket.data.caller, { ownerId }) && socket.emit('run', snapshot))
+        .catch((error: unknown) => log.warn({ err: error, runId }, 'a snapshot was not sent'))
+    }
+  }
+
+  /** Looks again when the session is due to end, and every so often; a session in use has moved its end by then. */
+  #watch(socket: OperatorSocket): void {
+    const { sessions, clock, log } = this.#parts
+    const { session } = socket.data.caller
+    if (session === undefined) return
+    const look = async (): Promise<void> => {
+      const expiresAt = await sessions.endOf(session.hash)
+      if (expiresAt === undefined) socket.disconnect(true)
+      else if (socket.connected) arm(expiresAt)
+    }
+    let cancel = (): void => {}
+    const arm = (expiresAt: number): void => {
+      cancel = clock.at(Math.min(expiresAt, clock.now() + RECHECK_MS), () => {
+        look().catch((error: unknown) => {
+          log.warn({ err: error }, 'a session could not be looked up')
+          arm(clock.now() + RECHECK_MS)
+        })
+      })
+    }
+    socket.once('disconnect', () => cancel())
+    arm(clock.now()) // at once: it may have ended since the handshake
+  }
+
   async #send(runId: string): Promise<void> {
+    const { conductor, log } = this.#parts
     this.#busy.add(runId)
     try {
       while (this.#dirty.delete(runId)) {
-        this.#namespace.emit('run', await this.#conductor().snapshot(runId))
+        const { snapshot, ownerId } = await conductor().ownedSnapshot(runId)
+        for (const socket of this.#namespace.sockets.values()) {
+          if (ownsRun(socket.data.caller, { ownerId })) socket.emit('run', snapshot)
+        }
         await new Promise((resolve) => setTimeout(resolve, LEAST_INTERVAL_MS))
       }
     } catch (error) {
-      this.#log.warn({ err: error, runId }, 'a snapshot was not sent')
+      log.warn({ err: error, runId }, 'a snapshot was not sent')
     } finally {
       this.#busy.delete(runId)
     }

@@ -49,6 +49,11 @@ export class Presence implements ClientGateway {
     return controller.signal
   }
 
+  /** Ends the connection of a client, if there is one. */
+  cut(clientId: string): void {
+    this.#connections.get(clientId)?.socket.disconnect(true)
+  }
+
   offer: ClientGateway['offer'] = (clientId, message) =>
     this.#ask(clientId, offerReplySchema, 'a reply to an offer', (socket) => socket.emitWithAck('offer', message))
 

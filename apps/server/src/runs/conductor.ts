@@ -7,6 +7,7 @@ import type {
   RunSnapshot,
   UploadReply,
 } from '@fedsvd/core/protocol'
+import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { Gate, pause, receiveUpdate, type UpdatePlace } from '../rounds/index.ts'
 import type { RunRecord } from '../store/index.ts'
@@ -45,22 +46,21 @@ export class Conductor implements AsyncDisposable {
     }
   }
 
-  async createRun(request: RunRequest): Promise<RunManifest> {
+  async createRun(request: RunRequest, by: Caller): Promise<RunManifest> {
     const { clock } = this.#parts
-    const run = await createRun(request, { ...this.#parts, now: () => clock.now() })
+    const run = await createRun(request, { ...this.#parts, now: () => clock.now(), by })
     this.#visitors.offer(await this.#open(run))
     return run.manifest
   }
 
   /** @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it has ended already */
-  async stopRun(runId: string): Promise<RunSnapshot> {
+  async stopRun(runId: string, by: Caller): Promise<RunSnapshot> {
     const run = await this.#find(runId)
     const reason = 'stopped by an operator'
-    const isMoved = await this.#parts.store.runs.move(runId, OPEN, {
-      state: 'stopped',
-      reason,
-      endedAt: this.#parts.clock.now(),
-    })
+    const now = this.#parts.clock.now()
+    const audit = { at: now, actor: actorOf(by), action: 'run.stop', object: `run:${runId}`, detail: {} }
+    const change = { state: 'stopped', reason, endedAt: now } as const
+    const isMoved = await this.#parts.store.runs.move(runId, OPEN, change, audit)
     if (!isMoved) {
       throw new FedsvdError('RUN_STATE', {
         expected: 'a run that is waiting or running',
@@ -78,8 +78,15 @@ export class Conductor implements AsyncDisposable {
     return await this.#snapshotOf(await this.#find(runId))
   }
 
-  async snapshots(): Promise<readonly RunSnapshot[]> {
-    const runs = await this.#parts.store.runs.list()
+  /** A snapshot together with the operator whose run it is. */
+  async ownedSnapshot(runId: string): Promise<{ readonly snapshot: RunSnapshot; readonly ownerId?: string }> {
+    const run = await this.#find(runId)
+    return { snapshot: await this.#snapshotOf(run), ...(run.ownerId !== undefined && { ownerId: run.ownerId }) }
+  }
+
+  /** Of the runs that fit, the newest first. */
+  async snapshots(fits: (run: RunRecord) => boolean): Promise<readonly RunSnapshot[]> {
+    const runs = (await this.#parts.store.runs.list()).filter(fits)
     return await Promise.all(runs.map((run) => this.#snapshotOf(run)))
   }
 

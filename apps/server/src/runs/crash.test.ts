@@ -8,7 +8,106 @@ import {
   prepared,
   storedRounds,
 } from '../../test-kit/index.ts'
+<<<<<<< HEAD
 import type { RoundProgress } from '../store/index.ts'
+=======
+import { TOKEN_HOLDER, uploadTokens } from '../identity/index.ts'
+import { epsilonBounds } from '../privacy/index.ts'
+import type { ClientGateway } from '../rounds/index.ts'
+import type { RoundProgress, Store } from '../store/index.ts'
+import { createMemoryStore } from '../store/memory/index.ts'
+import { createMetrics } from '../telemetry/index.ts'
+import { Conductor } from './conductor.ts'
+
+const ROUNDS = 2
+const CLIENTS = 3
+const log = pino({ level: 'silent' })
+const metrics = createMetrics()
+const bounds = epsilonBounds()
+/** Nothing here waits for time: a round that needed its deadline would never end, and the test would say so. */
+const clock = { now: () => Date.now(), at: () => () => {} }
+
+/** What survives a death: the database and the files. */
+interface Durable {
+  readonly store: Store
+  readonly objects: Map<string, Uint8Array>
+}
+
+/** One life of the coordinator on what the last one left behind, with the clients connected. */
+async function live(
+  { store, objects }: Durable,
+  clients: readonly FakeClient[],
+  process: MortalProcess,
+): Promise<Conductor> {
+  const ended = (): Promise<never> => new Promise(() => {})
+  const gateway: ClientGateway = {
+    async offer(clientId, { manifest }) {
+      if (process.isDead) return await ended()
+      const client = clients.find((candidate) => candidate.clientId === clientId)!
+      client.manifests.set(manifest.runId, manifest)
+      return { accepted: true, terms: client.termsFor(manifest) }
+    },
+    async invite(clientId, invitation) {
+      if (process.isDead) return await ended()
+      const client = clients.find((candidate) => candidate.clientId === clientId)!
+      client.invitations.push(invitation)
+      const { runId, round } = invitation
+      const bytes = client.frame(invitation)
+      void conductor
+        .receiveUpdate(runId, { round, clientId }, only(bytes))
+        .catch((error: unknown) => client.errors.push(error))
+      return { accepted: true }
+    },
+    roundClosed: () => {},
+    runEnded: () => {},
+  }
+  const conductor = new Conductor({
+    store: process.wrap(store),
+    blobs: process.wrap(memoryBlobs(objects)),
+    gateway,
+    clock,
+    log,
+    metrics,
+    bounds,
+    tokens: uploadTokens(Buffer.from('secret')),
+    models: tinyModels,
+    gatherMs: 0,
+    evaluatorFor: async () => undefined,
+    isConnected: () => true,
+    onChange: () => {},
+  })
+  await Promise.race([conductor.resume(), process.died])
+  if (!process.isDead)
+    for (const { clientId } of clients) conductor.clientArrived(clientId, new AbortController().signal)
+  return conductor
+}
+
+async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
+}
+
+/** A run that is open in the store, and its clients enrolled. */
+async function prepared() {
+  const durable: Durable = { store: createMemoryStore(), objects: new Map() }
+  const clients = Array.from({ length: CLIENTS }, (_, index) => {
+    const clientId = `00000000-0000-4000-8000-00000000000${index}`
+    return new FakeClient('', { clientId, key: generateKeyPairSync('ed25519').privateKey })
+  })
+  const first = await live(durable, [], new MortalProcess())
+  const { runId } = await first.createRun(tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2 }), TOKEN_HOLDER)
+  await first[Symbol.asyncDispose]()
+  return { durable, clients, runId }
+}
+
+async function completed(conductor: Conductor, runId: string): Promise<RunSnapshot> {
+  for (let turn = 0; turn < 2000; turn += 1) {
+    const snapshot = await conductor.snapshot(runId)
+    if (snapshot.state === 'completed') return snapshot
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  throw new Error(`the run hangs: ${JSON.stringify((await conductor.snapshot(runId)).current)}`)
+}
+>>>>>>> d0d59d31bd2dc56089832cb179d2215c6a081d24
 
 /** Runs until the death, then again to the end. */
 async function dieAndGoOn(death: Death) {

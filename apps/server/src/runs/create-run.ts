@@ -3,6 +3,7 @@ import { initialState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
 import type { BlobStore } from '../blobs/index.ts'
+import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { encodeState, schemaHashOf } from '../rounds/index.ts'
 import type { RunRecord, Store } from '../store/index.ts'
@@ -14,6 +15,8 @@ export interface CreateRunParts {
   readonly store: Store
   readonly blobs: BlobStore
   readonly now: () => number
+  /** Who opens it, and owns it from then on. */
+  readonly by: Caller
 }
 
 /**
@@ -23,7 +26,7 @@ export interface CreateRunParts {
  */
 export async function createRun(
   request: RunRequest,
-  { models, store, blobs, now }: CreateRunParts,
+  { models, store, blobs, now, by }: CreateRunParts,
 ): Promise<RunRecord> {
   const model = models(request.model.name)
   checkRequest(request, model.maxTokens)
@@ -32,14 +35,21 @@ export async function createRun(
   const state = initialState(adapter, { seed: manifest.seed })
   const blob = await blobs.put(encodeState(manifest, schemaHashOf(adapter), state))
   const createdAt = now()
-  const run: RunRecord = { manifest, state: 'waiting', createdAt }
-  await store.runs.create(run, {
-    runId: manifest.runId,
-    number: 0,
-    basis: state.basis,
-    ...blob,
-    publishedAt: createdAt,
-  })
+  const { runId, name, method, rounds, target } = manifest
+  const run: RunRecord = {
+    manifest,
+    state: 'waiting',
+    createdAt,
+    ...(by.operator !== undefined && { ownerId: by.operator.id }),
+  }
+  const audit = {
+    at: createdAt,
+    actor: actorOf(by),
+    action: 'run.create',
+    object: `run:${runId}`,
+    detail: { name, method, rounds, epsilon: target.epsilon, delta: target.delta },
+  }
+  await store.runs.create(run, { runId, number: 0, basis: state.basis, ...blob, publishedAt: createdAt }, audit)
   return run
 }
 

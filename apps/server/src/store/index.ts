@@ -1,2 +1,3 @@
+export { auditHash } from './audit-chain.ts'
 export type * from './records.ts'
 export type * from './store.ts'

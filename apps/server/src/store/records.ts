@@ -1,5 +1,5 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
-import type { PrivacyTerms, RoundState, RunManifest, RunState } from '@fedsvd/core/protocol'
+import type { AuditEntry, PrivacyTerms, Role, RoundState, RunManifest, RunState } from '@fedsvd/core/protocol'
 
 /*
  * What the coordinator remembers, in the words of the domain. All of it is immutable; times are milliseconds since 1970.
@@ -17,6 +17,38 @@ export interface ClientRecord {
   /** Raw 32-byte Ed25519 public key, base64url. */
   readonly publicKey: string
   readonly enrolledAt: number
+  /** From here on it is turned away for good. */
+  readonly revokedAt?: number
+}
+
+/** A person who administers the coordinator. */
+export interface OperatorRecord {
+  readonly id: string
+  readonly name: string
+  readonly role: Role
+  /** scrypt, PHC string format. */
+  readonly secretHash: string
+  readonly createdAt: number
+  readonly disabledAt?: number
+}
+
+/** A signed-in operator; only the hash of the session's identifier is stored. */
+export interface OperatorSession {
+  /** SHA-256 of the identifier, hex. */
+  readonly hash: string
+  readonly operatorId: string
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+/** An action as it enters the audit log; its place in the chain is decided when it is stored. */
+export interface AuditDraft {
+  readonly at: number
+  readonly actor: string
+  readonly action: string
+  readonly object: string
+  /** Never a secret. */
+  readonly detail: AuditEntry['detail']
 }
 
 /** A single-use right to enrol; only the hash of the token is stored. */
@@ -33,6 +65,8 @@ export interface RunRecord {
   readonly reason?: string
   readonly createdAt: number
   readonly endedAt?: number
+  /** The operator who created it; absent where the operator token did. */
+  readonly ownerId?: string
   /** What guessing would reach on the coordinator's public hold-out; absent where there is none. */
   readonly baseline?: Baseline
 }

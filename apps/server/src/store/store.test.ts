@@ -1,9 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import { AUDIT_GENESIS, followAudit } from '@fedsvd/core/protocol'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freshDatabase, placeEmbeddedDatabase, postgresAnswers, temporaryFolder } from '../../test-kit/index.ts'
-import type { Participant, PrivacyFact, RoundProgress, RunRecord, Store, Task } from './index.ts'
+import { auditHash } from './audit-chain.ts'
+import type {
+  AuditDraft,
+  OperatorRecord,
+  Participant,
+  PrivacyFact,
+  RoundProgress,
+  RunRecord,
+  Store,
+  Task,
+} from './index.ts'
 import { createMemoryStore } from './memory/index.ts'
 import { openEmbeddedStore, openPostgresStore } from './prisma/index.ts'
 
@@ -61,6 +72,17 @@ for (const [name, isAvailable, open] of STORES) {
       await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])
       await store.clients.enrol(hash, { id, name, publicKey: 'key', enrolledAt: NOW })
       return id
+    }
+
+    async function newOperator(): Promise<OperatorRecord> {
+      const id = randomUUID()
+      const operator = { id, name: `operator ${id}`, role: 'operator' as const, secretHash: '$scrypt$', createdAt: NOW }
+      expect(await store.operators.create(operator)).toBe(true)
+      return operator
+    }
+
+    async function auditLog() {
+      return await store.audit.page(0, 1_000)
     }
 
     async function newRun(changes: Partial<RunRecord> = {}): Promise<string> {
@@ -293,6 +315,102 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.ledger.facts(runId, second, 1)).toEqual([])
     })
 
+    it('revokes a client once', async () => {
+      const id = await newClient('revoked')
+      expect(await store.clients.revoke(id, NOW + 1)).toBe(true)
+      expect(await store.clients.revoke(id, NOW + 2)).toBe(false)
+      expect(await store.clients.revoke(randomUUID(), NOW)).toBe(false)
+      expect(await store.clients.find(id)).toMatchObject({ id, revokedAt: NOW + 1 })
+      expect((await store.clients.list()).find((client) => client.id === id)).toMatchObject({ revokedAt: NOW + 1 })
+    })
+
+    it('keeps one operator of a name, and the owner of a run', async () => {
+      const operator = await newOperator()
+      expect(await store.operators.create({ ...operator, id: randomUUID() })).toBe(false)
+      expect(await store.operators.find(operator.id)).toEqual(operator)
+      expect(await store.operators.findByName(operator.name)).toEqual(operator)
+      expect(await store.operators.findByName('nobody')).toBeUndefined()
+      expect(await store.operators.list()).toContainEqual(operator)
+      const runId = await newRun({ ownerId: operator.id })
+      expect(await store.runs.find(runId)).toMatchObject({ ownerId: operator.id })
+      expect(await store.runs.find(await newRun())).not.toHaveProperty('ownerId')
+    })
+
+    it('knows a session until it expires, ends, or its operator is disabled', async () => {
+      const operator = await newOperator()
+      const begin = async () => {
+        const session = { hash: randomUUID(), operatorId: operator.id, createdAt: NOW, expiresAt: NOW + 10 }
+        await store.operators.beginSession(session)
+        return session
+      }
+      const session = await begin()
+      const { hash } = session
+      expect(await store.operators.session(hash, NOW + 9)).toEqual([session, operator])
+      expect(await store.operators.session(hash, NOW + 10)).toBeUndefined()
+      await store.operators.renewSession(hash, NOW + 20)
+      expect(await store.operators.session(hash, NOW + 19)).toEqual([{ ...session, expiresAt: NOW + 20 }, operator])
+      expect(await store.operators.endSession(hash)).toBe(true)
+      expect(await store.operators.endSession(hash)).toBe(false)
+      expect(await store.operators.session(hash, NOW)).toBeUndefined()
+
+      const [second, expired] = [await begin(), { ...(await begin()), hash: randomUUID(), createdAt: NOW + 10 }]
+      await store.operators.beginSession({ ...expired, expiresAt: NOW + 30 })
+      expect(await store.operators.session(second.hash, NOW)).toBeUndefined() // forgotten, as it had expired
+      expect(await store.operators.disable(operator.id, NOW + 5)).toBe(true)
+      expect(await store.operators.disable(operator.id, NOW + 6)).toBe(false)
+      expect(await store.operators.session(expired.hash, NOW)).toBeUndefined()
+      expect(await store.operators.find(operator.id)).toMatchObject({ disabledAt: NOW + 5 })
+    })
+
+    it('writes one audit entry with each action that happens, and none with one that does not', async () => {
+      const before = (await auditLog()).length
+      const [operator, clientId, runId] = [await newOperator(), await newClient(), await newRun()]
+      const attempts: [string, () => Promise<unknown>][] = [
+        [
+          'create',
+          () => store.operators.create({ ...operator, id: randomUUID(), name: randomUUID() }, draft('create')),
+        ],
+        ['', () => store.operators.create(operator, draft('create again'))],
+        ['begin', () => store.operators.beginSession(sessionOf(operator, 'audited'), draft('begin'))],
+        ['end', () => store.operators.endSession('audited', draft('end'))],
+        ['', () => store.operators.endSession('audited', draft('end again'))],
+        ['disable', () => store.operators.disable(operator.id, NOW, draft('disable'))],
+        ['', () => store.operators.disable(operator.id, NOW, draft('disable again'))],
+        ['revoke', () => store.clients.revoke(clientId, NOW, draft('revoke'))],
+        ['', () => store.clients.revoke(clientId, NOW, draft('revoke again'))],
+        ['move', () => store.runs.move(runId, ['waiting'], { state: 'stopped' }, draft('move'))],
+        ['', () => store.runs.move(runId, ['waiting'], { state: 'stopped' }, draft('move again'))],
+        ['tokens', () => store.clients.addTokens([tokenOf('audited token')], draft('tokens'))],
+        ['enrol', () => store.clients.enrol('audited token', clientRecord(), draft('enrol'))],
+        ['', () => store.clients.enrol('audited token', clientRecord(), draft('enrol again')).catch(() => {})],
+        ['append', () => store.audit.append(draft('append'))],
+      ]
+      for (const [, attempt] of attempts) await attempt()
+      const written = (await auditLog()).slice(before).map(({ action }) => action)
+      expect(written).toEqual(attempts.flatMap(([action]) => (action === '' ? [] : [action])))
+    })
+
+    it('chains audit entries without a gap or a fork, however many are written at once', async () => {
+      const before = (await auditLog()).length
+      await Promise.all(Array.from({ length: 25 }, (_, index) => store.audit.append(draft(`at once ${index}`, index))))
+      const log = await auditLog()
+      expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + 1))
+      expect(new Set(log.slice(before).map(({ action }) => action)).size).toBe(25)
+      const start = { entries: 0, head: AUDIT_GENESIS }
+      expect(followAudit(start, log, auditHash)).toEqual({ intact: true, entries: before + 25, head: log.at(-1)!.hash })
+      expect(log.at(-1)).toMatchObject({
+        actor: 'anonymous',
+        object: 'nothing',
+        detail: { note: 'ö', list: ['b', 'a'] },
+      })
+      expect(await store.audit.page(before, 2)).toEqual(log.slice(before, before + 2))
+
+      const edited = log.map((entry, index) => (index === 3 ? { ...entry, actor: 'somebody else' } : entry))
+      expect(followAudit(start, edited, auditHash)).toMatchObject({ intact: false, entries: 3, fault: { seq: 4 } })
+      const shortened = log.filter((_, index) => index !== 3)
+      expect(followAudit(start, shortened, auditHash)).toMatchObject({ intact: false, entries: 3, fault: { seq: 4 } })
+    })
+
     it('lists the newest alerts, oldest first', async () => {
       const [runId, clientId] = [await newRun(), await newClient()]
       const alerts = [1, 2, 3].map((at) => ({ runId, code: 'LEDGER_MISMATCH', message: `alert ${at}`, at: NOW + at }))
@@ -302,6 +420,23 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.alerts.list(await newRun(), 2)).toEqual([])
     })
   })
+}
+
+function draft(action: string, count = 1): AuditDraft {
+  const detail = { note: 'ö', list: ['b', 'a'], count, isTrue: true }
+  return { at: NOW, actor: 'anonymous', action, object: 'nothing', detail }
+}
+
+function sessionOf({ id }: OperatorRecord, hash: string) {
+  return { hash, operatorId: id, createdAt: NOW, expiresAt: NOW + 10 }
+}
+
+function tokenOf(hash: string) {
+  return { hash, createdAt: NOW, expiresAt: NOW + 10 }
+}
+
+function clientRecord() {
+  return { id: randomUUID(), name: 'site', publicKey: 'key', enrolledAt: NOW }
 }
 
 function runRecord(changes: Partial<RunRecord> = {}): RunRecord {

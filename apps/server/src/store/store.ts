@@ -1,11 +1,14 @@
-import type { RunState } from '@fedsvd/core/protocol'
+import type { AuditEntry, RunState } from '@fedsvd/core/protocol'
 import type {
   AdapterRecord,
   Alert,
+  AuditDraft,
   Baseline,
   ClientRecord,
   EnrolmentToken,
   Evaluation,
+  OperatorRecord,
+  OperatorSession,
   Participant,
   PrivacyFact,
   PublishedRound,
@@ -16,7 +19,8 @@ import type {
 /**
  * Everything durable that is not a tensor. Each method is atomic: it happens as a whole or not at all, and once it has
  * resolved it survives the death of the process. Every method throws FedsvdError DATABASE_UNAVAILABLE while the database
- * does not answer; nothing has been changed then, or the change is complete and `version` shows it.
+ * does not answer; nothing has been changed then, or the change is complete and `version` shows it. A method that takes an
+ * `audit` draft appends it to the audit log in the same transaction, and only where it changes something.
  */
 export interface Store extends AsyncDisposable {
   readonly clients: ClientStore
@@ -24,27 +28,33 @@ export interface Store extends AsyncDisposable {
   readonly rounds: RoundStore
   readonly ledger: LedgerStore
   readonly alerts: AlertStore
+  readonly operators: OperatorStore
+  readonly audit: AuditStore
   /** Resolves when the database answers. */
   ping(): Promise<void>
 }
 
 export interface ClientStore {
-  addTokens(tokens: readonly EnrolmentToken[]): Promise<void>
+  addTokens(tokens: readonly EnrolmentToken[], audit?: AuditDraft): Promise<void>
   /** Uses the token up and creates the client, or does neither. @throws FedsvdError TOKEN_INVALID */
-  enrol(tokenHash: string, client: ClientRecord): Promise<void>
+  enrol(tokenHash: string, client: ClientRecord, audit?: AuditDraft): Promise<void>
   find(clientId: string): Promise<ClientRecord | undefined>
+  /** By name, then identifier. */
+  list(): Promise<readonly ClientRecord[]>
+  /** False when it is unknown, or revoked already. */
+  revoke(clientId: string, at: number, audit?: AuditDraft): Promise<boolean>
   /** Names of those of the clients that exist. */
   names(clientIds: readonly string[]): Promise<ReadonlyMap<string, string>>
 }
 
 export interface RunStore {
   /** A new run in state `waiting` with its initial adapter state, which is published at once. */
-  create(run: RunRecord, initial: AdapterRecord): Promise<void>
+  create(run: RunRecord, initial: AdapterRecord, audit?: AuditDraft): Promise<void>
   find(runId: string): Promise<RunRecord | undefined>
   /** All runs, the newest first. */
   list(): Promise<readonly RunRecord[]>
   /** Moves a run whose state is one of `from`; false when it was in another one. */
-  move(runId: string, from: readonly RunState[], to: RunChange): Promise<boolean>
+  move(runId: string, from: readonly RunState[], to: RunChange, audit?: AuditDraft): Promise<boolean>
   setBaseline(runId: string, baseline: Baseline): Promise<void>
   /** Adds a participant unless there is one already; the terms that were stated first are returned and stay in force. */
   join(participant: Participant): Promise<Participant>
@@ -111,4 +121,29 @@ export interface AlertStore {
   add(alert: Alert): Promise<void>
   /** The newest `limit`, oldest first. */
   list(runId: string, limit: number): Promise<readonly Alert[]>
+}
+
+export interface OperatorStore {
+  /** False, and nothing stored, when the name is taken. */
+  create(operator: OperatorRecord, audit?: AuditDraft): Promise<boolean>
+  find(operatorId: string): Promise<OperatorRecord | undefined>
+  findByName(name: string): Promise<OperatorRecord | undefined>
+  /** By name. */
+  list(): Promise<readonly OperatorRecord[]>
+  /** Also ends its sessions. False when it is unknown, or disabled already. */
+  disable(operatorId: string, at: number, audit?: AuditDraft): Promise<boolean>
+  /** Also forgets the sessions that have expired. */
+  beginSession(session: OperatorSession, audit?: AuditDraft): Promise<void>
+  /** A session that has not expired, and its operator unless that is disabled. */
+  session(hash: string, now: number): Promise<readonly [OperatorSession, OperatorRecord] | undefined>
+  renewSession(hash: string, expiresAt: number): Promise<void>
+  /** False when there is none. */
+  endSession(hash: string, audit?: AuditDraft): Promise<boolean>
+}
+
+/** Append-only. However many write at once, the entries form one chain with no gap and no fork. */
+export interface AuditStore {
+  append(draft: AuditDraft): Promise<void>
+  /** The entries that come after `seq`, oldest first, at most `limit`. */
+  page(seq: number, limit: number): Promise<readonly AuditEntry[]>
 }

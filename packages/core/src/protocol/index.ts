@@ -1,4 +1,6 @@
+export * from './audit.ts'
 export * from './frame.ts'
+export * from './identity.ts'
 export * from './manifest.ts'
 export * from './messages.ts'
 export * from './operator.ts'

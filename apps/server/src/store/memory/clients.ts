@@ -1,22 +1,41 @@
 import { tokenRefused } from '../refusals.ts'
 import type { ClientStore } from '../store.ts'
+import { appendAudit } from './audit.ts'
 import type { Tables } from './tables.ts'
 
-export function memoryClients({ tokens, clients }: Tables): ClientStore {
+export function memoryClients(tables: Tables): ClientStore {
+  const { tokens, clients } = tables
   return {
-    async addTokens(added) {
+    async addTokens(added, audit) {
       for (const token of added) tokens.set(token.hash, token)
+      appendAudit(tables, audit)
     },
-    async enrol(tokenHash, client) {
+    async enrol(tokenHash, client, audit) {
       const token = tokens.get(tokenHash)
       if (token === undefined) throw tokenRefused('an unknown token')
       if (token.usedAt !== undefined) throw tokenRefused('a token that was used before')
       if (token.expiresAt <= client.enrolledAt) throw tokenRefused('an expired token')
       tokens.set(tokenHash, { ...token, usedAt: client.enrolledAt })
       clients.set(client.id, client)
+      appendAudit(tables, audit)
     },
     find: async (clientId) => clients.get(clientId),
+    list: async () =>
+      [...clients.values()].sort((left, right) =>
+        left.name === right.name ? compare(left.id, right.id) : compare(left.name, right.name),
+      ),
+    async revoke(clientId, at, audit) {
+      const client = clients.get(clientId)
+      if (client === undefined || client.revokedAt !== undefined) return false
+      clients.set(clientId, { ...client, revokedAt: at })
+      appendAudit(tables, audit)
+      return true
+    },
     names: async (clientIds) =>
       new Map(clientIds.flatMap((id) => (clients.has(id) ? [[id, clients.get(id)!.name] as const] : []))),
   }
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : 1
 }

@@ -1,7 +1,9 @@
 import type { Store } from '../store.ts'
 import { memoryAlerts } from './alerts.ts'
+import { memoryAudit } from './audit.ts'
 import { memoryClients } from './clients.ts'
 import { memoryLedger } from './ledger.ts'
+import { memoryOperators } from './operators.ts'
 import { memoryRounds } from './rounds.ts'
 import { memoryRuns } from './runs.ts'
 import { emptyTables } from './tables.ts'
@@ -15,6 +17,8 @@ export function createMemoryStore(): Store {
     rounds: memoryRounds(tables),
     ledger: memoryLedger(tables),
     alerts: memoryAlerts(tables),
+    operators: memoryOperators(tables),
+    audit: memoryAudit(tables),
     ping: async () => {},
     [Symbol.asyncDispose]: async () => {},
   }

@@ -1,19 +1,23 @@
 import type { RunStore } from '../store.ts'
+import { appendAudit } from './audit.ts'
 import { byClient, keyOf, type Tables } from './tables.ts'
 
-export function memoryRuns({ runs, adapters, participants }: Tables): RunStore {
+export function memoryRuns(tables: Tables): RunStore {
+  const { runs, adapters, participants } = tables
   const adaptersOf = (runId: string) => [...adapters.values()].filter((adapter) => adapter.runId === runId)
   return {
-    async create(run, initial) {
+    async create(run, initial, audit) {
       runs.set(run.manifest.runId, run)
       adapters.set(keyOf(initial.runId, initial.number), initial)
+      appendAudit(tables, audit)
     },
     find: async (runId) => runs.get(runId),
     list: async () => [...runs.values()].sort((left, right) => right.createdAt - left.createdAt),
-    async move(runId, from, change) {
+    async move(runId, from, change, audit) {
       const run = runs.get(runId)
       if (run === undefined || !from.includes(run.state)) return false
       runs.set(runId, { ...run, ...change })
+      appendAudit(tables, audit)
       return true
     },
     async setBaseline(runId, baseline) {

@@ -1,9 +1,12 @@
+import type { AuditEntry } from '@fedsvd/core/protocol'
 import type {
   AdapterRecord,
   Alert,
   ClientRecord,
   EnrolmentToken,
   Evaluation,
+  OperatorRecord,
+  OperatorSession,
   Participant,
   PrivacyFact,
   RoundProgress,
@@ -21,6 +24,9 @@ export interface Tables {
   readonly evaluations: Map<string, Evaluation>
   readonly facts: Map<string, PrivacyFact>
   readonly alerts: Alert[]
+  readonly operators: Map<string, OperatorRecord>
+  readonly sessions: Map<string, OperatorSession>
+  readonly audit: AuditEntry[]
 }
 
 export function emptyTables(): Tables {
@@ -34,6 +40,9 @@ export function emptyTables(): Tables {
     evaluations: new Map(),
     facts: new Map(),
     alerts: [],
+    operators: new Map(),
+    sessions: new Map(),
+    audit: [],
   }
 }
 

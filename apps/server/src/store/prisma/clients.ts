@@ -1,19 +1,23 @@
 import { tokenRefused } from '../refusals.ts'
 import type { ClientStore } from '../store.ts'
+import { appendAudit } from './audit.ts'
 import type { PrismaClient } from './generated/client.ts'
-import { date } from './rows.ts'
+import { clientFrom, date } from './rows.ts'
 
 export function prismaClients(prisma: PrismaClient): ClientStore {
   return {
-    async addTokens(tokens) {
+    async addTokens(tokens, audit) {
       const data = tokens.map(({ hash, createdAt, expiresAt }) => ({
         hash,
         createdAt: date(createdAt),
         expiresAt: date(expiresAt),
       }))
-      await prisma.enrolmentToken.createMany({ data })
+      await prisma.$transaction(async (tx) => {
+        await tx.enrolmentToken.createMany({ data })
+        await appendAudit(tx, audit)
+      })
     },
-    async enrol(tokenHash, { id, name, publicKey, enrolledAt }) {
+    async enrol(tokenHash, { id, name, publicKey, enrolledAt }, audit) {
       const now = date(enrolledAt)
       await prisma.$transaction(async (tx) => {
         await tx.client.create({ data: { id, name, publicKey, enrolledAt: now } })
@@ -22,7 +26,7 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
           where: { hash: tokenHash, usedAt: null, expiresAt: { gt: now } },
           data: { usedAt: now, clientId: id },
         })
-        if (count === 1) return
+        if (count === 1) return await appendAudit(tx, audit)
         const token = await tx.enrolmentToken.findUnique({ where: { hash: tokenHash } })
         if (token === null) throw tokenRefused('an unknown token')
         throw tokenRefused(token.usedAt === null ? 'an expired token' : 'a token that was used before')
@@ -30,8 +34,20 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
     },
     async find(clientId) {
       const row = await prisma.client.findUnique({ where: { id: clientId } })
-      return row === null ? undefined : { ...row, enrolledAt: row.enrolledAt.getTime() }
+      return row === null ? undefined : clientFrom(row)
     },
+    async list() {
+      return (await prisma.client.findMany({ orderBy: [{ name: 'asc' }, { id: 'asc' }] })).map(clientFrom)
+    },
+    revoke: (clientId, at, audit) =>
+      prisma.$transaction(async (tx) => {
+        const { count } = await tx.client.updateMany({
+          where: { id: clientId, revokedAt: null },
+          data: { revokedAt: date(at) },
+        })
+        if (count === 1) await appendAudit(tx, audit)
+        return count === 1
+      }),
     async names(clientIds) {
       const rows = await prisma.client.findMany({
         where: { id: { in: [...clientIds] } },

@@ -83,4 +83,15 @@ describe.skipIf(!(await postgresAnswers()))('migrations', () => {
       /MIGRATION_FAILED: .*no newer than this release/,
     )
   })
+
+  it('leave an audit log that only grows', async () => {
+    await using at = await place()
+    await applyMigrations(at.client, path.resolve(import.meta.dirname, '../../../../../prisma/migrations'))
+    await at.client.query(
+      `INSERT INTO "AuditEntry" VALUES (1, now(), 'somebody', 'run.create', 'run', '{}', 'genesis', 'hash')`,
+    )
+    const changes = [`UPDATE "AuditEntry" SET actor = 'nobody'`, 'DELETE FROM "AuditEntry"', 'TRUNCATE "AuditEntry"']
+    for (const sql of changes) await expect(at.client.query(sql)).rejects.toThrow(/append-only/)
+    expect((await at.client.query('SELECT actor FROM "AuditEntry"')).rows).toEqual([{ actor: 'somebody' }])
+  })
 })

@@ -3,11 +3,13 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import type { Store } from '../store.ts'
 import { prismaAlerts } from './alerts.ts'
+import { prismaAudit } from './audit.ts'
 import { prismaClients } from './clients.ts'
 import { translateDatabaseError, translating } from './database-errors.ts'
 import { PrismaClient } from './generated/client.ts'
 import { prismaLedger } from './ledger.ts'
 import { applyMigrations } from './migrate.ts'
+import { prismaOperators } from './operators.ts'
 import { prismaRounds } from './rounds.ts'
 import { prismaRuns } from './runs.ts'
 
@@ -29,6 +31,8 @@ export async function openPrismaStore(
     rounds: translating(prismaRounds(prisma)),
     ledger: translating(prismaLedger(prisma)),
     alerts: translating(prismaAlerts(prisma)),
+    operators: translating(prismaOperators(prisma)),
+    audit: translating(prismaAudit(prisma)),
     ...translating({
       async ping() {
         await prisma.$queryRaw`SELECT 1`

@@ -1,6 +1,15 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { runManifestSchema } from '@fedsvd/core/protocol'
-import type { AdapterRecord, Participant, PrivacyFact, RoundProgress, RunRecord, Task } from '../records.ts'
+import type {
+  AdapterRecord,
+  ClientRecord,
+  OperatorRecord,
+  Participant,
+  PrivacyFact,
+  RoundProgress,
+  RunRecord,
+  Task,
+} from '../records.ts'
 import type { Prisma } from './generated/client.ts'
 
 /** Rows of the database as records of the domain, and back. */
@@ -8,14 +17,27 @@ import type { Prisma } from './generated/client.ts'
 export const date = (milliseconds: number): Date => new Date(milliseconds)
 
 export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
-  const { state, reason, manifest, createdAt, endedAt, majority, holdOut } = row
+  const { state, reason, manifest, createdAt, endedAt, majority, holdOut, ownerId } = row
   return {
     manifest: runManifestSchema.parse(manifest),
     state,
     ...(reason !== null && { reason }),
     createdAt: createdAt.getTime(),
     ...(endedAt !== null && { endedAt: endedAt.getTime() }),
+    ...(ownerId !== null && { ownerId }),
     ...(majority !== null && holdOut !== null && { baseline: { majority, records: holdOut } }),
+  }
+}
+
+export function clientFrom({ revokedAt, ...row }: Prisma.ClientGetPayload<object>): ClientRecord {
+  return { ...row, enrolledAt: row.enrolledAt.getTime(), ...(revokedAt !== null && { revokedAt: revokedAt.getTime() }) }
+}
+
+export function operatorFrom({ disabledAt, ...row }: Prisma.OperatorGetPayload<object>): OperatorRecord {
+  return {
+    ...row,
+    createdAt: row.createdAt.getTime(),
+    ...(disabledAt !== null && { disabledAt: disabledAt.getTime() }),
   }
 }
 

@@ -1,17 +1,21 @@
 import type { RunStore } from '../store.ts'
+import { appendAudit } from './audit.ts'
 import type { PrismaClient } from './generated/client.ts'
 import { adapterFrom, date, participantFrom, participantRow, runFrom } from './rows.ts'
 
 export function prismaRuns(prisma: PrismaClient): RunStore {
   return {
-    async create({ manifest, state, createdAt }, { publishedAt, ...initial }) {
+    async create({ manifest, state, createdAt, ownerId }, { publishedAt, ...initial }, audit) {
       const { runId: id, name } = manifest
-      await prisma.$transaction([
-        prisma.run.create({ data: { id, name, state, manifest, createdAt: date(createdAt) } }),
-        prisma.adapter.create({
+      await prisma.$transaction(async (tx) => {
+        await tx.run.create({
+          data: { id, name, state, manifest, createdAt: date(createdAt), ownerId: ownerId ?? null },
+        })
+        await tx.adapter.create({
           data: { ...initial, publishedAt: publishedAt === undefined ? null : date(publishedAt) },
-        }),
-      ])
+        })
+        await appendAudit(tx, audit)
+      })
     },
     async find(runId) {
       const row = await prisma.run.findUnique({ where: { id: runId } })
@@ -20,17 +24,19 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
     async list() {
       return (await prisma.run.findMany({ orderBy: { createdAt: 'desc' } })).map(runFrom)
     },
-    async move(runId, from, { state, reason, endedAt }) {
-      const { count } = await prisma.run.updateMany({
-        where: { id: runId, state: { in: [...from] } },
-        data: {
-          state,
-          ...(reason !== undefined && { reason }),
-          ...(endedAt !== undefined && { endedAt: date(endedAt) }),
-        },
-      })
-      return count === 1
-    },
+    move: (runId, from, { state, reason, endedAt }, audit) =>
+      prisma.$transaction(async (tx) => {
+        const { count } = await tx.run.updateMany({
+          where: { id: runId, state: { in: [...from] } },
+          data: {
+            state,
+            ...(reason !== undefined && { reason }),
+            ...(endedAt !== undefined && { endedAt: date(endedAt) }),
+          },
+        })
+        if (count === 1) await appendAudit(tx, audit)
+        return count === 1
+      }),
     async setBaseline(runId, { majority, records }) {
       await prisma.run.updateMany({ where: { id: runId }, data: { majority, holdOut: records } })
     },

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { Agent, fetch as fetchThrough } from 'undici'
+
+/** PEM files. */
+export interface TlsFiles {
+  /** Authority that signed the certificate of the coordinator; trusted in place of those that the system trusts. */
+  readonly ca?: string | undefined
+  /** Certificate and key of this site, where the coordinator asks for one. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+}
+
+/** What a connection is made with: contents of the files. */
+export interface TlsTrust {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+/** @throws FedsvdError CONFIG_INVALID when a file cannot be read, or cert and key do not come together */
+export function readTls({ ca, cert, key }: TlsFiles): TlsTrust {
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: '--cert and --key together',
+      got: 'one without the other',
+      remedy: 'Give both or none.',
+    })
+  }
+  return {
+    ...(ca !== undefined && { ca: pem(ca, '--ca') }),
+    ...(cert !== undefined && { cert: pem(cert, '--cert') }),
+    ...(key !== undefined && { key: pem(key, '--key') }),
+  }
+}
+
+/** The global `fetch`, or one that trusts and shows what is given. */
+export function fetchWith(trust: TlsTrust): typeof fetch {
+  if (Object.keys(trust).length === 0) return (input, init) => fetch(input, init)
+  const dispatcher = new Agent({ connect: trust })
+  // The global fetch is an older copy of the same implementation: only the names of its types differ.
+  return ((input: string | URL, init?: object) => fetchThrough(input, { ...init, dispatcher })) as typeof fetch
+}
+
+/** Why OpenSSL or Node turned the other side's certificate down, or the other side said that it turned ours down. */
+const CERTIFICATE_FAULT =
+  /^(DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|CERT_|ERR_TLS_CERT_|ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA))/
+
+/** The fault of a certificate somewhere in the causes of an error; waiting does not mend it. */
+export function certificateFault(error: unknown): FedsvdError | undefined {
+  let next: unknown = error
+  for (let depth = 0; depth < 8 && next instanceof Error; depth += 1) {
+    const { code, cause, description } = next as Error & { code?: unknown; description?: unknown }
+    if (typeof code === 'string' && CERTIFICATE_FAULT.test(code)) {
+      return new FedsvdError('CERTIFICATE_INVALID', {
+        expected: 'certificates that both sides trust',
+        got: `${next.message.trim().split('\n')[0]} (${code})`,
+        remedy: 'Give the authority of the coordinator with --ca, and --cert and --key where it asks for them.',
+      })
+    }
+    next = cause ?? description
+  }
+  return undefined
+}
+
+function pem(file: string, option: string): string {
+  try {
+    const content = readFileSync(file, 'utf8')
+    if (!content.includes('-----BEGIN ')) throw new Error(`${file} is not PEM`)
+    return content
+  } catch (error) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `${option} to name a readable PEM file`,
+      got: error instanceof Error ? error.message : String(error),
+      remedy: 'Correct the path.',
+    })
+  }
+}

@@ -1,0 +1,55 @@
+import { type ClientView, operatorRequestSchema, parseMessage } from '@fedsvd/core/protocol'
+import express, { Router } from 'express'
+import { z } from 'zod'
+import { createOperator, disableOperator, operatorView, revokeClient } from '../identity/index.ts'
+import type { ClientRecord, Store } from '../store/index.ts'
+import { callerOf } from './guard.ts'
+import { parseAddress } from './places.ts'
+
+export interface AccountRoutes {
+  readonly store: Store
+  readonly now: () => number
+  readonly isConnected: (clientId: string) => boolean
+  /** Ends the live connections of whoever is turned away. */
+  readonly cutOperator: (operatorId: string) => void
+  readonly cutClient: (clientId: string) => void
+}
+
+const operatorPlace = z.object({ operatorId: z.uuid() })
+const clientPlace = z.object({ clientId: z.uuid() })
+
+/** Who may come in: operators and clients. */
+export function accountRoutes({ store, now, isConnected, cutOperator, cutClient }: AccountRoutes): Router {
+  const router = Router()
+  const view = ({ id, name, enrolledAt, revokedAt }: ClientRecord): ClientView => ({
+    clientId: id,
+    name,
+    enrolledAt: new Date(enrolledAt).toISOString(),
+    ...(revokedAt !== undefined && { revokedAt: new Date(revokedAt).toISOString() }),
+    connected: isConnected(id),
+  })
+
+  router.post('/v1/operators', express.json({ limit: '16kb' }), async (request, response) => {
+    const message = parseMessage(operatorRequestSchema, request.body, 'a request for an operator')
+    response.status(201).json(await createOperator(store.operators, message, { by: callerOf(response), now: now() }))
+  })
+  router.get('/v1/operators', async (_request, response) => {
+    response.json({ operators: (await store.operators.list()).map(operatorView) })
+  })
+  router.post('/v1/operators/:operatorId/disable', async (request, response) => {
+    const { operatorId } = parseAddress(operatorPlace, request.params)
+    const operator = await disableOperator(store.operators, operatorId, { by: callerOf(response), now: now() })
+    cutOperator(operatorId)
+    response.json(operator)
+  })
+  router.get('/v1/clients', async (_request, response) => {
+    response.json({ clients: (await store.clients.list()).map(view) })
+  })
+  router.post('/v1/clients/:clientId/revoke', async (request, response) => {
+    const { clientId } = parseAddress(clientPlace, request.params)
+    const client = await revokeClient(store.clients, clientId, { by: callerOf(response), now: now() })
+    cutClient(clientId)
+    response.json(view(client))
+  })
+  return router
+}

@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { OperatorRequest, OperatorView } from '@fedsvd/core/protocol'
+import type { OperatorRecord, OperatorStore } from '../store/index.ts'
+import { actorOf, type Caller } from './caller.ts'
+import { hashSecret } from './secret-hash.ts'
+
+/** @throws FedsvdError OPERATOR_EXISTS */
+export async function createOperator(
+  operators: OperatorStore,
+  { name, role, secret }: OperatorRequest,
+  { by, now }: { readonly by: Caller; readonly now: number },
+): Promise<OperatorView> {
+  const operator: OperatorRecord = {
+    id: randomUUID(),
+    name,
+    role,
+    secretHash: await hashSecret(secret),
+    createdAt: now,
+  }
+  const object = `operator:${operator.id}`
+  const audit = { at: now, actor: actorOf(by), action: 'operator.create', object, detail: { name, role } }
+  if (await operators.create(operator, audit)) return operatorView(operator)
+  throw new FedsvdError('OPERATOR_EXISTS', {
+    expected: 'a name that no operator has, disabled ones included',
+    got: name,
+    remedy: 'Choose another name.',
+  })
+}
+
+/** Disables an operator and ends its sessions; doing it again changes nothing. @throws FedsvdError OPERATOR_NOT_FOUND */
+export async function disableOperator(
+  operators: OperatorStore,
+  operatorId: string,
+  { by, now }: { readonly by: Caller; readonly now: number },
+): Promise<OperatorView> {
+  const audit = {
+    at: now,
+    actor: actorOf(by),
+    action: 'operator.disable',
+    object: `operator:${operatorId}`,
+    detail: {},
+  }
+  await operators.disable(operatorId, now, audit)
+  const operator = await operators.find(operatorId)
+  if (operator !== undefined) return operatorView(operator)
+  throw new FedsvdError('OPERATOR_NOT_FOUND', {
+    expected: 'the identifier of an operator of this coordinator',
+    got: operatorId,
+    remedy: 'GET /v1/operators lists them.',
+  })
+}
+
+export function operatorView({ id, name, role, createdAt, disabledAt }: OperatorRecord): OperatorView {
+  return {
+    id,
+    name,
+    role,
+    createdAt: new Date(createdAt).toISOString(),
+    ...(disabledAt !== undefined && { disabledAt: new Date(disabledAt).toISOString() }),
+  }
+}

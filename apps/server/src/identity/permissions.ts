@@ -1,0 +1,93 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { Role } from '@fedsvd/core/protocol'
+import type { Caller } from './caller.ts'
+
+/**
+ * Who may call: anyone, a client that proves itself to the handler, or operators of certain roles. This table is the only
+ * place that says so; a coordinator with a route that it does not name refuses to start.
+ */
+export type Access = 'anyone' | 'client' | readonly Role[]
+
+const ADMIN: Access = ['admin']
+/** Runs of their own for operators, all of them for admins. */
+const WORK: Access = ['admin', 'operator']
+const READ: Access = ['admin', 'operator', 'auditor']
+const OVERSEE: Access = ['admin', 'auditor']
+
+export const ROUTES: Readonly<Record<string, Access>> = {
+  'GET /healthz': 'anyone',
+  'GET /readyz': 'anyone',
+  'GET /metrics': 'anyone',
+  'POST /v1/enrol': 'anyone',
+  'POST /v1/challenge': 'anyone',
+  'GET /v1/blobs/:sha256': 'client',
+  'PUT /v1/runs/:runId/rounds/:round/update': 'client',
+  'POST /v1/session': 'anyone',
+  'GET /v1/session': READ,
+  'DELETE /v1/session': READ,
+  'POST /v1/operators': ADMIN,
+  'GET /v1/operators': OVERSEE,
+  'POST /v1/operators/:operatorId/disable': ADMIN,
+  'GET /v1/clients': READ,
+  'POST /v1/clients/:clientId/revoke': ADMIN,
+  'POST /v1/enrolment-tokens': WORK,
+  'POST /v1/runs': WORK,
+  'GET /v1/runs': READ,
+  'GET /v1/runs/:runId': READ,
+  'POST /v1/runs/:runId/stop': WORK,
+  'GET /v1/runs/:runId/adapter': READ,
+  'GET /v1/audit-log': OVERSEE,
+  'GET /v1/audit-log/verify': OVERSEE,
+}
+
+export const OPERATOR_NAMESPACE = '/operator'
+
+/** Who may connect to a namespace. */
+export const NAMESPACES: Readonly<Record<string, Access>> = { '/': [], '/client': 'client', [OPERATOR_NAMESPACE]: READ }
+
+/** Events that a connection may send; anything else is refused. Operators send none. */
+export const EVENTS: Readonly<Record<string, Access>> = { '/client ledger-report': 'client' }
+
+/** @throws FedsvdError FORBIDDEN unless the entry names the caller's role */
+export function requireRole({ role }: Caller, access: Access, what: string): void {
+  if (typeof access !== 'string' && access.includes(role)) return
+  throw new FedsvdError('FORBIDDEN', {
+    expected: `the role ${typeof access === 'string' ? 'of nobody' : access.join(' or ')} for ${what}`,
+    got: role,
+    remedy: 'Ask an admin.',
+  })
+}
+
+/** The entry of the table for a request: of this method, or of the address with other methods only. */
+export function findRoute(
+  method: string,
+  path: string,
+):
+  | { readonly access: Access; readonly isServed: boolean; readonly params: Readonly<Record<string, string>> }
+  | undefined {
+  const asked = method === 'HEAD' ? 'GET' : method
+  const fitting = PATTERNS.flatMap((route) => {
+    const params = match(route.segments, path.split('/'))
+    return params === undefined ? [] : [{ ...route, params }]
+  })
+  const served = fitting.find((route) => route.method === asked)
+  const found = served ?? fitting[0]
+  return found && { access: found.access, params: found.params, isServed: served !== undefined }
+}
+
+const PATTERNS = Object.entries(ROUTES).map(([route, access]) => {
+  const [method, path] = route.split(' ') as [string, string]
+  return { method, access, segments: path.split('/') }
+})
+
+/** Stricter than the router: what fits here fits there, and what does not is refused before it gets there. */
+function match(pattern: readonly string[], path: readonly string[]): Record<string, string> | undefined {
+  if (pattern.length !== path.length) return undefined
+  const params: Record<string, string> = {}
+  for (const [index, expected] of pattern.entries()) {
+    const got = path[index]!
+    if (expected.startsWith(':') && got !== '') params[expected.slice(1)] = got
+    else if (expected !== got) return undefined
+  }
+  return params
+}

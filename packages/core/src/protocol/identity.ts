@@ -1,0 +1,57 @@
+import { z } from 'zod'
+
+/** What a person may do at a coordinator; the table of permissions in the protocol reference says what each one means. */
+export const roleSchema = z.enum(['admin', 'operator', 'auditor'])
+export type Role = z.infer<typeof roleSchema>
+
+const operatorName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,79}$/u)
+
+/** An operator as others see it: no secret, no hash. */
+export const operatorSchema = z.object({
+  id: z.uuid(),
+  name: operatorName,
+  role: roleSchema,
+  createdAt: z.iso.datetime(),
+  disabledAt: z.iso.datetime().optional(),
+})
+export type OperatorView = z.infer<typeof operatorSchema>
+
+/** POST /v1/operators. The secret is shown to nobody again; the coordinator keeps its scrypt hash. */
+export const operatorRequestSchema = z.object({
+  name: operatorName,
+  role: roleSchema,
+  secret: z.string().min(12).max(200),
+})
+export type OperatorRequest = z.infer<typeof operatorRequestSchema>
+
+/** POST /v1/session: a session in an httpOnly cookie, or as a bearer token for programs. */
+export const signInRequestSchema = z.object({
+  name: z.string().min(1).max(200),
+  secret: z.string().min(1).max(200),
+  as: z.enum(['cookie', 'token']).default('cookie'),
+})
+export type SignInRequest = z.input<typeof signInRequestSchema>
+
+/** Who is speaking, and until when: POST and GET /v1/session. */
+export const sessionInfoSchema = z.object({
+  /** Absent for the operator token of the coordinator itself, which is nobody's. */
+  operator: operatorSchema.pick({ id: true, name: true }).optional(),
+  role: roleSchema,
+  /** Without a request until then, the session ends. */
+  expiresAt: z.iso.datetime().optional(),
+  /** To be sent as `X-CSRF-Token` with every request by cookie that changes something; absent for bearer tokens. */
+  csrfToken: z.string().optional(),
+  /** The session as a bearer token, where that was asked for. */
+  token: z.string().optional(),
+})
+export type SessionInfo = z.infer<typeof sessionInfoSchema>
+
+/** GET /v1/clients. */
+export const clientViewSchema = z.object({
+  clientId: z.uuid(),
+  name: z.string(),
+  enrolledAt: z.iso.datetime(),
+  revokedAt: z.iso.datetime().optional(),
+  connected: z.boolean(),
+})
+export type ClientView = z.infer<typeof clientViewSchema>

@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Store } from '../apps/server/src/store/index.ts'
+import { createMemoryStore } from '../apps/server/src/store/memory/index.ts'
+import { type TestCoordinator, testCoordinator } from '../apps/server/test-kit/index.ts'
+
+const FEDSVD = fileURLToPath(new URL('../apps/cli/bin/fedsvd.mjs', import.meta.url))
+
+function fedsvd(args: readonly string[], input = ''): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [FEDSVD, ...args], (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, err })
+    })
+    child.stdin?.end(input)
+  })
+}
+
+/** A store whose audit log somebody has been at. */
+class Tampered {
+  edit: Awaited<ReturnType<Store['audit']['page']>>[number]['actor'] | undefined
+  isCut = false
+  readonly store: Store
+
+  constructor() {
+    const store = createMemoryStore()
+    const page: Store['audit']['page'] = async (seq, limit) =>
+      (await store.audit.page(seq, limit))
+        .filter((entry) => !this.isCut || entry.seq < 3)
+        .map((entry) => (this.edit !== undefined && entry.seq === 2 ? { ...entry, actor: this.edit } : entry))
+    this.store = { ...store, audit: { ...store.audit, page } }
+  }
+}
+
+describe('operators on the command line', { timeout: 120_000 }, () => {
+  const tampered = new Tampered()
+  let coordinator: TestCoordinator
+  let at: string[]
+  beforeAll(async () => {
+    coordinator = await testCoordinator({}, { openStore: async () => tampered.store })
+    at = ['--coordinator', coordinator.url]
+  })
+  afterAll(() => coordinator[Symbol.asyncDispose]())
+
+  it('are made, sign in, read the audit log, and are disabled', async () => {
+    const asRoot = [...at, '--operator-token', coordinator.operatorToken]
+    const made = await fedsvd(['operator', 'create', ...asRoot, '--name', 'aude', '--role', 'auditor', '--json'])
+    expect({ code: made.code, err: made.err }).toEqual({ code: 0, err: '' })
+    const { id, secret } = JSON.parse(made.out)
+    const wrong = await fedsvd(['operator', 'sign-in', ...at, '--name', 'aude'], 'not the secret')
+    expect(wrong).toMatchObject({ code: 1, err: expect.stringMatching(/^SIGN_IN_REFUSED: /) })
+    const signedIn = await fedsvd(['operator', 'sign-in', ...at, '--name', 'aude'], `${secret}\n`)
+    const asAuditor = [...at, '--operator-token', signedIn.out.trim()]
+
+    const listed = await fedsvd(['operator', 'list', ...asAuditor])
+    expect(listed.out).toMatch(new RegExp(`^${id} +aude +auditor$`, 'm'))
+    const refused = await fedsvd(['operator', 'create', ...asAuditor, '--name', 'eve', '--role', 'admin'])
+    expect(refused).toMatchObject({ code: 1, err: expect.stringMatching(/^FORBIDDEN: expected the role admin/) })
+
+    const log = await fedsvd(['audit-log', 'show', ...asAuditor, '--json'])
+    const actions = log.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).action)
+    expect(actions).toEqual(['operator.create', 'session.refuse', 'session.begin'])
+    expect(log.out).not.toContain(secret)
+    const rows = await fedsvd(['audit-log', 'show', ...asAuditor, '--after', '1', '--limit', '1'])
+    expect(rows.out).toMatch(/^ *seq .*\n *2 .*session\.refuse/)
+
+    const verified = await fedsvd(['audit-log', 'verify', ...asAuditor])
+    expect(verified).toMatchObject({ code: 0, out: expect.stringMatching(/^3 entries, chain unbroken/) })
+    const anchor = verified.out.trim().split('\n').at(-1)!
+    expect((await fedsvd(['audit-log', 'verify', ...asAuditor, '--anchor', anchor])).code).toBe(0)
+
+    tampered.isCut = true
+    const cut = await fedsvd(['audit-log', 'verify', ...asAuditor, '--anchor', anchor])
+    expect(cut).toMatchObject({ code: 1, err: expect.stringMatching(/^AUDIT_DAMAGED: .*ends at entry 2/) })
+    tampered.isCut = false
+    const other = anchor.replace(/:./, anchor.includes(':0') ? ':1' : ':0')
+    const moved = await fedsvd(['audit-log', 'verify', ...asAuditor, '--anchor', other])
+    expect(moved).toMatchObject({ code: 1, err: expect.stringMatching(/^AUDIT_DAMAGED: .*not the one that was noted/) })
+    tampered.edit = 'somebody else'
+    const edited = await fedsvd(['audit-log', 'verify', ...asAuditor])
+    expect(edited).toMatchObject({ code: 1, err: expect.stringMatching(/^AUDIT_DAMAGED: expected entry 2 /) })
+    tampered.edit = undefined
+
+    const disabled = await fedsvd(['operator', 'disable', id, ...asRoot])
+    expect(disabled).toMatchObject({ code: 0, out: expect.stringContaining('aude is disabled since') })
+    const late = await fedsvd(['audit-log', 'show', ...asAuditor])
+    expect(late).toMatchObject({ code: 1, err: expect.stringMatching(/^TOKEN_INVALID: /) })
+  })
+
+  it.each([
+    'operator create',
+    'operator list',
+    'operator disable',
+    'operator sign-in',
+    'audit-log show',
+    'audit-log verify',
+  ])('%s --help shows an example', async (command) => {
+    const { code, out } = await fedsvd([...command.split(' '), '--help'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/Example:\n {2}\$ .*fedsvd/)
+    expect(out).toContain('--json')
+  })
+})
