@@ -26,6 +26,7 @@ export class MovableClock implements Clock {
 
   advance(milliseconds: number): void {
     this.#offset += milliseconds
-    for (const { time, fire } of [...this.#timers]) if (time <= this.now()) fire()
+    const due = Array.from(this.#timers).filter(({ time }) => time <= this.now())
+    for (const { fire } of due) fire()
   }
 }

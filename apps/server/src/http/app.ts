@@ -7,7 +7,7 @@ import { checkRoutes, GUARDED, routeNotFound, servedRoutes } from './guard.ts'
 
 export interface AppParts {
   /** Stands before every route under `/v1`. */
-  readonly guard: RequestHandler
+  readonly guard: readonly RequestHandler[]
   readonly routers: readonly Router[]
   readonly log: Logger
   readonly metrics: Metrics
@@ -31,7 +31,7 @@ export function createApp({ guard, routers, log, metrics, trustedProxies }: AppP
     })
     next()
   })
-  app.use(GUARDED, guard)
+  app.use(GUARDED, ...guard)
   for (const router of routers) app.use(router)
   checkRoutes(servedRoutes(app))
   app.use((request, _response) => {

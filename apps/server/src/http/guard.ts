@@ -30,12 +30,20 @@ export interface GuardParts {
  * Stands before every route: the caller has one of the roles of the table, a request by cookie that changes something
  * carries its CSRF token, and a run in the address is the caller's to see. Routes of clients check those themselves.
  */
-export function guard({ sessions, store, refusalsPerMinute }: GuardParts): RequestHandler {
+export function guard({ sessions, store, refusalsPerMinute }: GuardParts): RequestHandler[] {
   const limit = limitRefusals(refusalsPerMinute)
+  return [
+    (request, response, next) => (isLeftToHandler(request) ? next() : limit(request, response, next)),
+    async (request, response, next) => {
+      if (!isLeftToHandler(request)) response.locals.caller = await authorise(request)
+      next()
+    },
+  ]
 
-  async function authorise(request: Request, response: Response, path: string): Promise<void> {
+  async function authorise(request: Request): Promise<Caller> {
     const { method } = request
-    const route = findRoute(method, path)!
+    const path = pathOf(request)
+    const route = routeOf(request)
     const { caller, byCookie } = await sessions.identify(credentialsOf(request))
     if (!route.isServed) throw routeNotFound(method, path)
     requireRole(caller, route.access, `${method} ${path}`)
@@ -46,19 +54,25 @@ export function guard({ sessions, store, refusalsPerMinute }: GuardParts): Reque
       if (run === undefined || !ownsRun(caller, run)) throw runNotFound(runId)
     }
     await sessions.renew(caller)
-    response.locals.caller = caller
+    return caller
   }
+}
 
-  return (request, response, next) => {
-    const path = `${request.baseUrl}${request.path}`
-    const route = findRoute(request.method, path)
-    if (route === undefined) throw routeNotFound(request.method, path)
-    if (typeof route.access === 'string' && route.isServed) return next()
-    limit(request, response, (error: unknown) => {
-      if (error) return next(error)
-      authorise(request, response, path).then(() => next(), next)
-    })
-  }
+function pathOf(request: Request): string {
+  return `${request.baseUrl}${request.path}`
+}
+
+/** @throws FedsvdError ROUTE_NOT_FOUND when the table does not name the address, under any method */
+function routeOf(request: Request): NonNullable<ReturnType<typeof findRoute>> {
+  const route = findRoute(request.method, pathOf(request))
+  if (route === undefined) throw routeNotFound(request.method, pathOf(request))
+  return route
+}
+
+/** True for routes that are open to anyone, and for those of clients. */
+function isLeftToHandler(request: Request): boolean {
+  const { access, isServed } = routeOf(request)
+  return isServed && typeof access === 'string'
 }
 
 /** The identifiers that an address may name; a run is looked up here, the others by the routes, which are the admins'. */

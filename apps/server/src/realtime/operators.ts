@@ -57,10 +57,7 @@ export class OperatorFeed {
     this.#namespace = namespace
     this.#parts = parts
     namespace.use((socket, next) => {
-      this.#admit(socket).then(
-        () => next(),
-        (error: unknown) => next(connectError(error, parts.log)),
-      )
+      void this.#admit(socket, next)
     })
     namespace.on('connection', (socket) => this.#welcome(socket))
   }
@@ -82,13 +79,23 @@ export class OperatorFeed {
   }
 
   /** By a token in the handshake, or by the session cookie together with its CSRF token. */
-  async #admit(socket: OperatorSocket): Promise<void> {
+  async #admit(socket: OperatorSocket, next: (refusal?: Error) => void): Promise<void> {
+    try {
+      socket.data.caller = await this.#callerOf(socket)
+    } catch (error) {
+      next(connectError(error, this.#parts.log))
+      return
+    }
+    next()
+  }
+
+  async #callerOf(socket: OperatorSocket): Promise<Caller> {
     const { token, csrfToken } = handshakeSchema.safeParse(socket.handshake.auth).data ?? {}
     const cookie = sessionCookie(socket.handshake.headers.cookie)
     const { caller, byCookie } = await this.#parts.sessions.identify({ bearer: token, cookie })
     if (byCookie) checkCsrfToken(caller, csrfToken)
     requireRole(caller, NAMESPACES[OPERATOR_NAMESPACE]!, OPERATOR_NAMESPACE)
-    socket.data.caller = caller
+    return caller
   }
 
   #welcome(socket: OperatorSocket): void {

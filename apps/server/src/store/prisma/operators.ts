@@ -5,9 +5,9 @@ import { date, operatorFrom } from './rows.ts'
 
 export function prismaOperators(prisma: PrismaClient): OperatorStore {
   return {
-    create: ({ createdAt, disabledAt: _, ...operator }, audit) =>
+    create: ({ id, name, role, secretHash, createdAt }, audit) =>
       prisma.$transaction(async (tx) => {
-        const data = [{ ...operator, createdAt: date(createdAt) }]
+        const data = [{ id, name, role, secretHash, createdAt: date(createdAt) }]
         const { count } = await tx.operator.createMany({ data, skipDuplicates: true })
         if (count === 1) await appendAudit(tx, audit)
         return count === 1
