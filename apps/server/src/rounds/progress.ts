@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { BlobRef, RoundProgress, Task, TaskState } from '../store/index.ts'
+import type { BlobRef, RoundProgress, RoundResult, Task, TaskState } from '../store/index.ts'
 
 /** What happened in a round. Times come with the event, so that the reducer needs no clock. */
 export type RoundEvent =
@@ -15,7 +15,7 @@ export type RoundEvent =
   | { readonly type: 'refused'; readonly clientId: string; readonly at: number }
   | { readonly type: 'delivered'; readonly clientId: string; readonly update: BlobRef; readonly at: number }
   | { readonly type: 'deadline'; readonly at: number }
-  | { readonly type: 'aggregated'; readonly result: BlobRef & { readonly basis: number } }
+  | { readonly type: 'aggregated'; readonly result: RoundResult }
   | { readonly type: 'published'; readonly at: number }
 
 /** The public constants of a run that decide when a round closes. */

@@ -87,11 +87,17 @@ export interface Participant {
   readonly withdrawal?: string
 }
 
+/** The state that comes out of a round. */
+export interface RoundResult extends BlobRef {
+  readonly basis: number
+  /** Singular values of each layer's B A, descending, in the order of the manifest's layers. */
+  readonly spectra?: readonly (readonly number[])[]
+}
+
 /** A state of the adapter: number 0 is the initial one, number r + 1 came out of round r. */
-export interface AdapterRecord extends BlobRef {
+export interface AdapterRecord extends RoundResult {
   readonly runId: string
   readonly number: number
-  readonly basis: number
   /** Clients may read it from here on. */
   readonly publishedAt?: number
 }
@@ -120,7 +126,7 @@ export interface RoundProgress {
   readonly tasks: readonly Task[]
   readonly closedAt?: number
   /** The state that came out of the round; there from the phase `aggregated` on. */
-  readonly result?: BlobRef & { readonly basis: number }
+  readonly result?: RoundResult
   readonly publishedAt?: number
 }
 

@@ -33,6 +33,11 @@ export const runSnapshotSchema = z.object({
       state: roundStateSchema,
       selected: z.array(z.string()),
       received: z.array(z.string()),
+      openedAt: z.iso.datetime().optional(),
+      /** Without a quorum by then, the round waits for another term. */
+      deadline: z.iso.datetime().optional(),
+      /** How often that has happened. */
+      extensions: z.number().int().optional(),
     })
     .optional(),
   rounds: z.array(
@@ -57,7 +62,11 @@ export const runSnapshotSchema = z.object({
       exhausted: z.boolean(),
     }),
   ),
-  alerts: z.array(z.object({ code: z.string(), message: z.string(), at: z.string() })),
+  alerts: z.array(
+    z.object({ code: z.string(), message: z.string(), at: z.string(), clientId: z.uuid().optional() }),
+  ),
+  createdAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime().optional(),
   /** SHA-256 of the newest published state. */
   adapter: z.string().optional(),
 })

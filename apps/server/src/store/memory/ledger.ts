@@ -1,4 +1,4 @@
-import type { LedgerStore, Spending } from '../store.ts'
+import type { LedgerStore, RoundSpending, Spending } from '../store.ts'
 import { addFact, keyOf, type Tables } from './tables.ts'
 
 export function memoryLedger(tables: Tables): LedgerStore {
@@ -20,6 +20,17 @@ export function memoryLedger(tables: Tables): LedgerStore {
         totals.set(key, { clientId, sampleRate, noiseMultiplier, steps: steps + (totals.get(key)?.steps ?? 0) })
       }
       return [...totals.values()]
+    },
+    async spendingByRound(runId) {
+      const totals = new Map<string, RoundSpending>()
+      for (const { runId: owner, clientId, round, event, voided } of facts.values()) {
+        if (owner !== runId || voided) continue
+        const { sampleRate, noiseMultiplier, steps } = event
+        const key = keyOf(clientId, round, sampleRate, noiseMultiplier)
+        const before = totals.get(key)?.steps ?? 0
+        totals.set(key, { clientId, round, sampleRate, noiseMultiplier, steps: steps + before })
+      }
+      return [...totals.values()].sort((left, right) => left.round - right.round)
     },
     delivered: async (runId, clientId, sinceRound) =>
       [...rounds.values()]

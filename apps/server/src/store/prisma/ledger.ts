@@ -26,6 +26,15 @@ export function prismaLedger(prisma: PrismaClient): LedgerStore {
         steps: _sum.steps ?? 0,
       }))
     },
+    async spendingByRound(runId) {
+      const groups = await prisma.privacyEvent.groupBy({
+        by: ['round', 'clientId', 'sampleRate', 'noiseMultiplier'],
+        where: { runId, voided: false },
+        _sum: { steps: true },
+        orderBy: { round: 'asc' },
+      })
+      return groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 }))
+    },
     async delivered(runId, clientId, sinceRound) {
       const where = { runId, clientId, round: { gte: sinceRound } }
       const rows = await prisma.update.findMany({ where, select: { round: true }, orderBy: { round: 'asc' } })

@@ -7,6 +7,7 @@ import type {
   Participant,
   PrivacyFact,
   RoundProgress,
+  RoundResult,
   RunRecord,
   Task,
 } from '../records.ts'
@@ -42,8 +43,9 @@ export function operatorFrom({ disabledAt, ...row }: Prisma.OperatorGetPayload<o
 }
 
 export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecord {
-  const { runId, number, basis, sha256, bytes, publishedAt } = row
-  return { runId, number, basis, sha256, bytes, ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }) }
+  const { runId, number, basis, sha256, bytes, spectra, publishedAt } = row
+  const values = spectra === null ? {} : { spectra: spectra as number[][] }
+  return { runId, number, basis, sha256, bytes, ...values, ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }) }
 }
 
 export function participantFrom(row: Prisma.ParticipantGetPayload<object>): Participant {
@@ -93,9 +95,13 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
     deadline: deadline.getTime(),
     tasks: tasks.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)),
     ...(closedAt !== null && { closedAt: closedAt.getTime() }),
-    ...(adapter && { result: { sha256: adapter.sha256, bytes: adapter.bytes, basis: adapter.basis } }),
+    ...(adapter && { result: resultOf(adapter) }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
   }
+}
+
+function resultOf({ sha256, bytes, basis, spectra }: AdapterRecord): RoundResult {
+  return { sha256, bytes, basis, ...(spectra && { spectra }) }
 }
 
 export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {
