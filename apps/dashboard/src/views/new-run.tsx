@@ -1,0 +1,1 @@
+export default function V(_: { readonly clientId?: string }) { return null }
