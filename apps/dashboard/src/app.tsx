@@ -27,11 +27,19 @@ export function App() {
             <Route path="/" component={Overview} />
             <Route path="/runs" component={Overview} />
             <Route path="/runs/:runId">{({ runId }) => <Run key={runId} runId={runId} />}</Route>
-            <Route path="/clients" component={Clients} />
+            <Route path="/clients">
+              <Clients />
+            </Route>
             <Route path="/clients/:clientId">{({ clientId }) => <Client key={clientId} clientId={clientId} />}</Route>
-            <Route path="/what-if" component={WhatIf} />
-            <Route path="/new-run" component={NewRun} />
-            <Route path="/audit" component={Audit} />
+            <Route path="/what-if">
+              <WhatIf />
+            </Route>
+            <Route path="/new-run">
+              <NewRun />
+            </Route>
+            <Route path="/audit">
+              <Audit />
+            </Route>
             <Route>
               <Empty>There is no view at this address.</Empty>
             </Route>

@@ -13,13 +13,13 @@ import type {
 const MOST_POINTS = 60
 
 /** Every epsilon is the upper bound of the coordinator's own accountant. */
-export function burnDown({ spent, next, budget, roundsDone, rounds }: BurnDownQuestion): BurnDown {
+export function burnDown({ spent, next, budget, roundsDone, rounds, isComplete }: BurnDownQuestion): BurnDown {
   const marks = sampled(spent.length)
   const points: Point[] = []
   let account = pld.init(budget.delta)
   for (const [index, { round, ...event }] of spent.entries()) {
     account = pld.append(account, event)
-    if (marks.has(index)) points.push([round, pld.epsilon(account)])
+    if (isComplete || marks.has(index)) points.push([round, pld.epsilon(account)])
   }
   const ahead = Math.max(0, rounds - roundsDone)
   const after = (count: number): number => pld.epsilon(later(account, next, count))

@@ -12,6 +12,8 @@ export interface BurnDownQuestion {
   /** Rounds published, and rounds of the run. */
   readonly roundsDone: number
   readonly rounds: number
+  /** True for a point after every event, however many there are. */
+  readonly isComplete?: boolean
 }
 
 export interface BurnDown {
