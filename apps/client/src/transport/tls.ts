@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { Agent, fetch as fetchThrough } from 'undici'
 
 /** PEM files. */
 export interface TlsFiles {
@@ -37,9 +36,12 @@ export function readTls({ ca, cert, key }: TlsFiles): TlsTrust {
 /** The global `fetch`, or one that trusts and shows what is given. */
 export function fetchWith(trust: TlsTrust): typeof fetch {
   if (Object.keys(trust).length === 0) return (input, init) => fetch(input, init)
-  const dispatcher = new Agent({ connect: trust })
-  // The global fetch is an older copy of the same implementation: only the names of its types differ.
-  return ((input: string | URL, init?: object) => fetchThrough(input, { ...init, dispatcher })) as typeof fetch
+  // Loaded when it is needed. Node's own fetch is an older copy of it: only the names of the types differ.
+  const loaded = import('undici').then(({ Agent, fetch: fetchThrough }) => {
+    const dispatcher = new Agent({ connect: trust })
+    return (input: string | URL, init?: object) => fetchThrough(input, { ...init, dispatcher })
+  })
+  return (async (input: string | URL, init?: object) => (await loaded)(input, init)) as unknown as typeof fetch
 }
 
 /** Why OpenSSL or Node turned the other side's certificate down, or the other side said that it turned ours down. */
