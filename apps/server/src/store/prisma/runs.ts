@@ -5,7 +5,7 @@ import { adapterFrom, date, participantFrom, participantRow, runFrom } from './r
 
 export function prismaRuns(prisma: PrismaClient): RunStore {
   return {
-    async create({ manifest, state, createdAt, ownerId }, { publishedAt, ...initial }, audit) {
+    async create({ manifest, state, createdAt, ownerId }, { publishedAt, spectra: _, ...initial }, audit) {
       const { runId: id, name } = manifest
       await prisma.$transaction(async (tx) => {
         await tx.run.create({
@@ -65,6 +65,9 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
         orderBy: { number: 'desc' },
       })
       return row === null ? undefined : adapterFrom(row)
+    },
+    async participationsOf(clientId) {
+      return (await prisma.participant.findMany({ where: { clientId }, orderBy: { joinedAt: 'asc' } })).map(participantFrom)
     },
     async endedOf(clientId, limit) {
       const where = { endedAt: { not: null }, participants: { some: { clientId } } }
