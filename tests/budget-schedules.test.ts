@@ -35,7 +35,8 @@ const terms = fc.record({
 })
 /** The oracle integrates over a range that is wide enough when the privacy loss is spread this far. */
 const LEAST_SPREAD = 0.5
-const TILT = 4
+/** Any tilt gives the same integral; where the oracle's numbers do not, it is at the end of its range and judges nothing. */
+const TILTS = [1, 2] as const
 
 /** About the standard deviation of the privacy loss of events together. */
 function spread(events: readonly AccountedEvent[]): number {
@@ -123,7 +124,8 @@ class Site implements Disposable {
     const shown = pld.epsilonUpperBound(mergeEvents(spentEvents(this.#ledger.state)), delta)
     expect(shown, 'no budget is exceeded').toBeLessThanOrEqual(epsilon)
     if (spread(this.#truth) < LEAST_SPREAD) return false
-    const truth = composedDelta(mergeEvents(this.#truth), shown, TILT)
+    const [truth, again] = TILTS.map((tilt) => composedDelta(mergeEvents(this.#truth), shown, tilt)) as [number, number]
+    if (!(Math.abs(truth - again) <= 1e-6 * truth)) return false
     expect(truth, 'the shown epsilon is never below the true one').toBeLessThanOrEqual(delta * (1 + 1e-6) + 1e-12)
     return true
   }
