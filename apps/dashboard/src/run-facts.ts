@@ -34,7 +34,14 @@ export interface Warning {
 
 /** A budget counts as nearly gone from here on. */
 const NEARLY_GONE = 0.9
-const REJECTED = ['NORM_EXCEEDED', 'FRAME_MALFORMED', 'FRAME_TOO_LARGE', 'FRAME_CHECKSUM', 'SHAPE_MISMATCH', 'NOT_FINITE']
+const REJECTED = [
+  'NORM_EXCEEDED',
+  'FRAME_MALFORMED',
+  'FRAME_TOO_LARGE',
+  'FRAME_CHECKSUM',
+  'SHAPE_MISMATCH',
+  'NOT_FINITE',
+]
 const REFUSED = ['BUDGET_EXHAUSTED', 'BUDGET_TOO_SMALL', 'DELTA_TOO_LARGE']
 
 /** What an operator should look at, the most pressing first. */
@@ -55,7 +62,13 @@ export function warningsOf(run: RunSnapshot, now: number): readonly Warning[] {
   const nameOf = (id?: string) => clients.find(({ clientId }) => clientId === id)?.name
   for (const { code, message, at, clientId } of alerts.toReversed()) {
     const kind =
-      code === 'LEDGER_MISMATCH' ? 'ledger' : REJECTED.includes(code) ? 'rejected' : REFUSED.includes(code) ? 'refused' : 'other'
+      code === 'LEDGER_MISMATCH'
+        ? 'ledger'
+        : REJECTED.includes(code)
+          ? 'rejected'
+          : REFUSED.includes(code)
+            ? 'refused'
+            : 'other'
     const name = nameOf(clientId)
     warnings.push({ kind, at, text: name === undefined ? message : `${name}: ${message}` })
   }

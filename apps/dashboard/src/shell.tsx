@@ -1,5 +1,14 @@
 import type { SessionInfo } from '@fedsvd/core/protocol'
-import { AppShell, Badge, Burger, Button, NavLink, Text, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import {
+  AppShell,
+  Badge,
+  Burger,
+  Button,
+  NavLink,
+  Text,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { type ReactNode, useEffect } from 'react'
 import { Link, useLocation } from 'wouter'
@@ -31,13 +40,24 @@ export function Shell({ info, children }: { readonly info: SessionInfo; readonly
   }, [location, close])
   const views = VIEWS.filter(({ roles }) => roles?.includes(info.role) ?? true)
   return (
-    <AppShell header={{ height: 52 }} navbar={{ width: 190, breakpoint: 'md', collapsed: { mobile: !isOpen } }} padding="md">
+    <AppShell
+      header={{ height: 52 }}
+      navbar={{ width: 190, breakpoint: 'md', collapsed: { mobile: !isOpen } }}
+      padding="md"
+    >
       <a className="skip" href="#main">
         Skip to the content
       </a>
       <AppShell.Header>
         <div className="shell-header">
-          <Burger opened={isOpen} onClick={toggle} hiddenFrom="md" size="sm" aria-label="Navigation" aria-expanded={isOpen} />
+          <Burger
+            opened={isOpen}
+            onClick={toggle}
+            hiddenFrom="md"
+            size="sm"
+            aria-label="Navigation"
+            aria-expanded={isOpen}
+          />
           <span className="shell-name">fedsvd</span>
           <Connection />
           <span className="shell-spacer" />
@@ -108,7 +128,9 @@ function Account({ info: { operator, role, expiresAt } }: { readonly info: Sessi
       <Text size="xs" className="muted" mb="xs">
         {role}
         {role === 'auditor' && ', sees and cannot change'}
-        {expiresAt !== undefined && <span title={`Unused, the session ends ${dateTime(expiresAt)}`}>; session ends when idle</span>}
+        {expiresAt !== undefined && (
+          <span title={`Unused, the session ends ${dateTime(expiresAt)}`}>; session ends when idle</span>
+        )}
       </Text>
       <Button variant="default" size="xs" fullWidth onClick={() => void signOut().catch(() => {})}>
         Sign out

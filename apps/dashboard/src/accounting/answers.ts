@@ -50,7 +50,9 @@ export function plan(question: PlanQuestionOfPage): PlanOfPage {
     epsilonOfOneRound: pld.epsilonUpperBound([...prior, one], budget.delta),
     epsilonPld: pld.epsilonUpperBound(all, budget.delta),
     epsilonRdp: rdp.epsilonUpperBound(all, budget.delta),
-    roundsAffordable: isBrief ? rounds : Math.floor(stepsAffordable({ ...asked, noiseMultiplier, atMost }) / localSteps),
+    roundsAffordable: isBrief
+      ? rounds
+      : Math.floor(stepsAffordable({ ...asked, noiseMultiplier, atMost }) / localSteps),
     curve: isBrief ? [] : [...sampled(rounds)].map((index) => [index + 1, after(index + 1)]),
   }
 }

@@ -1,6 +1,8 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import * as answers from './answers.ts'
+import { burnDown, plan, spent } from './answers.ts'
 import type { Questions } from './questions.ts'
+
+const ANSWERS: Readonly<Record<keyof Questions, unknown>> = { burnDown, plan, spent }
 
 export interface Asked {
   readonly id: number
@@ -17,7 +19,7 @@ export interface Answered {
 self.addEventListener('message', ({ data }: MessageEvent<Asked>) => {
   const { id, kind, question } = data
   try {
-    self.postMessage({ id, answer: (answers[kind] as (asked: unknown) => unknown)(question) } satisfies Answered)
+    self.postMessage({ id, answer: (ANSWERS[kind] as (asked: unknown) => unknown)(question) } satisfies Answered)
   } catch (error) {
     const told = error instanceof FedsvdError ? error.toJSON() : { code: 'UNEXPECTED', got: String(error) }
     self.postMessage({ id, error: told } satisfies Answered)

@@ -83,7 +83,14 @@ function base(ink: Ink): EChartsCoreOption {
       borderColor: ink.line,
       textStyle: { color: ink.text, fontSize: 12 },
     },
-    legend: { top: 0, left: 0, type: 'scroll', textStyle: { color: ink.text }, pageTextStyle: { color: ink.text }, inactiveColor: ink.line },
+    legend: {
+      top: 0,
+      left: 0,
+      type: 'scroll',
+      textStyle: { color: ink.text },
+      pageTextStyle: { color: ink.text },
+      inactiveColor: ink.line,
+    },
   }
 }
 
@@ -120,6 +127,13 @@ export function roundAxis(ink: Ink, more: object = {}) {
 /** Zoom by wheel and by handles; worth its place only where there is much to see. */
 export function zoomFor(rounds: number, ink: Ink) {
   if (rounds <= 20) return []
-  const slider = { type: 'slider', height: 18, bottom: 6, borderColor: ink.line, textStyle: { color: ink.muted }, brushSelect: false }
+  const slider = {
+    type: 'slider',
+    height: 18,
+    bottom: 6,
+    borderColor: ink.line,
+    textStyle: { color: ink.muted },
+    brushSelect: false,
+  }
   return [{ type: 'inside', zoomOnMouseWheel: 'ctrl' }, slider]
 }

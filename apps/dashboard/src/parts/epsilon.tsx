@@ -15,9 +15,18 @@ export function EpsilonUnit({ delta }: { readonly delta: number }) {
 }
 
 /** How much of a budget is spent. */
-export function BudgetBar({ spent, budget, name }: { readonly spent: number; readonly budget: number; readonly name: string }) {
+export function BudgetBar({
+  spent,
+  budget,
+  name,
+}: {
+  readonly spent: number
+  readonly budget: number
+  readonly name: string
+}) {
   const share = Math.min(1, spent / budget)
   return (
+    // biome-ignore lint/a11y/useSemanticElements: a <meter> cannot be styled alike in all browsers
     <div
       className="bar"
       role="meter"

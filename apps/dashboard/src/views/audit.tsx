@@ -35,7 +35,14 @@ function Log() {
   return (
     <Panel title="Audit log">
       <Verdict />
-      <TextInput label="Search" placeholder="Actor, action, object or detail" maw={420} mb="sm" value={search} onChange={(event) => setSearch(event.currentTarget.value)} />
+      <TextInput
+        label="Search"
+        placeholder="Actor, action, object or detail"
+        maw={420}
+        mb="sm"
+        value={search}
+        onChange={(event) => setSearch(event.currentTarget.value)}
+      />
       <Loaded answer={log} what="the audit log">
         {(entries) => {
           const words = search.toLowerCase().split(/\s+/).filter(Boolean)
@@ -43,7 +50,8 @@ function Log() {
             const text = JSON.stringify(entry).toLowerCase()
             return words.every((word) => text.includes(word))
           })
-          if (found.length === 0) return <Empty>{entries.length === 0 ? 'Nothing has happened yet.' : 'No entry fits.'}</Empty>
+          if (found.length === 0)
+            return <Empty>{entries.length === 0 ? 'Nothing has happened yet.' : 'No entry fits.'}</Empty>
           return (
             <Pages items={found} size={ROWS} label="entries">
               {(items) => (
@@ -67,7 +75,14 @@ function Log() {
                         <Table.Td title={actor}>{shortened(actor)}</Table.Td>
                         <Table.Td title={object}>{shortened(object)}</Table.Td>
                         <Table.Td style={{ overflowWrap: 'anywhere' }}>
-                          <small>{Object.entries(detail).map(([key, value]) => `${key} ${Array.isArray(value) ? plural(value.length, 'item') : String(value)}`).join(', ')}</small>
+                          <small>
+                            {Object.entries(detail)
+                              .map(
+                                ([key, value]) =>
+                                  `${key} ${Array.isArray(value) ? plural(value.length, 'item') : String(value)}`,
+                              )
+                              .join(', ')}
+                          </small>
                         </Table.Td>
                       </Table.Tr>
                     ))}
@@ -94,8 +109,8 @@ function Verdict() {
       {({ intact, entries, head, fault }) =>
         intact ? (
           <Text size="sm" mb="sm" style={{ overflowWrap: 'anywhere' }}>
-            The chain of {plural(entries, 'entry', 'entries')} is intact; its head is <Code>{head}</Code>. A log that was cut short shows only against a head noted
-            before.
+            The chain of {plural(entries, 'entry', 'entries')} is intact; its head is <Code>{head}</Code>. A log that
+            was cut short shows only against a head noted before.
           </Text>
         ) : (
           <Alert color="red" variant="outline" mb="sm" title="The chain is broken" role="alert">

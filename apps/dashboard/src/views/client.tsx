@@ -156,7 +156,9 @@ function Part({ run, name }: { readonly run: Participation; readonly name: strin
                       <Table.Td className="number">{significant(event.sampleRate)}</Table.Td>
                       <Table.Td className="number">{significant(event.noiseMultiplier)}</Table.Td>
                       <Table.Td className="number">{event.steps}</Table.Td>
-                      <Table.Td className="number">{voided ? 'nothing spent' : epsilon === undefined ? '–' : `≤ ${upperBound(epsilon)}`}</Table.Td>
+                      <Table.Td className="number">
+                        {voided ? 'nothing spent' : epsilon === undefined ? '–' : `≤ ${upperBound(epsilon)}`}
+                      </Table.Td>
                       <Table.Td>{voided ? 'refused' : delivered.includes(round) ? 'delivered' : 'none'}</Table.Td>
                       <Table.Td>{source}</Table.Td>
                       <Table.Td className="nowrap">{dateTime(recordedAt)}</Table.Td>
@@ -173,7 +175,13 @@ function Part({ run, name }: { readonly run: Participation; readonly name: strin
 }
 
 /** The coordinator keeps its own record and takes over what the client's ledger holds beyond it. */
-function Comparison({ run, mismatches }: { readonly run: Participation; readonly mismatches: Participation['alerts'] }) {
+function Comparison({
+  run,
+  mismatches,
+}: {
+  readonly run: Participation
+  readonly mismatches: Participation['alerts']
+}) {
   const adopted = run.facts.filter(({ source, voided }) => source === 'client' && !voided).length
   if (mismatches.length > 0) {
     return (
@@ -191,7 +199,8 @@ function Comparison({ run, mismatches }: { readonly run: Participation; readonly
   return (
     <Text size="sm" mb="sm">
       Both ledgers: no disagreement was reported.
-      {adopted > 0 && ` ${plural(adopted, 'event')} came from the client's own ledger and ${adopted === 1 ? 'was' : 'were'} not known here before.`}
+      {adopted > 0 &&
+        ` ${plural(adopted, 'event')} came from the client's own ledger and ${adopted === 1 ? 'was' : 'were'} not known here before.`}
     </Text>
   )
 }

@@ -1,4 +1,18 @@
-import { Anchor, Badge, Button, Code, CopyButton, Group, NativeSelect, NumberInput, Stack, Table, Text, TextInput, Title } from '@mantine/core'
+import {
+  Anchor,
+  Badge,
+  Button,
+  Code,
+  CopyButton,
+  Group,
+  NativeSelect,
+  NumberInput,
+  Stack,
+  Table,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { request } from '../api/http.ts'
@@ -24,14 +38,27 @@ export default function Clients() {
       <Panel title="Enrolled">
         <Loaded answer={clients} what="the clients">
           {(list) => {
-            const found = list.filter(({ name, clientId }) => `${name} ${clientId}`.toLowerCase().includes(search.toLowerCase()))
+            const found = list.filter(({ name, clientId }) =>
+              `${name} ${clientId}`.toLowerCase().includes(search.toLowerCase()),
+            )
             return (
               <>
                 {list.length > 0 && (
-                  <TextInput label="Search" placeholder="Name or identifier" maw={320} mb="sm" value={search} onChange={(event) => setSearch(event.currentTarget.value)} />
+                  <TextInput
+                    label="Search"
+                    placeholder="Name or identifier"
+                    maw={320}
+                    mb="sm"
+                    value={search}
+                    onChange={(event) => setSearch(event.currentTarget.value)}
+                  />
                 )}
                 {found.length === 0 ? (
-                  <Empty>{list.length === 0 ? 'No client yet. Make an enrolment token and give it to a site.' : 'No client fits.'}</Empty>
+                  <Empty>
+                    {list.length === 0
+                      ? 'No client yet. Make an enrolment token and give it to a site.'
+                      : 'No client fits.'}
+                  </Empty>
                 ) : (
                   <Pages items={found} size={ROWS} label="clients">
                     {(items) => (
@@ -116,8 +143,21 @@ function Enrolment() {
         Each lets one client enrol, once, before it expires.
       </Text>
       <Group align="end">
-        <NumberInput label="How many" min={1} max={1000} w={110} value={count} onChange={setCount} allowDecimal={false} />
-        <NativeSelect label="Valid for" data={EXPIRIES} value={expiresIn} onChange={(event) => setExpiresIn(event.currentTarget.value)} />
+        <NumberInput
+          label="How many"
+          min={1}
+          max={1000}
+          w={110}
+          value={count}
+          onChange={setCount}
+          allowDecimal={false}
+        />
+        <NativeSelect
+          label="Valid for"
+          data={EXPIRIES}
+          value={expiresIn}
+          onChange={(event) => setExpiresIn(event.currentTarget.value)}
+        />
         <Button onClick={() => void create()} loading={isBusy} disabled={!(Number(count) >= 1)}>
           Create
         </Button>

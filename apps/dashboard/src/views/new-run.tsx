@@ -72,11 +72,34 @@ interface NumberField {
 }
 
 const PRIVACY: readonly NumberField[] = [
-  { key: 'epsilon', label: 'Budget asked of each client (epsilon)', help: 'Per record, for the whole run. The limit of a site always wins.', step: 0.5 },
+  {
+    key: 'epsilon',
+    label: 'Budget asked of each client (epsilon)',
+    help: 'Per record, for the whole run. The limit of a site always wins.',
+    step: 0.5,
+  },
   { key: 'delta', label: 'δ', help: 'Must be at most one over the records of every client.', step: 1e-6 },
-  { key: 'rounds', label: 'Rounds', help: 'More rounds need more noise in each for the same budget.', step: 1, isWhole: true },
-  { key: 'localSteps', label: 'Local steps', help: 'DP-SGD steps of a client in a round. Each one is accounted for.', step: 1, isWhole: true },
-  { key: 'expectedLotSize', label: 'Expected lot', help: 'Records that a step draws on average. Larger lots drown the noise, and cost more of it.', step: 16, isWhole: true },
+  {
+    key: 'rounds',
+    label: 'Rounds',
+    help: 'More rounds need more noise in each for the same budget.',
+    step: 1,
+    isWhole: true,
+  },
+  {
+    key: 'localSteps',
+    label: 'Local steps',
+    help: 'DP-SGD steps of a client in a round. Each one is accounted for.',
+    step: 1,
+    isWhole: true,
+  },
+  {
+    key: 'expectedLotSize',
+    label: 'Expected lot',
+    help: 'Records that a step draws on average. Larger lots drown the noise, and cost more of it.',
+    step: 16,
+    isWhole: true,
+  },
   { key: 'clipNorm', label: 'Clip norm', help: 'The most that one record may move a step.', step: 0.1 },
 ]
 const TRAINING: readonly NumberField[] = [
@@ -85,12 +108,35 @@ const TRAINING: readonly NumberField[] = [
   { key: 'rank', label: 'Rank', help: 'Directions that each adapted layer may use.', step: 1, isWhole: true },
   { key: 'alpha', label: 'Alpha', help: 'The adapter counts alpha / rank times.', step: 1 },
   { key: 'maxTokens', label: 'Longest text (tokens)', help: 'Longer texts are cut.', step: 16, isWhole: true },
-  { key: 'featureScale', label: 'Feature scale', help: 'Multiplies the encoder output before the head sees it.', step: 1 },
+  {
+    key: 'featureScale',
+    label: 'Feature scale',
+    help: 'Multiplies the encoder output before the head sees it.',
+    step: 1,
+  },
 ]
 const ROUND: readonly NumberField[] = [
-  { key: 'clientsPerRound', label: 'Clients asked per round', help: 'Chosen by the public seed among those that are there and can pay.', step: 1, isWhole: true },
-  { key: 'quorum', label: 'Quorum', help: 'Updates that a round needs; at most as many as are asked.', step: 1, isWhole: true },
-  { key: 'deadlineSeconds', label: 'Deadline (seconds)', help: 'Without a quorum by then the round waits for another term.', step: 60, isWhole: true },
+  {
+    key: 'clientsPerRound',
+    label: 'Clients asked per round',
+    help: 'Chosen by the public seed among those that are there and can pay.',
+    step: 1,
+    isWhole: true,
+  },
+  {
+    key: 'quorum',
+    label: 'Quorum',
+    help: 'Updates that a round needs; at most as many as are asked.',
+    step: 1,
+    isWhole: true,
+  },
+  {
+    key: 'deadlineSeconds',
+    label: 'Deadline (seconds)',
+    help: 'Without a quorum by then the round waits for another term.',
+    step: 60,
+    isWhole: true,
+  },
 ]
 
 /** A run, explained, checked and priced before anything is spent. */
@@ -141,7 +187,14 @@ export default function NewRun() {
           <div className="columns">
             <Panel title="Task">
               <Stack gap="sm">
-                <TextInput label="Name" description="How the run is shown; sites see it too." required value={form.name} onChange={(event) => set('name', event.currentTarget.value)} error={form.name === '' ? undefined : faults.get('name')} />
+                <TextInput
+                  label="Name"
+                  description="How the run is shown; sites see it too."
+                  required
+                  value={form.name}
+                  onChange={(event) => set('name', event.currentTarget.value)}
+                  error={form.name === '' ? undefined : faults.get('name')}
+                />
                 <NativeSelect
                   label="Method"
                   description="fedsvd re-factorises by SVD after each round; ffa-lora keeps A frozen, the baseline."
@@ -149,8 +202,20 @@ export default function NewRun() {
                   value={form.method}
                   onChange={(event) => set('method', event.currentTarget.value as Form['method'])}
                 />
-                <TextInput label="Model" description="A frozen checkpoint that this coordinator knows." value={form.model} onChange={(event) => set('model', event.currentTarget.value)} error={faults.get('model')} />
-                <TagsInput label="Labels" description="Class names in order; press Enter after each." value={[...form.labels]} onChange={(labels) => set('labels', labels)} error={faults.get('labels')} />
+                <TextInput
+                  label="Model"
+                  description="A frozen checkpoint that this coordinator knows."
+                  value={form.model}
+                  onChange={(event) => set('model', event.currentTarget.value)}
+                  error={faults.get('model')}
+                />
+                <TagsInput
+                  label="Labels"
+                  description="Class names in order; press Enter after each."
+                  value={[...form.labels]}
+                  onChange={(labels) => set('labels', labels)}
+                  error={faults.get('labels')}
+                />
                 <NativeSelect
                   label="Classification head"
                   description="Trained with the adapters under the same clip norm, or random and frozen as in the paper."
@@ -158,7 +223,13 @@ export default function NewRun() {
                   value={form.headMode}
                   onChange={(event) => set('headMode', event.currentTarget.value as Form['headMode'])}
                 />
-                <TextInput label="Seed" description="Public: of the initial adapter and of who is asked. Never of noise." value={form.seed} onChange={(event) => set('seed', event.currentTarget.value)} error={faults.get('seed')} />
+                <TextInput
+                  label="Seed"
+                  description="Public: of the initial adapter and of who is asked. Never of noise."
+                  value={form.seed}
+                  onChange={(event) => set('seed', event.currentTarget.value)}
+                  error={faults.get('seed')}
+                />
               </Stack>
             </Panel>
             <Panel title="Privacy">
@@ -201,7 +272,8 @@ function checked(form: Form): { readonly request?: RunRequest; readonly faults: 
   })
   const faults = new Map<string, string>()
   for (const { path, message } of result.error?.issues ?? []) {
-    const field = path[0] === 'model' && path[1] === 'name' ? 'model' : String(path[0] === 'labels' ? 'labels' : path.at(-1))
+    const field =
+      path[0] === 'model' && path[1] === 'name' ? 'model' : String(path[0] === 'labels' ? 'labels' : path.at(-1))
     faults.set(field, message)
   }
   if (form.quorum > form.clientsPerRound) faults.set('quorum', `At most ${form.clientsPerRound}, as many as are asked`)
@@ -215,8 +287,9 @@ function Projection({ request: wanted }: { readonly request: RunRequest | undefi
   return (
     <Panel title="What it would cost each client" kind="public">
       <Text size="sm" className="muted" mb="sm">
-        Sites choose their noise themselves. Shown is the least that keeps the whole run within the budget asked, for the records that each declared last;
-        epsilon is per record{wanted && `, δ ${small(wanted.target.delta)}`}, by PLD. A site with less left adds more noise or stays out.
+        Sites choose their noise themselves. Shown is the least that keeps the whole run within the budget asked, for
+        the records that each declared last; epsilon is per record{wanted && `, δ ${small(wanted.target.delta)}`}, by
+        PLD. A site with less left adds more noise or stays out.
       </Text>
       <Loaded answer={clients} what="the clients">
         {(list) => {
@@ -230,7 +303,13 @@ function Projection({ request: wanted }: { readonly request: RunRequest | undefi
   )
 }
 
-function Costs({ request: wanted, clients }: { readonly request: RunRequest; readonly clients: readonly { readonly clientId: string; readonly name: string; readonly connected: boolean }[] }) {
+function Costs({
+  request: wanted,
+  clients,
+}: {
+  readonly request: RunRequest
+  readonly clients: readonly { readonly clientId: string; readonly name: string; readonly connected: boolean }[]
+}) {
   const [settled] = useDebouncedValue(wanted, 300)
   const { target, expectedLotSize, localSteps, rounds } = settled
   const shape = { epsilon: target.epsilon, delta: target.delta, expectedLotSize, localSteps, rounds }
@@ -262,11 +341,20 @@ function Costs({ request: wanted, clients }: { readonly request: RunRequest; rea
             <Table.Tr key={clientId}>
               <Table.Td>
                 {name}
-                {!connected && <Text span size="xs" className="muted"> away</Text>}
+                {!connected && (
+                  <Text span size="xs" className="muted">
+                    {' '}
+                    away
+                  </Text>
+                )}
               </Table.Td>
               {data === undefined || data === null ? (
                 <Table.Td colSpan={6} className="muted">
-                  {data === null ? 'has declared nothing yet: it took part in no run' : error ? reasonOf(error) : 'computing'}
+                  {data === null
+                    ? 'has declared nothing yet: it took part in no run'
+                    : error
+                      ? reasonOf(error)
+                      : 'computing'}
                 </Table.Td>
               ) : (
                 <>
@@ -296,7 +384,10 @@ interface Cost {
 }
 
 /** Null for a client that has declared nothing. */
-async function costOf(clientId: string, { target, expectedLotSize, localSteps, rounds }: RunRequest): Promise<Cost | null> {
+async function costOf(
+  clientId: string,
+  { target, expectedLotSize, localSteps, rounds }: RunRequest,
+): Promise<Cost | null> {
   const { runs } = await request<ClientDetail>(`GET /v1/clients/${clientId}`)
   const records = runs[0]?.terms.declaredRecords
   if (records === undefined) return null

@@ -19,11 +19,16 @@ export function Overview() {
         {(list) =>
           list.length === 0 ? (
             <Empty>
-              No run yet. Open one under <Anchor component={Link} href="/new-run" underline="always">New run</Anchor>, or with fedsvd
-              demo.
+              No run yet. Open one under{' '}
+              <Anchor component={Link} href="/new-run" underline="always">
+                New run
+              </Anchor>
+              , or with fedsvd demo.
             </Empty>
           ) : (
-            [...list.filter(isOpen), ...list.filter((run) => !isOpen(run))].map((run) => <RunCard key={run.runId} run={run} />)
+            [...list.filter(isOpen), ...list.filter((run) => !isOpen(run))].map((run) => (
+              <RunCard key={run.runId} run={run} />
+            ))
           )
         }
       </Loaded>
@@ -57,7 +62,9 @@ function RunCard({ run }: { readonly run: RunSnapshot }) {
       </Group>
       <RunFigures run={run} />
       {clients.length > 0 && clients.length <= 6 && <Budgets run={run} />}
-      {manifest.rounds === roundsDone && warnings.length === 0 ? null : <Warnings warnings={warnings.slice(0, 3)} more={warnings.length - 3} />}
+      {manifest.rounds === roundsDone && warnings.length === 0 ? null : (
+        <Warnings warnings={warnings.slice(0, 3)} more={warnings.length - 3} />
+      )}
     </Paper>
   )
 }
@@ -70,10 +77,18 @@ export function RunFigures({ run }: { readonly run: RunSnapshot }) {
   const least = mostSpent(run)
   return (
     <div className="figures">
-      <Figure label="Rounds published" kind="public" note={current && isOpen(run) ? `round ${current.round}: ${current.state}` : undefined}>
+      <Figure
+        label="Rounds published"
+        kind="public"
+        note={current && isOpen(run) ? `round ${current.round}: ${current.state}` : undefined}
+      >
         {roundsDone} of {manifest.rounds}
       </Figure>
-      <Figure label="Accuracy" kind="public" note={baseline ? `guessing reaches ${percent(baseline.majority)}` : 'no public hold-out'}>
+      <Figure
+        label="Accuracy"
+        kind="public"
+        note={baseline ? `guessing reaches ${percent(baseline.majority)}` : 'no public hold-out'}
+      >
         {evaluation ? percent(evaluation.accuracy) : '–'}
       </Figure>
       <Figure label="Worst epsilon" kind="public" note={most?.name}>
@@ -82,7 +97,11 @@ export function RunFigures({ run }: { readonly run: RunSnapshot }) {
       <Figure label="Least budget left" kind="public" note={least?.name}>
         {least ? percent(Math.max(0, 1 - least.epsilonUpperBound / least.budget)) : '–'}
       </Figure>
-      <Figure label="Clients connected" kind="public" note={plural(manifest.clientsPerRound, 'client') + ' asked per round'}>
+      <Figure
+        label="Clients connected"
+        kind="public"
+        note={`${plural(manifest.clientsPerRound, 'client')} asked per round`}
+      >
         {clients.filter(({ connected }) => connected).length} of {clients.length}
       </Figure>
     </div>
@@ -122,9 +141,20 @@ const TITLES: Readonly<Record<Warning['kind'], string>> = {
 }
 
 export function Warnings({ warnings, more = 0 }: { readonly warnings: readonly Warning[]; readonly more?: number }) {
-  if (warnings.length === 0) return <Text mt="sm" size="sm" className="muted">No alerts.</Text>
+  if (warnings.length === 0)
+    return (
+      <Text mt="sm" size="sm" className="muted">
+        No alerts.
+      </Text>
+    )
   return (
-    <Alert mt="md" color="orange" variant="outline" title={plural(warnings.length + Math.max(0, more), 'alert')} role="status">
+    <Alert
+      mt="md"
+      color="orange"
+      variant="outline"
+      title={plural(warnings.length + Math.max(0, more), 'alert')}
+      role="status"
+    >
       <List size="sm" spacing={4} withPadding={false}>
         {warnings.map(({ kind, text, at }, index) => (
           <List.Item key={`${at}/${index}`} style={{ overflowWrap: 'anywhere' }}>

@@ -1,7 +1,7 @@
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { Group, Stack, Text, Title } from '@mantine/core'
-import { useRounds, useRun } from '../api/queries.ts'
 import { request } from '../api/http.ts'
+import { useRounds, useRun } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { bytes, dateTime, small } from '../format.ts'
 import { Confirm } from '../parts/confirm.tsx'
@@ -53,8 +53,12 @@ function Details({ run }: { readonly run: RunSnapshot }) {
       </Group>
       <RunFigures run={run} />
       <div className="figures">
-        <Figure label="Received from clients" kind="public">{bytes(traffic.up)}</Figure>
-        <Figure label="Sent to clients" kind="public">{bytes(traffic.down)}</Figure>
+        <Figure label="Received from clients" kind="public">
+          {bytes(traffic.up)}
+        </Figure>
+        <Figure label="Sent to clients" kind="public">
+          {bytes(traffic.down)}
+        </Figure>
       </div>
       <Warnings warnings={warningsOf(run, now).slice(0, 20)} more={Math.max(0, warningsOf(run, now).length - 20)} />
       <BurnDown run={run} />
@@ -80,7 +84,10 @@ function Configuration({ run }: { readonly run: RunSnapshot }) {
     ['Method', manifest.method],
     ['Model', `${model.name}, at most ${model.maxTokens} tokens`],
     ['Labels', labels.length <= 20 ? labels.join(', ') : `${labels.length} classes`],
-    ['Adapter', `rank ${manifest.adapter.rank}, alpha ${manifest.adapter.alpha}, ${manifest.adapter.layers.length} layers, head ${manifest.adapter.headMode}`],
+    [
+      'Adapter',
+      `rank ${manifest.adapter.rank}, alpha ${manifest.adapter.alpha}, ${manifest.adapter.layers.length} layers, head ${manifest.adapter.headMode}`,
+    ],
     ['Rounds', manifest.rounds],
     ['Local steps', manifest.localSteps],
     ['Expected lot', manifest.expectedLotSize],

@@ -12,7 +12,10 @@ export function SignIn({ hasEnded }: { readonly hasEnded: boolean }) {
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault()
     const fields = new FormData(event.currentTarget)
-    const field = (name: string): string => String(fields.get(name) ?? '')
+    const field = (name: string): string => {
+      const value = fields.get(name)
+      return typeof value === 'string' ? value : ''
+    }
     setBusy(true)
     setError(undefined)
     try {

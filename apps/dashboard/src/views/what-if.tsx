@@ -13,12 +13,24 @@ import { Failure } from '../parts/state.tsx'
 const START = { epsilon: 6, delta: 1e-5, records: 5000, lot: 128, localSteps: 10, rounds: 100, noiseMultiplier: 1 }
 type Plan = typeof START
 
-const FIELDS: readonly { readonly key: keyof Plan; readonly label: string; readonly help: string; readonly step: number; readonly isWhole?: boolean }[] = [
+const FIELDS: readonly {
+  readonly key: keyof Plan
+  readonly label: string
+  readonly help: string
+  readonly step: number
+  readonly isWhole?: boolean
+}[] = [
   { key: 'epsilon', label: 'Budget (epsilon)', help: 'What a data set may spend at most, per record.', step: 0.5 },
   { key: 'delta', label: 'δ', help: 'At most one over the number of records.', step: 1e-6 },
   { key: 'records', label: 'Declared records', help: 'The public size that a site states.', step: 100, isWhole: true },
   { key: 'lot', label: 'Expected lot', help: 'Records that a step draws on average.', step: 16, isWhole: true },
-  { key: 'localSteps', label: 'Local steps per round', help: 'DP-SGD steps of one client in one round.', step: 1, isWhole: true },
+  {
+    key: 'localSteps',
+    label: 'Local steps per round',
+    help: 'DP-SGD steps of one client in one round.',
+    step: 1,
+    isWhole: true,
+  },
   { key: 'rounds', label: 'Rounds', help: 'Rounds in which the client takes part.', step: 10, isWhole: true },
 ]
 
@@ -28,9 +40,13 @@ export default function WhatIf() {
   const [solves, setSolves] = useState<'noise' | 'rounds'>('noise')
   const [settled] = useDebouncedValue(plan, 150)
   const fault = faultOf(settled)
-  const question = useMemo(() => (fault === undefined ? questionOf(settled, solves) : undefined), [settled, solves, fault])
+  const question = useMemo(
+    () => (fault === undefined ? questionOf(settled, solves) : undefined),
+    [settled, solves, fault],
+  )
   const answer = useAnswer('plan', question)
-  const set = (key: keyof Plan) => (value: number | string) => setPlan((before) => ({ ...before, [key]: Number(value) }))
+  const set = (key: keyof Plan) => (value: number | string) =>
+    setPlan((before) => ({ ...before, [key]: Number(value) }))
   const { data } = answer
   const sampleRate = settled.lot / settled.records
   return (
@@ -51,15 +67,36 @@ export default function WhatIf() {
               aria-label="What is to be found"
             />
             {FIELDS.map(({ key, label, help, step, isWhole }) => (
-              <NumberInput key={key} label={label} description={help} value={plan[key]} onChange={set(key)} step={step} min={0} allowDecimal={!isWhole} decimalScale={key === 'delta' ? 10 : 6} />
+              <NumberInput
+                key={key}
+                label={label}
+                description={help}
+                value={plan[key]}
+                onChange={set(key)}
+                step={step}
+                min={0}
+                allowDecimal={!isWhole}
+                decimalScale={key === 'delta' ? 10 : 6}
+              />
             ))}
             {solves === 'rounds' && (
-              <NumberInput label="Noise multiplier" description="Standard deviation of the noise over the sensitivity." value={plan.noiseMultiplier} onChange={set('noiseMultiplier')} step={0.05} min={0} />
+              <NumberInput
+                label="Noise multiplier"
+                description="Standard deviation of the noise over the sensitivity."
+                value={plan.noiseMultiplier}
+                onChange={set('noiseMultiplier')}
+                step={0.05}
+                min={0}
+              />
             )}
           </Stack>
         </Panel>
         <Panel title="Outcome" kind="public">
-          {fault !== undefined && <Text c="red.9" role="alert">{fault}</Text>}
+          {fault !== undefined && (
+            <Text c="red.9" role="alert">
+              {fault}
+            </Text>
+          )}
           {answer.error && fault === undefined ? <Failure error={answer.error} /> : null}
           <div aria-live="polite" aria-busy={answer.isFetching}>
             {data !== undefined && fault === undefined && (
@@ -71,7 +108,11 @@ export default function WhatIf() {
                   <Figure label="After one round" kind="public">
                     <Epsilon value={data.epsilonOfOneRound} delta={settled.delta} />
                   </Figure>
-                  <Figure label={`After ${plural(settled.rounds, 'round')}`} kind="public" note="by PLD, the bound that counts">
+                  <Figure
+                    label={`After ${plural(settled.rounds, 'round')}`}
+                    kind="public"
+                    note="by PLD, the bound that counts"
+                  >
                     <Epsilon value={data.epsilonPld} delta={settled.delta} />
                   </Figure>
                   <Figure label="The same by RDP" kind="public" note="looser">
@@ -80,9 +121,15 @@ export default function WhatIf() {
                   <Figure
                     label="Rounds affordable"
                     kind="public"
-                    note={data.roundsAffordable < settled.rounds ? `runs out before round ${data.roundsAffordable}` : 'the budget lasts'}
+                    note={
+                      data.roundsAffordable < settled.rounds
+                        ? `runs out before round ${data.roundsAffordable}`
+                        : 'the budget lasts'
+                    }
                   >
-                    {data.roundsAffordable >= 10 * settled.rounds ? `${10 * settled.rounds} or more` : data.roundsAffordable}
+                    {data.roundsAffordable >= 10 * settled.rounds
+                      ? `${10 * settled.rounds} or more`
+                      : data.roundsAffordable}
                   </Figure>
                 </div>
                 <Curve points={data.curve} budget={settled.epsilon} delta={settled.delta} />
@@ -96,12 +143,24 @@ export default function WhatIf() {
   )
 }
 
-function Curve({ points, budget, delta }: { readonly points: readonly Point[]; readonly budget: number; readonly delta: number }) {
+function Curve({
+  points,
+  budget,
+  delta,
+}: {
+  readonly points: readonly Point[]
+  readonly budget: number
+  readonly delta: number
+}) {
   const option = useCallback(
     (ink: Ink) => ({
       grid: { top: 36, left: 48, right: 16, bottom: 40 },
       xAxis: roundAxis(ink, { name: 'rounds taken part in', min: 0 }),
-      yAxis: valueAxis(ink, 'epsilon ≤', { min: 0, max: (extent: { max: number }) => Math.max(extent.max, budget) * 1.08, axisLabel: { color: ink.muted, formatter: (value: number) => String(Number(value.toFixed(2))) } }),
+      yAxis: valueAxis(ink, 'epsilon ≤', {
+        min: 0,
+        max: (extent: { max: number }) => Math.max(extent.max, budget) * 1.08,
+        axisLabel: { color: ink.muted, formatter: (value: number) => String(Number(value.toFixed(2))) },
+      }),
       legend: { show: false },
       tooltip: { valueFormatter: (value: unknown) => `≤ ${Number(value).toFixed(3)}` },
       series: [
@@ -130,7 +189,10 @@ function Curve({ points, budget, delta }: { readonly points: readonly Point[]; r
   )
 }
 
-function questionOf({ epsilon, delta, records, lot, localSteps, rounds, noiseMultiplier }: Plan, solves: 'noise' | 'rounds'): PlanQuestionOfPage {
+function questionOf(
+  { epsilon, delta, records, lot, localSteps, rounds, noiseMultiplier }: Plan,
+  solves: 'noise' | 'rounds',
+): PlanQuestionOfPage {
   const question = { budget: { epsilon, delta }, sampleRate: lot / records, localSteps, rounds }
   return solves === 'noise' ? question : { ...question, noiseMultiplier }
 }

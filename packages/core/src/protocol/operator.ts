@@ -80,9 +80,7 @@ export const runSnapshotSchema = z.object({
         .optional(),
     }),
   ),
-  alerts: z.array(
-    z.object({ code: z.string(), message: z.string(), at: z.string(), clientId: z.uuid().optional() }),
-  ),
+  alerts: z.array(z.object({ code: z.string(), message: z.string(), at: z.string(), clientId: z.uuid().optional() })),
   createdAt: z.iso.datetime().optional(),
   endedAt: z.iso.datetime().optional(),
   /** noised: the clip norms, per record and per client, with which the next round works, where they adapt. */

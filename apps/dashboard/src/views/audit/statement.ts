@@ -52,7 +52,8 @@ export function statementOf(input: {
       relation: 'add-or-remove-one',
       sampling: 'Poisson, by the client itself; no amplification by the selection of clients',
       clipNorm: manifest.clipNorm,
-      against: 'everyone outside the process of the client, the coordinator included; this run only, as the coordinator counted it',
+      against:
+        'everyone outside the process of the client, the coordinator included; this run only, as the coordinator counted it',
     },
     events: events.map((event, index) => ({ ...event, rounds: client.mechanisms[index]!.spent.length })),
     accountant: { name: 'pld and rdp of @fedsvd/core/accounting', version },

@@ -27,7 +27,10 @@ export function Statements() {
                 maw={420}
                 value={run.runId}
                 onChange={(event) => setRunId(event.currentTarget.value)}
-                data={list.map(({ runId: value, name, createdAt }) => ({ value, label: `${name}${createdAt ? `, ${dateTime(createdAt)}` : ''}` }))}
+                data={list.map(({ runId: value, name, createdAt }) => ({
+                  value,
+                  label: `${name}${createdAt ? `, ${dateTime(createdAt)}` : ''}`,
+                }))}
               />
               <OfRun key={run.runId} run={run} />
             </>
@@ -78,7 +81,8 @@ function Statement({ run, client }: { readonly run: RunSnapshot; readonly client
     [client],
   )
   const { data } = useAnswer('spent', question)
-  const statement = data && statementOf({ run, client, events: question.events, spent: data, version: __FEDSVD_VERSION__ })
+  const statement =
+    data && statementOf({ run, client, events: question.events, spent: data, version: __FEDSVD_VERSION__ })
   if (statement === undefined) return <Text role="status">Computing</Text>
   return (
     <>
@@ -122,8 +126,8 @@ function Page({ statement }: { readonly statement: PrivacyStatement }) {
           <div key={`${sampleRate}/${noiseMultiplier}`} style={{ display: 'contents' }}>
             <dt>Mechanism</dt>
             <dd>
-              sampling rate {significant(sampleRate, 6)}, noise multiplier {significant(noiseMultiplier, 6)}, clip norm {guarantee.clipNorm}, {steps} steps in{' '}
-              {rounds} rounds
+              sampling rate {significant(sampleRate, 6)}, noise multiplier {significant(noiseMultiplier, 6)}, clip norm{' '}
+              {guarantee.clipNorm}, {steps} steps in {rounds} rounds
             </dd>
           </div>
         ))}
@@ -149,7 +153,9 @@ function Page({ statement }: { readonly statement: PrivacyStatement }) {
 }
 
 function download(statement: PrivacyStatement): void {
-  const address = URL.createObjectURL(new Blob([`${JSON.stringify(statement, null, 2)}\n`], { type: 'application/json' }))
+  const address = URL.createObjectURL(
+    new Blob([`${JSON.stringify(statement, null, 2)}\n`], { type: 'application/json' }),
+  )
   const link = document.createElement('a')
   link.href = address
   link.download = `privacy-statement-${statement.run.runId.slice(0, 8)}-${statement.client.clientId.slice(0, 8)}.json`

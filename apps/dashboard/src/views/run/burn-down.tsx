@@ -4,7 +4,7 @@ import { useQueries } from '@tanstack/react-query'
 import { useCallback, useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { ask } from '../../accounting/ask.ts'
-import type { BurnDown as Curve, BurnDownQuestion } from '../../accounting/questions.ts'
+import type { BurnDownQuestion, BurnDown as Curve } from '../../accounting/questions.ts'
 import { useLedger } from '../../api/queries.ts'
 import { Chart, type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart.tsx'
 import { small, upperBound } from '../../format.ts'
@@ -26,8 +26,9 @@ export function BurnDown({ run }: { readonly run: RunSnapshot }) {
   return (
     <Panel title="Privacy spent" kind="public">
       <Text size="sm" className="muted" mb="sm">
-        Epsilon per record (add or remove one), an upper bound by PLD at each client's own δ, computed in this browser from the facts of
-        the ledger by the accountant that the clients and the coordinator run. The dotted lines go on as if a client were asked in every round to come.
+        Epsilon per record (add or remove one), an upper bound by PLD at each client's own δ, computed in this browser
+        from the facts of the ledger by the accountant that the clients and the coordinator run. The dotted lines go on
+        as if a client were asked in every round to come.
       </Text>
       <Loaded answer={ledger} what="the ledger">
         {(clients) =>
@@ -116,10 +117,20 @@ function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn:
         legend: { data: drawn.map(({ name }) => name) },
         tooltip: { valueFormatter: (value: unknown) => `≤ ${upperBound(Number(value))}` },
         xAxis: roundAxis(ink, { min: 0, max: Math.max(1, rounds - 1) }),
-        yAxis: valueAxis(ink, 'epsilon ≤', { min: 0, max: Math.max(...budgets) * 1.08, axisLabel: { color: ink.muted, formatter: (value: number) => String(Number(value.toFixed(2))) } }),
+        yAxis: valueAxis(ink, 'epsilon ≤', {
+          min: 0,
+          max: Math.max(...budgets) * 1.08,
+          axisLabel: { color: ink.muted, formatter: (value: number) => String(Number(value.toFixed(2))) },
+        }),
         series: drawn.flatMap(({ clientId, name, curve, terms }, index) => {
           const color = PALETTE[index % PALETTE.length]
-          const line = { type: 'line', name, symbolSize: 5, itemStyle: { color }, showSymbol: (curve?.points.length ?? 0) <= 30 }
+          const line = {
+            type: 'line',
+            name,
+            symbolSize: 5,
+            itemStyle: { color },
+            showSymbol: (curve?.points.length ?? 0) <= 30,
+          }
           const isFirst = drawn.findIndex((other) => other.terms.budget.epsilon === terms.budget.epsilon) === index
           return [
             {
@@ -136,7 +147,14 @@ function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn:
                 },
               }),
             },
-            { ...line, id: `${clientId}/next`, showSymbol: false, lineStyle: { type: 'dotted' }, data: curve?.projection ?? [], tooltip: { show: false } },
+            {
+              ...line,
+              id: `${clientId}/next`,
+              showSymbol: false,
+              lineStyle: { type: 'dotted' },
+              data: curve?.projection ?? [],
+              tooltip: { show: false },
+            },
           ]
         }),
       }
@@ -180,7 +198,12 @@ function CurveTable({ run, named }: { readonly run: RunSnapshot; readonly named:
                     <Anchor component={Link} href={`/clients/${clientId}`}>
                       {name}
                     </Anchor>
-                    {client && !client.connected && isOpen(run) && <Text span size="xs" className="muted"> away</Text>}
+                    {client && !client.connected && isOpen(run) && (
+                      <Text span size="xs" className="muted">
+                        {' '}
+                        away
+                      </Text>
+                    )}
                   </Table.Td>
                   <Table.Td className="number">{upperBound(spent)}</Table.Td>
                   <Table.Td className="number">{terms.budget.epsilon}</Table.Td>
@@ -201,7 +224,12 @@ function CurveTable({ run, named }: { readonly run: RunSnapshot; readonly named:
   )
 }
 
-function runsOut(run: RunSnapshot, curve: Curve | undefined, isExhausted: boolean, withdrawal: string | undefined): string {
+function runsOut(
+  run: RunSnapshot,
+  curve: Curve | undefined,
+  isExhausted: boolean,
+  withdrawal: string | undefined,
+): string {
   if (withdrawal !== undefined) return `left: ${withdrawal}`
   if (!isOpen(run)) return isExhausted ? 'used up' : 'run has ended'
   if (curve === undefined) return 'computing'

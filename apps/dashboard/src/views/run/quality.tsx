@@ -20,8 +20,15 @@ export function Quality({ run }: { readonly run: RunSnapshot }) {
         dataZoom: zoomFor(points.length, ink),
         xAxis: roundAxis(ink, { min: 'dataMin', max: 'dataMax' }),
         yAxis: [
-          valueAxis(ink, 'accuracy', { scale: true, axisLabel: { color: ink.muted, formatter: (value: number) => `${Math.round(value * 100)} %` } }),
-          valueAxis(ink, 'loss (nats)', { scale: true, splitLine: { show: false }, nameTextStyle: { color: ink.muted, align: 'right', padding: [0, -30, 0, 0] } }),
+          valueAxis(ink, 'accuracy', {
+            scale: true,
+            axisLabel: { color: ink.muted, formatter: (value: number) => `${Math.round(value * 100)} %` },
+          }),
+          valueAxis(ink, 'loss (nats)', {
+            scale: true,
+            splitLine: { show: false },
+            nameTextStyle: { color: ink.muted, align: 'right', padding: [0, -30, 0, 0] },
+          }),
         ],
         tooltip: { valueFormatter: (value: unknown) => Number(value).toFixed(4) },
         series: [
@@ -39,7 +46,13 @@ export function Quality({ run }: { readonly run: RunSnapshot }) {
               },
             }),
           },
-          { ...line, name: 'loss', yAxisIndex: 1, lineStyle: { type: 'dotted' }, data: points.map(({ round, loss }) => [round, loss]) },
+          {
+            ...line,
+            name: 'loss',
+            yAxisIndex: 1,
+            lineStyle: { type: 'dotted' },
+            data: points.map(({ round, loss }) => [round, loss]),
+          },
         ],
       }
     },

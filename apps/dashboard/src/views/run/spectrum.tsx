@@ -13,13 +13,21 @@ const VIRIDIS = ['#440154', '#472f7d', '#39568c', '#287c8e', '#1f988b', '#35b779
 export function effectiveRank(values: readonly number[]): number {
   const sum = values.reduce((total, value) => total + value, 0)
   if (!(sum > 0)) return 0
-  return Math.exp(-values.reduce((total, value) => (value > 0 ? total + (value / sum) * Math.log(value / sum) : total), 0))
+  return Math.exp(
+    -values.reduce((total, value) => (value > 0 ? total + (value / sum) * Math.log(value / sum) : total), 0),
+  )
 }
 
 type WithSpectra = RoundSummary & Required<Pick<RoundSummary, 'spectra'>>
 
 /** Which directions the adapter uses: singular values of one layer, or the effective rank of all. */
-export function Spectrum({ rounds, manifest }: { readonly rounds: readonly RoundSummary[]; readonly manifest: RunManifest }) {
+export function Spectrum({
+  rounds,
+  manifest,
+}: {
+  readonly rounds: readonly RoundSummary[]
+  readonly manifest: RunManifest
+}) {
   const [layer, setLayer] = useState('')
   const known = useMemo(() => rounds.filter((round): round is WithSpectra => round.spectra !== undefined), [rounds])
   const { layers } = manifest.adapter
@@ -49,7 +57,11 @@ export function Spectrum({ rounds, manifest }: { readonly rounds: readonly Round
               ...layers.map(({ name }, index) => ({ value: String(index), label: `singular values of ${name}` })),
             ]}
           />
-          {isAll ? <Ranks rounds={known} manifest={manifest} /> : <Values rounds={known} layer={Number(layer)} rank={manifest.adapter.rank} />}
+          {isAll ? (
+            <Ranks rounds={known} manifest={manifest} />
+          ) : (
+            <Values rounds={known} layer={Number(layer)} rank={manifest.adapter.rank} />
+          )}
         </>
       )}
     </Panel>
@@ -72,10 +84,24 @@ function Ranks({ rounds, manifest }: { readonly rounds: readonly WithSpectra[]; 
       }),
     [rounds, layers, rank],
   )
-  return <Chart height={heightFor(layers.length)} option={option} label={`Effective rank of ${layers.length} layers over ${rounds.length} rounds`} />
+  return (
+    <Chart
+      height={heightFor(layers.length)}
+      option={option}
+      label={`Effective rank of ${layers.length} layers over ${rounds.length} rounds`}
+    />
+  )
 }
 
-function Values({ rounds, layer, rank }: { readonly rounds: readonly WithSpectra[]; readonly layer: number; readonly rank: number }) {
+function Values({
+  rounds,
+  layer,
+  rank,
+}: {
+  readonly rounds: readonly WithSpectra[]
+  readonly layer: number
+  readonly rank: number
+}) {
   const option = useCallback(
     (ink: Ink) => {
       const logs = rounds.flatMap(({ spectra }, x) =>
@@ -95,7 +121,13 @@ function Values({ rounds, layer, rank }: { readonly rounds: readonly WithSpectra
     },
     [rounds, layer, rank],
   )
-  return <Chart height={heightFor(rank)} option={option} label={`Singular values of one layer over ${rounds.length} rounds`} />
+  return (
+    <Chart
+      height={heightFor(rank)}
+      option={option}
+      label={`Singular values of one layer over ${rounds.length} rounds`}
+    />
+  )
 }
 
 function heightFor(rows: number): number {

@@ -110,5 +110,11 @@ function Durations({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
     },
     [rounds],
   )
-  return <Chart height={220} option={option} label="Seconds of training, collecting and aggregating per round; the table below has the figures" />
+  return (
+    <Chart
+      height={220}
+      option={option}
+      label="Seconds of training, collecting and aggregating per round; the table below has the figures"
+    />
+  )
 }
