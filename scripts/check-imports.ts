@@ -46,7 +46,7 @@ function breachOfOnly(file: string, specifier: string): string | undefined {
 /** The file or folder of this repository that a specifier names; undefined for packages and Node modules. */
 function targetOf(file: string, specifier: string): string | undefined {
   if (specifier.startsWith('.')) return normalize(join(dirname(file), specifier))
-  const [, name, path] = /^@fedsvd\/(core|engine|server|client|cli)(\/.*)?$/.exec(specifier) ?? []
+  const [, name, path] = /^@fedsvd\/(core|engine|server|client|cli|dashboard)(\/.*)?$/.exec(specifier) ?? []
   if (name === undefined) return undefined
   const root = name === 'core' || name === 'engine' ? 'packages' : 'apps'
   return `${root}/${name}/src${path === '/errors' ? '/errors.ts' : (path ?? '')}`

@@ -55,6 +55,10 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     may: ['packages/core/src', 'packages/engine/src'],
     because: 'the coordinator and the client meet on the wire only, never in code',
   },
+  'apps/dashboard/src': {
+    may: ['packages/core/src'],
+    because: 'the dashboard runs in browsers: it knows the wire and the accountant, never the coordinator itself',
+  },
   'apps/cli/src': {
     may: ['packages/core/src', 'packages/engine/src', 'apps/server/src', 'apps/client/src'],
     because: 'the command line stands on top of everything',

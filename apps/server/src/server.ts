@@ -13,9 +13,11 @@ import {
   auditLogRoutes,
   createApp,
   createListener,
+  dashboard,
   guard,
   healthRoutes,
   identityRoutes,
+  insightRoutes,
   type Listener,
   operatorRoutes,
   servedRoutes,
@@ -49,6 +51,8 @@ export interface CoordinatorParts {
   readonly openStore: (config: CoordinatorConfig, log: Logger) => Promise<Store>
   readonly log: Logger
   readonly clock: Clock
+  /** The built dashboard; `apps/dashboard/dist` where it is absent. */
+  readonly dashboardFolder: string
 }
 
 export interface Coordinator extends AsyncDisposable {
@@ -137,11 +141,13 @@ export async function startCoordinator(
       cutClient: (clientId) => presence.cut(clientId),
     }),
     operatorRoutes({ store, blobs, conductor, now }),
+    insightRoutes({ store, isConnected: (clientId) => presence.isConnected(clientId) }),
     auditLogRoutes(store.audit),
   ]
   const app = createApp({
     guard: guard({ sessions: operatorSessions, store, refusalsPerMinute }),
     routers,
+    dashboard: dashboard(given.dashboardFolder),
     log,
     metrics,
     trustedProxies: config.trustedProxies,

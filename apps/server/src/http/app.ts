@@ -9,6 +9,8 @@ export interface AppParts {
   /** Stands before every route under `/v1`. */
   readonly guard: readonly RequestHandler[]
   readonly routers: readonly Router[]
+  /** The page for operators: what is not under `/v1` and is no other route. */
+  readonly dashboard: RequestHandler
   readonly log: Logger
   readonly metrics: Metrics
   /** How many proxies in front of the coordinator are trusted to name the caller's address. */
@@ -16,7 +18,7 @@ export interface AppParts {
 }
 
 /** The HTTP side: every refusal is `{ "error": { code, expected, got, remedy } }` with the status of its code. */
-export function createApp({ guard, routers, log, metrics, trustedProxies }: AppParts): Express {
+export function createApp({ guard, routers, dashboard, log, metrics, trustedProxies }: AppParts): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('trust proxy', trustedProxies)
@@ -34,6 +36,7 @@ export function createApp({ guard, routers, log, metrics, trustedProxies }: AppP
   app.use(GUARDED, ...guard)
   for (const router of routers) app.use(router)
   checkRoutes(servedRoutes(app))
+  app.use(dashboard)
   app.use((request, _response) => {
     throw routeNotFound(request.method, request.path)
   })

@@ -29,6 +29,7 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'GET /v1/operators': OVERSEE,
   'POST /v1/operators/:operatorId/disable': ADMIN,
   'GET /v1/clients': READ,
+  'GET /v1/clients/:clientId': READ,
   'POST /v1/clients/:clientId/revoke': ADMIN,
   'POST /v1/enrolment-tokens': WORK,
   'POST /v1/runs': WORK,
@@ -36,6 +37,8 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'GET /v1/runs/:runId': READ,
   'POST /v1/runs/:runId/stop': WORK,
   'GET /v1/runs/:runId/adapter': READ,
+  'GET /v1/runs/:runId/ledger': READ,
+  'GET /v1/runs/:runId/rounds': READ,
   'GET /v1/audit-log': OVERSEE,
   'GET /v1/audit-log/verify': OVERSEE,
 }

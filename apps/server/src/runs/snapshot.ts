@@ -45,7 +45,14 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
       ...(evaluation && { evaluation }),
     })),
     ...(baseline && { baseline }),
-    alerts: alerts.map(({ code, message, at }) => ({ code, message, at: new Date(at).toISOString() })),
+    alerts: alerts.map(({ code, message, at, clientId }) => ({
+      code,
+      message,
+      at: new Date(at).toISOString(),
+      ...(clientId && { clientId }),
+    })),
+    createdAt: new Date(run.createdAt).toISOString(),
+    ...(run.endedAt !== undefined && { endedAt: new Date(run.endedAt).toISOString() }),
     ...(adapter?.clipNorm && { clipNorm: adapter.clipNorm }),
     ...(adapter?.clientClipNorm && { clientClipNorm: adapter.clientClipNorm }),
     ...(adapter && { adapter: adapter.sha256 }),
@@ -112,7 +119,15 @@ function epsilonOf(
 
 function currentOf(progress: RoundProgress | undefined): RunSnapshot['current'] {
   if (progress === undefined || progress.phase === 'published') return undefined
-  const { round, phase, tasks } = progress
+  const { round, phase, tasks, openedAt, deadline, extensions } = progress
   const selected = tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
-  return { round, state: phase, selected, received: deliveredTasks(progress).map(({ clientId }) => clientId) }
+  return {
+    round,
+    state: phase,
+    selected,
+    received: deliveredTasks(progress).map(({ clientId }) => clientId),
+    openedAt: new Date(openedAt).toISOString(),
+    deadline: new Date(deadline).toISOString(),
+    extensions,
+  }
 }

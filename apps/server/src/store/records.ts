@@ -93,11 +93,17 @@ export interface ClipNorms {
   readonly clientClipNorm?: number
 }
 
+/** The state that comes out of a round. */
+export interface RoundResult extends BlobRef, ClipNorms {
+  readonly basis: number
+  /** Singular values of each layer's B A, descending, in the order of the manifest's layers. */
+  readonly spectra?: readonly (readonly number[])[]
+}
+
 /** A state of the adapter: number 0 is the initial one, number r + 1 came out of round r. */
-export interface AdapterRecord extends BlobRef, ClipNorms {
+export interface AdapterRecord extends RoundResult {
   readonly runId: string
   readonly number: number
-  readonly basis: number
   /** Clients may read it from here on. */
   readonly publishedAt?: number
 }
@@ -109,11 +115,6 @@ export interface Task {
   readonly clientId: string
   readonly state: TaskState
   readonly update?: BlobRef & { readonly receivedAt: number }
-}
-
-/** What came out of a round: its state, and the clip norms of the next one where they adapt. */
-export interface RoundResult extends BlobRef, ClipNorms {
-  readonly basis: number
 }
 
 /** All that decides how a round goes on. It is stored after every change, and a restart begins from it. */

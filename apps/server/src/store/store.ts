@@ -65,6 +65,8 @@ export interface RunStore {
   adapter(runId: string, number: number): Promise<AdapterRecord | undefined>
   /** The published state with the highest number. */
   newestAdapter(runId: string): Promise<AdapterRecord | undefined>
+  /** Where a client takes or took part. */
+  participationsOf(clientId: string): Promise<readonly Participant[]>
   /** The runs of a client that have ended, the newest first. */
   endedOf(clientId: string, limit: number): Promise<readonly RunRecord[]>
   /** True when the object is a published state of a run in which the client takes part. */
@@ -96,7 +98,14 @@ export interface RoundStore {
   save(change: RoundChange): Promise<boolean>
   /** In order of their number. */
   published(runId: string): Promise<readonly PublishedRound[]>
+  /** Rounds from a number on, published or not, in order of their number. */
+  history(runId: string, sinceRound: number, limit: number): Promise<readonly RoundProgress[]>
   setEvaluation(runId: string, round: number, evaluation: Evaluation): Promise<void>
+}
+
+/** What one client spent in one round with one mechanism, voided facts left out. */
+export interface RoundSpending extends Spending {
+  readonly round: number
 }
 
 /** What one client spent in one run with one mechanism, voided facts left out. */
@@ -120,6 +129,8 @@ export interface LedgerStore {
   lastDraw(runId: string, round: number): Promise<number>
   /** Stores new facts, all or none. @throws FedsvdError RUN_STATE when one of them is stored already */
   charge(facts: readonly PrivacyFact[]): Promise<void>
+  /** By round. */
+  spendingByRound(runId: string): Promise<readonly RoundSpending[]>
   /** The rounds, from one on, in which an update of the client was accepted. */
   delivered(runId: string, clientId: string, sinceRound: number): Promise<readonly number[]>
 }

@@ -1,6 +1,7 @@
 export * from './audit.ts'
 export * from './frame.ts'
 export * from './identity.ts'
+export * from './insight.ts'
 export * from './manifest.ts'
 export * from './messages.ts'
 export * from './operator.ts'

@@ -37,6 +37,11 @@ export const runSnapshotSchema = z.object({
       state: roundStateSchema,
       selected: z.array(z.string()),
       received: z.array(z.string()),
+      openedAt: z.iso.datetime().optional(),
+      /** Without a quorum by then, the round waits for another term. */
+      deadline: z.iso.datetime().optional(),
+      /** How often that has happened. */
+      extensions: z.number().int().optional(),
     })
     .optional(),
   rounds: z.array(
@@ -75,7 +80,9 @@ export const runSnapshotSchema = z.object({
         .optional(),
     }),
   ),
-  alerts: z.array(z.object({ code: z.string(), message: z.string(), at: z.string() })),
+  alerts: z.array(z.object({ code: z.string(), message: z.string(), at: z.string(), clientId: z.uuid().optional() })),
+  createdAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime().optional(),
   /** noised: the clip norms, per record and per client, with which the next round works, where they adapt. */
   clipNorm: z.number().optional(),
   clientClipNorm: z.number().optional(),

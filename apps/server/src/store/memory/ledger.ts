@@ -1,6 +1,6 @@
 import type { PrivacyFact } from '../records.ts'
 import { chargedBefore } from '../refusals.ts'
-import type { LedgerStore, Spending } from '../store.ts'
+import type { LedgerStore, RoundSpending, Spending } from '../store.ts'
 import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 
 export function memoryLedger(tables: Tables): LedgerStore {
@@ -23,6 +23,17 @@ export function memoryLedger(tables: Tables): LedgerStore {
     async charge(charged) {
       if (charged.some((fact) => facts.has(factKey(fact)))) throw chargedBefore()
       for (const fact of charged) facts.set(factKey(fact), fact)
+    },
+    async spendingByRound(runId) {
+      const sums = new Map<string, RoundSpending>()
+      for (const { runId: owner, clientId, round, event } of factsOf('record')) {
+        if (owner !== runId) continue
+        const { sampleRate, noiseMultiplier, steps } = event
+        const key = keyOf(clientId, round, sampleRate, noiseMultiplier)
+        const before = sums.get(key)?.steps ?? 0
+        sums.set(key, { clientId, round, sampleRate, noiseMultiplier, steps: steps + before })
+      }
+      return [...sums.values()].sort((left, right) => left.round - right.round)
     },
     delivered: async (runId, clientId, sinceRound) =>
       [...rounds.values()]

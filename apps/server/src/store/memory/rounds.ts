@@ -33,6 +33,11 @@ export function memoryRounds(tables: Tables): RoundStore {
           const clients = tasks.filter(({ state }) => state === 'delivered').map(({ clientId }) => clientId)
           return { round, clients, openedAt, publishedAt: publishedAt!, ...(evaluation && { evaluation }) }
         }),
+    history: async (runId, sinceRound, limit) =>
+      [...rounds.values()]
+        .filter((round) => round.runId === runId && round.round >= sinceRound)
+        .sort((left, right) => left.round - right.round)
+        .slice(0, limit),
     async setEvaluation(runId, round, evaluation) {
       evaluations.set(keyOf(runId, round), evaluation)
     },

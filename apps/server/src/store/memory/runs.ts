@@ -44,6 +44,8 @@ export function memoryRuns(tables: Tables): RunStore {
       adaptersOf(runId)
         .filter(({ publishedAt }) => publishedAt !== undefined)
         .sort((left, right) => right.number - left.number)[0],
+    participationsOf: async (clientId) =>
+      [...participants.values()].filter((participant) => participant.clientId === clientId),
     endedOf: async (clientId, limit) =>
       [...runs.values()]
         .filter(({ manifest, endedAt }) => endedAt !== undefined && participants.has(keyOf(manifest.runId, clientId)))

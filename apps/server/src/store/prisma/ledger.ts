@@ -28,6 +28,15 @@ export function prismaLedger(prisma: PrismaClient): LedgerStore {
         const { count } = await tx.privacyEvent.createMany({ data: facts.map(factRow), skipDuplicates: true })
         if (count < facts.length) throw chargedBefore()
       }),
+    async spendingByRound(runId) {
+      const groups = await prisma.privacyEvent.groupBy({
+        by: ['round', 'clientId', 'sampleRate', 'noiseMultiplier'],
+        where: { runId, voided: false, unit: 'record' },
+        _sum: { steps: true },
+        orderBy: { round: 'asc' },
+      })
+      return groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 }))
+    },
     async delivered(runId, clientId, sinceRound) {
       const where = { runId, clientId, round: { gte: sinceRound } }
       const rows = await prisma.update.findMany({ where, select: { round: true }, orderBy: { round: 'asc' } })

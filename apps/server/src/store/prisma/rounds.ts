@@ -29,6 +29,18 @@ export function prismaRounds(prisma: PrismaClient): RoundStore {
         ...(accuracy !== null && loss !== null && records !== null && { evaluation: { accuracy, loss, records } }),
       }))
     },
+    async history(runId, sinceRound, limit) {
+      const rows = await prisma.round.findMany({
+        where: { runId, number: { gte: sinceRound } },
+        orderBy: { number: 'asc' },
+        take: limit,
+        include: { tasks: true, updates: true },
+      })
+      const numbers = rows.map(({ number }) => number + 1)
+      const adapters = await prisma.adapter.findMany({ where: { runId, number: { in: numbers } } })
+      const byNumber = new Map(adapters.map((adapter) => [adapter.number, adapterFrom(adapter)]))
+      return rows.map((row) => progressFrom(row, byNumber.get(row.number + 1)))
+    },
     async setEvaluation(runId, round, evaluation) {
       await prisma.round.updateMany({ where: { runId, number: round }, data: evaluation })
     },
@@ -104,7 +116,9 @@ async function saveResult(
   const number = round + 1
   const published = publishedAt === undefined ? null : date(publishedAt)
   if (result !== undefined && before?.result === undefined) {
-    await tx.adapter.create({ data: { runId, number, ...result, publishedAt: published } })
+    const { spectra, ...state } = result
+    const values = spectra && { spectra }
+    await tx.adapter.create({ data: { runId, number, ...state, ...values, publishedAt: published } })
   } else if (publishedAt !== undefined && before?.publishedAt === undefined) {
     await tx.adapter.updateMany({ where: { runId, number }, data: { publishedAt: published } })
   }

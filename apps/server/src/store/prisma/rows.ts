@@ -43,13 +43,14 @@ export function operatorFrom({ disabledAt, ...row }: Prisma.OperatorGetPayload<o
 }
 
 export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecord {
-  const { runId, number, basis, sha256, bytes, publishedAt, clipNorm, clientClipNorm } = row
+  const { runId, number, basis, sha256, bytes, spectra, publishedAt, clipNorm, clientClipNorm } = row
   return {
     runId,
     number,
     basis,
     sha256,
     bytes,
+    ...(spectra !== null && { spectra: spectra as number[][] }),
     ...(clipNorm !== null && { clipNorm }),
     ...(clientClipNorm !== null && { clientClipNorm }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
@@ -108,8 +109,15 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
   }
 }
 
-function resultFrom({ sha256, bytes, basis, clipNorm, clientClipNorm }: AdapterRecord): RoundResult {
-  return { sha256, bytes, basis, ...(clipNorm && { clipNorm }), ...(clientClipNorm && { clientClipNorm }) }
+function resultFrom({ sha256, bytes, basis, spectra, clipNorm, clientClipNorm }: AdapterRecord): RoundResult {
+  return {
+    sha256,
+    bytes,
+    basis,
+    ...(spectra && { spectra }),
+    ...(clipNorm && { clipNorm }),
+    ...(clientClipNorm && { clientClipNorm }),
+  }
 }
 
 export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {

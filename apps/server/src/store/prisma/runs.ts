@@ -5,14 +5,22 @@ import { adapterFrom, date, participantFrom, participantRow, runFrom } from './r
 
 export function prismaRuns(prisma: PrismaClient): RunStore {
   return {
-    async create({ manifest, state, createdAt, ownerId }, { publishedAt, ...initial }, audit) {
+    async create({ manifest, state, createdAt, ownerId }, initial, audit) {
       const { runId: id, name } = manifest
+      const { runId, number, basis, sha256, bytes, publishedAt } = initial
       await prisma.$transaction(async (tx) => {
         await tx.run.create({
           data: { id, name, state, manifest, createdAt: date(createdAt), ownerId: ownerId ?? null },
         })
         await tx.adapter.create({
-          data: { ...initial, publishedAt: publishedAt === undefined ? null : date(publishedAt) },
+          data: {
+            runId,
+            number,
+            basis,
+            sha256,
+            bytes,
+            publishedAt: publishedAt === undefined ? null : date(publishedAt),
+          },
         })
         await appendAudit(tx, audit)
       })
@@ -65,6 +73,11 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
         orderBy: { number: 'desc' },
       })
       return row === null ? undefined : adapterFrom(row)
+    },
+    async participationsOf(clientId) {
+      return (await prisma.participant.findMany({ where: { clientId }, orderBy: { joinedAt: 'asc' } })).map(
+        participantFrom,
+      )
     },
     async endedOf(clientId, limit) {
       const where = { endedAt: { not: null }, participants: { some: { clientId } } }

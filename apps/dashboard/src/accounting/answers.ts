@@ -1,0 +1,85 @@
+import { calibrateNoiseMultiplier, type PldAccount, pld, rdp, stepsAffordable } from '@fedsvd/core/accounting'
+import type {
+  BurnDown,
+  BurnDownQuestion,
+  PlanOfPage,
+  PlanQuestionOfPage,
+  Point,
+  Spent,
+  SpentQuestion,
+} from './questions.ts'
+
+/** A curve of a thousand rounds is drawn from so many of them; each point is exact, none is interpolated. */
+const MOST_POINTS = 60
+
+/** Every epsilon is the upper bound of the coordinator's own accountant. */
+export function burnDown({ spent, next, budget, roundsDone, rounds, isComplete }: BurnDownQuestion): BurnDown {
+  const marks = sampled(spent.length)
+  const points: Point[] = []
+  let account = pld.init(budget.delta)
+  for (const [index, { round, ...event }] of spent.entries()) {
+    account = pld.append(account, event)
+    if (isComplete || marks.has(index)) points.push([round, pld.epsilon(account)])
+  }
+  const ahead = Math.max(0, rounds - roundsDone)
+  const after = (count: number): number => pld.epsilon(later(account, next, count))
+  const roundsLeft = largest(ahead, (count) => after(count) <= budget.epsilon)
+  const projection: Point[] = [[points.at(-1)?.[0] ?? roundsDone, pld.epsilon(account)]]
+  for (const index of sampled(roundsLeft)) projection.push([roundsDone + index, after(index + 1)])
+  return {
+    points,
+    projection,
+    roundsLeft,
+    ...(roundsLeft < ahead && { runsOutAt: roundsDone + roundsLeft }),
+  }
+}
+
+/** @throws FedsvdError BUDGET_TOO_SMALL or CONFIG_INVALID, as calibration does */
+export function plan(question: PlanQuestionOfPage): PlanOfPage {
+  const { budget, sampleRate, localSteps, rounds, prior = [], isBrief = false } = question
+  const steps = rounds * localSteps
+  const asked = { ...budget, sampleRate, prior, accountant: pld }
+  const noiseMultiplier = question.noiseMultiplier ?? calibrateNoiseMultiplier({ ...asked, steps })
+  const one = { sampleRate, noiseMultiplier, steps: localSteps }
+  const all = [...prior, { ...one, steps }]
+  const before = prior.reduce((account, event) => pld.append(account, event), pld.init(budget.delta))
+  const after = (count: number): number => pld.epsilon(later(before, one, count))
+  const atMost = 10 * steps
+  return {
+    noiseMultiplier,
+    epsilonOfOneRound: pld.epsilonUpperBound([...prior, one], budget.delta),
+    epsilonPld: pld.epsilonUpperBound(all, budget.delta),
+    epsilonRdp: rdp.epsilonUpperBound(all, budget.delta),
+    roundsAffordable: isBrief
+      ? rounds
+      : Math.floor(stepsAffordable({ ...asked, noiseMultiplier, atMost }) / localSteps),
+    curve: isBrief ? [] : [...sampled(rounds)].map((index) => [index + 1, after(index + 1)]),
+  }
+}
+
+export function spent({ events, delta }: SpentQuestion): Spent {
+  return { epsilonPld: pld.epsilonUpperBound(events, delta), epsilonRdp: rdp.epsilonUpperBound(events, delta) }
+}
+
+function later(account: PldAccount, next: BurnDownQuestion['next'], rounds: number): PldAccount {
+  return rounds === 0 ? account : pld.append(account, { ...next, steps: next.steps * rounds })
+}
+
+/** The largest number up to `most` that fits, where every smaller one fits too; 0 where none does. */
+function largest(most: number, fits: (count: number) => boolean): number {
+  if (most === 0 || fits(most)) return most
+  let [low, high] = [0, most]
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (fits(middle)) low = middle
+    else high = middle
+  }
+  return low
+}
+
+/** Indices below `count`, evenly spread, the first and the last among them. */
+function sampled(count: number): ReadonlySet<number> {
+  const points = Math.min(count, MOST_POINTS)
+  if (points <= 1) return new Set(count === 0 ? [] : [0])
+  return new Set(Array.from({ length: points }, (_, index) => Math.round((index * (count - 1)) / (points - 1))))
+}

@@ -1,0 +1,66 @@
+import type { AccountedEvent } from '@fedsvd/core/accounting'
+
+/** A point of a curve: after this round, this upper bound on epsilon. */
+export type Point = readonly [round: number, epsilon: number]
+
+export interface BurnDownQuestion {
+  /** What was spent, round by round. */
+  readonly spent: readonly (AccountedEvent & { readonly round: number })[]
+  /** One more round. */
+  readonly next: AccountedEvent
+  readonly budget: { readonly epsilon: number; readonly delta: number }
+  /** Rounds published, and rounds of the run. */
+  readonly roundsDone: number
+  readonly rounds: number
+  /** True for a point after every event, however many there are. */
+  readonly isComplete?: boolean
+}
+
+export interface BurnDown {
+  readonly points: readonly Point[]
+  /** From now on, if the client is asked in every round and as long as its budget allows. */
+  readonly projection: readonly Point[]
+  /** Further rounds that the budget buys, up to the end of the run. */
+  readonly roundsLeft: number
+  /** The number of the first round that it can no longer take part in; absent where the budget lasts. */
+  readonly runsOutAt?: number
+}
+
+export interface PlanQuestionOfPage {
+  readonly budget: { readonly epsilon: number; readonly delta: number }
+  readonly sampleRate: number
+  readonly localSteps: number
+  readonly rounds: number
+  /** Absent: found from the budget. */
+  readonly noiseMultiplier?: number
+  readonly prior?: readonly AccountedEvent[]
+  /** True for the figures without the curve. */
+  readonly isBrief?: boolean
+}
+
+export interface PlanOfPage {
+  readonly noiseMultiplier: number
+  readonly epsilonOfOneRound: number
+  readonly epsilonPld: number
+  readonly epsilonRdp: number
+  /** Rounds that the budget buys at this noise. */
+  readonly roundsAffordable: number
+  readonly curve: readonly Point[]
+}
+
+export interface SpentQuestion {
+  readonly events: readonly AccountedEvent[]
+  readonly delta: number
+}
+
+export interface Spent {
+  readonly epsilonPld: number
+  readonly epsilonRdp: number
+}
+
+/** What the worker can be asked, and what it answers. */
+export interface Questions {
+  burnDown: { asks: BurnDownQuestion; answers: BurnDown }
+  plan: { asks: PlanQuestionOfPage; answers: PlanOfPage }
+  spent: { asks: SpentQuestion; answers: Spent }
+}

@@ -1,0 +1,118 @@
+import type {
+  AuditEntry,
+  AuditVerdict,
+  ClientDetail,
+  ClientView,
+  RoundSummary,
+  RunLedger,
+  RunSnapshot,
+} from '@fedsvd/core/protocol'
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
+import { request } from './http.ts'
+
+export const RUNS = ['runs'] as const
+export const CLIENTS = ['clients'] as const
+export const AUDIT = ['audit'] as const
+export const runKey = (runId: string) => ['run', runId] as const
+
+const PAGE = 1000
+
+/** All runs that the operator may see, the newest first; kept up to date by the live connection. */
+export function useRuns() {
+  return useQuery({
+    queryKey: RUNS,
+    queryFn: async () => (await request<{ runs: readonly RunSnapshot[] }>('GET /v1/runs')).runs,
+  })
+}
+
+export function useRun(runId: string) {
+  const cache = useQueryClient()
+  return useQuery({
+    queryKey: runKey(runId),
+    queryFn: () => request<RunSnapshot>(`GET /v1/runs/${runId}`),
+    placeholderData: () => cache.getQueryData<readonly RunSnapshot[]>(RUNS)?.find((run) => run.runId === runId),
+  })
+}
+
+/** Changes whenever what is stored of the rounds of a run has changed. */
+export function progressOf({ roundsDone, current, state }: RunSnapshot): string {
+  return [roundsDone, state, current?.round, current?.state, current?.received.length, current?.extensions].join('/')
+}
+
+/** Rounds as they went. Those that are published never change, so only the others are read again. */
+export function useRounds(run: RunSnapshot) {
+  const cache = useQueryClient()
+  const key = ['rounds', run.runId]
+  return useQuery({
+    queryKey: [...key, progressOf(run)],
+    placeholderData: keepPreviousData,
+    gcTime: 10_000,
+    queryFn: async () => {
+      const known = cache.getQueryData<readonly RoundSummary[]>(key) ?? []
+      const rounds = known.filter(({ state }) => state === 'published')
+      for (;;) {
+        const since = rounds.length
+        const page = await request<{ rounds: RoundSummary[] }>(
+          `GET /v1/runs/${run.runId}/rounds?since=${since}&limit=${PAGE}`,
+        )
+        rounds.push(...page.rounds)
+        if (page.rounds.length < PAGE) break
+      }
+      cache.setQueryData(key, rounds)
+      return rounds as readonly RoundSummary[]
+    },
+  })
+}
+
+/** The facts that count for each client of a run. */
+export function useLedger(run: RunSnapshot) {
+  const spent = run.clients.reduce((sum, { steps }) => sum + steps, 0)
+  return useQuery({
+    queryKey: ['ledger', run.runId, run.clients.length, spent],
+    placeholderData: keepPreviousData,
+    gcTime: 10_000,
+    queryFn: async () => (await request<RunLedger>(`GET /v1/runs/${run.runId}/ledger`)).clients,
+  })
+}
+
+export function useClients() {
+  return useQuery({
+    queryKey: CLIENTS,
+    refetchInterval: 10_000,
+    queryFn: async () => (await request<{ clients: readonly ClientView[] }>('GET /v1/clients')).clients,
+  })
+}
+
+export function useClient(clientId: string) {
+  return useQuery({
+    queryKey: [...CLIENTS, clientId],
+    refetchInterval: 10_000,
+    queryFn: () => request<ClientDetail>(`GET /v1/clients/${clientId}`),
+  })
+}
+
+/** The whole audit log, the newest entry first. */
+export function useAuditLog() {
+  return useQuery({
+    queryKey: AUDIT,
+    refetchInterval: 15_000,
+    queryFn: async () => {
+      const entries: AuditEntry[] = []
+      for (;;) {
+        const page = await request<{ entries: AuditEntry[] }>(
+          `GET /v1/audit-log?after=${entries.at(-1)?.seq ?? 0}&limit=${PAGE}`,
+        )
+        entries.push(...page.entries)
+        if (page.entries.length < PAGE) return entries.reverse() as readonly AuditEntry[]
+      }
+    },
+  })
+}
+
+export function useAuditVerdict() {
+  return useQuery({
+    queryKey: [...AUDIT, 'verdict'],
+    refetchInterval: 60_000,
+    queryFn: () => request<AuditVerdict>('GET /v1/audit-log/verify'),
+  })
+}

@@ -1,0 +1,51 @@
+import { lazy, Suspense } from 'react'
+import { Route, Switch } from 'wouter'
+import { LiveProvider } from './api/live.tsx'
+import { useSession } from './api/session.tsx'
+import { Empty, Loading } from './parts/state.tsx'
+import { Shell } from './shell.tsx'
+import { Overview } from './views/overview.tsx'
+import { SignIn } from './views/sign-in.tsx'
+
+const Run = lazy(() => import('./views/run.tsx'))
+const Clients = lazy(() => import('./views/clients.tsx'))
+const Client = lazy(() => import('./views/client.tsx'))
+const WhatIf = lazy(() => import('./views/what-if.tsx'))
+const NewRun = lazy(() => import('./views/new-run.tsx'))
+const Audit = lazy(() => import('./views/audit.tsx'))
+
+/** The sign-in page, or the views behind it. */
+export function App() {
+  const { state } = useSession()
+  if (state.is === 'unknown') return <Loading what="the dashboard" />
+  if (state.is === 'out') return <SignIn hasEnded={state.hasEnded} />
+  return (
+    <LiveProvider>
+      <Shell info={state.info}>
+        <Suspense fallback={<Loading what="the view" />}>
+          <Switch>
+            <Route path="/" component={Overview} />
+            <Route path="/runs" component={Overview} />
+            <Route path="/runs/:runId">{({ runId }) => <Run key={runId} runId={runId} />}</Route>
+            <Route path="/clients">
+              <Clients />
+            </Route>
+            <Route path="/clients/:clientId">{({ clientId }) => <Client key={clientId} clientId={clientId} />}</Route>
+            <Route path="/what-if">
+              <WhatIf />
+            </Route>
+            <Route path="/new-run">
+              <NewRun />
+            </Route>
+            <Route path="/audit">
+              <Audit />
+            </Route>
+            <Route>
+              <Empty>There is no view at this address.</Empty>
+            </Route>
+          </Switch>
+        </Suspense>
+      </Shell>
+    </LiveProvider>
+  )
+}

@@ -1,0 +1,41 @@
+import { small, upperBound } from '../format.ts'
+
+/** An upper bound on epsilon; its unit and delta always stand beside it. */
+export function Epsilon({ value, delta }: { readonly value: number; readonly delta: number }) {
+  return (
+    <span className="nowrap">
+      ≤ {upperBound(value)} <EpsilonUnit delta={delta} />
+    </span>
+  )
+}
+
+/** Unit and delta, for a column whose every row shares them. */
+export function EpsilonUnit({ delta }: { readonly delta: number }) {
+  return <small className="muted">per record, δ {small(delta)}</small>
+}
+
+/** How much of a budget is spent. */
+export function BudgetBar({
+  spent,
+  budget,
+  name,
+}: {
+  readonly spent: number
+  readonly budget: number
+  readonly name: string
+}) {
+  const share = Math.min(1, spent / budget)
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a <meter> cannot be styled alike in all browsers
+    <div
+      className="bar"
+      role="meter"
+      aria-label={`Share of the budget spent by ${name}`}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.ceil(100 * share)}
+    >
+      <div className={share >= 0.8 ? 'bar-filled bar-near' : 'bar-filled'} style={{ width: `${100 * share}%` }} />
+    </div>
+  )
+}

@@ -1,0 +1,50 @@
+import { isFedsvdError } from '@fedsvd/core/errors'
+import { Alert, Center, Loader, Text } from '@mantine/core'
+import type { ReactNode } from 'react'
+
+export function Loading({ what }: { readonly what: string }) {
+  return (
+    <Center mih={120} role="status">
+      <Loader size="sm" mr="sm" aria-hidden />
+      <Text>Loading {what}</Text>
+    </Center>
+  )
+}
+
+export function Empty({ children }: { readonly children: ReactNode }) {
+  return (
+    <Text py="lg" className="muted">
+      {children}
+    </Text>
+  )
+}
+
+/** A refusal or a fault in the words of the catalogue. */
+export function Failure({ error }: { readonly error: unknown }) {
+  const isKnown = isFedsvdError(error)
+  return (
+    <Alert color="red" variant="outline" role="alert" title={isKnown ? titleOf(error.code) : 'Something went wrong'}>
+      {isKnown ? `Expected ${error.detail.expected}; got ${error.detail.got}. ${error.detail.remedy}` : String(error)}
+    </Alert>
+  )
+}
+
+function titleOf(code: string): string {
+  return code.charAt(0) + code.slice(1).toLowerCase().replaceAll('_', ' ')
+}
+
+interface Answer<T> {
+  readonly data: T | undefined
+  readonly error: unknown
+}
+
+/** What was asked for, or why it is not there. Older data stay on the page while newer ones cannot be had. */
+export function Loaded<T>(props: {
+  readonly answer: Answer<T>
+  readonly what: string
+  readonly children: (data: T) => ReactNode
+}) {
+  const { answer, what, children } = props
+  if (answer.data !== undefined) return children(answer.data)
+  return answer.error ? <Failure error={answer.error} /> : <Loading what={what} />
+}

@@ -1,0 +1,81 @@
+import type { RunSnapshot } from '@fedsvd/core/protocol'
+
+/** What is to be read off a snapshot, in one place. */
+
+export type Client = RunSnapshot['clients'][number]
+
+export function isOpen({ state }: RunSnapshot): boolean {
+  return state === 'waiting' || state === 'running'
+}
+
+/** The client with the largest share of its budget spent. */
+export function mostSpent({ clients }: RunSnapshot): Client | undefined {
+  return clients.toSorted((left, right) => shareOf(right) - shareOf(left))[0]
+}
+
+/** The client with the largest epsilon. */
+export function worst({ clients }: RunSnapshot): Client | undefined {
+  return clients.toSorted((left, right) => right.epsilonUpperBound - left.epsilonUpperBound)[0]
+}
+
+export function shareOf({ epsilonUpperBound, budget }: Client): number {
+  return epsilonUpperBound / budget
+}
+
+export function newestEvaluation({ rounds }: RunSnapshot) {
+  return rounds.findLast(({ evaluation }) => evaluation !== undefined)?.evaluation
+}
+
+export interface Warning {
+  readonly kind: 'budget' | 'ledger' | 'stalled' | 'rejected' | 'refused' | 'other'
+  readonly text: string
+  readonly at?: string
+}
+
+/** A budget counts as nearly gone from here on. */
+const NEARLY_GONE = 0.9
+const REJECTED = [
+  'NORM_EXCEEDED',
+  'FRAME_MALFORMED',
+  'FRAME_TOO_LARGE',
+  'FRAME_CHECKSUM',
+  'SHAPE_MISMATCH',
+  'NOT_FINITE',
+]
+const REFUSED = ['BUDGET_EXHAUSTED', 'BUDGET_TOO_SMALL', 'DELTA_TOO_LARGE']
+
+/** What an operator should look at, the most pressing first. */
+export function warningsOf(run: RunSnapshot, now: number): readonly Warning[] {
+  const { current, clients, alerts } = run
+  const warnings: Warning[] = []
+  if (isOpen(run) && current !== undefined) {
+    const isLate = current.state === 'tasked' && current.deadline !== undefined && Date.parse(current.deadline) < now
+    if ((current.extensions ?? 0) > 0 || isLate) {
+      const got = `${current.received.length} of ${run.manifest.quorum} updates needed`
+      warnings.push({ kind: 'stalled', text: `Round ${current.round} is stalled: its deadline has passed with ${got}` })
+    }
+  }
+  const gone = clients.filter(({ exhausted }) => exhausted)
+  const near = clients.filter((client) => !client.exhausted && shareOf(client) >= NEARLY_GONE)
+  if (gone.length > 0) warnings.push({ kind: 'budget', text: `Budget gone: ${namesOf(gone)}` })
+  if (near.length > 0) warnings.push({ kind: 'budget', text: `Budget nearly gone: ${namesOf(near)}` })
+  const nameOf = (id?: string) => clients.find(({ clientId }) => clientId === id)?.name
+  for (const { code, message, at, clientId } of alerts.toReversed()) {
+    const kind =
+      code === 'LEDGER_MISMATCH'
+        ? 'ledger'
+        : REJECTED.includes(code)
+          ? 'rejected'
+          : REFUSED.includes(code)
+            ? 'refused'
+            : 'other'
+    const name = nameOf(clientId)
+    warnings.push({ kind, at, text: name === undefined ? message : `${name}: ${message}` })
+  }
+  return warnings
+}
+
+function namesOf(clients: readonly Client[]): string {
+  const names = clients.map(({ name }) => name)
+  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
+}

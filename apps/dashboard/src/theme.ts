@@ -1,0 +1,32 @@
+import { createTheme, type MantineColorsTuple } from '@mantine/core'
+
+/** One accent: the blue of Okabe and Ito's palette, which people with any colour vision tell from the others. */
+const accent: MantineColorsTuple = [
+  '#e6f3fb',
+  '#cfe5f5',
+  '#9dcaea',
+  '#68aedf',
+  '#3f97d6',
+  '#2589d1',
+  '#0072b2',
+  '#00639c',
+  '#00558a',
+  '#004877',
+]
+
+export const theme = createTheme({
+  primaryColor: 'accent',
+  primaryShade: { light: 6, dark: 6 },
+  colors: { accent },
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
+  fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  defaultRadius: 'sm',
+  respectReducedMotion: true,
+  headings: {
+    fontWeight: '600',
+    sizes: { h1: { fontSize: '1.5rem' }, h2: { fontSize: '1.125rem' }, h3: { fontSize: '1rem' } },
+  },
+})
+
+/** Series of a chart, in the order of Okabe and Ito (2008). */
+export const PALETTE = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00'] as const

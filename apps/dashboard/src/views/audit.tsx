@@ -1,0 +1,123 @@
+import { Alert, Code, Stack, Table, Text, TextInput, Title } from '@mantine/core'
+import { useState } from 'react'
+import { useAuditLog, useAuditVerdict } from '../api/queries.ts'
+import { useRole } from '../api/session.tsx'
+import { dateTime, plural } from '../format.ts'
+import { Pages } from '../parts/pages.tsx'
+import { Panel } from '../parts/panel.tsx'
+import { Scroll } from '../parts/scroll.tsx'
+import { Empty, Loaded } from '../parts/state.tsx'
+import { Statements } from './audit/statements.tsx'
+
+const ROWS = 50
+
+/** Who did what, and statements of what each client has spent. */
+export default function Audit() {
+  const role = useRole()
+  return (
+    <Stack>
+      <Title order={1}>Audit</Title>
+      <Statements />
+      {role === 'operator' ? (
+        <Panel title="Audit log">
+          <Empty>Admins and auditors read the log.</Empty>
+        </Panel>
+      ) : (
+        <Log />
+      )}
+    </Stack>
+  )
+}
+
+function Log() {
+  const log = useAuditLog()
+  const [search, setSearch] = useState('')
+  return (
+    <Panel title="Audit log">
+      <Verdict />
+      <TextInput
+        label="Search"
+        placeholder="Actor, action, object or detail"
+        maw={420}
+        mb="sm"
+        value={search}
+        onChange={(event) => setSearch(event.currentTarget.value)}
+      />
+      <Loaded answer={log} what="the audit log">
+        {(entries) => {
+          const words = search.toLowerCase().split(/\s+/).filter(Boolean)
+          const found = entries.filter((entry) => {
+            const text = JSON.stringify(entry).toLowerCase()
+            return words.every((word) => text.includes(word))
+          })
+          if (found.length === 0)
+            return <Empty>{entries.length === 0 ? 'Nothing has happened yet.' : 'No entry fits.'}</Empty>
+          return (
+            <Pages items={found} size={ROWS} label="entries">
+              {(items) => (
+                <Scroll label="Audit log" minWidth={900}>
+                  <Table.Thead>
+                    <Table.Tr>
+                      <Table.Th className="number">No.</Table.Th>
+                      <Table.Th>Time</Table.Th>
+                      <Table.Th>Action</Table.Th>
+                      <Table.Th>Actor</Table.Th>
+                      <Table.Th>Object</Table.Th>
+                      <Table.Th>Detail</Table.Th>
+                    </Table.Tr>
+                  </Table.Thead>
+                  <Table.Tbody>
+                    {items.map(({ seq, at, action, actor, object, detail }) => (
+                      <Table.Tr key={seq}>
+                        <Table.Td className="number">{seq}</Table.Td>
+                        <Table.Td className="nowrap">{dateTime(at)}</Table.Td>
+                        <Table.Td className="nowrap">{action}</Table.Td>
+                        <Table.Td title={actor}>{shortened(actor)}</Table.Td>
+                        <Table.Td title={object}>{shortened(object)}</Table.Td>
+                        <Table.Td style={{ overflowWrap: 'anywhere' }}>
+                          <small>
+                            {Object.entries(detail)
+                              .map(
+                                ([key, value]) =>
+                                  `${key} ${Array.isArray(value) ? plural(value.length, 'item') : String(value)}`,
+                              )
+                              .join(', ')}
+                          </small>
+                        </Table.Td>
+                      </Table.Tr>
+                    ))}
+                  </Table.Tbody>
+                </Scroll>
+              )}
+            </Pages>
+          )
+        }}
+      </Loaded>
+    </Panel>
+  )
+}
+
+/** `operator:0f3a…`: the first group of an identifier tells it apart; the whole is its title. */
+function shortened(name: string): string {
+  return name.replace(/([0-9a-f]{8})-[0-9a-f-]{27}/, '$1…')
+}
+
+function Verdict() {
+  const verdict = useAuditVerdict()
+  return (
+    <Loaded answer={verdict} what="the verification">
+      {({ intact, entries, head, fault }) =>
+        intact ? (
+          <Text size="sm" mb="sm" style={{ overflowWrap: 'anywhere' }}>
+            The chain of {plural(entries, 'entry', 'entries')} is intact; its head is <Code>{head}</Code>. A log that
+            was cut short shows only against a head noted before.
+          </Text>
+        ) : (
+          <Alert color="red" variant="outline" mb="sm" title="The chain is broken" role="alert">
+            Entry {fault?.seq}: {fault?.reason}.
+          </Alert>
+        )
+      }
+    </Loaded>
+  )
+}

@@ -1,0 +1,120 @@
+import type { RunSnapshot } from '@fedsvd/core/protocol'
+import { Group, Stack, Text, Title } from '@mantine/core'
+import { request } from '../api/http.ts'
+import { useRounds, useRun } from '../api/queries.ts'
+import { useRole } from '../api/session.tsx'
+import { bytes, dateTime, small } from '../format.ts'
+import { Confirm } from '../parts/confirm.tsx'
+import { Figure } from '../parts/figure.tsx'
+import { Panel } from '../parts/panel.tsx'
+import { Loaded } from '../parts/state.tsx'
+import { isOpen, warningsOf } from '../run-facts.ts'
+import { useNow } from '../use-now.ts'
+import { RunFigures, StateBadge, Warnings } from './overview.tsx'
+import { BurnDown } from './run/burn-down.tsx'
+import { Quality } from './run/quality.tsx'
+import { Spectrum } from './run/spectrum.tsx'
+import { Timeline } from './run/timeline.tsx'
+
+/** One run in full. */
+export default function Run({ runId }: { readonly runId: string }) {
+  const run = useRun(runId)
+  return (
+    <Loaded answer={run} what="the run">
+      {(snapshot) => <Details run={snapshot} />}
+    </Loaded>
+  )
+}
+
+function Details({ run }: { readonly run: RunSnapshot }) {
+  const role = useRole()
+  const rounds = useRounds(run)
+  const now = useNow(5000)
+  const traffic = (rounds.data ?? []).reduce(
+    (sum, { bytesUp, bytesDown }) => ({ up: sum.up + bytesUp, down: sum.down + bytesDown }),
+    { up: 0, down: 0 },
+  )
+  return (
+    <Stack>
+      <Group justify="space-between" gap="sm">
+        <Group gap="xs">
+          <Title order={1}>{run.name}</Title>
+          <StateBadge run={run} />
+          {run.reason && <Text size="sm">{run.reason}</Text>}
+        </Group>
+        {isOpen(run) && role !== 'auditor' && (
+          <Confirm
+            label="Stop the run"
+            question="What was spent stays spent, and a stopped run cannot go on."
+            yes="Stop it"
+            onYes={() => request(`POST /v1/runs/${run.runId}/stop`, {})}
+          />
+        )}
+      </Group>
+      <RunFigures run={run} />
+      <div className="figures">
+        <Figure label="Received from clients" kind="public">
+          {bytes(traffic.up)}
+        </Figure>
+        <Figure label="Sent to clients" kind="public">
+          {bytes(traffic.down)}
+        </Figure>
+      </div>
+      <Warnings warnings={warningsOf(run, now).slice(0, 20)} more={Math.max(0, warningsOf(run, now).length - 20)} />
+      <BurnDown run={run} />
+      <div className="columns">
+        <Quality run={run} />
+        <Loaded answer={rounds} what="the spectra">
+          {(list) => <Spectrum rounds={list} manifest={run.manifest} />}
+        </Loaded>
+      </div>
+      <Loaded answer={rounds} what="the rounds">
+        {(list) => <Timeline run={run} rounds={list} />}
+      </Loaded>
+      <Configuration run={run} />
+    </Stack>
+  )
+}
+
+function Configuration({ run }: { readonly run: RunSnapshot }) {
+  const { manifest, createdAt, endedAt, adapter } = run
+  const { model, labels, target } = manifest
+  const facts: readonly (readonly [string, string | number | undefined])[] = [
+    ['Run', run.runId],
+    ['Method', manifest.method],
+    ['Model', `${model.name}, at most ${model.maxTokens} tokens`],
+    ['Labels', labels.length <= 20 ? labels.join(', ') : `${labels.length} classes`],
+    [
+      'Adapter',
+      `rank ${manifest.adapter.rank}, alpha ${manifest.adapter.alpha}, ${manifest.adapter.layers.length} layers, head ${manifest.adapter.headMode}`,
+    ],
+    ['Rounds', manifest.rounds],
+    ['Local steps', manifest.localSteps],
+    ['Expected lot', manifest.expectedLotSize],
+    ['Clip norm', manifest.clipNorm],
+    ['Learning rate', manifest.learningRate],
+    ['Momentum', manifest.momentum],
+    ['Feature scale', model.featureScale],
+    ['Asked of each client', `epsilon ${target.epsilon} per record at δ ${small(target.delta)}`],
+    ['Clients per round', `${manifest.clientsPerRound}, quorum ${manifest.quorum}`],
+    ['Deadline', `${manifest.deadlineSeconds} s`],
+    ['Seed', manifest.seed],
+    ['Opened', createdAt && dateTime(createdAt)],
+    ['Ended', endedAt && dateTime(endedAt)],
+    ['Newest state', adapter],
+  ]
+  return (
+    <Panel title="Configuration" kind="public">
+      <dl className="facts">
+        {facts
+          .filter(([, value]) => value !== undefined)
+          .map(([name, value]) => (
+            <div key={name} style={{ display: 'contents' }}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+      </dl>
+    </Panel>
+  )
+}

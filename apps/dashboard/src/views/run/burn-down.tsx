@@ -1,0 +1,238 @@
+import type { ClientSpending, RunSnapshot } from '@fedsvd/core/protocol'
+import { Anchor, NativeSelect, Table, Text } from '@mantine/core'
+import { useQueries } from '@tanstack/react-query'
+import { useCallback, useMemo, useState } from 'react'
+import { Link } from 'wouter'
+import { ask } from '../../accounting/ask.ts'
+import type { BurnDownQuestion, BurnDown as Curve } from '../../accounting/questions.ts'
+import { useLedger } from '../../api/queries.ts'
+import { Chart, type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart.tsx'
+import { small, upperBound } from '../../format.ts'
+import { BudgetBar } from '../../parts/epsilon.tsx'
+import { Pages } from '../../parts/pages.tsx'
+import { Panel } from '../../parts/panel.tsx'
+import { Scroll } from '../../parts/scroll.tsx'
+import { Empty, Loaded } from '../../parts/state.tsx'
+import { isOpen, shareOf } from '../../run-facts.ts'
+import { PALETTE } from '../../theme.ts'
+
+/** Curves are drawn for so many clients at a time: the ones closest to their budgets. */
+const MOST_DRAWN = 6
+const ROWS = 25
+
+/** Who has how much privacy left, and until when. */
+export function BurnDown({ run }: { readonly run: RunSnapshot }) {
+  const ledger = useLedger(run)
+  return (
+    <Panel title="Privacy spent" kind="public">
+      <Text size="sm" className="muted" mb="sm">
+        Epsilon per record (add or remove one), an upper bound by PLD at each client's own δ, computed in this browser
+        from the facts of the ledger by the accountant that the clients and the coordinator run. The dotted lines go on
+        as if a client were asked in every round to come.
+      </Text>
+      <Loaded answer={ledger} what="the ledger">
+        {(clients) =>
+          clients.length === 0 ? <Empty>No client takes part yet.</Empty> : <Curves run={run} clients={clients} />
+        }
+      </Loaded>
+    </Panel>
+  )
+}
+
+type Named = ClientSpending & { readonly curve: Curve | undefined }
+
+function Curves({ run, clients }: { readonly run: RunSnapshot; readonly clients: readonly ClientSpending[] }) {
+  const [shown, setShown] = useState('')
+  const curves = useQueries({
+    queries: clients.map((client) => {
+      const question = questionOf(run, client)
+      return {
+        queryKey: ['burn-down', question],
+        queryFn: () => ask('burnDown', question),
+        staleTime: Number.POSITIVE_INFINITY,
+        gcTime: 60_000,
+        placeholderData: (before: Curve | undefined) => before,
+      }
+    }),
+    combine: (answers) => answers.map(({ data }) => data),
+  })
+  const shares = useMemo(() => new Map(run.clients.map((client) => [client.clientId, shareOf(client)])), [run.clients])
+  const named = useMemo<readonly Named[]>(
+    () =>
+      clients
+        .map((client, index) => ({ ...client, curve: curves[index] }))
+        .sort((left, right) => (shares.get(right.clientId) ?? 0) - (shares.get(left.clientId) ?? 0)),
+    [clients, curves, shares],
+  )
+  const drawn = shown === '' ? named.slice(0, MOST_DRAWN) : named.filter(({ clientId }) => clientId === shown)
+  return (
+    <>
+      {clients.length > 1 && (
+        <NativeSelect
+          label="Clients drawn"
+          size="xs"
+          mb="xs"
+          maw={320}
+          value={shown}
+          onChange={(event) => setShown(event.currentTarget.value)}
+          data={[
+            { value: '', label: clients.length > MOST_DRAWN ? `the ${MOST_DRAWN} closest to their budgets` : 'all' },
+            ...named.map(({ clientId, name }) => ({ value: clientId, label: name })),
+          ]}
+        />
+      )}
+      <CurveChart run={run} drawn={drawn} />
+      <CurveTable run={run} named={named} />
+    </>
+  )
+}
+
+function questionOf(run: RunSnapshot, { terms, mechanisms }: ClientSpending): BurnDownQuestion {
+  const { manifest, roundsDone } = run
+  const spent = mechanisms
+    .flatMap(({ sampleRate, noiseMultiplier, spent }) =>
+      spent.map(([round, steps]) => ({ round, steps, sampleRate, noiseMultiplier })),
+    )
+    .sort((left, right) => left.round - right.round)
+  const { sampleRate, noiseMultiplier, budget } = terms
+  const open = Math.max(roundsDone, (spent.at(-1)?.round ?? -1) + 1)
+  return {
+    spent,
+    next: { sampleRate, noiseMultiplier, steps: manifest.localSteps },
+    budget,
+    roundsDone: open,
+    rounds: isOpen(run) ? manifest.rounds : open,
+  }
+}
+
+function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn: readonly Named[] }) {
+  const { rounds } = run.manifest
+  const option = useCallback(
+    (ink: Ink) => {
+      const budgets = [...new Set(drawn.map(({ terms }) => terms.budget.epsilon))]
+      const isZoomed = rounds > 20
+      return {
+        grid: { top: 48, left: 52, right: 16, bottom: isZoomed ? 66 : 40 },
+        dataZoom: zoomFor(rounds, ink),
+        legend: { data: drawn.map(({ name }) => name) },
+        tooltip: { valueFormatter: (value: unknown) => `≤ ${upperBound(Number(value))}` },
+        xAxis: roundAxis(ink, { min: 0, max: Math.max(1, rounds - 1) }),
+        yAxis: valueAxis(ink, 'epsilon ≤', {
+          min: 0,
+          max: Math.max(...budgets) * 1.08,
+          axisLabel: { color: ink.muted, formatter: (value: number) => String(Number(value.toFixed(2))) },
+        }),
+        series: drawn.flatMap(({ clientId, name, curve, terms }, index) => {
+          const color = PALETTE[index % PALETTE.length]
+          const line = {
+            type: 'line',
+            name,
+            symbolSize: 5,
+            itemStyle: { color },
+            showSymbol: (curve?.points.length ?? 0) <= 30,
+          }
+          const isFirst = drawn.findIndex((other) => other.terms.budget.epsilon === terms.budget.epsilon) === index
+          return [
+            {
+              ...line,
+              id: clientId,
+              data: curve?.points ?? [],
+              ...(isFirst && {
+                markLine: {
+                  symbol: 'none',
+                  silent: true,
+                  lineStyle: { color: ink.text, type: 'dashed' },
+                  label: { formatter: `budget ${terms.budget.epsilon}`, position: 'insideStartTop', color: ink.text },
+                  data: [{ yAxis: terms.budget.epsilon }],
+                },
+              }),
+            },
+            {
+              ...line,
+              id: `${clientId}/next`,
+              showSymbol: false,
+              lineStyle: { type: 'dotted' },
+              data: curve?.projection ?? [],
+              tooltip: { show: false },
+            },
+          ]
+        }),
+      }
+    },
+    [drawn, rounds],
+  )
+  return (
+    <Chart
+      height={320}
+      option={option}
+      label={`Epsilon spent per round, with budgets and projections, for ${drawn.map(({ name }) => name).join(', ')}; the table below has the figures`}
+    />
+  )
+}
+
+function CurveTable({ run, named }: { readonly run: RunSnapshot; readonly named: readonly Named[] }) {
+  const snapshots = new Map(run.clients.map((client) => [client.clientId, client]))
+  return (
+    <Pages items={named} size={ROWS} label="clients">
+      {(items) => (
+        <Scroll label="Privacy spent per client" minWidth={680}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Client</Table.Th>
+              <Table.Th className="number">Epsilon ≤</Table.Th>
+              <Table.Th className="number">Budget</Table.Th>
+              <Table.Th className="number">δ</Table.Th>
+              <Table.Th>Spent</Table.Th>
+              <Table.Th className="number">Sampling rate</Table.Th>
+              <Table.Th className="number">Noise multiplier</Table.Th>
+              <Table.Th>Runs out</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {items.map(({ clientId, name, terms, curve, withdrawal }) => {
+              const client = snapshots.get(clientId)
+              const spent = client?.epsilonUpperBound ?? 0
+              return (
+                <Table.Tr key={clientId}>
+                  <Table.Td>
+                    <Anchor component={Link} href={`/clients/${clientId}`}>
+                      {name}
+                    </Anchor>
+                    {client && !client.connected && isOpen(run) && (
+                      <Text span size="xs" className="muted">
+                        {' '}
+                        away
+                      </Text>
+                    )}
+                  </Table.Td>
+                  <Table.Td className="number">{upperBound(spent)}</Table.Td>
+                  <Table.Td className="number">{terms.budget.epsilon}</Table.Td>
+                  <Table.Td className="number">{small(terms.budget.delta)}</Table.Td>
+                  <Table.Td>
+                    <BudgetBar name={name} spent={spent} budget={terms.budget.epsilon} />
+                  </Table.Td>
+                  <Table.Td className="number">{terms.sampleRate.toPrecision(3)}</Table.Td>
+                  <Table.Td className="number">{terms.noiseMultiplier.toPrecision(4)}</Table.Td>
+                  <Table.Td>{runsOut(run, curve, client?.exhausted ?? false, withdrawal)}</Table.Td>
+                </Table.Tr>
+              )
+            })}
+          </Table.Tbody>
+        </Scroll>
+      )}
+    </Pages>
+  )
+}
+
+function runsOut(
+  run: RunSnapshot,
+  curve: Curve | undefined,
+  isExhausted: boolean,
+  withdrawal: string | undefined,
+): string {
+  if (withdrawal !== undefined) return `left: ${withdrawal}`
+  if (!isOpen(run)) return isExhausted ? 'used up' : 'run has ended'
+  if (curve === undefined) return 'computing'
+  if (curve.runsOutAt === undefined) return 'not in this run'
+  return curve.roundsLeft === 0 ? 'used up' : `before round ${curve.runsOutAt}`
+}

@@ -1,0 +1,74 @@
+import type { RunSnapshot } from '@fedsvd/core/protocol'
+import { useCallback } from 'react'
+import { Chart, type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart.tsx'
+import { percent } from '../../format.ts'
+import { Panel } from '../../parts/panel.tsx'
+import { Empty } from '../../parts/state.tsx'
+import { newestEvaluation } from '../../run-facts.ts'
+
+/** What the model is worth, round by round, on the coordinator's public hold-out. */
+export function Quality({ run }: { readonly run: RunSnapshot }) {
+  const { rounds, baseline } = run
+  const evaluation = newestEvaluation(run)
+  const option = useCallback(
+    (ink: Ink) => {
+      const points = rounds.flatMap(({ round, evaluation }) => (evaluation ? [{ round, ...evaluation }] : []))
+      const line = { type: 'line', symbolSize: 5, showSymbol: points.length <= 60, sampling: 'lttb' }
+      const isZoomed = points.length > 20
+      return {
+        grid: { top: 48, left: 52, right: 52, bottom: isZoomed ? 66 : 40 },
+        dataZoom: zoomFor(points.length, ink),
+        xAxis: roundAxis(ink, { min: 'dataMin', max: 'dataMax' }),
+        yAxis: [
+          valueAxis(ink, 'accuracy', {
+            scale: true,
+            axisLabel: { color: ink.muted, formatter: (value: number) => `${Math.round(value * 100)} %` },
+          }),
+          valueAxis(ink, 'loss (nats)', {
+            scale: true,
+            splitLine: { show: false },
+            nameTextStyle: { color: ink.muted, align: 'right', padding: [0, -30, 0, 0] },
+          }),
+        ],
+        tooltip: { valueFormatter: (value: unknown) => Number(value).toFixed(4) },
+        series: [
+          {
+            ...line,
+            name: 'accuracy',
+            data: points.map(({ round, accuracy }) => [round, accuracy]),
+            ...(baseline && {
+              markLine: {
+                symbol: 'none',
+                silent: true,
+                lineStyle: { color: ink.muted, type: 'dashed' },
+                label: { formatter: 'guessing', position: 'insideStartTop', color: ink.muted },
+                data: [{ yAxis: baseline.majority }],
+              },
+            }),
+          },
+          {
+            ...line,
+            name: 'loss',
+            yAxisIndex: 1,
+            lineStyle: { type: 'dotted' },
+            data: points.map(({ round, loss }) => [round, loss]),
+          },
+        ],
+      }
+    },
+    [rounds, baseline],
+  )
+  return (
+    <Panel title="Accuracy and loss" kind="public">
+      {evaluation === undefined ? (
+        <Empty>Nothing measured yet. A coordinator measures only where it was started with a public --hold-out.</Empty>
+      ) : (
+        <Chart
+          height={300}
+          option={option}
+          label={`Accuracy and loss per round; the newest accuracy is ${percent(evaluation.accuracy)} on ${evaluation.records} public records${baseline ? `, guessing reaches ${percent(baseline.majority)}` : ''}`}
+        />
+      )}
+    </Panel>
+  )
+}

@@ -1,0 +1,210 @@
+import { NumberInput, SegmentedControl, Stack, Text, Title } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { useCallback, useMemo, useState } from 'react'
+import { useAnswer } from '../accounting/ask.ts'
+import type { PlanQuestionOfPage, Point } from '../accounting/questions.ts'
+import { Chart, type Ink, roundAxis, valueAxis } from '../charts/chart.tsx'
+import { plural, significant, small } from '../format.ts'
+import { Epsilon, EpsilonUnit } from '../parts/epsilon.tsx'
+import { Figure } from '../parts/figure.tsx'
+import { Panel } from '../parts/panel.tsx'
+import { Failure } from '../parts/state.tsx'
+
+const START = { epsilon: 6, delta: 1e-5, records: 5000, lot: 128, localSteps: 10, rounds: 100, noiseMultiplier: 1 }
+type Plan = typeof START
+
+const FIELDS: readonly {
+  readonly key: keyof Plan
+  readonly label: string
+  readonly help: string
+  readonly step: number
+  readonly isWhole?: boolean
+}[] = [
+  { key: 'epsilon', label: 'Budget (epsilon)', help: 'What a data set may spend at most, per record.', step: 0.5 },
+  { key: 'delta', label: 'δ', help: 'At most one over the number of records.', step: 1e-6 },
+  { key: 'records', label: 'Declared records', help: 'The public size that a site states.', step: 100, isWhole: true },
+  { key: 'lot', label: 'Expected lot', help: 'Records that a step draws on average.', step: 16, isWhole: true },
+  {
+    key: 'localSteps',
+    label: 'Local steps per round',
+    help: 'DP-SGD steps of one client in one round.',
+    step: 1,
+    isWhole: true,
+  },
+  { key: 'rounds', label: 'Rounds', help: 'Rounds in which the client takes part.', step: 10, isWhole: true },
+]
+
+/** What a plan costs, before anything is spent: the accountant of the clients, in this browser. */
+export default function WhatIf() {
+  const [plan, setPlan] = useState<Plan>(START)
+  const [solves, setSolves] = useState<'noise' | 'rounds'>('noise')
+  const [settled] = useDebouncedValue(plan, 150)
+  const fault = faultOf(settled)
+  const question = useMemo(
+    () => (fault === undefined ? questionOf(settled, solves) : undefined),
+    [settled, solves, fault],
+  )
+  const answer = useAnswer('plan', question)
+  const set = (key: keyof Plan) => (value: number | string) =>
+    setPlan((before) => ({ ...before, [key]: Number(value) }))
+  const { data } = answer
+  const sampleRate = settled.lot / settled.records
+  return (
+    <Stack>
+      <Title order={1}>What if</Title>
+      <Text className="muted">Nothing here is spent or sent: the accountant of the clients runs in this browser.</Text>
+      <div className="columns">
+        <Panel title="Plan">
+          <Stack gap="sm">
+            <SegmentedControl
+              fullWidth
+              value={solves}
+              onChange={(value) => setSolves(value as typeof solves)}
+              data={[
+                { value: 'noise', label: 'Find the noise' },
+                { value: 'rounds', label: 'Find the rounds' },
+              ]}
+              aria-label="What is to be found"
+            />
+            {FIELDS.map(({ key, label, help, step, isWhole }) => (
+              <NumberInput
+                key={key}
+                label={label}
+                description={help}
+                value={plan[key]}
+                onChange={set(key)}
+                step={step}
+                min={0}
+                allowDecimal={!isWhole}
+                decimalScale={key === 'delta' ? 10 : 6}
+              />
+            ))}
+            {solves === 'rounds' && (
+              <NumberInput
+                label="Noise multiplier"
+                description="Standard deviation of the noise over the sensitivity."
+                value={plan.noiseMultiplier}
+                onChange={set('noiseMultiplier')}
+                step={0.05}
+                min={0}
+              />
+            )}
+          </Stack>
+        </Panel>
+        <Panel title="Outcome" kind="public">
+          {fault !== undefined && (
+            <Text c="red.9" role="alert">
+              {fault}
+            </Text>
+          )}
+          {answer.error && fault === undefined ? <Failure error={answer.error} /> : null}
+          <div aria-live="polite" aria-busy={answer.isFetching}>
+            {data !== undefined && fault === undefined && (
+              <Stack>
+                <div className="figures">
+                  <Figure label="Noise multiplier" kind="public" note={`sampling rate ${significant(sampleRate)}`}>
+                    {significant(data.noiseMultiplier)}
+                  </Figure>
+                  <Figure label="After one round" kind="public">
+                    <Epsilon value={data.epsilonOfOneRound} delta={settled.delta} />
+                  </Figure>
+                  <Figure
+                    label={`After ${plural(settled.rounds, 'round')}`}
+                    kind="public"
+                    note="by PLD, the bound that counts"
+                  >
+                    <Epsilon value={data.epsilonPld} delta={settled.delta} />
+                  </Figure>
+                  <Figure label="The same by RDP" kind="public" note="looser">
+                    <Epsilon value={data.epsilonRdp} delta={settled.delta} />
+                  </Figure>
+                  <Figure
+                    label="Rounds affordable"
+                    kind="public"
+                    note={
+                      data.roundsAffordable < settled.rounds
+                        ? `runs out before round ${data.roundsAffordable}`
+                        : 'the budget lasts'
+                    }
+                  >
+                    {data.roundsAffordable >= 10 * settled.rounds
+                      ? `${10 * settled.rounds} or more`
+                      : data.roundsAffordable}
+                  </Figure>
+                </div>
+                <Curve points={data.curve} budget={settled.epsilon} delta={settled.delta} />
+              </Stack>
+            )}
+          </div>
+          {data === undefined && answer.isFetching && <Text role="status">Computing</Text>}
+        </Panel>
+      </div>
+    </Stack>
+  )
+}
+
+function Curve({
+  points,
+  budget,
+  delta,
+}: {
+  readonly points: readonly Point[]
+  readonly budget: number
+  readonly delta: number
+}) {
+  const option = useCallback(
+    (ink: Ink) => ({
+      grid: { top: 36, left: 48, right: 16, bottom: 40 },
+      xAxis: roundAxis(ink, { name: 'rounds taken part in', min: 0 }),
+      yAxis: valueAxis(ink, 'epsilon ≤', {
+        min: 0,
+        max: (extent: { max: number }) => Math.max(extent.max, budget) * 1.08,
+        axisLabel: { color: ink.muted, formatter: (value: number) => String(Number(value.toFixed(2))) },
+      }),
+      legend: { show: false },
+      tooltip: { valueFormatter: (value: unknown) => `≤ ${Number(value).toFixed(3)}` },
+      series: [
+        {
+          type: 'line',
+          name: 'epsilon',
+          showSymbol: false,
+          data: points,
+          markLine: {
+            symbol: 'none',
+            silent: true,
+            lineStyle: { color: ink.text, type: 'dashed' },
+            label: { formatter: `budget ${budget}`, position: 'insideStartTop', color: ink.text },
+            data: [{ yAxis: budget }],
+          },
+        },
+      ],
+    }),
+    [points, budget],
+  )
+  return (
+    <div>
+      <Chart height={260} option={option} label="Epsilon over rounds, with the budget" />
+      <EpsilonUnit delta={delta} />
+    </div>
+  )
+}
+
+function questionOf(
+  { epsilon, delta, records, lot, localSteps, rounds, noiseMultiplier }: Plan,
+  solves: 'noise' | 'rounds',
+): PlanQuestionOfPage {
+  const question = { budget: { epsilon, delta }, sampleRate: lot / records, localSteps, rounds }
+  return solves === 'noise' ? question : { ...question, noiseMultiplier }
+}
+
+function faultOf({ epsilon, delta, records, lot, localSteps, rounds, noiseMultiplier }: Plan): string | undefined {
+  const isWhole = [records, lot, localSteps, rounds].every((value) => Number.isInteger(value) && value >= 1)
+  if (!isWhole) return 'Records, lot, steps and rounds are whole numbers from 1 on.'
+  if (!(epsilon > 0 && epsilon <= 1000)) return 'Epsilon is above 0, and at most 1000.'
+  if (!(delta > 0 && delta < 1)) return 'δ is between 0 and 1.'
+  if (delta > 1 / records) return `δ is at most 1 / records, which is ${small(1 / records)}.`
+  if (lot > records) return 'The expected lot is at most as large as the data.'
+  if (!(noiseMultiplier > 0)) return 'The noise multiplier is above 0.'
+  if (rounds * localSteps > 10_000_000) return 'At most ten million steps in all.'
+  return undefined
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import express, { type RequestHandler, type Response, Router } from 'express'
+
+/** Where `npm run build` leaves the dashboard. */
+export const BUILT_DASHBOARD = fileURLToPath(new URL('../../../dashboard/dist', import.meta.url))
+
+/** Addresses that the dashboard itself resolves; anything else that is not a file stays unknown. */
+const VIEWS = /^\/(?:runs(?:\/[^/]+)?|clients(?:\/[^/]+)?|what-if|new-run|audit)?$/
+/** Stands in the built page for the nonce of the response. */
+const NONCE = '__CSP_NONCE__'
+
+const NOT_BUILT = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>fedsvd: the dashboard is not built</title>
+<h1>The dashboard is not built</h1>
+<p>This coordinator runs, and serves its API under <code>/v1</code>. To see the dashboard, run this in the folder of fedsvd
+and load the page again; the coordinator need not be restarted:</p>
+<pre>npm run build</pre>
+</html>
+`
+
+/**
+ * The page for operators and its assets; nothing here needs a sign-in, as it holds no data. The page may load its own
+ * scripts and styles and speak to this coordinator, and nothing else. Where it has not been built it says how.
+ */
+export function dashboard(folder: string = BUILT_DASHBOARD): Router {
+  const router = Router()
+  router.use('/assets', express.static(path.join(folder, 'assets'), { immutable: true, maxAge: '1y', index: false }))
+  router.use(page(folder))
+  return router
+}
+
+function page(folder: string): RequestHandler {
+  return async (request, response, next) => {
+    if ((request.method !== 'GET' && request.method !== 'HEAD') || !VIEWS.test(request.path)) return next()
+    const nonce = randomBytes(16).toString('base64')
+    const html = await builtPage(folder)
+    restrict(response, nonce)
+    response
+      .status(html === undefined ? 503 : 200)
+      .set('cache-control', 'no-store')
+      .type('html')
+      .send(html === undefined ? NOT_BUILT : html.replaceAll(NONCE, nonce))
+  }
+}
+
+async function builtPage(folder: string): Promise<string | undefined> {
+  try {
+    return await readFile(path.join(folder, 'index.html'), 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function restrict(response: Response, nonce: string): void {
+  const policy = [
+    "default-src 'none'",
+    `script-src 'self' 'nonce-${nonce}'`,
+    `style-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "worker-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ]
+  response.set('content-security-policy', policy.join('; '))
+}

@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { clientViewSchema } from './identity.ts'
+import { privacyEventSchema, privacyTermsSchema } from './manifest.ts'
+import { roundStateSchema, runStateSchema } from './operator.ts'
+
+/*
+ * What operators read beside snapshots: facts only. Epsilon is computed from them by whoever shows it, with
+ * `@fedsvd/core/accounting`.
+ */
+
+const count = z.number().int().min(0)
+const time = z.iso.datetime()
+
+/** How one round went. Public: times, sizes and counts as the coordinator saw them. */
+export const roundSummarySchema = z.object({
+  round: count,
+  state: roundStateSchema,
+  openedAt: time,
+  /** No more updates were taken from here on. */
+  closedAt: time.optional(),
+  publishedAt: time.optional(),
+  firstReceivedAt: time.optional(),
+  lastReceivedAt: time.optional(),
+  /** How often the deadline passed without a quorum. */
+  extensions: count,
+  selected: count,
+  received: count,
+  refused: count,
+  /** Asked, and neither delivered nor refused when the round closed. */
+  late: count,
+  bytesUp: count,
+  /** Size of the published state times the clients that were asked to start from it. */
+  bytesDown: count,
+  /** Singular values of each layer's B A after the round, descending. Noised: post-processing of noised updates. */
+  spectra: z.array(z.array(z.number())).optional(),
+})
+export type RoundSummary = z.infer<typeof roundSummarySchema>
+
+/** GET /v1/runs/:runId/rounds: at most `limit` rounds from `since` on, the one under way included. */
+export const runRoundsSchema = z.object({ rounds: z.array(roundSummarySchema) })
+
+/** What the coordinator has counted for one client in one run, voided facts left out. */
+export const clientSpendingSchema = z.object({
+  clientId: z.uuid(),
+  name: z.string(),
+  terms: privacyTermsSchema,
+  /** The code with which it left the run. */
+  withdrawal: z.string().optional(),
+  mechanisms: z.array(
+    z.object({
+      sampleRate: z.number(),
+      noiseMultiplier: z.number(),
+      /** [round, steps], by round. */
+      spent: z.array(z.tuple([count, count])),
+    }),
+  ),
+})
+export type ClientSpending = z.infer<typeof clientSpendingSchema>
+
+/** GET /v1/runs/:runId/ledger. */
+export const runLedgerSchema = z.object({ clients: z.array(clientSpendingSchema) })
+export type RunLedger = z.infer<typeof runLedgerSchema>
+
+/** One client in one run: its terms and every fact about its data. */
+export const participationSchema = z.object({
+  runId: z.uuid(),
+  name: z.string(),
+  state: runStateSchema,
+  joinedAt: time,
+  terms: privacyTermsSchema,
+  withdrawal: z.string().optional(),
+  facts: z.array(
+    z.object({
+      round: count,
+      attempt: z.number().int().min(1),
+      event: privacyEventSchema,
+      /** Who stated it first: the coordinator when it asked, or the client's own ledger. */
+      source: z.enum(['coordinator', 'client']),
+      /** The client refused, so nothing was spent. */
+      voided: z.boolean(),
+      recordedAt: time,
+    }),
+  ),
+  /** Rounds in which an update of the client was accepted. */
+  delivered: z.array(count),
+  alerts: z.array(z.object({ code: z.string(), message: z.string(), at: time })),
+})
+export type Participation = z.infer<typeof participationSchema>
+
+/** GET /v1/clients/:clientId: operators see the part of it that belongs to their own runs. */
+export const clientDetailSchema = clientViewSchema.extend({
+  /** Raw 32-byte Ed25519 public key, base64url. */
+  publicKey: z.string(),
+  runs: z.array(participationSchema),
+})
+export type ClientDetail = z.infer<typeof clientDetailSchema>

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "Adapter" ADD COLUMN     "spectra" JSONB;
