@@ -111,8 +111,8 @@ export class Conductor implements AsyncDisposable {
     const { store, clock } = this.#parts
     const { runId } = report
     await this.#visitors.welcomed(clientId, runId)
-    const run = await this.#find(runId)
     const live = this.#live.get(runId)
+    const { manifest } = live ?? (await this.#find(runId))
     const participant =
       live?.participant(clientId) ??
       (await store.runs.participants(runId)).find((candidate) => candidate.clientId === clientId)
@@ -123,7 +123,7 @@ export class Conductor implements AsyncDisposable {
         remedy: 'Accept the offer of the run first.',
       })
     }
-    return await acceptLedgerReport(report, { run, participant, store, now: clock.now(), live })
+    return await acceptLedgerReport(report, { manifest, participant, store, now: clock.now(), live })
   }
 
   /** Takes in one update. @throws FedsvdError as `receiveUpdate` does, or RUN_NOT_FOUND */

@@ -1,9 +1,21 @@
 import type { RunStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
+import { coalescing } from './coalesce.ts'
 import type { PrismaClient } from './generated/client.ts'
+import { groupBy } from './group-by.ts'
 import { adapterFrom, date, participantFrom, participantRow, runFrom } from './rows.ts'
 
 export function prismaRuns(prisma: PrismaClient): RunStore {
+  const mayRead = coalescing(async (keys: readonly { readonly clientId: string; readonly sha256: string }[]) => {
+    const readers = new Map<string, ReadonlySet<string>>()
+    for (const [sha256, asking] of groupBy(keys, (key) => key.sha256)) {
+      const clientId = { in: [...new Set(asking.map((key) => key.clientId))] }
+      const where = { clientId, run: { adapters: { some: { sha256, publishedAt: { not: null } } } } }
+      const rows = await prisma.participant.findMany({ where, select: { clientId: true } })
+      readers.set(sha256, new Set(rows.map((row) => row.clientId)))
+    }
+    return keys.map(({ clientId, sha256 }) => readers.get(sha256)!.has(clientId))
+  })
   return {
     async create({ manifest, state, createdAt, ownerId }, initial, audit) {
       const { runId: id, name } = manifest
@@ -83,9 +95,6 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
       const where = { endedAt: { not: null }, participants: { some: { clientId } } }
       return (await prisma.run.findMany({ where, orderBy: { endedAt: 'desc' }, take: limit })).map(runFrom)
     },
-    async mayRead(clientId, sha256) {
-      const where = { sha256, publishedAt: { not: null }, run: { participants: { some: { clientId } } } }
-      return (await prisma.adapter.findFirst({ where, select: { runId: true } })) !== null
-    },
+    mayRead: (clientId, sha256) => mayRead({ clientId, sha256 }),
   }
 }
