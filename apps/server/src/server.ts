@@ -5,7 +5,7 @@ import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
-import { openFileBlobs } from './blobs/index.ts'
+import { type BlobStore, openBlobs } from './blobs/index.ts'
 import { type CoordinatorConfig, type CoordinatorSettings, completeConfig } from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import {
@@ -49,6 +49,8 @@ export interface CoordinatorParts {
   readonly evaluatorFor: EvaluatorFactory
   /** Opens the database; closing it is up to the coordinator from then on. */
   readonly openStore: (config: CoordinatorConfig, log: Logger) => Promise<Store>
+  /** Opens the store of tensors; what the settings name unless a test says otherwise. */
+  readonly openBlobs: (config: CoordinatorConfig) => Promise<BlobStore>
   readonly log: Logger
   readonly clock: Clock
   /** The built dashboard; `apps/dashboard/dist` where it is absent. */
@@ -85,7 +87,7 @@ export async function startCoordinator(
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
   const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
-  const blobs = await openFileBlobs(path.join(config.stateDir, 'blobs'))
+  const blobs = await (given.openBlobs ?? openBlobs)(config)
   const store = await (given.openStore ?? openStore)(config, log)
 
   const metrics = createMetrics()
@@ -129,7 +131,7 @@ export async function startCoordinator(
   let draining = false
   const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute } = config
   const routers = [
-    healthRoutes({ store, metrics, isDraining: () => draining }),
+    healthRoutes({ store, blobs, metrics, isDraining: () => draining }),
     identityRoutes({ store, sessions, now, requestsPerMinute }),
     tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute }),
     sessionRoutes({ sessions: operatorSessions, refusedSignInsPerMinute }),

@@ -12,6 +12,7 @@ export const ERROR_CATALOGUE = {
   FOLDER_IN_USE: { status: 409, title: 'The folder belongs to something else' },
   COORDINATOR_UNREACHABLE: { status: 503, title: 'The coordinator does not answer' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer' },
+  STORAGE_UNAVAILABLE: { status: 503, title: 'The store of tensors is full or does not answer' },
   DATABASE_LOCKED: { status: 409, title: 'Another coordinator uses this embedded database' },
   MIGRATION_FAILED: { status: 500, title: 'The database schema could not be brought up to date' },
   // data and models

@@ -1,4 +1,4 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { updateNormBound } from '@fedsvd/core/federation'
 import { splitNoise } from '@fedsvd/core/privacy'
 import { frameBytes, type PrivacyTerms, type RunManifest, type UploadReply, updateSpecs } from '@fedsvd/core/protocol'
@@ -34,9 +34,22 @@ export interface ReceivedUpdate {
  * Takes in one update: bounded, hashed while it is written, decoded, held against its norm bound, made durable, and only
  * then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since.
  *
- * @throws FedsvdError UPDATE_UNEXPECTED, UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, or as `decodeFrame` does
+ * @throws FedsvdError UPDATE_UNEXPECTED, UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, STORAGE_UNAVAILABLE, or as
+ *   `decodeFrame` does
  */
 export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply> {
+  try {
+    return await takeIn(update)
+  } catch (error) {
+    // The sender keeps its frame and tries again; whoever can make room has to know.
+    if (isFedsvdError(error, 'STORAGE_UNAVAILABLE')) {
+      await update.current?.run.alert(error.code, error.message).catch(() => {})
+    }
+    throw error
+  }
+}
+
+async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const { manifest, place, stream, blobs, current, terms } = update
   const { clientId } = place
   const { update: accepted } = checkAdmissible(current?.book.progress ?? update.stored, clientId)

@@ -7,6 +7,9 @@ import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './man
  * both sides parse what they receive with these schemas.
  */
 
+/** More do not fit into one message. */
+const MOST_RESERVATIONS = 20_000
+
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 const round = z.number().int().min(0)
 const base64url = z
@@ -15,7 +18,7 @@ const base64url = z
   .max(400)
 
 export const wireErrorSchema = z.object({
-  code: z.enum(Object.keys(ERROR_CATALOGUE) as [string, ...string[]]),
+  code: z.enum(Object.keys(ERROR_CATALOGUE) as [string, ...string[]], { error: 'no code of the catalogue' }),
   expected: z.string().max(2000),
   got: z.string().max(2000),
   remedy: z.string().max(2000),
@@ -102,7 +105,7 @@ export const ledgerReportSchema = z.object({
   since: round.optional(),
   reservations: z
     .array(z.object({ round, attempt: z.number().int().min(1).max(1000), event: privacyEventSchema }))
-    .max(100_000),
+    .max(MOST_RESERVATIONS),
 })
 export const ledgerReplySchema = z.object({ agrees: z.boolean(), error: wireErrorSchema.optional() })
 
