@@ -26,8 +26,8 @@ export function memoryLedger(tables: Tables): LedgerStore {
     },
     async spendingByRound(runId) {
       const sums = new Map<string, RoundSpending>()
-      for (const { runId: owner, clientId, round, event } of factsOf('record')) {
-        if (owner !== runId) continue
+      for (const { runId: owner, clientId, round, event, voided } of factsOf('record')) {
+        if (owner !== runId || voided) continue
         const { sampleRate, noiseMultiplier, steps } = event
         const key = keyOf(clientId, round, sampleRate, noiseMultiplier)
         const before = sums.get(key)?.steps ?? 0
