@@ -29,6 +29,8 @@ export const configSchema = z.object({
   operatorToken: z.string().min(20).max(200).optional(),
   /** Key of the upload tokens; made up and stored where it is absent. Coordinators that share a database share it too. */
   uploadSecret: z.string().min(32).max(200).optional(),
+  /** Secret bytes (32, base64url) of the key that signs privacy statements; made up and stored where they are absent. */
+  statementKey: z.string().length(43).optional(),
   /** JSONL file of public, labelled records to measure published states on. */
   holdOut: z.string().min(1).optional(),
   /** Threads for the evaluation on the hold-out. */
@@ -62,6 +64,7 @@ export const ENVIRONMENT = {
   databaseUrl: 'DATABASE_URL',
   operatorToken: 'FEDSVD_OPERATOR_TOKEN',
   uploadSecret: 'FEDSVD_UPLOAD_SECRET',
+  statementKey: 'FEDSVD_STATEMENT_KEY',
   holdOut: 'FEDSVD_HOLD_OUT',
   threads: 'FEDSVD_THREADS',
   logLevel: 'FEDSVD_LOG_LEVEL',

@@ -15,6 +15,13 @@ export function memoryLedger(tables: Tables): LedgerStore {
       for (const fact of adopted) addFact(tables, fact)
     },
     spending: async (runId) => totals(factsOf('record').filter((fact) => fact.runId === runId)),
+    spendingOf: async (clientIds) => {
+      const own = factsOf('record').filter(({ clientId }) => clientIds.includes(clientId))
+      const runIds = [...new Set(own.map(({ runId }) => runId))]
+      return runIds.flatMap((runId) =>
+        totals(own.filter((fact) => fact.runId === runId)).map((spending) => ({ ...spending, runId })),
+      )
+    },
     clientLevelSpending: async () => totals(factsOf('client')),
     lastDraw: async (runId, round) =>
       factsOf('client')
