@@ -43,6 +43,8 @@ export const configSchema = z.object({
   s3AccessKeyId: z.string().min(1).optional(),
   s3SecretAccessKey: z.string().min(1).optional(),
   s3SessionToken: z.string().min(1).optional(),
+  /** Secret bytes (32, base64url) of the key that signs privacy statements; made up and stored where they are absent. */
+  statementKey: z.string().length(43).optional(),
   /** JSONL file of public, labelled records to measure published states on. */
   holdOut: z.string().min(1).optional(),
   /** Threads for the evaluation on the hold-out. */
@@ -82,6 +84,7 @@ export const ENVIRONMENT = {
   s3AccessKeyId: 'AWS_ACCESS_KEY_ID',
   s3SecretAccessKey: 'AWS_SECRET_ACCESS_KEY',
   s3SessionToken: 'AWS_SESSION_TOKEN',
+  statementKey: 'FEDSVD_STATEMENT_KEY',
   holdOut: 'FEDSVD_HOLD_OUT',
   threads: 'FEDSVD_THREADS',
   logLevel: 'FEDSVD_LOG_LEVEL',

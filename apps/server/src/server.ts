@@ -11,6 +11,7 @@ import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import {
   accountRoutes,
   auditLogRoutes,
+  budgetRoutes,
   createApp,
   createListener,
   dashboard,
@@ -22,9 +23,10 @@ import {
   operatorRoutes,
   servedRoutes,
   sessionRoutes,
+  statementRoutes,
   tensorRoutes,
 } from './http/index.ts'
-import { createSessions, OperatorSessions, secretFile, uploadTokens } from './identity/index.ts'
+import { createSessions, OperatorSessions, secretFile, statementKey, uploadTokens } from './identity/index.ts'
 import { type ModelRegistry, modelNamed } from './models/index.ts'
 import { epsilonBounds } from './privacy/index.ts'
 import {
@@ -88,6 +90,8 @@ export async function startCoordinator(
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
   const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
   const blobs = await (given.openBlobs ?? openBlobs)(config)
+  const statementSecret = config.statementKey ?? (await secretFile(path.join(config.stateDir, 'statement.key')))
+  const key = statementKey(statementSecret)
   const store = await (given.openStore ?? openStore)(config, log)
 
   const metrics = createMetrics()
@@ -126,7 +130,18 @@ export async function startCoordinator(
     onChange: (runId) => feed.changed(runId),
   })
   const clients = io.of('/client') as unknown as ClientNamespace
-  serveClients(clients, { sessions, presence, conductor, log, onCount: (count) => metrics.clients.set(count) })
+  serveClients(clients, {
+    sessions,
+    presence,
+    conductor,
+    log,
+    onCount: (count) => metrics.clients.set(count),
+    onSeen: (clientId, version) => {
+      store.clients.seen(clientId, now(), version).catch((error: unknown) => {
+        log.warn({ err: error, clientId }, 'it was not noted when a client was seen')
+      })
+    },
+  })
 
   let draining = false
   const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute } = config
@@ -143,7 +158,13 @@ export async function startCoordinator(
       cutClient: (clientId) => presence.cut(clientId),
     }),
     operatorRoutes({ store, blobs, conductor, now }),
-    insightRoutes({ store, isConnected: (clientId) => presence.isConnected(clientId) }),
+    budgetRoutes({ clients: store.clients, now, onCap: () => conductor.capsChanged() }),
+    insightRoutes({
+      store,
+      isConnected: (clientId) => presence.isConnected(clientId),
+      capIn: (runId, clientId) => conductor.capIn(runId, clientId),
+    }),
+    statementRoutes({ store, conductor, key, now }),
     auditLogRoutes(store.audit),
   ]
   const app = createApp({

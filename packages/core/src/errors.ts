@@ -52,6 +52,7 @@ export const ERROR_CATALOGUE = {
   QUORUM_MISSED: { status: 503, title: 'A round had too few updates at its deadline' },
   // privacy
   BUDGET_EXHAUSTED: { status: 403, title: 'The next step would exceed the privacy budget' },
+  BUDGET_RAISED: { status: 409, title: 'A budget was to be raised after data had been used' },
   BUDGET_TOO_SMALL: { status: 400, title: 'The privacy budget does not buy a single step' },
   DELTA_TOO_LARGE: { status: 400, title: 'delta is larger than 1 / records' },
   LEDGER_DAMAGED: { status: 500, title: 'The privacy ledger fails its own verification' },

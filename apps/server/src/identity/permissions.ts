@@ -31,6 +31,7 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'GET /v1/clients': READ,
   'GET /v1/clients/:clientId': READ,
   'POST /v1/clients/:clientId/revoke': ADMIN,
+  'PATCH /v1/clients/:clientId/budget': ADMIN,
   'POST /v1/enrolment-tokens': WORK,
   'POST /v1/runs': WORK,
   'GET /v1/runs': READ,
@@ -39,6 +40,8 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'GET /v1/runs/:runId/adapter': READ,
   'GET /v1/runs/:runId/ledger': READ,
   'GET /v1/runs/:runId/rounds': READ,
+  'GET /v1/runs/:runId/statements/:clientId': READ,
+  'GET /v1/statement-key': 'anyone',
   'GET /v1/audit-log': OVERSEE,
   'GET /v1/audit-log/verify': OVERSEE,
 }

@@ -9,7 +9,7 @@ export type ClientSocket = Socket<
   ClientToServerEvents,
   ServerToClientEvents,
   Record<string, never>,
-  { clientId: string }
+  { clientId: string; version?: string }
 >
 
 /** How long a client may take to answer: it calibrates its noise, and may load its data, before it does. */

@@ -1,5 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import type {
+  ClientSpending,
   LedgerReply,
   LedgerReport,
   RunManifest,
@@ -10,7 +11,7 @@ import type {
 import type { RandomSource } from '@fedsvd/core/random'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import { CentralLedger } from '../privacy/index.ts'
+import { CentralLedger, ClientCaps } from '../privacy/index.ts'
 import { Gate, pause, receiveUpdate, type UpdatePlace } from '../rounds/index.ts'
 import type { RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
@@ -24,7 +25,7 @@ import { Visitors } from './visitors.ts'
 const OPEN = ['waiting', 'running'] as const
 const UPDATES_IN_MEMORY = 4
 
-export interface ConductorParts extends Omit<RunParts, 'central' | 'noiseSource'> {
+export interface ConductorParts extends Omit<RunParts, 'central' | 'caps' | 'noiseSource'> {
   readonly models: ModelRegistry
   /** Randomness for one draw of the coordinator's own noise; the operating system's unless a test says otherwise. */
   readonly noiseSource?: () => RandomSource
@@ -42,13 +43,20 @@ export class Conductor implements AsyncDisposable {
   constructor(parts: ConductorParts) {
     const { store, bounds, clock } = parts
     const central = new CentralLedger({ store: store.ledger, bounds, now: () => clock.now() })
-    this.#parts = { noiseSource: () => osRandomness, ...parts, central }
+    const caps = new ClientCaps({
+      clients: store.clients,
+      ledger: store.ledger,
+      bounds,
+      runs: () => this.#live.values(),
+    })
+    this.#parts = { noiseSource: () => osRandomness, ...parts, central, caps }
     this.#visitors = new Visitors({ ...parts, liveRuns: () => this.#live.values() })
   }
 
   /** Takes up every run that has not ended, exactly where it is stored to be. */
   async resume(): Promise<void> {
     await this.#parts.central.load()
+    await this.#parts.caps.load()
     for (const run of await this.#parts.store.runs.list()) {
       if (OPEN.some((state) => state === run.state)) await this.#open(run)
     }
@@ -123,7 +131,26 @@ export class Conductor implements AsyncDisposable {
         remedy: 'Accept the offer of the run first.',
       })
     }
-    return await acceptLedgerReport(report, { manifest, participant, store, now: clock.now(), live })
+    const reply = await acceptLedgerReport(report, { manifest, participant, store, now: clock.now(), live })
+    if (live === undefined) await this.#parts.caps.load()
+    return reply
+  }
+
+  /** The cap of a client, and what other runs than this one have spent of it. */
+  capIn(runId: string, clientId: string): ClientSpending['cap'] {
+    const { caps } = this.#parts
+    const cap = caps.of(clientId)
+    if (cap === undefined) return undefined
+    const elsewhere = caps.eventsOf(clientId, runId).map(({ sampleRate, noiseMultiplier, steps }) => {
+      return { sampleRate, noiseMultiplier, steps }
+    })
+    return { epsilon: cap.epsilon, delta: cap.delta, elsewhere }
+  }
+
+  /** Caps have been set: whoever selects clients, and whoever watches, sees them from now on. */
+  async capsChanged(): Promise<void> {
+    await this.#parts.caps.load()
+    for (const live of this.#live.values()) live.changedOutside()
   }
 
   /** Takes in one update. @throws FedsvdError as `receiveUpdate` does, or RUN_NOT_FOUND */
@@ -161,6 +188,7 @@ export class Conductor implements AsyncDisposable {
     await live.evaluations[Symbol.asyncDispose]().catch((error: unknown) =>
       log.error({ err: error, runId }, 'evaluator not closed'),
     )
+    await this.#parts.caps.load().catch((error: unknown) => log.error({ err: error, runId }, 'caps not read'))
     this.#live.delete(runId)
     this.#drivers.delete(runId)
     metrics.liveRuns.set(this.#live.size)
@@ -194,7 +222,7 @@ export class Conductor implements AsyncDisposable {
   }
 
   #snapshotOf(run: RunRecord): Promise<RunSnapshot> {
-    const { store, bounds, central, isConnected } = this.#parts
-    return snapshotOf(run, { store, bounds, central, isConnected, live: this.#live.get(run.manifest.runId) })
+    const { store, bounds, central, caps, isConnected } = this.#parts
+    return snapshotOf(run, { store, bounds, central, caps, isConnected, live: this.#live.get(run.manifest.runId) })
   }
 }

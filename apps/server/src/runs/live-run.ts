@@ -1,4 +1,4 @@
-import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import type { AccountedEvent, PrivacyEvent } from '@fedsvd/core/accounting'
 import { eventOfRound } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest, RunState } from '@fedsvd/core/protocol'
@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
 import { Evaluations, type EvaluatorFactory } from '../evaluation/index.ts'
 import type { UploadTokens } from '../identity/index.ts'
-import { type CentralLedger, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
+import { type CentralLedger, type ClientCaps, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import {
   type ClientGateway,
   type Clock,
@@ -35,6 +35,7 @@ export interface RunParts {
   readonly metrics: Metrics
   readonly bounds: EpsilonBounds
   readonly central: CentralLedger
+  readonly caps: ClientCaps
   readonly noiseSource: () => RandomSource
   readonly evaluatorFor: EvaluatorFactory
   readonly gatherMs: number
@@ -118,6 +119,10 @@ export class LiveRun implements RunContext {
     return this.#current
   }
 
+  get runId(): string {
+    return this.manifest.runId
+  }
+
   get spending(): SpendingBook {
     return this.#spending
   }
@@ -143,6 +148,7 @@ export class LiveRun implements RunContext {
         remedy: 'Restore the database of the coordinator.',
       })
     }
+    await this.#parts.caps.load() // another coordinator may have spent or set something
     const book = await RoundBook.open({
       reduce: roundReducer({ quorum, deadlineMs: deadlineSeconds * 1000 }),
       load: () => rounds.find(runId, round),
@@ -165,14 +171,26 @@ export class LiveRun implements RunContext {
       .map(({ clientId }) => clientId)
   }
 
-  /** True when one more round is certainly within the budget that the client stated, and within that of the client level. */
+  /**
+   * True when one more round is certainly within the budget that the client stated, within the cap that an operator has set,
+   * and within that of the client level.
+   */
   canPay(clientId: string): boolean {
     const { clientLevel } = this.manifest
     if (clientLevel !== undefined && !this.central.canPay(clientId, clientLevel)) return false
     const { terms } = this.#participants.get(clientId)!
     const { localSteps } = this.manifest
     const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps: localSteps }
-    return this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget)
+    if (!this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget)) return false
+    return this.#parts.caps.allows(clientId, next)
+  }
+
+  /** What a client has spent in this run, and what it was selected to spend next. */
+  eventsOf(clientId: string): readonly AccountedEvent[] {
+    const spent = this.#spending.of(clientId)
+    const progress = this.#current?.book.progress
+    const isPledged = progress?.phase === 'selected' && progress.tasks.some((task) => task.clientId === clientId)
+    return isPledged ? [...spent, this.eventOf(clientId)] : spent
   }
 
   isReady(clientId: string): boolean {
@@ -231,6 +249,11 @@ export class LiveRun implements RunContext {
   abort(reason: string): void {
     this.#controller.abort(new Error(reason))
     this.pulse.beat()
+  }
+
+  /** Something outside of the run may have changed what its clients can pay for. */
+  changedOutside(): void {
+    this.#changed()
   }
 
   #changed(): void {

@@ -1,5 +1,5 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
-import type { AuditEntry, PrivacyTerms, Role, RoundState, RunManifest, RunState } from '@fedsvd/core/protocol'
+import type { AuditEntry, Budget, PrivacyTerms, Role, RoundState, RunManifest, RunState } from '@fedsvd/core/protocol'
 
 /*
  * What the coordinator remembers, in the words of the domain. All of it is immutable; times are milliseconds since 1970.
@@ -19,6 +19,18 @@ export interface ClientRecord {
   readonly enrolledAt: number
   /** From here on it is turned away for good. */
   readonly revokedAt?: number
+  /** When it last came or went; absent for one that never connected. */
+  readonly lastSeenAt?: number
+  /** The release of fedsvd that it said it runs. */
+  readonly version?: string
+}
+
+/** The most that this coordinator lets the data of a client spend, per record, in all of its runs. */
+export interface BudgetCap extends Budget {
+  readonly clientId: string
+  /** Who set it, as the audit log names them. */
+  readonly actor: string
+  readonly at: number
 }
 
 /** A person who administers the coordinator. */

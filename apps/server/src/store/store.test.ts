@@ -191,6 +191,55 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.runs.participants(runId)).toEqual([first])
     })
 
+    it('remembers when a client was last seen, and what it runs until it says otherwise', async () => {
+      const clientId = await newClient()
+      expect(await store.clients.find(clientId)).not.toHaveProperty('lastSeenAt')
+      await store.clients.seen(clientId, NOW + 1, '1.2.3')
+      await store.clients.seen(clientId, NOW + 2)
+      expect(await store.clients.find(clientId)).toMatchObject({ lastSeenAt: NOW + 2, version: '1.2.3' })
+      await store.clients.seen(randomUUID(), NOW)
+    })
+
+    it('lets a cap rise only as long as nothing is counted, in epsilon and in delta alike, and keeps every one', async () => {
+      const runId = await newRun()
+      const clientId = await newClient()
+      const cap = (epsilon: number, delta: number) => ({ clientId, epsilon, delta, actor: 'operator-token', at: NOW })
+      const set = (epsilon: number, delta: number) => store.clients.setCap(cap(epsilon, delta))
+      expect([await set(3, 1e-6), await set(4, 1e-5)]).toEqual([true, true])
+      await join(runId, clientId)
+      await store.ledger.adopt([fact(runId, clientId, { voided: true })])
+      expect(await set(5, 1e-5)).toBe(true) // a refused invitation spends nothing
+      await store.ledger.adopt([fact(runId, clientId)])
+      expect(await set(5.5, 1e-5)).toBe(false)
+      expect(await set(2, 1e-4)).toBe(false)
+      expect([await set(5, 1e-5), await set(2, 1e-5), await set(3, 1e-5)]).toEqual([true, true, false])
+      const caps = await store.clients.capsOf(clientId)
+      expect(caps.map(({ epsilon }) => epsilon)).toEqual([3, 4, 5, 5, 2])
+      expect((await store.clients.caps()).filter((one) => one.clientId === clientId)).toEqual([cap(2, 1e-5)])
+      expect(await store.clients.capsOf(await newClient())).toEqual([])
+    })
+
+    it('adds up what clients have spent, run by run, voided facts left out', async () => {
+      const [one, other] = [await newRun(), await newRun()]
+      const [clientId, stranger] = [await newClient(), await newClient()]
+      for (const runId of [one, other]) await join(runId, clientId)
+      await store.ledger.adopt([
+        fact(one, clientId),
+        fact(one, clientId, { round: 1 }),
+        fact(one, clientId, { round: 2, voided: true }),
+        fact(other, clientId),
+      ])
+      const { sampleRate, noiseMultiplier, steps } = EVENT
+      const spent = { clientId, sampleRate, noiseMultiplier }
+      const spending = await store.ledger.spendingOf([clientId, stranger])
+      expect(spending.toSorted((left, right) => right.steps - left.steps)).toEqual([
+        { ...spent, runId: one, steps: 2 * steps },
+        { ...spent, runId: other, steps },
+      ])
+      const byRound = await store.ledger.spendingByRound(one)
+      expect(byRound.map(({ round }) => round)).toEqual([0, 1])
+    })
+
     it('lists the ended runs of a client, the newest first', async () => {
       const clientId = await newClient()
       const runs = [await newRun(), await newRun(), await newRun()]

@@ -46,6 +46,11 @@ export const clientHandshakeSchema = z.object({
   clientId: z.uuid(),
   nonce: base64url,
   signature: base64url,
+  /** The release of fedsvd that the client runs: shown to operators, and nothing depends on it. */
+  version: z
+    .string()
+    .regex(/^[\w.+-]{1,40}$/)
+    .optional(),
 })
 
 /** The text that a client signs to prove that it holds the enrolled key. */

@@ -66,6 +66,10 @@ export const runSnapshotSchema = z.object({
       exhausted: z.boolean(),
       unit: z.literal('record').default('record'),
       adversary: z.string().default(ADVERSARY.record),
+      /** What all runs of this coordinator have cost the client, per record, where an operator has put a cap on it. */
+      cap: z
+        .object({ epsilonUpperBound: z.number(), delta: z.number(), budget: z.number(), exhausted: z.boolean() })
+        .optional(),
       /** What the coordinator's own noise has cost this client, in all runs of this coordinator; absent without it. */
       clientLevel: z
         .object({

@@ -2,6 +2,7 @@ import type { AuditEntry } from '@fedsvd/core/protocol'
 import type {
   AdapterRecord,
   Alert,
+  BudgetCap,
   ClientRecord,
   EnrolmentToken,
   Evaluation,
@@ -17,6 +18,7 @@ import type {
 export interface Tables {
   readonly tokens: Map<string, EnrolmentToken & { usedAt?: number }>
   readonly clients: Map<string, ClientRecord>
+  readonly caps: BudgetCap[]
   readonly runs: Map<string, RunRecord>
   readonly adapters: Map<string, AdapterRecord>
   readonly participants: Map<string, Participant>
@@ -33,6 +35,7 @@ export function emptyTables(): Tables {
   return {
     tokens: new Map(),
     clients: new Map(),
+    caps: [],
     runs: new Map(),
     adapters: new Map(),
     participants: new Map(),

@@ -29,6 +29,14 @@ export function prismaLedger(prisma: PrismaClient): LedgerStore {
     facts: (runId, clientId, sinceRound) => facts({ runId, clientId, sinceRound }),
     adopt: (facts) => prisma.$transaction((tx) => addFacts(tx, facts)),
     spending: (runId) => totals(prisma, { runId, unit: 'record' }),
+    async spendingOf(clientIds) {
+      const groups = await prisma.privacyEvent.groupBy({
+        by: ['runId', 'clientId', 'sampleRate', 'noiseMultiplier'],
+        where: { clientId: { in: [...clientIds] }, unit: 'record', voided: false },
+        _sum: { steps: true },
+      })
+      return groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 }))
+    },
     clientLevelSpending: () => totals(prisma, { unit: 'client' }),
     async lastDraw(runId, round) {
       const { _max } = await prisma.privacyEvent.aggregate({

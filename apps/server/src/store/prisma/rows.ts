@@ -2,6 +2,7 @@ import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { runManifestSchema } from '@fedsvd/core/protocol'
 import type {
   AdapterRecord,
+  BudgetCap,
   ClientRecord,
   OperatorRecord,
   Participant,
@@ -30,8 +31,21 @@ export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
   }
 }
 
-export function clientFrom({ revokedAt, ...row }: Prisma.ClientGetPayload<object>): ClientRecord {
-  return { ...row, enrolledAt: row.enrolledAt.getTime(), ...(revokedAt !== null && { revokedAt: revokedAt.getTime() }) }
+export function clientFrom(row: Prisma.ClientGetPayload<object>): ClientRecord {
+  const { id, name, publicKey, enrolledAt, revokedAt, lastSeenAt, version } = row
+  return {
+    id,
+    name,
+    publicKey,
+    enrolledAt: enrolledAt.getTime(),
+    ...(revokedAt !== null && { revokedAt: revokedAt.getTime() }),
+    ...(lastSeenAt !== null && { lastSeenAt: lastSeenAt.getTime() }),
+    ...(version !== null && { version }),
+  }
+}
+
+export function capFrom({ clientId, epsilon, delta, actor, at }: Prisma.BudgetCapGetPayload<object>): BudgetCap {
+  return { clientId, epsilon, delta, actor, at: at.getTime() }
 }
 
 export function operatorFrom({ disabledAt, ...row }: Prisma.OperatorGetPayload<object>): OperatorRecord {
