@@ -8,6 +8,7 @@ import type {
   OperatorRecord,
   OperatorSession,
   Participant,
+  PlanRecord,
   PrivacyFact,
   RoundProgress,
   RunRecord,
@@ -19,6 +20,8 @@ export interface Tables {
   readonly clients: Map<string, ClientRecord>
   readonly runs: Map<string, RunRecord>
   readonly adapters: Map<string, AdapterRecord>
+  /** By run, in order. */
+  readonly plans: Map<string, readonly PlanRecord[]>
   readonly participants: Map<string, Participant>
   readonly rounds: Map<string, RoundProgress>
   readonly evaluations: Map<string, Evaluation>
@@ -35,6 +38,7 @@ export function emptyTables(): Tables {
     clients: new Map(),
     runs: new Map(),
     adapters: new Map(),
+    plans: new Map(),
     participants: new Map(),
     rounds: new Map(),
     evaluations: new Map(),
