@@ -3,7 +3,7 @@ import { appendAudit } from './audit.ts'
 import { coalescing } from './coalesce.ts'
 import type { PrismaClient } from './generated/client.ts'
 import { groupBy } from './group-by.ts'
-import { adapterFrom, date, participantFrom, participantRow, runFrom } from './rows.ts'
+import { adapterFrom, date, participantFrom, participantRow, planFrom, runFrom } from './rows.ts'
 
 export function prismaRuns(prisma: PrismaClient): RunStore {
   const mayRead = coalescing(async (keys: readonly { readonly clientId: string; readonly sha256: string }[]) => {
@@ -57,6 +57,24 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
         if (count === 1) await appendAudit(tx, audit)
         return count === 1
       }),
+    async plans(runId) {
+      return (await prisma.runPlan.findMany({ where: { runId }, orderBy: { version: 'asc' } })).map(planFrom)
+    },
+    addPlan: ({ changedAt, ...plan }, audit) =>
+      prisma.$transaction(async (tx) => {
+        const { runId, version } = plan
+        // The row of the run decides between two changes, and between a change and the end of the run.
+        const [run] = await tx.$queryRaw<{ endedAt: Date | null }[]>`
+          SELECT "endedAt" FROM "Run" WHERE id = ${runId}::uuid FOR UPDATE`
+        const [known, begun] = [
+          await tx.runPlan.count({ where: { runId } }),
+          await tx.round.count({ where: { runId } }),
+        ]
+        if (run?.endedAt !== null || version !== known + 1 || plan.rounds < begun) return false
+        await tx.runPlan.create({ data: { ...plan, changedAt: date(changedAt) } })
+        await appendAudit(tx, audit)
+        return true
+      }),
     async setBaseline(runId, { majority, records }) {
       await prisma.run.updateMany({ where: { id: runId }, data: { majority, holdOut: records } })
     },
@@ -94,6 +112,10 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
     async endedOf(clientId, limit) {
       const where = { endedAt: { not: null }, participants: { some: { clientId } } }
       return (await prisma.run.findMany({ where, orderBy: { endedAt: 'desc' }, take: limit })).map(runFrom)
+    },
+    async pausedOf(clientId) {
+      const where = { state: 'paused' as const, participants: { some: { clientId } } }
+      return (await prisma.run.findMany({ where, select: { id: true } })).map(({ id }) => id)
     },
     mayRead: (clientId, sha256) => mayRead({ clientId, sha256 }),
   }
