@@ -40,6 +40,7 @@ export type OperatorName =
   | 'Concat'
   | 'Div'
   | 'Equal'
+  | 'Erf'
   | 'Exp'
   | 'Expand'
   | 'Gather'
