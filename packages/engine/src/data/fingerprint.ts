@@ -32,7 +32,7 @@ type Content =
 
 function recordDigest(record: Content): Buffer {
   const hash = createHash('sha256')
-  if (record.task === undefined || record.task === 'sequence-classification') {
+  if ('label' in record) {
     const { label, text } = record
     hash.update(lengthPrefix(label.length)).update(Buffer.from(label, 'utf16le')).update(Buffer.from(text, 'utf16le'))
     return hash.digest()
