@@ -36,6 +36,7 @@ export type Attribute = { readonly int: number } | { readonly float: number } | 
 /** The ONNX operators in use, all of opset 18 and without extensions. */
 export type OperatorName =
   | 'Add'
+  | 'ArgMax'
   | 'Cast'
   | 'Concat'
   | 'Div'
@@ -55,6 +56,7 @@ export type OperatorName =
   | 'Min'
   | 'Mul'
   | 'Neg'
+  | 'ReduceLogSumExp'
   | 'ReduceMean'
   | 'ReduceSum'
   | 'ReduceSumSquare'
@@ -62,6 +64,7 @@ export type OperatorName =
   | 'Reshape'
   | 'Round'
   | 'Shape'
+  | 'Sigmoid'
   | 'Slice'
   | 'Softmax'
   | 'Split'

@@ -19,6 +19,7 @@ type Inputs = Readonly<Record<keyof typeof values, Value>>
 
 const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
   Add: (g, { x, row }) => ops.add(g, x, row),
+  ArgMax: (g, { x }) => ops.toFloat(g, ops.argMax(g, x)),
   Cast: (g, { x, y }) => ops.toFloat(g, ops.greater(g, x, y)),
   Concat: (g, { x, y }) => ops.concat(g, [x, y], -1),
   Div: (g, { x, y }) => ops.div(g, x, ops.add(g, ops.mul(g, y, y), g.scalar(1))),
@@ -35,12 +36,14 @@ const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
   'MatMul of batches': (g, { x, y }) => ops.matmul(g, ops.transposeMatrix(g, x), y),
   Min: (g, { x, y }) => ops.min(g, x, y),
   Neg: (g, { x }) => ops.neg(g, x),
+  ReduceLogSumExp: (g, { x }) => ops.reduceLogSumExp(g, ops.scale(g, x, 200), [-1], true),
   ReduceMean: (g, { x }) => ops.reduceMean(g, x, [1], true),
   ReduceSum: (g, { x }) => ops.reduceSum(g, x, [0], false),
   ReduceSumSquare: (g, { x }) => ops.reduceSumSquare(g, x, [1, 2], false),
   Relu: (g, { x }) => ops.relu(g, x),
   Reshape: (g, { x }) => ops.reshape(g, x, [BATCH, SEQUENCE, 2, WIDTH / 2]),
   Round: (g, { x }) => ops.round(g, ops.scale(g, x, 10)),
+  Sigmoid: (g, { x }) => ops.sigmoid(g, x),
   'Slice by Shape': (g, { x, square }) => ops.firstRows(g, square, x, 1),
   Softmax: (g, { x }) => ops.softmax(g, x),
   Split: (g, { x }) => ops.split(g, x, -1, [2, WIDTH - 2])[1]!,

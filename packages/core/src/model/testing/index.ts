@@ -64,3 +64,5 @@ function checkpointSpecs({
     ...linear('pooler.dense', width, width),
   ]
 }
+
+export * from './decoders.ts'
