@@ -207,6 +207,24 @@ const roundHalfToEven = (x: number): number => {
   return floor % 2 === 0 ? floor : floor + 1
 }
 
+/** |erf(x)| is 1 to the last bit of a double from here on. */
+const ERF_SATURATES = 6
+
+/**
+ * The error function to about 1e-15: 2 / sqrt(pi) * exp(-x^2) * sum of 2^n x^(2n+1) / (1 * 3 * ... * (2n+1)), whose terms
+ * all have one sign (Abramowitz and Stegun 7.1.6).
+ */
+const erf = (x: number): number => {
+  if (!(Math.abs(x) < ERF_SATURATES)) return Math.sign(x)
+  let term = x
+  let sum = x
+  for (let n = 1; Math.abs(term) > (Number.EPSILON * Math.abs(sum)) / 4; n++) {
+    term *= (2 * x * x) / (2 * n + 1)
+    sum += term
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
+}
+
 /** One kernel per operator. Min and Max pass NaN on, as ONNX asks. */
 export const KERNELS: Readonly<Record<OperatorName, Kernel>> = {
   Add: binary((a, b) => a + b),
@@ -215,6 +233,7 @@ export const KERNELS: Readonly<Record<OperatorName, Kernel>> = {
   Concat: concat,
   Div: binary((a, b) => a / b),
   Equal: binary((a, b) => Number(a === b)),
+  Erf: unary(erf),
   Exp: unary(Math.exp),
   Expand: expand,
   Gather: gather,

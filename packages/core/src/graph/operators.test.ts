@@ -112,6 +112,25 @@ describe('the interpreter', () => {
     expect(results.sum!.data[1]).toBeCloseTo(1000 + Math.log(1 + 1 / Math.E), 12)
   })
 
+  // Abramowitz and Stegun table 7.1, and 16 digits of erf(1/2), erf(1), erf(2), erf(3) from their definition
+  it.each([
+    [0, 0],
+    [0.5, 0.5204998778130465],
+    [-0.5, -0.5204998778130465],
+    [1, 0.8427007929497149],
+    [2, 0.9953222650189527],
+    [3, 0.9999779095030014],
+    [7, 1],
+    [Number.NEGATIVE_INFINITY, -1],
+    [Number.NaN, Number.NaN],
+  ])('knows the error function at %d', (x, expected) => {
+    const b = g()
+    const graph = b.build({ y: ops.erf(b, input(b, 'x', [1])) })
+    const value = interpret(graph, { x: { shape: [1], data: Float64Array.of(x) } }).y!.data[0]!
+    if (Number.isNaN(expected)) expect(value).toBeNaN()
+    else expect(Math.abs(value - expected)).toBeLessThan(4e-16)
+  })
+
   it('rounds halves to even, as ONNX does', () => {
     const b = g()
     const graph = b.build({ y: ops.round(b, input(b, 'x', [6])) })

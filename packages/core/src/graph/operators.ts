@@ -35,6 +35,8 @@ export const neg = unary('Neg')
 export const exp = unary('Exp')
 export const sqrt = unary('Sqrt')
 export const tanh = unary('Tanh')
+/** The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x. */
+export const erf = unary('Erf')
 export const relu = unary('Relu')
 export const sigmoid = unary('Sigmoid')
 /** To the nearest integer, halves to even. */

@@ -104,6 +104,10 @@ export const RECORD_RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
   Exp: elementwise((g, dy, _, y) => ops.mul(g, dy, y)),
   Sqrt: elementwise((g, dy, _, y) => ops.div(g, ops.scale(g, dy, 0.5), y)),
   Tanh: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.sub(g, g.scalar(1), ops.mul(g, y, y)))),
+  Erf: elementwise((g, dy, x) => {
+    const density = ops.exp(g, ops.neg(g, ops.mul(g, x, x)))
+    return ops.mul(g, dy, ops.scale(g, density, 2 / Math.sqrt(Math.PI)))
+  }),
   Relu: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.toFloat(g, ops.greater(g, y, g.scalar(0))))),
   Sigmoid: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.mul(g, y, ops.sub(g, g.scalar(1), y)))),
   Softmax: elementwise((g, dy, _, y) => {

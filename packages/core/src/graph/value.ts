@@ -41,6 +41,7 @@ export type OperatorName =
   | 'Concat'
   | 'Div'
   | 'Equal'
+  | 'Erf'
   | 'Exp'
   | 'Expand'
   | 'Gather'

@@ -24,6 +24,7 @@ const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
   Concat: (g, { x, y }) => ops.concat(g, [x, y], -1),
   Div: (g, { x, y }) => ops.div(g, x, ops.add(g, ops.mul(g, y, y), g.scalar(1))),
   Equal: (g, { x }) => ops.toFloat(g, ops.equal(g, x, ops.max(g, x, g.scalar(0)))),
+  Erf: (g, { x }) => ops.erf(g, ops.scale(g, x, 4)),
   Exp: (g, { x }) => ops.exp(g, x),
   Expand: (g, { x, row }) => ops.expandLike(g, row, x),
   Gemm: (g, { a, b, square }) => ops.gemm(g, a, b, square, { alpha: 0.3, transB: true }),
