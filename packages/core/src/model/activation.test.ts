@@ -18,5 +18,7 @@ it.each([
 
 it('refuses an activation that it does not know', () => {
   expect(activationNamed('gelu')).toBe('gelu')
-  expect(() => activationNamed('mish')).toThrow(/CHECKPOINT_INVALID: expected an activation among gelu, relu, got mish/)
+  expect(() => activationNamed('mish')).toThrow(
+    /CHECKPOINT_INVALID: expected an activation among gelu, gelu_new, relu, silu, got mish/,
+  )
 })

@@ -2,7 +2,7 @@ import { FedsvdError } from '../errors.ts'
 import { type GraphBuilder, ops, type Value } from '../graph/index.ts'
 
 /** The activations of feed-forward layers, by the names that `config.json` has for them. */
-export const ACTIVATIONS = { gelu, relu: ops.relu } as const satisfies Record<
+export const ACTIVATIONS = { gelu, gelu_new: geluNew, relu: ops.relu, silu } as const satisfies Record<
   string,
   (g: GraphBuilder, x: Value) => Value
 >
@@ -13,6 +13,17 @@ export type ActivationName = keyof typeof ACTIVATIONS
 function gelu(g: GraphBuilder, x: Value): Value {
   const likelihood = ops.add(g, ops.erf(g, ops.scale(g, x, Math.SQRT1_2)), g.scalar(1))
   return ops.mul(g, ops.scale(g, x, 0.5), likelihood)
+}
+
+/** GELU by its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415), which the checkpoints were trained with. */
+function geluNew(g: GraphBuilder, x: Value): Value {
+  const cube = ops.mul(g, ops.mul(g, x, x), x)
+  const inner = ops.scale(g, ops.add(g, x, ops.scale(g, cube, 0.044715)), Math.sqrt(2 / Math.PI))
+  return ops.mul(g, ops.scale(g, x, 0.5), ops.add(g, ops.tanh(g, inner), g.scalar(1)))
+}
+
+function silu(g: GraphBuilder, x: Value): Value {
+  return ops.mul(g, x, ops.sigmoid(g, x))
 }
 
 /** @throws FedsvdError CHECKPOINT_INVALID for an activation that is not written here */

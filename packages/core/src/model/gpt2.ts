@@ -1,4 +1,5 @@
 import { BATCH, type GraphBuilder, ops, SEQUENCE, type Value } from '../graph/index.ts'
+import { ACTIVATIONS } from './activation.ts'
 import { causalAttention, positionsOf } from './causal-attention.ts'
 import { type LoraAdapters, linear } from './linear.ts'
 import { type Checkpoint, frozen } from './parameters.ts'
@@ -70,20 +71,13 @@ function block(
     .split(g, project(sizes.attention, normed('ln_1', x)), -1, [width, width, width])
     .map((part) => ops.reshape(g, part, [BATCH, SEQUENCE, heads, width / heads])) as [Value, Value, Value]
   const attended = ops.add(g, x, project(sizes.out, causalAttention(g, queries, keys, values, positions)))
-  const inner = geluNew(g, project(sizes.expand, normed('ln_2', attended)))
+  const inner = ACTIVATIONS.gelu_new(g, project(sizes.expand, normed('ln_2', attended)))
   return ops.add(g, attended, project(sizes.contract, inner))
 }
 
 function norm(g: GraphBuilder, x: Value, name: string, config: Gpt2Config, checkpoint: Checkpoint): Value {
   const parameter = (part: string) => frozen(g, checkpoint, `${name}.${part}`, [config.width])
   return ops.layerNorm(g, x, parameter('weight'), parameter('bias'), config.layerNormEpsilon)
-}
-
-/** GELU by its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415), which the checkpoints were trained with. */
-function geluNew(g: GraphBuilder, x: Value): Value {
-  const cube = ops.mul(g, ops.mul(g, x, x), x)
-  const inner = ops.scale(g, ops.add(g, x, ops.scale(g, cube, 0.044715)), Math.sqrt(2 / Math.PI))
-  return ops.mul(g, ops.scale(g, x, 0.5), ops.add(g, ops.tanh(g, inner), g.scalar(1)))
 }
 
 /** In the order in which a token meets them. */

@@ -1,5 +1,6 @@
 import { FedsvdError } from '../errors.ts'
 import { BATCH, type GraphBuilder, ops, SEQUENCE, type Value } from '../graph/index.ts'
+import { ACTIVATIONS } from './activation.ts'
 import { causalAttention, positionsOf } from './causal-attention.ts'
 import type { LoraAdapters } from './linear.ts'
 import { type Checkpoint, frozen } from './parameters.ts'
@@ -93,7 +94,7 @@ function decoderLayer(
   const values = split(project(sizes.values, before), config.keyValueHeads)
   const attended = ops.add(g, x, project(sizes.out, causalAttention(g, queries, keys, values, positions)))
   const middle = norm('post_attention_layernorm', attended)
-  const gated = ops.mul(g, silu(g, project(sizes.gate, middle)), project(sizes.up, middle))
+  const gated = ops.mul(g, ACTIVATIONS.silu(g, project(sizes.gate, middle)), project(sizes.up, middle))
   return ops.add(g, attended, project(sizes.down, gated))
 }
 
@@ -101,10 +102,6 @@ function decoderLayer(
 function rmsNorm(g: GraphBuilder, x: Value, gain: Value, epsilon: number): Value {
   const meanSquare = ops.reduceMean(g, ops.mul(g, x, x), [-1], true)
   return ops.mul(g, ops.div(g, x, ops.sqrt(g, ops.add(g, meanSquare, g.scalar(epsilon)))), gain)
-}
-
-function silu(g: GraphBuilder, x: Value): Value {
-  return ops.mul(g, x, ops.sigmoid(g, x))
 }
 
 /** In the order in which a token meets them. */
