@@ -1,9 +1,12 @@
+export { type ColumnNames, taskOfColumns } from './columns.ts'
 export { encodeRecords, plainSpaces } from './encode-records.ts'
 export type { EncodedRecord } from './encoded-record.ts'
 export { fingerprintRecords } from './fingerprint.ts'
+export { Fingerprinter } from './fingerprinter.ts'
 export { labelsOf } from './label-set.ts'
 export { findNearDuplicates, type Likeness } from './near-duplicates.ts'
-export { loadRecords, readRecords } from './read-records.ts'
+export { type Place, placeText } from './place.ts'
+export { dataEmpty, loadRecords, readRecords, readSiteRecords } from './read-records.ts'
 export type { ReadOptions } from './row.ts'
 export * from './starter-corpus/index.ts'
 export {
