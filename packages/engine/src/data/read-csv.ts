@@ -49,5 +49,9 @@ function requireHeader(columns: readonly string[], required: readonly string[], 
   if (twice !== undefined) throw unreadable(place, 'columns of different names', `"${twice}" twice`)
   const missing = required.filter((column) => !columns.includes(column))
   if (missing.length === 0) return
-  throw unreadable(place, `the columns "${required.join('" and "')}"`, `no "${missing.join('", "')}"`)
+  throw unreadable(
+    place,
+    `the columns "${required.join('" and "')}"`,
+    `no "${missing.join('", "')}" among "${columns.join('", "')}"`,
+  )
 }

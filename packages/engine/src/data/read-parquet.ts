@@ -25,7 +25,11 @@ export async function* parquetRows(
   const present = columnsOf(metadata)
   const missing = required.filter((column) => !present.includes(column))
   if (missing.length > 0) {
-    throw unreadable({ file }, `the columns "${required.join('" and "')}"`, `no "${missing.join('", "')}"`)
+    throw unreadable(
+      { file },
+      `the columns "${required.join('" and "')}"`,
+      `no "${missing.join('", "')}" among "${present.join('", "')}"`,
+    )
   }
   const columns = present.filter((column) => wanted.includes(column))
   let rowStart = 0
