@@ -5,10 +5,12 @@ interface Sourced {
   readonly source?: string
 }
 
-/** One labelled text as a data set holds it, for sequence classification. */
+/** One labelled text, or a pair of texts, as a data set holds it, for sequence classification. */
 export interface TextRecord extends Sourced {
   readonly task?: 'sequence-classification'
   readonly text: string
+  /** The second text, where the label is about two. */
+  readonly pair?: string
   readonly label: string
 }
 
