@@ -20,6 +20,7 @@ type Inputs = Readonly<Record<keyof typeof values, Value>>
 
 const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
   Add: (g, { x, row }) => ops.add(g, x, row),
+  ArgMax: (g, { x }) => ops.toFloat(g, ops.argMax(g, x)),
   Cast: (g, { x, y }) => ops.toFloat(g, ops.greater(g, x, y)),
   'Cast of int32': (g, { ids }) => ops.toFloat(g, ids),
   Concat: (g, { x, y }) => ops.concat(g, [x, y], -1),
@@ -29,6 +30,7 @@ const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
     const range = g.indices([-1, 0, 3])
     return ops.toFloat(g, ops.equal(g, ops.reshape(g, ids, [BATCH, SEQUENCE, 1]), range))
   },
+  Erf: (g, { x }) => ops.erf(g, ops.scale(g, x, 4)),
   Exp: (g, { x }) => ops.exp(g, x),
   Expand: (g, { x, row }) => ops.expandLike(g, row, x),
   'Gather, where -1 is the last row': (g, { square, ids }) => ops.gatherRows(g, square, ids),
@@ -56,12 +58,14 @@ const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
   Min: (g, { x, y }) => ops.min(g, x, y),
   Mul: (g, { x, row }) => ops.mul(g, x, row),
   Neg: (g, { x }) => ops.neg(g, x),
+  ReduceLogSumExp: (g, { x }) => ops.reduceLogSumExp(g, ops.scale(g, x, 200), [-1], true),
   ReduceMean: (g, { x }) => ops.reduceMean(g, x, [1], true),
   ReduceSum: (g, { x }) => ops.reduceSum(g, x, [0], false),
   ReduceSumSquare: (g, { x }) => ops.reduceSumSquare(g, x, [1, 2], false),
   Relu: (g, { x }) => ops.relu(g, x),
   Reshape: (g, { x }) => ops.reshape(g, x, [BATCH, SEQUENCE, 2, WIDTH / 2]),
   Round: (g, { x }) => ops.round(g, ops.scale(g, x, 10)),
+  Sigmoid: (g, { x }) => ops.sigmoid(g, x),
   'Slice by Shape': (g, { x, square }) => ops.firstRows(g, square, x, 1),
   Softmax: (g, { x }) => ops.softmax(g, x),
   Split: (g, { x }) => ops.split(g, x, -1, [2, WIDTH - 2])[1]!,

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { TextRecord } from './text-record.ts'
+import type { InstructionRecord, PassageRecord, TaggedRecord, TextRecord } from './text-record.ts'
 
 const DOMAIN = 'fedsvd data set 1'
 
 /**
- * Names a data set by its content: SHA-256, in hex, over the multiset of its (text, label) pairs. The privacy ledger keeps
- * its budget under this name.
+ * Names a data set by its content: SHA-256, in hex, over the multiset of its records. The privacy ledger keeps its budget
+ * under this name.
  *
  * - The same records in another order, file or format, or with other sources, have the same fingerprint.
  * - One record more, less, twice or changed by one character gives another (up to SHA-256 collisions).
@@ -13,19 +13,44 @@ const DOMAIN = 'fedsvd data set 1'
  *   on must carry the spending over; no fingerprint can see that for them.
  * - It is not secret-preserving: who can guess the whole data set can check the guess. Treat it as the site's own.
  *
- * Each record is hashed as label length, label, text (UTF-16LE, so that no two strings share an encoding); the digests
- * are sorted and hashed again behind a domain tag and the count.
+ * A labelled text is hashed as label length, label, text (UTF-16LE, so that no two strings share an encoding); a record of
+ * another task as the name of the task (which no length begins like) and every field behind its length. The digests are
+ * sorted and hashed again behind a domain tag and the count.
  */
-export function fingerprintRecords(records: Iterable<Pick<TextRecord, 'text' | 'label'>>): string {
+export function fingerprintRecords(records: Iterable<Content>): string {
   const digests = Array.from(records, recordDigest).sort(Buffer.compare)
   const hash = createHash('sha256').update(DOMAIN).update(lengthPrefix(digests.length))
   for (const digest of digests) hash.update(digest)
   return hash.digest('hex')
 }
 
-function recordDigest({ text, label }: Pick<TextRecord, 'text' | 'label'>): Buffer {
-  const hash = createHash('sha256').update(lengthPrefix(label.length))
-  return hash.update(Buffer.from(label, 'utf16le')).update(Buffer.from(text, 'utf16le')).digest()
+type Content =
+  | Pick<TextRecord, 'task' | 'text' | 'label'>
+  | Pick<TaggedRecord, 'task' | 'words' | 'tags'>
+  | Pick<PassageRecord, 'task' | 'text'>
+  | Pick<InstructionRecord, 'task' | 'prompt' | 'answer'>
+
+function recordDigest(record: Content): Buffer {
+  const hash = createHash('sha256')
+  if ('label' in record) {
+    const { label, text } = record
+    hash.update(lengthPrefix(label.length)).update(Buffer.from(label, 'utf16le')).update(Buffer.from(text, 'utf16le'))
+    return hash.digest()
+  }
+  hash.update(record.task)
+  for (const field of fieldsOf(record)) hash.update(lengthPrefix(field.length)).update(Buffer.from(field, 'utf16le'))
+  return hash.digest()
+}
+
+function fieldsOf(record: Exclude<Content, Pick<TextRecord, 'task' | 'text' | 'label'>>): readonly string[] {
+  switch (record.task) {
+    case 'token-classification':
+      return [...record.words, ...record.tags]
+    case 'causal-lm':
+      return [record.text]
+    case 'instruction-tuning':
+      return [record.prompt, record.answer]
+  }
 }
 
 function lengthPrefix(length: number): Buffer {

@@ -6,4 +6,12 @@ export { findNearDuplicates, type Likeness } from './near-duplicates.ts'
 export { loadRecords, readRecords } from './read-records.ts'
 export type { ReadOptions } from './row.ts'
 export * from './starter-corpus/index.ts'
-export type { TextRecord } from './text-record.ts'
+export {
+  type InstructionRecord,
+  type PassageRecord,
+  type RecordOf,
+  type SiteRecord,
+  type TaggedRecord,
+  type TextRecord,
+  taskOf,
+} from './text-record.ts'

@@ -65,3 +65,5 @@ function checkpointSpecs({
     ...linear('pooler.dense', width, width),
   ]
 }
+
+export * from './decoders.ts'

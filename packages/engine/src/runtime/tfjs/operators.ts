@@ -132,10 +132,12 @@ const cast: Operator = (tf, [x], attributes) => {
 /** One entry per operator. */
 export const OPERATORS: Readonly<Record<OperatorName, Operator>> = {
   Add: binary((tf, a, b) => tf.add(a, b)),
+  ArgMax: unary((tf, x) => tf.argMax(x, -1)),
   Cast: cast,
   Concat: (tf, parts, attributes) => [tf.concat(parts.map(tensor), int(attributes, 'axis'))],
   Div: binary((tf, a, b) => tf.div(a, b)),
   Equal: binary((tf, a, b) => tf.equal(a, b)),
+  Erf: unary((tf, x) => tf.erf(x)),
   Exp: unary((tf, x) => tf.exp(x)),
   Expand: (tf, [x, target]) => [expand(tf, tensor(x), sizes(target))],
   Gather: gather,
@@ -150,6 +152,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Operator>> = {
   Min: binary((tf, a, b) => tf.minimum(a, b)),
   Mul: binary((tf, a, b) => tf.mul(a, b)),
   Neg: unary((tf, x) => tf.neg(x)),
+  ReduceLogSumExp: reduction((tf, x, axes, keepDims) => tf.logSumExp(x, axes, keepDims)),
   ReduceMean: reduction((tf, x, axes, keepDims) => tf.mean(x, axes, keepDims)),
   ReduceSum: reduction((tf, x, axes, keepDims) => tf.sum(x, axes, keepDims)),
   ReduceSumSquare: reduction((tf, x, axes, keepDims) => tf.sum(tf.square(x), axes, keepDims)),
@@ -157,6 +160,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Operator>> = {
   Reshape: reshape,
   Round: unary((tf, x) => tf.round(x)),
   Shape: shapeOf,
+  Sigmoid: unary((tf, x) => tf.sigmoid(x)),
   Slice: slice,
   Softmax: unary((tf, x) => tf.softmax(x)),
   Split: (tf, [x, parts], attributes) => tf.split(tensor(x), sizes(parts), int(attributes, 'axis')),
