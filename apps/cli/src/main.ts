@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { accountCommand } from './commands/account.ts'
 import { auditCommand } from './commands/audit.ts'
 import { auditLogCommand } from './commands/audit-log.ts'
+import { dataCommand } from './commands/data.ts'
 import { demoCommand } from './commands/demo.ts'
 import { exportCommand } from './commands/export.ts'
 import { joinCommand } from './commands/join.ts'
@@ -21,6 +22,7 @@ export function program(): Command {
     .addCommand(demoCommand())
     .addCommand(serveCommand())
     .addCommand(joinCommand())
+    .addCommand(dataCommand())
     .addCommand(planCommand())
     .addCommand(accountCommand())
     .addCommand(ledgerCommand())

@@ -1,6 +1,8 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
+import { loadRuntime } from '@fedsvd/engine/runtime'
+import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import { loadStarterTokenizer, type Tokenizer } from '@fedsvd/engine/tokenizer'
 import { engineFor, type TrainingEngine } from '@fedsvd/engine/training'
 import type { ClientConfig } from './config.ts'
@@ -18,7 +20,7 @@ export interface ClientParts {
   readonly transport?: Transport
   readonly source?: RandomSource
   readonly tokenizer?: Tokenizer
-  engineFor?(manifest: RunManifest, threads: number): Promise<TrainingEngine>
+  engineFor?(manifest: RunManifest, runtime: RuntimeSettings): Promise<TrainingEngine>
   onEvent?(event: ClientEvent): void
 }
 
@@ -26,11 +28,12 @@ export interface ClientParts {
  * Starts a client node: reads the data, opens its ledger, enrols where it has not yet, and connects.
  *
  * @throws FedsvdError whatever makes a start impossible: DATA_UNREADABLE, LEDGER_LOCKED, LEDGER_DAMAGED, TOKEN_INVALID,
- *   COORDINATOR_UNREACHABLE after `maxWaitSeconds`
+ *   COORDINATOR_UNREACHABLE after `maxWaitSeconds`, RUNTIME_UNAVAILABLE
  */
 export async function startClient(config: ClientConfig, parts: ClientParts = {}): Promise<ClientNode> {
   const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
+  await loadRuntime(config)
   const site = await loadSiteData(config.dataFile, config)
   onEvent({ event: 'data-loaded', records: site.records.length, fingerprint: site.fingerprint })
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
@@ -51,7 +54,7 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
       source: parts.source ?? osRandomness,
       tokenizer: parts.tokenizer ?? (await loadStarterTokenizer()),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
-      engineFor: (manifest) => (parts.engineFor ?? engineFor)(manifest, config.threads),
+      engineFor: (manifest) => (parts.engineFor ?? engineFor)(manifest, config),
     })
     await waitForConnection(node, config)
     return node

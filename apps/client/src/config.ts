@@ -1,5 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { budgetSchema, enrolRequestSchema } from '@fedsvd/core/protocol'
+import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 
 const clientConfigSchema = z.object({
@@ -25,6 +26,10 @@ const clientConfigSchema = z.object({
   /** A public constant in place of the true number of records; default: that number, rounded down to two digits. */
   declaredRecords: z.number().int().positive().optional(),
   threads: z.number().int().positive().max(256).default(1),
+  /** What computes: see docs/how-to/use-a-gpu.md. */
+  runtime: z.enum(RUNTIMES).default('onnxruntime'),
+  /** Device of onnxruntime. */
+  executionProvider: z.enum(EXECUTION_PROVIDERS).default('cpu'),
   /** End when the first run in which this client takes part has ended. */
   once: z.boolean().default(false),
   /** How long to wait for the coordinator at the start, in seconds; for ever when absent. */

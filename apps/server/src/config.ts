@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 
 /** Settings of a coordinator. This file is the only one that reads the environment. */
@@ -49,6 +50,10 @@ export const configSchema = z.object({
   holdOut: z.string().min(1).optional(),
   /** Threads for the evaluation on the hold-out. */
   threads: z.coerce.number().int().min(1).max(256).default(1),
+  /** What computes the evaluation: see docs/how-to/use-a-gpu.md. */
+  runtime: z.enum(RUNTIMES).default('onnxruntime'),
+  /** Device of onnxruntime. */
+  executionProvider: z.enum(EXECUTION_PROVIDERS).default('cpu'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a round waits for known clients that are away, once a quorum is there. */
   gatherSeconds: z.coerce.number().min(0).max(3600).default(10),
@@ -87,6 +92,8 @@ export const ENVIRONMENT = {
   statementKey: 'FEDSVD_STATEMENT_KEY',
   holdOut: 'FEDSVD_HOLD_OUT',
   threads: 'FEDSVD_THREADS',
+  runtime: 'FEDSVD_RUNTIME',
+  executionProvider: 'FEDSVD_EXECUTION_PROVIDER',
   logLevel: 'FEDSVD_LOG_LEVEL',
   gatherSeconds: 'FEDSVD_GATHER_SECONDS',
   graceSeconds: 'FEDSVD_GRACE_SECONDS',

@@ -196,8 +196,9 @@ export async function startCoordinator(
   }
 }
 
-async function evaluatorsOf({ holdOut, threads }: CoordinatorConfig, models: ModelRegistry): Promise<EvaluatorFactory> {
-  return holdOut === undefined ? async () => undefined : await holdOutEvaluators({ file: holdOut, models, threads })
+async function evaluatorsOf(config: CoordinatorConfig, models: ModelRegistry): Promise<EvaluatorFactory> {
+  const { holdOut: file } = config
+  return file === undefined ? async () => undefined : await holdOutEvaluators({ file, models, runtime: config })
 }
 
 function openStore({ databaseUrl, stateDir }: CoordinatorConfig, log: Logger): Promise<Store> {

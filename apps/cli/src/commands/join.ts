@@ -1,6 +1,7 @@
 import { join as joinPath } from 'node:path'
 import { type ClientEvent, clientConfig, startClient } from '@fedsvd/client'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
@@ -20,6 +21,8 @@ interface JoinOptions {
   readonly key?: string
   readonly declaredRecords?: number
   readonly threads: number
+  readonly runtime: (typeof RUNTIMES)[number]
+  readonly executionProvider: (typeof EXECUTION_PROVIDERS)[number]
   readonly once?: boolean
   readonly maxWait?: number
   readonly json?: boolean
@@ -58,6 +61,15 @@ export function joinCommand(): Command {
     .option('--label-column <name>', 'column of the label', 'label')
     .option('--declared-records <count>', 'a public constant in place of the true number of records', positiveInteger)
     .option('--threads <count>', 'threads of the engine', positiveInteger, 1)
+    .addOption(
+      new Option('--runtime <name>', 'what computes').env('FEDSVD_RUNTIME').choices(RUNTIMES).default('onnxruntime'),
+    )
+    .addOption(
+      new Option('--execution-provider <name>', 'device of onnxruntime')
+        .env('FEDSVD_EXECUTION_PROVIDER')
+        .choices(EXECUTION_PROVIDERS)
+        .default('cpu'),
+    )
     .option('--once', 'end with the first run')
     .option(
       '--max-wait <seconds>',
@@ -90,6 +102,8 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     key: options.key,
     declaredRecords: options.declaredRecords,
     threads: options.threads,
+    runtime: options.runtime,
+    executionProvider: options.executionProvider,
     once: options.once ?? false,
     maxWaitSeconds: options.maxWait,
   })

@@ -1,3 +1,4 @@
+import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { type CoordinatorSettings, completeConfig, settingsFromEnvironment, startCoordinator } from '@fedsvd/server'
 import { Command } from 'commander'
 import { example, port, positiveInteger } from '../options.ts'
@@ -15,6 +16,8 @@ interface ServeOptions {
   readonly blobs?: string
   readonly holdOut?: string
   readonly threads?: number
+  readonly runtime?: CoordinatorSettings['runtime']
+  readonly executionProvider?: CoordinatorSettings['executionProvider']
   readonly logLevel?: CoordinatorSettings['logLevel']
   readonly json?: boolean
 }
@@ -33,6 +36,11 @@ export function serveCommand(): Command {
     .option('--blobs <where>', 'where tensors are kept: s3://bucket/prefix or a folder (FEDSVD_BLOBS)')
     .option('--hold-out <file>', 'JSONL file of public records to measure the model on (FEDSVD_HOLD_OUT)')
     .option('--threads <count>', 'threads of the evaluation (FEDSVD_THREADS; default 1)', positiveInteger)
+    .option('--runtime <name>', `what computes it: ${RUNTIMES.join(', ')} (FEDSVD_RUNTIME; default onnxruntime)`)
+    .option(
+      '--execution-provider <name>',
+      `device of onnxruntime: ${EXECUTION_PROVIDERS.join(', ')} (FEDSVD_EXECUTION_PROVIDER; default cpu)`,
+    )
     .option('--log-level <level>', 'debug, info, warn, error or silent (FEDSVD_LOG_LEVEL; default info)')
     .option('--json', 'print events as lines of JSON')
     .addHelpText(

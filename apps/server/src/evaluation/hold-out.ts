@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import type { TextRecord } from '@fedsvd/engine/data'
+import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { EncodedRecord } from '@fedsvd/engine/training'
 import type { ModelRegistry } from '../models/index.ts'
 import type { Baseline, Evaluation } from '../store/index.ts'
@@ -9,24 +10,26 @@ import type { EvaluatorFactory } from './evaluator.ts'
 export interface HoldOutOptions {
   readonly file: string
   readonly models: ModelRegistry
-  readonly threads: number
+  readonly runtime: RuntimeSettings
 }
 
 const RECORDS_AT_A_TIME = 64
 
 /**
- * Evaluators on one public file of labelled records. The file is read at once, so that a bad row stops the start and not
+ * Evaluators on one public file of labelled records. The file is read at once, so that a bad row or a missing runtime stops the start and not
  * a run; each run gets an engine of its own.
  *
- * @throws FedsvdError DATA_UNREADABLE or DATA_EMPTY
+ * @throws FedsvdError DATA_UNREADABLE, DATA_EMPTY or RUNTIME_UNAVAILABLE
  */
-export async function holdOutEvaluators({ file, models, threads }: HoldOutOptions): Promise<EvaluatorFactory> {
+export async function holdOutEvaluators({ file, models, runtime }: HoldOutOptions): Promise<EvaluatorFactory> {
   const { loadRecords } = await import('@fedsvd/engine/data')
+  const { loadRuntime } = await import('@fedsvd/engine/runtime')
+  await loadRuntime(runtime)
   const texts = await loadRecords(file)
   return async (manifest) => {
     const model = models(manifest.model.name)
     const records = await encodeInTurns(texts, manifest, await model.loadTokenizer())
-    const engine = await model.createEngine(manifest, threads)
+    const engine = await model.createEngine(manifest, runtime)
     return {
       baseline: baselineOf(records),
       evaluate: async (state) => measure(await engine.logits(records, state), records, manifest.labels.length),

@@ -1,6 +1,7 @@
 import type { AdapterSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest, RunRequest } from '@fedsvd/core/protocol'
+import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 
@@ -17,7 +18,7 @@ export interface Model {
   adapterSchema(request: AdapterRequest): Promise<AdapterSchema>
   loadTokenizer(): Promise<Tokenizer>
   /** Computes with the model under the adapters of a run. */
-  createEngine(manifest: RunManifest, threads: number): Promise<TrainingEngine>
+  createEngine(manifest: RunManifest, runtime: RuntimeSettings): Promise<TrainingEngine>
 }
 
 /** @throws FedsvdError CONFIG_INVALID for a name that no model has */

@@ -14,8 +14,8 @@ export const starterModel: Model = {
     const { loadStarterTokenizer } = await import('@fedsvd/engine/tokenizer')
     return await loadStarterTokenizer()
   },
-  async createEngine(manifest, threads) {
+  async createEngine(manifest, runtime) {
     const { engineFor } = await import('@fedsvd/engine/training')
-    return await engineFor(manifest, threads)
+    return await engineFor(manifest, runtime)
   },
 }

@@ -1,4 +1,5 @@
 export { type Initialiser, initialState } from './initialise.ts'
 export { type Refactorised, refactorise, refactoriseLayer } from './refactorise.ts'
 export * from './schema.ts'
+export { predictsTokens, TASKS, type Task } from './task.ts'
 export { checkSchema, stateFromTensors, tensorsOfState } from './validate.ts'

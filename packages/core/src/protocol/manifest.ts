@@ -6,6 +6,15 @@ const count = z.number().int().positive()
 
 const tensorSpec = z.object({ name, shape: z.array(count).max(4) })
 
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
+
+/**
+ * What a checkpoint holds, wherever it lies: hex SHA-256 of `config.json`, of the tensors (names, element types, shapes and
+ * bytes, however they are spread over files) and of the tokenizer's files.
+ */
+export const checkpointIdentitySchema = z.object({ config: sha256Hex, tensors: sha256Hex, tokenizer: sha256Hex })
+export type CheckpointIdentity = z.infer<typeof checkpointIdentitySchema>
+
 export const adapterSchemaSchema = z.object({
   rank: count.max(1024),
   alpha: positive,
@@ -64,8 +73,10 @@ export const runManifestSchema = z.object({
   method: z.enum(['fedsvd', 'ffa-lora']),
   aggregation: aggregationSchema.optional(),
   model: z.object({
-    /** The frozen checkpoint. */
+    /** The frozen checkpoint: `starter`, or the name under which each side finds one in its own model folder. */
     name,
+    /** What that checkpoint must hold; absent for `starter`, which is part of fedsvd. Whoever finds another refuses. */
+    checkpoint: checkpointIdentitySchema.optional(),
     /** Longer inputs are cut to this many tokens. */
     maxTokens: count.max(100_000),
     /**

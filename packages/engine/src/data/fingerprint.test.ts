@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fingerprintRecords } from './fingerprint.ts'
@@ -40,5 +41,28 @@ describe('the fingerprint of a data set', () => {
       { label: '', text: '\ufffd' },
     ]
     expect(new Set(pairs.map((pair) => fingerprintRecords([pair]))).size).toBe(pairs.length)
+  })
+
+  test('keeps the records of the tasks apart, and the fields of each', () => {
+    const variants = [
+      { text: 'ab', label: '' },
+      { task: 'causal-lm', text: 'ab' },
+      { task: 'instruction-tuning', prompt: 'ab', answer: '' },
+      { task: 'instruction-tuning', prompt: 'a', answer: 'b' },
+      { task: 'token-classification', words: ['a'], tags: ['b'] },
+      { task: 'token-classification', words: ['b'], tags: ['a'] },
+      { task: 'token-classification', words: ['a', 'b'], tags: ['', ''] },
+      { task: 'token-classification', words: ['ab', ''], tags: ['', ''] },
+    ] as const
+    expect(new Set(variants.map((record) => fingerprintRecords([record]))).size).toBe(variants.length)
+  })
+
+  test('of labelled texts is what it has always been: ledgers are kept under it', () => {
+    const digest = (...parts: Buffer[]) => createHash('sha256').update(Buffer.concat(parts)).digest()
+    const length = (value: number) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer)
+    const record = digest(length(3), Buffer.from('ham', 'utf16le'), Buffer.from('text', 'utf16le'))
+    const expected = digest(Buffer.from('fedsvd data set 1'), length(1), record).toString('hex')
+    expect(fingerprintRecords([{ text: 'text', label: 'ham' }])).toBe(expected)
+    expect(fingerprintRecords([{ task: 'sequence-classification', text: 'text', label: 'ham' }])).toBe(expected)
   })
 })

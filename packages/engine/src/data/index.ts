@@ -1,9 +1,22 @@
+export { type ColumnNames, taskOfColumns } from './columns.ts'
 export { encodeRecords, plainSpaces } from './encode-records.ts'
 export type { EncodedRecord } from './encoded-record.ts'
 export { fingerprintRecords } from './fingerprint.ts'
+export { Fingerprinter } from './fingerprinter.ts'
+export { type DataSummary, inspectData } from './inspect.ts'
 export { labelsOf } from './label-set.ts'
+export type { LengthSummary } from './lengths.ts'
 export { findNearDuplicates, type Likeness } from './near-duplicates.ts'
-export { loadRecords, readRecords } from './read-records.ts'
+export { type Place, placeText } from './place.ts'
+export { dataEmpty, loadRecords, readRecords, readSiteRecords } from './read-records.ts'
 export type { ReadOptions } from './row.ts'
 export * from './starter-corpus/index.ts'
-export type { TextRecord } from './text-record.ts'
+export {
+  type InstructionRecord,
+  type PassageRecord,
+  type RecordOf,
+  type SiteRecord,
+  type TaggedRecord,
+  type TextRecord,
+  taskOf,
+} from './text-record.ts'

@@ -1,10 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LONGEST_LINE } from './lines.ts'
-import { loadRecords, readRecords } from './read-records.ts'
+import { loadRecords, readRecords, readSiteRecords } from './read-records.ts'
 import type { ReadOptions } from './row.ts'
 
 let folder: string
@@ -70,7 +71,9 @@ describe('JSONL', () => {
       Buffer.of(0xe9),
       Buffer.from('"}\n'),
     ])
-    expect((await refusal(load('latin1.jsonl', bytes))).message).toMatch(/expected UTF-8 text at .*:2, got other bytes/)
+    expect((await refusal(load('latin1.jsonl', bytes))).message).toMatch(
+      /expected UTF-8 text at .*:2, got other bytes from byte 10 of that/,
+    )
   })
 
   test('refuses a line without end before it fills the memory', async () => {
@@ -115,12 +118,41 @@ describe('CSV', () => {
     ],
     ['a stray quote', 'text,label\none,ham\nsec"ret,ham\n', /well-formed CSV at .*:3, got INVALID_OPENING_QUOTE/],
     ['a quote that never closes', 'text,label\n"secret,ham\n', /well-formed CSV at .*, got CSV_QUOTE_NOT_CLOSED/],
+    ['a row with too few fields', 'text,label\none,ham\nsecret\n', /well-formed CSV at .*:3, got CSV_RECORD_INCON/],
+    ['a column that stands there twice', 'text,label,text\na,b,secret\n', /different names at .*:1, got "text" twice/],
+    [
+      'a row without bounds',
+      `text,label\none,ham\n"${'x'.repeat(LONGEST_LINE + 9)}",ham\n`,
+      /a row of at most 16777216 bytes at/,
+    ],
     ['an empty text', 'text,label\none,ham\n,ham\n', /a text that is not blank in "text" at .*:3, got an empty text/],
   ])('refuses %s and does not quote the row', async (_, content, expected) => {
     const { code, message } = await refusal(load('bad.csv', content))
     expect(code).toBe('DATA_UNREADABLE')
     expect(message).toMatch(expected)
     expect(message).not.toContain('secret')
+  })
+})
+
+describe('bytes that are not UTF-8 in a CSV file', () => {
+  const bad = (...bytes: number[]) =>
+    load('latin1.csv', Buffer.concat([Buffer.from('text,label\none,ham\n'), Buffer.from(bytes)]))
+
+  test.each([
+    ['Latin-1', [0x61, 0xe9, 0x2c, 0x62, 0x0a], 2],
+    ['a surrogate', [0xed, 0xa0, 0x80, 0x2c, 0x62, 0x0a], 1],
+    ['an overlong slash', [0x61, 0x62, 0xc0, 0xaf, 0x2c, 0x62, 0x0a], 3],
+    ['a character that the end of the file cuts off', [0x61, 0x2c, 0xe6, 0xbc], 3],
+    ['UTF-16', [0xff, 0xfe, 0x61, 0x00, 0x0a, 0x00], 1],
+  ])('%s is refused with line and byte, and never replaced', async (_, bytes, at) => {
+    const { message } = await refusal(bad(...bytes))
+    expect(message).toMatch(new RegExp(`UTF-8 text at .*latin1.csv:3, got other bytes from byte ${at} of that line`))
+  })
+
+  test('characters of every length may fall across the chunks of the stream', async () => {
+    const records = Array.from({ length: 4000 }, (_, i) => ({ text: 'é漢👋𐍈'.repeat(1 + (i % 13)), label: 'a' }))
+    const content = `text,label\n${records.map(({ text }) => `${text},a`).join('\n')}\n`
+    expect(await load('wide.csv', content)).toEqual(records)
   })
 })
 
@@ -139,7 +171,75 @@ describe('any file', () => {
     const missing = await refusal(loadRecords(join(folder, 'missing.csv')))
     expect(missing.message).toMatch(/DATA_UNREADABLE: expected a readable file .*missing.csv, got ENOENT/)
     expect((await refusal(loadRecords(join(folder, 'missing.jsonl')))).message).toMatch(/got ENOENT/)
-    expect((await refusal(loadRecords(folder))).message).toMatch(/ending in .jsonl/)
-    expect((await refusal(load('data.xml', '<x/>'))).message).toMatch(/ending in .jsonl, .ndjson, .csv or .tsv/)
+    expect((await refusal(load('data.xml', '<x/>'))).message).toMatch(/ending in .jsonl, .ndjson, .csv, .tsv/)
+    expect((await refusal(load('data.xml.gz', '<x/>'))).message).toMatch(/ending in .jsonl, .ndjson, .csv, .tsv/)
+  })
+
+  test.each([
+    ['rows.jsonl.gz', '{"text":"one","label":"a"}\n'],
+    ['rows.csv.gz', 'text,label\none,a\n'],
+    ['rows.tsv.gz', 'text\tlabel\none\ta\n'],
+  ])('%s is read through gzip', async (name, content) => {
+    expect(await load(name, gzipSync(content))).toEqual([{ text: 'one', label: 'a' }])
+  })
+
+  test('gzip that is cut off or none is refused', async () => {
+    const whole = gzipSync('{"text":"one","label":"a"}\n'.repeat(1000))
+    for (const bytes of [whole.subarray(0, 40), Buffer.from('{"text":"one","label":"a"}\n')]) {
+      const { code, message } = await refusal(load('broken.jsonl.gz', bytes))
+      expect({ code, message }).toEqual({
+        code: 'DATA_UNREADABLE',
+        message: expect.stringMatching(/broken.jsonl.gz, got Z_/),
+      })
+    }
+  })
+})
+
+describe('records of every task', () => {
+  const first = async (name: string, content: string, options?: ReadOptions) => {
+    const file = join(folder, name)
+    await writeFile(file, content)
+    return (await readSiteRecords(file, options).next()).value
+  }
+
+  test('a pair of texts, once its column is named', async () => {
+    const content = 'text,text2,label\none,two,same\n'
+    expect(await first('pair.csv', content, { pairColumn: 'text2' })).toEqual({
+      text: 'one',
+      pair: 'two',
+      label: 'same',
+    })
+    expect(await first('pair.csv', content)).toEqual({ text: 'one', label: 'same' })
+    const blank = first('pair.csv', 'text,text2,label\none,,same\n', { pairColumn: 'text2' })
+    expect((await refusal(blank)).message).toMatch(/a text that is not blank in "text2" at .*:2/)
+  })
+
+  test('words and tags, as lists or between spaces', async () => {
+    const expected = { task: 'token-classification', words: ['Ada', 'slept'], tags: ['B-PER', 'O'] }
+    const columns = { wordsColumn: 'tokens' }
+    expect(await first('tags.csv', 'tokens,tags\nAda  slept,B-PER O\n', columns)).toEqual(expected)
+    expect(await first('tags.jsonl', '{"tokens":["Ada","slept"],"tags":["B-PER","O"]}', columns)).toEqual(expected)
+    const uneven = first('tags.jsonl', '{"tokens":["Ada","slept"],"tags":["O"]}', columns)
+    expect((await refusal(uneven)).message).toMatch(/as many tags in "tags" as words in "tokens" at .*:1, got 1 for 2/)
+    const hole = first('tags.jsonl', '{"tokens":["Ada",null],"tags":["O","O"]}', columns)
+    expect((await refusal(hole)).message).toMatch(/words, none of them empty, in "tokens" at .*:1, got an empty one/)
+    const other = first('tags.csv', 'words,tags\nAda,X\n', { task: 'token-classification', labels: ['O'] })
+    expect((await refusal(other)).code).toBe('LABEL_UNKNOWN')
+  })
+
+  test('passages, and prompts with answers', async () => {
+    expect(await first('p.jsonl', '{"text":"one"}', { task: 'causal-lm' })).toEqual({ task: 'causal-lm', text: 'one' })
+    expect(await first('q.csv', 'question,answer\nWhy?,Because.\n', { promptColumn: 'question' })).toEqual({
+      task: 'instruction-tuning',
+      prompt: 'Why?',
+      answer: 'Because.',
+    })
+  })
+
+  test('columns of two tasks at once are refused', async () => {
+    const mixed = first('q.csv', '', { promptColumn: 'question', labelColumn: 'class' })
+    expect((await refusal(mixed)).message).toMatch(
+      /^CONFIG_INVALID: expected columns for instruction-tuning.*got labelColumn/,
+    )
   })
 })

@@ -1,64 +1,106 @@
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
+import { createGunzip } from 'node:zlib'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { readCsv } from './read-csv.ts'
-import { readJsonl } from './read-jsonl.ts'
-import type { ReadOptions } from './row.ts'
-import type { TextRecord } from './text-record.ts'
+import { readColumns, requiredColumns, taskOfColumns } from './columns.ts'
+import { csvRows } from './read-csv.ts'
+import { folderRows } from './read-folder.ts'
+import { jsonlRows } from './read-jsonl.ts'
+import { parquetRows } from './read-parquet.ts'
+import { type ReadOptions, type Row, rowReader } from './row.ts'
+import type { SiteRecord, TextRecord } from './text-record.ts'
 
 /**
- * Streams the records of a `.jsonl`, `.ndjson`, `.csv` or `.tsv` file in the order of its rows, in bounded memory.
+ * Streams the records of a data set in the order of its rows, in bounded memory: a `.jsonl`, `.ndjson`, `.csv` or `.tsv`
+ * file, also compressed with gzip (`.gz` behind the name), a `.parquet` file, or a folder of texts.
  *
- * @throws FedsvdError DATA_UNREADABLE, naming file and line, for the first row that is not a record, and for a file that
- *   cannot be opened or is of another kind; LABEL_UNKNOWN for a label outside `options.labels`.
+ * @throws FedsvdError DATA_UNREADABLE, naming file and line or row, for the first row that is not a record, and for a file
+ *   that cannot be opened or is of another kind; LABEL_UNKNOWN for a label outside `options.labels`; CONFIG_INVALID for
+ *   columns that belong to no one task.
  */
-export async function* readRecords(file: string, options: ReadOptions = {}): AsyncGenerator<TextRecord> {
-  const read = readerFor(file)
-  try {
-    yield* read(createReadStream(file), file, options)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (error instanceof FedsvdError || (error as NodeJS.ErrnoException).syscall === undefined) throw error
-    throw new FedsvdError(
-      'DATA_UNREADABLE',
-      { expected: `a readable file ${file}`, got: String(code), remedy: 'Check the path and its permissions.' },
-      { cause: error },
-    )
-  }
+export async function* readSiteRecords(path: string, options: ReadOptions = {}): AsyncGenerator<SiteRecord> {
+  const toRecord = rowReader(options)
+  for await (const row of readRows(path, options)) yield toRecord(row)
+}
+
+/** {@link readSiteRecords} for sequence classification. */
+export function readRecords(path: string, options: ReadOptions = {}): AsyncGenerator<TextRecord> {
+  const classification: ReadOptions = { ...options, task: 'sequence-classification' }
+  return readSiteRecords(path, classification) as AsyncGenerator<TextRecord>
 }
 
 /**
- * All records of a file at once.
+ * All records of a data set for sequence classification at once.
  *
- * @throws FedsvdError as {@link readRecords}, and DATA_EMPTY for a file without records.
+ * @throws FedsvdError as {@link readSiteRecords}, and DATA_EMPTY for a file without records.
  */
-export async function loadRecords(file: string, options: ReadOptions = {}): Promise<TextRecord[]> {
+export async function loadRecords(path: string, options: ReadOptions = {}): Promise<TextRecord[]> {
   const records: TextRecord[] = []
-  for await (const record of readRecords(file, options)) records.push(record)
+  for await (const record of readRecords(path, options)) records.push(record)
   if (records.length > 0) return records
-  throw new FedsvdError('DATA_EMPTY', {
-    expected: `at least one record in ${file}`,
+  throw dataEmpty(path)
+}
+
+/** The refusal of a data set without records. */
+export function dataEmpty(path: string): FedsvdError {
+  return new FedsvdError('DATA_EMPTY', {
+    expected: `at least one record in ${path}`,
     got: 'none',
     remedy: 'Name a file with one record in every row.',
   })
 }
 
-type Reader = (bytes: AsyncIterable<Buffer>, file: string, options: ReadOptions) => AsyncGenerator<TextRecord>
+/** The rows of a data set as they stand there, whatever they hold. @throws FedsvdError DATA_UNREADABLE */
+export async function* readRows(path: string, options: ReadOptions = {}): AsyncGenerator<Row> {
+  try {
+    const isFolder = (await stat(path)).isDirectory()
+    yield* isFolder ? folderRows(path, taskOfColumns(options, options.task), options) : fileRows(path, options)
+  } catch (error) {
+    throw isFromFiles(error) ? notReadable(path, error) : error
+  }
+}
 
-function readerFor(file: string): Reader {
-  switch (extname(file).toLowerCase()) {
+function fileRows(file: string, options: ReadOptions): AsyncGenerator<Row> {
+  const task = taskOfColumns(options, options.task)
+  const required = requiredColumns(options, task)
+  const compressed = extname(file).toLowerCase() === '.gz'
+  const bytes = (): AsyncIterable<Buffer> => (compressed ? unzipped(file) : createReadStream(file))
+  switch (extname(compressed ? file.slice(0, -3) : file).toLowerCase()) {
     case '.jsonl':
     case '.ndjson':
-      return readJsonl
+      return jsonlRows(bytes(), file)
     case '.csv':
-      return (bytes, name, options) => readCsv(bytes, name, ',', options)
+      return csvRows(bytes(), file, ',', required)
     case '.tsv':
-      return (bytes, name, options) => readCsv(bytes, name, '\t', options)
-    default:
-      throw new FedsvdError('DATA_UNREADABLE', {
-        expected: 'a data file ending in .jsonl, .ndjson, .csv or .tsv',
-        got: file,
-        remedy: 'Rename or convert the file.',
-      })
+      return csvRows(bytes(), file, '\t', required)
+    case '.parquet':
+      if (!compressed) return parquetRows(file, required, readColumns(options, task))
   }
+  throw new FedsvdError('DATA_UNREADABLE', {
+    expected: 'a data file ending in .jsonl, .ndjson, .csv, .tsv (or one of these and .gz) or .parquet, or a folder',
+    got: file,
+    remedy: 'Rename or convert the file.',
+  })
+}
+
+function unzipped(file: string): AsyncIterable<Buffer> {
+  const gunzip = createGunzip()
+  return createReadStream(file)
+    .on('error', (error) => gunzip.destroy(error))
+    .pipe(gunzip)
+}
+
+/** An error of the file system, or of gzip. */
+function isFromFiles(error: unknown): error is NodeJS.ErrnoException {
+  const { syscall, code } = error as NodeJS.ErrnoException
+  return !(error instanceof FedsvdError) && (syscall !== undefined || (code?.startsWith('Z_') ?? false))
+}
+
+function notReadable(path: string, error: NodeJS.ErrnoException): FedsvdError {
+  return new FedsvdError(
+    'DATA_UNREADABLE',
+    { expected: `a readable file ${path}`, got: String(error.code), remedy: 'Check the path and its permissions.' },
+    { cause: error },
+  )
 }

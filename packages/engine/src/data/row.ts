@@ -1,69 +1,106 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import type { Task } from '@fedsvd/core/adapters'
+import { type ColumnNames, requiredColumns, taskOfColumns } from './columns.ts'
 import { labelUnknown } from './label-set.ts'
-import type { TextRecord } from './text-record.ts'
+import { kindOf, type Place, placeText, unreadable } from './place.ts'
+import type { SiteRecord } from './text-record.ts'
 
-/** How the columns (CSV) or members (JSONL) of a file map to a record, and which labels it may hold. */
-export interface ReadOptions {
-  /** Default "text". */
-  readonly textColumn?: string
-  /** Default "label". */
-  readonly labelColumn?: string
-  /** Default "source"; a file need not have it. */
-  readonly sourceColumn?: string
-  /** When given, any other label is refused with LABEL_UNKNOWN. */
-  readonly labels?: readonly string[]
+/** How the columns (CSV, Parquet) or members (JSONL) of a file map to a record, and which labels it may hold. */
+export interface ReadOptions extends ColumnNames {
+  /** Default: the task whose columns are named, else sequence classification. */
+  readonly task?: Task | undefined
+  /** When given, any other label or tag is refused with LABEL_UNKNOWN. */
+  readonly labels?: readonly string[] | undefined
 }
 
-/** Where a row stands: lines count from 1. */
-export interface Place {
-  readonly file: string
-  readonly line: number
+/** One row as a file holds it. */
+export interface Row {
+  readonly value: unknown
+  readonly place: Place
 }
 
 /** Makes rows into records. Its errors name the place and the fault but never quote the row: errors can leave the site. */
-export function rowReader(options: ReadOptions): (row: unknown, place: Place) => TextRecord {
-  const { textColumn = 'text', labelColumn = 'label', sourceColumn = 'source', labels } = options
+export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
+  const task = taskOfColumns(options, options.task)
+  const columns = requiredColumns(options, task)
+  const { sourceColumn = 'source', labels } = options
   const known = labels && new Set(labels)
-  return (row, place) => {
-    if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-      throw unreadable(place, `an object with "${textColumn}" and "${labelColumn}"`, kindOf(row))
+  const [first = '', second = '', third = ''] = columns
+
+  const checked = (label: string, place: Place): string => {
+    if (known && !known.has(label)) throw labelUnknown(labels!, `at ${placeText(place)}`)
+    return label
+  }
+  const fieldsOf = (members: Members, place: Place): SiteRecord => {
+    switch (task) {
+      case 'sequence-classification': {
+        const text = textIn(members, first, place)
+        if (columns.length === 2) return { text, label: checked(labelIn(members, second, place), place) }
+        return {
+          text,
+          pair: textIn(members, second, place),
+          label: checked(labelIn(members, third, place), place),
+        }
+      }
+      case 'token-classification': {
+        const words = wordsIn(members, first, place)
+        const tags = wordsIn(members, second, place)
+        if (words.length === tags.length) return { task, words, tags: tags.map((tag) => checked(tag, place)) }
+        throw unreadable(
+          place,
+          `as many tags in "${second}" as words in "${first}"`,
+          `${tags.length} for ${words.length}`,
+        )
+      }
+      case 'causal-lm':
+        return { task, text: textIn(members, first, place) }
+      case 'instruction-tuning':
+        return { task, prompt: textIn(members, first, place), answer: textIn(members, second, place) }
     }
-    const members = row as Record<string, unknown>
-    const text = members[textColumn]
-    if (typeof text !== 'string' || text.trim() === '') {
-      throw unreadable(place, `a text that is not blank in "${textColumn}"`, kindOf(text))
+  }
+  return ({ value, place }) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      const names = columns.map((column) => `"${column}"`)
+      throw unreadable(place, `an object with ${names.join(' and ')}`, kindOf(value))
     }
-    const label = scalar(members[labelColumn])
-    if (!label) throw unreadable(place, `a label in "${labelColumn}"`, kindOf(members[labelColumn]))
-    if (known && !known.has(label)) throw labelUnknown(labels!, `at ${place.file}:${place.line}`)
+    const members = value as Members
+    const record = fieldsOf(members, place)
     const source = scalar(members[sourceColumn])
-    return source ? { text, label, source } : { text, label }
+    return source ? { ...record, source } : record
   }
 }
 
-/** DATA_UNREADABLE for one place of a file. */
-export function unreadable({ file, line }: Place, expected: string, got: string, cause?: unknown): FedsvdError {
-  return new FedsvdError(
-    'DATA_UNREADABLE',
-    {
-      expected: `${expected} at ${file}:${line}`,
-      got,
-      remedy: 'Correct or remove that row, or name the right columns, and start again.',
-    },
-    { cause },
+type Members = Readonly<Record<string, unknown>>
+
+function textIn(members: Members, column: string, place: Place): string {
+  const text = members[column]
+  if (typeof text === 'string' && text.trim() !== '') return text
+  throw unreadable(place, `a text that is not blank in "${column}"`, kindOf(text))
+}
+
+function labelIn(members: Members, column: string, place: Place): string {
+  const label = scalar(members[column])
+  if (label) return label
+  throw unreadable(place, `a label in "${column}"`, kindOf(members[column]))
+}
+
+/** A list of words, or one text whose words stand between white space, as CSV files have them. */
+function wordsIn(members: Members, column: string, place: Place): readonly string[] {
+  const value = members[column]
+  const words: readonly unknown[] = typeof value === 'string' ? value.split(/\s+/).filter(Boolean) : listOf(value)
+  const found = words.flatMap((word) => scalar(word) || [])
+  if (found.length > 0 && found.length === words.length) return found
+  throw unreadable(
+    place,
+    `words, none of them empty, in "${column}"`,
+    words.length > 0 ? 'an empty one' : kindOf(value),
   )
 }
 
-function scalar(value: unknown): string | undefined {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-    ? String(value)
-    : undefined
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
 }
 
-function kindOf(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  if (value === null) return 'null'
-  if (value === '') return 'an empty text'
-  if (typeof value === 'string') return value.trim() === '' ? 'only white space' : 'a text'
-  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+function scalar(value: unknown): string | undefined {
+  const kinds = ['string', 'number', 'bigint', 'boolean']
+  return kinds.includes(typeof value) ? String(value) : undefined
 }

@@ -1,15 +1,11 @@
 import { type AdapterSchema, type AdapterState, trainedSpecs } from '@fedsvd/core/adapters'
-import type { Graph } from '@fedsvd/core/graph'
 import { type ClassifierModel, gridSumName, inferenceGraph, PADDING_ID, trainingGraph } from '@fedsvd/core/model'
 import { GRID_BITS, MAX_MICRO_BATCH } from '@fedsvd/core/privacy'
 import { sizeOf } from '@fedsvd/core/tensor'
-import type { GraphRunner, RunTensor } from '../runtime/index.ts'
+import type { GraphRunner, RunnerFactory, RunTensor } from '../runtime/index.ts'
 import { checkClipNorm, checkFinite, checkLabels, checkState, checkTokens, type RecordLimits } from './checks.ts'
 import { microBatches, padBatch, paddedLength } from './micro-batches.ts'
 import type { EncodedRecord, TrainingEngine } from './training-engine.ts'
-
-/** Makes a graph ready to run; the engine makes each of its two graphs ready when it first needs it. */
-export type RunnerFactory = (graph: Graph, name: string) => Promise<GraphRunner>
 
 export interface ClassifierEngineOptions {
   readonly model: ClassifierModel
@@ -17,6 +13,7 @@ export interface ClassifierEngineOptions {
   readonly limits: RecordLimits
   /** Most places of a micro-batch: enough to keep the matrix products busy, few enough to stay in the cache. */
   readonly maxPlaces: number
+  /** Makes each of the two graphs ready when it is first needed. */
   readonly createRunner: RunnerFactory
 }
 

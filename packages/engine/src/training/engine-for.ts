@@ -1,5 +1,6 @@
 import { type AdapterSchema, canonicalSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { RuntimeSettings } from '../settings/index.ts'
 import { createStarterEngine, PROJECTIONS, starterSchema } from './starter.ts'
 import type { TrainingEngine } from './training-engine.ts'
 
@@ -15,9 +16,13 @@ export interface ModelRequest {
 /**
  * The engine for the model and the adapters of a run.
  *
- * @throws FedsvdError CHECKPOINT_INVALID for a model that is not installed, ADAPTER_INVALID for adapters it does not have
+ * @throws FedsvdError CHECKPOINT_INVALID for a model that is not installed, ADAPTER_INVALID for adapters it does not have,
+ *   RUNTIME_UNAVAILABLE
  */
-export async function engineFor({ model, labels, adapter }: ModelRequest, threads: number): Promise<TrainingEngine> {
+export async function engineFor(
+  { model, labels, adapter }: ModelRequest,
+  runtime: RuntimeSettings,
+): Promise<TrainingEngine> {
   requireKnown(model.name)
   const { rank, alpha, headMode } = adapter
   const targets = PROJECTIONS.filter((target) => adapter.layers.some(({ name }) => name.endsWith(`.${target}`)))
@@ -30,7 +35,7 @@ export async function engineFor({ model, labels, adapter }: ModelRequest, thread
     })
   }
   const { maxTokens, featureScale } = model
-  return createStarterEngine({ ...options, threads, maxTokens, ...(featureScale !== undefined && { featureScale }) })
+  return createStarterEngine({ ...options, ...runtime, maxTokens, ...(featureScale !== undefined && { featureScale }) })
 }
 
 /** @throws FedsvdError CHECKPOINT_INVALID */

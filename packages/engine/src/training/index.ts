@@ -1,4 +1,4 @@
-export { type ClassifierEngineOptions, classifierEngine, type RunnerFactory } from './classifier-engine.ts'
+export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
 export { engineFor, type ModelRequest } from './engine-for.ts'
 export {
   createStarterEngine,

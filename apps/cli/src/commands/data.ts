@@ -1,0 +1,72 @@
+import { tmpdir } from 'node:os'
+import { type DataSummary, inspectData } from '@fedsvd/engine/data'
+import { Command } from 'commander'
+import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
+import { example } from '../options.ts'
+import { type Output, outputFor, table } from '../output.ts'
+
+interface InspectOptions extends DataOptions {
+  readonly label?: readonly string[]
+  readonly json?: boolean
+}
+
+/** Labels that are printed one by one; `--json` has them all. */
+const LABELS_SHOWN = 20
+
+/** `fedsvd data`: what a data set holds, seen at the site only. */
+export function dataCommand(): Command {
+  const command = new Command('data').description('Look at a data set before it is used; needs no coordinator.')
+  command.addCommand(
+    withDataOptions(
+      new Command('inspect')
+        .description(
+          'Count records, labels and lengths, name the data set by its fingerprint, and show the first problem. Stays here.',
+        )
+        .argument('<path>', DATA_FORMATS),
+    )
+      .option('--label <name>', 'a label of the run, once for each: any other is a problem', collect)
+      .option('--json', 'print the summary as JSON')
+      .addHelpText('after', example('fedsvd data inspect notes.csv --text-column body --label-column diagnosis'))
+      .action(inspect),
+  )
+  return command
+}
+
+function collect(label: string, labels: readonly string[] = []): readonly string[] {
+  return [...labels, label]
+}
+
+async function inspect(path: string, options: InspectOptions): Promise<void> {
+  const output = outputFor(options)
+  const summary = await inspectData(path, { ...readOptionsOf(options), labels: options.label }, tmpdir())
+  const { first, count } = summary.problems
+  output.record({ ...summary, problems: { count, ...(first && { first: first.toJSON() }) } })
+  print(summary, output)
+  if (first !== undefined) process.exitCode = 1
+}
+
+function print({ path, task, records, columns, labels, lengths, lengthUnit, ...rest }: DataSummary, output: Output) {
+  const { fingerprint, problems, stopped } = rest
+  output.line(`data      ${path}`)
+  output.line(`task      ${task}`)
+  output.line(`records   ${records}${stopped ? ' before the file could not be read on' : ''}`)
+  if (columns.length > 0) output.line(`columns   ${columns.join(', ')}`)
+  if (lengths !== undefined) {
+    const { shortest, median, p90, p99, longest } = lengths
+    output.line(`lengths   ${lengthUnit}: ${shortest} to ${longest}, median ${median}, 90 % ${p90}, 99 % ${p99}`)
+  }
+  if (labels.length > 0) {
+    const total = labels.reduce((sum, { count }) => sum + count, 0)
+    const share = (count: number): string => `${((100 * count) / total).toFixed(1)} %`
+    const rows = labels.slice(0, LABELS_SHOWN).map(({ label, count }) => [label, count, share(count)])
+    output.line(`labels    ${labels.length}\n`)
+    output.line(table([['label', 'count', 'share'], ...rows]))
+    if (labels.length > LABELS_SHOWN) output.line(`and ${labels.length - LABELS_SHOWN} more`)
+    output.line()
+  }
+  if (fingerprint !== undefined) output.line(`ledger    ${fingerprint}`)
+  if (problems.first !== undefined) {
+    output.line(`problems  ${problems.count}, the first:`)
+    output.line(problems.first.message)
+  }
+}

@@ -1,0 +1,36 @@
+import { TASKS, type Task } from '@fedsvd/core/adapters'
+import { type Command, Option } from 'commander'
+
+/** How the columns of a data set are named on the command line; the same for every command that reads one. */
+export interface DataOptions {
+  readonly task?: Task
+  readonly textColumn?: string
+  readonly pairColumn?: string
+  readonly labelColumn?: string
+  readonly wordsColumn?: string
+  readonly tagsColumn?: string
+  readonly promptColumn?: string
+  readonly answerColumn?: string
+}
+
+/** What a data set may be, for the help texts. */
+export const DATA_FORMATS = 'JSONL, CSV, TSV (or these with .gz), Parquet, or a folder of texts'
+
+/** Adds the options that say how a data set is read. */
+export function withDataOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--task <task>', 'what the records are for; default: by the columns named').choices(TASKS))
+    .option('--text-column <name>', 'column of the text (default: "text")')
+    .option('--pair-column <name>', 'column of the second text, for labels of pairs')
+    .option('--label-column <name>', 'column of the label (default: "label")')
+    .option('--words-column <name>', 'column of the words, for tagged texts (default: "words")')
+    .option('--tags-column <name>', 'column of the tags, one for each word (default: "tags")')
+    .option('--prompt-column <name>', 'column of the prompt, for instructions (default: "prompt")')
+    .option('--answer-column <name>', 'column of the answer (default: "answer")')
+}
+
+/** The options as the reader takes them. */
+export function readOptionsOf(options: DataOptions): DataOptions {
+  const { task, textColumn, pairColumn, labelColumn, wordsColumn, tagsColumn, promptColumn, answerColumn } = options
+  return { task, textColumn, pairColumn, labelColumn, wordsColumn, tagsColumn, promptColumn, answerColumn }
+}

@@ -1,0 +1,35 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+
+/** Where a record stands: a line of a text file or a row of a table, both from 1; neither where the file is the record. */
+export interface Place {
+  readonly file: string
+  readonly line?: number
+  readonly row?: number
+}
+
+export function placeText({ file, line, row }: Place): string {
+  if (line !== undefined) return `${file}:${line}`
+  return row === undefined ? file : `${file}, row ${row}`
+}
+
+/** DATA_UNREADABLE for one place. It says where and what is wrong but never quotes the data: errors can leave the site. */
+export function unreadable(place: Place, expected: string, got: string, cause?: unknown): FedsvdError {
+  return new FedsvdError(
+    'DATA_UNREADABLE',
+    {
+      expected: `${expected} at ${placeText(place)}`,
+      got,
+      remedy: 'Correct or remove that row, or name the right columns, and start again.',
+    },
+    { cause },
+  )
+}
+
+/** A value as an error may name it: its kind, never its content. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (value === null) return 'null'
+  if (value === '') return 'an empty text'
+  if (typeof value === 'string') return value.trim() === '' ? 'only white space' : 'a text'
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}

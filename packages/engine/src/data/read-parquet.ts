@@ -1,0 +1,101 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { FileMetaData } from 'hyparquet'
+import { placeText, unreadable } from './place.ts'
+import type { Row } from './row.ts'
+
+/** A row group is decoded as a whole, so it has to fit into memory: bytes of the columns that are read, uncompressed. */
+export const LARGEST_ROW_GROUP = 512 * 1024 * 1024
+
+/** What stands in a row where its bytes are no text, so that the error can name the row. */
+const NOT_UTF8 = Symbol('not UTF-8')
+
+/**
+ * Reads the rows of a Parquet file, one row group at a time and only the columns that are asked for. Places are row numbers,
+ * from 1. Compressed by any codec that writers use: snappy, gzip, zstd, brotli, lz4.
+ */
+export async function* parquetRows(
+  file: string,
+  required: readonly string[],
+  wanted: readonly string[],
+): AsyncGenerator<Row> {
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet')
+  const { compressors } = await import('hyparquet-compressors')
+  const buffer = await asyncBufferFromFile(file)
+  const metadata = await sound(() => parquetMetadataAsync(buffer), { file })
+  const present = columnsOf(metadata)
+  const missing = required.filter((column) => !present.includes(column))
+  if (missing.length > 0) {
+    throw unreadable(
+      { file },
+      `the columns "${required.join('" and "')}"`,
+      `no "${missing.join('", "')}" among "${present.join('", "')}"`,
+    )
+  }
+  const columns = present.filter((column) => wanted.includes(column))
+  let rowStart = 0
+  for (const group of metadata.row_groups) {
+    const rowEnd = rowStart + Number(group.num_rows)
+    requireSmall(group, columns, { file, row: rowStart + 1 })
+    const options = { file: buffer, metadata, columns, rowStart, rowEnd, compressors, parsers: { stringFromBytes } }
+    const rows = await sound(() => parquetReadObjects(options), { file, row: rowStart + 1 })
+    for (const [index, value] of rows.entries()) {
+      const place = { file, row: rowStart + index + 1 }
+      if (Object.values(value).some(isNotUtf8)) throw unreadable(place, 'UTF-8 text', 'other bytes')
+      yield { value, place }
+    }
+    rowStart = rowEnd
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+function stringFromBytes(bytes: Uint8Array | undefined): unknown {
+  if (bytes === undefined) return undefined
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return NOT_UTF8
+  }
+}
+
+function isNotUtf8(value: unknown): boolean {
+  return value === NOT_UTF8 || (Array.isArray(value) && value.includes(NOT_UTF8))
+}
+
+/** Names of the top-level columns, in the order of the schema: its root comes first, and a group before its children. */
+function columnsOf({ schema }: FileMetaData): string[] {
+  const names: string[] = []
+  for (let index = 1; index < schema.length; index = after(schema, index)) names.push(schema[index]!.name)
+  return names
+}
+
+function after(schema: FileMetaData['schema'], index: number): number {
+  let next = index + 1
+  for (let child = 0; child < (schema[index]!.num_children ?? 0); child++) next = after(schema, next)
+  return next
+}
+
+function requireSmall(
+  { columns }: FileMetaData['row_groups'][number],
+  names: readonly string[],
+  place: { readonly file: string; readonly row: number },
+): void {
+  const read = columns.filter(({ meta_data }) => names.includes(meta_data?.path_in_schema[0] ?? ''))
+  const bytes = read.reduce((sum, { meta_data }) => sum + Number(meta_data?.total_uncompressed_size ?? 0), 0)
+  if (bytes <= LARGEST_ROW_GROUP) return
+  throw new FedsvdError('DATA_UNREADABLE', {
+    expected: `row groups of at most ${LARGEST_ROW_GROUP} bytes at ${placeText(place)}`,
+    got: `one of ${bytes}`,
+    remedy: 'Write the file again with fewer rows in a group, such as 10,000.',
+  })
+}
+
+/** The reader's own messages may quote the file, so they are kept as the cause only. */
+async function sound<T>(read: () => Promise<T>, place: { readonly file: string; readonly row?: number }): Promise<T> {
+  try {
+    return await read()
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw cause
+    throw unreadable(place, 'a sound Parquet file', 'one that cannot be decoded', cause)
+  }
+}
