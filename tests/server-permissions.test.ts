@@ -122,6 +122,16 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
   'GET /v1/runs': async () => ({ route: 'GET /v1/runs' }),
   'GET /v1/runs/:runId': async () => ({ route: `GET /v1/runs/${runId}` }),
   'POST /v1/runs/:runId/stop': async (owner) => ({ route: `POST /v1/runs/${await newRun(owner)}/stop` }),
+  'POST /v1/runs/:runId/pause': async (owner) => ({ route: `POST /v1/runs/${await newRun(owner)}/pause` }),
+  'POST /v1/runs/:runId/resume': async (owner) => {
+    const paused = await newRun(owner)
+    await coordinator.store.runs.move(paused, ['waiting'], { state: 'paused' })
+    return { route: `POST /v1/runs/${paused}/resume` }
+  },
+  'PATCH /v1/runs/:runId/plan': async (owner) => ({
+    route: `PATCH /v1/runs/${await newRun(owner)}/plan`,
+    body: { rounds: 7 },
+  }),
   'GET /v1/runs/:runId/adapter': async () => ({ route: `GET /v1/runs/${runId}/adapter` }),
   'GET /v1/runs/:runId/ledger': async () => ({ route: `GET /v1/runs/${runId}/ledger` }),
   'GET /v1/runs/:runId/rounds': async () => ({ route: `GET /v1/runs/${runId}/rounds` }),

@@ -48,6 +48,7 @@ export const ERROR_CATALOGUE = {
   BLOB_NOT_FOUND: { status: 404, title: 'No stored object has this hash' },
   RUN_NOT_FOUND: { status: 404, title: 'No run has this identifier' },
   RUN_STATE: { status: 409, title: 'The run is not in a state that allows this' },
+  RUN_NOT_OPEN: { status: 503, title: 'The run takes no updates just now' },
   QUORUM_MISSED: { status: 503, title: 'A round had too few updates at its deadline' },
   // privacy
   BUDGET_EXHAUSTED: { status: 403, title: 'The next step would exceed the privacy budget' },

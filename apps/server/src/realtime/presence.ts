@@ -66,6 +66,10 @@ export class Presence implements ClientGateway {
     this.#connections.get(clientId)?.socket.emit('round-closed', message)
   }
 
+  runPaused: ClientGateway['runPaused'] = (clientId, message) => {
+    this.#connections.get(clientId)?.socket.emit('run-paused', message)
+  }
+
   runEnded: ClientGateway['runEnded'] = (clientId, message) => {
     this.#connections.get(clientId)?.socket.emit('run-ended', message)
   }

@@ -3,26 +3,30 @@ import type {
   ClientSpending,
   LedgerReply,
   LedgerReport,
+  PlanChange,
   RunManifest,
   RunRequest,
   RunSnapshot,
+  RunState,
   UploadReply,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { CentralLedger, ClientCaps } from '../privacy/index.ts'
-import { Gate, pause, receiveUpdate, type UpdatePlace } from '../rounds/index.ts'
-import type { RunRecord } from '../store/index.ts'
+import { Gate, pause, receiveUpdate, reduceRound, type UpdatePlace } from '../rounds/index.ts'
+import type { AuditDraft, RunChange, RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
 import { drive, type Ending } from './drive.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { LiveRun, type RunParts } from './live-run.ts'
 import { osRandomness } from './os-randomness.ts'
+import { changePlan } from './plan.ts'
 import { snapshotOf } from './snapshot.ts'
 import { Visitors } from './visitors.ts'
 
 const OPEN = ['waiting', 'running'] as const
+const NOT_ENDED = [...OPEN, 'paused'] as const
 const UPDATES_IN_MEMORY = 4
 /** Rounds in a snapshot that is sent at every change, or in a list. */
 const NEWEST = 20
@@ -73,22 +77,55 @@ export class Conductor implements AsyncDisposable {
 
   /** @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it has ended already */
   async stopRun(runId: string, by: Caller): Promise<RunSnapshot> {
-    const run = await this.#find(runId)
     const reason = 'stopped by an operator'
     const now = this.#parts.clock.now()
     const audit = { at: now, actor: actorOf(by), action: 'run.stop', object: `run:${runId}`, detail: {} }
-    const change = { state: 'stopped', reason, endedAt: now } as const
-    const isMoved = await this.#parts.store.runs.move(runId, OPEN, change, audit)
-    if (!isMoved) {
-      throw new FedsvdError('RUN_STATE', {
-        expected: 'a run that is waiting or running',
-        got: run.state,
-        remedy: 'Nothing is left to stop.',
-      })
-    }
-    this.#live.get(runId)?.abort(reason)
-    await this.#drivers.get(runId)
+    await this.#move(runId, NOT_ENDED, { state: 'stopped', reason, endedAt: now }, audit)
+    await this.#halt(runId, reason)
     await this.#visitors.announce(runId, { state: 'stopped', reason })
+    return await this.snapshot(runId)
+  }
+
+  /**
+   * Lets a run stand still: its round stays as it is stored, no round begins, and clients hold. A round whose updates are
+   * being aggregated at this moment is published first.
+   *
+   * @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it is paused already or has ended
+   */
+  async pauseRun(runId: string, by: Caller): Promise<RunSnapshot> {
+    const at = this.#parts.clock.now()
+    const audit = { at, actor: actorOf(by), action: 'run.pause', object: `run:${runId}`, detail: {} }
+    await this.#move(runId, OPEN, { state: 'paused' }, audit)
+    await this.#halt(runId, 'paused by an operator')
+    await this.#visitors.announcePause(runId)
+    return await this.snapshot(runId)
+  }
+
+  /** Takes a paused run up where it stood, with a whole term for its round. @throws FedsvdError as `pauseRun` does */
+  async resumeRun(runId: string, by: Caller): Promise<RunSnapshot> {
+    const { store, clock } = this.#parts
+    const at = clock.now()
+    const audit = { at, actor: actorOf(by), action: 'run.resume', object: `run:${runId}`, detail: {} }
+    const before = await store.rounds.find(runId, await store.rounds.publishedCount(runId))
+    const isPaused = (await this.#find(runId)).state === 'paused'
+    if (isPaused && before !== undefined) {
+      const after = reduceRound(before, { type: 'resumed', at })
+      if (after !== before) await store.rounds.save({ before, after, spent: [], released: [] })
+    }
+    const state = before === undefined && (await store.rounds.publishedCount(runId)) === 0 ? 'waiting' : 'running'
+    await this.#move(runId, ['paused'], { state }, audit)
+    this.#visitors.offer(await this.#open(await this.#find(runId)))
+    return await this.snapshot(runId)
+  }
+
+  /** Changes what a run goes by from its next round on. @throws FedsvdError RUN_NOT_FOUND, or as `changePlan` does */
+  async changePlan(runId: string, change: PlanChange, by: Caller): Promise<RunSnapshot> {
+    const { store, clock } = this.#parts
+    const { manifest } = await this.#find(runId)
+    const audit = { at: clock.now(), actor: actorOf(by), action: 'run.plan', object: `run:${runId}`, detail: {} }
+    const plan = await changePlan(manifest, { store, change, audit })
+    this.#live.get(runId)?.planChanged(plan)
+    this.#parts.onChange(runId) // a paused run is told of as well
     return await this.snapshot(runId)
   }
 
@@ -159,11 +196,13 @@ export class Conductor implements AsyncDisposable {
   async receiveUpdate(runId: string, place: UpdatePlace, stream: AsyncIterable<Uint8Array>): Promise<UploadReply> {
     const { store, blobs } = this.#parts
     const live = this.#live.get(runId)
-    const { manifest } = live ?? (await this.#find(runId))
+    const record = live === undefined ? await this.#find(runId) : undefined
+    const { manifest } = live ?? record!
     const current = live?.current?.round === place.round ? live.current : undefined
     const stored = current === undefined ? await store.rounds.find(runId, place.round) : undefined
     const terms = live?.participant(place.clientId)?.terms
-    return await receiveUpdate({ manifest, place, stream, blobs, terms, current, stored, gate: this.#gate })
+    const isPaused = record?.state === 'paused'
+    return await receiveUpdate({ manifest, place, stream, blobs, terms, isPaused, current, stored, gate: this.#gate })
   }
 
   /** Stops driving; whatever is durable is taken up by the next process. */
@@ -202,7 +241,7 @@ export class Conductor implements AsyncDisposable {
     const { runId } = live.manifest
     while (!live.signal.aborted) {
       try {
-        await store.runs.move(runId, OPEN, { ...ending, endedAt: clock.now() })
+        if (!(await store.runs.move(runId, OPEN, { ...ending, endedAt: clock.now() }))) return // paused or stopped just now
         log.info({ runId, ...ending }, 'run ended')
         await this.#visitors.announce(runId, ending)
         return
@@ -211,6 +250,22 @@ export class Conductor implements AsyncDisposable {
         await pause(clock, 1000, live.signal)
       }
     }
+  }
+
+  /** Stops driving a run that has just been moved out of an open state. */
+  async #halt(runId: string, reason: string): Promise<void> {
+    this.#live.get(runId)?.abort(reason)
+    await this.#drivers.get(runId)
+  }
+
+  async #move(runId: string, from: readonly RunState[], to: RunChange, audit: AuditDraft): Promise<void> {
+    const { state } = await this.#find(runId)
+    if (await this.#parts.store.runs.move(runId, from, to, audit)) return
+    throw new FedsvdError('RUN_STATE', {
+      expected: `a run that is ${from.join(' or ')}`,
+      got: state,
+      remedy: 'Look at the run again: it is in another state by now.',
+    })
   }
 
   async #find(runId: string): Promise<RunRecord> {

@@ -23,7 +23,10 @@ export async function drive(run: LiveRun): Promise<Ending | undefined> {
       return await runRounds(run)
     } catch (error) {
       if (run.signal.aborted) return undefined
-      if (error instanceof RunOver) return { state: 'failed', reason: error.message }
+      if (error instanceof RunOver) {
+        await run.evaluations.settled()
+        return { state: error.state, reason: error.message }
+      }
       const { runId } = run.manifest
       const round = run.current?.round
       failures = round === failedRound ? failures + 1 : 1
@@ -39,12 +42,13 @@ export async function drive(run: LiveRun): Promise<Ending | undefined> {
 }
 
 async function runRounds(run: LiveRun): Promise<Ending> {
-  const { runId, rounds } = run.manifest
-  for (let round = await run.store.rounds.publishedCount(runId); round < rounds; round += 1) {
-    await runRound(await run.openRound(round))
+  const { runId } = run.manifest
+  for (;;) {
+    let round = await run.store.rounds.publishedCount(runId)
+    for (; round < run.plan.rounds; round += 1) await runRound(await run.openRound(round))
+    await run.evaluations.settled()
+    if (round >= run.plan.rounds) return { state: 'completed' } // it may have been extended meanwhile
   }
-  await run.evaluations.settled()
-  return { state: 'completed' }
 }
 
 /** One line: reasons travel to clients. */

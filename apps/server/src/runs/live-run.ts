@@ -1,7 +1,7 @@
 import type { AccountedEvent, PrivacyEvent } from '@fedsvd/core/accounting'
 import { eventOfRound } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
-import type { RunManifest, RunState } from '@fedsvd/core/protocol'
+import type { RunManifest, RunPlan, RunState } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
@@ -16,12 +16,12 @@ import {
   RoundBook,
   type RoundContext,
   type RunContext,
-  roundReducer,
   schemaHashOf,
   withPrivacy,
 } from '../rounds/index.ts'
-import type { Participant, RunRecord, Store } from '../store/index.ts'
+import type { Participant, PlanRecord, RunRecord, Store } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
+import { planOf } from './plan.ts'
 import { RunAlerts } from './run-alerts.ts'
 
 /** What every live run is made with. */
@@ -64,6 +64,7 @@ export class LiveRun implements RunContext {
   readonly #alerts: RunAlerts
   readonly #controller = new AbortController()
   #state: RunState
+  #plan: RunPlan
   #spending = new SpendingBook([])
   #current: RoundContext | undefined
 
@@ -82,6 +83,7 @@ export class LiveRun implements RunContext {
     this.pulse = new Pulse(parts.clock)
     this.#parts = parts
     this.#state = state
+    this.#plan = planOf(manifest)
     const { store, log, metrics, clock } = parts
     this.#alerts = new RunAlerts({ runId: manifest.runId, store: store.alerts, log, metrics, now: () => clock.now() })
     this.evaluations = new Evaluations({
@@ -101,18 +103,23 @@ export class LiveRun implements RunContext {
   /** Reads all that is stored of the run, the round under way included, so that updates can come in at once. */
   static async load(record: RunRecord, parts: RunParts): Promise<LiveRun> {
     const run = new LiveRun(record, parts)
-    const { runId, rounds } = run.manifest
+    const { runId } = run.manifest
+    run.#plan = planOf(run.manifest, (await run.store.runs.plans(runId)).at(-1))
     for (const participant of await run.store.runs.participants(runId))
       run.#participants.set(participant.clientId, participant)
     await run.#reloadSpending()
     const published = await run.store.rounds.publishedCount(runId)
-    if (published < rounds) await run.openRound(published)
+    if (published < run.plan.rounds) await run.openRound(published)
     run.evaluations.catchUp()
     return run
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  get plan(): RunPlan {
+    return this.#plan
   }
 
   get current(): RoundContext | undefined {
@@ -138,7 +145,7 @@ export class LiveRun implements RunContext {
   /** The round with its book; there is never more than one book of a round. */
   async openRound(round: number): Promise<RoundContext> {
     if (this.#current?.round === round) return this.#current
-    const { runId, quorum, deadlineSeconds } = this.manifest
+    const { runId } = this.manifest
     const { rounds, runs } = this.store
     const base = await runs.adapter(runId, round)
     if (base?.publishedAt === undefined) {
@@ -150,7 +157,6 @@ export class LiveRun implements RunContext {
     }
     await this.#parts.caps.load() // another coordinator may have spent or set something
     const book = await RoundBook.open({
-      reduce: roundReducer({ quorum, deadlineMs: deadlineSeconds * 1000 }),
       load: () => rounds.find(runId, round),
       change: (before, after) => withPrivacy(before, after, (clientId) => this.eventOf(clientId), this.clock.now()),
       save: (change) => rounds.save(change),
@@ -237,6 +243,12 @@ export class LiveRun implements RunContext {
 
   async alert(code: ErrorCode, message: string, clientId?: string): Promise<void> {
     if (await this.#alerts.raise(code, message, clientId)) this.#changed()
+  }
+
+  /** The plan was changed; a round that waits to be selected goes by the new one. */
+  planChanged(plan: PlanRecord): void {
+    this.#plan = planOf(this.manifest, plan)
+    this.#changed()
   }
 
   /** Facts were added to the store beside the rounds. */

@@ -5,6 +5,7 @@ import { type CentralLedger, type ClientCaps, type EpsilonBounds, SpendingBook }
 import { deliveredTasks } from '../rounds/index.ts'
 import type { RoundProgress, RunRecord, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
+import { planOf } from './plan.ts'
 
 const MOST_ALERTS = 100
 
@@ -26,18 +27,26 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
   const { manifest, state, reason, baseline } = run
   const { runId, name } = manifest
   const since = newest === undefined ? 0 : Math.max(0, (await store.rounds.publishedCount(runId)) - newest)
-  const [published, alerts, adapter, clients] = await Promise.all([
+  const [published, alerts, adapter, clients, plans] = await Promise.all([
     store.rounds.published(runId, since),
     store.alerts.list(runId, MOST_ALERTS),
     store.runs.newestAdapter(runId),
     clientsOf(manifest, parts),
+    store.runs.plans(runId),
   ])
-  const current = currentOf(live?.current?.book.progress)
+  const plan = plans.at(-1)
+  const standing = state === 'paused' ? await store.rounds.find(runId, since + published.length) : undefined
+  const current = currentOf(live?.current?.book.progress ?? standing)
   return {
     runId,
     name,
     state,
     manifest,
+    plan: {
+      ...planOf(manifest, plan),
+      version: plan?.version ?? 0,
+      ...(plan && { changedAt: new Date(plan.changedAt).toISOString(), changedBy: plan.changedBy }),
+    },
     clients,
     roundsDone: since + published.length,
     ...(reason && { reason }),

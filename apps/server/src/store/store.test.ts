@@ -9,6 +9,7 @@ import type {
   AuditDraft,
   OperatorRecord,
   Participant,
+  PlanRecord,
   PrivacyFact,
   RoundProgress,
   RunRecord,
@@ -177,6 +178,32 @@ for (const [name, isAvailable, open] of STORES) {
       }
       expect(await store.runs.find(runId)).toEqual(ended)
       expect(await store.runs.find(randomUUID())).toBeUndefined()
+    })
+
+    it('keeps each change of a plan, in order, while the run has not ended', async () => {
+      const { runId } = await taskedRound()
+      const plan = { runId, rounds: 5, quorum: 1, clientsPerRound: 2, deadlineSeconds: 1.5 }
+      const change = (version: number, changes: Partial<PlanRecord> = {}): PlanRecord => {
+        return { ...plan, version, changedAt: NOW, changedBy: 'operator-token', ...changes }
+      }
+      expect(await store.runs.plans(runId)).toEqual([])
+      expect(await store.runs.addPlan(change(2))).toBe(false)
+      expect(await Promise.all([store.runs.addPlan(change(1)), store.runs.addPlan(change(1))])).toContain(false)
+      expect(await store.runs.addPlan(change(2, { rounds: 0 }))).toBe(false) // one round has begun
+      expect(await store.runs.addPlan(change(2, { rounds: 1 }))).toBe(true)
+      expect(await store.runs.plans(runId)).toEqual([change(1), change(2, { rounds: 1 })])
+      await store.runs.move(runId, ['waiting'], { state: 'stopped', endedAt: NOW })
+      expect(await store.runs.addPlan(change(3))).toBe(false)
+    })
+
+    it('lists the paused runs of a client', async () => {
+      const clientId = await newClient()
+      const [paused, running, foreign] = [await newRun(), await newRun(), await newRun()]
+      for (const runId of [paused, running]) await join(runId, clientId)
+      for (const runId of [paused, foreign]) await store.runs.move(runId, ['waiting'], { state: 'paused' })
+      expect(await store.runs.pausedOf(clientId)).toEqual([paused])
+      expect(await store.runs.move(paused, ['paused'], { state: 'running' })).toBe(true)
+      expect(await store.runs.pausedOf(clientId)).toEqual([])
     })
 
     it('keeps the terms that were stated first', async () => {
@@ -578,7 +605,8 @@ function participant(runId: string, clientId: string): Participant {
 
 function round(runId: string, changes: Partial<RoundProgress> = {}): RoundProgress {
   const times = { openedAt: NOW, deadline: NOW + 100, extensions: 0 }
-  return { runId, round: 0, phase: 'tasked', version: 2, ...times, tasks: [], ...changes }
+  const plan = { quorum: 1, clientsPerRound: 2, deadlineSeconds: 0.1 }
+  return { runId, round: 0, phase: 'tasked', plan, version: 2, ...times, tasks: [], ...changes }
 }
 
 function fact(runId: string, clientId: string, changes: Partial<PrivacyFact> = {}): PrivacyFact {

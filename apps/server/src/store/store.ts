@@ -11,6 +11,7 @@ import type {
   OperatorRecord,
   OperatorSession,
   Participant,
+  PlanRecord,
   PrivacyFact,
   PublishedRound,
   RoundProgress,
@@ -67,6 +68,10 @@ export interface RunStore {
   list(): Promise<readonly RunRecord[]>
   /** Moves a run whose state is one of `from`; false when it was in another one. */
   move(runId: string, from: readonly RunState[], to: RunChange, audit?: AuditDraft): Promise<boolean>
+  /** The changes of a run's plan, in order. */
+  plans(runId: string): Promise<readonly PlanRecord[]>
+  /** False, and nothing stored, when the version is not the next one, the run has ended, or more rounds have begun. */
+  addPlan(plan: PlanRecord, audit?: AuditDraft): Promise<boolean>
   setBaseline(runId: string, baseline: Baseline): Promise<void>
   /** Adds a participant unless there is one already; the terms that were stated first are returned and stay in force. */
   join(participant: Participant): Promise<Participant>
@@ -81,6 +86,8 @@ export interface RunStore {
   participationsOf(clientId: string): Promise<readonly Participant[]>
   /** The runs of a client that have ended, the newest first. */
   endedOf(clientId: string, limit: number): Promise<readonly RunRecord[]>
+  /** Paused runs in which the client takes part. */
+  pausedOf(clientId: string): Promise<readonly string[]>
   /** True when the object is a published state of a run in which the client takes part. */
   mayRead(clientId: string, sha256: string): Promise<boolean>
 }

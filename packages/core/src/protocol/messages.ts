@@ -77,6 +77,8 @@ export const invitationSchema = z.object({
   /** Bearer token for PUT /v1/runs/:runId/rounds/:round/update, for this client and round only. */
   uploadToken: base64url,
   deadline: z.iso.datetime(),
+  /** How many rounds the run has by now; there where operators extended it beyond the manifest, and the round is one of those. */
+  rounds: z.number().int().positive().optional(),
   /** The clip norm of this round; there where the manifest has adaptiveClipping, and only there. */
   clipNorm: z.number().positive().finite().optional(),
 })
@@ -87,6 +89,12 @@ export const invitationReplySchema = z.discriminatedUnion('accepted', [
 
 /** `round-closed`: the round takes no more updates; a client that still trains for it stops. */
 export const roundClosedSchema = z.object({ runId: z.uuid(), round })
+
+/**
+ * `run-paused`: the run stands still. A client that trains for it holds, and goes on where it was when it is invited to the
+ * same round again: that costs nothing new. Sent when the run is paused, and again on each connection.
+ */
+export const runPausedSchema = z.object({ runId: z.uuid() })
 
 /** `run-ended`: nothing more will be asked in this run. */
 export const runEndedSchema = z.object({
@@ -124,6 +132,7 @@ export type OfferReply = z.infer<typeof offerReplySchema>
 export type Invitation = z.infer<typeof invitationSchema>
 export type InvitationReply = z.infer<typeof invitationReplySchema>
 export type RoundClosed = z.infer<typeof roundClosedSchema>
+export type RunPaused = z.infer<typeof runPausedSchema>
 export type RunEnded = z.infer<typeof runEndedSchema>
 export type LedgerReport = z.infer<typeof ledgerReportSchema>
 export type LedgerReply = z.infer<typeof ledgerReplySchema>
@@ -136,6 +145,7 @@ export interface ServerToClientEvents {
   offer(message: Offer, reply: (reply: OfferReply) => void): void
   invite(message: Invitation, reply: (reply: InvitationReply) => void): void
   'round-closed'(message: RoundClosed): void
+  'run-paused'(message: RunPaused): void
   'run-ended'(message: RunEnded): void
 }
 export interface ClientToServerEvents {

@@ -9,6 +9,7 @@ import type {
   OperatorRecord,
   OperatorSession,
   Participant,
+  PlanRecord,
   PrivacyFact,
   RoundProgress,
   RunRecord,
@@ -21,6 +22,8 @@ export interface Tables {
   readonly caps: BudgetCap[]
   readonly runs: Map<string, RunRecord>
   readonly adapters: Map<string, AdapterRecord>
+  /** By run, in order. */
+  readonly plans: Map<string, readonly PlanRecord[]>
   readonly participants: Map<string, Participant>
   readonly rounds: Map<string, RoundProgress>
   readonly evaluations: Map<string, Evaluation>
@@ -38,6 +41,7 @@ export function emptyTables(): Tables {
     caps: [],
     runs: new Map(),
     adapters: new Map(),
+    plans: new Map(),
     participants: new Map(),
     rounds: new Map(),
     evaluations: new Map(),

@@ -6,6 +6,7 @@ import type {
   ClientRecord,
   OperatorRecord,
   Participant,
+  PlanRecord,
   PrivacyFact,
   RoundProgress,
   RoundResult,
@@ -71,6 +72,10 @@ export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecor
   }
 }
 
+export function planFrom({ changedAt, ...plan }: Prisma.RunPlanGetPayload<object>): PlanRecord {
+  return { ...plan, changedAt: changedAt.getTime() }
+}
+
 export function participantFrom(row: Prisma.ParticipantGetPayload<object>): Participant {
   const { runId, clientId, declaredRecords, sampleRate, noiseMultiplier, epsilon, delta, joinedAt, withdrawal } = row
   const terms = { declaredRecords, sampleRate, noiseMultiplier, budget: { epsilon, delta } }
@@ -101,6 +106,7 @@ type RoundRow = Prisma.RoundGetPayload<{ include: { tasks: true; updates: true }
 
 export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined): RoundProgress {
   const { runId, number, phase, version, openedAt, deadline, extensions, closedAt, publishedAt } = row
+  const { quorum, clientsPerRound, deadlineSeconds } = row
   const updates = new Map(row.updates.map((update) => [update.clientId, update]))
   const tasks = row.tasks.map(({ clientId, state }): Task => {
     const update = updates.get(clientId)
@@ -112,6 +118,7 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
     runId,
     round: number,
     phase,
+    plan: { quorum, clientsPerRound, deadlineSeconds },
     version,
     extensions,
     openedAt: openedAt.getTime(),
@@ -134,9 +141,11 @@ function resultFrom({ sha256, bytes, basis, spectra, clipNorm, clientClipNorm }:
   }
 }
 
-export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {
+export function roundRow(progress: RoundProgress) {
+  const { phase, plan, version, openedAt, deadline, extensions, closedAt, publishedAt } = progress
   return {
     phase,
+    ...plan,
     version,
     extensions,
     openedAt: date(openedAt),

@@ -1,7 +1,7 @@
 import type { RunStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import type { PrismaClient } from './generated/client.ts'
-import { adapterFrom, date, participantFrom, participantRow, runFrom } from './rows.ts'
+import { adapterFrom, date, participantFrom, participantRow, planFrom, runFrom } from './rows.ts'
 
 export function prismaRuns(prisma: PrismaClient): RunStore {
   return {
@@ -45,6 +45,24 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
         if (count === 1) await appendAudit(tx, audit)
         return count === 1
       }),
+    async plans(runId) {
+      return (await prisma.runPlan.findMany({ where: { runId }, orderBy: { version: 'asc' } })).map(planFrom)
+    },
+    addPlan: ({ changedAt, ...plan }, audit) =>
+      prisma.$transaction(async (tx) => {
+        const { runId, version } = plan
+        // The row of the run decides between two changes, and between a change and the end of the run.
+        const [run] = await tx.$queryRaw<{ endedAt: Date | null }[]>`
+          SELECT "endedAt" FROM "Run" WHERE id = ${runId}::uuid FOR UPDATE`
+        const [known, begun] = [
+          await tx.runPlan.count({ where: { runId } }),
+          await tx.round.count({ where: { runId } }),
+        ]
+        if (run?.endedAt !== null || version !== known + 1 || plan.rounds < begun) return false
+        await tx.runPlan.create({ data: { ...plan, changedAt: date(changedAt) } })
+        await appendAudit(tx, audit)
+        return true
+      }),
     async setBaseline(runId, { majority, records }) {
       await prisma.run.updateMany({ where: { id: runId }, data: { majority, holdOut: records } })
     },
@@ -82,6 +100,10 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
     async endedOf(clientId, limit) {
       const where = { endedAt: { not: null }, participants: { some: { clientId } } }
       return (await prisma.run.findMany({ where, orderBy: { endedAt: 'desc' }, take: limit })).map(runFrom)
+    },
+    async pausedOf(clientId) {
+      const where = { state: 'paused' as const, participants: { some: { clientId } } }
+      return (await prisma.run.findMany({ where, select: { id: true } })).map(({ id }) => id)
     },
     async mayRead(clientId, sha256) {
       const where = { sha256, publishedAt: { not: null }, run: { participants: { some: { clientId } } } }
