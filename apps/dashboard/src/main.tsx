@@ -6,14 +6,19 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { SessionProvider } from './api/session.tsx'
 import { App } from './app.tsx'
-import { theme } from './theme.ts'
+import { readable, theme } from './theme.ts'
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce ?? ''
 const cache = new QueryClient({ defaultOptions: { queries: { staleTime: 5000, retry: 2 } } })
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+    <MantineProvider
+      theme={theme}
+      defaultColorScheme="auto"
+      cssVariablesResolver={readable}
+      getStyleNonce={() => nonce}
+    >
       <QueryClientProvider client={cache}>
         <SessionProvider>
           <App />

@@ -18,8 +18,19 @@ export function worst({ clients }: RunSnapshot): Client | undefined {
   return clients.toSorted((left, right) => right.epsilonUpperBound - left.epsilonUpperBound)[0]
 }
 
-export function shareOf({ epsilonUpperBound, budget }: Client): number {
-  return epsilonUpperBound / budget
+/** How much is spent of the tighter of two limits: what the site stated for the run, and the cap of an operator on all runs. */
+export function shareOf({ epsilonUpperBound, budget, cap }: Client): number {
+  return Math.max(epsilonUpperBound / budget, cap === undefined ? 0 : cap.epsilonUpperBound / cap.budget)
+}
+
+export function isUsedUp({ exhausted, cap }: Client): boolean {
+  return exhausted || cap?.exhausted === true
+}
+
+/** Why nothing of the run is private, where its random numbers were not those of the operating system. */
+export function insecurityOf({ alerts, reason = '' }: RunSnapshot): string | undefined {
+  if (reason.includes('NOISE_INVALID')) return reason
+  return alerts.findLast(({ code }) => code === 'NOISE_INVALID')?.message
 }
 
 export function newestEvaluation({ rounds }: RunSnapshot) {
@@ -55,8 +66,8 @@ export function warningsOf(run: RunSnapshot, now: number): readonly Warning[] {
       warnings.push({ kind: 'stalled', text: `Round ${current.round} is stalled: its deadline has passed with ${got}` })
     }
   }
-  const gone = clients.filter(({ exhausted }) => exhausted)
-  const near = clients.filter((client) => !client.exhausted && shareOf(client) >= NEARLY_GONE)
+  const gone = clients.filter(isUsedUp)
+  const near = clients.filter((client) => !isUsedUp(client) && shareOf(client) >= NEARLY_GONE)
   if (gone.length > 0) warnings.push({ kind: 'budget', text: `Budget gone: ${namesOf(gone)}` })
   if (near.length > 0) warnings.push({ kind: 'budget', text: `Budget nearly gone: ${namesOf(near)}` })
   const nameOf = (id?: string) => clients.find(({ clientId }) => clientId === id)?.name

@@ -10,7 +10,7 @@ import { Panel } from '../parts/panel.tsx'
 import { Loaded } from '../parts/state.tsx'
 import { isOpen, warningsOf } from '../run-facts.ts'
 import { useNow } from '../use-now.ts'
-import { RunFigures, StateBadge, Warnings } from './overview.tsx'
+import { Insecurity, RunFigures, RunState, Warnings } from './overview.tsx'
 import { BurnDown } from './run/burn-down.tsx'
 import { Quality } from './run/quality.tsx'
 import { Spectrum } from './run/spectrum.tsx'
@@ -39,7 +39,7 @@ function Details({ run }: { readonly run: RunSnapshot }) {
       <Group justify="space-between" gap="sm">
         <Group gap="xs">
           <Title order={1}>{run.name}</Title>
-          <StateBadge run={run} />
+          <RunState run={run} />
           {run.reason && <Text size="sm">{run.reason}</Text>}
         </Group>
         {isOpen(run) && role !== 'auditor' && (
@@ -51,6 +51,7 @@ function Details({ run }: { readonly run: RunSnapshot }) {
           />
         )}
       </Group>
+      <Insecurity run={run} />
       <RunFigures run={run} />
       <div className="figures">
         <Figure label="Received from clients" kind="public">

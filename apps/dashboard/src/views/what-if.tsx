@@ -93,7 +93,7 @@ export default function WhatIf() {
         </Panel>
         <Panel title="Outcome" kind="public">
           {fault !== undefined && (
-            <Text c="red.9" role="alert">
+            <Text className="fault" role="alert">
               {fault}
             </Text>
           )}
@@ -159,7 +159,11 @@ function Curve({
       yAxis: valueAxis(ink, 'epsilon ≤', {
         min: 0,
         max: (extent: { max: number }) => Math.max(extent.max, budget) * 1.08,
-        axisLabel: { color: ink.muted, formatter: (value: number) => String(Number(value.toFixed(2))) },
+        axisLabel: {
+          color: ink.muted,
+          showMaxLabel: false,
+          formatter: (value: number) => String(Number(value.toFixed(2))),
+        },
       }),
       legend: { show: false },
       tooltip: { valueFormatter: (value: unknown) => `≤ ${Number(value).toFixed(3)}` },

@@ -28,6 +28,8 @@ import { Visitors } from './visitors.ts'
 const OPEN = ['waiting', 'running'] as const
 const NOT_ENDED = [...OPEN, 'paused'] as const
 const UPDATES_IN_MEMORY = 4
+/** Rounds in a snapshot that is sent at every change, or in a list. */
+const NEWEST = 20
 
 export interface ConductorParts extends Omit<RunParts, 'central' | 'caps' | 'noiseSource'> {
   readonly models: ModelRegistry
@@ -123,6 +125,7 @@ export class Conductor implements AsyncDisposable {
     const audit = { at: clock.now(), actor: actorOf(by), action: 'run.plan', object: `run:${runId}`, detail: {} }
     const plan = await changePlan(manifest, { store, change, audit })
     this.#live.get(runId)?.planChanged(plan)
+    this.#parts.onChange(runId) // a paused run is told of as well
     return await this.snapshot(runId)
   }
 
@@ -130,16 +133,16 @@ export class Conductor implements AsyncDisposable {
     return await this.#snapshotOf(await this.#find(runId))
   }
 
-  /** A snapshot together with the operator whose run it is. */
+  /** A snapshot with the newest rounds, together with the operator whose run it is. */
   async ownedSnapshot(runId: string): Promise<{ readonly snapshot: RunSnapshot; readonly ownerId?: string }> {
     const run = await this.#find(runId)
-    return { snapshot: await this.#snapshotOf(run), ...(run.ownerId !== undefined && { ownerId: run.ownerId }) }
+    return { snapshot: await this.#snapshotOf(run, NEWEST), ...(run.ownerId !== undefined && { ownerId: run.ownerId }) }
   }
 
-  /** Of the runs that fit, the newest first. */
+  /** Of the runs that fit, the newest first; with the newest rounds of each. */
   async snapshots(fits: (run: RunRecord) => boolean): Promise<readonly RunSnapshot[]> {
     const runs = (await this.#parts.store.runs.list()).filter(fits)
-    return await Promise.all(runs.map((run) => this.#snapshotOf(run)))
+    return await Promise.all(runs.map((run) => this.#snapshotOf(run, NEWEST)))
   }
 
   get liveRunIds(): readonly string[] {
@@ -275,8 +278,16 @@ export class Conductor implements AsyncDisposable {
     })
   }
 
-  #snapshotOf(run: RunRecord): Promise<RunSnapshot> {
+  #snapshotOf(run: RunRecord, newest?: number): Promise<RunSnapshot> {
     const { store, bounds, central, caps, isConnected } = this.#parts
-    return snapshotOf(run, { store, bounds, central, caps, isConnected, live: this.#live.get(run.manifest.runId) })
+    return snapshotOf(run, {
+      store,
+      bounds,
+      central,
+      caps,
+      isConnected,
+      live: this.#live.get(run.manifest.runId),
+      newest,
+    })
   }
 }

@@ -203,6 +203,8 @@ export interface PrivacyFact {
   /** The client refused the invitation: nothing was spent. */
   readonly voided: boolean
   readonly recordedAt: number
+  /** When the client first reported that its own ledger holds it. */
+  readonly reportedAt?: number
 }
 
 /** Something an operator should look at. */

@@ -267,6 +267,17 @@ for (const [name, isAvailable, open] of STORES) {
       expect(byRound.map(({ round }) => round)).toEqual([0, 1])
     })
 
+    it('notes when the own ledger of a client was first said to hold a fact', async () => {
+      const [runId, clientId] = [await newRun(), await newClient()]
+      await join(runId, clientId)
+      await store.ledger.adopt([0, 1, 2].map((round) => fact(runId, clientId, { round })))
+      const held = [0, 2, 7].map((round) => ({ round, attempt: 1 }))
+      await store.ledger.report(runId, clientId, held, NOW + 5)
+      await store.ledger.report(runId, clientId, held, NOW + 9)
+      const facts = await store.ledger.facts(runId, clientId, 0)
+      expect(facts.map(({ reportedAt }) => reportedAt)).toEqual([NOW + 5, undefined, NOW + 5])
+    })
+
     it('lists the ended runs of a client, the newest first', async () => {
       const clientId = await newClient()
       const runs = [await newRun(), await newRun(), await newRun()]
@@ -350,6 +361,8 @@ for (const [name, isAvailable, open] of STORES) {
       const evaluation = { accuracy: 0.95, loss: 0.123456789, records: 1000 }
       await store.rounds.setEvaluation(runId, 0, evaluation)
       expect(await store.rounds.published(runId)).toEqual([{ ...history, evaluation }])
+      expect(await store.rounds.published(runId, 0)).toHaveLength(1)
+      expect(await store.rounds.published(runId, 1)).toEqual([])
     })
 
     it('shows published states to participants of their run only, and updates to nobody', async () => {

@@ -115,8 +115,8 @@ export interface RoundStore {
   publishedCount(runId: string): Promise<number>
   /** False, and nothing stored, when the stored version is no longer that of `before`. */
   save(change: RoundChange): Promise<boolean>
-  /** In order of their number. */
-  published(runId: string): Promise<readonly PublishedRound[]>
+  /** In order of their number, from the first or a later one on. */
+  published(runId: string, sinceRound?: number): Promise<readonly PublishedRound[]>
   /** Rounds from a number on, published or not, in order of their number. */
   history(runId: string, sinceRound: number, limit: number): Promise<readonly RoundProgress[]>
   setEvaluation(runId: string, round: number, evaluation: Evaluation): Promise<void>
@@ -140,11 +140,16 @@ export interface Spending {
   readonly steps: number
 }
 
+/** A reservation that a client's own ledger holds. */
+export type Held = Pick<PrivacyFact, 'round' | 'attempt'>
+
 export interface LedgerStore {
   /** The record-level facts of a client in a run from a round on, voided ones included, by round and attempt. */
   facts(runId: string, clientId: string, sinceRound: number): Promise<readonly PrivacyFact[]>
   /** Adds facts that the client's ledger holds; one that is stored and voided counts again. */
   adopt(facts: readonly PrivacyFact[]): Promise<void>
+  /** Notes of stored facts, by round and attempt, that the client's own ledger holds them; the first time stays. */
+  report(runId: string, clientId: string, held: readonly Held[], at: number): Promise<void>
   /** What the clients of a run have spent at record level. */
   spending(runId: string): Promise<readonly Spending[]>
   /** What each of the clients has spent at record level, run by run. */

@@ -83,6 +83,8 @@ export const participationSchema = z.object({
       /** The client refused, so nothing was spent. */
       voided: z.boolean(),
       recordedAt: time,
+      /** When the client first reported that its own ledger holds it; absent: it never did. */
+      reportedAt: time.optional(),
     }),
   ),
   /** Rounds in which an update of the client was accepted. */

@@ -73,6 +73,7 @@ export const runSnapshotSchema = z.object({
       extensions: z.number().int().optional(),
     })
     .optional(),
+  /** Those that are published: all of them in `GET /v1/runs/:runId`, the newest 20 in lists and in the `run` event. */
   rounds: z.array(
     z.object({
       round: z.number().int(),

@@ -25,8 +25,9 @@ export function memoryRounds(tables: Tables): RoundStore {
       }
       return true
     },
-    published: async (runId) =>
+    published: async (runId, sinceRound = 0) =>
       publishedOf(runId)
+        .filter(({ round }) => round >= sinceRound)
         .sort((left, right) => left.round - right.round)
         .map(({ round, tasks, openedAt, publishedAt }) => {
           const evaluation = evaluations.get(keyOf(runId, round))

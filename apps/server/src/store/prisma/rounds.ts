@@ -15,9 +15,9 @@ export function prismaRounds(prisma: PrismaClient): RoundStore {
     },
     publishedCount: (runId) => prisma.round.count({ where: { runId, phase: 'published' } }),
     save: (change) => prisma.$transaction((tx) => saveChange(tx, change)),
-    async published(runId) {
+    async published(runId, sinceRound = 0) {
       const rows = await prisma.round.findMany({
-        where: { runId, phase: 'published' },
+        where: { runId, phase: 'published', number: { gte: sinceRound } },
         orderBy: { number: 'asc' },
         include: { updates: { select: { clientId: true }, orderBy: { clientId: 'asc' } } },
       })

@@ -156,12 +156,23 @@ export function roundRow(progress: RoundProgress) {
 }
 
 export function factFrom(row: Prisma.PrivacyEventGetPayload<object>): PrivacyFact {
-  const { runId, round, clientId, attempt, source, voided, recordedAt } = row
+  const { runId, round, clientId, attempt, source, voided, recordedAt, reportedAt } = row
   const { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } = row
   const event = { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } as PrivacyEvent
-  return { runId, round, clientId, attempt, event, source, voided, recordedAt: recordedAt.getTime() }
+  return {
+    runId,
+    round,
+    clientId,
+    attempt,
+    event,
+    source,
+    voided,
+    recordedAt: recordedAt.getTime(),
+    ...(reportedAt !== null && { reportedAt: reportedAt.getTime() }),
+  }
 }
 
-export function factRow({ event, recordedAt, ...fact }: PrivacyFact): Prisma.PrivacyEventCreateManyInput {
-  return { ...fact, ...event, recordedAt: date(recordedAt) }
+export function factRow({ event, recordedAt, reportedAt, ...fact }: PrivacyFact): Prisma.PrivacyEventCreateManyInput {
+  const reported = reportedAt === undefined ? null : date(reportedAt)
+  return { ...fact, ...event, recordedAt: date(recordedAt), reportedAt: reported }
 }
