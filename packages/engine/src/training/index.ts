@@ -1,4 +1,12 @@
 export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
+export {
+  createEncoderEngine,
+  type EncoderAdapterOptions,
+  type EncoderCheckpoint,
+  type EncoderEngineOptions,
+  encoderSchema,
+  encoderTensors,
+} from './encoder.ts'
 export { engineFor, type ModelRequest } from './engine-for.ts'
 export {
   createStarterEngine,
