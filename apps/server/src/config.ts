@@ -57,7 +57,7 @@ export const configSchema = z.object({
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a round waits for known clients that are away, once a quorum is there. */
   gatherSeconds: z.coerce.number().min(0).max(3600).default(10),
-  /** How long a shutdown waits for requests under way. */
+  /** How long a shutdown waits for requests under way, uploads above all, before it cuts them. */
   graceSeconds: z.coerce.number().min(0).max(600).default(10),
   /** Enrolments and challenges that one address may ask for in a minute. */
   requestsPerMinute: z.coerce.number().int().min(1).default(600),

@@ -72,7 +72,7 @@ const LONGEST_MESSAGE_BYTES = 4 * 2 ** 20
 
 /**
  * Starts a coordinator: opens the database, takes up every run that has not ended, and only then listens. Disposing it
- * finishes the requests under way and leaves everything durable.
+ * begins nothing any more, finishes the requests under way, sends clients away to come back, and leaves everything durable.
  *
  * @throws FedsvdError CONFIG_INVALID, PORT_IN_USE, DATABASE_LOCKED, DATABASE_UNAVAILABLE or MIGRATION_FAILED,
  *   and DATA_UNREADABLE or DATA_EMPTY for the hold-out file
@@ -179,7 +179,9 @@ export async function startCoordinator(
   const close = async (): Promise<void> => {
     if (draining) return
     draining = true
+    const drained = conductor.drain()
     await closeServer(io, http, config.graceSeconds * 1000)
+    await drained
     await conductor[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
     log.info('coordinator stopped')
@@ -233,7 +235,10 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, port: number):
   })
 }
 
-/** Takes no more requests, finishes those under way, and cuts what is left after the grace period. */
+/**
+ * Takes no more requests, finishes those under way, and cuts what is left after the grace period. Sockets close as if the
+ * network had gone (`transport close`): a client that sees that comes back by itself.
+ */
 async function closeServer(io: Server, http: HttpServer, graceMs: number): Promise<void> {
   const timer = setTimeout(() => http.closeAllConnections(), graceMs)
   http.closeIdleConnections()

@@ -21,7 +21,7 @@ export async function invite(context: RoundContext, clientId: string): Promise<v
   const { run, round, book, base } = context
   const { progress } = book
   const isOpen = progress?.phase === 'tasked' && openTasks(progress).some((task) => task.clientId === clientId)
-  if (!isOpen || !run.isReady(clientId)) return
+  if (!isOpen || !run.isReady(clientId) || run.signal.aborted) return
   const { runId } = run.manifest
   try {
     const reply = await run.gateway.invite(clientId, {

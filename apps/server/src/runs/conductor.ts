@@ -45,6 +45,7 @@ export class Conductor implements AsyncDisposable {
   readonly #drivers = new Map<string, Promise<void>>()
   readonly #visitors: Visitors
   readonly #gate = new Gate(UPDATES_IN_MEMORY)
+  #isDraining = false
 
   constructor(parts: ConductorParts) {
     const { store, bounds, clock } = parts
@@ -205,10 +206,19 @@ export class Conductor implements AsyncDisposable {
     return await receiveUpdate({ manifest, place, stream, blobs, terms, isPaused, current, stored, gate: this.#gate })
   }
 
-  /** Stops driving; whatever is durable is taken up by the next process. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /**
+   * Begins nothing any more: no round, no invitation, no offer. Updates that are on their way are still taken in; what they
+   * complete is taken up by the next process, like everything else that is durable.
+   */
+  async drain(): Promise<void> {
+    this.#isDraining = true
     for (const live of this.#live.values()) live.abort('the coordinator shuts down')
     await Promise.all(this.#drivers.values())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain()
+    await Promise.all(Array.from(this.#live.values(), (live) => this.#close(live)))
   }
 
   async #open(run: RunRecord): Promise<LiveRun> {
@@ -216,22 +226,26 @@ export class Conductor implements AsyncDisposable {
     const live = await LiveRun.load(run, this.#parts)
     this.#live.set(runId, live)
     this.#parts.metrics.liveRuns.set(this.#live.size)
-    this.#drivers.set(runId, this.#drive(live))
+    if (!this.#isDraining) this.#drivers.set(runId, this.#drive(live))
     this.#parts.onChange(runId)
     return live
   }
 
   async #drive(live: LiveRun): Promise<void> {
-    const { log, onChange, metrics } = this.#parts
-    const { runId } = live.manifest
     const ending = await drive(live)
     if (ending !== undefined) await this.#end(live, ending)
+    this.#drivers.delete(live.manifest.runId)
+    if (!this.#isDraining) await this.#close(live)
+  }
+
+  async #close(live: LiveRun): Promise<void> {
+    const { log, onChange, metrics } = this.#parts
+    const { runId } = live.manifest
     await live.evaluations[Symbol.asyncDispose]().catch((error: unknown) =>
       log.error({ err: error, runId }, 'evaluator not closed'),
     )
     await this.#parts.caps.load().catch((error: unknown) => log.error({ err: error, runId }, 'caps not read'))
-    this.#live.delete(runId)
-    this.#drivers.delete(runId)
+    if (this.#live.get(runId) === live) this.#live.delete(runId)
     metrics.liveRuns.set(this.#live.size)
     onChange(runId)
   }

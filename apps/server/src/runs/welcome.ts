@@ -17,6 +17,7 @@ export async function welcome(
 ): Promise<void> {
   const { manifest, gateway } = run
   const { runId } = manifest
+  if (run.signal.aborted) return
   const reply = await gateway.offer(clientId, { manifest })
   if (reply === undefined) return
   const signal = AbortSignal.any([connection, run.signal])
