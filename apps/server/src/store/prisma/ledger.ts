@@ -105,7 +105,7 @@ async function totals(prisma: PrismaClient, where: { runId?: string; unit: strin
 }
 
 /** A fact that is stored already only counts again; what was stated first stays. */
-export async function addFacts(tx: Prisma.TransactionClient, facts: readonly PrivacyFact[]): Promise<void> {
+async function addFacts(tx: Prisma.TransactionClient, facts: readonly PrivacyFact[]): Promise<void> {
   if (facts.length === 0) return
   const { count } = await tx.privacyEvent.createMany({ data: facts.map(factRow), skipDuplicates: true })
   if (count === facts.length) return

@@ -72,6 +72,10 @@ export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecor
   }
 }
 
+export function adapterRow({ publishedAt, ...adapter }: AdapterRecord) {
+  return { ...adapter, publishedAt: publishedAt === undefined ? null : date(publishedAt) }
+}
+
 export function planFrom({ changedAt, ...plan }: Prisma.RunPlanGetPayload<object>): PlanRecord {
   return { ...plan, changedAt: changedAt.getTime() }
 }
