@@ -19,6 +19,7 @@ import {
   identityRoutes,
   insightRoutes,
   type Listener,
+  limitPerClient,
   operatorRoutes,
   servedRoutes,
   sessionRoutes,
@@ -65,6 +66,8 @@ export interface Coordinator extends AsyncDisposable {
   readonly served: () => { readonly routes: readonly string[] } & ServedEvents
 }
 
+/** Who has not entered a namespace by then has no business here. */
+const CONNECT_TIMEOUT_MS = 10_000
 /** Longest control message; a ledger report of 17,000 reservations fits. Tensors go over HTTP. */
 const LONGEST_MESSAGE_BYTES = 4 * 2 ** 20
 
@@ -100,6 +103,7 @@ export async function startCoordinator(
   const io = new Server(http, {
     maxHttpBufferSize: LONGEST_MESSAGE_BYTES,
     perMessageDeflate: false,
+    connectTimeout: CONNECT_TIMEOUT_MS,
     serveClient: false,
   })
   closeRoot(io)
@@ -126,14 +130,21 @@ export async function startCoordinator(
     onChange: (runId) => feed.changed(runId),
   })
   const clients = io.of('/client') as unknown as ClientNamespace
-  serveClients(clients, { sessions, presence, conductor, log, onCount: (count) => metrics.clients.set(count) })
+  serveClients(clients, {
+    sessions,
+    presence,
+    conductor,
+    log,
+    limitReports: limitPerClient(config.reportsPerMinute, 'ledger reports'),
+    onCount: (count) => metrics.clients.set(count),
+  })
 
   let draining = false
-  const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute } = config
+  const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute, transfersPerMinute } = config
   const routers = [
     healthRoutes({ store, blobs, metrics, isDraining: () => draining }),
     identityRoutes({ store, sessions, now, requestsPerMinute }),
-    tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute }),
+    tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute, transfersPerMinute }),
     sessionRoutes({ sessions: operatorSessions, refusedSignInsPerMinute }),
     accountRoutes({
       store,
