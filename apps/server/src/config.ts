@@ -65,6 +65,14 @@ export const configSchema = z.object({
   refusalsPerMinute: z.coerce.number().int().min(1).default(300),
   /** Refused sign-ins of operators after which an address has to wait, in a minute. */
   refusedSignInsPerMinute: z.coerce.number().int().min(1).default(10),
+  /** Updates and states that one client may send and fetch in a minute. */
+  transfersPerMinute: z.coerce.number().int().min(1).default(600),
+  /** Ledger reports that one client may send in a minute. */
+  reportsPerMinute: z.coerce.number().int().min(1).default(600),
+  /** How long a request may take to send its headers, and all of itself; and how long a connection may be still. */
+  headersSeconds: z.coerce.number().min(0.05).max(600).default(15),
+  requestSeconds: z.coerce.number().min(0.05).max(86_400).default(600),
+  idleSeconds: z.coerce.number().min(0.05).max(3600).default(120),
   /** Reverse proxies in front of the coordinator, for the callers' addresses. */
   trustedProxies: z.coerce.number().int().min(0).max(10).default(0),
 })
@@ -100,6 +108,11 @@ export const ENVIRONMENT = {
   requestsPerMinute: 'FEDSVD_REQUESTS_PER_MINUTE',
   refusalsPerMinute: 'FEDSVD_REFUSALS_PER_MINUTE',
   refusedSignInsPerMinute: 'FEDSVD_REFUSED_SIGN_INS_PER_MINUTE',
+  transfersPerMinute: 'FEDSVD_TRANSFERS_PER_MINUTE',
+  reportsPerMinute: 'FEDSVD_REPORTS_PER_MINUTE',
+  headersSeconds: 'FEDSVD_HEADERS_SECONDS',
+  requestSeconds: 'FEDSVD_REQUEST_SECONDS',
+  idleSeconds: 'FEDSVD_IDLE_SECONDS',
   trustedProxies: 'FEDSVD_TRUSTED_PROXIES',
 } as const satisfies Record<keyof CoordinatorConfig, string>
 

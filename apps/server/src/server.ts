@@ -20,6 +20,7 @@ import {
   identityRoutes,
   insightRoutes,
   type Listener,
+  limitPerClient,
   operatorRoutes,
   servedRoutes,
   sessionRoutes,
@@ -67,6 +68,8 @@ export interface Coordinator extends AsyncDisposable {
   readonly served: () => { readonly routes: readonly string[] } & ServedEvents
 }
 
+/** Who has not entered a namespace by then has no business here. */
+const CONNECT_TIMEOUT_MS = 10_000
 /** Longest control message; a ledger report of 17,000 reservations fits. Tensors go over HTTP. */
 const LONGEST_MESSAGE_BYTES = 4 * 2 ** 20
 
@@ -104,6 +107,7 @@ export async function startCoordinator(
   const io = new Server(http, {
     maxHttpBufferSize: LONGEST_MESSAGE_BYTES,
     perMessageDeflate: false,
+    connectTimeout: CONNECT_TIMEOUT_MS,
     serveClient: false,
   })
   closeRoot(io)
@@ -135,6 +139,7 @@ export async function startCoordinator(
     presence,
     conductor,
     log,
+    limitReports: limitPerClient(config.reportsPerMinute, 'ledger reports'),
     onCount: (count) => metrics.clients.set(count),
     onSeen: (clientId, version) => {
       store.clients.seen(clientId, now(), version).catch((error: unknown) => {
@@ -144,11 +149,11 @@ export async function startCoordinator(
   })
 
   let draining = false
-  const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute } = config
+  const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute, transfersPerMinute } = config
   const routers = [
     healthRoutes({ store, blobs, metrics, isDraining: () => draining }),
     identityRoutes({ store, sessions, now, requestsPerMinute }),
-    tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute }),
+    tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute, transfersPerMinute }),
     sessionRoutes({ sessions: operatorSessions, refusedSignInsPerMinute }),
     accountRoutes({
       store,

@@ -10,7 +10,7 @@ import type { Conductor } from '../runs/index.ts'
 import type { Store } from '../store/index.ts'
 import { type Metrics, toCatalogue } from '../telemetry/index.ts'
 import { bearerToken } from './bearer.ts'
-import { limitRefusals } from './limits.ts'
+import { limitPerClient, limitRefusals } from './limits.ts'
 
 export interface TensorRoutes {
   readonly store: Store
@@ -21,6 +21,7 @@ export interface TensorRoutes {
   readonly metrics: Metrics
   readonly log: Logger
   readonly refusalsPerMinute: number
+  readonly transfersPerMinute: number
 }
 
 const DISCARD_MS = 2000
@@ -31,12 +32,14 @@ const blobSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expect
 
 /** Tensors: published states go out, updates come in. */
 export function tensorRoutes(parts: TensorRoutes): Router {
-  const { store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute } = parts
+  const { store, blobs, sessions, tokens, conductor, metrics, log } = parts
   const router = Router()
-  const limit = limitRefusals(refusalsPerMinute)
+  const limit = limitRefusals(parts.refusalsPerMinute)
+  const limitClient = limitPerClient(parts.transfersPerMinute, 'updates and states')
 
   router.get('/v1/blobs/:sha256', limit, async (request, response) => {
     const clientId = sessions.clientOf(bearerToken(request))
+    await limitClient(clientId)
     const { sha256 } = parseMessage(blobSchema, request.params, 'an address of an object')
     if (!(await store.runs.mayRead(clientId, sha256))) throw notReadable(sha256)
     const { bytes, stream } = await blobs.open(sha256)
@@ -48,6 +51,7 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     try {
       const { runId, round } = parseMessage(placeSchema, request.params, 'an address of a round')
       const clientId = tokens.verify(bearerToken(request), { runId, round })
+      await limitClient(clientId)
       await sessions.requireGoodStanding(clientId)
       const body = request.iterator({ destroyOnReturn: false }) // a refusal is still answered on this connection
       const reply = await conductor.receiveUpdate(runId, { round, clientId }, body)
