@@ -159,7 +159,7 @@ function Budget({ client }: { readonly client: Client }) {
   const { clientId, name, epsilonUpperBound, budget, delta, cap } = client
   const isCapped = cap !== undefined && cap.epsilonUpperBound / cap.budget > epsilonUpperBound / budget
   return (
-    <>
+    <div className="budget">
       <Anchor component={Link} href={`/clients/${clientId}`} size="sm">
         {name}
       </Anchor>
@@ -176,7 +176,7 @@ function Budget({ client }: { readonly client: Client }) {
         )}
         {isUsedUp(client) && ', used up'}
       </Text>
-    </>
+    </div>
   )
 }
 

@@ -107,10 +107,16 @@ function Plan({ run, act }: { readonly run: RunSnapshot; readonly act: Act }) {
             onChange={(value) => setPlan((before) => ({ ...before, [key]: value === '' ? Number.NaN : Number(value) }))}
           />
         ))}
-        <Button type="submit" loading={isBusy} disabled={Object.keys(change).length === 0 || fault !== undefined}>
-          Change from the next round on
-        </Button>
       </div>
+      <Button
+        mt="sm"
+        type="submit"
+        size="xs"
+        loading={isBusy}
+        disabled={Object.keys(change).length === 0 || fault !== undefined}
+      >
+        Change from the next round on
+      </Button>
       {fault !== undefined && (
         <Text size="sm" className="fault" role="alert" mt="xs">
           {fault}
