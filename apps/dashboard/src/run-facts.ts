@@ -1,11 +1,18 @@
-import type { RunSnapshot } from '@fedsvd/core/protocol'
+import type { RunPlan, RunSnapshot } from '@fedsvd/core/protocol'
 
 /** What is to be read off a snapshot, in one place. */
 
 export type Client = RunSnapshot['clients'][number]
 
+/** True as long as it can go on. */
 export function isOpen({ state }: RunSnapshot): boolean {
-  return state === 'waiting' || state === 'running'
+  return state === 'waiting' || state === 'running' || state === 'paused'
+}
+
+/** What the next round goes by: the manifest, or what operators have changed since. */
+export function planOf({ manifest, plan }: RunSnapshot): RunPlan {
+  const { rounds, quorum, clientsPerRound, deadlineSeconds } = plan ?? manifest
+  return { rounds, quorum, clientsPerRound, deadlineSeconds }
 }
 
 /** The client with the largest share of its budget spent. */
@@ -16,6 +23,13 @@ export function mostSpent({ clients }: RunSnapshot): Client | undefined {
 /** The client with the largest epsilon. */
 export function worst({ clients }: RunSnapshot): Client | undefined {
   return clients.toSorted((left, right) => right.epsilonUpperBound - left.epsilonUpperBound)[0]
+}
+
+/** The largest epsilon of a client as a whole, against everyone but the coordinator; undefined where no run noises for it. */
+export function worstOfClients({ clients }: RunSnapshot): Client['clientLevel'] {
+  return clients
+    .flatMap(({ clientLevel }) => clientLevel ?? [])
+    .toSorted((left, right) => right.epsilonUpperBound - left.epsilonUpperBound)[0]
 }
 
 /** How much is spent of the tighter of two limits: what the site stated for the run, and the cap of an operator on all runs. */
@@ -59,10 +73,10 @@ const REFUSED = ['BUDGET_EXHAUSTED', 'BUDGET_TOO_SMALL', 'DELTA_TOO_LARGE']
 export function warningsOf(run: RunSnapshot, now: number): readonly Warning[] {
   const { current, clients, alerts } = run
   const warnings: Warning[] = []
-  if (isOpen(run) && current !== undefined) {
+  if (isOpen(run) && run.state !== 'paused' && current !== undefined) {
     const isLate = current.state === 'tasked' && current.deadline !== undefined && Date.parse(current.deadline) < now
     if ((current.extensions ?? 0) > 0 || isLate) {
-      const got = `${current.received.length} of ${run.manifest.quorum} updates needed`
+      const got = `${current.received.length} of ${planOf(run).quorum} updates needed`
       warnings.push({ kind: 'stalled', text: `Round ${current.round} is stalled: its deadline has passed with ${got}` })
     }
   }

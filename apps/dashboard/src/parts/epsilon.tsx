@@ -1,17 +1,24 @@
 import { small, upperBound } from '../format.ts'
 
 /** An upper bound on epsilon; its unit and delta always stand beside it. */
-export function Epsilon({ value, delta }: { readonly value: number; readonly delta: number }) {
+type Unit = 'record' | 'client'
+
+export function Epsilon(props: { readonly value: number; readonly delta: number; readonly unit?: Unit }) {
+  const { value, delta, unit = 'record' } = props
   return (
     <span className="nowrap">
-      ≤ {upperBound(value)} <EpsilonUnit delta={delta} />
+      ≤ {upperBound(value)} <EpsilonUnit delta={delta} unit={unit} />
     </span>
   )
 }
 
 /** Unit and delta, for a column whose every row shares them. */
-export function EpsilonUnit({ delta }: { readonly delta: number }) {
-  return <small className="muted">per record, δ {small(delta)}</small>
+export function EpsilonUnit({ delta, unit = 'record' }: { readonly delta: number; readonly unit?: Unit }) {
+  return (
+    <small className="muted">
+      per {unit}, δ {small(delta)}
+    </small>
+  )
 }
 
 /** How much of a budget is spent, from 0 to 1 and beyond. */

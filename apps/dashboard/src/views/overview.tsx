@@ -1,5 +1,6 @@
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { Anchor, Box, Group, Paper, Stack, Text, Title } from '@mantine/core'
+import type { ReactNode } from 'react'
 import { Link } from 'wouter'
 import { useRuns } from '../api/queries.ts'
 import { percent, plural } from '../format.ts'
@@ -15,10 +16,12 @@ import {
   isUsedUp,
   mostSpent,
   newestEvaluation,
+  planOf,
   shareOf,
   type Warning,
   warningsOf,
   worst,
+  worstOfClients,
 } from '../run-facts.ts'
 import { useNow } from '../use-now.ts'
 
@@ -89,11 +92,13 @@ function RunCard({ run }: { readonly run: RunSnapshot }) {
 }
 
 /** The figures that a run is judged by. */
-export function RunFigures({ run }: { readonly run: RunSnapshot }) {
-  const { manifest, roundsDone, baseline, clients, current } = run
+export function RunFigures({ run, children }: { readonly run: RunSnapshot; readonly children?: ReactNode }) {
+  const { roundsDone, baseline, clients, current } = run
+  const { rounds, clientsPerRound } = planOf(run)
   const evaluation = newestEvaluation(run)
   const most = worst(run)
   const least = mostSpent(run)
+  const central = worstOfClients(run)
   return (
     <div className="figures">
       <Figure
@@ -101,7 +106,7 @@ export function RunFigures({ run }: { readonly run: RunSnapshot }) {
         kind="public"
         note={current && isOpen(run) ? `round ${current.round}: ${current.state}` : undefined}
       >
-        {roundsDone} of {manifest.rounds}
+        {roundsDone} of {rounds}
       </Figure>
       <Figure
         label="Accuracy"
@@ -113,16 +118,18 @@ export function RunFigures({ run }: { readonly run: RunSnapshot }) {
       <Figure label="Worst epsilon" kind="public" note={most?.name}>
         {most ? <Epsilon value={most.epsilonUpperBound} delta={most.delta} /> : '–'}
       </Figure>
+      {central !== undefined && (
+        <Figure label="Worst, of whole clients" kind="public" note={`budget ${central.budget}, in all runs`}>
+          <Epsilon value={central.epsilonUpperBound} delta={central.delta} unit="client" />
+        </Figure>
+      )}
       <Figure label="Least budget left" kind="public" note={least?.name}>
         {least ? percent(Math.max(0, 1 - shareOf(least))) : '–'}
       </Figure>
-      <Figure
-        label="Clients connected"
-        kind="public"
-        note={`${plural(manifest.clientsPerRound, 'client')} asked per round`}
-      >
+      <Figure label="Clients connected" kind="public" note={`${plural(clientsPerRound, 'client')} asked per round`}>
         {clients.filter(({ connected }) => connected).length} of {clients.length}
       </Figure>
+      {children}
     </div>
   )
 }
@@ -152,7 +159,7 @@ function Budget({ client }: { readonly client: Client }) {
   const { clientId, name, epsilonUpperBound, budget, delta, cap } = client
   const isCapped = cap !== undefined && cap.epsilonUpperBound / cap.budget > epsilonUpperBound / budget
   return (
-    <>
+    <div className="budget">
       <Anchor component={Link} href={`/clients/${clientId}`} size="sm">
         {name}
       </Anchor>
@@ -169,7 +176,7 @@ function Budget({ client }: { readonly client: Client }) {
         )}
         {isUsedUp(client) && ', used up'}
       </Text>
-    </>
+    </div>
   )
 }
 

@@ -149,7 +149,7 @@ function Page({ document: { statement, publicKey, signature } }: { readonly docu
           <Code>{signature}</Code>
         </dd>
       </dl>
-      <Text size="sm" className="muted" mt="xs">
+      <Text size="sm" className="muted wrap" mt="xs">
         Of this run only, as the coordinator counted it. To check the file: fedsvd statement verify FILE --public-key{' '}
         {publicKey}
       </Text>

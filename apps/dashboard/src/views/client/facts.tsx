@@ -3,7 +3,8 @@ import { Table } from '@mantine/core'
 import { useMemo } from 'react'
 import { useAnswer } from '../../accounting/ask.ts'
 import type { BurnDownQuestion } from '../../accounting/questions.ts'
-import { dateTime, significant, small, upperBound } from '../../format.ts'
+import { dateTime, significant, upperBound } from '../../format.ts'
+import { EpsilonUnit } from '../../parts/epsilon.tsx'
 import { Pages } from '../../parts/pages.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 
@@ -35,10 +36,12 @@ function FactTable({ run, facts }: { readonly run: Participation; readonly facts
           <Table.Th className="number">Sampling rate</Table.Th>
           <Table.Th className="number">Noise multiplier</Table.Th>
           <Table.Th className="number">Steps</Table.Th>
-          <Table.Th className="number">Epsilon after, per record, δ {small(terms.budget.delta)}</Table.Th>
+          <Table.Th className="number">
+            Epsilon after <EpsilonUnit delta={terms.budget.delta} />
+          </Table.Th>
           <Table.Th>Update</Table.Th>
           <Table.Th>Counted here</Table.Th>
-          <Table.Th>Reported by the client</Table.Th>
+          <Table.Th className="nowrap">Client reported</Table.Th>
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>

@@ -13,7 +13,7 @@ import { Pages } from '../../parts/pages.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { Empty, Loaded } from '../../parts/state.tsx'
-import { isOpen, isUsedUp, shareOf } from '../../run-facts.ts'
+import { isOpen, isUsedUp, planOf, shareOf } from '../../run-facts.ts'
 import { PALETTE } from '../../theme.ts'
 
 /** Curves are drawn for so many clients at a time: the ones closest to their budgets. */
@@ -99,6 +99,7 @@ function dataOf(answers: readonly { readonly data: Curve | undefined }[]): reado
 function questionOf(run: RunSnapshot, client: ClientSpending, isBrief: boolean): BurnDownQuestion {
   const { terms, mechanisms, cap } = client
   const { manifest, roundsDone } = run
+  const { rounds } = planOf(run)
   const spent = mechanisms
     .flatMap(({ sampleRate, noiseMultiplier, spent }) =>
       spent.map(([round, steps]) => ({ round, steps, sampleRate, noiseMultiplier })),
@@ -111,7 +112,7 @@ function questionOf(run: RunSnapshot, client: ClientSpending, isBrief: boolean):
     next: { sampleRate, noiseMultiplier, steps: manifest.localSteps },
     budget,
     roundsDone: open,
-    rounds: isOpen(run) ? manifest.rounds : open,
+    rounds: isOpen(run) ? rounds : open,
     ...(cap && { cap }),
     ...(isBrief && { isBrief }),
   }
@@ -124,7 +125,7 @@ function merged({ sampleRate, noiseMultiplier, spent }: ClientSpending['mechanis
 }
 
 function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn: readonly Named[] }) {
-  const { rounds } = run.manifest
+  const { rounds } = planOf(run)
   const option = useCallback(
     (ink: Ink) => {
       const budgets = [...new Set(drawn.map(({ terms }) => terms.budget.epsilon))]
