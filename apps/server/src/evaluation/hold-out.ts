@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import type { TextRecord } from '@fedsvd/engine/data'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
-import type { EncodedRecord } from '@fedsvd/engine/training'
+import type { LabelledRecord } from '@fedsvd/engine/training'
 import type { ModelRegistry } from '../models/index.ts'
 import type { Baseline, Evaluation } from '../store/index.ts'
 import type { EvaluatorFactory } from './evaluator.ts'
@@ -43,9 +43,9 @@ async function encodeInTurns(
   texts: readonly TextRecord[],
   { labels, model }: RunManifest,
   tokenizer: Awaited<ReturnType<ReturnType<ModelRegistry>['loadTokenizer']>>,
-): Promise<readonly EncodedRecord[]> {
+): Promise<readonly LabelledRecord[]> {
   const { encodeRecords } = await import('@fedsvd/engine/data')
-  const records: EncodedRecord[] = []
+  const records: LabelledRecord[] = []
   for (let start = 0; start < texts.length; start += RECORDS_AT_A_TIME) {
     records.push(...encodeRecords(texts.slice(start, start + RECORDS_AT_A_TIME), tokenizer, labels, model.maxTokens))
     await setImmediate()

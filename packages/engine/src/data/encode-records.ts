@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../tokenizer/index.ts'
-import type { EncodedRecord } from './encoded-record.ts'
+import type { LabelledRecord } from './encoded-record.ts'
 import { labelIndex, labelUnknown } from './label-set.ts'
 import type { TextRecord } from './text-record.ts'
 
@@ -21,7 +21,7 @@ export function encodeRecords(
   tokenizer: Tokenizer,
   labels: readonly string[],
   maxTokens: number,
-): EncodedRecord[] {
+): LabelledRecord[] {
   const index = labelIndex(labels)
   return records.map(({ text, label }, position) => {
     const target = index.get(label)

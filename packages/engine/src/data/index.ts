@@ -1,6 +1,6 @@
 export { type ColumnNames, taskOfColumns } from './columns.ts'
 export { encodeRecords, plainSpaces } from './encode-records.ts'
-export type { EncodedRecord } from './encoded-record.ts'
+export { type EncodedRecord, IGNORED, type LabelledRecord, type TargetedRecord } from './encoded-record.ts'
 export { fingerprintRecords } from './fingerprint.ts'
 export { Fingerprinter } from './fingerprinter.ts'
 export { type DataSummary, inspectData } from './inspect.ts'

@@ -1,4 +1,12 @@
 export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
+export {
+  createDecoderEngine,
+  type DecoderAdapterOptions,
+  type DecoderCheckpoint,
+  type DecoderEngineOptions,
+  decoderSchema,
+  decoderTensors,
+} from './decoder.ts'
 export { engineFor, type ModelRequest } from './engine-for.ts'
 export {
   createStarterEngine,
@@ -6,4 +14,14 @@ export {
   type StarterEngineOptions,
   starterSchema,
 } from './starter.ts'
-export type { EncodedRecord, LotResult, TrainingEngine } from './training-engine.ts'
+export { maxPlacesFor, type TokenEngineOptions, tokenEngine } from './token-engine.ts'
+export type {
+  EncodedRecord,
+  LabelledRecord,
+  LotResult,
+  PrivateEngine,
+  TargetedRecord,
+  TargetScores,
+  TokenEngine,
+  TrainingEngine,
+} from './training-engine.ts'
