@@ -10,6 +10,7 @@ import { ledgerCommand } from './commands/ledger.ts'
 import { operatorCommand } from './commands/operator.ts'
 import { planCommand } from './commands/plan.ts'
 import { serveCommand } from './commands/serve.ts'
+import { statementCommand } from './commands/statement.ts'
 import { fail } from './output.ts'
 
 /** The `fedsvd` command: one subcommand for each thing that a person does. */
@@ -29,6 +30,7 @@ export function program(): Command {
     .addCommand(exportCommand())
     .addCommand(operatorCommand())
     .addCommand(auditLogCommand())
+    .addCommand(statementCommand())
 }
 
 /** Runs the command line; every failure is one line on stderr and a non-zero exit code. */

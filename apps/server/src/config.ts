@@ -30,6 +30,22 @@ export const configSchema = z.object({
   operatorToken: z.string().min(20).max(200).optional(),
   /** Key of the upload tokens; made up and stored where it is absent. Coordinators that share a database share it too. */
   uploadSecret: z.string().min(32).max(200).optional(),
+  /** Where tensors are kept: `s3://bucket/prefix`, or a folder; the folder `blobs` of the state folder where it is absent. */
+  blobs: z
+    .string()
+    .regex(
+      /^(s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._/-]*)?|(?![a-z0-9]+:\/\/).+)$/,
+      'expected s3://bucket/prefix',
+    )
+    .optional(),
+  /** Address of an S3-compatible service; that of AWS in the region where it is absent. */
+  s3Endpoint: z.url({ protocol: /^https?$/ }).optional(),
+  s3Region: z.string().min(1).default('us-east-1'),
+  s3AccessKeyId: z.string().min(1).optional(),
+  s3SecretAccessKey: z.string().min(1).optional(),
+  s3SessionToken: z.string().min(1).optional(),
+  /** Secret bytes (32, base64url) of the key that signs privacy statements; made up and stored where they are absent. */
+  statementKey: z.string().length(43).optional(),
   /** JSONL file of public, labelled records to measure published states on. */
   holdOut: z.string().min(1).optional(),
   /** Threads for the evaluation on the hold-out. */
@@ -67,6 +83,13 @@ export const ENVIRONMENT = {
   databaseUrl: 'DATABASE_URL',
   operatorToken: 'FEDSVD_OPERATOR_TOKEN',
   uploadSecret: 'FEDSVD_UPLOAD_SECRET',
+  blobs: 'FEDSVD_BLOBS',
+  s3Endpoint: 'AWS_ENDPOINT_URL_S3',
+  s3Region: 'AWS_REGION',
+  s3AccessKeyId: 'AWS_ACCESS_KEY_ID',
+  s3SecretAccessKey: 'AWS_SECRET_ACCESS_KEY',
+  s3SessionToken: 'AWS_SESSION_TOKEN',
+  statementKey: 'FEDSVD_STATEMENT_KEY',
   holdOut: 'FEDSVD_HOLD_OUT',
   threads: 'FEDSVD_THREADS',
   runtime: 'FEDSVD_RUNTIME',

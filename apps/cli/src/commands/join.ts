@@ -161,6 +161,8 @@ function sentence(event: ClientEvent): string {
       return `round ${event.round + 1} failed: ${lineOf(event.error)}`
     case 'ledger-mismatch':
       return `the coordinator's record differs from this ledger${event.error ? `: ${lineOf(event.error)}` : ''}`
+    case 'run-paused':
+      return event.round === undefined ? 'the run is paused' : `the run is paused: round ${event.round + 1} is held`
     case 'run-ended':
       return `run ${event.state}${event.reason ? `: ${event.reason}` : ''}`
   }

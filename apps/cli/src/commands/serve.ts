@@ -13,6 +13,7 @@ interface ServeOptions {
   readonly tlsKey?: string
   readonly tlsClientCa?: string
   readonly databaseUrl?: string
+  readonly blobs?: string
   readonly holdOut?: string
   readonly threads?: number
   readonly runtime?: CoordinatorSettings['runtime']
@@ -32,6 +33,7 @@ export function serveCommand(): Command {
     .option('--tls-cert <file>', 'PEM certificate with its chain: speak HTTPS only (FEDSVD_TLS_CERT)')
     .option('--tls-key <file>', 'PEM private key of the certificate (FEDSVD_TLS_KEY)')
     .option('--tls-client-ca <file>', 'let nobody in without a certificate signed by this (FEDSVD_TLS_CLIENT_CA)')
+    .option('--blobs <where>', 'where tensors are kept: s3://bucket/prefix or a folder (FEDSVD_BLOBS)')
     .option('--hold-out <file>', 'JSONL file of public records to measure the model on (FEDSVD_HOLD_OUT)')
     .option('--threads <count>', 'threads of the evaluation (FEDSVD_THREADS; default 1)', positiveInteger)
     .option('--runtime <name>', `what computes it: ${RUNTIMES.join(', ')} (FEDSVD_RUNTIME; default onnxruntime)`)

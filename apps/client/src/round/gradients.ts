@@ -2,6 +2,7 @@ import type { AdapterState } from '@fedsvd/core/adapters'
 import { MAX_MICRO_BATCH } from '@fedsvd/core/privacy'
 import type { EncodedRecord } from '@fedsvd/engine/data'
 import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { Latest } from '../transport/index.ts'
 
 /** The clipped integer sum over a lot, and the norm of each of its records. Private, both: for the mechanism alone. */
 export interface LotSum {
@@ -11,7 +12,8 @@ export interface LotSum {
 }
 
 /**
- * The clipped integer sum over a lot, a micro-batch at a time, so that a closed round stops between two of them.
+ * The clipped integer sum over a lot, a micro-batch at a time, so that a closed round stops between two of them, and a
+ * paused one waits there.
  *
  * Records of like length stand together, so that short texts do not pay for long ones. The sums are exact integers: neither
  * the order nor the cuts change them. An empty lot gives zeros, and is noised like any other.
@@ -24,12 +26,14 @@ export async function clippedLotSum(
   state: AdapterState,
   clipNorm: number,
   signal: AbortSignal,
+  goAhead?: Latest<true>,
 ): Promise<LotSum> {
   const byLength = lot.toSorted((a, b) => a.tokenIds.length - b.tokenIds.length)
   const norms: number[] = []
   let total: readonly Float64Array[] | undefined
   for (let start = 0; total === undefined || start < byLength.length; start += MAX_MICRO_BATCH) {
     signal.throwIfAborted()
+    await goAhead?.value(signal)
     const part = byLength.slice(start, start + MAX_MICRO_BATCH)
     const { gridSum, norms: found } = await engine.clippedLotSum(part, state, clipNorm)
     total = total === undefined ? gridSum : total.map((sum, tensor) => added(sum, gridSum[tensor]!))

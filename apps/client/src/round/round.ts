@@ -20,6 +20,8 @@ export interface RoundParts {
   readonly invitation: Invitation
   /** The newest upload token: a coordinator that came back may have issued another. */
   readonly uploadToken: Latest<string>
+  /** There while the run is not paused. */
+  readonly goAhead: Latest<true>
   readonly run: BoundRun
   readonly link: CoordinatorLink
   readonly ledger: PrivacyLedger
@@ -42,6 +44,7 @@ export interface RoundParts {
  */
 export async function runRound(parts: RoundParts): Promise<void> {
   const finished = finishedBefore(parts) ?? (await train(parts))
+  await parts.goAhead.value(parts.signal)
   await deliver(parts, finished)
 }
 
@@ -59,6 +62,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const { ledger, outbox, invitation, manifest, clientId, signal } = parts
   const state = await loadState(parts.link, invitation, manifest.adapter, signal)
   signal.throwIfAborted()
+  await parts.goAhead.value(signal) // nothing is paid for while the run stands still
   const reservation = ledger.reserve(invitation.runId, invitation.round)
   await parts.report()
   const round = beginPrivateRound({
@@ -79,13 +83,14 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
 
 /** One step of DP-SGD: a Poisson lot, its exact clipped sum, and noise before anything else sees it. */
 async function privateStep(parts: RoundParts, state: AdapterState, round: PrivateRound, step: number): Promise<void> {
-  const { records, engine, manifest, signal } = parts
+  const { records, engine, manifest, signal, goAhead } = parts
   signal.throwIfAborted()
+  await goAhead.value(signal)
   const started = performance.now()
   const lot = Array.from(round.drawLot(records.length), (index) => records[index]!)
   const here = withTrained(manifest.adapter, state, round.current())
   const clipNorm = clipNormOf(parts)
-  const { gridSum, norms } = await clippedLotSum(engine, lot, here, clipNorm, signal)
+  const { gridSum, norms } = await clippedLotSum(engine, lot, here, clipNorm, signal, goAhead)
   round.step(gridSum, manifest.adaptiveClipping && votesOn(norms, clipNorm))
   const seconds = (performance.now() - started) / 1000
   parts.onStep({ step, steps: manifest.localSteps, records: lot.length, seconds })

@@ -1,5 +1,6 @@
 export { type ColumnNames, taskOfColumns } from './columns.ts'
-export { encodeRecords, plainSpaces } from './encode-records.ts'
+export { encodeRecords } from './encode-records.ts'
+export { encodeText, plainSpaces } from './encode-text.ts'
 export { type EncodedRecord, IGNORED, type LabelledRecord, type TargetedRecord } from './encoded-record.ts'
 export { fingerprintRecords } from './fingerprint.ts'
 export { Fingerprinter } from './fingerprinter.ts'

@@ -7,6 +7,14 @@ export {
   decoderSchema,
   decoderTensors,
 } from './decoder.ts'
+export {
+  createEncoderEngine,
+  type EncoderAdapterOptions,
+  type EncoderCheckpoint,
+  type EncoderEngineOptions,
+  encoderSchema,
+  encoderTensors,
+} from './encoder.ts'
 export { engineFor, type ModelRequest } from './engine-for.ts'
 export {
   createStarterEngine,
