@@ -1,4 +1,4 @@
-export { type ClassificationHead, encoderHead, linearHead } from './classification-head.ts'
+export { type ClassificationHead, encoderHead, encoderTags, linearHead } from './classification-head.ts'
 export { headSpecs } from './classifier.ts'
 export { type ClassifierModel, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
 export type { ConfigFields } from './config-fields.ts'

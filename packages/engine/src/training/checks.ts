@@ -80,6 +80,16 @@ export function checkTargets(records: readonly EncodedRecord[], { classes }: Rec
   }
 }
 
+/** Throws CONFIG_INVALID unless texts may be so long: `most` is what the checkpoint takes. */
+export function checkMaxTokens(maxTokens: number, most: number): void {
+  if (Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= most) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `maxTokens from 1 to ${most}`,
+    got: `${maxTokens}`,
+    remedy: 'Longer texts are truncated when they are encoded.',
+  })
+}
+
 /** Throws CONFIG_INVALID unless the clipping norm is a positive float32. */
 export function checkClipNorm(clipNorm: number): void {
   if (Number.isFinite(clipNorm) && Math.fround(clipNorm) > 0 && Number.isFinite(Math.fround(clipNorm))) return

@@ -1,5 +1,4 @@
 import { type AdapterSchema, checkSchema, predictsTokens, type Task } from '@fedsvd/core/adapters'
-import { FedsvdError } from '@fedsvd/core/errors'
 import {
   type Checkpoint,
   type ConfigFields,
@@ -20,6 +19,7 @@ import {
 } from '@fedsvd/core/model'
 import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
+import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
 import { maxPlacesFor, tokenEngine } from './token-engine.ts'
 import type { TokenEngine, TrainingEngine } from './training-engine.ts'
@@ -101,7 +101,7 @@ export async function createDecoderEngine(
 ): Promise<TrainingEngine | TokenEngine> {
   const whole = decoderConfig(checkpoint.config)
   const { task, schema, classes, featureScale = 1, maxTokens = whole.sizes.maxTokens } = options
-  requireLength(maxTokens, whole.sizes.maxTokens)
+  checkMaxTokens(maxTokens, whole.sizes.maxTokens)
   const positions = Math.min(Math.ceil(maxTokens / PADDED) * PADDED, whole.sizes.maxTokens)
   const config = withMaxTokens(whole, positions)
   const { width, vocabularySize } = config.sizes
@@ -148,13 +148,4 @@ export async function createDecoderEngine(
 
 function tagsOf(config: DecoderConfig, classes: number): TokenOutput {
   return { kind: 'tags', classes, headName: decoderTagHead(config) }
-}
-
-function requireLength(maxTokens: number, most: number): void {
-  if (Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= most) return
-  throw new FedsvdError('CONFIG_INVALID', {
-    expected: `maxTokens from 1 to ${most}`,
-    got: `${maxTokens}`,
-    remedy: 'Longer texts are truncated when they are encoded.',
-  })
 }

@@ -15,6 +15,7 @@ export {
   encoderSchema,
   encoderTensors,
 } from './encoder.ts'
+export { createEncoderTagger } from './encoder-tagger.ts'
 export { engineFor, type ModelRequest } from './engine-for.ts'
 export {
   createStarterEngine,
