@@ -1,3 +1,4 @@
+export { checkpointSchema, createCheckpointEngine, longestText } from './checkpoint-engine.ts'
 export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
 export {
   createEncoderEngine,
@@ -7,7 +8,7 @@ export {
   encoderSchema,
   encoderTensors,
 } from './encoder.ts'
-export { engineFor, type ModelRequest } from './engine-for.ts'
+export { engineFor, type ModelRequest, STARTER, starterEngineFor, tokenizerFor } from './engine-for.ts'
 export {
   createStarterEngine,
   type StarterAdapterOptions,
