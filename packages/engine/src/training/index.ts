@@ -1,3 +1,4 @@
+export { checkpointSchema, createCheckpointEngine, longestText } from './checkpoint-engine.ts'
 export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
 export {
   createDecoderEngine,
@@ -16,7 +17,7 @@ export {
   encoderTensors,
 } from './encoder.ts'
 export { createEncoderTagger } from './encoder-tagger.ts'
-export { engineFor, type ModelRequest } from './engine-for.ts'
+export { engineFor, type ModelRequest, STARTER, starterEngineFor, tokenizerFor } from './engine-for.ts'
 export {
   createStarterEngine,
   type StarterAdapterOptions,
