@@ -1,11 +1,12 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
+import { modelStore } from '@fedsvd/engine/models'
 import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import { loadStarterTokenizer, type Tokenizer } from '@fedsvd/engine/tokenizer'
 import { engineFor, type TrainingEngine } from '@fedsvd/engine/training'
-import type { ClientConfig } from './config.ts'
+import { type ClientConfig, modelSettings } from './config.ts'
 import { loadSiteData, roundedDown } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
 import { ledgerFiles, openLedger } from './ledger/index.ts'
@@ -36,6 +37,7 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   await loadRuntime(config)
   const site = await loadSiteData(config.dataFile, config)
   onEvent({ event: 'data-loaded', records: site.records.length, fingerprint: site.fingerprint })
+  const models = modelStore(modelSettings(config))
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
   try {
     const others = ledgerFiles(config.stateDir).length - 1
@@ -54,7 +56,8 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
       source: parts.source ?? osRandomness,
       tokenizer: parts.tokenizer ?? (await loadStarterTokenizer()),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
-      engineFor: (manifest) => (parts.engineFor ?? engineFor)(manifest, config),
+      engineFor: (manifest) =>
+        parts.engineFor === undefined ? engineFor(manifest, config, models) : parts.engineFor(manifest, config),
     })
     await waitForConnection(node, config)
     return node

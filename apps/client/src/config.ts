@@ -1,5 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { budgetSchema, enrolRequestSchema } from '@fedsvd/core/protocol'
+import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 
@@ -25,6 +26,12 @@ const clientConfigSchema = z.object({
   key: z.string().min(1).optional(),
   /** A public constant in place of the true number of records; default: that number, rounded down to two digits. */
   declaredRecords: z.number().int().positive().optional(),
+  /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
+  models: z.string().min(1).default('.fedsvd/models'),
+  /** Address of the hub to fetch checkpoints from; nothing is fetched where it is absent, whatever a run asks for. */
+  hub: z.url({ protocol: /^https?$/ }).optional(),
+  /** Access token for repositories of the hub that are not public. */
+  hubToken: z.string().min(1).optional(),
   threads: z.number().int().positive().max(256).default(1),
   /** What computes: see docs/how-to/use-a-gpu.md. */
   runtime: z.enum(RUNTIMES).default('onnxruntime'),
@@ -49,4 +56,9 @@ export function clientConfig(input: ClientConfigInput): ClientConfig {
     got: (issue?.message ?? 'something else').replace(/\.$/, ''),
     remedy: 'Correct the setting: see fedsvd join --help',
   })
+}
+
+/** Where this site has its checkpoints. */
+export function modelSettings({ models, hub, hubToken }: ClientConfig): ModelSettings {
+  return { models, ...(hub !== undefined && { hub: { url: hub, token: hubToken } }) }
 }

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 
@@ -48,6 +49,16 @@ export const configSchema = z.object({
   statementKey: z.string().length(43).optional(),
   /** JSONL file of public, labelled records to measure published states on. */
   holdOut: z.string().min(1).optional(),
+  /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
+  models: z
+    .string()
+    .min(1)
+    .default('.fedsvd/models')
+    .transform((folder) => path.resolve(folder)),
+  /** Address of the hub to fetch checkpoints from, such as https://huggingface.co; nothing is fetched where it is absent. */
+  hub: z.url({ protocol: /^https?$/ }).optional(),
+  /** Access token for repositories of the hub that are not public. */
+  hubToken: z.string().min(1).max(400).optional(),
   /** Threads for the evaluation on the hold-out. */
   threads: z.coerce.number().int().min(1).max(256).default(1),
   /** What computes the evaluation: see docs/how-to/use-a-gpu.md. */
@@ -99,6 +110,9 @@ export const ENVIRONMENT = {
   s3SessionToken: 'AWS_SESSION_TOKEN',
   statementKey: 'FEDSVD_STATEMENT_KEY',
   holdOut: 'FEDSVD_HOLD_OUT',
+  models: 'FEDSVD_MODELS',
+  hub: 'FEDSVD_HUB',
+  hubToken: 'FEDSVD_HUB_TOKEN',
   threads: 'FEDSVD_THREADS',
   runtime: 'FEDSVD_RUNTIME',
   executionProvider: 'FEDSVD_EXECUTION_PROVIDER',
@@ -133,4 +147,9 @@ export function completeConfig(settings: CoordinatorSettings): CoordinatorConfig
     got: result.error.issues.map(({ path: [setting], message }) => `${String(setting)}: ${message}`).join('; '),
     remedy: `Correct ${variables.join(', ')}.`,
   })
+}
+
+/** Where the coordinator has its checkpoints. */
+export function modelSettings({ models, hub, hubToken }: CoordinatorConfig): ModelSettings {
+  return { models, ...(hub !== undefined && { hub: { url: hub, token: hubToken } }) }
 }

@@ -6,7 +6,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
 import { type BlobStore, openBlobs } from './blobs/index.ts'
-import { type CoordinatorConfig, type CoordinatorSettings, completeConfig } from './config.ts'
+import { type CoordinatorConfig, type CoordinatorSettings, completeConfig, modelSettings } from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import {
   accountRoutes,
@@ -28,7 +28,7 @@ import {
   tensorRoutes,
 } from './http/index.ts'
 import { createSessions, OperatorSessions, secretFile, statementKey, uploadTokens } from './identity/index.ts'
-import { type ModelRegistry, modelNamed } from './models/index.ts'
+import { type ModelRegistry, modelsOf } from './models/index.ts'
 import { epsilonBounds } from './privacy/index.ts'
 import {
   type ClientNamespace,
@@ -86,7 +86,7 @@ export async function startCoordinator(
 ): Promise<Coordinator> {
   const config = completeConfig(settings)
   const log = given.log ?? createLog(config.logLevel)
-  const { models = modelNamed, clock = systemClock } = given
+  const { models = modelsOf(modelSettings(config)), clock = systemClock } = given
   const listener = await createListener(config, (request, response) => app(request, response))
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })

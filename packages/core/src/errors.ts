@@ -20,6 +20,7 @@ export const ERROR_CATALOGUE = {
   DATA_EMPTY: { status: 400, title: 'The data set has no records' },
   LABEL_UNKNOWN: { status: 400, title: 'A record has a label outside the label set of the run' },
   CHECKPOINT_INVALID: { status: 400, title: 'A model checkpoint cannot be read' },
+  HUB_UNAVAILABLE: { status: 503, title: 'A checkpoint could not be fetched from the hub' },
   ADAPTER_INVALID: { status: 400, title: 'Adapter factors do not fit the model' },
   GRAPH_INVALID: { status: 500, title: 'A model graph is malformed' },
   // who is speaking

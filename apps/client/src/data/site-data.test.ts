@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { labelOf } from '../../test-kit/fake-engine.ts'
 import { sampleManifest } from '../../test-kit/sample-run.ts'
 import { letters } from '../../test-kit/site.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
@@ -41,7 +42,7 @@ describe('the data of a site', () => {
     ]
     const data = { records, fingerprint: '' }
     const encoded = tokenise(data, letters, sampleManifest({ model: { name: 'none', maxTokens: 4 } }))
-    expect(encoded.map(({ label, tokenIds }) => [label, tokenIds.length])).toEqual([
+    expect(encoded.map((record) => [labelOf(record), record.tokenIds.length])).toEqual([
       [1, 4],
       [0, 1],
     ])

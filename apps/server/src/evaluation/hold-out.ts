@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import type { TextRecord } from '@fedsvd/engine/data'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
-import type { EncodedRecord } from '@fedsvd/engine/training'
-import type { ModelRegistry } from '../models/index.ts'
+import type { LabelledRecord } from '@fedsvd/engine/training'
+import type { Model, ModelRegistry } from '../models/index.ts'
 import type { Baseline, Evaluation } from '../store/index.ts'
 import type { EvaluatorFactory } from './evaluator.ts'
 
@@ -27,7 +27,7 @@ export async function holdOutEvaluators({ file, models, runtime }: HoldOutOption
   await loadRuntime(runtime)
   const texts = await loadRecords(file)
   return async (manifest) => {
-    const model = models(manifest.model.name)
+    const model = await models(manifest.model)
     const records = await encodeInTurns(texts, manifest, await model.loadTokenizer())
     const engine = await model.createEngine(manifest, runtime)
     return {
@@ -42,10 +42,10 @@ export async function holdOutEvaluators({ file, models, runtime }: HoldOutOption
 async function encodeInTurns(
   texts: readonly TextRecord[],
   { labels, model }: RunManifest,
-  tokenizer: Awaited<ReturnType<ReturnType<ModelRegistry>['loadTokenizer']>>,
-): Promise<readonly EncodedRecord[]> {
+  tokenizer: Awaited<ReturnType<Model['loadTokenizer']>>,
+): Promise<readonly LabelledRecord[]> {
   const { encodeRecords } = await import('@fedsvd/engine/data')
-  const records: EncodedRecord[] = []
+  const records: LabelledRecord[] = []
   for (let start = 0; start < texts.length; start += RECORDS_AT_A_TIME) {
     records.push(...encodeRecords(texts.slice(start, start + RECORDS_AT_A_TIME), tokenizer, labels, model.maxTokens))
     await setImmediate()

@@ -22,19 +22,28 @@ export interface CreateRunParts {
 /**
  * Opens a run: everything is checked before anything is created, then the initial state is stored, then the run.
  *
- * @throws FedsvdError CONFIG_INVALID or ADAPTER_INVALID, and for client-level terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
+ * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID, HUB_UNAVAILABLE or ADAPTER_INVALID, and for client-level terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
  */
 export async function createRun(
   request: RunRequest,
   { models, store, blobs, now, by }: CreateRunParts,
 ): Promise<RunRecord> {
-  const model = models(request.model.name)
+  const model = await models(request.model)
   checkRequest(request, model.maxTokens)
   const adapter = await model.adapterSchema({ adapter: request.adapter, classes: request.labels.length })
   const clientLevel = request.clientLevel && clientLevelOf(request.clientLevel, request)
-  const given = { ...request, runId: randomUUID(), adapter, ...(clientLevel && { clientLevel }) }
+  const { name: modelName, checkpoint } = model
+  const given = {
+    ...request,
+    runId: randomUUID(),
+    model: { ...request.model, name: modelName, ...(checkpoint && { checkpoint }) },
+    adapter,
+    ...(clientLevel && { clientLevel }),
+  }
   const manifest: RunManifest = runManifestSchema.parse(given)
-  const state = initialState(adapter, { seed: manifest.seed })
+  const { labels, model: terms } = manifest
+  const head = await model.trainedHead?.({ schema: adapter, labels, featureScale: terms.featureScale })
+  const state = initialState(adapter, { seed: manifest.seed, head })
   const blob = await blobs.put(encodeState(manifest, schemaHashOf(adapter), state))
   const createdAt = now()
   const { runId, name, method, rounds, target } = manifest

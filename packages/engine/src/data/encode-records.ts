@@ -1,6 +1,6 @@
 import type { Tokenizer } from '../tokenizer/index.ts'
 import { encodeText } from './encode-text.ts'
-import type { EncodedRecord } from './encoded-record.ts'
+import type { LabelledRecord } from './encoded-record.ts'
 import { labelIndex, labelUnknown } from './label-set.ts'
 import type { TextRecord } from './text-record.ts'
 
@@ -14,7 +14,7 @@ export function encodeRecords(
   tokenizer: Tokenizer,
   labels: readonly string[],
   maxTokens: number,
-): EncodedRecord[] {
+): LabelledRecord[] {
   const index = labelIndex(labels)
   return records.map((record, position) => {
     const target = index.get(record.label)

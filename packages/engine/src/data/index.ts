@@ -1,7 +1,7 @@
 export { type ColumnNames, taskOfColumns } from './columns.ts'
 export { encodeRecords } from './encode-records.ts'
 export { encodeText, plainSpaces } from './encode-text.ts'
-export type { EncodedRecord } from './encoded-record.ts'
+export { type EncodedRecord, IGNORED, type LabelledRecord, type TargetedRecord } from './encoded-record.ts'
 export { fingerprintRecords } from './fingerprint.ts'
 export { Fingerprinter } from './fingerprinter.ts'
 export { type DataSummary, inspectData } from './inspect.ts'
