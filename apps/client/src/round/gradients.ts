@@ -1,7 +1,7 @@
 import type { AdapterState } from '@fedsvd/core/adapters'
 import { MAX_MICRO_BATCH } from '@fedsvd/core/privacy'
 import type { EncodedRecord } from '@fedsvd/engine/data'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { Latest } from '../transport/index.ts'
 
 /** The clipped integer sum over a lot, and the norm of each of its records. Private, both: for the mechanism alone. */
@@ -21,7 +21,7 @@ export interface LotSum {
  * @throws the signal's reason when it aborts
  */
 export async function clippedLotSum(
-  engine: TrainingEngine,
+  engine: PrivateEngine,
   lot: readonly EncodedRecord[],
   state: AdapterState,
   clipNorm: number,

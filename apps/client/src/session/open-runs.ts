@@ -2,7 +2,7 @@ import { eventOfRound } from '@fedsvd/core/accounting'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
 import type { EncodedRecord } from '@fedsvd/engine/data'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { PrivateEngine } from '@fedsvd/engine/training'
 import { type SiteData, tokenise } from '../data/index.ts'
 import { type BoundRun, canonicalJson, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { termsFor } from './terms.ts'
@@ -14,7 +14,7 @@ export interface OpenRun {
   /** The site's records as the run's model takes them. */
   readonly records: readonly EncodedRecord[]
   /** The run's engine, made when it is first asked for. */
-  engine(): Promise<TrainingEngine>
+  engine(): Promise<PrivateEngine>
   close(): Promise<void>
 }
 
@@ -24,7 +24,7 @@ export interface AgreementParts {
   readonly declaredRecords: number
   readonly ledger: PrivacyLedger
   readonly tokenizer: Tokenizer
-  engineFor(manifest: RunManifest): Promise<TrainingEngine>
+  engineFor(manifest: RunManifest): Promise<PrivateEngine>
 }
 
 /**
@@ -46,7 +46,7 @@ export function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: Op
   const records = known?.records ?? tokenise(site, tokenizer, manifest)
   ledger.bind(bound)
   if (known !== undefined) return known
-  let engine: Promise<TrainingEngine> | undefined
+  let engine: Promise<PrivateEngine> | undefined
   return {
     manifest,
     bound,

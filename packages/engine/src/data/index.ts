@@ -1,5 +1,6 @@
 export { type ColumnNames, taskOfColumns } from './columns.ts'
 export { encodeRecords } from './encode-records.ts'
+export { type EncodingTerms, taskEncoder } from './encode-task.ts'
 export { encodeText, plainSpaces } from './encode-text.ts'
 export { type EncodedRecord, IGNORED, type LabelledRecord, type TargetedRecord } from './encoded-record.ts'
 export { fingerprintRecords } from './fingerprint.ts'
