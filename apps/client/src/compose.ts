@@ -4,7 +4,7 @@ import type { RandomSource } from '@fedsvd/core/random'
 import { loadStarterTokenizer, type Tokenizer } from '@fedsvd/engine/tokenizer'
 import { engineFor, type TrainingEngine } from '@fedsvd/engine/training'
 import type { ClientConfig } from './config.ts'
-import { loadSiteData, roundedDown } from './data/index.ts'
+import { encodedStores, loadSiteData, roundedDown } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
 import { ledgerFiles, openLedger } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
@@ -31,8 +31,8 @@ export interface ClientParts {
 export async function startClient(config: ClientConfig, parts: ClientParts = {}): Promise<ClientNode> {
   const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
-  const site = await loadSiteData(config.dataFile, config)
-  onEvent({ event: 'data-loaded', records: site.records.length, fingerprint: site.fingerprint })
+  const site = await loadSiteData(config.dataFile, config, config.stateDir)
+  onEvent({ event: 'data-loaded', records: site.records, fingerprint: site.fingerprint })
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
   try {
     const others = ledgerFiles(config.stateDir).length - 1
@@ -46,10 +46,10 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
       ledger,
       transport,
       onEvent,
-      declaredRecords: config.declaredRecords ?? roundedDown(site.records.length),
+      declaredRecords: config.declaredRecords ?? roundedDown(site.records),
       outbox: fileOutbox(config.stateDir, site.fingerprint),
       source: parts.source ?? osRandomness,
-      tokenizer: parts.tokenizer ?? (await loadStarterTokenizer()),
+      stores: encodedStores(config.stateDir, site, parts.tokenizer ?? (await loadStarterTokenizer())),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
       engineFor: (manifest) => (parts.engineFor ?? engineFor)(manifest, config.threads),
     })

@@ -11,7 +11,7 @@ const input: ClientConfigInput = {
 
 describe('clientConfig', () => {
   it('fills in what is usual', () => {
-    expect(clientConfig(input)).toEqual({ ...input, textColumn: 'text', labelColumn: 'label', threads: 1, once: false })
+    expect(clientConfig(input)).toEqual({ ...input, threads: 1, once: false })
   })
 
   it.each<[string, Partial<ClientConfigInput>]>([
@@ -22,6 +22,8 @@ describe('clientConfig', () => {
     ['budget.delta', { budget: { epsilon: 6, delta: 1 } }],
     ['declaredRecords', { declaredRecords: 0.5 }],
     ['threads', { threads: 0 }],
+    ['textColumn', { textColumn: '' }],
+    ['task', { task: 'poetry' as never }],
     ['maxWaitSeconds', { maxWaitSeconds: -1 }],
   ])('refuses a wrong %s, and names it', (field, wrong) => {
     expect(() => clientConfig({ ...input, ...wrong })).toThrow(`CONFIG_INVALID: expected a valid ${field}`)
