@@ -1,7 +1,7 @@
 import type { Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Tokenizer } from '../tokenizer/index.ts'
-import { encodeText } from './encode-text.ts'
+import { recordEncoder } from './encode-records.ts'
 import { type EncodedRecord, IGNORED, type TargetedRecord } from './encoded-record.ts'
 import { labelIndex, labelUnknown } from './label-set.ts'
 import {
@@ -55,22 +55,13 @@ type Encode = (record: never, place: string) => EncodedRecord
 function encoderOf(task: Task, tokenizer: Tokenizer, labels: readonly string[], maxTokens: number): Encode {
   switch (task) {
     case 'sequence-classification':
-      return labelled(tokenizer, labels, maxTokens) as Encode
+      return recordEncoder(tokenizer, labels, maxTokens) as Encode
     case 'token-classification':
       return tagged(tokenizer, labels, maxTokens) as Encode
     case 'causal-lm':
       return continued(tokenizer, maxTokens) as Encode
     case 'instruction-tuning':
       return answered(tokenizer, maxTokens) as Encode
-  }
-}
-
-function labelled(tokenizer: Tokenizer, labels: readonly string[], maxTokens: number) {
-  const index = labelIndex(labels)
-  return (record: { text: string; pair?: string; label: string }, place: string): EncodedRecord => {
-    const label = index.get(record.label)
-    if (label === undefined) throw labelUnknown(labels, place)
-    return { ...encodeText(record, tokenizer, maxTokens), label }
   }
 }
 
