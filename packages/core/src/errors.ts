@@ -18,6 +18,7 @@ export const ERROR_CATALOGUE = {
   // data and models
   DATA_UNREADABLE: { status: 400, title: 'A row of the data set cannot be read' },
   DATA_EMPTY: { status: 400, title: 'The data set has no records' },
+  DATA_CHANGED: { status: 409, title: 'The data set changed under a run' },
   LABEL_UNKNOWN: { status: 400, title: 'A record has a label outside the label set of the run' },
   CHECKPOINT_INVALID: { status: 400, title: 'A model checkpoint cannot be read' },
   HUB_UNAVAILABLE: { status: 503, title: 'A checkpoint could not be fetched from the hub' },

@@ -1,10 +1,10 @@
 import { type AdapterSchema, type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
-import { beginPrivateRound, type PrivateRound, votesOn } from '@fedsvd/core/privacy'
+import { beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
 import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
-import type { EncodedRecord } from '@fedsvd/engine/data'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { RecordSource } from '@fedsvd/engine/lots'
+import type { PrivateEngine } from '@fedsvd/engine/training'
 import { type AttemptKey, type BoundRun, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { CoordinatorLink, Latest } from '../transport/index.ts'
@@ -26,14 +26,15 @@ export interface RoundParts {
   readonly link: CoordinatorLink
   readonly ledger: PrivacyLedger
   readonly outbox: Outbox
-  readonly engine: TrainingEngine
-  readonly records: readonly EncodedRecord[]
+  readonly engine: PrivateEngine
+  readonly records: RecordSource
   readonly source: RandomSource
   /** Aborted when the round is closed; what was reserved stays spent. */
   readonly signal: AbortSignal
   /** Tells the coordinator what the ledger holds now. @throws FedsvdError LEDGER_MISMATCH */
   report(): Promise<void>
   /** Local progress, for this site's own eyes. */
+  onPart(progress: { step: number; steps: number; done: number; of: number }): void
   onStep(progress: { step: number; steps: number; records: number; seconds: number }): void
 }
 
@@ -87,13 +88,16 @@ async function privateStep(parts: RoundParts, state: AdapterState, round: Privat
   signal.throwIfAborted()
   await goAhead.value(signal)
   const started = performance.now()
-  const lot = Array.from(round.drawLot(records.length), (index) => records[index]!)
+  const members = round.drawLot(records.size)
   const here = withTrained(manifest.adapter, state, round.current())
   const clipNorm = clipNormOf(parts)
-  const { gridSum, norms } = await clippedLotSum(engine, lot, here, clipNorm, signal, goAhead)
-  round.step(gridSum, manifest.adaptiveClipping && votesOn(norms, clipNorm))
+  const { gridSum, votes } = await clippedLotSum(engine, { records, members }, here, clipNorm, signal, {
+    goAhead,
+    onPart: (done) => parts.onPart({ step, steps: manifest.localSteps, done, of: members.length }),
+  })
+  round.step(gridSum, manifest.adaptiveClipping && votes)
   const seconds = (performance.now() - started) / 1000
-  parts.onStep({ step, steps: manifest.localSteps, records: lot.length, seconds })
+  parts.onStep({ step, steps: manifest.localSteps, records: members.length, seconds })
 }
 
 /** The clip norm in force: where it adapts, that of the invitation. */

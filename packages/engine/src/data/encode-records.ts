@@ -15,10 +15,24 @@ export function encodeRecords(
   labels: readonly string[],
   maxTokens: number,
 ): LabelledRecord[] {
+  const encode = recordEncoder(tokenizer, labels, maxTokens)
+  return records.map((record, position) => encode(record, `in record ${position + 1}`))
+}
+
+/**
+ * {@link encodeRecords} for one record at a time; `place` is where it stands, for the error.
+ *
+ * @throws FedsvdError CONFIG_INVALID for a label set that is none
+ */
+export function recordEncoder(
+  tokenizer: Tokenizer,
+  labels: readonly string[],
+  maxTokens: number,
+): (record: TextRecord, place: string) => LabelledRecord {
   const index = labelIndex(labels)
-  return records.map((record, position) => {
+  return (record, place) => {
     const target = index.get(record.label)
-    if (target === undefined) throw labelUnknown(labels, `in record ${position + 1}`)
+    if (target === undefined) throw labelUnknown(labels, place)
     return { ...encodeText(record, tokenizer, maxTokens), label: target }
-  })
+  }
 }

@@ -22,12 +22,13 @@ import type { RuntimeSettings } from '../settings/index.ts'
 import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
 import { maxPlacesFor, tokenEngine } from './token-engine.ts'
-import type { TokenEngine, TrainingEngine } from './training-engine.ts'
+import type { TaskEngine } from './training-engine.ts'
 import { isProven, triedFirst } from './trial.ts'
 
 /** What is adapted, and how: the public terms of a run on a checkpoint. */
 export interface DecoderAdapterOptions {
-  readonly task: Task
+  /** Default: sequence classification. */
+  readonly task?: Task | undefined
   readonly rank: number
   readonly alpha: number
   readonly headMode: AdapterSchema['headMode']
@@ -38,7 +39,8 @@ export interface DecoderAdapterOptions {
 }
 
 export interface DecoderEngineOptions extends RuntimeSettings {
-  readonly task: Task
+  /** Default: sequence classification. */
+  readonly task?: Task | undefined
   readonly schema: AdapterSchema
   readonly classes: number
   /** Longest record; default: as many as the checkpoint has positions. */
@@ -56,6 +58,8 @@ export interface DecoderCheckpoint {
   tensors(keep: (name: string) => boolean): Promise<Checkpoint>
 }
 
+const SEQUENCE = 'sequence-classification' satisfies Task
+
 /** Lengths are padded to multiples of this many places; the tables of positions must reach as far. */
 const PADDED = 16
 
@@ -66,7 +70,7 @@ const PADDED = 16
  * @throws FedsvdError ADAPTER_INVALID for a rank or targets that fit no layer
  */
 export function decoderSchema(config: DecoderConfig, options: DecoderAdapterOptions): AdapterSchema {
-  const { task, rank, alpha, headMode, classes, targets = decoderDefaultTargets(config) } = options
+  const { task = SEQUENCE, rank, alpha, headMode, classes, targets = decoderDefaultTargets(config) } = options
   const layers = targetedLayers(decoderLayers(config), targets)
   const { width } = config.sizes
   const heads = {
@@ -98,9 +102,9 @@ export async function decoderTensors(
 export async function createDecoderEngine(
   checkpoint: DecoderCheckpoint,
   options: DecoderEngineOptions,
-): Promise<TrainingEngine | TokenEngine> {
+): Promise<TaskEngine> {
   const whole = decoderConfig(checkpoint.config)
-  const { task, schema, classes, featureScale = 1, maxTokens = whole.sizes.maxTokens } = options
+  const { task = SEQUENCE, schema, classes, featureScale = 1, maxTokens = whole.sizes.maxTokens } = options
   checkMaxTokens(maxTokens, whole.sizes.maxTokens)
   const positions = Math.min(Math.ceil(maxTokens / PADDED) * PADDED, whole.sizes.maxTokens)
   const config = withMaxTokens(whole, positions)
@@ -109,7 +113,7 @@ export async function createDecoderEngine(
   const adapted = { layers: schema.layers, rank: schema.rank, scale: schema.alpha / schema.rank }
   const createRunner = options.createRunner ?? (await loadRuntime(options))
   const limits = { maxTokens, positions, vocabularySize }
-  if (task === 'sequence-classification') {
+  if (task === SEQUENCE) {
     const engine = classifierEngine({
       model: {
         ...adapted,

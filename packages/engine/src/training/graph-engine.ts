@@ -19,7 +19,7 @@ export interface EngineParts<R extends EncodedRecord> {
   /** The records, if they are the task's and fit the model; those for inference need no labels. Throws what is wrong. */
   checked(records: readonly EncodedRecord[], purpose: 'training' | 'inference'): readonly R[]
   /** Positions in `records`, each in exactly one micro-batch. */
-  batches(records: readonly R[]): readonly (readonly number[])[]
+  batches(records: readonly R[]): Iterable<readonly number[]>
   pack(records: readonly R[], members: readonly number[]): Tensors
 }
 

@@ -17,7 +17,14 @@ export {
   encoderTensors,
 } from './encoder.ts'
 export { createEncoderTagger } from './encoder-tagger.ts'
-export { engineFor, type ModelRequest, STARTER, starterEngineFor, tokenizerFor } from './engine-for.ts'
+export {
+  engineFor,
+  type ModelRequest,
+  requireStarterTask,
+  STARTER,
+  starterEngineFor,
+  tokenizerFor,
+} from './engine-for.ts'
 export {
   createStarterEngine,
   type StarterAdapterOptions,
@@ -32,6 +39,7 @@ export type {
   PrivateEngine,
   TargetedRecord,
   TargetScores,
+  TaskEngine,
   TokenEngine,
   TrainingEngine,
 } from './training-engine.ts'

@@ -1,3 +1,5 @@
+import { shortestFirst } from '../lots/index.ts'
+
 /** The limits of one run of the training graph. */
 export interface MicroBatchLimits {
   readonly maxRecords: number
@@ -8,22 +10,20 @@ export interface MicroBatchLimits {
 /**
  * Cuts a lot into micro-batches of similar lengths, so that short records are not padded to the length of long ones.
  *
- * Returns positions in `lengths`; every position is in exactly one micro-batch, whose last member is its longest. The
- * result depends on the lengths and their order only.
+ * Yields positions in `lengths`, one micro-batch at a time; every position is in exactly one micro-batch, whose last member is
+ * its longest. The result depends on the lengths and their order only.
  */
-export function microBatches(lengths: readonly number[], limits: MicroBatchLimits): readonly (readonly number[])[] {
-  const ascending = lengths.map((_, position) => position).sort((a, b) => lengths[a]! - lengths[b]! || a - b)
-  const batches: number[][] = []
+export function* microBatches(lengths: ArrayLike<number>, limits: MicroBatchLimits): Generator<readonly number[]> {
   let current: number[] = []
-  for (const position of ascending) {
+  for (const position of shortestFirst(lengths)) {
     const places = (current.length + 1) * lengths[position]!
     if (current.length > 0 && (current.length === limits.maxRecords || places > limits.maxPlaces)) {
-      batches.push(current)
+      yield current
       current = []
     }
     current.push(position)
   }
-  return current.length > 0 ? [...batches, current] : batches
+  if (current.length > 0) yield current
 }
 
 /**

@@ -45,6 +45,9 @@ export interface TokenEngine extends PrivateEngine {
   scores(records: readonly EncodedRecord[], state: AdapterState): Promise<readonly TargetScores[]>
 }
 
+/** The engine of a run: which of the two follows from its task. */
+export type TaskEngine = TrainingEngine | TokenEngine
+
 /** For sequence classification. */
 export interface TrainingEngine extends PrivateEngine {
   /** Row-major [records, classes], in input order. Labels are not looked at. */
