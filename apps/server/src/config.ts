@@ -2,6 +2,9 @@ import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { z } from 'zod'
 
+/** A switch: `true`, or `1` in the environment. */
+const flag = z.union([z.boolean(), z.stringbool()])
+
 /** Settings of a coordinator. This file is the only one that reads the environment. */
 export const configSchema = z.object({
   /** Address to listen on. */
@@ -43,6 +46,12 @@ export const configSchema = z.object({
   s3AccessKeyId: z.string().min(1).optional(),
   s3SecretAccessKey: z.string().min(1).optional(),
   s3SessionToken: z.string().min(1).optional(),
+  /** Keep the updates of published rounds, which nothing needs any more. */
+  keepUpdates: flag.default(false),
+  /** How often objects that nothing refers to are looked for and removed; 0 for never. */
+  collectSeconds: z.coerce.number().min(0).max(604_800).default(3600),
+  /** Objects that were written more recently are left alone. */
+  collectGraceSeconds: z.coerce.number().min(1).max(2_592_000).default(3600),
   /** JSONL file of public, labelled records to measure published states on. */
   holdOut: z.string().min(1).optional(),
   /** Threads for the evaluation on the hold-out. */
@@ -90,6 +99,9 @@ export const ENVIRONMENT = {
   s3AccessKeyId: 'AWS_ACCESS_KEY_ID',
   s3SecretAccessKey: 'AWS_SECRET_ACCESS_KEY',
   s3SessionToken: 'AWS_SESSION_TOKEN',
+  keepUpdates: 'FEDSVD_KEEP_UPDATES',
+  collectSeconds: 'FEDSVD_COLLECT_SECONDS',
+  collectGraceSeconds: 'FEDSVD_COLLECT_GRACE_SECONDS',
   holdOut: 'FEDSVD_HOLD_OUT',
   threads: 'FEDSVD_THREADS',
   logLevel: 'FEDSVD_LOG_LEVEL',

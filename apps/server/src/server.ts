@@ -5,7 +5,7 @@ import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
-import { type BlobStore, openBlobs } from './blobs/index.ts'
+import { type BlobStore, holdingBlobs, openBlobs, startCollector } from './blobs/index.ts'
 import { type CoordinatorConfig, type CoordinatorSettings, completeConfig } from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import {
@@ -90,12 +90,13 @@ export async function startCoordinator(
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
   const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
-  const blobs = await (given.openBlobs ?? openBlobs)(config)
+  const now = (): number => clock.now()
+  const graceMs = 1000 * config.collectGraceSeconds
+  const blobs = holdingBlobs(await (given.openBlobs ?? openBlobs)(config), { now, graceMs })
   const store = await (given.openStore ?? openStore)(config, log)
 
   const metrics = createMetrics()
   const tokens = uploadTokens(Buffer.from(uploadSecret))
-  const now = (): number => clock.now()
   const sessions = createSessions(store.clients, now)
   const operatorSessions = new OperatorSessions({ store, operatorToken, now, onEnd: (ended) => feed.cut(ended) })
   const presence = new Presence(log)
@@ -139,6 +140,16 @@ export async function startCoordinator(
     onCount: (count) => metrics.clients.set(count),
   })
 
+  const { keepUpdates, collectSeconds } = config
+  const collector = startCollector({
+    blobs,
+    referenced: (names) => store.references.referenced(names, { keepUpdates }),
+    clock,
+    log,
+    metrics,
+    graceMs,
+    everyMs: 1000 * collectSeconds,
+  })
   let draining = false
   const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute, transfersPerMinute } = config
   const routers = [
@@ -170,6 +181,7 @@ export async function startCoordinator(
     if (draining) return
     draining = true
     await closeServer(io, http, config.graceSeconds * 1000)
+    await collector[Symbol.asyncDispose]()
     await conductor[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
     log.info('coordinator stopped')

@@ -3,7 +3,7 @@ import { initialState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { leastUpdates } from '@fedsvd/core/federation'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
-import type { BlobStore } from '../blobs/index.ts'
+import { arrive, type BlobStore } from '../blobs/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { clientLevelOf } from '../privacy/index.ts'
@@ -37,7 +37,9 @@ export async function createRun(
   const given = { ...request, runId: randomUUID(), adapter, ...(clientLevel && { clientLevel }) }
   const manifest: RunManifest = runManifestSchema.parse(given)
   const state = initialState(adapter, { seed: manifest.seed })
-  const blob = await blobs.put(encodeState(manifest, schemaHashOf(adapter), state))
+  await using blob = await arrive(blobs, encodeState(manifest, schemaHashOf(adapter), state))
+  await blob.keep()
+  const { sha256, bytes } = blob
   const createdAt = now()
   const { runId, name, method, rounds, target } = manifest
   const run: RunRecord = {
@@ -53,7 +55,7 @@ export async function createRun(
     object: `run:${runId}`,
     detail: { name, method, rounds, epsilon: target.epsilon, delta: target.delta },
   }
-  await store.runs.create(run, { runId, number: 0, basis: state.basis, ...blob, publishedAt: createdAt }, audit)
+  await store.runs.create(run, { runId, number: 0, basis: state.basis, sha256, bytes, publishedAt: createdAt }, audit)
   return run
 }
 

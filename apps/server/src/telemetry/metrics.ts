@@ -21,6 +21,17 @@ export function createMetrics() {
       buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200],
       registers,
     }),
+    blobs: new Gauge({ name: 'fedsvd_stored_objects', help: 'Objects that the last collection left.', registers }),
+    blobsRemoved: new Counter({
+      name: 'fedsvd_objects_removed_total',
+      help: 'Objects that nothing referred to and that were removed.',
+      registers,
+    }),
+    blobBytesRemoved: new Counter({
+      name: 'fedsvd_object_bytes_removed_total',
+      help: 'Bytes of the objects that were removed.',
+      registers,
+    }),
     clients: new Gauge({ name: 'fedsvd_connected_clients', help: 'Clients with a live connection.', registers }),
     liveRuns: new Gauge({ name: 'fedsvd_open_runs', help: 'Runs that are waiting or running.', registers }),
     alerts: new Counter({
