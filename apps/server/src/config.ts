@@ -56,6 +56,8 @@ export const configSchema = z.object({
   holdOut: z.string().min(1).optional(),
   /** Threads for the evaluation on the hold-out. */
   threads: z.coerce.number().int().min(1).max(256).default(1),
+  /** Address of an OTLP receiver over HTTP, such as `http://127.0.0.1:4318`; without it nothing is traced. */
+  otlpEndpoint: z.url({ protocol: /^https?$/ }).optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a round waits for known clients that are away, once a quorum is there. */
   gatherSeconds: z.coerce.number().min(0).max(3600).default(10),
@@ -104,6 +106,7 @@ export const ENVIRONMENT = {
   collectGraceSeconds: 'FEDSVD_COLLECT_GRACE_SECONDS',
   holdOut: 'FEDSVD_HOLD_OUT',
   threads: 'FEDSVD_THREADS',
+  otlpEndpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
   logLevel: 'FEDSVD_LOG_LEVEL',
   gatherSeconds: 'FEDSVD_GATHER_SECONDS',
   graceSeconds: 'FEDSVD_GRACE_SECONDS',

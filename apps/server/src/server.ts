@@ -42,7 +42,7 @@ import { type Clock, systemClock } from './rounds/index.ts'
 import { Conductor } from './runs/index.ts'
 import type { Store } from './store/index.ts'
 import { openEmbeddedStore, openPostgresStore } from './store/prisma/index.ts'
-import { createLog, createMetrics } from './telemetry/index.ts'
+import { createLog, createMetrics, openTracer, roundSpans, tracedStore } from './telemetry/index.ts'
 
 /** What a coordinator is made of besides its settings; each part has a default. */
 export interface CoordinatorParts {
@@ -93,7 +93,8 @@ export async function startCoordinator(
   const now = (): number => clock.now()
   const graceMs = 1000 * config.collectGraceSeconds
   const blobs = holdingBlobs(await (given.openBlobs ?? openBlobs)(config), { now, graceMs })
-  const store = await (given.openStore ?? openStore)(config, log)
+  const tracer = await openTracer(config.otlpEndpoint)
+  const store = tracedStore(await (given.openStore ?? openStore)(config, log), tracer)
 
   const metrics = createMetrics()
   const tokens = uploadTokens(Buffer.from(uploadSecret))
@@ -129,6 +130,7 @@ export async function startCoordinator(
     gatherMs: config.gatherSeconds * 1000,
     isConnected: (clientId) => presence.isConnected(clientId),
     onChange: (runId) => feed.changed(runId),
+    onRoundChange: roundSpans(tracer),
   })
   const clients = io.of('/client') as unknown as ClientNamespace
   serveClients(clients, {
@@ -155,7 +157,18 @@ export async function startCoordinator(
   const routers = [
     healthRoutes({ store, blobs, metrics, isDraining: () => draining }),
     identityRoutes({ store, sessions, now, requestsPerMinute }),
-    tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute, transfersPerMinute }),
+    tensorRoutes({
+      store,
+      blobs,
+      sessions,
+      tokens,
+      conductor,
+      metrics,
+      log,
+      tracer,
+      refusalsPerMinute,
+      transfersPerMinute,
+    }),
     sessionRoutes({ sessions: operatorSessions, refusedSignInsPerMinute }),
     accountRoutes({
       store,
@@ -184,6 +197,7 @@ export async function startCoordinator(
     await collector[Symbol.asyncDispose]()
     await conductor[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
+    await tracer[Symbol.asyncDispose]()
     log.info('coordinator stopped')
   }
   try {

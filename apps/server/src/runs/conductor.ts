@@ -123,7 +123,9 @@ export class Conductor implements AsyncDisposable {
         remedy: 'Accept the offer of the run first.',
       })
     }
-    return await acceptLedgerReport(report, { run, participant, store, now: clock.now(), live })
+    const reply = await acceptLedgerReport(report, { run, participant, store, now: clock.now(), live })
+    if (!reply.agrees) this.#parts.metrics.ledgerDisagreements.inc()
+    return reply
   }
 
   /** Takes in one update. @throws FedsvdError as `receiveUpdate` does, or RUN_NOT_FOUND */

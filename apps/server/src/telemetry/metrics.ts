@@ -15,6 +15,21 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    updateBytes: new Counter({
+      name: 'fedsvd_update_bytes_total',
+      help: 'Bytes of updates that came in, refused ones included.',
+      registers,
+    }),
+    stateBytes: new Counter({
+      name: 'fedsvd_state_bytes_total',
+      help: 'Bytes of states that clients fetched.',
+      registers,
+    }),
+    ledgerDisagreements: new Counter({
+      name: 'fedsvd_ledger_disagreements_total',
+      help: 'Ledger reports that disagreed with the coordinator.',
+      registers,
+    }),
     rounds: new Histogram({
       name: 'fedsvd_round_seconds',
       help: 'Seconds from the selection of a round to its publication.',
