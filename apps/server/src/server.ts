@@ -5,7 +5,7 @@ import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
-import { type BlobStore, openBlobs } from './blobs/index.ts'
+import { type BlobStore, holdingBlobs, openBlobs, startCollector } from './blobs/index.ts'
 import { type CoordinatorConfig, type CoordinatorSettings, completeConfig, modelSettings } from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import {
@@ -44,7 +44,7 @@ import { type Clock, systemClock } from './rounds/index.ts'
 import { Conductor } from './runs/index.ts'
 import type { Store } from './store/index.ts'
 import { openEmbeddedStore, openPostgresStore } from './store/prisma/index.ts'
-import { createLog, createMetrics } from './telemetry/index.ts'
+import { createLog, createMetrics, openTracer, roundSpans, tracedStore } from './telemetry/index.ts'
 
 /** What a coordinator is made of besides its settings; each part has a default. */
 export interface CoordinatorParts {
@@ -92,14 +92,16 @@ export async function startCoordinator(
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
   const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
-  const blobs = await (given.openBlobs ?? openBlobs)(config)
   const statementSecret = config.statementKey ?? (await secretFile(path.join(config.stateDir, 'statement.key')))
   const key = statementKey(statementSecret)
-  const store = await (given.openStore ?? openStore)(config, log)
+  const now = (): number => clock.now()
+  const graceMs = 1000 * config.collectGraceSeconds
+  const blobs = holdingBlobs(await (given.openBlobs ?? openBlobs)(config), { now, graceMs })
+  const tracer = await openTracer(config.otlpEndpoint)
+  const store = tracedStore(await (given.openStore ?? openStore)(config, log), tracer)
 
   const metrics = createMetrics()
   const tokens = uploadTokens(Buffer.from(uploadSecret))
-  const now = (): number => clock.now()
   const sessions = createSessions(store.clients, now)
   const operatorSessions = new OperatorSessions({ store, operatorToken, now, onEnd: (ended) => feed.cut(ended) })
   const presence = new Presence(log)
@@ -132,6 +134,7 @@ export async function startCoordinator(
     gatherMs: config.gatherSeconds * 1000,
     isConnected: (clientId) => presence.isConnected(clientId),
     onChange: (runId) => feed.changed(runId),
+    onRoundChange: roundSpans(tracer),
   })
   const clients = io.of('/client') as unknown as ClientNamespace
   serveClients(clients, {
@@ -148,12 +151,33 @@ export async function startCoordinator(
     },
   })
 
+  const { keepUpdates, collectSeconds } = config
+  const collector = startCollector({
+    blobs,
+    referenced: (names) => store.references.referenced(names, { keepUpdates }),
+    clock,
+    log,
+    metrics,
+    graceMs,
+    everyMs: 1000 * collectSeconds,
+  })
   let draining = false
   const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute, transfersPerMinute } = config
   const routers = [
     healthRoutes({ store, blobs, metrics, isDraining: () => draining }),
     identityRoutes({ store, sessions, now, requestsPerMinute }),
-    tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute, transfersPerMinute }),
+    tensorRoutes({
+      store,
+      blobs,
+      sessions,
+      tokens,
+      conductor,
+      metrics,
+      log,
+      tracer,
+      refusalsPerMinute,
+      transfersPerMinute,
+    }),
     sessionRoutes({ sessions: operatorSessions, refusedSignInsPerMinute }),
     accountRoutes({
       store,
@@ -187,8 +211,10 @@ export async function startCoordinator(
     const drained = conductor.drain()
     await closeServer(io, http, config.graceSeconds * 1000)
     await drained
+    await collector[Symbol.asyncDispose]()
     await conductor[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
+    await tracer[Symbol.asyncDispose]()
     log.info('coordinator stopped')
   }
   try {

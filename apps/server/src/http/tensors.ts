@@ -8,7 +8,7 @@ import type { BlobStore } from '../blobs/index.ts'
 import type { Sessions, UploadTokens } from '../identity/index.ts'
 import type { Conductor } from '../runs/index.ts'
 import type { Store } from '../store/index.ts'
-import { type Metrics, toCatalogue } from '../telemetry/index.ts'
+import { type Metrics, type Tracer, toCatalogue } from '../telemetry/index.ts'
 import { bearerToken } from './bearer.ts'
 import { limitPerClient, limitRefusals } from './limits.ts'
 
@@ -20,6 +20,7 @@ export interface TensorRoutes {
   readonly conductor: Conductor
   readonly metrics: Metrics
   readonly log: Logger
+  readonly tracer: Tracer
   readonly refusalsPerMinute: number
   readonly transfersPerMinute: number
 }
@@ -32,7 +33,7 @@ const blobSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expect
 
 /** Tensors: published states go out, updates come in. */
 export function tensorRoutes(parts: TensorRoutes): Router {
-  const { store, blobs, sessions, tokens, conductor, metrics, log } = parts
+  const { store, blobs, sessions, tokens, conductor, metrics, log, tracer } = parts
   const router = Router()
   const limit = limitRefusals(parts.refusalsPerMinute)
   const limitClient = limitPerClient(parts.transfersPerMinute, 'updates and states')
@@ -45,6 +46,7 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     const { bytes, stream } = await blobs.open(sha256)
     response.set({ 'content-type': 'application/octet-stream', 'content-length': String(bytes), etag: `"${sha256}"` })
     await pipeline(stream, response)
+    metrics.stateBytes.inc(bytes)
   })
 
   router.put('/v1/runs/:runId/rounds/:round/update', limit, async (request, response) => {
@@ -54,7 +56,17 @@ export function tensorRoutes(parts: TensorRoutes): Router {
       await limitClient(clientId)
       await sessions.requireGoodStanding(clientId)
       const body = request.iterator({ destroyOnReturn: false }) // a refusal is still answered on this connection
-      const reply = await conductor.receiveUpdate(runId, { round, clientId }, body)
+      const place = { 'fedsvd.run': runId, 'fedsvd.round': round }
+      const reply = await tracer.during('update', place, async (span) => {
+        let bytes = 0
+        const counted = counting(body, (length) => {
+          bytes += length
+          metrics.updateBytes.inc(length)
+        })
+        const { status, sha256 } = await conductor.receiveUpdate(runId, { round, clientId }, counted)
+        span.set({ 'fedsvd.outcome': status, 'fedsvd.bytes': bytes })
+        return { status, sha256 }
+      })
       metrics.updates.inc({ outcome: reply.status })
       response.json(reply)
     } catch (error) {
@@ -66,6 +78,13 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     }
   })
   return router
+}
+
+async function* counting(stream: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncIterable<Uint8Array> {
+  for await (const chunk of stream) {
+    count(chunk.length)
+    yield chunk
+  }
 }
 
 /** Lets a sender that is still sending read its refusal, but not send on for long. */

@@ -172,6 +172,7 @@ export class Conductor implements AsyncDisposable {
       })
     }
     const reply = await acceptLedgerReport(report, { manifest, participant, store, now: clock.now(), live })
+    if (!reply.agrees) this.#parts.metrics.ledgerDisagreements.inc()
     if (live === undefined) await this.#parts.caps.load()
     return reply
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { initialState, predictsTokens } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
-import type { BlobStore } from '../blobs/index.ts'
+import { arrive, type BlobStore } from '../blobs/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { clientLevelOf } from '../privacy/index.ts'
@@ -48,7 +48,9 @@ export async function createRun(
   const { labels, model: terms } = manifest
   const head = await model.trainedHead?.({ schema: adapter, labels, featureScale: terms.featureScale })
   const state = initialState(adapter, { seed: manifest.seed, head })
-  const blob = await blobs.put(encodeState(manifest, schemaHashOf(adapter), state))
+  await using blob = await arrive(blobs, encodeState(manifest, schemaHashOf(adapter), state))
+  await blob.keep()
+  const { sha256, bytes } = blob
   const createdAt = now()
   const { runId, name, method, rounds, target } = manifest
   const run: RunRecord = {
@@ -64,7 +66,7 @@ export async function createRun(
     object: `run:${runId}`,
     detail: { name, method, rounds, epsilon: target.epsilon, delta: target.delta },
   }
-  await store.runs.create(run, { runId, number: 0, basis: state.basis, ...blob, publishedAt: createdAt }, audit)
+  await store.runs.create(run, { runId, number: 0, basis: state.basis, sha256, bytes, publishedAt: createdAt }, audit)
   return run
 }
 

@@ -19,7 +19,7 @@ import {
   schemaHashOf,
   withPrivacy,
 } from '../rounds/index.ts'
-import type { Participant, PlanRecord, RunRecord, Store } from '../store/index.ts'
+import type { Participant, PlanRecord, RoundChange, RunRecord, Store } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 import { planOf } from './plan.ts'
 import { RunAlerts } from './run-alerts.ts'
@@ -39,6 +39,8 @@ export interface RunParts {
   readonly noiseSource: () => RandomSource
   readonly evaluatorFor: EvaluatorFactory
   readonly gatherMs: number
+  /** A change of a round has been stored. */
+  readonly onRoundChange?: (change: RoundChange, at: number) => void
   /** Something that a snapshot shows has changed. */
   readonly onChange: (runId: string) => void
 }
@@ -162,6 +164,7 @@ export class LiveRun implements RunContext {
       save: (change) => rounds.save(change),
       onChange: (change) => {
         this.#spending.apply(change, (clientId) => this.eventOf(clientId))
+        this.#parts.onRoundChange?.(change, this.clock.now())
         this.#changed()
       },
       // What was stored without our knowing may be what somebody waits for.

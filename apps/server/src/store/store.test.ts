@@ -365,6 +365,44 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.rounds.published(runId, 1)).toEqual([])
     })
 
+    it('refers to every state, and to updates until their round is published or their run has ended', async () => {
+      const referredTo = async (names: readonly string[], keepUpdates = false) =>
+        [...(await store.references.referenced(names, { keepUpdates }))].toSorted()
+      const { runId, clients, progress } = await taskedRound()
+      const [initial, state, sha256] = [`initial-${runId}`, `state-${runId}`, `update-${runId}`]
+      const update = { sha256, bytes: 9, receivedAt: NOW }
+      const tasks = progress.tasks.map((task) =>
+        task.clientId === clients[0] ? { ...task, state: 'delivered' as const, update } : task,
+      )
+      const received: RoundProgress = { ...progress, version: progress.version + 1, phase: 'received', tasks }
+      const save = (before: RoundProgress, after: RoundProgress) =>
+        store.rounds.save({ before, after, spent: [], released: [] })
+      expect(await save(progress, received)).toBe(true)
+      const names = [initial, state, sha256, 'nothing']
+      expect(await referredTo(names)).toEqual([initial, sha256])
+      expect(await referredTo(['nothing'])).toEqual([])
+      const result = { sha256: state, bytes: 77, basis: 1 }
+      const aggregated: RoundProgress = { ...received, version: received.version + 1, phase: 'aggregated', result }
+      expect(await save(received, aggregated)).toBe(true)
+      expect(await referredTo(names)).toEqual([initial, state, sha256])
+      const version = aggregated.version + 1
+      expect(await save(aggregated, { ...aggregated, version, phase: 'published', publishedAt: NOW })).toBe(true)
+      expect(await referredTo(names)).toEqual([initial, state])
+      expect(await referredTo(names, true)).toEqual([initial, state, sha256])
+
+      const other = await taskedRound()
+      const otherUpdate = { sha256: `update-${other.runId}`, bytes: 9, receivedAt: NOW }
+      const otherTasks = other.progress.tasks.map((task) => ({
+        ...task,
+        state: 'delivered' as const,
+        update: otherUpdate,
+      }))
+      expect(await save(other.progress, { ...other.progress, version: 2, tasks: otherTasks })).toBe(true)
+      expect(await referredTo([otherUpdate.sha256])).toEqual([otherUpdate.sha256])
+      await store.runs.move(other.runId, ['waiting'], { state: 'stopped', endedAt: NOW })
+      expect(await referredTo([otherUpdate.sha256])).toEqual([])
+    })
+
     it('shows published states to participants of their run only, and updates to nobody', async () => {
       const { runId, clients } = await taskedRound()
       const stranger = await newClient()

@@ -32,6 +32,7 @@ export interface Store extends AsyncDisposable {
   readonly alerts: AlertStore
   readonly operators: OperatorStore
   readonly audit: AuditStore
+  readonly references: ReferenceStore
   /** Resolves when the database answers. */
   ping(): Promise<void>
 }
@@ -195,4 +196,13 @@ export interface AuditStore {
   append(draft: AuditDraft): Promise<void>
   /** The entries that come after `seq`, oldest first, at most `limit`. */
   page(seq: number, limit: number): Promise<readonly AuditEntry[]>
+}
+
+/** What stands between an object and its removal. */
+export interface ReferenceStore {
+  /**
+   * Those of the names that are still needed: every adapter state, and every update of a round that is not published in a run
+   * that has not ended. With `keepUpdates`, every accepted update.
+   */
+  referenced(names: readonly string[], options: { readonly keepUpdates: boolean }): Promise<ReadonlySet<string>>
 }
