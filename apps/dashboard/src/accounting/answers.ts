@@ -2,6 +2,7 @@ import { calibrateNoiseMultiplier, type PldAccount, pld, rdp, stepsAffordable } 
 import type {
   BurnDown,
   BurnDownQuestion,
+  CurveQuestion,
   PlanOfPage,
   PlanQuestionOfPage,
   Point,
@@ -10,7 +11,7 @@ import type {
 } from './questions.ts'
 
 /** A curve of a thousand rounds is drawn from so many of them; each point is exact, none is interpolated. */
-const MOST_POINTS = 60
+const MOST_POINTS = 24
 
 /** Every epsilon is the upper bound of the coordinator's own accountant. */
 export function burnDown(question: BurnDownQuestion): BurnDown {
@@ -53,25 +54,31 @@ function capCheck({ spent, next, cap }: BurnDownQuestion): (count: number) => bo
 
 /** @throws FedsvdError BUDGET_TOO_SMALL or CONFIG_INVALID, as calibration does */
 export function plan(question: PlanQuestionOfPage): PlanOfPage {
-  const { budget, sampleRate, localSteps, rounds, prior = [], isBrief = false } = question
+  const { budget, sampleRate, localSteps, rounds } = question
   const steps = rounds * localSteps
-  const asked = { ...budget, sampleRate, prior, accountant: pld }
+  const asked = { ...budget, sampleRate, accountant: pld }
   const noiseMultiplier = question.noiseMultiplier ?? calibrateNoiseMultiplier({ ...asked, steps })
   const one = { sampleRate, noiseMultiplier, steps: localSteps }
-  const all = [...prior, { ...one, steps }]
-  const before = prior.reduce((account, event) => pld.append(account, event), pld.init(budget.delta))
-  const after = (count: number): number => pld.epsilon(later(before, one, count))
-  const atMost = 10 * steps
+  const all = [{ ...one, steps }]
   return {
     noiseMultiplier,
-    epsilonOfOneRound: pld.epsilonUpperBound([...prior, one], budget.delta),
+    epsilonOfOneRound: pld.epsilonUpperBound([one], budget.delta),
     epsilonPld: pld.epsilonUpperBound(all, budget.delta),
     epsilonRdp: rdp.epsilonUpperBound(all, budget.delta),
-    roundsAffordable: isBrief
-      ? rounds
-      : Math.floor(stepsAffordable({ ...asked, noiseMultiplier, atMost }) / localSteps),
-    curve: isBrief ? [] : [...sampled(rounds)].map((index) => [index + 1, after(index + 1)]),
+    // Noise that was found from the budget spends all of it.
+    roundsAffordable:
+      question.noiseMultiplier === undefined
+        ? rounds
+        : Math.floor(stepsAffordable({ ...asked, noiseMultiplier, atMost: 10 * steps }) / localSteps),
   }
+}
+
+export function curve({ sampleRate, noiseMultiplier, localSteps, rounds, delta }: CurveQuestion): readonly Point[] {
+  const one = { sampleRate, noiseMultiplier, steps: localSteps }
+  return [...sampled(rounds)].map((index) => [
+    index + 1,
+    pld.epsilonUpperBound([{ ...one, steps: localSteps * (index + 1) }], delta),
+  ])
 }
 
 export function spent({ events, delta }: SpentQuestion): Spent {

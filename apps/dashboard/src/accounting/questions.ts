@@ -39,9 +39,6 @@ export interface PlanQuestionOfPage {
   readonly rounds: number
   /** Absent: found from the budget. */
   readonly noiseMultiplier?: number
-  readonly prior?: readonly AccountedEvent[]
-  /** True for the figures without the curve. */
-  readonly isBrief?: boolean
 }
 
 export interface PlanOfPage {
@@ -51,7 +48,14 @@ export interface PlanOfPage {
   readonly epsilonRdp: number
   /** Rounds that the budget buys at this noise. */
   readonly roundsAffordable: number
-  readonly curve: readonly Point[]
+}
+
+export interface CurveQuestion {
+  readonly sampleRate: number
+  readonly noiseMultiplier: number
+  readonly localSteps: number
+  readonly rounds: number
+  readonly delta: number
 }
 
 export interface SpentQuestion {
@@ -68,5 +72,6 @@ export interface Spent {
 export interface Questions {
   burnDown: { asks: BurnDownQuestion; answers: BurnDown }
   plan: { asks: PlanQuestionOfPage; answers: PlanOfPage }
+  curve: { asks: CurveQuestion; answers: readonly Point[] }
   spent: { asks: SpentQuestion; answers: Spent }
 }

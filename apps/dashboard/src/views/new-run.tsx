@@ -396,7 +396,7 @@ async function costOf(
   if (target.delta > 1 / records) throw new Error(`stays out: δ is more than one over ${records} records`)
   const sampleRate = expectedLotSize / records
   const before = runs.flatMap(({ facts }) => facts.filter(({ voided }) => !voided).map(({ event }) => event))
-  const plan = await ask('plan', { budget: target, sampleRate, localSteps, rounds, isBrief: true })
+  const plan = await ask('plan', { budget: target, sampleRate, localSteps, rounds })
   const { noiseMultiplier } = plan
   const run = { sampleRate, noiseMultiplier, steps: rounds * localSteps }
   const { delta } = target

@@ -80,8 +80,8 @@ function useCurves(run: RunSnapshot, clients: readonly ClientSpending[], isBrief
     queries: clients.map((client) => {
       const question = questionOf(run, client, isBrief)
       return {
-        queryKey: ['burn-down', client.clientId, question],
-        queryFn: () => ask('burnDown', question),
+        queryKey: ['accountant', 'burnDown', question],
+        queryFn: ({ signal }: { signal: AbortSignal }) => ask('burnDown', question, signal),
         staleTime: Number.POSITIVE_INFINITY,
         gcTime: 60_000,
         placeholderData: (before: Curve | undefined) => before,
