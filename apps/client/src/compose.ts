@@ -3,6 +3,7 @@ import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { loadStarterTokenizer, type Tokenizer } from '@fedsvd/engine/tokenizer'
 import { engineFor, type TrainingEngine } from '@fedsvd/engine/training'
+import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
 import type { ClientConfig } from './config.ts'
 import { encodedStores, loadSiteData, roundedDown } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
@@ -38,6 +39,7 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
     const others = ledgerFiles(config.stateDir).length - 1
     if (others > 0) onEvent({ event: 'other-ledgers', count: others })
     requireReserved(config.stateDir, ledger.state)
+    requireCheckpointsNoted(config.stateDir, ledger.state)
     const identity = loadIdentity(config.stateDir)
     const clientId = await enrolOnce(config, identity, transport, onEvent)
     const node = new ClientNode({
@@ -48,6 +50,7 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
       onEvent,
       declaredRecords: config.declaredRecords ?? roundedDown(site.records),
       outbox: fileOutbox(config.stateDir, site.fingerprint),
+      checkpoints: fileCheckpoints(config.stateDir, site.fingerprint),
       source: parts.source ?? osRandomness,
       stores: encodedStores(config.stateDir, site, parts.tokenizer ?? (await loadStarterTokenizer())),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),

@@ -33,8 +33,13 @@ export interface RunningProcess {
 }
 
 /** Starts a process and says how it ended. */
-export function startProcess(script: string, args: readonly string[]): RunningProcess {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+export function startProcess(
+  script: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): RunningProcess {
+  const options = { stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } }
+  const child = spawn(process.execPath, [script, ...args], options)
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => {
     said += chunk.toString()
