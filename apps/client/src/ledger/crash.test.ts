@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bundleCrashingSite, type Ending, startProcess } from '../../test-kit/process-of-a-site.ts'
+import { bundleProgram, type Ending, startProcess } from '../../test-kit/process-of-a-site.ts'
 import { BUDGET, FINGERPRINT, perStep, RUN_A } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { ledgerPath, openLedger, spentEvents } from './index.ts'
@@ -24,7 +24,7 @@ const operationOf = (start: number): number => 1 + ((7 * start) % OPERATIONS)
 
 let script = ''
 beforeAll(async () => {
-  script = await bundleCrashingSite(`crashing-site-${process.pid}`)
+  script = await bundleProgram('crashing-site', `crashing-site-${process.pid}`)
 })
 afterAll(() => rmSync(script, { force: true }))
 
