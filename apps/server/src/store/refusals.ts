@@ -19,3 +19,12 @@ export function chargedBefore(): FedsvdError {
     remedy: 'Read the ledger again and charge the next one; nothing was stored.',
   })
 }
+
+/** Why a change that counts a late update is refused: another round has counted it meanwhile. Whoever asks again is told so. */
+export function countedBefore(): FedsvdError {
+  return new FedsvdError('RUN_NOT_OPEN', {
+    expected: 'late updates that no round has counted yet',
+    got: 'one that was counted just now',
+    remedy: 'Send the same bytes again; nothing was stored.',
+  })
+}

@@ -1,29 +1,44 @@
+import { addedLate } from '../added-late.ts'
 import type { RoundProgress, TaskState } from '../records.ts'
+import { countedBefore } from '../refusals.ts'
 import type { RoundChange, RoundStore } from '../store.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
 import { addFacts } from './ledger.ts'
-import { adapterFrom, date, progressFrom, roundRow } from './rows.ts'
+import { adapterFrom, date, lateFrom, progressFrom, roundRow } from './rows.ts'
+
+const PARTS = { tasks: true, updates: true, counted: true } as const
+
+/** Rolls a change back: somebody else was faster. */
+class Outdated extends Error {}
 
 export function prismaRounds(prisma: PrismaClient): RoundStore {
   return {
     async find(runId, round) {
-      const include = { tasks: true, updates: true } as const
-      const row = await prisma.round.findUnique({ where: { runId_number: { runId, number: round } }, include })
+      const row = await prisma.round.findUnique({ where: { runId_number: { runId, number: round } }, include: PARTS })
       if (row === null) return undefined
       const adapter = await prisma.adapter.findUnique({ where: { runId_number: { runId, number: round + 1 } } })
       return progressFrom(row, adapter === null ? undefined : adapterFrom(adapter))
     },
     publishedCount: (runId) => prisma.round.count({ where: { runId, phase: 'published' } }),
-    save: (change) => prisma.$transaction((tx) => saveChange(tx, change)),
+    async save(change) {
+      try {
+        await prisma.$transaction((tx) => saveChange(tx, change))
+        return true
+      } catch (error) {
+        if (error instanceof Outdated) return false
+        throw error
+      }
+    },
     async published(runId) {
       const rows = await prisma.round.findMany({
         where: { runId, phase: 'published' },
         orderBy: { number: 'asc' },
-        include: { updates: { select: { clientId: true }, orderBy: { clientId: 'asc' } } },
+        include: { counted: { orderBy: { clientId: 'asc' } } },
       })
-      return rows.map(({ number, updates, openedAt, publishedAt, accuracy, loss, records }) => ({
+      return rows.map(({ number, counted, openedAt, publishedAt, accuracy, loss, records }) => ({
         round: number,
-        clients: updates.map(({ clientId }) => clientId),
+        clients: counted.filter(({ round }) => round === number).map(({ clientId }) => clientId),
+        ...lateFrom(number, counted),
         openedAt: openedAt.getTime(),
         publishedAt: publishedAt!.getTime(),
         ...(accuracy !== null && loss !== null && records !== null && { evaluation: { accuracy, loss, records } }),
@@ -34,7 +49,7 @@ export function prismaRounds(prisma: PrismaClient): RoundStore {
         where: { runId, number: { gte: sinceRound } },
         orderBy: { number: 'asc' },
         take: limit,
-        include: { tasks: true, updates: true },
+        include: PARTS,
       })
       const numbers = rows.map(({ number }) => number + 1)
       const adapters = await prisma.adapter.findMany({ where: { runId, number: { in: numbers } } })
@@ -50,17 +65,32 @@ export function prismaRounds(prisma: PrismaClient): RoundStore {
 async function saveChange(
   tx: Prisma.TransactionClient,
   { before, after, spent, released }: RoundChange,
-): Promise<boolean> {
+): Promise<void> {
   const { runId, round } = after
-  if (!(await saveRound(tx, before, after))) return false
+  if (!(await saveRound(tx, before, after))) throw new Outdated()
   await saveTasks(tx, before, after)
+  await saveLate(tx, before, after)
   await addFacts(tx, spent)
   if (released.length > 0) {
     const where = { runId, round, attempt: 1, unit: 'record', clientId: { in: [...released] } }
     await tx.privacyEvent.updateMany({ where, data: { voided: true } })
   }
   await saveResult(tx, before, after)
-  return true
+}
+
+/** The task of the round that an update was made in decides who counts it: it is open for one change only. */
+async function saveLate(
+  tx: Prisma.TransactionClient,
+  before: RoundProgress | undefined,
+  after: RoundProgress,
+): Promise<void> {
+  const { runId, round: countedIn } = after
+  for (const { clientId, round, sha256, bytes, receivedAt } of addedLate(before, after)) {
+    const where = { runId, round, clientId, state: 'tasked' as const }
+    const { count } = await tx.task.updateMany({ where, data: { state: 'late' } })
+    if (count === 0) throw countedBefore()
+    await tx.update.create({ data: { runId, round, clientId, sha256, bytes, receivedAt: date(receivedAt), countedIn } })
+  }
 }
 
 /** The version decides between two writers; the row stays locked until the transaction ends. */
@@ -101,7 +131,7 @@ async function saveTasks(
   if (delivered.length > 0) {
     const data = delivered.map(({ clientId, update }) => {
       const { sha256, bytes, receivedAt } = update!
-      return { runId, round, clientId, sha256, bytes, receivedAt: date(receivedAt) }
+      return { runId, round, clientId, sha256, bytes, receivedAt: date(receivedAt), countedIn: round }
     })
     await tx.update.createMany({ data })
   }
