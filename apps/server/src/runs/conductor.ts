@@ -200,8 +200,8 @@ export class Conductor implements AsyncDisposable {
     const live = this.#live.get(runId)
     const record = live === undefined ? await this.#find(runId) : undefined
     const { manifest } = live ?? record!
-    const current = live?.current?.round === place.round ? live.current : undefined
-    const stored = current === undefined ? await store.rounds.find(runId, place.round) : undefined
+    const current = live?.current
+    const stored = current?.round !== place.round ? await store.rounds.find(runId, place.round) : undefined
     const terms = live?.participant(place.clientId)?.terms
     const isPaused = record?.state === 'paused'
     return await receiveUpdate({ manifest, place, stream, blobs, terms, isPaused, current, stored, gate: this.#gate })

@@ -51,9 +51,10 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
     roundsDone: since + published.length,
     ...(reason && { reason }),
     ...(current && { current }),
-    rounds: published.map(({ round, clients: counted, openedAt, publishedAt, evaluation }) => ({
+    rounds: published.map(({ round, clients: counted, late, openedAt, publishedAt, evaluation }) => ({
       round,
       clients: [...counted],
+      ...(late && { late: late.map(({ clientId, round: madeIn }): [string, number] => [clientId, madeIn]) }),
       seconds: (publishedAt - openedAt) / 1000,
       ...(evaluation && { evaluation }),
     })),
@@ -147,13 +148,13 @@ function epsilonOf(
 
 function currentOf(progress: RoundProgress | undefined): RunSnapshot['current'] {
   if (progress === undefined || progress.phase === 'published') return undefined
-  const { round, phase, tasks, openedAt, deadline, extensions } = progress
+  const { round, phase, tasks, late = [], openedAt, deadline, extensions } = progress
   const selected = tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
   return {
     round,
     state: phase,
     selected,
-    received: deliveredTasks(progress).map(({ clientId }) => clientId),
+    received: [...deliveredTasks(progress), ...late].map(({ clientId }) => clientId).sort(),
     openedAt: new Date(openedAt).toISOString(),
     deadline: new Date(deadline).toISOString(),
     extensions,

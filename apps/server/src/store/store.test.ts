@@ -403,6 +403,47 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await referredTo([otherUpdate.sha256])).toEqual([])
     })
 
+    it('counts a late update in one round only, whoever asks at the same time, and shows it in both', async () => {
+      const { runId, clients, progress } = await taskedRound()
+      const [a, b] = clients
+      const closed = { ...progress, phase: 'published' as const, version: 3, closedAt: NOW, publishedAt: NOW }
+      const result = { sha256: 'one', bytes: 8, basis: 1 }
+      expect(await store.rounds.save({ before: progress, after: { ...closed, result }, spent: [], released: [] })).toBe(
+        true,
+      )
+      const late = [{ clientId: a, round: 0, sha256: 'late', bytes: 9, receivedAt: NOW + 1 }]
+      const plan = { ...progress.plan, bufferSize: 2 }
+      const next = (number: number) => round(runId, { round: number, plan, tasks: [{ clientId: b, state: 'tasked' }] })
+      for (const number of [1, 2]) await store.rounds.save({ after: next(number), spent: [], released: [] })
+      const count = (number: number) =>
+        store.rounds.save({
+          before: next(number),
+          after: { ...next(number), version: 3, late },
+          spent: [fact(runId, b, { round: number })],
+          released: [],
+        })
+      const settled = await Promise.allSettled([count(1), count(2)])
+      expect(settled.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      expect(settled.find((one) => one.status === 'rejected')).toMatchObject({ reason: { code: 'RUN_NOT_OPEN' } })
+      const winner = settled[0]!.status === 'fulfilled' ? 1 : 2
+      expect(await store.rounds.find(runId, winner)).toEqual({ ...next(winner), version: 3, late })
+      expect(await store.rounds.find(runId, 3 - winner)).toEqual(next(3 - winner)) // none of the other is stored
+      expect((await store.ledger.facts(runId, b, 1)).map((stored) => stored.round)).toEqual([winner])
+      const update = { sha256: 'late', bytes: 9, receivedAt: NOW + 1 }
+      expect((await store.rounds.find(runId, 0))!.tasks).toEqual([
+        { clientId: a, state: 'late', update },
+        { clientId: b, state: 'tasked' },
+      ])
+      expect(await store.ledger.delivered(runId, a, 0)).toEqual([0])
+      const after = { ...next(winner), version: 4, late, phase: 'published' as const, closedAt: NOW, publishedAt: NOW }
+      await store.rounds.save({ before: { ...next(winner), version: 3, late }, after, spent: [], released: [] })
+      expect((await store.rounds.published(runId)).map((one) => [one.round, one.clients, one.late])).toEqual([
+        [0, [], undefined],
+        [winner, [], late],
+      ])
+      expect((await store.rounds.history(runId, winner, 1))[0]).toMatchObject({ round: winner, late, plan })
+    })
+
     it('shows published states to participants of their run only, and updates to nobody', async () => {
       const { runId, clients } = await taskedRound()
       const stranger = await newClient()

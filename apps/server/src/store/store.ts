@@ -99,7 +99,10 @@ export interface RunChange {
   readonly endedAt?: number
 }
 
-/** A change of a round together with what it means for privacy; stored as a whole. */
+/**
+ * A change of a round together with what it means for privacy; stored as a whole. A late update that it adds is taken from
+ * the task of the round that it was made in, in the same transaction, so that it is counted once.
+ */
 export interface RoundChange {
   /** Absent for a round that is not stored yet. */
   readonly before?: RoundProgress
@@ -114,7 +117,11 @@ export interface RoundStore {
   find(runId: string, round: number): Promise<RoundProgress | undefined>
   /** How many rounds of a run are published; rounds are published in order. */
   publishedCount(runId: string): Promise<number>
-  /** False, and nothing stored, when the stored version is no longer that of `before`. */
+  /**
+   * False, and nothing stored, when the stored version is no longer that of `before`.
+   *
+   * @throws FedsvdError RUN_NOT_OPEN when another round has counted one of its late updates; nothing is stored
+   */
   save(change: RoundChange): Promise<boolean>
   /** In order of their number, from the first or a later one on. */
   published(runId: string, sinceRound?: number): Promise<readonly PublishedRound[]>
@@ -163,7 +170,7 @@ export interface LedgerStore {
   charge(facts: readonly PrivacyFact[]): Promise<void>
   /** By round. */
   spendingByRound(runId: string): Promise<readonly RoundSpending[]>
-  /** The rounds, from one on, in which an update of the client was accepted. */
+  /** The rounds, from one on, for which an update of the client was accepted, late ones included. */
   delivered(runId: string, clientId: string, sinceRound: number): Promise<readonly number[]>
 }
 

@@ -28,6 +28,8 @@ export const roundSummarySchema = z.object({
   refused: count,
   /** Asked, and neither delivered nor refused when the round closed. */
   late: count,
+  /** Updates of earlier rounds that this one counted. */
+  rebased: count.optional(),
   bytesUp: count,
   /** Size of the published state times the clients that were asked to start from it. */
   bytesDown: count,

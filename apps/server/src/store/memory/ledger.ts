@@ -52,7 +52,7 @@ export function memoryLedger(tables: Tables): LedgerStore {
     delivered: async (runId, clientId, sinceRound) =>
       [...rounds.values()]
         .filter(({ runId: owner, round }) => owner === runId && round >= sinceRound)
-        .filter(({ tasks }) => tasks.some((task) => task.clientId === clientId && task.state === 'delivered'))
+        .filter(({ tasks }) => tasks.some((task) => task.clientId === clientId && task.update !== undefined))
         .map(({ round }) => round)
         .sort((left, right) => left - right),
   }

@@ -1,28 +1,40 @@
+import { addedLate } from '../added-late.ts'
+import { countedBefore } from '../refusals.ts'
 import type { RoundStore } from '../store.ts'
 import type { PrismaClient } from './generated/client.ts'
-import { adapterFrom, progressFrom } from './rows.ts'
+import { adapterFrom, lateFrom, progressFrom } from './rows.ts'
 import { saveRound } from './save-round.ts'
+
+const PARTS = { tasks: true, updates: true, counted: true } as const
 
 export function prismaRounds(prisma: PrismaClient): RoundStore {
   return {
     async find(runId, round) {
-      const include = { tasks: true, updates: true } as const
-      const row = await prisma.round.findUnique({ where: { runId_number: { runId, number: round } }, include })
+      const row = await prisma.round.findUnique({ where: { runId_number: { runId, number: round } }, include: PARTS })
       if (row === null) return undefined
       const adapter = await prisma.adapter.findUnique({ where: { runId_number: { runId, number: round + 1 } } })
       return progressFrom(row, adapter === null ? undefined : adapterFrom(adapter))
     },
     publishedCount: (runId) => prisma.round.count({ where: { runId, phase: 'published' } }),
-    save: (change) => saveRound(prisma, change),
+    async save(change) {
+      const late = addedLate(change.before, change.after)
+      if (late.length === 0) return (await saveRound(prisma, change, late)).isMoved
+      return await prisma.$transaction(async (tx) => {
+        const saved = await saveRound(tx, change, late)
+        if (saved.isMoved && saved.late < late.length) throw countedBefore()
+        return saved.isMoved
+      })
+    },
     async published(runId, sinceRound = 0) {
       const rows = await prisma.round.findMany({
         where: { runId, phase: 'published', number: { gte: sinceRound } },
         orderBy: { number: 'asc' },
-        include: { updates: { select: { clientId: true }, orderBy: { clientId: 'asc' } } },
+        include: { counted: { orderBy: { clientId: 'asc' } } },
       })
-      return rows.map(({ number, updates, openedAt, publishedAt, accuracy, loss, records }) => ({
+      return rows.map(({ number, counted, openedAt, publishedAt, accuracy, loss, records }) => ({
         round: number,
-        clients: updates.map(({ clientId }) => clientId),
+        clients: counted.filter(({ round }) => round === number).map(({ clientId }) => clientId),
+        ...lateFrom(number, counted),
         openedAt: openedAt.getTime(),
         publishedAt: publishedAt!.getTime(),
         ...(accuracy !== null && loss !== null && records !== null && { evaluation: { accuracy, loss, records } }),
@@ -33,7 +45,7 @@ export function prismaRounds(prisma: PrismaClient): RoundStore {
         where: { runId, number: { gte: sinceRound } },
         orderBy: { number: 'asc' },
         take: limit,
-        include: { tasks: true, updates: true },
+        include: PARTS,
       })
       const numbers = rows.map(({ number }) => number + 1)
       const adapters = await prisma.adapter.findMany({ where: { runId, number: { in: numbers } } })

@@ -4,6 +4,7 @@ import type {
   AdapterRecord,
   BudgetCap,
   ClientRecord,
+  LateUpdate,
   OperatorRecord,
   Participant,
   PlanRecord,
@@ -106,11 +107,11 @@ export function participantRow({
   }
 }
 
-type RoundRow = Prisma.RoundGetPayload<{ include: { tasks: true; updates: true } }>
+type RoundRow = Prisma.RoundGetPayload<{ include: { tasks: true; updates: true; counted: true } }>
 
 export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined): RoundProgress {
   const { runId, number, phase, version, openedAt, deadline, extensions, closedAt, publishedAt } = row
-  const { quorum, clientsPerRound, deadlineSeconds } = row
+  const { quorum, clientsPerRound, deadlineSeconds, bufferSize } = row
   const updates = new Map(row.updates.map((update) => [update.clientId, update]))
   const tasks = row.tasks.map(({ clientId, state }): Task => {
     const update = updates.get(clientId)
@@ -122,16 +123,27 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
     runId,
     round: number,
     phase,
-    plan: { quorum, clientsPerRound, deadlineSeconds },
+    plan: { quorum, clientsPerRound, deadlineSeconds, ...(bufferSize !== null && { bufferSize }) },
     version,
     extensions,
     openedAt: openedAt.getTime(),
     deadline: deadline.getTime(),
     tasks: tasks.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)),
+    ...lateFrom(number, row.counted),
     ...(closedAt !== null && { closedAt: closedAt.getTime() }),
     ...(adapter && { result: resultFrom(adapter) }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
   }
+}
+
+/** Those of the updates that a round counted which were made in an earlier one; absent when there are none. */
+export function lateFrom(number: number, counted: RoundRow['counted']): Pick<RoundProgress, 'late'> {
+  const late = counted
+    .filter(({ round }) => round !== number)
+    .map(({ clientId, round, sha256, bytes, receivedAt }): LateUpdate => {
+      return { clientId, round, sha256, bytes, receivedAt: receivedAt.getTime() }
+    })
+  return late.length === 0 ? {} : { late: late.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)) }
 }
 
 function resultFrom({ sha256, bytes, basis, spectra, clipNorm, clientClipNorm }: AdapterRecord): RoundResult {
@@ -150,6 +162,7 @@ export function roundRow(progress: RoundProgress) {
   return {
     phase,
     ...plan,
+    bufferSize: plan.bufferSize ?? null,
     version,
     extensions,
     openedAt: date(openedAt),

@@ -1,19 +1,32 @@
-import type { RoundProgress } from '../records.ts'
+import type { LateUpdate, RoundProgress } from '../records.ts'
 import type { RoundChange } from '../store.ts'
 import { Prisma, type PrismaClient } from './generated/client.ts'
 import { adapterRow, factRow, roundRow } from './rows.ts'
 
+/** What became of a change: whether it was stored, and how many late updates it counted. */
+export interface SavedRound {
+  readonly isMoved: boolean
+  readonly late: number
+}
+
 /**
  * Stores a change of a round in one statement, which happens as a whole or not at all: this is what every accepted update
- * waits for. False, and nothing stored, when the stored version is no longer that of `before`.
+ * waits for. Nothing is stored when the stored version is no longer that of `before`. Late updates whose task is no longer
+ * open are left out: who passes some has to look at how many were counted, and to roll back.
  *
  * The version decides between two writers: whatever else the statement does hangs on the row that it moved.
  */
-export async function saveRound(prisma: PrismaClient, change: RoundChange): Promise<boolean> {
-  const parts = [moved(change), ...tasks(change), ...updates(change), ...facts(change), ...result(change)]
-  const [row] = await prisma.$queryRaw<[{ moved: bigint }]>`
-    WITH ${Prisma.join(parts, ', ')} SELECT count(*) AS "moved" FROM moved`
-  return row.moved === 1n
+export async function saveRound(
+  db: Pick<PrismaClient, '$queryRaw'>,
+  change: RoundChange,
+  late: readonly LateUpdate[],
+): Promise<SavedRound> {
+  const counted = late.length > 0 ? [openTasks(change, late), lateUpdates(change, late)] : []
+  const parts = [moved(change), ...tasks(change), ...updates(change), ...counted, ...facts(change), ...result(change)]
+  const lateCount = late.length > 0 ? Prisma.sql`(SELECT count(*) FROM late)` : Prisma.sql`0::bigint`
+  const [row] = await db.$queryRaw<[{ moved: bigint; late: bigint }]>`
+    WITH ${Prisma.join(parts, ', ')} SELECT count(*) AS "moved", ${lateCount} AS "late" FROM moved`
+  return { isMoved: row.moved === 1n, late: Number(row.late) }
 }
 
 /** Rows of the table as JSON has them. */
@@ -59,10 +72,29 @@ function updates({ before, after }: RoundChange): Prisma.Sql[] {
   const values = after.tasks.flatMap(({ clientId, update }) => {
     if (update === undefined || known.has(clientId)) return []
     const { sha256, bytes, receivedAt } = update
-    return [{ runId, round, clientId, sha256, bytes, receivedAt: new Date(receivedAt) }]
+    return [{ runId, round, clientId, sha256, bytes, receivedAt: new Date(receivedAt), countedIn: round }]
   })
   if (values.length === 0) return []
   return [Prisma.sql`updates AS (INSERT INTO ${UPDATE} SELECT "new".* FROM moved, ${rows(UPDATE, values)} AS "new")`]
+}
+
+/** The task of the round that an update was made in decides who counts it: it is open for one change only. */
+function openTasks({ after: { runId } }: RoundChange, late: readonly LateUpdate[]): Prisma.Sql {
+  const values = late.map(({ round, clientId }) => ({ runId, round, clientId }))
+  return Prisma.sql`late AS (
+    UPDATE ${TASK} AS "old" SET "state" = 'late' FROM moved, ${rows(TASK, values)} AS "new"
+    WHERE "old"."runId" = "new"."runId" AND "old"."round" = "new"."round" AND "old"."clientId" = "new"."clientId"
+      AND "old"."state" = 'tasked'
+    RETURNING "old"."round", "old"."clientId")`
+}
+
+function lateUpdates({ after }: RoundChange, late: readonly LateUpdate[]): Prisma.Sql {
+  const { runId, round: countedIn } = after
+  const values = late.map(({ receivedAt, ...update }) => {
+    return { runId, ...update, receivedAt: new Date(receivedAt), countedIn }
+  })
+  return Prisma.sql`late_updates AS (
+    INSERT INTO ${UPDATE} SELECT "new".* FROM late JOIN ${rows(UPDATE, values)} AS "new" USING ("round", "clientId"))`
 }
 
 const delivered = (progress: RoundProgress | undefined): ReadonlySet<string> =>
