@@ -411,7 +411,9 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.rounds.save({ before: progress, after: { ...closed, result }, spent: [], released: [] })).toBe(
         true,
       )
-      const late = [{ clientId: a, round: 0, sha256: 'late', bytes: 9, receivedAt: NOW + 1 }]
+      const sha256 = `late-${runId}`
+      const late = [{ clientId: a, round: 0, sha256, bytes: 9, receivedAt: NOW + 1 }]
+      const isReferredTo = async () => (await store.references.referenced([sha256], { keepUpdates: false })).has(sha256)
       const plan = { ...progress.plan, bufferSize: 2 }
       const next = (number: number) => round(runId, { round: number, plan, tasks: [{ clientId: b, state: 'tasked' }] })
       for (const number of [1, 2]) await store.rounds.save({ after: next(number), spent: [], released: [] })
@@ -429,7 +431,8 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.rounds.find(runId, winner)).toEqual({ ...next(winner), version: 3, late })
       expect(await store.rounds.find(runId, 3 - winner)).toEqual(next(3 - winner)) // none of the other is stored
       expect((await store.ledger.facts(runId, b, 1)).map((stored) => stored.round)).toEqual([winner])
-      const update = { sha256: 'late', bytes: 9, receivedAt: NOW + 1 }
+      const update = { sha256, bytes: 9, receivedAt: NOW + 1 }
+      expect(await isReferredTo()).toBe(true) // its own round is published, the one that counts it is not
       expect((await store.rounds.find(runId, 0))!.tasks).toEqual([
         { clientId: a, state: 'late', update },
         { clientId: b, state: 'tasked' },
@@ -437,6 +440,7 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.ledger.delivered(runId, a, 0)).toEqual([0])
       const after = { ...next(winner), version: 4, late, phase: 'published' as const, closedAt: NOW, publishedAt: NOW }
       await store.rounds.save({ before: { ...next(winner), version: 3, late }, after, spent: [], released: [] })
+      expect(await isReferredTo()).toBe(false)
       expect((await store.rounds.published(runId)).map((one) => [one.round, one.clients, one.late])).toEqual([
         [0, [], undefined],
         [winner, [], late],

@@ -8,8 +8,9 @@ export function memoryReferences({ adapters, rounds, runs }: Tables): ReferenceS
       const open = [...rounds.values()].filter(
         ({ phase, runId }) => keepUpdates || (phase !== 'published' && runs.get(runId)?.endedAt === undefined),
       )
-      const updates = open.flatMap(({ tasks }) => tasks.map(({ update }) => update?.sha256))
-      const all = new Set([...states, ...updates])
+      const updates = open.flatMap(({ tasks }) => tasks.flatMap(({ update }) => update?.sha256 ?? []))
+      const late = open.flatMap((round) => (round.late ?? []).map(({ sha256 }) => sha256))
+      const all = new Set([...states, ...updates, ...late])
       return new Set(names.filter((name) => all.has(name)))
     },
   }

@@ -8,7 +8,7 @@ export function prismaReferences(prisma: PrismaClient): ReferenceStore {
       const isOpen = { phase: { not: 'published' as const }, run: { endedAt: null } }
       const select = { sha256: true } as const
       const updates = await prisma.update.findMany({
-        where: keepUpdates ? isNamed : { ...isNamed, in: isOpen },
+        where: keepUpdates ? isNamed : { ...isNamed, counted: isOpen },
         select,
       })
       const states = await prisma.adapter.findMany({ where: isNamed, select })
