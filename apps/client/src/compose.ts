@@ -1,10 +1,13 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
-import { loadStarterTokenizer, type Tokenizer } from '@fedsvd/engine/tokenizer'
-import { engineFor, type TrainingEngine } from '@fedsvd/engine/training'
+import { modelStore } from '@fedsvd/engine/models'
+import { loadRuntime } from '@fedsvd/engine/runtime'
+import type { RuntimeSettings } from '@fedsvd/engine/settings'
+import type { Tokenizer } from '@fedsvd/engine/tokenizer'
+import { engineFor, type PrivateEngine, tokenizerFor } from '@fedsvd/engine/training'
 import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
-import type { ClientConfig } from './config.ts'
+import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, loadSiteData, roundedDown } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
 import { ledgerFiles, openLedger } from './ledger/index.ts'
@@ -19,7 +22,7 @@ export interface ClientParts {
   readonly transport?: Transport
   readonly source?: RandomSource
   readonly tokenizer?: Tokenizer
-  engineFor?(manifest: RunManifest, threads: number): Promise<TrainingEngine>
+  engineFor?(manifest: RunManifest, runtime: RuntimeSettings): Promise<PrivateEngine>
   onEvent?(event: ClientEvent): void
 }
 
@@ -27,13 +30,15 @@ export interface ClientParts {
  * Starts a client node: reads the data, opens its ledger, enrols where it has not yet, and connects.
  *
  * @throws FedsvdError whatever makes a start impossible: DATA_UNREADABLE, LEDGER_LOCKED, LEDGER_DAMAGED, TOKEN_INVALID,
- *   COORDINATOR_UNREACHABLE after `maxWaitSeconds`
+ *   COORDINATOR_UNREACHABLE after `maxWaitSeconds`, RUNTIME_UNAVAILABLE
  */
 export async function startClient(config: ClientConfig, parts: ClientParts = {}): Promise<ClientNode> {
   const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
+  await loadRuntime(config)
   const site = await loadSiteData(config.dataFile, config, config.stateDir)
   onEvent({ event: 'data-loaded', records: site.records, fingerprint: site.fingerprint })
+  const models = modelStore(modelSettings(config))
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
   try {
     const others = ledgerFiles(config.stateDir).length - 1
@@ -52,9 +57,14 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
       outbox: fileOutbox(config.stateDir, site.fingerprint),
       checkpoints: fileCheckpoints(config.stateDir, site.fingerprint),
       source: parts.source ?? osRandomness,
-      stores: encodedStores(config.stateDir, site, parts.tokenizer ?? (await loadStarterTokenizer())),
+      stores: encodedStores(
+        config.stateDir,
+        site,
+        async (model) => parts.tokenizer ?? (await tokenizerFor(model, models)),
+      ),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
-      engineFor: (manifest) => (parts.engineFor ?? engineFor)(manifest, config.threads),
+      engineFor: (manifest) =>
+        parts.engineFor === undefined ? engineFor(manifest, config, models) : parts.engineFor(manifest, config),
     })
     await waitForConnection(node, config)
     return node

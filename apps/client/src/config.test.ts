@@ -11,7 +11,14 @@ const input: ClientConfigInput = {
 
 describe('clientConfig', () => {
   it('fills in what is usual', () => {
-    expect(clientConfig(input)).toEqual({ ...input, threads: 1, once: false })
+    expect(clientConfig(input)).toEqual({
+      ...input,
+      models: '.fedsvd/models',
+      threads: 1,
+      runtime: 'onnxruntime',
+      executionProvider: 'cpu',
+      once: false,
+    })
   })
 
   it.each<[string, Partial<ClientConfigInput>]>([

@@ -1,6 +1,8 @@
 import { TASKS } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { budgetSchema, enrolRequestSchema } from '@fedsvd/core/protocol'
+import type { ModelSettings } from '@fedsvd/engine/models'
+import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 
 const column = z.string().min(1).optional()
@@ -35,7 +37,17 @@ const clientConfigSchema = z.object({
   key: z.string().min(1).optional(),
   /** A public constant in place of the true number of records; default: that number, rounded down to two digits. */
   declaredRecords: z.number().int().positive().optional(),
+  /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
+  models: z.string().min(1).default('.fedsvd/models'),
+  /** Address of the hub to fetch checkpoints from; nothing is fetched where it is absent, whatever a run asks for. */
+  hub: z.url({ protocol: /^https?$/ }).optional(),
+  /** Access token for repositories of the hub that are not public. */
+  hubToken: z.string().min(1).optional(),
   threads: z.number().int().positive().max(256).default(1),
+  /** What computes: see docs/how-to/use-a-gpu.md. */
+  runtime: z.enum(RUNTIMES).default('onnxruntime'),
+  /** Device of onnxruntime. */
+  executionProvider: z.enum(EXECUTION_PROVIDERS).default('cpu'),
   /** End when the first run in which this client takes part has ended. */
   once: z.boolean().default(false),
   /** How long to wait for the coordinator at the start, in seconds; for ever when absent. */
@@ -55,4 +67,9 @@ export function clientConfig(input: ClientConfigInput): ClientConfig {
     got: (issue?.message ?? 'something else').replace(/\.$/, ''),
     remedy: 'Correct the setting: see fedsvd join --help',
   })
+}
+
+/** Where this site has its checkpoints. */
+export function modelSettings({ models, hub, hubToken }: ClientConfig): ModelSettings {
+  return { models, ...(hub !== undefined && { hub: { url: hub, token: hubToken } }) }
 }

@@ -28,4 +28,6 @@ export type ClientEvent =
   | { event: 'round-delivered'; runId: string; round: number; events: number }
   | { event: 'round-failed'; runId: string; round: number; error: ErrorFact }
   | { event: 'ledger-mismatch'; runId: string; error?: ErrorFact }
+  /** The operators of the run paused it; the round at work here, if there is one, is held. */
+  | { event: 'run-paused'; runId: string; round?: number }
   | { event: 'run-ended'; runId: string; state: string; reason?: string }

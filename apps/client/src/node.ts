@@ -88,6 +88,10 @@ export class ClientNode implements AsyncDisposable {
       },
       onInvitation: async (invitation) => this.#answerInvitation(invitation),
       onRoundClosed: ({ runId, round }) => void this.#work.end(runId, 'the round is closed', round),
+      onRunPaused: ({ runId }) => {
+        const round = this.#work.hold(runId)
+        if (this.#runs.has(runId)) onEvent({ event: 'run-paused', runId, ...(round !== undefined && { round }) })
+      },
       onRunEnded: (ending) => void this.#endRun(ending),
     }
   }
@@ -116,7 +120,7 @@ export class ClientNode implements AsyncDisposable {
       const run = this.#runs.get(runId)
       if (run === undefined) throw notOffered(runId)
       requireClipNorm(run, invitation)
-      this.#requireReady(run, round)
+      this.#requireReady(run, invitation)
       this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
       return { accepted: true }
     } catch (error) {
@@ -125,9 +129,9 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /** @throws FedsvdError LEDGER_MISMATCH, UPDATE_STALE, DATA_CHANGED, BUDGET_EXHAUSTED */
-  #requireReady({ manifest, bound }: OpenRun, round: number): void {
+  #requireReady({ manifest, bound }: OpenRun, { round, rounds = manifest.rounds }: Invitation): void {
     const { ledger, site } = this.#parts
-    const { runId, rounds } = manifest
+    const { runId } = manifest
     const mismatch = this.#mismatched.get(runId)
     if (mismatch !== undefined) throw mismatch
     const newest = this.#newestRound(runId)
@@ -152,11 +156,11 @@ export class ClientNode implements AsyncDisposable {
     return Math.max(0, this.#work.roundOf(runId) ?? 0, ...rounds)
   }
 
-  async #train(run: OpenRun, invitation: Invitation, { uploadToken, signal }: Shift): Promise<() => void> {
+  async #train(run: OpenRun, invitation: Invitation, { uploadToken, goAhead, signal }: Shift): Promise<() => void> {
     const { onEvent, ledger } = this.#parts
-    const { runId, round } = invitation
+    const { runId, round, rounds = run.manifest.rounds } = invitation
     try {
-      onEvent({ event: 'round-started', runId, round, rounds: run.manifest.rounds })
+      onEvent({ event: 'round-started', runId, round, rounds })
       await runRound({
         ...this.#parts,
         manifest: run.manifest,
@@ -166,6 +170,7 @@ export class ClientNode implements AsyncDisposable {
         link: this.#link,
         invitation,
         uploadToken,
+        goAhead,
         signal,
         report: () => this.#report(runId, signal),
         onResumed: (progress) => onEvent({ event: 'round-resumed', runId, round, ...progress }),

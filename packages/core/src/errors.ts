@@ -12,6 +12,7 @@ export const ERROR_CATALOGUE = {
   FOLDER_IN_USE: { status: 409, title: 'The folder belongs to something else' },
   COORDINATOR_UNREACHABLE: { status: 503, title: 'The coordinator does not answer' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer' },
+  STORAGE_UNAVAILABLE: { status: 503, title: 'The store of tensors is full or does not answer' },
   DATABASE_LOCKED: { status: 409, title: 'Another coordinator uses this embedded database' },
   MIGRATION_FAILED: { status: 500, title: 'The database schema could not be brought up to date' },
   // data and models
@@ -20,6 +21,7 @@ export const ERROR_CATALOGUE = {
   DATA_CHANGED: { status: 409, title: 'The data set changed under a run' },
   LABEL_UNKNOWN: { status: 400, title: 'A record has a label outside the label set of the run' },
   CHECKPOINT_INVALID: { status: 400, title: 'A model checkpoint cannot be read' },
+  HUB_UNAVAILABLE: { status: 503, title: 'A checkpoint could not be fetched from the hub' },
   ADAPTER_INVALID: { status: 400, title: 'Adapter factors do not fit the model' },
   GRAPH_INVALID: { status: 500, title: 'A model graph is malformed' },
   // who is speaking
@@ -49,9 +51,11 @@ export const ERROR_CATALOGUE = {
   BLOB_NOT_FOUND: { status: 404, title: 'No stored object has this hash' },
   RUN_NOT_FOUND: { status: 404, title: 'No run has this identifier' },
   RUN_STATE: { status: 409, title: 'The run is not in a state that allows this' },
+  RUN_NOT_OPEN: { status: 503, title: 'The run takes no updates just now' },
   QUORUM_MISSED: { status: 503, title: 'A round had too few updates at its deadline' },
   // privacy
   BUDGET_EXHAUSTED: { status: 403, title: 'The next step would exceed the privacy budget' },
+  BUDGET_RAISED: { status: 409, title: 'A budget was to be raised after data had been used' },
   BUDGET_TOO_SMALL: { status: 400, title: 'The privacy budget does not buy a single step' },
   DELTA_TOO_LARGE: { status: 400, title: 'delta is larger than 1 / records' },
   LEDGER_DAMAGED: { status: 500, title: 'The privacy ledger fails its own verification' },
@@ -62,8 +66,12 @@ export const ERROR_CATALOGUE = {
   RESERVATION_MISSING: { status: 500, title: 'Noise was asked for without a durable reservation' },
   UNEXPECTED: { status: 500, title: 'A fault that the catalogue does not know' },
   NOISE_INVALID: { status: 500, title: 'The parameters of the noise are unusable' },
+  RUNTIME_UNAVAILABLE: { status: 500, title: 'A runtime or device that was asked for cannot be used here' },
   STEP_ORDER: { status: 500, title: 'The steps of a private round were made out of order' },
 } as const satisfies Record<string, { status: number; title: string }>
+
+/** As much of a peer's text is kept. */
+const LONGEST_TEXT = 2000
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE
 
@@ -98,18 +106,29 @@ export class FedsvdError extends Error {
   /** Rebuilds an error that a peer sent; an unknown code becomes MESSAGE_INVALID, never an exception. */
   static fromJSON(value: unknown): FedsvdError {
     const { code, expected, got, remedy } = (value ?? {}) as Record<string, unknown>
+    const text = (given: unknown, otherwise: string): string =>
+      typeof given === 'string' ? given.slice(0, LONGEST_TEXT) : otherwise
     if (typeof code === 'string' && Object.hasOwn(ERROR_CATALOGUE, code)) {
       return new FedsvdError(code as ErrorCode, {
-        expected: typeof expected === 'string' ? expected : 'a valid request',
-        got: typeof got === 'string' ? got : 'an unspecified fault',
-        remedy: typeof remedy === 'string' ? remedy : '',
+        expected: text(expected, 'a valid request'),
+        got: text(got, 'an unspecified fault'),
+        remedy: text(remedy, ''),
       })
     }
     return new FedsvdError('MESSAGE_INVALID', {
       expected: 'an error of the catalogue',
-      got: JSON.stringify(value)?.slice(0, 200) ?? 'nothing',
+      got: shown(value),
       remedy: 'Check that both sides run the same version of fedsvd.',
     })
+  }
+}
+
+/** The beginning of a value as JSON; what cannot be written as JSON is named by its type. */
+function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value)?.slice(0, 200) ?? 'nothing'
+  } catch {
+    return typeof value
   }
 }
 

@@ -1,14 +1,16 @@
 import { join as joinPath } from 'node:path'
 import { type ClientEvent, clientConfig, startClient } from '@fedsvd/client'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { Progress } from '../join/progress.ts'
+import { type ModelOptions, withModelOptions } from '../model-options.ts'
 import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
 import { untilSignal } from '../until-signal.ts'
 
-interface JoinOptions extends DataOptions {
+interface JoinOptions extends DataOptions, ModelOptions {
   readonly name: string
   readonly data: string
   readonly stateDir: string
@@ -20,6 +22,8 @@ interface JoinOptions extends DataOptions {
   readonly key?: string
   readonly declaredRecords?: number
   readonly threads: number
+  readonly runtime: (typeof RUNTIMES)[number]
+  readonly executionProvider: (typeof EXECUTION_PROVIDERS)[number]
   readonly once?: boolean
   readonly maxWait?: number
   readonly json?: boolean
@@ -54,9 +58,18 @@ export function joinCommand(): Command {
     .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))
     .addOption(new Option('--cert <file>', 'PEM certificate of this site, if asked for').env('FEDSVD_CERT'))
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
-  return withDataOptions(command)
+  return withModelOptions(withDataOptions(command))
     .option('--declared-records <count>', 'a public constant in place of the true number of records', positiveInteger)
     .option('--threads <count>', 'threads of the engine', positiveInteger, 1)
+    .addOption(
+      new Option('--runtime <name>', 'what computes').env('FEDSVD_RUNTIME').choices(RUNTIMES).default('onnxruntime'),
+    )
+    .addOption(
+      new Option('--execution-provider <name>', 'device of onnxruntime')
+        .env('FEDSVD_EXECUTION_PROVIDER')
+        .choices(EXECUTION_PROVIDERS)
+        .default('cpu'),
+    )
     .option('--once', 'end with the first run')
     .option(
       '--max-wait <seconds>',
@@ -87,7 +100,12 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     cert: options.cert,
     key: options.key,
     declaredRecords: options.declaredRecords,
+    models: options.models,
+    hub: options.hub,
+    hubToken: options.hubToken,
     threads: options.threads,
+    runtime: options.runtime,
+    executionProvider: options.executionProvider,
     once: options.once ?? false,
     maxWaitSeconds: options.maxWait,
   })
@@ -164,6 +182,8 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       return `round ${event.round + 1} failed: ${lineOf(event.error)}`
     case 'ledger-mismatch':
       return `the coordinator's record differs from this ledger${event.error ? `: ${lineOf(event.error)}` : ''}`
+    case 'run-paused':
+      return event.round === undefined ? 'the run is paused' : `the run is paused: round ${event.round + 1} is held`
     case 'run-ended':
       return `run ${event.state}${event.reason ? `: ${event.reason}` : ''}`
   }

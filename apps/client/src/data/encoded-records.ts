@@ -1,14 +1,13 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import {
   type EncodedRecord,
   Fingerprinter,
   openRecordStore,
   RecordStoreWriter,
-  recordEncoder,
   type SiteRecord,
+  taskEncoder,
 } from '@fedsvd/engine/data'
 import type { RecordSource } from '@fedsvd/engine/lots'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
@@ -26,7 +25,7 @@ export interface EncodedStores {
    * The records as a run takes them: from the store that an earlier process left, or read and tokenised once.
    *
    * @throws FedsvdError LABEL_UNKNOWN and DATA_UNREADABLE with their place, DATA_CHANGED when the file no longer holds the
-   *   data set, CONFIG_INVALID for a run on records of another kind
+   *   data set, CONFIG_INVALID for a run on records of another kind, and what the model's tokenizer is refused with
    * @throws the signal's reason when it aborts
    */
   open(manifest: RunManifest, signal: AbortSignal): Promise<EncodedRecords>
@@ -34,7 +33,10 @@ export interface EncodedStores {
   prune(): void
 }
 
-export function encodedStores(stateDir: string, site: SiteData, tokenizer: Tokenizer): EncodedStores {
+/** The tokenizer of a run's model, read when a run asks for it. */
+export type TokenizerFor = (model: RunManifest['model']) => Promise<Tokenizer>
+
+export function encodedStores(stateDir: string, site: SiteData, tokenizerFor: TokenizerFor): EncodedStores {
   const folder = join(stateDir, 'encoded', site.fingerprint)
   const users = new Map<string, number>()
   const prune = (): void => {
@@ -43,6 +45,7 @@ export function encodedStores(stateDir: string, site: SiteData, tokenizer: Token
   return {
     prune,
     async open(manifest, signal) {
+      const tokenizer = await tokenizerFor(manifest.model)
       const key = keyOf(site, manifest, tokenizer)
       const name = `${key}.records`
       const path = join(folder, name)
@@ -96,29 +99,22 @@ async function encode(
   writer.finish()
 }
 
-function encoderFor({ labels, model }: RunManifest, tokenizer: Tokenizer): (record: SiteRecord) => EncodedRecord {
-  const encode = recordEncoder(tokenizer, labels, model.maxTokens)
-  return (record) => {
-    if (!('label' in record)) {
-      throw new FedsvdError('CONFIG_INVALID', {
-        expected: 'labelled texts, which this run is for',
-        got: `records for ${record.task}`,
-        remedy: 'Name the columns of the text and of the label when the client is started.',
-      })
-    }
-    return encode(record, 'in the data set')
-  }
+function encoderFor({ task, labels, model }: RunManifest, tokenizer: Tokenizer): (record: SiteRecord) => EncodedRecord {
+  const encode = taskEncoder(tokenizer, { task, labels, maxTokens: model.maxTokens })
+  return (record) => encode(record, 'in the data set')
 }
 
 /** Text on which tokenizers differ: two with one name and another vocabulary give another store. */
 const PROBE = 'The quick brown fox, 1984: naïve Übung – 日本語 👋 <b>x_y</b>\n\tdon’t re-encode 3.14159!'
 
 /** Whatever decides the content of a store, as one name. */
-function keyOf({ fingerprint }: SiteData, { model, labels }: RunManifest, tokenizer: Tokenizer): string {
-  const { name, maxTokens } = model
+function keyOf({ fingerprint }: SiteData, { task, model, labels }: RunManifest, tokenizer: Tokenizer): string {
+  const { name, checkpoint, maxTokens } = model
   const probe = [...tokenizer.encode(PROBE, 512)]
   const vocabularySize = tokenizer.vocabularySize
-  return sha256Hex(canonicalJson({ format: 1, fingerprint, name, maxTokens, labels, vocabularySize, probe }))
+  return sha256Hex(
+    canonicalJson({ format: 1, fingerprint, name, checkpoint, task, maxTokens, labels, vocabularySize, probe }),
+  )
 }
 
 function namesIn(folder: string): string[] {

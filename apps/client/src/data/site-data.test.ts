@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path'
 import { fingerprintRecords } from '@fedsvd/engine/data'
 import { describe, expect, it } from 'vitest'
+import { labelOf } from '../../test-kit/fake-engine.ts'
 import { sampleManifest } from '../../test-kit/sample-run.ts'
 import { letters } from '../../test-kit/site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../../test-kit/temporary-folder.ts'
@@ -98,7 +99,7 @@ describe('the encoded records of a site', () => {
 
   it('take the labels and the length of the run', async () => {
     using folder = temporaryFolder()
-    const stores = encodedStores(join(folder.path, 'state'), await siteOf(folder), letters)
+    const stores = encodedStores(join(folder.path, 'state'), await siteOf(folder), async () => letters)
     const records = await stores.open(manifest, signal)
     expect(records.size).toBe(2)
     expect([records.read(0), records.read(1)]).toEqual([
@@ -111,7 +112,7 @@ describe('the encoded records of a site', () => {
   it('of a label that the run does not have are refused with file and line, and leave nothing', async () => {
     using folder = temporaryFolder()
     const site = await siteOf(folder)
-    const stores = encodedStores(join(folder.path, 'state'), site, letters)
+    const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
     const other = sampleManifest({ labels: ['ham', 'eggs'] })
     await expect(stores.open(other, signal)).rejects.toThrow(/LABEL_UNKNOWN.*data\.jsonl:2/)
     expect(stored(folder, site)).toEqual([])
@@ -129,7 +130,10 @@ describe('the encoded records of a site', () => {
       },
     }
     const open = (changes = {}, tokenizer = letters) =>
-      encodedStores(join(folder.path, 'state'), counted, tokenizer).open({ ...manifest, ...changes }, signal)
+      encodedStores(join(folder.path, 'state'), counted, async () => tokenizer).open(
+        { ...manifest, ...changes },
+        signal,
+      )
     const contents = []
     for (const changes of [{}, {}, { runId: 'another run' }]) {
       const records = await open(changes)
@@ -150,7 +154,7 @@ describe('the encoded records of a site', () => {
   it('are made again where the store is damaged', async () => {
     using folder = temporaryFolder()
     const site = await siteOf(folder)
-    const open = () => encodedStores(join(folder.path, 'state'), site, letters).open(manifest, signal)
+    const open = () => encodedStores(join(folder.path, 'state'), site, async () => letters).open(manifest, signal)
     ;(await open()).close()
     const [name] = stored(folder, site)
     writeFileSync(join(folder.path, 'state', 'encoded', site.fingerprint, name!), 'nonsense')
@@ -163,7 +167,7 @@ describe('the encoded records of a site', () => {
     using folder = temporaryFolder()
     const site = await siteOf(folder)
     writeFileSync(site.path, TWO.replace('two', 'owt'))
-    const stores = encodedStores(join(folder.path, 'state'), site, letters)
+    const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
     await expect(stores.open(manifest, signal)).rejects.toThrow('DATA_CHANGED')
     expect(stored(folder, site)).toEqual([])
   })
@@ -171,13 +175,13 @@ describe('the encoded records of a site', () => {
   it('stay while a run has them open, and go when nobody has', async () => {
     using folder = temporaryFolder()
     const site = await siteOf(folder)
-    const stores = encodedStores(join(folder.path, 'state'), site, letters)
+    const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
     const [first, second] = [await stores.open(manifest, signal), await stores.open(manifest, signal)]
     first.close()
     first.close()
     stores.prune()
     expect(stored(folder, site)).toHaveLength(1)
-    expect(second.read(1).label).toBe(1)
+    expect(labelOf(second.read(1))).toBe(1)
     second.close()
     stores.prune()
     expect(stored(folder, site)).toEqual([])
@@ -188,7 +192,7 @@ describe('the encoded records of a site', () => {
     const site = await siteOf(folder)
     const abort = new AbortController()
     abort.abort(new Error('stopped'))
-    const stores = encodedStores(join(folder.path, 'state'), site, letters)
+    const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
     await expect(stores.open(manifest, abort.signal)).rejects.toThrow('stopped')
     expect(stored(folder, site)).toEqual([])
   })

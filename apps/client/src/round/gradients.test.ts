@@ -66,7 +66,9 @@ describe('clippedLotSum', () => {
   it('says how far it is', async () => {
     const done: number[] = []
     const engine = fakeEngine(adapter)
-    await clippedLotSum(engine, lotOf(130), state, clipNorm, new AbortController().signal, (at) => void done.push(at))
+    await clippedLotSum(engine, lotOf(130), state, clipNorm, new AbortController().signal, {
+      onPart: (at) => void done.push(at),
+    })
     expect(done).toEqual([MAX_MICRO_BATCH, 2 * MAX_MICRO_BATCH, 130])
   })
 

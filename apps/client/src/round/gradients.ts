@@ -1,7 +1,8 @@
 import type { AdapterState } from '@fedsvd/core/adapters'
 import { MAX_MICRO_BATCH, votesOn } from '@fedsvd/core/privacy'
 import { type RecordSource, shortestFirst } from '@fedsvd/engine/lots'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { PrivateEngine } from '@fedsvd/engine/training'
+import type { Latest } from '../transport/index.ts'
 
 /** What a lot adds up to. Private, all of it: for the mechanism alone. */
 export interface LotSum {
@@ -17,7 +18,8 @@ export interface Lot {
 }
 
 /**
- * The clipped integer sum over a lot, a micro-batch at a time, so that a closed round stops between two of them.
+ * The clipped integer sum over a lot, a micro-batch at a time, so that a closed round stops between two of them, and a
+ * paused one waits there.
  *
  * Records of like length stand together, so that short texts do not pay for long ones. The sums are exact integers: neither
  * the order nor the cuts change them. An empty lot gives zeros, and is noised like any other.
@@ -29,18 +31,22 @@ export interface Lot {
  * @throws the signal's reason when it aborts
  */
 export async function clippedLotSum(
-  engine: TrainingEngine,
+  engine: PrivateEngine,
   { records, members }: Lot,
   state: AdapterState,
   clipNorm: number,
   signal: AbortSignal,
-  onPart: (done: number) => void = () => {},
+  {
+    goAhead,
+    onPart = () => {},
+  }: { readonly goAhead?: Latest<true> | undefined; readonly onPart?: (done: number) => void } = {},
 ): Promise<LotSum> {
   const order = shortestFirst(records.lengthsOf(members))
   let total: readonly Float64Array[] | undefined
   let votes = 0
   for (let start = 0; total === undefined || start < order.length; start += MAX_MICRO_BATCH) {
     signal.throwIfAborted()
+    await goAhead?.value(signal)
     const part = Array.from(order.subarray(start, start + MAX_MICRO_BATCH), (at) => records.read(members[at]!))
     const { gridSum, norms } = await engine.clippedLotSum(part, state, clipNorm)
     votes += votesOn(norms, clipNorm)

@@ -11,7 +11,7 @@ import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { RecordSource } from '@fedsvd/engine/lots'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { Checkpoints } from '../checkpoint/index.ts'
 import { type AttemptKey, type BoundRun, brokenOff, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
@@ -28,12 +28,14 @@ export interface RoundParts {
   readonly invitation: Invitation
   /** The newest upload token: a coordinator that came back may have issued another. */
   readonly uploadToken: Latest<string>
+  /** There while the run is not paused. */
+  readonly goAhead: Latest<true>
   readonly run: BoundRun
   readonly link: CoordinatorLink
   readonly ledger: PrivacyLedger
   readonly outbox: Outbox
   readonly checkpoints: Checkpoints
-  readonly engine: TrainingEngine
+  readonly engine: PrivateEngine
   readonly records: RecordSource
   readonly source: RandomSource
   /** Aborted when the round is closed; what was reserved stays spent. */
@@ -55,6 +57,7 @@ export interface RoundParts {
  */
 export async function runRound(parts: RoundParts): Promise<void> {
   const finished = finishedBefore(parts) ?? (await train(parts))
+  await parts.goAhead.value(parts.signal)
   await deliver(parts, finished)
 }
 
@@ -72,6 +75,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const { ledger, outbox, invitation, manifest, clientId, signal } = parts
   const state = await loadState(parts.link, invitation, manifest.adapter, signal)
   signal.throwIfAborted()
+  await parts.goAhead.value(signal) // nothing is paid for while the run stands still
   const terms = {
     ...privateTerms(manifest, parts.run, clipNormOf(parts)),
     specs: trainedSpecs(manifest.adapter),
@@ -125,15 +129,17 @@ function keep({ ledger, checkpoints }: RoundParts, round: PrivateRound): void {
 
 /** One step of DP-SGD: a Poisson lot, its exact clipped sum, and noise before anything else sees it. */
 async function privateStep(parts: RoundParts, state: AdapterState, round: PrivateRound, step: number): Promise<void> {
-  const { records, engine, manifest, signal } = parts
+  const { records, engine, manifest, signal, goAhead } = parts
   signal.throwIfAborted()
+  await goAhead.value(signal)
   const started = performance.now()
   const members = round.drawLot(records.size)
   const here = withTrained(manifest.adapter, state, round.current())
   const clipNorm = clipNormOf(parts)
-  const { gridSum, votes } = await clippedLotSum(engine, { records, members }, here, clipNorm, signal, (done) =>
-    parts.onPart({ step, steps: manifest.localSteps, done, of: members.length }),
-  )
+  const { gridSum, votes } = await clippedLotSum(engine, { records, members }, here, clipNorm, signal, {
+    goAhead,
+    onPart: (done) => parts.onPart({ step, steps: manifest.localSteps, done, of: members.length }),
+  })
   round.step(gridSum, manifest.adaptiveClipping && votes)
   const seconds = (performance.now() - started) / 1000
   parts.onStep({ step, steps: manifest.localSteps, records: members.length, seconds })

@@ -20,7 +20,7 @@ export type ClientNamespace = Namespace<
   ClientToServerEvents,
   ServerToClientEvents,
   Record<string, never>,
-  { clientId: string }
+  { clientId: string; version?: string }
 >
 
 export interface ClientNamespaceParts {
@@ -28,14 +28,18 @@ export interface ClientNamespaceParts {
   readonly presence: Presence
   readonly conductor: Conductor
   readonly log: Logger
+  /** Throws when a client reports too often. */
+  readonly limitReports: (clientId: string) => Promise<void>
   readonly onCount: (connected: number) => void
+  /** A client came or went. */
+  readonly onSeen: (clientId: string, version: string | undefined) => void
 }
 
 const MOST_PENDING_REPORTS = 16
 
 /** The namespace `/client`: nobody gets in without a signature, and one identity has one connection. */
 export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceParts): void {
-  const { sessions, presence, conductor, log, onCount } = parts
+  const { sessions, presence, conductor, log, onCount, onSeen, limitReports } = parts
 
   namespace.use((socket, next) => {
     void admit(socket, next, sessions, log)
@@ -47,16 +51,19 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     const connection = presence.connect(clientId, socket)
     const sessionToken = sessions.begin(clientId)
     onCount(presence.size)
+    onSeen(clientId, socket.data.version)
     socket.once('disconnect', (reason) => {
       sessions.end(sessionToken)
       onCount(presence.size)
+      onSeen(clientId, socket.data.version)
       log.info({ clientId, reason }, 'client disconnected')
     })
     let pending = 0
     socket.on('ledger-report', (message: unknown, reply: unknown) => {
       if (typeof reply !== 'function') return
       pending += 1
-      void answerReport(conductor, clientId, message, pending)
+      void limitReports(clientId)
+        .then(() => answerReport(conductor, clientId, message, pending))
         .catch((error: unknown) => ({ agrees: false, error: toCatalogue(error, log).toJSON() }))
         .then((answer) => (reply as (answer: LedgerReply) => void)(answer))
         .finally(() => {
@@ -83,6 +90,7 @@ async function admit(
   try {
     const handshake = parseMessage(clientHandshakeSchema, socket.handshake.auth, 'a client handshake')
     socket.data.clientId = (await sessions.authenticate(handshake)).id
+    if (handshake.version !== undefined) socket.data.version = handshake.version
   } catch (error) {
     next(connectError(error, log))
     return

@@ -2,13 +2,12 @@ import { isFedsvdError } from '@fedsvd/core/errors'
 import type { RoundState } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
 import type { RoundProgress } from '../store/index.ts'
-import { checkAdmissible, deliveredTasks, openTasks, type RoundEvent, roundReducer } from './progress.ts'
+import { checkAdmissible, deliveredTasks, openTasks, type RoundEvent, reduceRound as reduce } from './progress.ts'
 
 const PHASES: readonly RoundState[] = ['selected', 'tasked', 'received', 'aggregated', 'published']
-const rules = { quorum: 2, deadlineMs: 100 }
-const reduce = roundReducer(rules)
+const plan = { quorum: 2, clientsPerRound: 3, deadlineSeconds: 0.1 }
 const blob = (sha256: string) => ({ sha256, bytes: 9 })
-const selected: RoundEvent = { type: 'selected', runId: 'run', round: 4, clients: ['c', 'a', 'b'], at: 1000 }
+const selected: RoundEvent = { type: 'selected', runId: 'run', round: 4, clients: ['c', 'a', 'b'], plan, at: 1000 }
 const play = (...events: readonly RoundEvent[]): RoundProgress =>
   events.reduce<RoundProgress | undefined>(reduce, undefined)!
 const deliver = (clientId: string, sha256 = `of ${clientId}`): RoundEvent => ({
@@ -45,6 +44,7 @@ describe('the round as a reducer', () => {
       runId: 'run',
       round: 4,
       phase: 'published',
+      plan,
       version: 7,
       openedAt: 1000,
       deadline: 1110,
@@ -79,6 +79,72 @@ describe('the round as a reducer', () => {
     const one = play(selected, tasked, deliver('a'), deadline(1110))
     expect(one).toMatchObject({ phase: 'tasked', extensions: 1, deadline: 1210 })
     expect(reduce(one, deadline(1150))).toBe(one)
+  })
+
+  it('gives a paused run a whole term when it is resumed, and keeps everything else', () => {
+    const progress = play(selected, tasked, deliver('a'))
+    expect(reduce(progress, { type: 'resumed', at: 5000 })).toEqual({ ...progress, version: 4, deadline: 5100 })
+    const closed = play(selected, tasked, deliver('a'), deliver('b'), deadline(1110))
+    expect(reduce(closed, { type: 'resumed', at: 5000 })).toBe(closed)
+  })
+
+  it('goes by the plan that it was selected with', () => {
+    const strict = { ...selected, plan: { ...plan, quorum: 3, deadlineSeconds: 1 } }
+    expect(play(strict, tasked)).toMatchObject({ plan: strict.plan, deadline: 2010 })
+    expect(play(strict, tasked, deliver('a'), deliver('b'), deadline(2010))).toMatchObject({ phase: 'tasked' })
+  })
+
+  it('closes as soon as clientsPerRound have delivered, however many were asked', () => {
+    const asked = { ...selected, clients: ['a', 'b', 'c', 'd', 'e'] }
+    const closed = play(asked, tasked, deliver('e'), deliver('b'), deliver('a'))
+    expect(closed).toMatchObject({ phase: 'received', closedAt: 1050 })
+    expect(openTasks(closed).map(({ clientId }) => clientId)).toEqual(['c', 'd'])
+    expect(codeOf(() => reduce(closed, deliver('c')))).toBe('UPDATE_STALE') // charged all the same: see privacy-change.ts
+    expect(checkAdmissible(closed, 'c', true)).toMatchObject({ clientId: 'c', state: 'tasked' })
+  })
+
+  const late = (clientId: string, round = 2, sha256 = `late of ${clientId}`): RoundEvent => {
+    return { type: 'late', clientId, round, update: blob(sha256), at: 1045 }
+  }
+
+  it('counts a late update beside its own, but not towards the quorum', () => {
+    const progress = play(selected, late('z'), tasked, late('y', 3))
+    expect(progress.late).toEqual([
+      { clientId: 'y', round: 3, ...blob('late of y'), receivedAt: 1045 },
+      { clientId: 'z', round: 2, ...blob('late of z'), receivedAt: 1045 },
+    ])
+    expect(reduce(progress, late('z'))).toBe(progress)
+    expect(reduce(progress, deadline(1110))).toMatchObject({ phase: 'tasked', extensions: 1 })
+    expect(deliveredTasks(progress)).toEqual([])
+  })
+
+  it('takes one update of a client: whoever was asked in this round has moved on, whoever gave a late one is not asked', () => {
+    const progress = play(selected, tasked, late('z'))
+    expect(codeOf(() => reduce(progress, late('a')))).toBe('UPDATE_STALE')
+    expect(codeOf(() => reduce(progress, late('z', 1)))).toBe('RUN_NOT_OPEN')
+    expect(codeOf(() => reduce(progress, late('z', 2, 'other bytes')))).toBe('RUN_NOT_OPEN')
+    expect(reduce(progress, { type: 'enlisted', clients: ['z'] })).toBe(progress)
+    const refused = play(selected, tasked, refuse('a'), late('a'))
+    expect(refused.late).toHaveLength(1)
+    expect(reduce(refused, { type: 'enlisted', clients: ['a'] })).toBe(refused)
+  })
+
+  it('sends a late update on to the next round when it has closed, and knows one that it has taken', () => {
+    const closed = play(selected, tasked, late('z'), deliver('a'), deliver('b'), deadline(1110))
+    expect(codeOf(() => reduce(closed, late('y')))).toBe('RUN_NOT_OPEN')
+    expect(reduce(closed, late('z'))).toBe(closed)
+  })
+
+  it('closes a buffer when it is full, late updates included, while others still train', () => {
+    const buffered = { ...selected, plan: { ...plan, bufferSize: 2 } }
+    expect(play(buffered, tasked, deliver('a'), deliver('b'))).toMatchObject({ phase: 'received' })
+    expect(play(buffered, tasked, deliver('a'), late('z'))).toMatchObject({ phase: 'received', closedAt: 1045 })
+    expect(play(buffered, late('y'), late('z')).phase).toBe('selected')
+    expect(play(buffered, late('y'), late('z'), tasked)).toMatchObject({ phase: 'received' })
+    const sparse = { ...selected, clients: [], plan: { ...plan, bufferSize: 3 } }
+    expect(play(sparse, tasked, late('y'), late('z')).phase).toBe('tasked')
+    expect(play(sparse, tasked, late('y'), late('z'), deadline(1110)).phase).toBe('received') // the quorum is 2
+    expect(play(sparse, tasked, late('y'), deadline(1110))).toMatchObject({ phase: 'tasked', extensions: 1 })
   })
 
   it('takes replacements, and asks again who has refused', () => {
@@ -139,9 +205,9 @@ describe('the round as a reducer', () => {
     const ids = ['a', 'b', 'c']
     const alphabet: RoundEvent[] = [
       tasked,
-      deadline(1005),
       deadline(1110),
       deadline(1210),
+      { type: 'late', clientId: 'z', round: 2, update: blob('z'), at: 1045 },
       ...ids.flatMap((id) => [deliver(id), deliver(id, 'other'), refuse(id)]),
       { type: 'enlisted', clients: ['a'] },
       { type: 'enlisted', clients: ['d'] },
@@ -165,7 +231,7 @@ describe('the round as a reducer', () => {
         checkStep(progress, next)
         if (next === progress) continue
         if (event.type !== 'deadline') expect(keyOf(reduce(next, event))).toBe(keyOf(next)) // again changes nothing
-        if (next.extensions <= 2) seen.set(keyOf(next), seen.get(keyOf(next)) ?? next)
+        if (next.extensions <= 1) seen.set(keyOf(next), seen.get(keyOf(next)) ?? next)
       }
     }
     expect(seen.size).toBeGreaterThan(500)
@@ -182,12 +248,16 @@ function checkStep(before: RoundProgress, after: RoundProgress): void {
     expect(after.tasks.find((task) => task.clientId === clientId)?.update).toEqual(update) // accepted stays accepted
   }
   if (after.phase !== 'selected' && after.phase !== 'tasked') {
-    expect(deliveredTasks(after).length).toBeGreaterThanOrEqual(rules.quorum)
+    expect(deliveredTasks(after).length).toBeGreaterThanOrEqual(plan.quorum)
     expect(after.closedAt).toBeDefined()
   }
   if (before.phase !== 'selected' && before.phase !== 'tasked')
     expect(deliveredTasks(after)).toEqual(deliveredTasks(before))
+  const givers = [...deliveredTasks(after), ...(after.late ?? [])].map(({ clientId }) => clientId)
+  expect(new Set(givers).size).toBe(givers.length) // one update of each client
+  expect(after.late ?? []).toEqual(expect.arrayContaining([...(before.late ?? [])]))
+  if (before.phase !== 'selected' && before.phase !== 'tasked') expect(after.late).toEqual(before.late)
   if (after.phase === 'tasked' && openTasks(after).length === 0) {
-    expect(deliveredTasks(after).length).toBeLessThan(rules.quorum)
+    expect(deliveredTasks(after).length).toBeLessThan(plan.quorum)
   }
 }

@@ -1,4 +1,4 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { updateNormBound } from '@fedsvd/core/federation'
 import { splitNoise } from '@fedsvd/core/privacy'
 import { frameBytes, type PrivacyTerms, type RunManifest, type UploadReply, updateSpecs } from '@fedsvd/core/protocol'
@@ -8,7 +8,9 @@ import type { RoundProgress } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import type { Gate } from './gate.ts'
-import { checkAdmissible } from './progress.ts'
+import { baseOf } from './late-deltas.ts'
+import { checkAdmissible, notOpen } from './progress.ts'
+import { earliestFor } from './staleness.ts'
 
 export interface UpdatePlace {
   readonly round: number
@@ -22,9 +24,11 @@ export interface ReceivedUpdate {
   readonly blobs: BlobStore
   /** The terms of the client; undefined for one that takes no part. */
   readonly terms: PrivacyTerms | undefined
-  /** The round under way when it is this one. */
+  /** The run stands still: whoever sends now is asked to send again. */
+  readonly isPaused: boolean
+  /** The round under way, whichever it is; undefined when the run is not open. */
   readonly current: RoundContext | undefined
-  /** The round as it is stored, when it is not under way. */
+  /** The round of the update as it is stored, when it is not the one under way. */
   readonly stored: RoundProgress | undefined
   /** How many updates are held in memory at a time. */
   readonly gate: Gate
@@ -32,33 +36,75 @@ export interface ReceivedUpdate {
 
 /**
  * Takes in one update: bounded, hashed while it is written, decoded, held against its norm bound, made durable, and only
- * then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since.
+ * then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since. Where the run
+ * takes late updates, one that its round did not count is counted by the round under way.
  *
- * @throws FedsvdError UPDATE_UNEXPECTED, UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, or as `decodeFrame` does
+ * @throws FedsvdError RUN_NOT_OPEN while the run is paused, or between two rounds for a late update; UPDATE_UNEXPECTED,
+ *   UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, STORAGE_UNAVAILABLE, or as `decodeFrame` does
  */
 export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply> {
+  try {
+    return await takeIn(update)
+  } catch (error) {
+    // The sender keeps its frame and tries again; whoever can make room has to know.
+    if (isFedsvdError(error, 'STORAGE_UNAVAILABLE')) {
+      await update.current?.run.alert(error.code, error.message).catch(() => {})
+    }
+    throw error
+  }
+}
+
+async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const { manifest, place, stream, blobs, current, terms } = update
   const { clientId } = place
-  const { update: accepted } = checkAdmissible(current?.book.progress ?? update.stored, clientId)
+  const isCurrent = current?.round === place.round
+  const late = current?.run.takesLate ?? false
+  const progress = isCurrent ? current.book.progress : update.stored
+  const { update: accepted } = checkAdmissible(progress, clientId, late || update.isPaused)
   const limit = frameBytes(updateSpecs(manifest))
   if (accepted !== undefined) {
     await using again = await blobs.receive(stream, limit)
     if (again.sha256 !== accepted.sha256) throw conflict(accepted.sha256, again.sha256)
     return { status: 'duplicate', sha256: again.sha256 }
   }
+  if (update.isPaused) throw notOpen('a run that is paused')
   if (current === undefined || terms === undefined) throw ended(place.round)
+  if (!isCurrent) requireFresh(current, place.round)
+  else if (progress!.phase !== 'tasked') throw closedJustNow(place.round)
+  const base = isCurrent ? current.base : await baseOf(current.run, place.round)
   await using blob = await blobs.receive(stream, limit)
-  await update.gate.run(() => check(blob, current, clientId, terms))
-  const before = checkAdmissible(current.book.progress, clientId)
-  if (before.update === undefined) await blob.keep()
+  await update.gate.run(() => check(blob, { run: current.run, round: place.round, base }, clientId, terms))
   const { sha256, bytes } = blob
-  await current.book.dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at: current.run.clock.now() })
+  const at = current.run.clock.now()
+  if (!isCurrent) {
+    await blob.keep()
+    await current.book.dispatch({ type: 'late', clientId, round: place.round, update: { sha256, bytes }, at })
+    return { status: 'accepted', sha256 }
+  }
+  const before = checkAdmissible(current.book.progress, clientId, late)
+  if (before.update === undefined) await blob.keep()
+  await current.book
+    .dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at })
+    .catch((error: unknown) => {
+      throw late && isFedsvdError(error, 'UPDATE_STALE') ? closedJustNow(place.round) : error
+    })
   return { status: before.update === undefined ? 'accepted' : 'duplicate', sha256 }
+}
+
+/** @throws FedsvdError UPDATE_STALE when the update is too old to be counted, RUN_NOT_OPEN when no round has begun that could */
+function requireFresh(current: RoundContext, round: number): void {
+  if (round < earliestFor(current.round, current.run.manifest)) throw ended(round)
+  if (current.book.progress === undefined) throw notOpen(`round ${current.round}, which has not begun`)
+}
+
+/** A round that has closed does not take what the next one will. */
+function closedJustNow(round: number): FedsvdError {
+  return notOpen(`round ${round}, which has just closed`)
 }
 
 async function check(
   blob: PendingBlob,
-  { run, round, base }: RoundContext,
+  { run, round, base }: Pick<RoundContext, 'run' | 'round' | 'base'>,
   clientId: string,
   terms: PrivacyTerms,
 ): Promise<void> {

@@ -1,27 +1,30 @@
-import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import type { AccountedEvent, PrivacyEvent } from '@fedsvd/core/accounting'
 import { eventOfRound } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
-import type { RunManifest, RunState } from '@fedsvd/core/protocol'
+import type { RunManifest, RunPlan, RunState } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
 import { Evaluations, type EvaluatorFactory } from '../evaluation/index.ts'
 import type { UploadTokens } from '../identity/index.ts'
-import { type CentralLedger, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
+import { type CentralLedger, type ClientCaps, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import {
   type ClientGateway,
   type Clock,
   decodeState,
+  earliestFor,
   Pulse,
   RoundBook,
   type RoundContext,
   type RunContext,
-  roundReducer,
   schemaHashOf,
+  takesLate,
   withPrivacy,
 } from '../rounds/index.ts'
-import type { Participant, RunRecord, Store } from '../store/index.ts'
+import type { Participant, PlanRecord, RoundChange, RunRecord, Store } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
+import { Outstanding } from './outstanding.ts'
+import { planOf } from './plan.ts'
 import { RunAlerts } from './run-alerts.ts'
 
 /** What every live run is made with. */
@@ -35,9 +38,12 @@ export interface RunParts {
   readonly metrics: Metrics
   readonly bounds: EpsilonBounds
   readonly central: CentralLedger
+  readonly caps: ClientCaps
   readonly noiseSource: () => RandomSource
   readonly evaluatorFor: EvaluatorFactory
   readonly gatherMs: number
+  /** A change of a round has been stored. */
+  readonly onRoundChange?: (change: RoundChange, at: number) => void
   /** Something that a snapshot shows has changed. */
   readonly onChange: (runId: string) => void
 }
@@ -46,6 +52,7 @@ export interface RunParts {
 export class LiveRun implements RunContext {
   readonly manifest: RunManifest
   readonly schemaHash: string
+  readonly takesLate: boolean
   readonly store: Store
   readonly blobs: BlobStore
   readonly gateway: ClientGateway
@@ -60,15 +67,18 @@ export class LiveRun implements RunContext {
   readonly #parts: RunParts
   readonly #participants = new Map<string, Participant>()
   readonly #ready = new Set<string>()
+  readonly #outstanding = new Outstanding()
   readonly #alerts: RunAlerts
   readonly #controller = new AbortController()
   #state: RunState
+  #plan: RunPlan
   #spending = new SpendingBook([])
   #current: RoundContext | undefined
 
   private constructor({ manifest, state }: RunRecord, parts: RunParts) {
     this.manifest = manifest
     this.schemaHash = schemaHashOf(manifest.adapter)
+    this.takesLate = takesLate(manifest)
     this.store = parts.store
     this.blobs = parts.blobs
     this.gateway = parts.gateway
@@ -81,6 +91,7 @@ export class LiveRun implements RunContext {
     this.pulse = new Pulse(parts.clock)
     this.#parts = parts
     this.#state = state
+    this.#plan = planOf(manifest)
     const { store, log, metrics, clock } = parts
     this.#alerts = new RunAlerts({ runId: manifest.runId, store: store.alerts, log, metrics, now: () => clock.now() })
     this.evaluations = new Evaluations({
@@ -100,12 +111,14 @@ export class LiveRun implements RunContext {
   /** Reads all that is stored of the run, the round under way included, so that updates can come in at once. */
   static async load(record: RunRecord, parts: RunParts): Promise<LiveRun> {
     const run = new LiveRun(record, parts)
-    const { runId, rounds } = run.manifest
+    const { runId } = run.manifest
+    run.#plan = planOf(run.manifest, (await run.store.runs.plans(runId)).at(-1))
     for (const participant of await run.store.runs.participants(runId))
       run.#participants.set(participant.clientId, participant)
     await run.#reloadSpending()
     const published = await run.store.rounds.publishedCount(runId)
-    if (published < rounds) await run.openRound(published)
+    await run.#reloadOutstanding(published)
+    if (published < run.plan.rounds) await run.openRound(published)
     run.evaluations.catchUp()
     return run
   }
@@ -114,8 +127,16 @@ export class LiveRun implements RunContext {
     return this.#controller.signal
   }
 
+  get plan(): RunPlan {
+    return this.#plan
+  }
+
   get current(): RoundContext | undefined {
     return this.#current
+  }
+
+  get runId(): string {
+    return this.manifest.runId
   }
 
   get spending(): SpendingBook {
@@ -133,7 +154,7 @@ export class LiveRun implements RunContext {
   /** The round with its book; there is never more than one book of a round. */
   async openRound(round: number): Promise<RoundContext> {
     if (this.#current?.round === round) return this.#current
-    const { runId, quorum, deadlineSeconds } = this.manifest
+    const { runId } = this.manifest
     const { rounds, runs } = this.store
     const base = await runs.adapter(runId, round)
     if (base?.publishedAt === undefined) {
@@ -143,17 +164,22 @@ export class LiveRun implements RunContext {
         remedy: 'Restore the database of the coordinator.',
       })
     }
+    await this.#parts.caps.load() // another coordinator may have spent or set something
     const book = await RoundBook.open({
-      reduce: roundReducer({ quorum, deadlineMs: deadlineSeconds * 1000 }),
       load: () => rounds.find(runId, round),
       change: (before, after) => withPrivacy(before, after, (clientId) => this.eventOf(clientId), this.clock.now()),
       save: (change) => rounds.save(change),
       onChange: (change) => {
         this.#spending.apply(change, (clientId) => this.eventOf(clientId))
+        this.#outstanding.follow(change.after)
+        this.#parts.onRoundChange?.(change, this.clock.now())
         this.#changed()
       },
       // What was stored without our knowing may be what somebody waits for.
-      onReload: () => this.spendingChanged(),
+      onReload: async () => {
+        await this.#reloadOutstanding(round)
+        await this.spendingChanged()
+      },
     })
     this.#current = { run: this, round, book, base }
     return this.#current
@@ -165,14 +191,41 @@ export class LiveRun implements RunContext {
       .map(({ clientId }) => clientId)
   }
 
-  /** True when one more round is certainly within the budget that the client stated, and within that of the client level. */
+  /**
+   * True when one more round is certainly within the budget that the client stated, within the cap that an operator has set,
+   * and within that of the client level.
+   */
   canPay(clientId: string): boolean {
     const { clientLevel } = this.manifest
     if (clientLevel !== undefined && !this.central.canPay(clientId, clientLevel)) return false
     const { terms } = this.#participants.get(clientId)!
     const { localSteps } = this.manifest
     const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps: localSteps }
-    return this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget)
+    if (!this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget)) return false
+    return this.#parts.caps.allows(clientId, next)
+  }
+
+  /** What a client has spent in this run, and what it was selected to spend next. */
+  eventsOf(clientId: string): readonly AccountedEvent[] {
+    const spent = this.#spending.of(clientId)
+    const progress = this.#current?.book.progress
+    const isPledged = progress?.phase === 'selected' && progress.tasks.some((task) => task.clientId === clientId)
+    return isPledged ? [...spent, this.eventOf(clientId)] : spent
+  }
+
+  busy(): readonly string[] {
+    return this.takesLate ? this.#outstanding.before(this.#current?.round ?? 0) : []
+  }
+
+  lateRoundOf(clientId: string): number | undefined {
+    const round = this.takesLate ? this.#outstanding.roundOf(clientId) : undefined
+    return round === this.#current?.round && this.#current?.book.progress?.phase === 'tasked' ? undefined : round
+  }
+
+  giveUpBefore(round: number): void {
+    for (const [clientId, old] of this.#outstanding.forgetBefore(round)) {
+      this.gateway.roundClosed(clientId, { runId: this.manifest.runId, round: old })
+    }
   }
 
   isReady(clientId: string): boolean {
@@ -221,6 +274,12 @@ export class LiveRun implements RunContext {
     if (await this.#alerts.raise(code, message, clientId)) this.#changed()
   }
 
+  /** The plan was changed; a round that waits to be selected goes by the new one. */
+  planChanged(plan: PlanRecord): void {
+    this.#plan = planOf(this.manifest, plan)
+    this.#changed()
+  }
+
   /** Facts were added to the store beside the rounds. */
   async spendingChanged(): Promise<void> {
     await this.#reloadSpending()
@@ -233,9 +292,22 @@ export class LiveRun implements RunContext {
     this.pulse.beat()
   }
 
+  /** Something outside of the run may have changed what its clients can pay for. */
+  changedOutside(): void {
+    this.#changed()
+  }
+
   #changed(): void {
     this.pulse.beat()
     this.#parts.onChange(this.manifest.runId)
+  }
+
+  /** What is open of the rounds whose updates `round` may still count. */
+  async #reloadOutstanding(round: number): Promise<void> {
+    if (!this.takesLate) return
+    const since = earliestFor(round, this.manifest)
+    const history = await this.store.rounds.history(this.manifest.runId, since, round - since + 1)
+    for (const progress of history) this.#outstanding.follow(progress)
   }
 
   async #reloadSpending(): Promise<void> {

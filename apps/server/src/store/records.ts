@@ -1,5 +1,14 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
-import type { AuditEntry, PrivacyTerms, Role, RoundState, RunManifest, RunState } from '@fedsvd/core/protocol'
+import type {
+  AuditEntry,
+  Budget,
+  PrivacyTerms,
+  Role,
+  RoundState,
+  RunManifest,
+  RunPlan,
+  RunState,
+} from '@fedsvd/core/protocol'
 
 /*
  * What the coordinator remembers, in the words of the domain. All of it is immutable; times are milliseconds since 1970.
@@ -19,6 +28,18 @@ export interface ClientRecord {
   readonly enrolledAt: number
   /** From here on it is turned away for good. */
   readonly revokedAt?: number
+  /** When it last came or went; absent for one that never connected. */
+  readonly lastSeenAt?: number
+  /** The release of fedsvd that it said it runs. */
+  readonly version?: string
+}
+
+/** The most that this coordinator lets the data of a client spend, per record, in all of its runs. */
+export interface BudgetCap extends Budget {
+  readonly clientId: string
+  /** Who set it, as the audit log names them. */
+  readonly actor: string
+  readonly at: number
 }
 
 /** A person who administers the coordinator. */
@@ -71,6 +92,22 @@ export interface RunRecord {
   readonly baseline?: Baseline
 }
 
+/** A change of a run's plan; version 0, as the manifest has it, is not stored. */
+export interface PlanRecord extends RunPlan {
+  readonly runId: string
+  /** 1, 2, 3, with no gap. */
+  readonly version: number
+  readonly changedAt: number
+  /** The actor of the audit entry. */
+  readonly changedBy: string
+}
+
+/** The part of a plan by which one round goes; fixed when the round is selected. */
+export interface RoundPlan extends Readonly<Omit<RunPlan, 'rounds'>> {
+  /** So many updates close the round; absent where the run goes round by round. */
+  readonly bufferSize?: number
+}
+
 export interface Baseline {
   /** Share of the most frequent class. */
   readonly majority: number
@@ -108,13 +145,22 @@ export interface AdapterRecord extends RoundResult {
   readonly publishedAt?: number
 }
 
-export type TaskState = 'selected' | 'tasked' | 'refused' | 'delivered'
+/** `late`: its update came when the round had closed, and a later round has counted it. */
+export type TaskState = 'selected' | 'tasked' | 'refused' | 'delivered' | 'late'
 
-/** One selected client in one round. `update` is there exactly when the state is `delivered`. */
+/** One selected client in one round. `update` is there exactly when the state is `delivered` or `late`. */
 export interface Task {
   readonly clientId: string
   readonly state: TaskState
   readonly update?: BlobRef & { readonly receivedAt: number }
+}
+
+/** An update of an earlier round that a later one counts, because its own had closed without it. */
+export interface LateUpdate extends BlobRef {
+  readonly clientId: string
+  /** The round that it was made in. */
+  readonly round: number
+  readonly receivedAt: number
 }
 
 /** All that decides how a round goes on. It is stored after every change, and a restart begins from it. */
@@ -122,6 +168,7 @@ export interface RoundProgress {
   readonly runId: string
   readonly round: number
   readonly phase: RoundState
+  readonly plan: RoundPlan
   /** Counts the changes; a writer that has not seen the last one is refused. */
   readonly version: number
   readonly openedAt: number
@@ -130,6 +177,8 @@ export interface RoundProgress {
   readonly extensions: number
   /** By client identifier, ascending. */
   readonly tasks: readonly Task[]
+  /** By client identifier, ascending: at most one each, and none of a client that is asked in this round. Absent: none. */
+  readonly late?: readonly LateUpdate[]
   readonly closedAt?: number
   /** The state that came out of the round; there from the phase `aggregated` on. */
   readonly result?: RoundResult
@@ -148,6 +197,7 @@ export interface PublishedRound {
   readonly round: number
   /** Whose updates it counted, by client identifier, ascending. */
   readonly clients: readonly string[]
+  readonly late?: readonly LateUpdate[]
   readonly openedAt: number
   readonly publishedAt: number
   readonly evaluation?: Evaluation
@@ -168,6 +218,8 @@ export interface PrivacyFact {
   /** The client refused the invitation: nothing was spent. */
   readonly voided: boolean
   readonly recordedAt: number
+  /** When the client first reported that its own ledger holds it. */
+  readonly reportedAt?: number
 }
 
 /** Something an operator should look at. */

@@ -9,6 +9,7 @@ import type {
   AuditDraft,
   OperatorRecord,
   Participant,
+  PlanRecord,
   PrivacyFact,
   RoundProgress,
   RunRecord,
@@ -179,6 +180,32 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.runs.find(randomUUID())).toBeUndefined()
     })
 
+    it('keeps each change of a plan, in order, while the run has not ended', async () => {
+      const { runId } = await taskedRound()
+      const plan = { runId, rounds: 5, quorum: 1, clientsPerRound: 2, deadlineSeconds: 1.5 }
+      const change = (version: number, changes: Partial<PlanRecord> = {}): PlanRecord => {
+        return { ...plan, version, changedAt: NOW, changedBy: 'operator-token', ...changes }
+      }
+      expect(await store.runs.plans(runId)).toEqual([])
+      expect(await store.runs.addPlan(change(2))).toBe(false)
+      expect(await Promise.all([store.runs.addPlan(change(1)), store.runs.addPlan(change(1))])).toContain(false)
+      expect(await store.runs.addPlan(change(2, { rounds: 0 }))).toBe(false) // one round has begun
+      expect(await store.runs.addPlan(change(2, { rounds: 1 }))).toBe(true)
+      expect(await store.runs.plans(runId)).toEqual([change(1), change(2, { rounds: 1 })])
+      await store.runs.move(runId, ['waiting'], { state: 'stopped', endedAt: NOW })
+      expect(await store.runs.addPlan(change(3))).toBe(false)
+    })
+
+    it('lists the paused runs of a client', async () => {
+      const clientId = await newClient()
+      const [paused, running, foreign] = [await newRun(), await newRun(), await newRun()]
+      for (const runId of [paused, running]) await join(runId, clientId)
+      for (const runId of [paused, foreign]) await store.runs.move(runId, ['waiting'], { state: 'paused' })
+      expect(await store.runs.pausedOf(clientId)).toEqual([paused])
+      expect(await store.runs.move(paused, ['paused'], { state: 'running' })).toBe(true)
+      expect(await store.runs.pausedOf(clientId)).toEqual([])
+    })
+
     it('keeps the terms that were stated first', async () => {
       const [runId, clientId] = [await newRun(), await newClient()]
       const first = await join(runId, clientId)
@@ -189,6 +216,66 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.runs.participants(runId)).toEqual([{ ...first, withdrawal: 'BUDGET_EXHAUSTED' }])
       await store.runs.setWithdrawal(runId, clientId, undefined)
       expect(await store.runs.participants(runId)).toEqual([first])
+    })
+
+    it('remembers when a client was last seen, and what it runs until it says otherwise', async () => {
+      const clientId = await newClient()
+      expect(await store.clients.find(clientId)).not.toHaveProperty('lastSeenAt')
+      await store.clients.seen(clientId, NOW + 1, '1.2.3')
+      await store.clients.seen(clientId, NOW + 2)
+      expect(await store.clients.find(clientId)).toMatchObject({ lastSeenAt: NOW + 2, version: '1.2.3' })
+      await store.clients.seen(randomUUID(), NOW)
+    })
+
+    it('lets a cap rise only as long as nothing is counted, in epsilon and in delta alike, and keeps every one', async () => {
+      const runId = await newRun()
+      const clientId = await newClient()
+      const cap = (epsilon: number, delta: number) => ({ clientId, epsilon, delta, actor: 'operator-token', at: NOW })
+      const set = (epsilon: number, delta: number) => store.clients.setCap(cap(epsilon, delta))
+      expect([await set(3, 1e-6), await set(4, 1e-5)]).toEqual([true, true])
+      await join(runId, clientId)
+      await store.ledger.adopt([fact(runId, clientId, { voided: true })])
+      expect(await set(5, 1e-5)).toBe(true) // a refused invitation spends nothing
+      await store.ledger.adopt([fact(runId, clientId)])
+      expect(await set(5.5, 1e-5)).toBe(false)
+      expect(await set(2, 1e-4)).toBe(false)
+      expect([await set(5, 1e-5), await set(2, 1e-5), await set(3, 1e-5)]).toEqual([true, true, false])
+      const caps = await store.clients.capsOf(clientId)
+      expect(caps.map(({ epsilon }) => epsilon)).toEqual([3, 4, 5, 5, 2])
+      expect((await store.clients.caps()).filter((one) => one.clientId === clientId)).toEqual([cap(2, 1e-5)])
+      expect(await store.clients.capsOf(await newClient())).toEqual([])
+    })
+
+    it('adds up what clients have spent, run by run, voided facts left out', async () => {
+      const [one, other] = [await newRun(), await newRun()]
+      const [clientId, stranger] = [await newClient(), await newClient()]
+      for (const runId of [one, other]) await join(runId, clientId)
+      await store.ledger.adopt([
+        fact(one, clientId),
+        fact(one, clientId, { round: 1 }),
+        fact(one, clientId, { round: 2, voided: true }),
+        fact(other, clientId),
+      ])
+      const { sampleRate, noiseMultiplier, steps } = EVENT
+      const spent = { clientId, sampleRate, noiseMultiplier }
+      const spending = await store.ledger.spendingOf([clientId, stranger])
+      expect(spending.toSorted((left, right) => right.steps - left.steps)).toEqual([
+        { ...spent, runId: one, steps: 2 * steps },
+        { ...spent, runId: other, steps },
+      ])
+      const byRound = await store.ledger.spendingByRound(one)
+      expect(byRound.map(({ round }) => round)).toEqual([0, 1])
+    })
+
+    it('notes when the own ledger of a client was first said to hold a fact', async () => {
+      const [runId, clientId] = [await newRun(), await newClient()]
+      await join(runId, clientId)
+      await store.ledger.adopt([0, 1, 2].map((round) => fact(runId, clientId, { round })))
+      const held = [0, 2, 7].map((round) => ({ round, attempt: 1 }))
+      await store.ledger.report(runId, clientId, held, NOW + 5)
+      await store.ledger.report(runId, clientId, held, NOW + 9)
+      const facts = await store.ledger.facts(runId, clientId, 0)
+      expect(facts.map(({ reportedAt }) => reportedAt)).toEqual([NOW + 5, undefined, NOW + 5])
     })
 
     it('lists the ended runs of a client, the newest first', async () => {
@@ -274,6 +361,87 @@ for (const [name, isAvailable, open] of STORES) {
       const evaluation = { accuracy: 0.95, loss: 0.123456789, records: 1000 }
       await store.rounds.setEvaluation(runId, 0, evaluation)
       expect(await store.rounds.published(runId)).toEqual([{ ...history, evaluation }])
+      expect(await store.rounds.published(runId, 0)).toHaveLength(1)
+      expect(await store.rounds.published(runId, 1)).toEqual([])
+    })
+
+    it('refers to every state, and to updates until their round is published or their run has ended', async () => {
+      const referredTo = async (names: readonly string[], keepUpdates = false) =>
+        [...(await store.references.referenced(names, { keepUpdates }))].toSorted()
+      const { runId, clients, progress } = await taskedRound()
+      const [initial, state, sha256] = [`initial-${runId}`, `state-${runId}`, `update-${runId}`]
+      const update = { sha256, bytes: 9, receivedAt: NOW }
+      const tasks = progress.tasks.map((task) =>
+        task.clientId === clients[0] ? { ...task, state: 'delivered' as const, update } : task,
+      )
+      const received: RoundProgress = { ...progress, version: progress.version + 1, phase: 'received', tasks }
+      const save = (before: RoundProgress, after: RoundProgress) =>
+        store.rounds.save({ before, after, spent: [], released: [] })
+      expect(await save(progress, received)).toBe(true)
+      const names = [initial, state, sha256, 'nothing']
+      expect(await referredTo(names)).toEqual([initial, sha256])
+      expect(await referredTo(['nothing'])).toEqual([])
+      const result = { sha256: state, bytes: 77, basis: 1 }
+      const aggregated: RoundProgress = { ...received, version: received.version + 1, phase: 'aggregated', result }
+      expect(await save(received, aggregated)).toBe(true)
+      expect(await referredTo(names)).toEqual([initial, state, sha256])
+      const version = aggregated.version + 1
+      expect(await save(aggregated, { ...aggregated, version, phase: 'published', publishedAt: NOW })).toBe(true)
+      expect(await referredTo(names)).toEqual([initial, state])
+      expect(await referredTo(names, true)).toEqual([initial, state, sha256])
+
+      const other = await taskedRound()
+      const otherUpdate = { sha256: `update-${other.runId}`, bytes: 9, receivedAt: NOW }
+      const otherTasks = other.progress.tasks.map((task) => ({
+        ...task,
+        state: 'delivered' as const,
+        update: otherUpdate,
+      }))
+      expect(await save(other.progress, { ...other.progress, version: 2, tasks: otherTasks })).toBe(true)
+      expect(await referredTo([otherUpdate.sha256])).toEqual([otherUpdate.sha256])
+      await store.runs.move(other.runId, ['waiting'], { state: 'stopped', endedAt: NOW })
+      expect(await referredTo([otherUpdate.sha256])).toEqual([])
+    })
+
+    it('counts a late update in one round only, whoever asks at the same time, and shows it in both', async () => {
+      const { runId, clients, progress } = await taskedRound()
+      const [a, b] = clients
+      const closed = { ...progress, phase: 'published' as const, version: 3, closedAt: NOW, publishedAt: NOW }
+      const result = { sha256: 'one', bytes: 8, basis: 1 }
+      expect(await store.rounds.save({ before: progress, after: { ...closed, result }, spent: [], released: [] })).toBe(
+        true,
+      )
+      const late = [{ clientId: a, round: 0, sha256: 'late', bytes: 9, receivedAt: NOW + 1 }]
+      const plan = { ...progress.plan, bufferSize: 2 }
+      const next = (number: number) => round(runId, { round: number, plan, tasks: [{ clientId: b, state: 'tasked' }] })
+      for (const number of [1, 2]) await store.rounds.save({ after: next(number), spent: [], released: [] })
+      const count = (number: number) =>
+        store.rounds.save({
+          before: next(number),
+          after: { ...next(number), version: 3, late },
+          spent: [fact(runId, b, { round: number })],
+          released: [],
+        })
+      const settled = await Promise.allSettled([count(1), count(2)])
+      expect(settled.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      expect(settled.find((one) => one.status === 'rejected')).toMatchObject({ reason: { code: 'RUN_NOT_OPEN' } })
+      const winner = settled[0]!.status === 'fulfilled' ? 1 : 2
+      expect(await store.rounds.find(runId, winner)).toEqual({ ...next(winner), version: 3, late })
+      expect(await store.rounds.find(runId, 3 - winner)).toEqual(next(3 - winner)) // none of the other is stored
+      expect((await store.ledger.facts(runId, b, 1)).map((stored) => stored.round)).toEqual([winner])
+      const update = { sha256: 'late', bytes: 9, receivedAt: NOW + 1 }
+      expect((await store.rounds.find(runId, 0))!.tasks).toEqual([
+        { clientId: a, state: 'late', update },
+        { clientId: b, state: 'tasked' },
+      ])
+      expect(await store.ledger.delivered(runId, a, 0)).toEqual([0])
+      const after = { ...next(winner), version: 4, late, phase: 'published' as const, closedAt: NOW, publishedAt: NOW }
+      await store.rounds.save({ before: { ...next(winner), version: 3, late }, after, spent: [], released: [] })
+      expect((await store.rounds.published(runId)).map((one) => [one.round, one.clients, one.late])).toEqual([
+        [0, [], undefined],
+        [winner, [], late],
+      ])
+      expect((await store.rounds.history(runId, winner, 1))[0]).toMatchObject({ round: winner, late, plan })
     })
 
     it('shows published states to participants of their run only, and updates to nobody', async () => {
@@ -516,7 +684,8 @@ function participant(runId: string, clientId: string): Participant {
 
 function round(runId: string, changes: Partial<RoundProgress> = {}): RoundProgress {
   const times = { openedAt: NOW, deadline: NOW + 100, extensions: 0 }
-  return { runId, round: 0, phase: 'tasked', version: 2, ...times, tasks: [], ...changes }
+  const plan = { quorum: 1, clientsPerRound: 2, deadlineSeconds: 0.1 }
+  return { runId, round: 0, phase: 'tasked', plan, version: 2, ...times, tasks: [], ...changes }
 }
 
 function fact(runId: string, clientId: string, changes: Partial<PrivacyFact> = {}): PrivacyFact {

@@ -27,6 +27,7 @@ export class GraphBuilder {
   readonly #constants = new Map<string, Constant>()
   readonly #operations: Operation[] = []
   readonly #known = new Map<string, readonly Value[]>()
+  readonly #producers = new Map<string, Operation>()
   readonly #names = new Set<string>()
 
   /** Operations so far, in a valid order of execution. */
@@ -68,6 +69,11 @@ export class GraphBuilder {
     return this.#constants.get(name)?.data
   }
 
+  /** The operation that computes a value, or undefined for a constant or an input. */
+  producerOf({ name }: Value): Operation | undefined {
+    return this.#producers.get(name)
+  }
+
   /** Adds one operation. Shapes are the caller's duty: use the functions of `operators.ts`. */
   apply(
     op: OperatorName,
@@ -83,7 +89,9 @@ export class GraphBuilder {
       dtype,
       shape,
     }))
-    this.#operations.push({ op, inputs, outputs, attributes })
+    const operation = { op, inputs, outputs, attributes }
+    this.#operations.push(operation)
+    for (const { name } of outputs) this.#producers.set(name, operation)
     this.#known.set(key, outputs)
     return outputs
   }

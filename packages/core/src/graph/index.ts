@@ -7,6 +7,7 @@ export { toOnnx } from './onnx.ts'
 export * as ops from './operators.ts'
 export { perRecordGradients } from './reverse.ts'
 export {
+  type Attribute,
   BATCH,
   type Constant,
   type ConstantData,

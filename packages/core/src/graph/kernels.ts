@@ -181,6 +181,25 @@ const shapeOf: Kernel = ([x], attributes) => {
   return [{ shape: [sizes.length], data: Float64Array.from(sizes) }]
 }
 
+/** Along the last axis, without the axis; the first of equals. */
+const argMax: Kernel = ([x]) => {
+  const width = x!.shape.at(-1)!
+  const shape = x!.shape.slice(0, -1)
+  return [
+    tabulate(shape, (_, row) => {
+      const values = x!.data.subarray(row * width, (row + 1) * width)
+      return values.indexOf(Math.max(...values))
+    }),
+  ]
+}
+
+/** One term at a time, relative to the larger of the sum so far and the term, so that nothing overflows. */
+const logSumExp = reduction(
+  Number.NEGATIVE_INFINITY,
+  (sum, x) => Math.max(sum, x) + Math.log1p(Math.exp(-Math.abs(sum - x))),
+  (sum) => sum,
+)
+
 /** To the nearest integer, halves to even. */
 const roundHalfToEven = (x: number): number => {
   const floor = Math.floor(x)
@@ -188,13 +207,33 @@ const roundHalfToEven = (x: number): number => {
   return floor % 2 === 0 ? floor : floor + 1
 }
 
+/** |erf(x)| is 1 to the last bit of a double from here on. */
+const ERF_SATURATES = 6
+
+/**
+ * The error function to about 1e-15: 2 / sqrt(pi) * exp(-x^2) * sum of 2^n x^(2n+1) / (1 * 3 * ... * (2n+1)), whose terms
+ * all have one sign (Abramowitz and Stegun 7.1.6).
+ */
+const erf = (x: number): number => {
+  if (!(Math.abs(x) < ERF_SATURATES)) return Math.sign(x)
+  let term = x
+  let sum = x
+  for (let n = 1; Math.abs(term) > (Number.EPSILON * Math.abs(sum)) / 4; n++) {
+    term *= (2 * x * x) / (2 * n + 1)
+    sum += term
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
+}
+
 /** One kernel per operator. Min and Max pass NaN on, as ONNX asks. */
 export const KERNELS: Readonly<Record<OperatorName, Kernel>> = {
   Add: binary((a, b) => a + b),
+  ArgMax: argMax,
   Cast: unary((x) => x),
   Concat: concat,
   Div: binary((a, b) => a / b),
   Equal: binary((a, b) => Number(a === b)),
+  Erf: unary(erf),
   Exp: unary(Math.exp),
   Expand: expand,
   Gather: gather,
@@ -209,6 +248,7 @@ export const KERNELS: Readonly<Record<OperatorName, Kernel>> = {
   Min: binary(Math.min),
   Mul: binary((a, b) => a * b),
   Neg: unary((x) => -x),
+  ReduceLogSumExp: logSumExp,
   ReduceMean: reduction(
     0,
     (sum, x) => sum + x,
@@ -228,6 +268,7 @@ export const KERNELS: Readonly<Record<OperatorName, Kernel>> = {
   Reshape: reshape,
   Round: unary(roundHalfToEven),
   Shape: shapeOf,
+  Sigmoid: unary((x) => 1 / (1 + Math.exp(-x))),
   Slice: ([x, starts, ends, axes]) => [slice(x!, axes!.data[0]!, starts!.data[0]!, ends!.data[0]!)],
   Softmax: rowwise(softmaxRow),
   Split: split,

@@ -52,6 +52,12 @@ describe('the builder', () => {
     expect(b.operations).toHaveLength(1)
   })
 
+  it('turns a shared matrix back by taking the matrix itself', () => {
+    const b = g()
+    const w = input(b, 'w', [2, 3])
+    expect(ops.transposeMatrix(b, ops.transposeMatrix(b, w))).toBe(w)
+  })
+
   it('keeps only what the outputs need', () => {
     const b = g()
     const x = input(b, 'x', [2, 3])
@@ -94,6 +100,35 @@ describe('the interpreter', () => {
     expect(() => interpret(graph, { x })).toThrow(/"z" of shape \[N, 2\], got nothing/)
     expect(() => interpret(graph, { x, z: waveTensor(2, [4, 2]) })).toThrow(/got \[4, 2\]/)
     expect(interpret(graph, { x, z: waveTensor(2, [3, 2]) }).y!.shape).toEqual([3, 2])
+  })
+
+  it('finds the first of the largest, and takes logarithms of sums of what exp cannot hold', () => {
+    const b = g()
+    const x = input(b, 'x', [2, 3])
+    const graph = b.build({ largest: ops.argMax(b, x), sum: ops.reduceLogSumExp(b, x, [-1], false) })
+    const results = interpret(graph, { x: { shape: [2, 3], data: Float64Array.of(1, 3, 3, 1000, 999, -1000) } })
+    expect([...results.largest!.data]).toEqual([1, 0])
+    expect(results.sum!.data[0]).toBeCloseTo(Math.log(Math.E + 2 * Math.E ** 3), 12)
+    expect(results.sum!.data[1]).toBeCloseTo(1000 + Math.log(1 + 1 / Math.E), 12)
+  })
+
+  // Abramowitz and Stegun table 7.1, and 16 digits of erf(1/2), erf(1), erf(2), erf(3) from their definition
+  it.each([
+    [0, 0],
+    [0.5, 0.5204998778130465],
+    [-0.5, -0.5204998778130465],
+    [1, 0.8427007929497149],
+    [2, 0.9953222650189527],
+    [3, 0.9999779095030014],
+    [7, 1],
+    [Number.NEGATIVE_INFINITY, -1],
+    [Number.NaN, Number.NaN],
+  ])('knows the error function at %d', (x, expected) => {
+    const b = g()
+    const graph = b.build({ y: ops.erf(b, input(b, 'x', [1])) })
+    const value = interpret(graph, { x: { shape: [1], data: Float64Array.of(x) } }).y!.data[0]!
+    if (Number.isNaN(expected)) expect(value).toBeNaN()
+    else expect(Math.abs(value - expected)).toBeLessThan(4e-16)
   })
 
   it('rounds halves to even, as ONNX does', () => {

@@ -1,6 +1,15 @@
 import { FedsvdError } from '../errors.ts'
 import type { GraphBuilder } from './builder.ts'
-import { axisFromFront, type Dim, type DType, formatShape, type OperatorName, type Shape, type Value } from './value.ts'
+import {
+  axisFromFront,
+  type Dim,
+  type DType,
+  formatShape,
+  isPerRecord,
+  type OperatorName,
+  type Shape,
+  type Value,
+} from './value.ts'
 
 /*
  * One function per ONNX operator: it checks ranks and shapes, so that a wrong model fails when it is written down and
@@ -26,7 +35,10 @@ export const neg = unary('Neg')
 export const exp = unary('Exp')
 export const sqrt = unary('Sqrt')
 export const tanh = unary('Tanh')
+/** The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x. */
+export const erf = unary('Erf')
 export const relu = unary('Relu')
+export const sigmoid = unary('Sigmoid')
 /** To the nearest integer, halves to even. */
 export const round = unary('Round')
 
@@ -48,6 +60,14 @@ export function scale(g: GraphBuilder, x: Value, factor: number): Value {
 /** 1 where true, 0 where false. */
 export function toFloat(g: GraphBuilder, x: Value): Value {
   return one(g.apply('Cast', [x], [{ dtype: 'float32', shape: x.shape }], { to: { int: 1 } }))
+}
+
+/** The position of the largest value along the last axis, the first of equals: int32. */
+export function argMax(g: GraphBuilder, x: Value): Value {
+  const shape = x.shape.slice(0, -1)
+  const attributes = { axis: { int: -1 }, keepdims: { int: 0 } }
+  const position = one(g.apply('ArgMax', [x], [{ dtype: 'int64', shape }], attributes))
+  return one(g.apply('Cast', [position], [{ dtype: 'int32', shape }], { to: { int: 6 } }))
 }
 
 /** Matrix product over the last two dimensions; leading dimensions broadcast. */
@@ -89,8 +109,10 @@ export function transpose(g: GraphBuilder, x: Value, permutation: readonly numbe
   return one(g.apply('Transpose', [x], [{ dtype: x.dtype, shape }], { perm: { ints: permutation } }))
 }
 
-/** The last two dimensions exchanged. */
+/** The last two dimensions exchanged; of a shared matrix that was exchanged before, the matrix itself. */
 export function transposeMatrix(g: GraphBuilder, x: Value): Value {
+  const origin = g.producerOf(x)
+  if (origin?.op === 'Transpose' && x.shape.length === 2 && !isPerRecord(x)) return origin.inputs[0]!
   const rank = x.shape.length
   const axes = x.shape.map((_, axis) => axis)
   return transpose(g, x, [...axes.slice(0, rank - 2), rank - 1, rank - 2])
@@ -138,6 +160,8 @@ const reduction =
   }
 
 export const reduceSum = reduction('ReduceSum')
+/** `log(sum(exp(x)))`, without overflow. */
+export const reduceLogSumExp = reduction('ReduceLogSumExp')
 export const reduceMean = reduction('ReduceMean')
 export const reduceSumSquare = reduction('ReduceSumSquare')
 

@@ -2,7 +2,7 @@ import type { Adjoint } from './adjoint.ts'
 import { dense, unbroadcast } from './adjoint.ts'
 import type { GraphBuilder } from './builder.ts'
 import * as ops from './operators.ts'
-import { axisFromFront, isPerRecord, type Operation, type OperatorName, type Value } from './value.ts'
+import { axisFromFront, isPerRecord, type Operation, type OperatorName, type Shape, type Value } from './value.ts'
 
 /** What a rule sees: the operation, the derivative of each output (undefined where nothing depends on it). */
 export interface RuleInput {
@@ -62,14 +62,28 @@ const layerNormRule: Rule = ({ g, operation, adjoints }) => {
   return [dense(ops.add(g, ops.sub(g, direct, ops.mul(g, x, slope)), offset)), undefined, undefined]
 }
 
+const reducedAxes = (g: GraphBuilder, axes: Value) => [...g.constantData(axes)!].map(Number)
+
+/** The shape of a reduction's result with the reduced axes left in, of size 1. */
+function keptShape(g: GraphBuilder, x: Value, axes: Value): Shape {
+  const reduced = reducedAxes(g, axes)
+  return x.shape.map((dim, axis) => (reduced.includes(axis) ? 1 : dim))
+}
+
+/** exp(x - y) is the softmax; written so, a runtime can compute it in the place of x, which may be as wide as a vocabulary. */
+const logSumExpRule: Rule = ({ g, operation, adjoints }) => {
+  const [x, axes] = operation.inputs as [Value, Value]
+  const kept = keptShape(g, x, axes)
+  const share = ops.exp(g, ops.sub(g, x, ops.reshape(g, operation.outputs[0]!, kept)))
+  return [dense(ops.mul(g, share, ops.reshape(g, adjoints[0]!, kept))), undefined]
+}
+
 const reductionRule =
   (isMean: boolean): Rule =>
   ({ g, operation, adjoints }) => {
     const [x, axes] = operation.inputs as [Value, Value]
-    const reduced = [...g.constantData(axes)!].map(Number)
-    const kept = x.shape.map((dim, axis) => (reduced.includes(axis) ? 1 : dim))
-    const spread = ops.expandLike(g, ops.reshape(g, adjoints[0]!, kept), x)
-    const count = reduced.reduce((product, axis) => product * (x.shape[axis] as number), 1)
+    const spread = ops.expandLike(g, ops.reshape(g, adjoints[0]!, keptShape(g, x, axes)), x)
+    const count = reducedAxes(g, axes).reduce((product, axis) => product * (x.shape[axis] as number), 1)
     return [dense(isMean ? ops.scale(g, spread, 1 / count) : spread), undefined]
   }
 
@@ -90,7 +104,12 @@ export const RECORD_RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
   Exp: elementwise((g, dy, _, y) => ops.mul(g, dy, y)),
   Sqrt: elementwise((g, dy, _, y) => ops.div(g, ops.scale(g, dy, 0.5), y)),
   Tanh: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.sub(g, g.scalar(1), ops.mul(g, y, y)))),
+  Erf: elementwise((g, dy, x) => {
+    const density = ops.exp(g, ops.neg(g, ops.mul(g, x, x)))
+    return ops.mul(g, dy, ops.scale(g, density, 2 / Math.sqrt(Math.PI)))
+  }),
   Relu: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.toFloat(g, ops.greater(g, y, g.scalar(0))))),
+  Sigmoid: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.mul(g, y, ops.sub(g, g.scalar(1), y)))),
   Softmax: elementwise((g, dy, _, y) => {
     const weighted = ops.mul(g, dy, y)
     return ops.sub(g, weighted, ops.mul(g, y, ops.reduceSum(g, weighted, [-1], true)))
@@ -98,6 +117,7 @@ export const RECORD_RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
   LogSoftmax: elementwise((g, dy, x) =>
     ops.sub(g, dy, ops.mul(g, ops.softmax(g, x), ops.reduceSum(g, dy, [-1], true))),
   ),
+  ReduceLogSumExp: logSumExpRule,
   ReduceSum: reductionRule(false),
   ReduceMean: reductionRule(true),
   Reshape: ({ g, operation, adjoints }) => [dense(ops.reshape(g, adjoints[0]!, operation.inputs[0]!.shape)), undefined],

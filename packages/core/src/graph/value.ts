@@ -36,10 +36,12 @@ export type Attribute = { readonly int: number } | { readonly float: number } | 
 /** The ONNX operators in use, all of opset 18 and without extensions. */
 export type OperatorName =
   | 'Add'
+  | 'ArgMax'
   | 'Cast'
   | 'Concat'
   | 'Div'
   | 'Equal'
+  | 'Erf'
   | 'Exp'
   | 'Expand'
   | 'Gather'
@@ -54,6 +56,7 @@ export type OperatorName =
   | 'Min'
   | 'Mul'
   | 'Neg'
+  | 'ReduceLogSumExp'
   | 'ReduceMean'
   | 'ReduceSum'
   | 'ReduceSumSquare'
@@ -61,6 +64,7 @@ export type OperatorName =
   | 'Reshape'
   | 'Round'
   | 'Shape'
+  | 'Sigmoid'
   | 'Slice'
   | 'Softmax'
   | 'Split'

@@ -3,28 +3,31 @@ import {
   clippedGridSum,
   type Graph,
   GraphBuilder,
-  ops,
   perRecordGradients,
   SEQUENCE,
   type Value,
 } from '../graph/index.ts'
-import type { TensorSpec } from '../tensor/index.ts'
-import { classify, crossEntropy, headSpecs } from './classifier.ts'
+import type { NamedTensor, TensorSpec } from '../tensor/index.ts'
+import { type ClassificationHead, linearHead } from './classification-head.ts'
+import { crossEntropy } from './classifier.ts'
 import type { LoraAdapters } from './linear.ts'
+import { tensorOf } from './parameters.ts'
 import type { LinearLayer } from './starter-encoder.ts'
 
-/** An encoder with adapted layers and a linear classification head on top. */
+/** An encoder with adapted layers and a classification head on top. */
 export interface ClassifierModel {
   readonly layers: readonly LinearLayer[]
   readonly rank: number
   /** Multiplies B A: alpha / rank. */
   readonly scale: number
   readonly featureWidth: number
-  /** Multiplies the encoder's output before the head sees it; public and constant. */
+  /** Multiplies what the head's output layer sees; public and constant. */
   readonly featureScale: number
   readonly classes: number
-  /** Features [N, featureWidth] of token ids [N, T]. */
-  encode(g: GraphBuilder, tokenIds: Value, adapters: LoraAdapters): Value
+  /** One linear layer unless given. */
+  readonly head?: ClassificationHead
+  /** Features [N, featureWidth] of token ids [N, T]; models of pairs are told which text a token belongs to [N, T]. */
+  encode(g: GraphBuilder, tokenIds: Value, adapters: LoraAdapters, typeIds: Value): Value
 }
 
 /** The name under which the integer sum of a trained tensor leaves the training graph. */
@@ -35,13 +38,23 @@ export function gridSumName(parameter: string): string {
 /**
  * Token ids to logits.
  *
- * Inputs: `tokenIds` [N, T] int32, every factor and head tensor under its own name. Outputs: `logits` [N, classes] and
+ * Inputs: `tokenIds` [N, T] int32, `typeIds` [N, T] int32 where the encoder reads them, every factor and head tensor under its own name. Outputs: `logits` [N, classes] and
  * `features` [N, featureWidth] (before `featureScale`).
  */
 export function inferenceGraph(model: ClassifierModel): Graph {
   const g = new GraphBuilder()
   const { features, logits } = forward(g, model)
   return g.build({ features, logits })
+}
+
+/**
+ * {@link inferenceGraph} with factors and head inside: what is left to supply is `tokenIds`, and `typeIds` where the encoder
+ * reads them. The output is `logits`. `trained` has every factor and head tensor by name.
+ */
+export function deployedGraph(model: ClassifierModel, trained: ReadonlyMap<string, NamedTensor>): Graph {
+  const g = new GraphBuilder()
+  const { logits } = forward(g, model, ({ name, shape }) => g.weight(tensorOf(trained, name, shape)))
+  return g.build({ logits })
 }
 
 /**
@@ -64,11 +77,15 @@ export function trainingGraph(model: ClassifierModel, trained: readonly string[]
   return g.build({ norms, losses, ...Object.fromEntries(outputs) })
 }
 
-function forward(g: GraphBuilder, model: ClassifierModel) {
+function forward(
+  g: GraphBuilder,
+  model: ClassifierModel,
+  supply: (spec: TensorSpec) => Value = ({ name, shape }) => g.input(name, 'float32', shape),
+) {
   const parameters = new Map<string, Value>()
-  const parameter = ({ name, shape }: TensorSpec): Value => {
-    const value = g.input(name, 'float32', shape)
-    parameters.set(name, value)
+  const parameter = (spec: TensorSpec): Value => {
+    const value = supply(spec)
+    parameters.set(spec.name, value)
     return value
   }
   const factors = new Map(
@@ -78,10 +95,11 @@ function forward(g: GraphBuilder, model: ClassifierModel) {
       return [name, { a, b }]
     }),
   )
-  const tokenIds = g.input('tokenIds', 'int32', [BATCH, SEQUENCE])
-  const features = model.encode(g, tokenIds, { scale: model.scale, factors })
-  const [weightSpec, biasSpec] = headSpecs(model.featureWidth, model.classes)
-  const scaled = ops.scale(g, features, model.featureScale)
-  const logits = classify(g, scaled, parameter(weightSpec), parameter(biasSpec))
+  const [tokenIds, typeIds] = (['tokenIds', 'typeIds'] as const).map((name) =>
+    g.input(name, 'int32', [BATCH, SEQUENCE]),
+  ) as [Value, Value]
+  const features = model.encode(g, tokenIds, { scale: model.scale, factors }, typeIds)
+  const head = model.head ?? linearHead(model.featureWidth, model.classes)
+  const logits = head.logits(g, features, parameter, model.featureScale)
   return { features, logits, parameters }
 }

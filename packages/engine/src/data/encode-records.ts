@@ -1,15 +1,8 @@
 import type { Tokenizer } from '../tokenizer/index.ts'
-import type { EncodedRecord } from './encoded-record.ts'
+import { encodeText } from './encode-text.ts'
+import type { LabelledRecord } from './encoded-record.ts'
 import { labelIndex, labelUnknown } from './label-set.ts'
 import type { TextRecord } from './text-record.ts'
-
-/**
- * The form in which a text goes to the tokenizer, in training and wherever the model is used later: every run of white
- * space is one space, none at the ends. Line breaks are in no vocabulary here and would only use up tokens.
- */
-export function plainSpaces(text: string): string {
-  return text.replace(/\s+/g, ' ').trim()
-}
 
 /**
  * Tokenises records in their order; `labels[i]` becomes label i, and no text gives more than `maxTokens` ids.
@@ -21,7 +14,7 @@ export function encodeRecords(
   tokenizer: Tokenizer,
   labels: readonly string[],
   maxTokens: number,
-): EncodedRecord[] {
+): LabelledRecord[] {
   const encode = recordEncoder(tokenizer, labels, maxTokens)
   return records.map((record, position) => encode(record, `in record ${position + 1}`))
 }
@@ -35,11 +28,11 @@ export function recordEncoder(
   tokenizer: Tokenizer,
   labels: readonly string[],
   maxTokens: number,
-): (record: TextRecord, place: string) => EncodedRecord {
+): (record: TextRecord, place: string) => LabelledRecord {
   const index = labelIndex(labels)
-  return ({ text, label }, place) => {
-    const target = index.get(label)
+  return (record, place) => {
+    const target = index.get(record.label)
     if (target === undefined) throw labelUnknown(labels, place)
-    return { tokenIds: tokenizer.encode(plainSpaces(text), maxTokens), label: target }
+    return { ...encodeText(record, tokenizer, maxTokens), label: target }
   }
 }

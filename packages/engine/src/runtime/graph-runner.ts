@@ -1,3 +1,6 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { Graph } from '@fedsvd/core/graph'
+
 /** A dense tensor that enters or leaves a run. */
 export interface RunTensor {
   readonly shape: readonly number[]
@@ -10,4 +13,18 @@ export interface RunTensor {
 export interface GraphRunner extends AsyncDisposable {
   /** Every output of the graph for the given inputs; inputs that the graph does not have are ignored. */
   run(inputs: Readonly<Record<string, RunTensor>>): Promise<Readonly<Record<string, RunTensor>>>
+}
+
+/** Makes a graph ready to run; `name` stands for the graph in the runtime's own messages. */
+export type RunnerFactory = (graph: Graph, name: string) => Promise<GraphRunner>
+
+/** @throws FedsvdError GRAPH_INVALID where the input is missing */
+export function inputOf(inputs: Readonly<Record<string, RunTensor>>, name: string): RunTensor {
+  const input = inputs[name]
+  if (input) return input
+  throw new FedsvdError('GRAPH_INVALID', {
+    expected: `a tensor for the input "${name}"`,
+    got: 'none',
+    remedy: 'Supply every input of the graph.',
+  })
 }

@@ -1,2 +1,3 @@
-export type { GraphRunner, RunTensor } from './graph-runner.ts'
+export type { GraphRunner, RunnerFactory, RunTensor } from './graph-runner.ts'
+export { loadRuntime } from './load-runtime.ts'
 export { createOnnxRunner, type OnnxRunnerOptions } from './onnx-runner.ts'

@@ -1,21 +1,73 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type Graph, toOnnx } from '@fedsvd/core/graph'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
-import type { GraphRunner, RunTensor } from './graph-runner.ts'
+import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node'
+import type { ExecutionProvider } from '../settings/index.ts'
+import { type GraphRunner, inputOf, type RunTensor } from './graph-runner.ts'
 
 export interface OnnxRunnerOptions {
   /** Names the graph in the runtime's own messages. */
   readonly name: string
   /** Threads inside one operator; the caller's thread counts as one. */
   readonly threads: number
+  /** Default: cpu. */
+  readonly executionProvider?: ExecutionProvider
   /** Writes one trace file per session, for finding slow operators. */
   readonly profilePrefix?: string
 }
 
-/** Runs a graph on onnxruntime's CPU kernels, with all graph optimisations. */
+/**
+ * Runs a graph on onnxruntime, with all graph optimisations. Operators that the device lacks run on the CPU.
+ *
+ * @throws FedsvdError RUNTIME_UNAVAILABLE where the device cannot be used
+ */
 export async function createOnnxRunner(graph: Graph, options: OnnxRunnerOptions): Promise<GraphRunner> {
-  const session = await InferenceSession.create(toOnnx(graph, options.name), {
-    executionProviders: ['cpu'],
+  const session = await createSession(graph, options)
+  return {
+    run: async (inputs) => {
+      const feeds = Object.fromEntries(graph.inputs.map(({ name }) => [name, toTensor(inputOf(inputs, name))]))
+      const results = await session.run(feeds)
+      return Object.fromEntries(graph.outputs.map(({ name }) => [name, fromTensor(results[name] as Tensor)]))
+    },
+    [Symbol.asyncDispose]: async () => await session.release(),
+  }
+}
+
+/** Throws RUNTIME_UNAVAILABLE for a device that onnxruntime does not have on this platform. */
+export function requireProvider(provider: ExecutionProvider): void {
+  const known = listSupportedBackends().map(({ name }) => name)
+  if (known.includes(provider)) return
+  throw new FedsvdError('RUNTIME_UNAVAILABLE', {
+    expected: `an execution provider of onnxruntime on this platform: ${known.join(', ')}`,
+    got: provider,
+    remedy: 'Choose one of them',
+  })
+}
+
+async function createSession(graph: Graph, options: OnnxRunnerOptions): Promise<InferenceSession> {
+  const { executionProvider = 'cpu' } = options
+  requireProvider(executionProvider)
+  try {
+    return await InferenceSession.create(toOnnx(graph, options.name), sessionOptions(executionProvider, options))
+  } catch (cause) {
+    if (executionProvider === 'cpu') throw cause
+    throw new FedsvdError(
+      'RUNTIME_UNAVAILABLE',
+      {
+        expected: `onnxruntime to start on ${executionProvider}`,
+        got: `"${cause instanceof Error ? cause.message.split('\n', 1)[0] : 'an error'}"`,
+        remedy: 'Install the libraries of the device, or choose the execution provider cpu',
+      },
+      { cause },
+    )
+  }
+}
+
+function sessionOptions(
+  executionProvider: ExecutionProvider,
+  options: OnnxRunnerOptions,
+): InferenceSession.SessionOptions {
+  return {
+    executionProviders: executionProvider === 'cpu' ? ['cpu'] : [executionProvider, 'cpu'],
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
     intraOpNumThreads: options.threads,
@@ -24,28 +76,11 @@ export async function createOnnxRunner(graph: Graph, options: OnnxRunnerOptions)
     logSeverityLevel: 3,
     ...(options.profilePrefix ? { enableProfiling: true, profileFilePrefix: options.profilePrefix } : {}),
     extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: '0' } } },
-  })
-  return {
-    run: async (inputs) => {
-      const feeds = Object.fromEntries(graph.inputs.map(({ name }) => [name, toTensor(name, inputs[name])]))
-      const results = await session.run(feeds)
-      return Object.fromEntries(graph.outputs.map(({ name }) => [name, fromTensor(results[name] as Tensor)]))
-    },
-    [Symbol.asyncDispose]: async () => await session.release(),
   }
 }
 
-function toTensor(name: string, input: RunTensor | undefined): Tensor {
-  if (!input) {
-    throw new FedsvdError('GRAPH_INVALID', {
-      expected: `a tensor for the input "${name}"`,
-      got: 'none',
-      remedy: 'Supply every input of the graph.',
-    })
-  }
-  return input.data instanceof Int32Array
-    ? new Tensor('int32', input.data, input.shape)
-    : new Tensor('float32', input.data, input.shape)
+function toTensor({ shape, data }: RunTensor): Tensor {
+  return data instanceof Int32Array ? new Tensor('int32', data, shape) : new Tensor('float32', data, shape)
 }
 
 function fromTensor({ data, dims }: Tensor): RunTensor {

@@ -1,1 +1,3 @@
-export { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
+export { openSafetensors, type SafetensorsFile, writeSafetensors } from './file.ts'
+export type { SafetensorsEntry } from './header.ts'
+export { decodeSafetensors, encodeSafetensors, isFloat } from './safetensors.ts'

@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openSafetensors, writeSafetensors } from './file.ts'
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
 
 const tensors = [
@@ -37,15 +41,61 @@ describe('safetensors', () => {
     ['an empty file', new Uint8Array(), /expected a header length of 8 bytes, got 0 bytes/],
     ['a truncated header', encodeSafetensors(tensors).subarray(0, 20), /expected a header of at most 12 bytes/],
     ['a truncated payload', encodeSafetensors(tensors).slice(0, -1), /expected 4 bytes for scalar/],
-    ['a range outside', fileOf('F32', [1], [0, 0, 0, 0], [-8, -4]), /expected 4 bytes for x/],
+    ['a range outside', fileOf('F32', [1], [0, 0, 0, 0], [4, 8]), /expected 4 bytes for x/],
     ['a wrong size', fileOf('F32', [2], [0, 0, 0, 0]), /expected 8 bytes for x/],
-    ['an integer tensor', fileOf('I64', [1], [0, 0, 0, 0, 0, 0, 0, 0]), /expected x as one of F32, F16, BF16, got I64/],
+    ['an unknown dtype', fileOf('F8_E4M3', [1], [0]), /expected x as one of F32, F16, BF16.*got F8_E4M3/],
+    ['a negative size', fileOf('F32', [-1], []), /a shape and a range for x/],
     ['no JSON', Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0x7b), /expected a JSON header/],
   ])('refuses %s', (_, bytes, message) => {
     expect(() => decodeSafetensors(bytes)).toThrow(message)
   })
 
+  it('passes over integers, such as the position ids of older BERT files', () => {
+    expect(decodeSafetensors(fileOf('I64', [1], [1, 0, 0, 0, 0, 0, 0, 0])).tensors).toEqual([])
+  })
+
   it('refuses two tensors of one name', () => {
     expect(() => encodeSafetensors([tensors[0]!, tensors[0]!])).toThrow(/b twice/)
+  })
+})
+
+describe('a safetensors file on disk', () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fedsvd-safetensors-'))
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  it('is written tensor by tensor to the same bytes, and read tensor by tensor', async () => {
+    const path = join(folder, 'two.safetensors')
+    const values = async ({ name }: { name: string }) => tensors.find((tensor) => tensor.name === name)!.data
+    await writeSafetensors(path, tensors, values, { run: 'one' })
+    expect(new Uint8Array(await readFile(path))).toEqual(encodeSafetensors(tensors, { run: 'one' }))
+    await using file = await openSafetensors(path)
+    expect(file.entries.map(({ name, dtype }) => [name, dtype])).toEqual([
+      ['b', 'F32'],
+      ['scalar', 'F32'],
+    ])
+    expect(await file.read(file.entries[1]!)).toEqual(tensors[1])
+    expect(await file.read(file.entries[0]!)).toEqual(tensors[0])
+    await expect(writeSafetensors(path, tensors, async () => new Float32Array(3))).rejects.toThrow(
+      /4 values of b, got 3/,
+    )
+  })
+
+  it('gives the bytes of integers, but no floats', async () => {
+    const path = join(folder, 'ids.safetensors')
+    await writeFile(path, fileOf('I32', [1], [7, 0, 0, 0]))
+    await using file = await openSafetensors(path)
+    expect([...(await file.bytesOf(file.entries[0]!))]).toEqual([7, 0, 0, 0])
+    await expect(file.read(file.entries[0]!)).rejects.toThrow(
+      /CHECKPOINT_INVALID: expected x as a float tensor, got I32/,
+    )
+  })
+
+  it('is refused by name when it is missing, and when it is cut short', async () => {
+    await expect(openSafetensors(join(folder, 'none'))).rejects.toThrow(/CHECKPOINT_INVALID.*none, got ENOENT/)
+    await writeFile(join(folder, 'cut'), encodeSafetensors(tensors).subarray(0, 4))
+    await expect(openSafetensors(join(folder, 'cut'))).rejects.toThrow(/a header length of 8 bytes, got 4 bytes/)
   })
 })

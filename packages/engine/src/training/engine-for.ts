@@ -1,13 +1,20 @@
-import { type AdapterSchema, canonicalSchema } from '@fedsvd/core/adapters'
+import { type AdapterSchema, canonicalSchema, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { ModelReference, ModelStore } from '../models/index.ts'
+import type { RuntimeSettings } from '../settings/index.ts'
+import { loadStarterTokenizer, type Tokenizer } from '../tokenizer/index.ts'
+import { createCheckpointEngine } from './checkpoint-engine.ts'
 import { createStarterEngine, PROJECTIONS, starterSchema } from './starter.ts'
-import type { TrainingEngine } from './training-engine.ts'
+import type { TaskEngine, TrainingEngine } from './training-engine.ts'
 
-const STARTER = 'starter'
+/** The model that comes with fedsvd; every other name is that of a checkpoint. */
+export const STARTER = 'starter'
 
 /** What a run says about its model. */
 export interface ModelRequest {
-  readonly model: { readonly name: string; readonly maxTokens: number; readonly featureScale?: number | undefined }
+  /** Absent: sequence classification. */
+  readonly task?: Task | undefined
+  readonly model: ModelReference & { readonly maxTokens: number; readonly featureScale?: number | undefined }
   readonly labels: readonly string[]
   readonly adapter: AdapterSchema
 }
@@ -15,10 +22,39 @@ export interface ModelRequest {
 /**
  * The engine for the model and the adapters of a run.
  *
- * @throws FedsvdError CHECKPOINT_INVALID for a model that is not installed, ADAPTER_INVALID for adapters it does not have
+ * @throws FedsvdError CHECKPOINT_INVALID for a model that is not here or not what the run was made with, ADAPTER_INVALID for
+ *   adapters it does not have, RUNTIME_UNAVAILABLE, HUB_UNAVAILABLE
  */
-export async function engineFor({ model, labels, adapter }: ModelRequest, threads: number): Promise<TrainingEngine> {
-  requireKnown(model.name)
+export async function engineFor(
+  { task, model, labels, adapter }: ModelRequest,
+  runtime: RuntimeSettings,
+  models: ModelStore,
+): Promise<TaskEngine> {
+  const { maxTokens, featureScale } = model
+  const classes = labels.length
+  if (model.name === STARTER) return await starterEngineFor({ task, model, labels, adapter }, runtime)
+  return await createCheckpointEngine(await models.open(model), {
+    ...runtime,
+    task,
+    schema: adapter,
+    classes,
+    maxTokens,
+    featureScale,
+  })
+}
+
+/** The tokenizer of a run's model. @throws FedsvdError as {@link engineFor} */
+export async function tokenizerFor(model: ModelReference, models: ModelStore): Promise<Tokenizer> {
+  if (model.name === STARTER) return await loadStarterTokenizer()
+  return await (await models.open(model)).tokenizer()
+}
+
+/** {@link engineFor} for the starter model, which needs no model folder. */
+export async function starterEngineFor(
+  { task, model, labels, adapter }: ModelRequest,
+  runtime: RuntimeSettings,
+): Promise<TrainingEngine> {
+  requireStarterTask(task)
   const { rank, alpha, headMode } = adapter
   const targets = PROJECTIONS.filter((target) => adapter.layers.some(({ name }) => name.endsWith(`.${target}`)))
   const options = { rank, alpha, headMode, classes: labels.length, targets }
@@ -30,15 +66,15 @@ export async function engineFor({ model, labels, adapter }: ModelRequest, thread
     })
   }
   const { maxTokens, featureScale } = model
-  return createStarterEngine({ ...options, threads, maxTokens, ...(featureScale !== undefined && { featureScale }) })
+  return createStarterEngine({ ...options, ...runtime, maxTokens, ...(featureScale !== undefined && { featureScale }) })
 }
 
-/** @throws FedsvdError CHECKPOINT_INVALID */
-function requireKnown(name: string): void {
-  if (name === STARTER) return
-  throw new FedsvdError('CHECKPOINT_INVALID', {
-    expected: `the model "${STARTER}"`,
-    got: `"${name}"`,
-    remedy: 'Name a model that is installed on both sides',
+/** The starter model makes one vector of a text. @throws FedsvdError CONFIG_INVALID for any other task */
+export function requireStarterTask(task: Task | undefined): void {
+  if (task === undefined || task === 'sequence-classification') return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `sequence-classification as the task of the model ${STARTER}`,
+    got: task,
+    remedy: 'Name a checkpoint: an encoder for token-classification, a decoder for any task.',
   })
 }

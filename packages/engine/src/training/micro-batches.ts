@@ -43,9 +43,10 @@ export function paddedLength(tokens: number, maxTokens: number): number {
   return Math.min(Math.ceil(tokens / LENGTH_UNIT) * LENGTH_UNIT, maxTokens)
 }
 
-/** What the graphs take: token ids [rows, length], filled up with `paddingId`, and labels [rows]. */
+/** What the graphs take: token ids [rows, length], filled up with `paddingId`, types [rows, length], and labels [rows]. */
 export interface PaddedBatch {
   readonly tokenIds: { readonly shape: readonly [number, number]; readonly data: Int32Array }
+  readonly typeIds: { readonly shape: readonly [number, number]; readonly data: Int32Array }
   readonly labels: { readonly shape: readonly [number]; readonly data: Int32Array }
 }
 
@@ -56,7 +57,7 @@ export interface PaddedBatch {
  * it is computed with. A test holds the runtime to it.
  */
 export function padBatch(
-  records: readonly { readonly tokenIds: Int32Array; readonly label: number }[],
+  records: readonly { readonly tokenIds: Int32Array; readonly typeIds?: Int32Array; readonly label?: number }[],
   members: readonly number[],
   { paddingId, maxTokens }: { readonly paddingId: number; readonly maxTokens: number },
 ): PaddedBatch {
@@ -64,10 +65,17 @@ export function padBatch(
   const rows = Math.max(members.length, MIN_ROWS)
   const length = paddedLength(longest, maxTokens)
   const tokenIds = new Int32Array(rows * length).fill(paddingId)
+  const typeIds = new Int32Array(rows * length)
   const labels = new Int32Array(rows).fill(NO_LABEL)
   members.forEach((position, row) => {
-    tokenIds.set(records[position]!.tokenIds, row * length)
-    labels[row] = records[position]!.label
+    const record = records[position]!
+    tokenIds.set(record.tokenIds, row * length)
+    if (record.typeIds) typeIds.set(record.typeIds, row * length)
+    if (record.label !== undefined) labels[row] = record.label
   })
-  return { tokenIds: { shape: [rows, length], data: tokenIds }, labels: { shape: [rows], data: labels } }
+  return {
+    tokenIds: { shape: [rows, length], data: tokenIds },
+    typeIds: { shape: [rows, length], data: typeIds },
+    labels: { shape: [rows], data: labels },
+  }
 }

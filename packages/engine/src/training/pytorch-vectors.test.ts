@@ -21,7 +21,7 @@ interface Vectors {
 
 const file = (name: string) => new URL(`vectors/${name}`, import.meta.url)
 
-describe('the private step against PyTorch', () => {
+describe.each(['onnxruntime', 'tfjs-wasm'] as const)('the private step on %s against PyTorch', (runtime) => {
   let vectors: Vectors
   let engine: TrainingEngine
   let lot: LotResult
@@ -30,7 +30,15 @@ describe('the private step against PyTorch', () => {
   beforeAll(async () => {
     vectors = JSON.parse(await readFile(file('starter.json'), 'utf8')) as Vectors
     const { rank, alpha, classes, featureScale, clipNorm, amplitudes } = vectors
-    engine = await createStarterEngine({ rank, alpha, classes, featureScale, headMode: 'trained', threads: 1 })
+    engine = await createStarterEngine({
+      rank,
+      alpha,
+      classes,
+      featureScale,
+      headMode: 'trained',
+      threads: 1,
+      runtime,
+    })
     const { layers, head } = engine.schema
     const state: AdapterState = {
       basis: 0,

@@ -11,9 +11,11 @@ import {
   starterLayers,
 } from '@fedsvd/core/model'
 import { loadStarterCheckpoint } from '../checkpoint/index.ts'
-import { createOnnxRunner } from '../runtime/index.ts'
-import { classifierEngine, type RunnerFactory } from './classifier-engine.ts'
+import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
+import type { RuntimeSettings } from '../settings/index.ts'
+import { classifierEngine } from './classifier-engine.ts'
 import type { TrainingEngine } from './training-engine.ts'
+import { isProven, triedFirst } from './trial.ts'
 
 /** What is adapted, and how: the public terms of a run on the starter encoder. */
 export interface StarterAdapterOptions {
@@ -25,9 +27,7 @@ export interface StarterAdapterOptions {
   readonly targets?: readonly StarterTarget[]
 }
 
-export interface StarterEngineOptions extends StarterAdapterOptions {
-  /** Threads inside one operator; one per core that this process may have. */
-  readonly threads: number
+export interface StarterEngineOptions extends StarterAdapterOptions, RuntimeSettings {
   /** Longest record, at most 128. */
   readonly maxTokens?: number
   /** Multiplies the unit-length embedding before the head. */
@@ -35,7 +35,7 @@ export interface StarterEngineOptions extends StarterAdapterOptions {
   readonly maxPlaces?: number
   /** Sizes and weights of another encoder of the same kind, for tests. Default: the published checkpoint. */
   readonly encoder?: { readonly config: StarterEncoderConfig; readonly checkpoint: Checkpoint }
-  /** Default: onnxruntime with `threads`. */
+  /** In place of the runtime that the settings name. */
   readonly createRunner?: RunnerFactory
 }
 
@@ -63,10 +63,10 @@ export function starterSchema(options: StarterAdapterOptions, config = STARTER_E
 
 /**
  * The private training step and inference on the starter encoder. Loads the installed checkpoint; each of the two graphs
- * is made ready when it is first used. Throws CONFIG_INVALID, ADAPTER_INVALID or CHECKPOINT_INVALID.
+ * is made ready when it is first used. Throws CONFIG_INVALID, ADAPTER_INVALID, CHECKPOINT_INVALID or RUNTIME_UNAVAILABLE.
  */
 export async function createStarterEngine(options: StarterEngineOptions): Promise<TrainingEngine> {
-  const { rank, alpha, classes, threads, featureScale = FEATURE_SCALE, maxPlaces = MAX_PLACES } = options
+  const { rank, alpha, classes, featureScale = FEATURE_SCALE, maxPlaces = MAX_PLACES } = options
   const config = options.encoder?.config ?? STARTER_ENCODER
   const { maxTokens = config.maxTokens } = options
   if (!Number.isInteger(maxTokens) || maxTokens < 1 || maxTokens > config.maxTokens) {
@@ -87,11 +87,13 @@ export async function createStarterEngine(options: StarterEngineOptions): Promis
     classes,
     encode: (g, tokenIds, adapters) => starterEncoder(g, tokenIds, config, checkpoint, adapters),
   }
-  return classifierEngine({
+  const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
+  const engine = classifierEngine({
     model,
     schema,
-    limits: { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes },
+    limits,
     maxPlaces,
-    createRunner: options.createRunner ?? ((graph, name) => createOnnxRunner(graph, { name, threads })),
+    createRunner: options.createRunner ?? (await loadRuntime(options)),
   })
+  return isProven(options) ? engine : triedFirst(engine, limits)
 }

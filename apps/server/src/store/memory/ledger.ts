@@ -14,7 +14,21 @@ export function memoryLedger(tables: Tables): LedgerStore {
     async adopt(adopted) {
       for (const fact of adopted) addFact(tables, fact)
     },
+    async report(runId, clientId, held, at) {
+      for (const { round, attempt } of held) {
+        const key = factKey({ runId, clientId, round, attempt, event: { unit: 'record' } })
+        const fact = facts.get(key)
+        if (fact !== undefined && fact.reportedAt === undefined) facts.set(key, { ...fact, reportedAt: at })
+      }
+    },
     spending: async (runId) => totals(factsOf('record').filter((fact) => fact.runId === runId)),
+    spendingOf: async (clientIds) => {
+      const own = factsOf('record').filter(({ clientId }) => clientIds.includes(clientId))
+      const runIds = [...new Set(own.map(({ runId }) => runId))]
+      return runIds.flatMap((runId) =>
+        totals(own.filter((fact) => fact.runId === runId)).map((spending) => ({ ...spending, runId })),
+      )
+    },
     clientLevelSpending: async () => totals(factsOf('client')),
     lastDraw: async (runId, round) =>
       factsOf('client')
@@ -26,8 +40,8 @@ export function memoryLedger(tables: Tables): LedgerStore {
     },
     async spendingByRound(runId) {
       const sums = new Map<string, RoundSpending>()
-      for (const { runId: owner, clientId, round, event } of factsOf('record')) {
-        if (owner !== runId) continue
+      for (const { runId: owner, clientId, round, event, voided } of factsOf('record')) {
+        if (owner !== runId || voided) continue
         const { sampleRate, noiseMultiplier, steps } = event
         const key = keyOf(clientId, round, sampleRate, noiseMultiplier)
         const before = sums.get(key)?.steps ?? 0
@@ -38,7 +52,7 @@ export function memoryLedger(tables: Tables): LedgerStore {
     delivered: async (runId, clientId, sinceRound) =>
       [...rounds.values()]
         .filter(({ runId: owner, round }) => owner === runId && round >= sinceRound)
-        .filter(({ tasks }) => tasks.some((task) => task.clientId === clientId && task.state === 'delivered'))
+        .filter(({ tasks }) => tasks.some((task) => task.clientId === clientId && task.update !== undefined))
         .map(({ round }) => round)
         .sort((left, right) => left - right),
   }

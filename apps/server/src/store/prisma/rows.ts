@@ -2,9 +2,12 @@ import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { runManifestSchema } from '@fedsvd/core/protocol'
 import type {
   AdapterRecord,
+  BudgetCap,
   ClientRecord,
+  LateUpdate,
   OperatorRecord,
   Participant,
+  PlanRecord,
   PrivacyFact,
   RoundProgress,
   RoundResult,
@@ -30,8 +33,21 @@ export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
   }
 }
 
-export function clientFrom({ revokedAt, ...row }: Prisma.ClientGetPayload<object>): ClientRecord {
-  return { ...row, enrolledAt: row.enrolledAt.getTime(), ...(revokedAt !== null && { revokedAt: revokedAt.getTime() }) }
+export function clientFrom(row: Prisma.ClientGetPayload<object>): ClientRecord {
+  const { id, name, publicKey, enrolledAt, revokedAt, lastSeenAt, version } = row
+  return {
+    id,
+    name,
+    publicKey,
+    enrolledAt: enrolledAt.getTime(),
+    ...(revokedAt !== null && { revokedAt: revokedAt.getTime() }),
+    ...(lastSeenAt !== null && { lastSeenAt: lastSeenAt.getTime() }),
+    ...(version !== null && { version }),
+  }
+}
+
+export function capFrom({ clientId, epsilon, delta, actor, at }: Prisma.BudgetCapGetPayload<object>): BudgetCap {
+  return { clientId, epsilon, delta, actor, at: at.getTime() }
 }
 
 export function operatorFrom({ disabledAt, ...row }: Prisma.OperatorGetPayload<object>): OperatorRecord {
@@ -55,6 +71,14 @@ export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecor
     ...(clientClipNorm !== null && { clientClipNorm }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
   }
+}
+
+export function adapterRow({ publishedAt, ...adapter }: AdapterRecord) {
+  return { ...adapter, publishedAt: publishedAt === undefined ? null : date(publishedAt) }
+}
+
+export function planFrom({ changedAt, ...plan }: Prisma.RunPlanGetPayload<object>): PlanRecord {
+  return { ...plan, changedAt: changedAt.getTime() }
 }
 
 export function participantFrom(row: Prisma.ParticipantGetPayload<object>): Participant {
@@ -83,10 +107,11 @@ export function participantRow({
   }
 }
 
-type RoundRow = Prisma.RoundGetPayload<{ include: { tasks: true; updates: true } }>
+type RoundRow = Prisma.RoundGetPayload<{ include: { tasks: true; updates: true; counted: true } }>
 
 export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined): RoundProgress {
   const { runId, number, phase, version, openedAt, deadline, extensions, closedAt, publishedAt } = row
+  const { quorum, clientsPerRound, deadlineSeconds, bufferSize } = row
   const updates = new Map(row.updates.map((update) => [update.clientId, update]))
   const tasks = row.tasks.map(({ clientId, state }): Task => {
     const update = updates.get(clientId)
@@ -98,15 +123,27 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
     runId,
     round: number,
     phase,
+    plan: { quorum, clientsPerRound, deadlineSeconds, ...(bufferSize !== null && { bufferSize }) },
     version,
     extensions,
     openedAt: openedAt.getTime(),
     deadline: deadline.getTime(),
     tasks: tasks.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)),
+    ...lateFrom(number, row.counted),
     ...(closedAt !== null && { closedAt: closedAt.getTime() }),
     ...(adapter && { result: resultFrom(adapter) }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
   }
+}
+
+/** Those of the updates that a round counted which were made in an earlier one; absent when there are none. */
+export function lateFrom(number: number, counted: RoundRow['counted']): Pick<RoundProgress, 'late'> {
+  const late = counted
+    .filter(({ round }) => round !== number)
+    .map(({ clientId, round, sha256, bytes, receivedAt }): LateUpdate => {
+      return { clientId, round, sha256, bytes, receivedAt: receivedAt.getTime() }
+    })
+  return late.length === 0 ? {} : { late: late.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)) }
 }
 
 function resultFrom({ sha256, bytes, basis, spectra, clipNorm, clientClipNorm }: AdapterRecord): RoundResult {
@@ -120,9 +157,12 @@ function resultFrom({ sha256, bytes, basis, spectra, clipNorm, clientClipNorm }:
   }
 }
 
-export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {
+export function roundRow(progress: RoundProgress) {
+  const { phase, plan, version, openedAt, deadline, extensions, closedAt, publishedAt } = progress
   return {
     phase,
+    ...plan,
+    bufferSize: plan.bufferSize ?? null,
     version,
     extensions,
     openedAt: date(openedAt),
@@ -133,12 +173,23 @@ export function roundRow({ phase, version, openedAt, deadline, extensions, close
 }
 
 export function factFrom(row: Prisma.PrivacyEventGetPayload<object>): PrivacyFact {
-  const { runId, round, clientId, attempt, source, voided, recordedAt } = row
+  const { runId, round, clientId, attempt, source, voided, recordedAt, reportedAt } = row
   const { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } = row
   const event = { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } as PrivacyEvent
-  return { runId, round, clientId, attempt, event, source, voided, recordedAt: recordedAt.getTime() }
+  return {
+    runId,
+    round,
+    clientId,
+    attempt,
+    event,
+    source,
+    voided,
+    recordedAt: recordedAt.getTime(),
+    ...(reportedAt !== null && { reportedAt: reportedAt.getTime() }),
+  }
 }
 
-export function factRow({ event, recordedAt, ...fact }: PrivacyFact): Prisma.PrivacyEventCreateManyInput {
-  return { ...fact, ...event, recordedAt: date(recordedAt) }
+export function factRow({ event, recordedAt, reportedAt, ...fact }: PrivacyFact): Prisma.PrivacyEventCreateManyInput {
+  const reported = reportedAt === undefined ? null : date(reportedAt)
+  return { ...fact, ...event, recordedAt: date(recordedAt), reportedAt: reported }
 }

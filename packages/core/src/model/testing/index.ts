@@ -14,9 +14,9 @@ export const TINY_ENCODER: StarterEncoderConfig = {
   maxTokens: 6,
 }
 
-/** A checkpoint for {@link TINY_ENCODER}: irregular weights of moderate size, gains near 1. */
-export function tinyCheckpoint(): Checkpoint {
-  return new Map(checkpointSpecs(TINY_ENCODER).map((spec, index) => [spec.name, waveWeights(spec, index)]))
+/** A checkpoint for {@link TINY_ENCODER} or another size: irregular weights of moderate size, gains near 1. */
+export function tinyCheckpoint(config = TINY_ENCODER): Checkpoint {
+  return new Map(checkpointSpecs(config).map((spec, index) => [spec.name, waveWeights(spec, index)]))
 }
 
 /** A float32 tensor of irregular values in [-amplitude, amplitude]; tensors with different keys look unrelated. */
@@ -25,7 +25,8 @@ export function waveNamed(key: number, spec: TensorSpec, amplitude: number): Nam
 }
 
 function waveWeights(spec: TensorSpec, index: number): NamedTensor {
-  if (spec.name === 'positions.frequencies') return { ...spec, data: Float32Array.of(1, 0.3) }
+  if (spec.name === 'positions.frequencies')
+    return { ...spec, data: Float32Array.from({ length: spec.shape[0]! }, (_, index) => 0.3 ** index) }
   const tensor = waveNamed(index, spec, spec.shape.length === 2 ? 0.9 / Math.sqrt(spec.shape[0]!) : 0.3)
   return spec.name.endsWith('norm.weight') ? { ...tensor, data: tensor.data.map((value) => 1 + value) } : tensor
 }
@@ -64,3 +65,6 @@ function checkpointSpecs({
     ...linear('pooler.dense', width, width),
   ]
 }
+
+export * from './decoders.ts'
+export * from './encoders.ts'

@@ -1,0 +1,95 @@
+import { type AdapterState, initialState, tensorsOfState, trainedSpecs } from '@fedsvd/core/adapters'
+import { type Graph, interpret } from '@fedsvd/core/graph'
+import { gridSumName, type StarterEncoderConfig } from '@fedsvd/core/model'
+import { TINY_ENCODER, tinyCheckpoint, waveNamed } from '@fedsvd/core/model/testing'
+import { describe, expect, it } from 'vitest'
+import { loadRuntime } from '../runtime/index.ts'
+import { createStarterEngine, type EncodedRecord, type LotResult, type TrainingEngine } from './index.ts'
+import { padBatch } from './micro-batches.ts'
+
+const TERMS = { rank: 2, alpha: 4, headMode: 'trained', classes: 3 } as const
+const RUNTIMES = ['onnxruntime', 'tfjs-cpu', 'tfjs-wasm'] as const
+
+/** Long enough for four lengths of padding, wide enough for blocked matrix products. */
+const SMALL_ENCODER: StarterEncoderConfig = {
+  vocabularySize: 50,
+  embeddingWidth: 40,
+  width: 72,
+  ffnWidth: 104,
+  heads: 2,
+  layers: 2,
+  maxTokens: 64,
+}
+
+const recordsOf = (lengths: readonly number[], vocabulary: number): EncodedRecord[] =>
+  lengths.map((length, n) => ({
+    tokenIds: Int32Array.from({ length }, (_, t) => (7 * n + 13 * t * (t + n)) % vocabulary),
+    label: n % TERMS.classes,
+  }))
+
+const stateOf = ({ schema }: TrainingEngine): AdapterState => {
+  const initial = initialState(schema, { seed: 'runtimes' })
+  return {
+    ...initial,
+    b: initial.b.map((spec, index) => waveNamed(index, spec, 0.3)),
+    head: initial.head.map((spec, index) => waveNamed(100 + index, spec, 0.5)),
+  }
+}
+
+describe.each(RUNTIMES)('the private step on %s', (runtime) => {
+  it('agrees with the interpreter: losses and norms to float32, every sum to one unit a record', async () => {
+    const graphs: Graph[] = []
+    const load = await loadRuntime({ threads: 1, runtime })
+    await using engine = await createStarterEngine({
+      ...TERMS,
+      threads: 1,
+      encoder: { config: TINY_ENCODER, checkpoint: tinyCheckpoint() },
+      createRunner: (graph, name) => {
+        graphs.push(graph)
+        return load(graph, name)
+      },
+    })
+    const [state, records, clipNorm] = [stateOf(engine), recordsOf([6, 3, 1, 5], TINY_ENCODER.vocabularySize), 0.7]
+    const actual = await engine.clippedLotSum(records, state, clipNorm)
+    const members = records.map((_, index) => index)
+    const batch = padBatch(records, members, { paddingId: -1, maxTokens: TINY_ENCODER.maxTokens })
+    const parameters = tensorsOfState(state).map((tensor) => [tensor.name, tensor] as const)
+    const feeds = { ...Object.fromEntries(parameters), ...batch, clipNorm: { shape: [], data: [clipNorm] } }
+    const expected = interpret(
+      graphs[0]!,
+      Object.fromEntries(
+        Object.entries(feeds).map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]),
+      ),
+    )
+    members.forEach((n) => {
+      expect(Math.abs(actual.losses[n]! - expected.losses!.data[n]!)).toBeLessThan(1e-5)
+      expect(Math.abs(actual.norms[n]! / expected.norms!.data[n]! - 1)).toBeLessThan(1e-5)
+    })
+    expect(actual.norms.some((norm) => norm > clipNorm)).toBe(true)
+    for (const [index, { name }] of trainedSpecs(engine.schema).entries()) {
+      const sum = expected[gridSumName(name)]!.data
+      sum.forEach((units, at) => {
+        expect(Math.abs(actual.gridSum[index]![at]! - units)).toBeLessThanOrEqual(records.length)
+      })
+    }
+  })
+
+  it('of a lot is the sum over batches of one, integer for integer', async () => {
+    await using engine = await createStarterEngine({
+      ...TERMS,
+      threads: 1,
+      runtime,
+      encoder: { config: SMALL_ENCODER, checkpoint: tinyCheckpoint(SMALL_ENCODER) },
+    })
+    const state = stateOf(engine)
+    const records = recordsOf([3, 17, 9, 40, 1, 25, 64, 48], SMALL_ENCODER.vocabularySize)
+    const together = await engine.clippedLotSum(records, state, 1)
+    const apart: LotResult[] = []
+    for (const record of records) apart.push(await engine.clippedLotSum([record], state, 1))
+    for (const [index, sum] of together.gridSum.entries()) {
+      const added = sum.map((_, at) => apart.reduce((units, { gridSum }) => units + gridSum[index]![at]!, 0))
+      expect(added).toEqual(sum)
+    }
+    expect(Float32Array.from(apart, ({ norms }) => norms[0]!)).toEqual(together.norms)
+  })
+})
