@@ -7,6 +7,7 @@ import { demoCommand } from './commands/demo.ts'
 import { exportCommand } from './commands/export.ts'
 import { joinCommand } from './commands/join.ts'
 import { ledgerCommand } from './commands/ledger.ts'
+import { modelCommand } from './commands/model.ts'
 import { operatorCommand } from './commands/operator.ts'
 import { planCommand } from './commands/plan.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -27,6 +28,7 @@ export function program(): Command {
     .addCommand(accountCommand())
     .addCommand(ledgerCommand())
     .addCommand(auditCommand())
+    .addCommand(modelCommand())
     .addCommand(exportCommand())
     .addCommand(operatorCommand())
     .addCommand(auditLogCommand())

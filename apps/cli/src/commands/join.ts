@@ -5,11 +5,12 @@ import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { Progress } from '../join/progress.ts'
+import { type ModelOptions, withModelOptions } from '../model-options.ts'
 import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
 import { untilSignal } from '../until-signal.ts'
 
-interface JoinOptions extends DataOptions {
+interface JoinOptions extends DataOptions, ModelOptions {
   readonly name: string
   readonly data: string
   readonly stateDir: string
@@ -57,7 +58,7 @@ export function joinCommand(): Command {
     .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))
     .addOption(new Option('--cert <file>', 'PEM certificate of this site, if asked for').env('FEDSVD_CERT'))
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
-  return withDataOptions(command)
+  return withModelOptions(withDataOptions(command))
     .option('--declared-records <count>', 'a public constant in place of the true number of records', positiveInteger)
     .option('--threads <count>', 'threads of the engine', positiveInteger, 1)
     .addOption(
@@ -99,6 +100,9 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     cert: options.cert,
     key: options.key,
     declaredRecords: options.declaredRecords,
+    models: options.models,
+    hub: options.hub,
+    hubToken: options.hubToken,
     threads: options.threads,
     runtime: options.runtime,
     executionProvider: options.executionProvider,

@@ -15,6 +15,8 @@ interface ServeOptions {
   readonly databaseUrl?: string
   readonly blobs?: string
   readonly holdOut?: string
+  readonly models?: string
+  readonly hub?: string
   readonly threads?: number
   readonly runtime?: CoordinatorSettings['runtime']
   readonly executionProvider?: CoordinatorSettings['executionProvider']
@@ -35,6 +37,8 @@ export function serveCommand(): Command {
     .option('--tls-client-ca <file>', 'let nobody in without a certificate signed by this (FEDSVD_TLS_CLIENT_CA)')
     .option('--blobs <where>', 'where tensors are kept: s3://bucket/prefix or a folder (FEDSVD_BLOBS)')
     .option('--hold-out <file>', 'JSONL file of public records to measure the model on (FEDSVD_HOLD_OUT)')
+    .option('--models <folder>', 'folder of checkpoints (FEDSVD_MODELS; default .fedsvd/models)')
+    .option('--hub <url>', 'hub to fetch checkpoints from; none unless given (FEDSVD_HUB, FEDSVD_HUB_TOKEN)')
     .option('--threads <count>', 'threads of the evaluation (FEDSVD_THREADS; default 1)', positiveInteger)
     .option('--runtime <name>', `what computes it: ${RUNTIMES.join(', ')} (FEDSVD_RUNTIME; default onnxruntime)`)
     .option(

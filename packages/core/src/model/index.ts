@@ -1,6 +1,6 @@
 export { type ClassificationHead, encoderHead, encoderTags, linearHead } from './classification-head.ts'
 export { headSpecs } from './classifier.ts'
-export { type ClassifierModel, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
+export { type ClassifierModel, deployedGraph, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
 export type { ConfigFields } from './config-fields.ts'
 export {
   decoderDefaultTargets,

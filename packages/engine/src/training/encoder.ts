@@ -89,6 +89,25 @@ export async function encoderTensors(
   return new Map([...found].map(([name, tensor]) => [encoderTensorName(config, name), tensor]))
 }
 
+/** An encoder with its tensors and its head, as graphs are made of. @throws FedsvdError CHECKPOINT_INVALID */
+export async function encoderClassifier(
+  checkpoint: EncoderCheckpoint,
+  { schema, classes, featureScale = 1 }: Pick<EncoderEngineOptions, 'schema' | 'classes' | 'featureScale'>,
+): Promise<ClassifierModel> {
+  const config = encoderConfig(checkpoint.config)
+  const tensors = await encoderTensors(config, checkpoint)
+  return {
+    layers: schema.layers,
+    rank: schema.rank,
+    scale: schema.alpha / schema.rank,
+    featureWidth: config.width,
+    featureScale,
+    classes,
+    head: encoderHead(config, classes),
+    encode: (g, tokenIds, adapters, typeIds) => encoderFeatures(g, { tokenIds, typeIds }, config, tensors, adapters),
+  }
+}
+
 /**
  * The private training step and inference on an encoder of BERT's family. Reads the checkpoint's tensors; each of the two
  * graphs is made ready when it is first used.
@@ -100,19 +119,9 @@ export async function createEncoderEngine(
   options: EncoderEngineOptions,
 ): Promise<TrainingEngine> {
   const config = encoderConfig(checkpoint.config)
-  const { schema, classes, featureScale = 1, maxTokens = config.maxTokens, maxPlaces = MAX_PLACES } = options
+  const { schema, classes, featureScale, maxTokens = config.maxTokens, maxPlaces = MAX_PLACES } = options
   checkMaxTokens(maxTokens, config.maxTokens)
-  const tensors = await encoderTensors(config, checkpoint)
-  const model: ClassifierModel = {
-    layers: schema.layers,
-    rank: schema.rank,
-    scale: schema.alpha / schema.rank,
-    featureWidth: config.width,
-    featureScale,
-    classes,
-    head: encoderHead(config, classes),
-    encode: (g, tokenIds, adapters, typeIds) => encoderFeatures(g, { tokenIds, typeIds }, config, tensors, adapters),
-  }
+  const model = await encoderClassifier(checkpoint, { schema, classes, featureScale })
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
   const createRunner = options.createRunner ?? (await loadRuntime(options))
   const engine = classifierEngine({ model, schema, limits, maxPlaces, createRunner })

@@ -13,6 +13,7 @@ export {
   type EncoderAdapterOptions,
   type EncoderCheckpoint,
   type EncoderEngineOptions,
+  encoderClassifier,
   encoderSchema,
   encoderTensors,
 } from './encoder.ts'
