@@ -5,8 +5,10 @@ import {
   type AdapterState,
   stateFromTensors,
   stateSpecs,
+  type Task,
   tensorsOfState,
 } from '@fedsvd/core/adapters'
+import { storesInputsFirst } from '@fedsvd/core/model'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import { decodeSafetensors, encodeSafetensors } from '../safetensors/index.ts'
 
@@ -16,6 +18,8 @@ const CONFIG_FILE = 'adapter_config.json'
 
 /** What PEFT's `adapter_config.json` needs to know beside the factors. */
 export interface AdapterDescription {
+  /** Absent: sequence classification. */
+  readonly task?: Task | undefined
   readonly schema: AdapterSchema
   readonly baseModel: string
   readonly labels: readonly string[]
@@ -78,25 +82,37 @@ function metadataOf({ labels, metadata }: AdapterDescription): Record<string, st
   return { ...metadata, labels: JSON.stringify(labels) }
 }
 
-function adapterConfig({ schema, baseModel }: AdapterDescription): Record<string, unknown> {
+/** PEFT's names for the tasks. */
+export const PEFT_TASK_TYPES: Readonly<Record<Task, string>> = {
+  'sequence-classification': 'SEQ_CLS',
+  'token-classification': 'TOKEN_CLS',
+  'causal-lm': 'CAUSAL_LM',
+  'instruction-tuning': 'CAUSAL_LM',
+}
+
+function adapterConfig({
+  task = 'sequence-classification',
+  schema,
+  baseModel,
+}: AdapterDescription): Record<string, unknown> {
   // PEFT saves whole modules: RoBERTa's classifier with both of its layers
   const heads = schema.head.map(({ name }) => name.slice(0, name.indexOf('.')))
   const [path, revision = null] = baseModel.split('@')
   return {
     peft_type: 'LORA',
-    task_type: 'SEQ_CLS',
+    task_type: PEFT_TASK_TYPES[task],
     base_model_name_or_path: path,
     revision,
     r: schema.rank,
     lora_alpha: schema.alpha,
     lora_dropout: 0,
     bias: 'none',
-    fan_in_fan_out: false,
+    fan_in_fan_out: schema.layers.some(({ name }) => storesInputsFirst(name)),
     use_rslora: false,
     use_dora: false,
     init_lora_weights: true,
     inference_mode: true,
     target_modules: schema.layers.map(({ name }) => name),
-    modules_to_save: Array.from(new Set(heads)),
+    modules_to_save: heads.length > 0 ? Array.from(new Set(heads)) : null,
   }
 }
