@@ -2,10 +2,13 @@
  * The clipped DP step beside the same step in PyTorch: examples a second, peak memory, and their ratio.
  *
  *   npm run bench:engine -- [--json] [--only MODEL] [--lengths fixed|real] [--seconds N] [--rounds N] [--threads N]
+ *                           [--lot RECORDS] [--torch-batch RECORDS]
  *
  * Both sides are processes of their own that keep their model and run by turns, `--rounds` turns of `--seconds` each; a
  * ratio is taken within a turn and the median over the turns is reported. On a machine that others use too, look at
  * `cpuRatio`: the same from processor seconds.
+ *
+ * PyTorch's batch size is the fastest of several unless it is given.
  *
  * `fixed` is 128 tokens a record. `real` draws lengths from the starter mails, cut at the model's own limit. PyTorch pads a
  * batch to its longest record; `sortedRatio` is against PyTorch with its lot sorted by length first, as fedsvd does.
@@ -37,6 +40,8 @@ const { values: given } = parseArgs({
     rounds: { type: 'string', default: '5' },
     threads: { type: 'string', default: '2' },
     python: { type: 'string' },
+    lot: { type: 'string' },
+    'torch-batch': { type: 'string' },
   },
 })
 const [seconds, rounds, threads] = [Number(given.seconds), Number(given.rounds), Number(given.threads)]
@@ -138,7 +143,7 @@ async function measure(name: string, lengths: 'fixed' | 'real', tokens: readonly
     rank: RANK,
     scale: ALPHA / RANK,
     classes: CLASSES,
-    batchSizes: TORCH_BATCH_SIZES,
+    batchSizes: given['torch-batch'] === undefined ? TORCH_BATCH_SIZES : [Number(given['torch-batch'])],
     lengths: tokens,
   }
   // Settings for old OpenBLAS builds slow down a current one.
@@ -187,12 +192,11 @@ const distribution = kinds.includes('real') ? await realLengths() : []
 const cases: Awaited<ReturnType<typeof measure>>[] = []
 for (const name of names) {
   const model = MODELS[name]
+  const lot = Number(given.lot ?? model?.lot)
   if (!model) throw new Error(`expected one of ${Object.keys(MODELS).join(', ')}, got ${name}`)
   for (const kind of kinds) {
     const tokens =
-      kind === 'fixed'
-        ? Array.from({ length: model.lot }, () => FIXED_TOKENS)
-        : lotOf(distribution, model.lot, model.maxTokens)
+      kind === 'fixed' ? Array.from({ length: lot }, () => FIXED_TOKENS) : lotOf(distribution, lot, model.maxTokens)
     const result = await measure(name, kind, tokens, python)
     cases.push(result)
     if (given.json) continue
