@@ -4,10 +4,13 @@
  *
  *   npx tsx bench/coordinator.ts [--json] [--cases 4x41k,10x41k] [--seconds 10] [--database-url postgresql://...]
  *
- * Prints `{ cases: [{ clients, floats, rounds, roundsPerSecond, updatesPerSecond, peakRssMb }] }`; the memory is that of the
- * coordinator's process. The first rounds of each case warm up and are not counted.
+ * Prints `{ cases: [{ clients, floats, rounds, roundsPerSecond, updatesPerSecond, cpuMsPerUpdate, clientCpuMsPerUpdate, peakRssMb }] }`;
+ * memory and the first time are those of the coordinator's process, the second that of all client processes. Processor time
+ * tells more than the clock where other work shares the machine. The first rounds of each case warm up and are not counted.
+ * With a database URL each case gets a database of its own on that server.
  */
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,6 +20,7 @@ import { parseArgs } from 'node:util'
 import { trainedSpecs } from '@fedsvd/core/adapters'
 import type { RunManifest, RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
 import { sizeOf } from '@fedsvd/core/tensor'
+import pg from 'pg'
 import { startCoordinator } from '../apps/server/src/index.ts'
 import { type Model, registryOf } from '../apps/server/src/models/index.ts'
 import { FakeClient, get, post, until } from '../apps/server/test-kit/index.ts'
@@ -97,7 +101,7 @@ async function serveCoordinator(floats: number, stateDir: string, databaseUrl?: 
   )
   const { url, operatorToken } = coordinator
   process.send?.({ url, operatorToken })
-  process.on('message', () => process.send?.({ peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024) }))
+  answerUsage()
 }
 
 async function serveClients(url: string, tokens: readonly string[]): Promise<void> {
@@ -105,7 +109,27 @@ async function serveClients(url: string, tokens: readonly string[]): Promise<voi
     const client = await FakeClient.enrol(url, token, `client ${process.pid} ${index}`, { train: nullTraining })
     await client.connect()
   }
+  answerUsage()
   process.send?.('connected')
+}
+
+interface Usage {
+  readonly cpuMs: number
+  readonly peakRssMb: number
+}
+
+/** Tells the parent, whenever it asks, what this process has used so far. */
+function answerUsage(): void {
+  process.on('message', () => {
+    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
+    process.send?.({ cpuMs: (userCPUTime + systemCPUTime) / 1000, peakRssMb: Math.round(maxRSS / 1024) })
+  })
+}
+
+async function usageOf(host: ChildProcess): Promise<Usage> {
+  host.send('usage')
+  const [usage] = (await once(host, 'message')) as [Usage]
+  return usage
 }
 
 async function child(args: readonly string[]): Promise<{ process: ChildProcess; said: unknown }> {
@@ -120,12 +144,15 @@ interface Measured {
   readonly rounds: number
   readonly roundsPerSecond: number
   readonly updatesPerSecond: number
+  readonly cpuMsPerUpdate: number
+  readonly clientCpuMsPerUpdate: number
   readonly peakRssMb: number
 }
 
 async function measure(clients: number, floats: number, seconds: number, databaseUrl?: string): Promise<Measured> {
   const stateDir = mkdtempSync(join(tmpdir(), 'fedsvd-bench-'))
-  const database = databaseUrl === undefined ? [] : [databaseUrl]
+  await using own = databaseUrl === undefined ? undefined : await databaseOn(databaseUrl)
+  const database = own === undefined ? [] : [own.url]
   const coordinator = await child(['coordinator', String(floats), stateDir, ...database])
   const { url, operatorToken } = coordinator.said as { url: string; operatorToken: string }
   const tokens = await enrolmentTokens(url, operatorToken, clients)
@@ -140,12 +167,15 @@ async function measure(clients: number, floats: number, seconds: number, databas
     const { runId } = await post<RunManifest>(url, '/v1/runs', request, operatorToken)
     const done = async () => (await get<RunSnapshot>(url, `/v1/runs/${runId}`, operatorToken)).roundsDone
     const warm = await until('the first rounds', async () => (await done()) >= WARM_UP && (await done()), 120_000)
+    const all = [coordinator, ...hosts].map((host) => host.process)
+    const before = await Promise.all(all.map(usageOf))
     const start = performance.now()
     await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
     const rounds = (await done()) - warm
     const elapsed = (performance.now() - start) / 1000
-    coordinator.process.send('memory')
-    const [{ peakRssMb }] = (await once(coordinator.process, 'message')) as [{ peakRssMb: number }]
+    const after = await Promise.all(all.map(usageOf))
+    const [own, ...others] = after.map(({ cpuMs }, index) => cpuMs - before[index]!.cpuMs)
+    const perUpdate = (cpuMs: number) => Math.round((100 * cpuMs) / (rounds * clients)) / 100
     const roundsPerSecond = Math.round((100 * rounds) / elapsed) / 100
     return {
       clients,
@@ -153,12 +183,28 @@ async function measure(clients: number, floats: number, seconds: number, databas
       rounds,
       roundsPerSecond,
       updatesPerSecond: Math.round(roundsPerSecond * clients),
-      peakRssMb,
+      cpuMsPerUpdate: perUpdate(own!),
+      clientCpuMsPerUpdate: perUpdate(others.reduce((sum, cpuMs) => sum + cpuMs, 0)),
+      peakRssMb: after[0]!.peakRssMb,
     }
   } finally {
     for (const host of [...hosts, coordinator]) host.process.kill('SIGKILL')
     rmSync(stateDir, { recursive: true, force: true })
   }
+}
+
+/** A new database on the server, dropped when disposed: what another run left behind would be taken up again. */
+async function databaseOn(server: string): Promise<{ readonly url: string } & AsyncDisposable> {
+  const name = `fedsvd_bench_${randomUUID().replaceAll('-', '')}`
+  const run = async (sql: string): Promise<void> => {
+    const client = new pg.Client(server)
+    await client.connect()
+    await client.query(sql).finally(() => client.end())
+  }
+  await run(`CREATE DATABASE "${name}"`)
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return { url: url.href, [Symbol.asyncDispose]: () => run(`DROP DATABASE "${name}" WITH (FORCE)`) }
 }
 
 async function enrolmentTokens(url: string, operatorToken: string, count: number): Promise<string[]> {
@@ -184,8 +230,8 @@ else {
     const floats = RANK * Math.round((Number(size) * (unit === 'M' ? 1e6 : 1e3)) / RANK)
     const measured = await measure(Number(clients), floats, Number(values.seconds), values['database-url'])
     cases.push(measured)
-    const { roundsPerSecond, updatesPerSecond, peakRssMb } = measured
-    const line = `${text.padEnd(8)} ${roundsPerSecond} rounds/s, ${updatesPerSecond} updates/s, peak ${peakRssMb} MiB`
+    const { roundsPerSecond, updatesPerSecond, cpuMsPerUpdate, clientCpuMsPerUpdate, peakRssMb } = measured
+    const line = `${text.padEnd(8)} ${roundsPerSecond} rounds/s, ${updatesPerSecond} updates/s, peak ${peakRssMb} MiB; processor ms an update: coordinator ${cpuMsPerUpdate}, clients ${clientCpuMsPerUpdate}`
     if (!values.json) console.log(line)
   }
   if (values.json) console.log(JSON.stringify({ cases }))

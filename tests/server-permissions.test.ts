@@ -110,6 +110,10 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
   'GET /v1/clients': async () => ({ route: 'GET /v1/clients' }),
   'GET /v1/clients/:clientId': async () => ({ route: `GET /v1/clients/${client.clientId}` }),
   'POST /v1/clients/:clientId/revoke': async () => ({ route: `POST /v1/clients/${await newClient()}/revoke` }),
+  'PATCH /v1/clients/:clientId/budget': async () => ({
+    route: `PATCH /v1/clients/${await newClient()}/budget`,
+    body: { epsilon: 3, delta: 1e-5 },
+  }),
   'POST /v1/enrolment-tokens': async () => ({
     route: 'POST /v1/enrolment-tokens',
     body: { count: 1, expiresInSeconds: 60 },
@@ -118,9 +122,23 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
   'GET /v1/runs': async () => ({ route: 'GET /v1/runs' }),
   'GET /v1/runs/:runId': async () => ({ route: `GET /v1/runs/${runId}` }),
   'POST /v1/runs/:runId/stop': async (owner) => ({ route: `POST /v1/runs/${await newRun(owner)}/stop` }),
+  'POST /v1/runs/:runId/pause': async (owner) => ({ route: `POST /v1/runs/${await newRun(owner)}/pause` }),
+  'POST /v1/runs/:runId/resume': async (owner) => {
+    const paused = await newRun(owner)
+    await coordinator.store.runs.move(paused, ['waiting'], { state: 'paused' })
+    return { route: `POST /v1/runs/${paused}/resume` }
+  },
+  'PATCH /v1/runs/:runId/plan': async (owner) => ({
+    route: `PATCH /v1/runs/${await newRun(owner)}/plan`,
+    body: { rounds: 7 },
+  }),
   'GET /v1/runs/:runId/adapter': async () => ({ route: `GET /v1/runs/${runId}/adapter` }),
   'GET /v1/runs/:runId/ledger': async () => ({ route: `GET /v1/runs/${runId}/ledger` }),
   'GET /v1/runs/:runId/rounds': async () => ({ route: `GET /v1/runs/${runId}/rounds` }),
+  'GET /v1/runs/:runId/statements/:clientId': async () => ({
+    route: `GET /v1/runs/${runId}/statements/${client.clientId}`,
+  }),
+  'GET /v1/statement-key': async () => ({ route: 'GET /v1/statement-key' }),
   'GET /v1/audit-log': async () => ({ route: 'GET /v1/audit-log' }),
   'GET /v1/audit-log/verify': async () => ({ route: 'GET /v1/audit-log/verify' }),
 }
@@ -130,6 +148,7 @@ const OPEN = [
   'GET /healthz', // says nothing but that the process lives
   'GET /metrics', // counts, without identities
   'GET /readyz',
+  'GET /v1/statement-key', // a public key, for whoever was handed a statement
   'POST /v1/challenge', // a nonce is worth nothing without the key
   'POST /v1/enrol', // behind an enrolment token
   'POST /v1/session', // behind a secret

@@ -25,7 +25,7 @@ describe('the protocol reference', () => {
 
   it('lists every route that the coordinator serves with who may call it, and no other', () => {
     const listed = Array.from(
-      page.matchAll(/^\| `((?:GET|POST|PUT|DELETE) [^`]+)` \| ([^|]+) \|/gm),
+      page.matchAll(/^\| `((?:GET|POST|PUT|PATCH|DELETE) [^`]+)` \| ([^|]+) \|/gm),
       ([, route, who]) => [route, who],
     )
     const served = Object.entries(ROUTES).map(([route, access]) => [

@@ -7,9 +7,11 @@ import { demoCommand } from './commands/demo.ts'
 import { exportCommand } from './commands/export.ts'
 import { joinCommand } from './commands/join.ts'
 import { ledgerCommand } from './commands/ledger.ts'
+import { modelCommand } from './commands/model.ts'
 import { operatorCommand } from './commands/operator.ts'
 import { planCommand } from './commands/plan.ts'
 import { serveCommand } from './commands/serve.ts'
+import { statementCommand } from './commands/statement.ts'
 import { fail } from './output.ts'
 
 /** The `fedsvd` command: one subcommand for each thing that a person does. */
@@ -26,9 +28,11 @@ export function program(): Command {
     .addCommand(accountCommand())
     .addCommand(ledgerCommand())
     .addCommand(auditCommand())
+    .addCommand(modelCommand())
     .addCommand(exportCommand())
     .addCommand(operatorCommand())
     .addCommand(auditLogCommand())
+    .addCommand(statementCommand())
 }
 
 /** Runs the command line; every failure is one line on stderr and a non-zero exit code. */

@@ -1,7 +1,7 @@
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
 import { summarise, summaryText } from './demo/report.ts'
-import { statementsOf } from './export-adapter.ts'
+import { statementsOf } from './export-run.ts'
 
 const record = { epsilonUpperBound: 5.5, delta: 1e-5, budget: 6, exhausted: false, unit: 'record' as const }
 const client = { epsilonUpperBound: 7.25, delta: 1e-6, budget: 8, exhausted: false, unit: 'client' as const }

@@ -1,12 +1,13 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
+import { modelStore } from '@fedsvd/engine/models'
 import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
-import { loadStarterTokenizer, type Tokenizer } from '@fedsvd/engine/tokenizer'
-import { engineFor, type TrainingEngine } from '@fedsvd/engine/training'
-import type { ClientConfig } from './config.ts'
-import { loadSiteData, roundedDown } from './data/index.ts'
+import type { Tokenizer } from '@fedsvd/engine/tokenizer'
+import { engineFor, type TrainingEngine, tokenizerFor } from '@fedsvd/engine/training'
+import { type ClientConfig, modelSettings } from './config.ts'
+import { encodedStores, loadSiteData, roundedDown } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
 import { ledgerFiles, openLedger } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
@@ -34,8 +35,9 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
   await loadRuntime(config)
-  const site = await loadSiteData(config.dataFile, config)
-  onEvent({ event: 'data-loaded', records: site.records.length, fingerprint: site.fingerprint })
+  const site = await loadSiteData(config.dataFile, config, config.stateDir)
+  onEvent({ event: 'data-loaded', records: site.records, fingerprint: site.fingerprint })
+  const models = modelStore(modelSettings(config))
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
   try {
     const others = ledgerFiles(config.stateDir).length - 1
@@ -49,12 +51,17 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
       ledger,
       transport,
       onEvent,
-      declaredRecords: config.declaredRecords ?? roundedDown(site.records.length),
+      declaredRecords: config.declaredRecords ?? roundedDown(site.records),
       outbox: fileOutbox(config.stateDir, site.fingerprint),
       source: parts.source ?? osRandomness,
-      tokenizer: parts.tokenizer ?? (await loadStarterTokenizer()),
+      stores: encodedStores(
+        config.stateDir,
+        site,
+        async (model) => parts.tokenizer ?? (await tokenizerFor(model, models)),
+      ),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
-      engineFor: (manifest) => (parts.engineFor ?? engineFor)(manifest, config),
+      engineFor: (manifest) =>
+        parts.engineFor === undefined ? engineFor(manifest, config, models) : parts.engineFor(manifest, config),
     })
     await waitForConnection(node, config)
     return node

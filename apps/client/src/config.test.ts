@@ -13,8 +13,7 @@ describe('clientConfig', () => {
   it('fills in what is usual', () => {
     expect(clientConfig(input)).toEqual({
       ...input,
-      textColumn: 'text',
-      labelColumn: 'label',
+      models: '.fedsvd/models',
       threads: 1,
       runtime: 'onnxruntime',
       executionProvider: 'cpu',
@@ -30,6 +29,8 @@ describe('clientConfig', () => {
     ['budget.delta', { budget: { epsilon: 6, delta: 1 } }],
     ['declaredRecords', { declaredRecords: 0.5 }],
     ['threads', { threads: 0 }],
+    ['textColumn', { textColumn: '' }],
+    ['task', { task: 'poetry' as never }],
     ['maxWaitSeconds', { maxWaitSeconds: -1 }],
   ])('refuses a wrong %s, and names it', (field, wrong) => {
     expect(() => clientConfig({ ...input, ...wrong })).toThrow(`CONFIG_INVALID: expected a valid ${field}`)

@@ -1,17 +1,29 @@
+import { TASKS } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { budgetSchema, enrolRequestSchema } from '@fedsvd/core/protocol'
+import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
+
+const column = z.string().min(1).optional()
 
 const clientConfigSchema = z.object({
   /** Address of the coordinator, http or https. */
   coordinator: z.url({ protocol: /^https?$/ }),
   /** The name that operators see. */
   name: enrolRequestSchema.shape.name,
-  /** JSONL or CSV file of this site's records; it is never sent anywhere. */
+  /** File or folder of this site's records, see docs/reference/data.md; it is never sent anywhere. */
   dataFile: z.string().min(1),
-  textColumn: z.string().min(1).default('text'),
-  labelColumn: z.string().min(1).default('label'),
+  /** What the records are for; default: by the columns that are named. */
+  task: z.enum(TASKS).optional(),
+  /** Names of columns; the defaults are the words before "Column". */
+  textColumn: column,
+  pairColumn: column,
+  labelColumn: column,
+  wordsColumn: column,
+  tagsColumn: column,
+  promptColumn: column,
+  answerColumn: column,
   /** Folder of the key, the ledgers and the outbox. Losing it is losing the proof of what was spent. */
   stateDir: z.string().min(1),
   /** What this data set may spend in its whole life, over all runs and coordinators. */
@@ -25,6 +37,12 @@ const clientConfigSchema = z.object({
   key: z.string().min(1).optional(),
   /** A public constant in place of the true number of records; default: that number, rounded down to two digits. */
   declaredRecords: z.number().int().positive().optional(),
+  /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
+  models: z.string().min(1).default('.fedsvd/models'),
+  /** Address of the hub to fetch checkpoints from; nothing is fetched where it is absent, whatever a run asks for. */
+  hub: z.url({ protocol: /^https?$/ }).optional(),
+  /** Access token for repositories of the hub that are not public. */
+  hubToken: z.string().min(1).optional(),
   threads: z.number().int().positive().max(256).default(1),
   /** What computes: see docs/how-to/use-a-gpu.md. */
   runtime: z.enum(RUNTIMES).default('onnxruntime'),
@@ -49,4 +67,9 @@ export function clientConfig(input: ClientConfigInput): ClientConfig {
     got: (issue?.message ?? 'something else').replace(/\.$/, ''),
     remedy: 'Correct the setting: see fedsvd join --help',
   })
+}
+
+/** Where this site has its checkpoints. */
+export function modelSettings({ models, hub, hubToken }: ClientConfig): ModelSettings {
+  return { models, ...(hub !== undefined && { hub: { url: hub, token: hubToken } }) }
 }

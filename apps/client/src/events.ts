@@ -20,8 +20,12 @@ export type ClientEvent =
   | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms }
   | { event: 'declined'; runId: string; round?: number; error: ErrorFact }
   | { event: 'round-started'; runId: string; round: number; rounds: number }
+  /** Within a step, after each micro-batch: `done` of the `of` records of the lot, both private. */
+  | { event: 'part'; runId: string; round: number; step: number; steps: number; done: number; of: number }
   | { event: 'step'; runId: string; round: number; step: number; steps: number; records: number; seconds: number }
   | { event: 'round-delivered'; runId: string; round: number; events: number }
   | { event: 'round-failed'; runId: string; round: number; error: ErrorFact }
   | { event: 'ledger-mismatch'; runId: string; error?: ErrorFact }
+  /** The operators of the run paused it; the round at work here, if there is one, is held. */
+  | { event: 'run-paused'; runId: string; round?: number }
   | { event: 'run-ended'; runId: string; state: string; reason?: string }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CoordinatorDouble, refusal } from '../test-kit/coordinator-double.ts'
+import { CoordinatorDouble, type Peer, refusal } from '../test-kit/coordinator-double.ts'
 import { fakeEngine } from '../test-kit/fake-engine.ts'
 import { loopbackTransport } from '../test-kit/loopback-transport.ts'
 import { serveDouble } from '../test-kit/network-double.ts'
@@ -212,6 +212,96 @@ describe.each([
     expect(site.events.filter(({ event }) => event === 'round-failed')).toEqual([])
   })
 
+  it.each([
+    ['closed', (peer: Peer) => peer.roundClosed({ runId: manifest.runId, round: 0 })],
+    ['at an end', (peer: Peer) => peer.runEnded({ runId: manifest.runId, state: 'stopped' })],
+  ])('asks its engine for nothing more once its round is %s', async (_, end) => {
+    const gate = gated()
+    let asked = 0
+    await using site = await start({
+      onLot: () => {
+        asked += 1
+        return gate.wait()
+      },
+    })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await gate.reached
+    end(peer)
+    await double.settled(peer)
+    gate.open()
+    // Another run is trained whole meanwhile: five lots of its own, and none of the round that was ended.
+    const other = sampleManifest({ runId: RUN_B })
+    await peer.offer(other)
+    await peer.invite(double.invitation(other, 0))
+    await site.told('round-delivered')
+    expect(asked).toBe(1 + other.localSteps)
+  })
+
+  it('holds a paused round where it is, and goes on with it for the same reservation', async () => {
+    const gate = gated()
+    let asked = 0
+    await using site = await start({
+      onLot: () => {
+        asked += 1
+        return gate.wait()
+      },
+    })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await gate.reached
+    peer.runPaused({ runId: manifest.runId })
+    expect(await site.told('run-paused')).toMatchObject({ runId: manifest.runId, round: 0 })
+    gate.open()
+    const other = sampleManifest({ runId: RUN_B })
+    await peer.offer(other)
+    await peer.invite(double.invitation(other, 0))
+    expect(await site.told('round-delivered')).toMatchObject({ runId: RUN_B })
+    expect(asked).toBe(1 + other.localSteps)
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    expect(await site.told('round-delivered', 2)).toMatchObject({ runId: manifest.runId })
+    expect(asked).toBe(2 * manifest.localSteps)
+    const reserved = ledgerFacts().filter(({ kind, runId }) => kind === 'reserved' && runId === manifest.runId)
+    expect(reserved).toHaveLength(1)
+  })
+
+  it('pays for nothing, and sends nothing, while the run is paused', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    peer.runPaused({ runId: manifest.runId }) // it comes right after the invitation, on the same connection
+    await site.told('run-paused')
+    await double.settled(peer)
+    expect(double.frames.size).toBe(0)
+    expect(kinds().filter((kind) => kind === 'reserved' || kind === 'finished').length).toBeLessThan(2)
+    await peer.invite(double.invitation(manifest, 0))
+    await site.told('round-delivered')
+    expect(kinds()).toEqual(['opened', 'bound', 'reserved', 'finished', 'acknowledged'])
+  })
+
+  it('takes part beyond the rounds of the manifest where it is told so, as far as its budget goes', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    const beyond = (round: number) => ({ ...double.invitation(manifest, round), rounds: 2 * manifest.rounds })
+    let trained = 0
+    for (let round = manifest.rounds; round < 2 * manifest.rounds; round += 1) {
+      expect(await peer.invite(beyond(round))).toEqual({ accepted: true })
+      trained += 1
+      await site.told('round-delivered', trained)
+    }
+    // The noise is for as many rounds as the manifest has: one more does not fit, whichever it is.
+    expect(await peer.invite({ ...double.invitation(manifest, 99), rounds: 100 })).toMatchObject({
+      accepted: false,
+      error: { code: 'BUDGET_EXHAUSTED' },
+    })
+    expect(kinds().filter((kind) => kind === 'reserved')).toHaveLength(manifest.rounds)
+  })
+
   it('ends an older round when a newer invitation comes, and refuses to go back', async () => {
     const gate = gated()
     await using site = await start({ onLot: gate.wait })
@@ -359,8 +449,8 @@ describe.each([
     const peer = await double.peer()
     const reply = await peer.offer(sampleManifest({ labels: ['ham', 'eggs'] }))
     expect(reply).toMatchObject({ accepted: false, error: { code: 'LABEL_UNKNOWN' } })
-    expect(JSON.stringify(reply)).not.toMatch(/record \d|spam|records\.jsonl/)
-    expect((await site.told('declined')).error.got).toMatch(/record 2/)
+    expect(JSON.stringify(reply)).not.toMatch(/record \d|:2|spam|records\.jsonl/)
+    expect((await site.told('declined')).error.got).toMatch(/records\.jsonl:2/)
   })
 })
 

@@ -12,7 +12,7 @@ import { RoundsAtWork, type Shift } from './session/rounds-at-work.ts'
 import type { CoordinatorLink, LinkHandlers, Transport } from './transport/index.ts'
 
 /** What a node is made of; every effect comes in here. */
-export interface NodeParts extends Omit<AgreementParts, 'coordinator'> {
+export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal'> {
   readonly clientId: string
   readonly outbox: Outbox
   readonly transport: Transport
@@ -31,6 +31,9 @@ export class ClientNode implements AsyncDisposable {
   readonly #work = new RoundsAtWork()
   /** Runs whose spending the coordinator remembers better than this ledger. */
   readonly #mismatched = new Map<string, FedsvdError>()
+  readonly #stopped = new AbortController()
+  /** Offers are answered one after the other: encoding the records of two runs at once would take twice the memory. */
+  #agreeing: Promise<unknown> = Promise.resolve()
   readonly #waiting = new Set<{ resolve(ending: RunEnded): void; reject(reason: Error): void }>()
 
   constructor(parts: NodeParts) {
@@ -51,9 +54,10 @@ export class ClientNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort(new Error('the client was stopped'))
     const ended = this.#work.endAll('the client was stopped')
     this.#link[Symbol.dispose]()
-    await ended
+    await Promise.all([ended, this.#agreeing])
     for (const run of this.#runs.values()) await run.close()
     this.#parts.ledger[Symbol.dispose]()
   }
@@ -75,19 +79,28 @@ export class ClientNode implements AsyncDisposable {
         this.#waiting.clear()
       },
       onNonsense: (error) => onEvent({ event: 'dropped', error: catalogued(error).toJSON() }),
-      onOffer: async (offer) => this.#answerOffer(offer),
+      onOffer: (offer) => {
+        const answer = this.#agreeing.then(() => this.#answerOffer(offer))
+        this.#agreeing = answer
+        return answer
+      },
       onInvitation: async (invitation) => this.#answerInvitation(invitation),
       onRoundClosed: ({ runId, round }) => void this.#work.end(runId, 'the round is closed', round),
+      onRunPaused: ({ runId }) => {
+        const round = this.#work.hold(runId)
+        if (this.#runs.has(runId)) onEvent({ event: 'run-paused', runId, ...(round !== undefined && { round }) })
+      },
       onRunEnded: (ending) => void this.#endRun(ending),
     }
   }
 
-  #answerOffer({ manifest }: Offer): OfferReply {
+  async #answerOffer({ manifest }: Offer): Promise<OfferReply> {
     const { onEvent, transport } = this.#parts
     const { runId, name } = manifest
     try {
       const known = this.#runs.get(runId)
-      const run = agreeTo(manifest, { ...this.#parts, coordinator: transport.coordinator }, known)
+      const { coordinator } = transport
+      const run = await agreeTo(manifest, { ...this.#parts, coordinator, signal: this.#stopped.signal }, known)
       this.#runs.set(runId, run)
       const { terms } = run.bound
       onEvent({ event: 'joined', runId, name, terms })
@@ -105,7 +118,7 @@ export class ClientNode implements AsyncDisposable {
       const run = this.#runs.get(runId)
       if (run === undefined) throw notOffered(runId)
       requireClipNorm(run, invitation)
-      this.#requireReady(run, round)
+      this.#requireReady(run, invitation)
       this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
       return { accepted: true }
     } catch (error) {
@@ -113,10 +126,10 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
-  /** @throws FedsvdError LEDGER_MISMATCH, UPDATE_STALE, BUDGET_EXHAUSTED */
-  #requireReady({ manifest, bound }: OpenRun, round: number): void {
-    const { ledger } = this.#parts
-    const { runId, rounds } = manifest
+  /** @throws FedsvdError LEDGER_MISMATCH, UPDATE_STALE, DATA_CHANGED, BUDGET_EXHAUSTED */
+  #requireReady({ manifest, bound }: OpenRun, { round, rounds = manifest.rounds }: Invitation): void {
+    const { ledger, site } = this.#parts
+    const { runId } = manifest
     const mismatch = this.#mismatched.get(runId)
     if (mismatch !== undefined) throw mismatch
     const newest = this.#newestRound(runId)
@@ -129,6 +142,7 @@ export class ClientNode implements AsyncDisposable {
     }
     const last = lastAttempt(ledger.state, runId, round)
     if (last?.frameSha256 !== undefined || this.#work.roundOf(runId) === round) return
+    site.requireUnchanged()
     requireBudget(spentEvents(ledger.state, runId), bound.event, bound.terms.budget, 'this run')
     requireBudget(spentEvents(ledger.state), bound.event, ledger.state.budget)
   }
@@ -139,11 +153,11 @@ export class ClientNode implements AsyncDisposable {
     return Math.max(0, this.#work.roundOf(runId) ?? 0, ...rounds)
   }
 
-  async #train(run: OpenRun, invitation: Invitation, { uploadToken, signal }: Shift): Promise<() => void> {
+  async #train(run: OpenRun, invitation: Invitation, { uploadToken, goAhead, signal }: Shift): Promise<() => void> {
     const { onEvent, ledger } = this.#parts
-    const { runId, round } = invitation
+    const { runId, round, rounds = run.manifest.rounds } = invitation
     try {
-      onEvent({ event: 'round-started', runId, round, rounds: run.manifest.rounds })
+      onEvent({ event: 'round-started', runId, round, rounds })
       await runRound({
         ...this.#parts,
         manifest: run.manifest,
@@ -153,8 +167,10 @@ export class ClientNode implements AsyncDisposable {
         link: this.#link,
         invitation,
         uploadToken,
+        goAhead,
         signal,
         report: () => this.#report(runId, signal),
+        onPart: (progress) => onEvent({ event: 'part', runId, round, ...progress }),
         onStep: (progress) => onEvent({ event: 'step', runId, round, ...progress }),
       })
       return () => onEvent({ event: 'round-delivered', runId, round, events: spentEvents(ledger.state).length })
@@ -187,12 +203,14 @@ export class ClientNode implements AsyncDisposable {
 
   async #endRun(ending: RunEnded): Promise<void> {
     const { runId } = ending
+    await this.#agreeing
     const run = this.#runs.get(runId)
     if (run === undefined) return
     this.#runs.delete(runId)
     await this.#work.end(runId, 'the run has ended')
     await run.close().catch(() => {}) // an engine that fails to close has no more to say about the run
     this.#parts.outbox.clear(runId)
+    this.#parts.stores.prune()
     this.#parts.onEvent({ event: 'run-ended', ...ending })
     for (const { resolve } of this.#waiting) resolve(ending)
     this.#waiting.clear()

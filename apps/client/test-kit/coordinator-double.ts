@@ -21,6 +21,7 @@ import {
   type RoundClosed,
   type RunEnded,
   type RunManifest,
+  type RunPaused,
   sessionChallengeText,
   type UploadReply,
   updateSpecs,
@@ -36,6 +37,7 @@ export interface Peer {
   offer(manifest: RunManifest): Promise<OfferReply>
   invite(invitation: Invitation): Promise<InvitationReply>
   roundClosed(message: RoundClosed): void
+  runPaused(message: RunPaused): void
   runEnded(message: RunEnded): void
   drop(): void
 }

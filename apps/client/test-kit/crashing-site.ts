@@ -13,6 +13,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { canonicalSchema, initialState, tensorsOfState } from '@fedsvd/core/adapters'
 import { encodeFrame, type Invitation, NO_CLIENT } from '@fedsvd/core/protocol'
+import { recordsInMemory } from '@fedsvd/engine/lots'
 import { openLedger } from '../src/ledger/index.ts'
 import { fileOutbox, requireReserved } from '../src/outbox/index.ts'
 import { osRandomness, runRound } from '../src/round/index.ts'
@@ -102,7 +103,7 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     ledger,
     outbox: fileOutbox(stateDir, FINGERPRINT),
     engine: fakeEngine(manifest.adapter),
-    records: [{ tokenIds: Int32Array.of(1), label: 1 }],
+    records: recordsInMemory([{ tokenIds: Int32Array.of(1), label: 1 }]),
     source: {
       kind: 'os-csprng',
       fill: (bytes) => {
@@ -113,6 +114,7 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     },
     signal: new AbortController().signal,
     report: async () => {},
+    onPart: () => {},
     onStep: () => {},
   })
   outside.writeSync(1, `round ${round}\n`)

@@ -63,6 +63,7 @@ function peerOf(clientId: string, handlers: LinkHandlers, wire: <T>(message: T) 
     invite: async (invitation: Parameters<LinkHandlers['onInvitation']>[0]) =>
       wire(await handlers.onInvitation(wire(invitation))),
     roundClosed: handlers.onRoundClosed,
+    runPaused: handlers.onRunPaused,
     runEnded: handlers.onRunEnded,
     drop,
   }

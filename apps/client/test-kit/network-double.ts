@@ -64,6 +64,7 @@ function serveClients(double: CoordinatorDouble, io: Server<ClientToServerEvents
       offer: (manifest) => socket.emitWithAck('offer', { manifest }),
       invite: (invitation) => socket.emitWithAck('invite', invitation),
       roundClosed: (message) => void socket.emit('round-closed', message),
+      runPaused: (message) => void socket.emit('run-paused', message),
       runEnded: (message) => void socket.emit('run-ended', message),
       drop: () => void socket.disconnect(true),
     })

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 
@@ -30,8 +31,34 @@ export const configSchema = z.object({
   operatorToken: z.string().min(20).max(200).optional(),
   /** Key of the upload tokens; made up and stored where it is absent. Coordinators that share a database share it too. */
   uploadSecret: z.string().min(32).max(200).optional(),
+  /** Where tensors are kept: `s3://bucket/prefix`, or a folder; the folder `blobs` of the state folder where it is absent. */
+  blobs: z
+    .string()
+    .regex(
+      /^(s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._/-]*)?|(?![a-z0-9]+:\/\/).+)$/,
+      'expected s3://bucket/prefix',
+    )
+    .optional(),
+  /** Address of an S3-compatible service; that of AWS in the region where it is absent. */
+  s3Endpoint: z.url({ protocol: /^https?$/ }).optional(),
+  s3Region: z.string().min(1).default('us-east-1'),
+  s3AccessKeyId: z.string().min(1).optional(),
+  s3SecretAccessKey: z.string().min(1).optional(),
+  s3SessionToken: z.string().min(1).optional(),
+  /** Secret bytes (32, base64url) of the key that signs privacy statements; made up and stored where they are absent. */
+  statementKey: z.string().length(43).optional(),
   /** JSONL file of public, labelled records to measure published states on. */
   holdOut: z.string().min(1).optional(),
+  /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
+  models: z
+    .string()
+    .min(1)
+    .default('.fedsvd/models')
+    .transform((folder) => path.resolve(folder)),
+  /** Address of the hub to fetch checkpoints from, such as https://huggingface.co; nothing is fetched where it is absent. */
+  hub: z.url({ protocol: /^https?$/ }).optional(),
+  /** Access token for repositories of the hub that are not public. */
+  hubToken: z.string().min(1).max(400).optional(),
   /** Threads for the evaluation on the hold-out. */
   threads: z.coerce.number().int().min(1).max(256).default(1),
   /** What computes the evaluation: see docs/how-to/use-a-gpu.md. */
@@ -67,7 +94,17 @@ export const ENVIRONMENT = {
   databaseUrl: 'DATABASE_URL',
   operatorToken: 'FEDSVD_OPERATOR_TOKEN',
   uploadSecret: 'FEDSVD_UPLOAD_SECRET',
+  blobs: 'FEDSVD_BLOBS',
+  s3Endpoint: 'AWS_ENDPOINT_URL_S3',
+  s3Region: 'AWS_REGION',
+  s3AccessKeyId: 'AWS_ACCESS_KEY_ID',
+  s3SecretAccessKey: 'AWS_SECRET_ACCESS_KEY',
+  s3SessionToken: 'AWS_SESSION_TOKEN',
+  statementKey: 'FEDSVD_STATEMENT_KEY',
   holdOut: 'FEDSVD_HOLD_OUT',
+  models: 'FEDSVD_MODELS',
+  hub: 'FEDSVD_HUB',
+  hubToken: 'FEDSVD_HUB_TOKEN',
   threads: 'FEDSVD_THREADS',
   runtime: 'FEDSVD_RUNTIME',
   executionProvider: 'FEDSVD_EXECUTION_PROVIDER',
@@ -97,4 +134,9 @@ export function completeConfig(settings: CoordinatorSettings): CoordinatorConfig
     got: result.error.issues.map(({ path: [setting], message }) => `${String(setting)}: ${message}`).join('; '),
     remedy: `Correct ${variables.join(', ')}.`,
   })
+}
+
+/** Where the coordinator has its checkpoints. */
+export function modelSettings({ models, hub, hubToken }: CoordinatorConfig): ModelSettings {
+  return { models, ...(hub !== undefined && { hub: { url: hub, token: hubToken } }) }
 }

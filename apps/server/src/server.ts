@@ -5,12 +5,13 @@ import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
-import { openFileBlobs } from './blobs/index.ts'
-import { type CoordinatorConfig, type CoordinatorSettings, completeConfig } from './config.ts'
+import { type BlobStore, openBlobs } from './blobs/index.ts'
+import { type CoordinatorConfig, type CoordinatorSettings, completeConfig, modelSettings } from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import {
   accountRoutes,
   auditLogRoutes,
+  budgetRoutes,
   createApp,
   createListener,
   dashboard,
@@ -22,10 +23,11 @@ import {
   operatorRoutes,
   servedRoutes,
   sessionRoutes,
+  statementRoutes,
   tensorRoutes,
 } from './http/index.ts'
-import { createSessions, OperatorSessions, secretFile, uploadTokens } from './identity/index.ts'
-import { type ModelRegistry, modelNamed } from './models/index.ts'
+import { createSessions, OperatorSessions, secretFile, statementKey, uploadTokens } from './identity/index.ts'
+import { type ModelRegistry, modelsOf } from './models/index.ts'
 import { epsilonBounds } from './privacy/index.ts'
 import {
   type ClientNamespace,
@@ -49,6 +51,8 @@ export interface CoordinatorParts {
   readonly evaluatorFor: EvaluatorFactory
   /** Opens the database; closing it is up to the coordinator from then on. */
   readonly openStore: (config: CoordinatorConfig, log: Logger) => Promise<Store>
+  /** Opens the store of tensors; what the settings name unless a test says otherwise. */
+  readonly openBlobs: (config: CoordinatorConfig) => Promise<BlobStore>
   readonly log: Logger
   readonly clock: Clock
   /** The built dashboard; `apps/dashboard/dist` where it is absent. */
@@ -79,13 +83,15 @@ export async function startCoordinator(
 ): Promise<Coordinator> {
   const config = completeConfig(settings)
   const log = given.log ?? createLog(config.logLevel)
-  const { models = modelNamed, clock = systemClock } = given
+  const { models = modelsOf(modelSettings(config)), clock = systemClock } = given
   const listener = await createListener(config, (request, response) => app(request, response))
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
   const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
-  const blobs = await openFileBlobs(path.join(config.stateDir, 'blobs'))
+  const blobs = await (given.openBlobs ?? openBlobs)(config)
+  const statementSecret = config.statementKey ?? (await secretFile(path.join(config.stateDir, 'statement.key')))
+  const key = statementKey(statementSecret)
   const store = await (given.openStore ?? openStore)(config, log)
 
   const metrics = createMetrics()
@@ -124,12 +130,23 @@ export async function startCoordinator(
     onChange: (runId) => feed.changed(runId),
   })
   const clients = io.of('/client') as unknown as ClientNamespace
-  serveClients(clients, { sessions, presence, conductor, log, onCount: (count) => metrics.clients.set(count) })
+  serveClients(clients, {
+    sessions,
+    presence,
+    conductor,
+    log,
+    onCount: (count) => metrics.clients.set(count),
+    onSeen: (clientId, version) => {
+      store.clients.seen(clientId, now(), version).catch((error: unknown) => {
+        log.warn({ err: error, clientId }, 'it was not noted when a client was seen')
+      })
+    },
+  })
 
   let draining = false
   const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute } = config
   const routers = [
-    healthRoutes({ store, metrics, isDraining: () => draining }),
+    healthRoutes({ store, blobs, metrics, isDraining: () => draining }),
     identityRoutes({ store, sessions, now, requestsPerMinute }),
     tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute }),
     sessionRoutes({ sessions: operatorSessions, refusedSignInsPerMinute }),
@@ -141,7 +158,13 @@ export async function startCoordinator(
       cutClient: (clientId) => presence.cut(clientId),
     }),
     operatorRoutes({ store, blobs, conductor, now }),
-    insightRoutes({ store, isConnected: (clientId) => presence.isConnected(clientId) }),
+    budgetRoutes({ clients: store.clients, now, onCap: () => conductor.capsChanged() }),
+    insightRoutes({
+      store,
+      isConnected: (clientId) => presence.isConnected(clientId),
+      capIn: (runId, clientId) => conductor.capIn(runId, clientId),
+    }),
+    statementRoutes({ store, conductor, key, now }),
     auditLogRoutes(store.audit),
   ]
   const app = createApp({

@@ -46,6 +46,7 @@ export class FakeClient {
   readonly identity: Identity
   readonly invitations: Invitation[] = []
   readonly closed: { runId: string; round: number }[] = []
+  readonly paused: string[] = []
   readonly ended: RunEnded[] = []
   readonly uploads: { round: number; reply: UploadReply }[] = []
   readonly errors: unknown[] = []
@@ -113,6 +114,7 @@ export class FakeClient {
       })
     })
     socket.on('round-closed', (message) => this.closed.push(message))
+    socket.on('run-paused', ({ runId }) => this.paused.push(runId))
     socket.on('run-ended', (message) => this.ended.push(message))
     await new Promise<void>((resolve, reject) => {
       socket.once('session', ({ sessionToken }) => {

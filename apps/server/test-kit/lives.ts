@@ -73,6 +73,7 @@ export async function live(
       return reply
     },
     roundClosed: () => {},
+    runPaused: () => {},
     runEnded: () => {},
   }
   const conductor = new Conductor({

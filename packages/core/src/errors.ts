@@ -12,13 +12,16 @@ export const ERROR_CATALOGUE = {
   FOLDER_IN_USE: { status: 409, title: 'The folder belongs to something else' },
   COORDINATOR_UNREACHABLE: { status: 503, title: 'The coordinator does not answer' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer' },
+  STORAGE_UNAVAILABLE: { status: 503, title: 'The store of tensors is full or does not answer' },
   DATABASE_LOCKED: { status: 409, title: 'Another coordinator uses this embedded database' },
   MIGRATION_FAILED: { status: 500, title: 'The database schema could not be brought up to date' },
   // data and models
   DATA_UNREADABLE: { status: 400, title: 'A row of the data set cannot be read' },
   DATA_EMPTY: { status: 400, title: 'The data set has no records' },
+  DATA_CHANGED: { status: 409, title: 'The data set changed under a run' },
   LABEL_UNKNOWN: { status: 400, title: 'A record has a label outside the label set of the run' },
   CHECKPOINT_INVALID: { status: 400, title: 'A model checkpoint cannot be read' },
+  HUB_UNAVAILABLE: { status: 503, title: 'A checkpoint could not be fetched from the hub' },
   ADAPTER_INVALID: { status: 400, title: 'Adapter factors do not fit the model' },
   GRAPH_INVALID: { status: 500, title: 'A model graph is malformed' },
   // who is speaking
@@ -48,9 +51,11 @@ export const ERROR_CATALOGUE = {
   BLOB_NOT_FOUND: { status: 404, title: 'No stored object has this hash' },
   RUN_NOT_FOUND: { status: 404, title: 'No run has this identifier' },
   RUN_STATE: { status: 409, title: 'The run is not in a state that allows this' },
+  RUN_NOT_OPEN: { status: 503, title: 'The run takes no updates just now' },
   QUORUM_MISSED: { status: 503, title: 'A round had too few updates at its deadline' },
   // privacy
   BUDGET_EXHAUSTED: { status: 403, title: 'The next step would exceed the privacy budget' },
+  BUDGET_RAISED: { status: 409, title: 'A budget was to be raised after data had been used' },
   BUDGET_TOO_SMALL: { status: 400, title: 'The privacy budget does not buy a single step' },
   DELTA_TOO_LARGE: { status: 400, title: 'delta is larger than 1 / records' },
   LEDGER_DAMAGED: { status: 500, title: 'The privacy ledger fails its own verification' },

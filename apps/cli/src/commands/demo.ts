@@ -9,7 +9,7 @@ import { Children } from '../demo/children.ts'
 import { prepareDemoData } from '../demo/data.ts'
 import { RoundPrinter, summarise, summaryText } from '../demo/report.ts'
 import { DEMO_BUDGET, demoRun } from '../demo/settings.ts'
-import { exportAdapter } from '../export-adapter.ts'
+import { exportRun } from '../export-run.ts'
 import { createEnrolmentTokens, createRun, fetchRun, type OperatorAccess, watchRuns } from '../operator-client.ts'
 import { example, positiveInteger } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
@@ -76,7 +76,7 @@ async function demo(options: DemoOptions, output: Output) {
     })
   }
   const adapter = join(folder, 'adapter')
-  await exportAdapter(access, runId, adapter)
+  await exportRun(access, runId, { format: 'peft', folder: adapter })
   const summary = summarise(last, adapter, seconds())
   output.line(`\n${summaryText(summary)}`)
   return summary

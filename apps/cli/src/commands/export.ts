@@ -1,24 +1,41 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { type AccessOptions, accessOf, withAccess } from '../access.ts'
-import { exportAdapter } from '../export-adapter.ts'
+import { EXPORT_FORMATS, type ExportFormat, exportRun } from '../export-run.ts'
+import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { example } from '../options.ts'
 import { outputFor } from '../output.ts'
 
-/** `fedsvd export`: the newest adapter of a run, as files that PEFT reads. */
+interface ExportOptions extends AccessOptions, ModelOptions {
+  readonly format: ExportFormat
+  readonly out?: string
+  readonly json?: boolean
+}
+
+/** `fedsvd export`: the newest state of a run, as files that need nothing of fedsvd. */
 export function exportCommand(): Command {
-  return withAccess(
+  const command = withAccess(
     new Command('export')
-      .description("Write a run's newest adapter as adapter_model.safetensors and adapter_config.json.")
+      .description("Write a run's newest state: as a PEFT adapter, as a whole checkpoint, or as an ONNX model.")
       .argument('<run>', 'identifier of the run'),
   )
-    .option('--out <folder>', 'folder to write to', 'adapter')
+  return withModelOptions(command)
+    .addOption(
+      new Option('--format <format>', 'peft: the adapter alone; merged and onnx need the checkpoint on this machine')
+        .choices(EXPORT_FORMATS)
+        .default('peft'),
+    )
+    .option('--out <folder>', 'folder to write to (default: adapter, merged or onnx)')
     .option('--json', 'print { "files" }')
     .addHelpText(
       'after',
-      example('fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7373 --out adapter'),
+      example(
+        'fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7373 --out adapter',
+        'fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --format merged --models models --out my-bert-tuned',
+      ),
     )
-    .action(async (runId: string, options: AccessOptions & { out: string; json?: boolean }) => {
-      const files = await exportAdapter(accessOf(options), runId, options.out)
+    .action(async (runId: string, options: ExportOptions) => {
+      const { format, out = format === 'peft' ? 'adapter' : format } = options
+      const files = await exportRun(accessOf(options), runId, { format, folder: out, models: modelSettingsOf(options) })
       const output = outputFor(options)
       output.record({ files })
       for (const file of files) output.line(`wrote ${file}`)

@@ -3,15 +3,16 @@ import { type ClientEvent, clientConfig, startClient } from '@fedsvd/client'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
+import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
+import { Progress } from '../join/progress.ts'
+import { type ModelOptions, withModelOptions } from '../model-options.ts'
 import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
 import { untilSignal } from '../until-signal.ts'
 
-interface JoinOptions {
+interface JoinOptions extends DataOptions, ModelOptions {
   readonly name: string
   readonly data: string
-  readonly textColumn: string
-  readonly labelColumn: string
   readonly stateDir: string
   readonly epsilon: number
   readonly delta: number
@@ -30,11 +31,11 @@ interface JoinOptions {
 
 /** `fedsvd join`: runs this site's client node. */
 export function joinCommand(): Command {
-  return new Command('join')
+  const command = new Command('join')
     .description(
       'Run a client node: train on this site’s records under its own privacy budget. No record leaves the process.',
     )
-    .addOption(new Option('--data <file>', 'JSONL or CSV file of records').env('FEDSVD_DATA').makeOptionMandatory())
+    .addOption(new Option('--data <path>', `records: ${DATA_FORMATS}`).env('FEDSVD_DATA').makeOptionMandatory())
     .argument('<coordinator>', 'address of the coordinator, such as https://fedsvd.example:7373')
     .addOption(new Option('--name <name>', 'what operators call this site').env('FEDSVD_NAME').makeOptionMandatory())
     .addOption(
@@ -57,8 +58,7 @@ export function joinCommand(): Command {
     .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))
     .addOption(new Option('--cert <file>', 'PEM certificate of this site, if asked for').env('FEDSVD_CERT'))
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
-    .option('--text-column <name>', 'column of the text', 'text')
-    .option('--label-column <name>', 'column of the label', 'label')
+  return withModelOptions(withDataOptions(command))
     .option('--declared-records <count>', 'a public constant in place of the true number of records', positiveInteger)
     .option('--threads <count>', 'threads of the engine', positiveInteger, 1)
     .addOption(
@@ -92,8 +92,7 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     coordinator,
     name: options.name,
     dataFile: options.data,
-    textColumn: options.textColumn,
-    labelColumn: options.labelColumn,
+    ...readOptionsOf(options),
     stateDir: options.stateDir,
     budget: { epsilon: options.epsilon, delta: options.delta },
     enrolmentToken: options.token,
@@ -101,13 +100,21 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     cert: options.cert,
     key: options.key,
     declaredRecords: options.declaredRecords,
+    models: options.models,
+    hub: options.hub,
+    hubToken: options.hubToken,
     threads: options.threads,
     runtime: options.runtime,
     executionProvider: options.executionProvider,
     once: options.once ?? false,
     maxWaitSeconds: options.maxWait,
   })
-  await using node = await startClient(config, { onEvent: (event) => report(event, output) })
+  const progress = new Progress({
+    isTerminal: process.stdout.isTTY === true && !output.json,
+    columns: process.stdout.columns ?? 80,
+    write: (text) => void process.stdout.write(text),
+  })
+  await using node = await startClient(config, { onEvent: (event) => report(event, output, progress) })
   const ending = node.nextEnding()
   const ended = await untilSignal(options.once ? ending : ending.then(() => new Promise<never>(() => {})))
   if (ended?.state === 'failed') {
@@ -119,13 +126,27 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
   }
 }
 
-/** One line for each event; under --json the event itself. */
-function report(event: ClientEvent, output: Output): void {
+/** One line for each event; under --json the event itself. Progress within a round has a line that is rewritten. */
+function report(event: ClientEvent, output: Output, progress: Progress): void {
+  const say = (text: string): void => {
+    progress.clear()
+    output.line(`${new Date().toISOString().slice(11, 19)}  ${text}`)
+  }
+  if (event.event === 'part') {
+    progress.part(event)
+    return
+  }
+  if (event.event === 'step') {
+    const { fact, line } = progress.step(event)
+    output.record(fact)
+    if (line !== undefined) say(line)
+    return
+  }
   output.record(event)
-  output.line(`${new Date().toISOString().slice(11, 19)}  ${sentence(event)}`)
+  say(sentence(event))
 }
 
-function sentence(event: ClientEvent): string {
+function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): string {
   switch (event.event) {
     case 'data-loaded':
       return `loaded ${event.records} records, data set ${event.fingerprint.slice(0, 12)}`
@@ -153,14 +174,14 @@ function sentence(event: ClientEvent): string {
       return `declined: ${lineOf(event.error)}`
     case 'round-started':
       return `round ${event.round + 1} of ${event.rounds}: training`
-    case 'step':
-      return `  step ${event.step} of ${event.steps}: ${(event.records / event.seconds).toFixed(0)} records/s (seen here only)`
     case 'round-delivered':
       return `round ${event.round + 1}: update delivered`
     case 'round-failed':
       return `round ${event.round + 1} failed: ${lineOf(event.error)}`
     case 'ledger-mismatch':
       return `the coordinator's record differs from this ledger${event.error ? `: ${lineOf(event.error)}` : ''}`
+    case 'run-paused':
+      return event.round === undefined ? 'the run is paused' : `the run is paused: round ${event.round + 1} is held`
     case 'run-ended':
       return `run ${event.state}${event.reason ? `: ${event.reason}` : ''}`
   }

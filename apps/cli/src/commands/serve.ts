@@ -13,7 +13,10 @@ interface ServeOptions {
   readonly tlsKey?: string
   readonly tlsClientCa?: string
   readonly databaseUrl?: string
+  readonly blobs?: string
   readonly holdOut?: string
+  readonly models?: string
+  readonly hub?: string
   readonly threads?: number
   readonly runtime?: CoordinatorSettings['runtime']
   readonly executionProvider?: CoordinatorSettings['executionProvider']
@@ -32,7 +35,10 @@ export function serveCommand(): Command {
     .option('--tls-cert <file>', 'PEM certificate with its chain: speak HTTPS only (FEDSVD_TLS_CERT)')
     .option('--tls-key <file>', 'PEM private key of the certificate (FEDSVD_TLS_KEY)')
     .option('--tls-client-ca <file>', 'let nobody in without a certificate signed by this (FEDSVD_TLS_CLIENT_CA)')
+    .option('--blobs <where>', 'where tensors are kept: s3://bucket/prefix or a folder (FEDSVD_BLOBS)')
     .option('--hold-out <file>', 'JSONL file of public records to measure the model on (FEDSVD_HOLD_OUT)')
+    .option('--models <folder>', 'folder of checkpoints (FEDSVD_MODELS; default .fedsvd/models)')
+    .option('--hub <url>', 'hub to fetch checkpoints from; none unless given (FEDSVD_HUB, FEDSVD_HUB_TOKEN)')
     .option('--threads <count>', 'threads of the evaluation (FEDSVD_THREADS; default 1)', positiveInteger)
     .option('--runtime <name>', `what computes it: ${RUNTIMES.join(', ')} (FEDSVD_RUNTIME; default onnxruntime)`)
     .option(

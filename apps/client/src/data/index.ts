@@ -1,1 +1,2 @@
-export { loadSiteData, roundedDown, type SiteData, tokenise } from './site-data.ts'
+export { type EncodedRecords, type EncodedStores, encodedStores } from './encoded-records.ts'
+export { loadSiteData, roundedDown, type SiteData } from './site-data.ts'

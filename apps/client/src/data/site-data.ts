@@ -1,36 +1,56 @@
-import type { RunManifest } from '@fedsvd/core/protocol'
-import {
-  type EncodedRecord,
-  encodeRecords,
-  fingerprintRecords,
-  loadRecords,
-  type TextRecord,
-} from '@fedsvd/engine/data'
-import type { Tokenizer } from '@fedsvd/engine/tokenizer'
+import { join } from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { dataEmpty, Fingerprinter, type ReadOptions, readSiteRecords, type SiteRecord } from '@fedsvd/engine/data'
+import { filesState } from './files-state.ts'
 
-/** The records of this site. They stay in this process. */
+/** The data set of this site. Its records stay in their file, and are read from it one at a time. */
 export interface SiteData {
-  readonly records: readonly TextRecord[]
+  readonly path: string
+  /** How many there are: private, like everything about them. */
+  readonly records: number
   /** The name under which the ledger keeps the budget of these records. */
   readonly fingerprint: string
+  /** Streams the records again; any label outside `labels` is refused with its place. */
+  read(labels?: readonly string[]): AsyncIterable<SiteRecord>
+  /**
+   * What was agreed on these records holds for no others, so nothing is trained once their files were touched.
+   *
+   * @throws FedsvdError DATA_CHANGED
+   */
+  requireUnchanged(): void
 }
 
-/** Reads the site's records. @throws FedsvdError DATA_UNREADABLE with file and line, DATA_EMPTY */
-export async function loadSiteData(
-  file: string,
-  columns: { textColumn: string; labelColumn: string },
-): Promise<SiteData> {
-  const records = await loadRecords(file, columns)
-  return { records, fingerprint: fingerprintRecords(records) }
+/**
+ * Reads the site's records once, in bounded memory, to count and to name them.
+ *
+ * @param stateDir for the digests of a data set too large for memory
+ * @throws FedsvdError DATA_UNREADABLE with file and line, DATA_EMPTY, DATA_CHANGED when they change meanwhile
+ */
+export async function loadSiteData(path: string, columns: ReadOptions, stateDir: string): Promise<SiteData> {
+  const before = filesState(path)
+  using fingerprinter = new Fingerprinter(join(stateDir, 'encoded'))
+  for await (const record of readSiteRecords(path, columns)) fingerprinter.add(record)
+  if (fingerprinter.records === 0) throw dataEmpty(path)
+  const requireUnchanged = (): void => {
+    if (filesState(path) !== before) throw dataChanged(path)
+  }
+  requireUnchanged()
+  return {
+    path,
+    records: fingerprinter.records,
+    fingerprint: fingerprinter.finish(),
+    read: (labels) => readSiteRecords(path, { ...columns, labels }),
+    requireUnchanged,
+  }
 }
 
-/** Tokenises the records for a run. @throws FedsvdError LABEL_UNKNOWN */
-export function tokenise(
-  data: SiteData,
-  tokenizer: Tokenizer,
-  { labels, model }: RunManifest,
-): readonly EncodedRecord[] {
-  return encodeRecords(data.records, tokenizer, labels, model.maxTokens)
+/** The refusal of data that are not those of the ledger any more. */
+export function dataChanged(path: string): FedsvdError {
+  return new FedsvdError('DATA_CHANGED', {
+    expected: `${path} as it was when this client started`,
+    got: 'a file that was changed since',
+    remedy: 'Start the client again: other records are another data set, with a ledger of their own.',
+  })
 }
 
 /**

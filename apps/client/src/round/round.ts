@@ -1,9 +1,9 @@
 import { type AdapterSchema, type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
-import { beginPrivateRound, type PrivateRound, votesOn } from '@fedsvd/core/privacy'
+import { beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
 import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
-import type { EncodedRecord } from '@fedsvd/engine/data'
+import type { RecordSource } from '@fedsvd/engine/lots'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 import { type AttemptKey, type BoundRun, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
@@ -20,18 +20,21 @@ export interface RoundParts {
   readonly invitation: Invitation
   /** The newest upload token: a coordinator that came back may have issued another. */
   readonly uploadToken: Latest<string>
+  /** There while the run is not paused. */
+  readonly goAhead: Latest<true>
   readonly run: BoundRun
   readonly link: CoordinatorLink
   readonly ledger: PrivacyLedger
   readonly outbox: Outbox
   readonly engine: TrainingEngine
-  readonly records: readonly EncodedRecord[]
+  readonly records: RecordSource
   readonly source: RandomSource
   /** Aborted when the round is closed; what was reserved stays spent. */
   readonly signal: AbortSignal
   /** Tells the coordinator what the ledger holds now. @throws FedsvdError LEDGER_MISMATCH */
   report(): Promise<void>
   /** Local progress, for this site's own eyes. */
+  onPart(progress: { step: number; steps: number; done: number; of: number }): void
   onStep(progress: { step: number; steps: number; records: number; seconds: number }): void
 }
 
@@ -42,6 +45,7 @@ export interface RoundParts {
  */
 export async function runRound(parts: RoundParts): Promise<void> {
   const finished = finishedBefore(parts) ?? (await train(parts))
+  await parts.goAhead.value(parts.signal)
   await deliver(parts, finished)
 }
 
@@ -59,6 +63,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const { ledger, outbox, invitation, manifest, clientId, signal } = parts
   const state = await loadState(parts.link, invitation, manifest.adapter, signal)
   signal.throwIfAborted()
+  await parts.goAhead.value(signal) // nothing is paid for while the run stands still
   const reservation = ledger.reserve(invitation.runId, invitation.round)
   await parts.report()
   const round = beginPrivateRound({
@@ -79,16 +84,20 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
 
 /** One step of DP-SGD: a Poisson lot, its exact clipped sum, and noise before anything else sees it. */
 async function privateStep(parts: RoundParts, state: AdapterState, round: PrivateRound, step: number): Promise<void> {
-  const { records, engine, manifest, signal } = parts
+  const { records, engine, manifest, signal, goAhead } = parts
   signal.throwIfAborted()
+  await goAhead.value(signal)
   const started = performance.now()
-  const lot = Array.from(round.drawLot(records.length), (index) => records[index]!)
+  const members = round.drawLot(records.size)
   const here = withTrained(manifest.adapter, state, round.current())
   const clipNorm = clipNormOf(parts)
-  const { gridSum, norms } = await clippedLotSum(engine, lot, here, clipNorm, signal)
-  round.step(gridSum, manifest.adaptiveClipping && votesOn(norms, clipNorm))
+  const { gridSum, votes } = await clippedLotSum(engine, { records, members }, here, clipNorm, signal, {
+    goAhead,
+    onPart: (done) => parts.onPart({ step, steps: manifest.localSteps, done, of: members.length }),
+  })
+  round.step(gridSum, manifest.adaptiveClipping && votes)
   const seconds = (performance.now() - started) / 1000
-  parts.onStep({ step, steps: manifest.localSteps, records: lot.length, seconds })
+  parts.onStep({ step, steps: manifest.localSteps, records: members.length, seconds })
 }
 
 /** The clip norm in force: where it adapts, that of the invitation. */

@@ -1,9 +1,7 @@
 import { eventOfRound } from '@fedsvd/core/accounting'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
-import type { EncodedRecord } from '@fedsvd/engine/data'
-import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import type { TrainingEngine } from '@fedsvd/engine/training'
-import { type SiteData, tokenise } from '../data/index.ts'
+import type { EncodedRecords, EncodedStores, SiteData } from '../data/index.ts'
 import { type BoundRun, canonicalJson, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { termsFor } from './terms.ts'
 
@@ -12,7 +10,7 @@ export interface OpenRun {
   readonly manifest: RunManifest
   readonly bound: BoundRun
   /** The site's records as the run's model takes them. */
-  readonly records: readonly EncodedRecord[]
+  readonly records: EncodedRecords
   /** The run's engine, made when it is first asked for. */
   engine(): Promise<TrainingEngine>
   close(): Promise<void>
@@ -23,18 +21,21 @@ export interface AgreementParts {
   readonly site: SiteData
   readonly declaredRecords: number
   readonly ledger: PrivacyLedger
-  readonly tokenizer: Tokenizer
+  readonly stores: EncodedStores
+  /** Aborted when the node is stopped. */
+  readonly signal: AbortSignal
   engineFor(manifest: RunManifest): Promise<TrainingEngine>
 }
 
 /**
  * Agrees to a run on terms of this node's own making, durably and once: offered again, it gets the same terms.
  *
- * @throws FedsvdError LABEL_UNKNOWN, DELTA_TOO_LARGE, BUDGET_TOO_SMALL, CONFIG_INVALID, TERMS_CHANGED (another manifest under
- *   a known identifier)
+ * @throws FedsvdError LABEL_UNKNOWN, DATA_CHANGED, DELTA_TOO_LARGE, BUDGET_TOO_SMALL, CONFIG_INVALID, TERMS_CHANGED (another
+ *   manifest under a known identifier)
  */
-export function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: OpenRun): OpenRun {
-  const { ledger, site, tokenizer, coordinator } = parts
+export async function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: OpenRun): Promise<OpenRun> {
+  const { ledger, site, stores, coordinator, signal } = parts
+  site.requireUnchanged()
   const terms = ledger.state.runs.get(manifest.runId)?.terms ?? newTerms(manifest, parts)
   const bound: BoundRun = {
     runId: manifest.runId,
@@ -43,8 +44,13 @@ export function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: Op
     terms,
     event: eventOfRound(manifest, terms),
   }
-  const records = known?.records ?? tokenise(site, tokenizer, manifest)
-  ledger.bind(bound)
+  const records = known?.records ?? (await stores.open(manifest, signal))
+  try {
+    ledger.bind(bound)
+  } catch (error) {
+    if (known === undefined) records.close()
+    throw error
+  }
   if (known !== undefined) return known
   let engine: Promise<TrainingEngine> | undefined
   return {
@@ -59,6 +65,7 @@ export function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: Op
       return engine
     },
     close: async () => {
+      records.close()
       const made = await engine?.catch(() => undefined)
       await made?.[Symbol.asyncDispose]()
     },
@@ -67,5 +74,5 @@ export function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: Op
 
 function newTerms(manifest: RunManifest, { ledger, site, declaredRecords }: AgreementParts): PrivacyTerms {
   const { budget } = ledger.state
-  return termsFor(manifest, { records: site.records.length, declaredRecords, budget, spent: spentEvents(ledger.state) })
+  return termsFor(manifest, { records: site.records, declaredRecords, budget, spent: spentEvents(ledger.state) })
 }

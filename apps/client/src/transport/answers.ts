@@ -6,6 +6,7 @@ import {
   parseMessage,
   roundClosedSchema,
   runEndedSchema,
+  runPausedSchema,
   type ServerToClientEvents,
 } from '@fedsvd/core/protocol'
 import type { Socket } from 'socket.io-client'
@@ -25,6 +26,9 @@ export function answerWith(socket: ClientSocket, handlers: LinkHandlers): void {
   })
   socket.on('round-closed', (message) => {
     dropNonsense(handlers, () => handlers.onRoundClosed(parseMessage(roundClosedSchema, message, 'a closed round')))
+  })
+  socket.on('run-paused', (message) => {
+    dropNonsense(handlers, () => handlers.onRunPaused(parseMessage(runPausedSchema, message, 'a paused run')))
   })
   socket.on('run-ended', (message) => {
     dropNonsense(handlers, () => handlers.onRunEnded(parseMessage(runEndedSchema, message, 'an ended run')))

@@ -1,5 +1,6 @@
 import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { type ClientHandshake, challengeReplySchema, PROTOCOL_VERSION, parseMessage } from '@fedsvd/core/protocol'
+import { VERSION } from '../version.ts'
 import { jsonRequest, refusalOf } from './http.ts'
 import { certificateFault } from './tls.ts'
 import type { Caller } from './transport.ts'
@@ -33,6 +34,7 @@ export class Handshakes {
         clientId,
         nonce,
         signature: this.#caller.signChallenge(clientId, nonce),
+        version: VERSION,
       }
     } catch (error) {
       this.refusal = isFedsvdError(error) ? error : certificateFault(error)

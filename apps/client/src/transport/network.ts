@@ -158,9 +158,11 @@ function refusalIn(error: Error & { data?: unknown }): FedsvdError | undefined {
   return error.data === undefined ? undefined : FedsvdError.fromJSON(error.data)
 }
 
+const PASSING = ['RATE_LIMITED', 'UNEXPECTED', 'DATABASE_UNAVAILABLE', 'STORAGE_UNAVAILABLE'] as const
+
 /** Answers after which the same report may be taken. */
 function isPassing(code: string | undefined): boolean {
-  return code === 'RATE_LIMITED' || code === 'UNEXPECTED' || code === 'DATABASE_UNAVAILABLE'
+  return PASSING.some((passing) => passing === code)
 }
 
 function bearer(token: string): { authorization: string } {

@@ -9,6 +9,7 @@ import type {
   OfferReply,
   RoundClosed,
   RunEnded,
+  RunPaused,
   UploadReply,
 } from '@fedsvd/core/protocol'
 
@@ -40,6 +41,7 @@ export interface LinkHandlers {
   onOffer(offer: Offer): Promise<OfferReply>
   onInvitation(invitation: Invitation): Promise<InvitationReply>
   onRoundClosed(message: RoundClosed): void
+  onRunPaused(message: RunPaused): void
   onRunEnded(message: RunEnded): void
   /** A message that does not fit its schema was dropped. */
   onNonsense(error: Error): void

@@ -1,101 +1,77 @@
-import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
-import type { BlobStore, PendingBlob } from './blob-store.ts'
+import type { BlobStore, PendingBlob, StoredBlob } from './blob-store.ts'
+import { blobNotFound, checkBytes, checkName, isName, onDisk } from './faults.ts'
+import { type Arrived, type OpenFile, openSpool } from './spool.ts'
 
 /**
  * Objects as files `<first two hex digits>/<sha256>` below a folder. A file appears under its name only when it is whole:
  * it is written to `incoming/`, flushed, renamed, and its folder is flushed.
  */
-export async function openFileBlobs(folder: string): Promise<BlobStore> {
-  const incoming = path.join(folder, 'incoming')
-  await mkdir(incoming, { recursive: true, mode: 0o700 })
-  // What a process left half-written when it died has no name, so nobody refers to it.
-  for (const name of await readdir(incoming)) await rm(path.join(incoming, name), { force: true })
+export async function openFileBlobs(folder: string, openFile: OpenFile = open): Promise<BlobStore> {
+  const spool = await openSpool(path.join(folder, 'incoming'), openFile)
 
   const fileOf = (sha256: string): string => {
-    if (!/^[0-9a-f]{64}$/.test(sha256)) throw notFound(sha256)
+    checkName(sha256)
     return path.join(folder, sha256.slice(0, 2), sha256)
   }
 
-  async function receive(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<PendingBlob> {
-    const temporary = path.join(incoming, randomUUID())
-    const file = await open(temporary, 'wx+', 0o600)
-    const hash = createHash('sha256')
-    let bytes = 0
-    try {
-      for await (const chunk of stream) {
-        bytes += chunk.length
-        if (bytes > maxBytes) throw tooLarge(maxBytes, bytes)
-        hash.update(chunk)
-        await file.appendFile(chunk)
-      }
-    } catch (error) {
-      await discard(file, temporary)
-      throw error
-    }
-    return pending(file, temporary, { sha256: hash.digest('hex'), bytes })
+  /** Gives the file its name; over one that has it already, which has the same bytes. */
+  async function keep(arrived: Arrived): Promise<void> {
+    const target = fileOf(arrived.sha256)
+    await arrived.sync()
+    const created = await mkdir(path.dirname(target), { recursive: true, mode: 0o700 })
+    await rename(arrived.file, target)
+    await arrived.handOver()
+    await syncFolder(path.dirname(target))
+    if (created !== undefined) await syncFolder(folder)
   }
 
-  function pending(
-    file: FileHandle,
-    temporary: string,
-    { sha256, bytes }: { sha256: string; bytes: number },
-  ): PendingBlob {
-    let settled = false
-    return {
-      sha256,
-      bytes,
-      read: () => readWhole(file, bytes),
-      async keep() {
-        const target = fileOf(sha256)
-        await file.sync()
-        const created = await mkdir(path.dirname(target), { recursive: true, mode: 0o700 })
-        await rename(temporary, target)
-        await syncFolder(path.dirname(target))
-        if (created !== undefined) await syncFolder(folder)
-        settled = true
-        await file.close()
-      },
-      async [Symbol.asyncDispose]() {
-        if (!settled) await discard(file, temporary)
-      },
-    }
-  }
+  const pending = (arrived: Arrived): PendingBlob => ({
+    sha256: arrived.sha256,
+    bytes: arrived.bytes,
+    read: () => arrived.read(),
+    keep: () => onDisk(() => keep(arrived)),
+    [Symbol.asyncDispose]: () => arrived[Symbol.asyncDispose](),
+  })
 
   return {
-    receive,
-    async put(bytes) {
-      const sha256 = createHash('sha256').update(bytes).digest('hex')
-      if (await exists(fileOf(sha256))) return { sha256, bytes: bytes.length }
-      const blob = await receive(only(bytes), bytes.length)
-      await blob.keep()
-      return { sha256, bytes: bytes.length }
-    },
-    read: (sha256) => readFile(fileOf(sha256)).catch(missing(sha256)),
-    async open(sha256) {
-      const file = fileOf(sha256)
-      const { size } = await stat(file).catch(missing(sha256))
-      return { bytes: size, stream: createReadStream(file) }
+    receive: async (stream, maxBytes) => pending(await spool.take(stream, maxBytes)),
+    put: (bytes) =>
+      onDisk(async () => {
+        await using arrived = await spool.take(only(bytes), bytes.length)
+        await keep(arrived)
+        return { sha256: arrived.sha256, bytes: arrived.bytes }
+      }),
+    read: (sha256) => onDisk(async () => checkBytes(sha256, await readFile(fileOf(sha256)).catch(missing(sha256)))),
+    open: (sha256) =>
+      onDisk(async () => {
+        const file = fileOf(sha256)
+        const { size } = await stat(file).catch(missing(sha256))
+        return { bytes: size, stream: createReadStream(file) }
+      }),
+    list: () => listFiles(folder),
+    remove: (sha256) => onDisk(() => rm(fileOf(sha256), { force: true })),
+    async check() {
+      await using probe = await spool.take(only(new Uint8Array(PROBE_BYTES)), PROBE_BYTES)
+      await probe.sync()
     },
   }
 }
 
-async function readWhole(file: FileHandle, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
-  for (let offset = 0; offset < length; ) {
-    const { bytesRead } = await file.read(bytes, offset, length - offset, offset)
-    if (bytesRead === 0) throw new Error(`a file of ${length} bytes ended after ${offset}`)
-    offset += bytesRead
-  }
-  return bytes
-}
+/** Enough that a disk without room shows. */
+const PROBE_BYTES = 64 * 1024
 
-async function discard(file: FileHandle, temporary: string): Promise<void> {
-  await file.close()
-  await rm(temporary, { force: true })
+async function* listFiles(folder: string): AsyncIterable<StoredBlob> {
+  for (const shard of (await readdir(folder)).sort()) {
+    if (!/^[0-9a-f]{2}$/.test(shard)) continue
+    for (const sha256 of (await readdir(path.join(folder, shard))).sort()) {
+      if (!isName(sha256)) continue
+      const found = await stat(path.join(folder, shard, sha256)).catch(() => undefined)
+      if (found !== undefined) yield { sha256, bytes: found.size, writtenAt: found.mtimeMs }
+    }
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {
@@ -108,34 +84,12 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+export async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes
 }
 
-const exists = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  )
-
 function missing(sha256: string) {
   return (error: NodeJS.ErrnoException): never => {
-    throw error.code === 'ENOENT' ? notFound(sha256) : error
+    throw error.code === 'ENOENT' ? blobNotFound(sha256) : error
   }
-}
-
-function notFound(sha256: string): FedsvdError {
-  return new FedsvdError('BLOB_NOT_FOUND', {
-    expected: 'the SHA-256 of a stored object, in lower-case hex',
-    got: sha256.slice(0, 80),
-    remedy: 'Ask for the object that the last invitation named.',
-  })
-}
-
-function tooLarge(maxBytes: number, got: number): FedsvdError {
-  return new FedsvdError('FRAME_TOO_LARGE', {
-    expected: `at most ${maxBytes} bytes`,
-    got: `${got} bytes or more`,
-    remedy: 'Send exactly the tensors of the adapter schema of the run.',
-  })
 }

@@ -1,2 +1,4 @@
-export type { BlobStore, PendingBlob } from './blob-store.ts'
+export type { BlobStore, PendingBlob, StoredBlob } from './blob-store.ts'
 export { openFileBlobs } from './file-blobs.ts'
+export { memoryBlobs } from './memory-blobs.ts'
+export { openBlobs } from './open-blobs.ts'

@@ -3,7 +3,7 @@ import type { RunManifest } from '@fedsvd/core/protocol'
 import type { TextRecord } from '@fedsvd/engine/data'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { EncodedRecord } from '@fedsvd/engine/training'
-import type { ModelRegistry } from '../models/index.ts'
+import type { Model, ModelRegistry } from '../models/index.ts'
 import type { Baseline, Evaluation } from '../store/index.ts'
 import type { EvaluatorFactory } from './evaluator.ts'
 
@@ -27,7 +27,7 @@ export async function holdOutEvaluators({ file, models, runtime }: HoldOutOption
   await loadRuntime(runtime)
   const texts = await loadRecords(file)
   return async (manifest) => {
-    const model = models(manifest.model.name)
+    const model = await models(manifest.model)
     const records = await encodeInTurns(texts, manifest, await model.loadTokenizer())
     const engine = await model.createEngine(manifest, runtime)
     return {
@@ -42,7 +42,7 @@ export async function holdOutEvaluators({ file, models, runtime }: HoldOutOption
 async function encodeInTurns(
   texts: readonly TextRecord[],
   { labels, model }: RunManifest,
-  tokenizer: Awaited<ReturnType<ReturnType<ModelRegistry>['loadTokenizer']>>,
+  tokenizer: Awaited<ReturnType<Model['loadTokenizer']>>,
 ): Promise<readonly EncodedRecord[]> {
   const { encodeRecords } = await import('@fedsvd/engine/data')
   const records: EncodedRecord[] = []

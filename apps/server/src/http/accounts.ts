@@ -2,6 +2,7 @@ import { type ClientView, operatorRequestSchema, parseMessage } from '@fedsvd/co
 import express, { Router } from 'express'
 import { z } from 'zod'
 import { createOperator, disableOperator, operatorView, revokeClient } from '../identity/index.ts'
+import { clientView } from '../insight/index.ts'
 import type { ClientRecord, Store } from '../store/index.ts'
 import { callerOf } from './guard.ts'
 import { parseAddress } from './places.ts'
@@ -21,13 +22,7 @@ const clientPlace = z.object({ clientId: z.uuid() })
 /** Who may come in: operators and clients. */
 export function accountRoutes({ store, now, isConnected, cutOperator, cutClient }: AccountRoutes): Router {
   const router = Router()
-  const view = ({ id, name, enrolledAt, revokedAt }: ClientRecord): ClientView => ({
-    clientId: id,
-    name,
-    enrolledAt: new Date(enrolledAt).toISOString(),
-    ...(revokedAt !== undefined && { revokedAt: new Date(revokedAt).toISOString() }),
-    connected: isConnected(id),
-  })
+  const view = (client: ClientRecord): ClientView => clientView(client, isConnected(client.id))
 
   router.post('/v1/operators', express.json({ limit: '16kb' }), async (request, response) => {
     const message = parseMessage(operatorRequestSchema, request.body, 'a request for an operator')

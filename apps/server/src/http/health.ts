@@ -1,17 +1,23 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Router } from 'express'
+import type { BlobStore } from '../blobs/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 
 export interface HealthRoutes {
   readonly store: Store
+  readonly blobs: BlobStore
   readonly metrics: Metrics
   readonly isDraining: () => boolean
 }
 
-/** `/healthz`: the process answers. `/readyz`: it can do its work. `/metrics`: counts for Prometheus, without identities. */
-export function healthRoutes({ store, metrics, isDraining }: HealthRoutes): Router {
+/** A probe of the store writes: however many ask, it is done once in this time. */
+const PROBE_MS = 2000
+
+/** `/healthz`: the process answers. `/readyz`: database (migrated at the start) and store of tensors take what it gives them. `/metrics`: counts for Prometheus, without identities. */
+export function healthRoutes({ store, blobs, metrics, isDraining }: HealthRoutes): Router {
   const router = Router()
+  const writable = atMostEvery(PROBE_MS, () => blobs.check())
   router.get('/healthz', (_request, response) => {
     response.json({ status: 'ok' })
   })
@@ -23,11 +29,21 @@ export function healthRoutes({ store, metrics, isDraining }: HealthRoutes): Rout
         remedy: 'Try again when it has restarted.',
       })
     }
-    await store.ping()
+    await Promise.all([store.ping(), writable()])
     response.json({ status: 'ready' })
   })
   router.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
   return router
+}
+
+/** The same outcome for whoever asks within `milliseconds`. */
+function atMostEvery(milliseconds: number, action: () => Promise<void>): () => Promise<void> {
+  let last: { readonly at: number; readonly outcome: Promise<void> } | undefined
+  return () => {
+    const at = performance.now()
+    if (last === undefined || at - last.at > milliseconds) last = { at, outcome: action() }
+    return last.outcome
+  }
 }

@@ -1,15 +1,17 @@
-import { FedsvdError } from '@fedsvd/core/errors'
-import type { ClientDetail } from '@fedsvd/core/protocol'
+import type { ClientDetail, ClientSpending } from '@fedsvd/core/protocol'
 import { Router } from 'express'
 import { z } from 'zod'
-import { iso, participationsOf, runLedger, runRounds } from '../insight/index.ts'
+import { clientView, participationsOf, runLedger, runRounds } from '../insight/index.ts'
 import type { Store } from '../store/index.ts'
+import { capView, clientNotFound } from './budgets.ts'
 import { callerOf } from './guard.ts'
 import { parseAddress } from './places.ts'
 
 export interface InsightRoutes {
   readonly store: Store
   readonly isConnected: (clientId: string) => boolean
+  /** The cap of a client, and what other runs than this one have spent of it. */
+  readonly capIn: (runId: string, clientId: string) => ClientSpending['cap']
 }
 
 const MOST_ROUNDS = 1000
@@ -22,7 +24,7 @@ const pageSchema = z.object({
 })
 
 /** The facts behind what the dashboard shows; read-only. */
-export function insightRoutes({ store, isConnected }: InsightRoutes): Router {
+export function insightRoutes({ store, isConnected, capIn }: InsightRoutes): Router {
   const router = Router()
   router.get('/v1/runs/:runId/rounds', async (request, response) => {
     const { runId } = parseAddress(runPlace, request.params)
@@ -31,26 +33,16 @@ export function insightRoutes({ store, isConnected }: InsightRoutes): Router {
   })
   router.get('/v1/runs/:runId/ledger', async (request, response) => {
     const { runId } = parseAddress(runPlace, request.params)
-    response.json({ clients: await runLedger(store, runId) })
+    response.json({ clients: await runLedger(store, runId, (clientId) => capIn(runId, clientId)) })
   })
   router.get('/v1/clients/:clientId', async (request, response) => {
     const { clientId } = parseAddress(clientPlace, request.params)
     const client = await store.clients.find(clientId)
-    if (client === undefined) {
-      throw new FedsvdError('CLIENT_NOT_FOUND', {
-        expected: 'the identifier of a client of this coordinator',
-        got: clientId,
-        remedy: 'GET /v1/clients lists them.',
-      })
-    }
-    const { name, publicKey, enrolledAt, revokedAt } = client
+    if (client === undefined) throw clientNotFound(clientId)
     const detail: ClientDetail = {
-      clientId,
-      name,
-      publicKey,
-      enrolledAt: iso(enrolledAt),
-      ...(revokedAt !== undefined && { revokedAt: iso(revokedAt) }),
-      connected: isConnected(clientId),
+      ...clientView(client, isConnected(clientId)),
+      publicKey: client.publicKey,
+      caps: (await store.clients.capsOf(clientId)).map(capView),
       runs: await participationsOf(store, clientId, callerOf(response)),
     }
     response.json(detail)

@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises'
-import { parseMessage, runRequestSchema } from '@fedsvd/core/protocol'
+import { parseMessage, planChangeSchema, runRequestSchema } from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { z } from 'zod'
 import type { BlobStore } from '../blobs/index.ts'
@@ -50,6 +50,16 @@ export function operatorRoutes({ store, blobs, conductor, now }: OperatorRoutes)
   })
   router.post('/v1/runs/:runId/stop', async (request, response) => {
     response.json(await conductor.stopRun(runIdOf(request.params), callerOf(response)))
+  })
+  router.post('/v1/runs/:runId/pause', async (request, response) => {
+    response.json(await conductor.pauseRun(runIdOf(request.params), callerOf(response)))
+  })
+  router.post('/v1/runs/:runId/resume', async (request, response) => {
+    response.json(await conductor.resumeRun(runIdOf(request.params), callerOf(response)))
+  })
+  router.patch('/v1/runs/:runId/plan', json, async (request, response) => {
+    const change = parseMessage(planChangeSchema, request.body, 'a change of a plan')
+    response.json(await conductor.changePlan(runIdOf(request.params), change, callerOf(response)))
   })
   router.get('/v1/runs/:runId/adapter', async (request, response) => {
     const runId = runIdOf(request.params)

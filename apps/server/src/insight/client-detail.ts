@@ -1,9 +1,23 @@
-import type { Participation } from '@fedsvd/core/protocol'
+import type { ClientView, Participation } from '@fedsvd/core/protocol'
 import { type Caller, ownsRun } from '../identity/index.ts'
-import type { Participant, RunRecord, Store } from '../store/index.ts'
+import type { ClientRecord, Participant, RunRecord, Store } from '../store/index.ts'
 import { iso } from './iso.ts'
 
 const MOST_ALERTS = 1000
+
+/** A client as operators see it in a list. */
+export function clientView(client: ClientRecord, connected: boolean): ClientView {
+  const { id, name, enrolledAt, revokedAt, lastSeenAt, version } = client
+  return {
+    clientId: id,
+    name,
+    enrolledAt: iso(enrolledAt),
+    ...(revokedAt !== undefined && { revokedAt: iso(revokedAt) }),
+    connected,
+    ...(lastSeenAt !== undefined && { lastSeenAt: iso(lastSeenAt) }),
+    ...(version !== undefined && { version }),
+  }
+}
 
 /** What a client did in the runs that the caller may see, the newest run first. */
 export async function participationsOf(store: Store, clientId: string, caller: Caller): Promise<Participation[]> {

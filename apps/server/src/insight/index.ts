@@ -1,4 +1,5 @@
-export { participationsOf } from './client-detail.ts'
+export { clientView, participationsOf } from './client-detail.ts'
 export { iso } from './iso.ts'
 export { runLedger } from './run-ledger.ts'
 export { runRounds } from './run-rounds.ts'
+export { privacyStatement } from './statement.ts'

@@ -5,6 +5,7 @@ import type { Store } from '../store/index.ts'
 export async function runLedger(
   { runs, clients, ledger }: Pick<Store, 'runs' | 'clients' | 'ledger'>,
   runId: string,
+  capOf: (clientId: string) => ClientSpending['cap'] = () => undefined,
 ): Promise<ClientSpending[]> {
   const participants = await runs.participants(runId)
   const names = await clients.names(participants.map(({ clientId }) => clientId))
@@ -22,6 +23,11 @@ export async function runLedger(
     name: names.get(clientId) ?? clientId,
     terms,
     ...(withdrawal !== undefined && { withdrawal }),
+    ...withCap(capOf(clientId)),
     mechanisms: [...(byClient.get(clientId)?.values() ?? [])],
   }))
+}
+
+function withCap(cap: ClientSpending['cap']): Pick<ClientSpending, 'cap'> {
+  return cap === undefined ? {} : { cap }
 }

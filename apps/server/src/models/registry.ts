@@ -1,6 +1,8 @@
 import type { AdapterSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { RunManifest, RunRequest } from '@fedsvd/core/protocol'
+import type { CheckpointIdentity, RunManifest, RunRequest } from '@fedsvd/core/protocol'
+import type { NamedTensor } from '@fedsvd/core/tensor'
+import type { ModelReference } from '@fedsvd/engine/models'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import type { TrainingEngine } from '@fedsvd/engine/training'
@@ -10,28 +12,40 @@ export interface AdapterRequest {
   readonly classes: number
 }
 
-/** A base model that runs can adapt. Only its name travels: every side has the same checkpoint. */
+export interface HeadRequest {
+  readonly schema: AdapterSchema
+  readonly labels: readonly string[]
+  readonly featureScale?: number | undefined
+}
+
+/** A base model that runs can adapt. Its name travels, and what it holds: every side has the same checkpoint. */
 export interface Model {
+  /** As the manifest has it. */
   readonly name: string
+  /** What the checkpoint must hold on every side; absent for what is part of fedsvd. */
+  readonly checkpoint?: CheckpointIdentity
   readonly maxTokens: number
   /** Which tensors a run on this model adapts. @throws FedsvdError ADAPTER_INVALID */
   adapterSchema(request: AdapterRequest): Promise<AdapterSchema>
+  /** The head that the checkpoint was trained with, where it has one that fits and this coordinator has its tensors. */
+  trainedHead?(request: HeadRequest): Promise<readonly NamedTensor[] | undefined>
   loadTokenizer(): Promise<Tokenizer>
   /** Computes with the model under the adapters of a run. */
   createEngine(manifest: RunManifest, runtime: RuntimeSettings): Promise<TrainingEngine>
 }
 
-/** @throws FedsvdError CONFIG_INVALID for a name that no model has */
-export type ModelRegistry = (name: string) => Model
+/** @throws FedsvdError CONFIG_INVALID for a name that no model has, CHECKPOINT_INVALID for a checkpoint that is another */
+export type ModelRegistry = (reference: ModelReference) => Promise<Model>
 
-/** A registry of exactly these models. */
-export function registryOf(models: readonly Model[]): ModelRegistry {
-  return (name) => {
-    const model = models.find((candidate) => candidate.name === name)
+/** A registry of exactly these models, and of what `others` finds where it is given. */
+export function registryOf(models: readonly Model[], others?: ModelRegistry): ModelRegistry {
+  return async (reference) => {
+    const model = models.find(({ name }) => name === reference.name)
     if (model !== undefined) return model
+    if (others !== undefined) return await others(reference)
     throw new FedsvdError('CONFIG_INVALID', {
-      expected: `a model named ${models.map((candidate) => candidate.name).join(' or ')}`,
-      got: name,
+      expected: `a model named ${models.map(({ name }) => name).join(' or ')}`,
+      got: reference.name,
       remedy: 'Set model.name in the run request.',
     })
   }

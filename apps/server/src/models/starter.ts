@@ -15,7 +15,7 @@ export const starterModel: Model = {
     return await loadStarterTokenizer()
   },
   async createEngine(manifest, runtime) {
-    const { engineFor } = await import('@fedsvd/engine/training')
-    return await engineFor(manifest, runtime)
+    const { starterEngineFor } = await import('@fedsvd/engine/training')
+    return await starterEngineFor(manifest, runtime)
   },
 }

@@ -1,4 +1,5 @@
 export { CentralLedger, type PaidDraw } from './central-ledger.ts'
+export { ClientCaps, type SpendingRun } from './client-caps.ts'
 export { checkClientDelta, clientLevelOf } from './client-level.ts'
 export { type EpsilonBounds, epsilonBounds } from './epsilon.ts'
 export { type Reconciliation, reconcile } from './reconcile.ts'

@@ -20,7 +20,7 @@ export type ClientNamespace = Namespace<
   ClientToServerEvents,
   ServerToClientEvents,
   Record<string, never>,
-  { clientId: string }
+  { clientId: string; version?: string }
 >
 
 export interface ClientNamespaceParts {
@@ -29,13 +29,15 @@ export interface ClientNamespaceParts {
   readonly conductor: Conductor
   readonly log: Logger
   readonly onCount: (connected: number) => void
+  /** A client came or went. */
+  readonly onSeen: (clientId: string, version: string | undefined) => void
 }
 
 const MOST_PENDING_REPORTS = 16
 
 /** The namespace `/client`: nobody gets in without a signature, and one identity has one connection. */
 export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceParts): void {
-  const { sessions, presence, conductor, log, onCount } = parts
+  const { sessions, presence, conductor, log, onCount, onSeen } = parts
 
   namespace.use((socket, next) => {
     void admit(socket, next, sessions, log)
@@ -47,9 +49,11 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     const connection = presence.connect(clientId, socket)
     const sessionToken = sessions.begin(clientId)
     onCount(presence.size)
+    onSeen(clientId, socket.data.version)
     socket.once('disconnect', (reason) => {
       sessions.end(sessionToken)
       onCount(presence.size)
+      onSeen(clientId, socket.data.version)
       log.info({ clientId, reason }, 'client disconnected')
     })
     let pending = 0
@@ -83,6 +87,7 @@ async function admit(
   try {
     const handshake = parseMessage(clientHandshakeSchema, socket.handshake.auth, 'a client handshake')
     socket.data.clientId = (await sessions.authenticate(handshake)).id
+    if (handshake.version !== undefined) socket.data.version = handshake.version
   } catch (error) {
     next(connectError(error, log))
     return

@@ -9,7 +9,7 @@ export type ClientSocket = Socket<
   ClientToServerEvents,
   ServerToClientEvents,
   Record<string, never>,
-  { clientId: string }
+  { clientId: string; version?: string }
 >
 
 /** How long a client may take to answer: it calibrates its noise, and may load its data, before it does. */
@@ -64,6 +64,10 @@ export class Presence implements ClientGateway {
 
   roundClosed: ClientGateway['roundClosed'] = (clientId, message) => {
     this.#connections.get(clientId)?.socket.emit('round-closed', message)
+  }
+
+  runPaused: ClientGateway['runPaused'] = (clientId, message) => {
+    this.#connections.get(clientId)?.socket.emit('run-paused', message)
   }
 
   runEnded: ClientGateway['runEnded'] = (clientId, message) => {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { RoundChange, RoundProgress } from '../store/index.ts'
 import { RoundBook } from './book.ts'
-import { type RoundEvent, roundReducer } from './progress.ts'
+import { type RoundEvent, reduceRound } from './progress.ts'
 
-const selected: RoundEvent = { type: 'selected', runId: 'run', round: 0, clients: ['a', 'b', 'c'], at: 0 }
+const plan = { quorum: 2, clientsPerRound: 3, deadlineSeconds: 0.1 }
+const selected: RoundEvent = { type: 'selected', runId: 'run', round: 0, clients: ['a', 'b', 'c'], plan, at: 0 }
 const tasked: RoundEvent = { type: 'tasked', at: 0 }
 const deliver = (clientId: string, sha256 = clientId): RoundEvent => ({
   type: 'delivered',
@@ -29,7 +30,6 @@ function storedRound() {
   }
   const open = () =>
     RoundBook.open({
-      reduce: roundReducer({ quorum: 2, deadlineMs: 100 }),
       load: async () => stored.progress,
       change: (before, after) => ({ ...(before && { before }), after, spent: [], released: [] }),
       save: write,
@@ -87,9 +87,8 @@ describe('the book of a round', () => {
     const { stored, open, onNextSave, reloads } = storedRound()
     const book = await open()
     await book.dispatch(selected, tasked)
-    const reduce = roundReducer({ quorum: 2, deadlineMs: 100 })
     onNextSave(() => {
-      stored.progress = reduce(stored.progress, deliver('b'))
+      stored.progress = reduceRound(stored.progress, deliver('b'))
       return false
     })
     const progress = await book.dispatch(deliver('a'))

@@ -1,8 +1,7 @@
 import type { RoundChange, RoundProgress } from '../store/index.ts'
-import type { RoundEvent, RoundReducer } from './progress.ts'
+import { type RoundEvent, reduceRound } from './progress.ts'
 
 export interface RoundBookOptions {
-  readonly reduce: RoundReducer
   /** Reads the stored progress; undefined for a round that has not been selected. */
   readonly load: () => Promise<RoundProgress | undefined>
   /** Derives what a change means for privacy. */
@@ -90,7 +89,7 @@ export class RoundBook {
     let after = before
     const outcomes = batch.map(({ events, resolve, reject }) => {
       try {
-        const next = events.reduce<RoundProgress | undefined>(this.#options.reduce, after)!
+        const next = events.reduce<RoundProgress | undefined>(reduceRound, after)!
         after = next
         return () => resolve(next)
       } catch (error) {

@@ -1,4 +1,4 @@
-import { type RoundContext, RunOver } from './context.ts'
+import { type RoundContext, tooFewClients } from './context.ts'
 import { deliveredTasks, openTasks } from './progress.ts'
 import { draw } from './select.ts'
 import { invite } from './task.ts'
@@ -28,8 +28,8 @@ export async function collect(context: RoundContext): Promise<void> {
 /** At a missed deadline only connected clients count as coming, and whoever refused is asked again. */
 async function replaceMissing(context: RoundContext, late: boolean): Promise<void> {
   const { run, round, book } = context
-  const { clientsPerRound, quorum } = run.manifest
   const progress = book.progress!
+  const { clientsPerRound, quorum } = progress.plan
   const delivered = deliveredTasks(progress).length
   const open = openTasks(progress).filter(({ clientId }) => !late || run.isReady(clientId))
   if (delivered + open.length >= quorum) return
@@ -46,18 +46,16 @@ async function replaceMissing(context: RoundContext, late: boolean): Promise<voi
 }
 
 function failIfHopeless({ run, round, book }: RoundContext, eligible: readonly string[]): void {
-  const { quorum } = run.manifest
+  const { quorum } = book.progress!.plan
   const stillAsked = book.progress!.tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
   const possible = new Set([...stillAsked, ...eligible]).size
   if (possible < quorum) {
-    throw new RunOver(
-      `too few clients with budget left: round ${round} needs ${quorum} updates, ${possible} can still come`,
-    )
+    throw tooFewClients(run, round, `${quorum} updates, ${possible} can still come`)
   }
 }
 
 async function raiseMissedDeadline({ run, round, book }: RoundContext): Promise<void> {
-  const { quorum, deadlineSeconds } = run.manifest
+  const { quorum, deadlineSeconds } = book.progress!.plan
   const got = deliveredTasks(book.progress!).length
   const message = `round ${round} had ${got} of ${quorum} updates at its deadline; it stays open for another ${deadlineSeconds} s`
   await run.alert('QUORUM_MISSED', message)

@@ -8,6 +8,8 @@ import type {
   RoundClosed,
   RunEnded,
   RunManifest,
+  RunPaused,
+  RunPlan,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
@@ -23,12 +25,15 @@ export interface ClientGateway {
   offer(clientId: string, message: Offer): Promise<OfferReply | undefined>
   invite(clientId: string, message: Invitation): Promise<InvitationReply | undefined>
   roundClosed(clientId: string, message: RoundClosed): void
+  runPaused(clientId: string, message: RunPaused): void
   runEnded(clientId: string, message: RunEnded): void
 }
 
 /** What a round needs to know of its run, and may do to it. */
 export interface RunContext {
   readonly manifest: RunManifest
+  /** As it is now; a round keeps the one that it began with. */
+  readonly plan: RunPlan
   /** Hex SHA-256 of the canonical adapter schema. */
   readonly schemaHash: string
   readonly store: Store
@@ -69,7 +74,19 @@ export interface RoundContext {
   readonly base: AdapterRecord
 }
 
-/** Thrown when a run cannot go on: it ends as failed, with this reason. */
+/** Thrown when a run cannot or need not go on: it ends, with this reason. */
 export class RunOver extends Error {
   override readonly name = 'RunOver'
+  readonly state: 'failed' | 'completed'
+
+  constructor(reason: string, state: 'failed' | 'completed' = 'failed') {
+    super(reason)
+    this.state = state
+  }
+}
+
+/** Too few clients can pay for a round. A run that has done all that its manifest announced is completed by then. */
+export function tooFewClients({ manifest }: Pick<RunContext, 'manifest'>, round: number, what: string): RunOver {
+  const state = round >= manifest.rounds ? 'completed' : 'failed'
+  return new RunOver(`too few clients with budget left: round ${round} needs ${what}`, state)
 }

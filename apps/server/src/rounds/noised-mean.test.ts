@@ -33,8 +33,9 @@ function round(delivered: readonly string[], paying: readonly string[] | undefin
       },
     },
   }
+  const plan = { quorum: request.quorum, clientsPerRound: request.clientsPerRound, deadlineSeconds: 1 }
   const tasks = delivered.map((clientId) => ({ clientId, state: 'delivered', update: { sha256: clientId } }))
-  const context = { run, round: 0, base: { basis: 0 }, book: { progress: { tasks } } }
+  const context = { run, round: 0, base: { basis: 0 }, book: { progress: { tasks, plan } } }
   return { read, mean: () => noisedMean(context as never, TERMS) }
 }
 

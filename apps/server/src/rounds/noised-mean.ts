@@ -19,13 +19,15 @@ export async function noisedMean(
 ): Promise<Aggregate> {
   const { manifest, schemaHash, blobs } = run
   const terms = { ...fixed, clipNorm: base.clientClipNorm ?? fixed.clipNorm }
-  const { runId, quorum, clientsPerRound } = manifest
+  const { runId } = manifest
+  const { quorum, clientsPerRound } = book.progress!.plan
   const delivered = deliveredTasks(book.progress!)
   const clients = delivered.map(({ clientId }) => clientId)
   const paid = await run.central.reserve({ runId, round, terms, clients, atLeast: quorum })
   if (paid === undefined) {
     throw new RunOver(
       `too few clients with client-level budget left: round ${round} needs ${quorum} that can pay for it`,
+      round >= manifest.rounds ? 'completed' : 'failed',
     )
   }
   const noised = beginClientLevelRound({

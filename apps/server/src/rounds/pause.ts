@@ -1,4 +1,4 @@
-import { isFedsvdError } from '@fedsvd/core/errors'
+import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import type { Clock } from './pulse.ts'
 
 const FIRST_PAUSE_MS = 250
@@ -18,18 +18,23 @@ export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): 
   })
 }
 
+/** True for what passes by waiting: a database or a store of tensors that is away or full. */
+export function isOutage(error: unknown): error is FedsvdError {
+  return isFedsvdError(error, 'DATABASE_UNAVAILABLE') || isFedsvdError(error, 'STORAGE_UNAVAILABLE')
+}
+
 /**
- * Does something that may safely be done twice, again and again while the database is away. For what nobody else would
+ * Does something that may safely be done twice, again and again while the database or the store of tensors is away. For what nobody else would
  * repeat: an answer that a client gave once must not be lost because the database was away just then.
  *
- * @throws whatever else the action throws, and DATABASE_UNAVAILABLE once the signal is aborted
+ * @throws whatever else the action throws, and DATABASE_UNAVAILABLE or STORAGE_UNAVAILABLE once the signal is aborted
  */
 export async function despiteOutages<T>(action: () => Promise<T>, clock: Clock, signal: AbortSignal): Promise<T> {
   for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(LONGEST_PAUSE_MS, 2 * wait)) {
     try {
       return await action()
     } catch (error) {
-      if (!isFedsvdError(error, 'DATABASE_UNAVAILABLE') || signal.aborted) throw error
+      if (!isOutage(error) || signal.aborted) throw error
       await pause(clock, wait, signal)
     }
   }

@@ -2,13 +2,12 @@ import { isFedsvdError } from '@fedsvd/core/errors'
 import type { RoundState } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
 import type { RoundProgress } from '../store/index.ts'
-import { checkAdmissible, deliveredTasks, openTasks, type RoundEvent, roundReducer } from './progress.ts'
+import { checkAdmissible, deliveredTasks, openTasks, type RoundEvent, reduceRound as reduce } from './progress.ts'
 
 const PHASES: readonly RoundState[] = ['selected', 'tasked', 'received', 'aggregated', 'published']
-const rules = { quorum: 2, deadlineMs: 100 }
-const reduce = roundReducer(rules)
+const plan = { quorum: 2, clientsPerRound: 3, deadlineSeconds: 0.1 }
 const blob = (sha256: string) => ({ sha256, bytes: 9 })
-const selected: RoundEvent = { type: 'selected', runId: 'run', round: 4, clients: ['c', 'a', 'b'], at: 1000 }
+const selected: RoundEvent = { type: 'selected', runId: 'run', round: 4, clients: ['c', 'a', 'b'], plan, at: 1000 }
 const play = (...events: readonly RoundEvent[]): RoundProgress =>
   events.reduce<RoundProgress | undefined>(reduce, undefined)!
 const deliver = (clientId: string, sha256 = `of ${clientId}`): RoundEvent => ({
@@ -45,6 +44,7 @@ describe('the round as a reducer', () => {
       runId: 'run',
       round: 4,
       phase: 'published',
+      plan,
       version: 7,
       openedAt: 1000,
       deadline: 1110,
@@ -79,6 +79,19 @@ describe('the round as a reducer', () => {
     const one = play(selected, tasked, deliver('a'), deadline(1110))
     expect(one).toMatchObject({ phase: 'tasked', extensions: 1, deadline: 1210 })
     expect(reduce(one, deadline(1150))).toBe(one)
+  })
+
+  it('gives a paused run a whole term when it is resumed, and keeps everything else', () => {
+    const progress = play(selected, tasked, deliver('a'))
+    expect(reduce(progress, { type: 'resumed', at: 5000 })).toEqual({ ...progress, version: 4, deadline: 5100 })
+    const closed = play(selected, tasked, deliver('a'), deliver('b'), deadline(1110))
+    expect(reduce(closed, { type: 'resumed', at: 5000 })).toBe(closed)
+  })
+
+  it('goes by the plan that it was selected with', () => {
+    const strict = { ...selected, plan: { ...plan, quorum: 3, deadlineSeconds: 1 } }
+    expect(play(strict, tasked)).toMatchObject({ plan: strict.plan, deadline: 2010 })
+    expect(play(strict, tasked, deliver('a'), deliver('b'), deadline(2010))).toMatchObject({ phase: 'tasked' })
   })
 
   it('takes replacements, and asks again who has refused', () => {
@@ -142,6 +155,7 @@ describe('the round as a reducer', () => {
       deadline(1005),
       deadline(1110),
       deadline(1210),
+      { type: 'resumed', at: 1150 },
       ...ids.flatMap((id) => [deliver(id), deliver(id, 'other'), refuse(id)]),
       { type: 'enlisted', clients: ['a'] },
       { type: 'enlisted', clients: ['d'] },
@@ -164,7 +178,7 @@ describe('the round as a reducer', () => {
         transitions += 1
         checkStep(progress, next)
         if (next === progress) continue
-        if (event.type !== 'deadline') expect(keyOf(reduce(next, event))).toBe(keyOf(next)) // again changes nothing
+        if (event.type !== 'deadline' && event.type !== 'resumed') expect(keyOf(reduce(next, event))).toBe(keyOf(next)) // again changes nothing
         if (next.extensions <= 2) seen.set(keyOf(next), seen.get(keyOf(next)) ?? next)
       }
     }
@@ -182,12 +196,12 @@ function checkStep(before: RoundProgress, after: RoundProgress): void {
     expect(after.tasks.find((task) => task.clientId === clientId)?.update).toEqual(update) // accepted stays accepted
   }
   if (after.phase !== 'selected' && after.phase !== 'tasked') {
-    expect(deliveredTasks(after).length).toBeGreaterThanOrEqual(rules.quorum)
+    expect(deliveredTasks(after).length).toBeGreaterThanOrEqual(plan.quorum)
     expect(after.closedAt).toBeDefined()
   }
   if (before.phase !== 'selected' && before.phase !== 'tasked')
     expect(deliveredTasks(after)).toEqual(deliveredTasks(before))
   if (after.phase === 'tasked' && openTasks(after).length === 0) {
-    expect(deliveredTasks(after).length).toBeLessThan(rules.quorum)
+    expect(deliveredTasks(after).length).toBeLessThan(plan.quorum)
   }
 }

@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { BlobRef, RoundProgress, RoundResult, Task, TaskState } from '../store/index.ts'
+import type { BlobRef, RoundPlan, RoundProgress, RoundResult, Task, TaskState } from '../store/index.ts'
 
 /** What happened in a round. Times come with the event, so that the reducer needs no clock. */
 export type RoundEvent =
@@ -8,6 +8,8 @@ export type RoundEvent =
       readonly runId: string
       readonly round: number
       readonly clients: readonly string[]
+      /** What the round goes by from here on. */
+      readonly plan: RoundPlan
       readonly at: number
     }
   | { readonly type: 'tasked'; readonly at: number }
@@ -15,16 +17,9 @@ export type RoundEvent =
   | { readonly type: 'refused'; readonly clientId: string; readonly at: number }
   | { readonly type: 'delivered'; readonly clientId: string; readonly update: BlobRef; readonly at: number }
   | { readonly type: 'deadline'; readonly at: number }
+  | { readonly type: 'resumed'; readonly at: number }
   | { readonly type: 'aggregated'; readonly result: RoundResult }
   | { readonly type: 'published'; readonly at: number }
-
-/** The public constants of a run that decide when a round closes. */
-export interface RoundRules {
-  readonly quorum: number
-  readonly deadlineMs: number
-}
-
-export type RoundReducer = (progress: RoundProgress | undefined, event: RoundEvent) => RoundProgress
 
 /**
  * The round as a pure function of its past: `(state, event) -> state`. Everything that happens to a round goes through
@@ -32,61 +27,59 @@ export type RoundReducer = (progress: RoundProgress | undefined, event: RoundEve
  *
  * `selected -> tasked -> received -> aggregated -> published`, never back. The round takes updates in `tasked` only. It
  * closes (`received`) when everyone asked has delivered or refused and the quorum is met, or at the deadline with a
- * quorum; at a deadline without one it stays open for another term. An event that changes nothing returns the same object.
+ * quorum; at a deadline without one, and when a paused run is resumed, it stays open for another term. An event that changes
+ * nothing returns the same object.
  *
  * Throws UPDATE_STALE, UPDATE_UNEXPECTED or UPDATE_CONFLICT for an update that the round does not take, and RUN_STATE for
  * an event that has no place in the phase.
  */
-export function roundReducer(rules: RoundRules): RoundReducer {
-  return (progress, event) => {
-    if (event.type === 'selected') return progress ?? opened(event, rules)
-    if (progress === undefined) throw outOfPlace(event, 'a round that is not open')
-    const next = step(progress, event, rules)
-    return next === progress ? progress : { ...next, version: progress.version + 1 }
-  }
+export function reduceRound(progress: RoundProgress | undefined, event: RoundEvent): RoundProgress {
+  if (event.type === 'selected') return progress ?? opened(event)
+  if (progress === undefined) throw outOfPlace(event, 'a round that is not open')
+  const next = step(progress, event)
+  return next === progress ? progress : { ...next, version: progress.version + 1 }
 }
 
-function opened({ runId, round, clients, at }: RoundEvent & { type: 'selected' }, rules: RoundRules): RoundProgress {
+function opened({ runId, round, clients, plan, at }: RoundEvent & { type: 'selected' }): RoundProgress {
   const tasks = [...new Set(clients)].sort().map((clientId) => ({ clientId, state: 'selected' as const }))
   return {
     runId,
     round,
     phase: 'selected',
+    plan,
     version: 1,
     openedAt: at,
-    deadline: at + rules.deadlineMs,
+    deadline: at + termOf(plan),
     extensions: 0,
     tasks,
   }
 }
 
-function step(
-  progress: RoundProgress,
-  event: Exclude<RoundEvent, { type: 'selected' }>,
-  rules: RoundRules,
-): RoundProgress {
-  const { phase } = progress
+function step(progress: RoundProgress, event: Exclude<RoundEvent, { type: 'selected' }>): RoundProgress {
+  const { phase, plan } = progress
   switch (event.type) {
     case 'tasked':
       if (phase !== 'selected') return progress
       return {
         ...withStates(progress, 'tasked', ({ state }) => state === 'selected'),
         phase: 'tasked',
-        deadline: event.at + rules.deadlineMs,
+        deadline: event.at + termOf(plan),
       }
     case 'enlisted':
       return phase === 'tasked' ? enlist(progress, event.clients) : progress
     case 'refused': {
       const refuses = ({ clientId, state }: Task) => clientId === event.clientId && isOpen(state)
       if (phase !== 'tasked' || !progress.tasks.some(refuses)) return progress
-      return closedIfComplete(withStates(progress, 'refused', refuses), event.at, rules)
+      return closedIfComplete(withStates(progress, 'refused', refuses), event.at)
     }
     case 'delivered':
-      return deliver(progress, event, rules)
+      return deliver(progress, event)
     case 'deadline':
       if (phase !== 'tasked' || event.at < progress.deadline) return progress
-      if (deliveredTasks(progress).length >= rules.quorum) return { ...progress, phase: 'received', closedAt: event.at }
-      return { ...progress, deadline: event.at + rules.deadlineMs, extensions: progress.extensions + 1 }
+      if (deliveredTasks(progress).length >= plan.quorum) return { ...progress, phase: 'received', closedAt: event.at }
+      return { ...progress, deadline: event.at + termOf(plan), extensions: progress.extensions + 1 }
+    case 'resumed':
+      return phase === 'tasked' ? { ...progress, deadline: event.at + termOf(plan) } : progress
     case 'aggregated':
       if (phase === 'received') return { ...progress, phase: 'aggregated', result: event.result }
       if (progress.result?.sha256 === event.result.sha256) return progress
@@ -118,7 +111,7 @@ export function checkAdmissible(progress: RoundProgress | undefined, clientId: s
   return task
 }
 
-function deliver(progress: RoundProgress, event: RoundEvent & { type: 'delivered' }, rules: RoundRules): RoundProgress {
+function deliver(progress: RoundProgress, event: RoundEvent & { type: 'delivered' }): RoundProgress {
   const { clientId, update, at } = event
   const task = checkAdmissible(progress, clientId)
   if (task.update !== undefined) {
@@ -135,7 +128,7 @@ function deliver(progress: RoundProgress, event: RoundEvent & { type: 'delivered
       ? { clientId, state: 'delivered' as const, update: { sha256, bytes, receivedAt: at } }
       : candidate,
   )
-  return closedIfComplete({ ...progress, tasks }, at, rules)
+  return closedIfComplete({ ...progress, tasks }, at)
 }
 
 function enlist(progress: RoundProgress, clients: readonly string[]): RoundProgress {
@@ -147,7 +140,8 @@ function enlist(progress: RoundProgress, clients: readonly string[]): RoundProgr
   return { ...progress, tasks: [...kept, ...added].sort((left, right) => (left.clientId < right.clientId ? -1 : 1)) }
 }
 
-function closedIfComplete(progress: RoundProgress, at: number, { quorum }: RoundRules): RoundProgress {
+function closedIfComplete(progress: RoundProgress, at: number): RoundProgress {
+  const { quorum } = progress.plan
   const complete = openTasks(progress).length === 0 && deliveredTasks(progress).length >= quorum
   return complete ? { ...progress, phase: 'received', closedAt: at } : progress
 }
@@ -155,6 +149,8 @@ function closedIfComplete(progress: RoundProgress, at: number, { quorum }: Round
 function withStates(progress: RoundProgress, state: TaskState, which: (task: Task) => boolean): RoundProgress {
   return { ...progress, tasks: progress.tasks.map((task) => (which(task) ? { ...task, state } : task)) }
 }
+
+const termOf = ({ deadlineSeconds }: RoundPlan): number => deadlineSeconds * 1000
 
 const isOpen = (state: TaskState): boolean => state === 'selected' || state === 'tasked'
 

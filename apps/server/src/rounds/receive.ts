@@ -1,4 +1,4 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { updateNormBound } from '@fedsvd/core/federation'
 import { splitNoise } from '@fedsvd/core/privacy'
 import { frameBytes, type PrivacyTerms, type RunManifest, type UploadReply, updateSpecs } from '@fedsvd/core/protocol'
@@ -22,6 +22,8 @@ export interface ReceivedUpdate {
   readonly blobs: BlobStore
   /** The terms of the client; undefined for one that takes no part. */
   readonly terms: PrivacyTerms | undefined
+  /** The run stands still: whoever sends now is asked to send again. */
+  readonly isPaused: boolean
   /** The round under way when it is this one. */
   readonly current: RoundContext | undefined
   /** The round as it is stored, when it is not under way. */
@@ -34,9 +36,22 @@ export interface ReceivedUpdate {
  * Takes in one update: bounded, hashed while it is written, decoded, held against its norm bound, made durable, and only
  * then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since.
  *
- * @throws FedsvdError UPDATE_UNEXPECTED, UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, or as `decodeFrame` does
+ * @throws FedsvdError RUN_NOT_OPEN while the run is paused, UPDATE_UNEXPECTED, UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED,
+ *   STORAGE_UNAVAILABLE, or as `decodeFrame` does
  */
 export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply> {
+  try {
+    return await takeIn(update)
+  } catch (error) {
+    // The sender keeps its frame and tries again; whoever can make room has to know.
+    if (isFedsvdError(error, 'STORAGE_UNAVAILABLE')) {
+      await update.current?.run.alert(error.code, error.message).catch(() => {})
+    }
+    throw error
+  }
+}
+
+async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const { manifest, place, stream, blobs, current, terms } = update
   const { clientId } = place
   const { update: accepted } = checkAdmissible(current?.book.progress ?? update.stored, clientId)
@@ -46,6 +61,7 @@ export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply
     if (again.sha256 !== accepted.sha256) throw conflict(accepted.sha256, again.sha256)
     return { status: 'duplicate', sha256: again.sha256 }
   }
+  if (update.isPaused) throw pausedNow()
   if (current === undefined || terms === undefined) throw ended(place.round)
   await using blob = await blobs.receive(stream, limit)
   await update.gate.run(() => check(blob, current, clientId, terms))
@@ -81,6 +97,14 @@ function conflict(accepted: string, got: string): FedsvdError {
     expected: `the update with SHA-256 ${accepted}, which was accepted`,
     got: `another one, ${got}`,
     remedy: 'A retry sends the same bytes; the accepted update stands.',
+  })
+}
+
+function pausedNow(): FedsvdError {
+  return new FedsvdError('RUN_NOT_OPEN', {
+    expected: 'an update for a run that goes on',
+    got: 'one for a run that is paused',
+    remedy: 'Keep it and send it again later.',
   })
 }
 

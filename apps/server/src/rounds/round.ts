@@ -16,6 +16,7 @@ export async function runRound(round: RoundContext): Promise<void> {
   await select(round)
   await task(round)
   await collect(round)
+  round.run.signal.throwIfAborted()
   if (round.book.progress!.result === undefined) {
     const { mean, ...clipNorms } = await aggregate(round)
     const next = await refactorise(round, mean)

@@ -1,13 +1,14 @@
 import { chosen, seededSource } from '@fedsvd/core/random'
-import { type RoundContext, type RunContext, RunOver } from './context.ts'
+import { type RoundContext, type RunContext, RunOver, tooFewClients } from './context.ts'
 
 /** Fixes who is asked in this round: by the run's public seed, among those that are there and can pay for it. */
 export async function select({ run, round, book }: RoundContext): Promise<void> {
   if (book.progress === undefined) {
     const candidates = await gather(run, round)
-    const { seed, clientsPerRound } = run.manifest
-    const clients = draw(seed, candidates, clientsPerRound, round, 0)
-    await book.dispatch({ type: 'selected', runId: run.manifest.runId, round, clients, at: run.clock.now() })
+    const { runId, seed } = run.manifest
+    const { rounds: _, ...plan } = run.plan
+    const clients = draw(seed, candidates, plan.clientsPerRound, round, 0)
+    await book.dispatch({ type: 'selected', runId, round, clients, plan, at: run.clock.now() })
   }
   await run.begin()
 }
@@ -29,16 +30,15 @@ export function draw(
  * later rounds wait for those that are known, but not long.
  */
 async function gather(run: RunContext, round: number): Promise<readonly string[]> {
-  const { clientsPerRound, quorum, deadlineSeconds } = run.manifest
-  const patience = round === 0 ? deadlineSeconds * 1000 : run.gatherMs
   let quorumSince: number | undefined
   for (;;) {
     run.signal.throwIfAborted()
+    const { rounds, clientsPerRound, quorum, deadlineSeconds } = run.plan // it may change while the round waits
+    if (round >= rounds) throw new RunOver(`the plan was shortened to ${rounds} rounds`, 'completed')
+    const patience = round === 0 ? deadlineSeconds * 1000 : run.gatherMs
     const eligible = run.eligible()
     if (round > 0 && eligible.length < quorum) {
-      throw new RunOver(
-        `too few clients with budget left: round ${round} needs ${quorum}, ${eligible.length} can pay for it`,
-      )
+      throw tooFewClients(run, round, `${quorum}, ${eligible.length} can pay for it`)
     }
     const ready = eligible.filter((clientId) => run.isReady(clientId))
     const wanted = round === 0 ? clientsPerRound : Math.min(clientsPerRound, eligible.length)

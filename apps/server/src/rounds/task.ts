@@ -30,6 +30,7 @@ export async function invite(context: RoundContext, clientId: string): Promise<v
       basis: base.basis,
       state: { sha256: base.sha256, bytes: base.bytes },
       ...(run.manifest.adaptiveClipping && { clipNorm: base.clipNorm ?? run.manifest.clipNorm }),
+      ...(round >= run.manifest.rounds && { rounds: run.plan.rounds }),
       uploadToken: run.tokens.issue({ runId, round, clientId }),
       deadline: new Date(progress.deadline).toISOString(),
     })

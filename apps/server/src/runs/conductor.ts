@@ -1,30 +1,35 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import type {
+  ClientSpending,
   LedgerReply,
   LedgerReport,
+  PlanChange,
   RunManifest,
   RunRequest,
   RunSnapshot,
+  RunState,
   UploadReply,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import { CentralLedger } from '../privacy/index.ts'
-import { Gate, pause, receiveUpdate, type UpdatePlace } from '../rounds/index.ts'
-import type { RunRecord } from '../store/index.ts'
+import { CentralLedger, ClientCaps } from '../privacy/index.ts'
+import { Gate, pause, receiveUpdate, reduceRound, type UpdatePlace } from '../rounds/index.ts'
+import type { AuditDraft, RunChange, RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
 import { drive, type Ending } from './drive.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { LiveRun, type RunParts } from './live-run.ts'
 import { osRandomness } from './os-randomness.ts'
+import { changePlan } from './plan.ts'
 import { snapshotOf } from './snapshot.ts'
 import { Visitors } from './visitors.ts'
 
 const OPEN = ['waiting', 'running'] as const
+const NOT_ENDED = [...OPEN, 'paused'] as const
 const UPDATES_IN_MEMORY = 4
 
-export interface ConductorParts extends Omit<RunParts, 'central' | 'noiseSource'> {
+export interface ConductorParts extends Omit<RunParts, 'central' | 'caps' | 'noiseSource'> {
   readonly models: ModelRegistry
   /** Randomness for one draw of the coordinator's own noise; the operating system's unless a test says otherwise. */
   readonly noiseSource?: () => RandomSource
@@ -42,13 +47,20 @@ export class Conductor implements AsyncDisposable {
   constructor(parts: ConductorParts) {
     const { store, bounds, clock } = parts
     const central = new CentralLedger({ store: store.ledger, bounds, now: () => clock.now() })
-    this.#parts = { noiseSource: () => osRandomness, ...parts, central }
+    const caps = new ClientCaps({
+      clients: store.clients,
+      ledger: store.ledger,
+      bounds,
+      runs: () => this.#live.values(),
+    })
+    this.#parts = { noiseSource: () => osRandomness, ...parts, central, caps }
     this.#visitors = new Visitors({ ...parts, liveRuns: () => this.#live.values() })
   }
 
   /** Takes up every run that has not ended, exactly where it is stored to be. */
   async resume(): Promise<void> {
     await this.#parts.central.load()
+    await this.#parts.caps.load()
     for (const run of await this.#parts.store.runs.list()) {
       if (OPEN.some((state) => state === run.state)) await this.#open(run)
     }
@@ -63,22 +75,54 @@ export class Conductor implements AsyncDisposable {
 
   /** @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it has ended already */
   async stopRun(runId: string, by: Caller): Promise<RunSnapshot> {
-    const run = await this.#find(runId)
     const reason = 'stopped by an operator'
     const now = this.#parts.clock.now()
     const audit = { at: now, actor: actorOf(by), action: 'run.stop', object: `run:${runId}`, detail: {} }
-    const change = { state: 'stopped', reason, endedAt: now } as const
-    const isMoved = await this.#parts.store.runs.move(runId, OPEN, change, audit)
-    if (!isMoved) {
-      throw new FedsvdError('RUN_STATE', {
-        expected: 'a run that is waiting or running',
-        got: run.state,
-        remedy: 'Nothing is left to stop.',
-      })
-    }
-    this.#live.get(runId)?.abort(reason)
-    await this.#drivers.get(runId)
+    await this.#move(runId, NOT_ENDED, { state: 'stopped', reason, endedAt: now }, audit)
+    await this.#halt(runId, reason)
     await this.#visitors.announce(runId, { state: 'stopped', reason })
+    return await this.snapshot(runId)
+  }
+
+  /**
+   * Lets a run stand still: its round stays as it is stored, no round begins, and clients hold. A round whose updates are
+   * being aggregated at this moment is published first.
+   *
+   * @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it is paused already or has ended
+   */
+  async pauseRun(runId: string, by: Caller): Promise<RunSnapshot> {
+    const at = this.#parts.clock.now()
+    const audit = { at, actor: actorOf(by), action: 'run.pause', object: `run:${runId}`, detail: {} }
+    await this.#move(runId, OPEN, { state: 'paused' }, audit)
+    await this.#halt(runId, 'paused by an operator')
+    await this.#visitors.announcePause(runId)
+    return await this.snapshot(runId)
+  }
+
+  /** Takes a paused run up where it stood, with a whole term for its round. @throws FedsvdError as `pauseRun` does */
+  async resumeRun(runId: string, by: Caller): Promise<RunSnapshot> {
+    const { store, clock } = this.#parts
+    const at = clock.now()
+    const audit = { at, actor: actorOf(by), action: 'run.resume', object: `run:${runId}`, detail: {} }
+    const before = await store.rounds.find(runId, await store.rounds.publishedCount(runId))
+    const isPaused = (await this.#find(runId)).state === 'paused'
+    if (isPaused && before !== undefined) {
+      const after = reduceRound(before, { type: 'resumed', at })
+      if (after !== before) await store.rounds.save({ before, after, spent: [], released: [] })
+    }
+    const state = before === undefined && (await store.rounds.publishedCount(runId)) === 0 ? 'waiting' : 'running'
+    await this.#move(runId, ['paused'], { state }, audit)
+    this.#visitors.offer(await this.#open(await this.#find(runId)))
+    return await this.snapshot(runId)
+  }
+
+  /** Changes what a run goes by from its next round on. @throws FedsvdError RUN_NOT_FOUND, or as `changePlan` does */
+  async changePlan(runId: string, change: PlanChange, by: Caller): Promise<RunSnapshot> {
+    const { store, clock } = this.#parts
+    const { manifest } = await this.#find(runId)
+    const audit = { at: clock.now(), actor: actorOf(by), action: 'run.plan', object: `run:${runId}`, detail: {} }
+    const plan = await changePlan(manifest, { store, change, audit })
+    this.#live.get(runId)?.planChanged(plan)
     return await this.snapshot(runId)
   }
 
@@ -111,8 +155,8 @@ export class Conductor implements AsyncDisposable {
     const { store, clock } = this.#parts
     const { runId } = report
     await this.#visitors.welcomed(clientId, runId)
-    const run = await this.#find(runId)
     const live = this.#live.get(runId)
+    const { manifest } = live ?? (await this.#find(runId))
     const participant =
       live?.participant(clientId) ??
       (await store.runs.participants(runId)).find((candidate) => candidate.clientId === clientId)
@@ -123,18 +167,39 @@ export class Conductor implements AsyncDisposable {
         remedy: 'Accept the offer of the run first.',
       })
     }
-    return await acceptLedgerReport(report, { run, participant, store, now: clock.now(), live })
+    const reply = await acceptLedgerReport(report, { manifest, participant, store, now: clock.now(), live })
+    if (live === undefined) await this.#parts.caps.load()
+    return reply
+  }
+
+  /** The cap of a client, and what other runs than this one have spent of it. */
+  capIn(runId: string, clientId: string): ClientSpending['cap'] {
+    const { caps } = this.#parts
+    const cap = caps.of(clientId)
+    if (cap === undefined) return undefined
+    const elsewhere = caps.eventsOf(clientId, runId).map(({ sampleRate, noiseMultiplier, steps }) => {
+      return { sampleRate, noiseMultiplier, steps }
+    })
+    return { epsilon: cap.epsilon, delta: cap.delta, elsewhere }
+  }
+
+  /** Caps have been set: whoever selects clients, and whoever watches, sees them from now on. */
+  async capsChanged(): Promise<void> {
+    await this.#parts.caps.load()
+    for (const live of this.#live.values()) live.changedOutside()
   }
 
   /** Takes in one update. @throws FedsvdError as `receiveUpdate` does, or RUN_NOT_FOUND */
   async receiveUpdate(runId: string, place: UpdatePlace, stream: AsyncIterable<Uint8Array>): Promise<UploadReply> {
     const { store, blobs } = this.#parts
     const live = this.#live.get(runId)
-    const { manifest } = live ?? (await this.#find(runId))
+    const record = live === undefined ? await this.#find(runId) : undefined
+    const { manifest } = live ?? record!
     const current = live?.current?.round === place.round ? live.current : undefined
     const stored = current === undefined ? await store.rounds.find(runId, place.round) : undefined
     const terms = live?.participant(place.clientId)?.terms
-    return await receiveUpdate({ manifest, place, stream, blobs, terms, current, stored, gate: this.#gate })
+    const isPaused = record?.state === 'paused'
+    return await receiveUpdate({ manifest, place, stream, blobs, terms, isPaused, current, stored, gate: this.#gate })
   }
 
   /** Stops driving; whatever is durable is taken up by the next process. */
@@ -161,6 +226,7 @@ export class Conductor implements AsyncDisposable {
     await live.evaluations[Symbol.asyncDispose]().catch((error: unknown) =>
       log.error({ err: error, runId }, 'evaluator not closed'),
     )
+    await this.#parts.caps.load().catch((error: unknown) => log.error({ err: error, runId }, 'caps not read'))
     this.#live.delete(runId)
     this.#drivers.delete(runId)
     metrics.liveRuns.set(this.#live.size)
@@ -172,7 +238,7 @@ export class Conductor implements AsyncDisposable {
     const { runId } = live.manifest
     while (!live.signal.aborted) {
       try {
-        await store.runs.move(runId, OPEN, { ...ending, endedAt: clock.now() })
+        if (!(await store.runs.move(runId, OPEN, { ...ending, endedAt: clock.now() }))) return // paused or stopped just now
         log.info({ runId, ...ending }, 'run ended')
         await this.#visitors.announce(runId, ending)
         return
@@ -181,6 +247,22 @@ export class Conductor implements AsyncDisposable {
         await pause(clock, 1000, live.signal)
       }
     }
+  }
+
+  /** Stops driving a run that has just been moved out of an open state. */
+  async #halt(runId: string, reason: string): Promise<void> {
+    this.#live.get(runId)?.abort(reason)
+    await this.#drivers.get(runId)
+  }
+
+  async #move(runId: string, from: readonly RunState[], to: RunChange, audit: AuditDraft): Promise<void> {
+    const { state } = await this.#find(runId)
+    if (await this.#parts.store.runs.move(runId, from, to, audit)) return
+    throw new FedsvdError('RUN_STATE', {
+      expected: `a run that is ${from.join(' or ')}`,
+      got: state,
+      remedy: 'Look at the run again: it is in another state by now.',
+    })
   }
 
   async #find(runId: string): Promise<RunRecord> {
@@ -194,7 +276,7 @@ export class Conductor implements AsyncDisposable {
   }
 
   #snapshotOf(run: RunRecord): Promise<RunSnapshot> {
-    const { store, bounds, central, isConnected } = this.#parts
-    return snapshotOf(run, { store, bounds, central, isConnected, live: this.#live.get(run.manifest.runId) })
+    const { store, bounds, central, caps, isConnected } = this.#parts
+    return snapshotOf(run, { store, bounds, central, caps, isConnected, live: this.#live.get(run.manifest.runId) })
   }
 }

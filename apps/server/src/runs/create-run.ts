@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { initialState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { leastUpdates } from '@fedsvd/core/federation'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
 import type { BlobStore } from '../blobs/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
@@ -9,8 +8,7 @@ import type { ModelRegistry } from '../models/index.ts'
 import { clientLevelOf } from '../privacy/index.ts'
 import { encodeState, schemaHashOf } from '../rounds/index.ts'
 import type { RunRecord, Store } from '../store/index.ts'
-
-const LONGEST_DEADLINE_SECONDS = 30 * 24 * 3600
+import { checkPlan } from './plan.ts'
 
 export interface CreateRunParts {
   readonly models: ModelRegistry
@@ -24,19 +22,28 @@ export interface CreateRunParts {
 /**
  * Opens a run: everything is checked before anything is created, then the initial state is stored, then the run.
  *
- * @throws FedsvdError CONFIG_INVALID or ADAPTER_INVALID, and for client-level terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
+ * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID, HUB_UNAVAILABLE or ADAPTER_INVALID, and for client-level terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
  */
 export async function createRun(
   request: RunRequest,
   { models, store, blobs, now, by }: CreateRunParts,
 ): Promise<RunRecord> {
-  const model = models(request.model.name)
+  const model = await models(request.model)
   checkRequest(request, model.maxTokens)
   const adapter = await model.adapterSchema({ adapter: request.adapter, classes: request.labels.length })
   const clientLevel = request.clientLevel && clientLevelOf(request.clientLevel, request)
-  const given = { ...request, runId: randomUUID(), adapter, ...(clientLevel && { clientLevel }) }
+  const { name: modelName, checkpoint } = model
+  const given = {
+    ...request,
+    runId: randomUUID(),
+    model: { ...request.model, name: modelName, ...(checkpoint && { checkpoint }) },
+    adapter,
+    ...(clientLevel && { clientLevel }),
+  }
   const manifest: RunManifest = runManifestSchema.parse(given)
-  const state = initialState(adapter, { seed: manifest.seed })
+  const { labels, model: terms } = manifest
+  const head = await model.trainedHead?.({ schema: adapter, labels, featureScale: terms.featureScale })
+  const state = initialState(adapter, { seed: manifest.seed, head })
   const blob = await blobs.put(encodeState(manifest, schemaHashOf(adapter), state))
   const createdAt = now()
   const { runId, name, method, rounds, target } = manifest
@@ -58,39 +65,18 @@ export async function createRun(
 }
 
 function checkRequest(
-  { labels, quorum, clientsPerRound, deadlineSeconds, model, aggregation, clientLevel, adaptiveClipping }: RunRequest,
+  { labels, model, aggregation, clientLevel, adaptiveClipping, ...plan }: RunRequest,
   maxTokens: number,
 ): void {
   if (new Set(labels).size < labels.length) {
     throw invalid('labels that are all different', labels.join(', ').slice(0, 200), 'Name each class once.')
   }
-  if (quorum > clientsPerRound) {
-    throw invalid(
-      `a quorum of at most clientsPerRound, ${clientsPerRound}`,
-      String(quorum),
-      'Lower the quorum or ask more clients.',
-    )
-  }
-  const least = aggregation === undefined ? 1 : leastUpdates(aggregation)
-  if (quorum < least) {
-    throw invalid(
-      `a quorum of at least ${least} for ${JSON.stringify(aggregation)}`,
-      String(quorum),
-      'Ask more clients, or expect fewer malicious ones.',
-    )
-  }
+  checkPlan(plan, { aggregation })
   if (clientLevel !== undefined && aggregation !== undefined && aggregation.name !== 'mean') {
     throw invalid(
       'the mean as aggregation beside clientLevel',
       aggregation.name,
       "One client's influence on it has no bound that the coordinator's noise could cover.",
-    )
-  }
-  if (deadlineSeconds > LONGEST_DEADLINE_SECONDS) {
-    throw invalid(
-      `deadlineSeconds of at most ${LONGEST_DEADLINE_SECONDS}`,
-      String(deadlineSeconds),
-      'Choose a shorter deadline.',
     )
   }
   if (clientLevel !== undefined && adaptiveClipping !== undefined) {

@@ -1,6 +1,6 @@
-import { isFedsvdError } from '@fedsvd/core/errors'
+import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import type { RunState } from '@fedsvd/core/protocol'
-import { pause, RunOver, runRound } from '../rounds/index.ts'
+import { isOutage, pause, RunOver, runRound } from '../rounds/index.ts'
 import type { LiveRun } from './live-run.ts'
 
 export interface Ending {
@@ -12,8 +12,8 @@ const MOST_FAILURES = 5
 const LONGEST_PAUSE_MS = 10_000
 
 /**
- * Drives a run from its first unpublished round to its end. A database that is away is waited for, however long; another
- * fault is tried again a few times in the same round, and then ends the run. Undefined when the run was aborted.
+ * Drives a run from its first unpublished round to its end. A database that is away, or a store of tensors that is full, is
+ * waited for, however long, and the operators are told of the latter; another fault is tried again a few times in the same round, and then ends the run. Undefined when the run was aborted.
  */
 export async function drive(run: LiveRun): Promise<Ending | undefined> {
   let failures = 0
@@ -23,13 +23,17 @@ export async function drive(run: LiveRun): Promise<Ending | undefined> {
       return await runRounds(run)
     } catch (error) {
       if (run.signal.aborted) return undefined
-      if (error instanceof RunOver) return { state: 'failed', reason: error.message }
+      if (error instanceof RunOver) {
+        await run.evaluations.settled()
+        return { state: error.state, reason: error.message }
+      }
       const { runId } = run.manifest
       const round = run.current?.round
       failures = round === failedRound ? failures + 1 : 1
       failedRound = round
       run.log.error({ err: error, runId, round, failures }, 'round interrupted')
-      if (!isFedsvdError(error, 'DATABASE_UNAVAILABLE') && failures > MOST_FAILURES) {
+      if (isFedsvdError(error, 'STORAGE_UNAVAILABLE')) await raise(run, error)
+      if (!isOutage(error) && failures > MOST_FAILURES) {
         return { state: 'failed', reason: `round ${round} failed ${failures} times: ${messageOf(error)}` }
       }
       await pause(run.clock, Math.min(LONGEST_PAUSE_MS, 250 * 2 ** failures), run.signal)
@@ -38,13 +42,21 @@ export async function drive(run: LiveRun): Promise<Ending | undefined> {
   return undefined
 }
 
+/** An alert that cannot be stored is in the log, and readiness says the same. */
+async function raise(run: LiveRun, error: FedsvdError): Promise<void> {
+  await run.alert(error.code, error.message).catch((cause: unknown) => {
+    run.log.warn({ err: cause, runId: run.manifest.runId }, 'an alert was not stored')
+  })
+}
+
 async function runRounds(run: LiveRun): Promise<Ending> {
-  const { runId, rounds } = run.manifest
-  for (let round = await run.store.rounds.publishedCount(runId); round < rounds; round += 1) {
-    await runRound(await run.openRound(round))
+  const { runId } = run.manifest
+  for (;;) {
+    let round = await run.store.rounds.publishedCount(runId)
+    for (; round < run.plan.rounds; round += 1) await runRound(await run.openRound(round))
+    await run.evaluations.settled()
+    if (round >= run.plan.rounds) return { state: 'completed' } // it may have been extended meanwhile
   }
-  await run.evaluations.settled()
-  return { state: 'completed' }
 }
 
 /** One line: reasons travel to clients. */

@@ -1,14 +1,14 @@
 import { eventOfRound } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { LedgerReply, LedgerReport } from '@fedsvd/core/protocol'
+import type { LedgerReply, LedgerReport, RunManifest } from '@fedsvd/core/protocol'
 import { reconcile } from '../privacy/index.ts'
-import type { Participant, RunRecord, Store } from '../store/index.ts'
+import type { Participant, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 
 const MOST_STEPS = 2 ** 31 - 1
 
 export interface LedgerReportParts {
-  readonly run: RunRecord
+  readonly manifest: RunManifest
   readonly participant: Participant
   readonly store: Store
   readonly now: number
@@ -18,13 +18,14 @@ export interface LedgerReportParts {
 
 /** Takes over what a client's ledger holds and the coordinator did not know, and says where the two disagree. */
 export async function acceptLedgerReport(report: LedgerReport, parts: LedgerReportParts): Promise<LedgerReply> {
-  const { run, participant, store, now, live } = parts
+  const { manifest, participant, store, now, live } = parts
   const { runId, since = 0 } = report
   const { clientId, terms } = participant
-  checkReport(report, run.manifest.rounds)
+  const begun = 1 + (live?.current?.round ?? (await store.rounds.publishedCount(runId)))
+  checkReport(report, Math.max(manifest.rounds, begun))
   const known = await store.ledger.facts(runId, clientId, since)
   const delivered = await store.ledger.delivered(runId, clientId, since)
-  const agreed = eventOfRound(run.manifest, terms)
+  const agreed = eventOfRound(manifest, terms)
   const { adopt, disagreements } = reconcile({ report, clientId, known, delivered, agreed, now })
   if (adopt.length > 0) {
     await store.ledger.adopt(adopt)

@@ -1,13 +1,13 @@
-import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import type { AccountedEvent, PrivacyEvent } from '@fedsvd/core/accounting'
 import { eventOfRound } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
-import type { RunManifest, RunState } from '@fedsvd/core/protocol'
+import type { RunManifest, RunPlan, RunState } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
 import { Evaluations, type EvaluatorFactory } from '../evaluation/index.ts'
 import type { UploadTokens } from '../identity/index.ts'
-import { type CentralLedger, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
+import { type CentralLedger, type ClientCaps, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import {
   type ClientGateway,
   type Clock,
@@ -16,12 +16,12 @@ import {
   RoundBook,
   type RoundContext,
   type RunContext,
-  roundReducer,
   schemaHashOf,
   withPrivacy,
 } from '../rounds/index.ts'
-import type { Participant, RunRecord, Store } from '../store/index.ts'
+import type { Participant, PlanRecord, RunRecord, Store } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
+import { planOf } from './plan.ts'
 import { RunAlerts } from './run-alerts.ts'
 
 /** What every live run is made with. */
@@ -35,6 +35,7 @@ export interface RunParts {
   readonly metrics: Metrics
   readonly bounds: EpsilonBounds
   readonly central: CentralLedger
+  readonly caps: ClientCaps
   readonly noiseSource: () => RandomSource
   readonly evaluatorFor: EvaluatorFactory
   readonly gatherMs: number
@@ -63,6 +64,7 @@ export class LiveRun implements RunContext {
   readonly #alerts: RunAlerts
   readonly #controller = new AbortController()
   #state: RunState
+  #plan: RunPlan
   #spending = new SpendingBook([])
   #current: RoundContext | undefined
 
@@ -81,6 +83,7 @@ export class LiveRun implements RunContext {
     this.pulse = new Pulse(parts.clock)
     this.#parts = parts
     this.#state = state
+    this.#plan = planOf(manifest)
     const { store, log, metrics, clock } = parts
     this.#alerts = new RunAlerts({ runId: manifest.runId, store: store.alerts, log, metrics, now: () => clock.now() })
     this.evaluations = new Evaluations({
@@ -100,12 +103,13 @@ export class LiveRun implements RunContext {
   /** Reads all that is stored of the run, the round under way included, so that updates can come in at once. */
   static async load(record: RunRecord, parts: RunParts): Promise<LiveRun> {
     const run = new LiveRun(record, parts)
-    const { runId, rounds } = run.manifest
+    const { runId } = run.manifest
+    run.#plan = planOf(run.manifest, (await run.store.runs.plans(runId)).at(-1))
     for (const participant of await run.store.runs.participants(runId))
       run.#participants.set(participant.clientId, participant)
     await run.#reloadSpending()
     const published = await run.store.rounds.publishedCount(runId)
-    if (published < rounds) await run.openRound(published)
+    if (published < run.plan.rounds) await run.openRound(published)
     run.evaluations.catchUp()
     return run
   }
@@ -114,8 +118,16 @@ export class LiveRun implements RunContext {
     return this.#controller.signal
   }
 
+  get plan(): RunPlan {
+    return this.#plan
+  }
+
   get current(): RoundContext | undefined {
     return this.#current
+  }
+
+  get runId(): string {
+    return this.manifest.runId
   }
 
   get spending(): SpendingBook {
@@ -133,7 +145,7 @@ export class LiveRun implements RunContext {
   /** The round with its book; there is never more than one book of a round. */
   async openRound(round: number): Promise<RoundContext> {
     if (this.#current?.round === round) return this.#current
-    const { runId, quorum, deadlineSeconds } = this.manifest
+    const { runId } = this.manifest
     const { rounds, runs } = this.store
     const base = await runs.adapter(runId, round)
     if (base?.publishedAt === undefined) {
@@ -143,8 +155,8 @@ export class LiveRun implements RunContext {
         remedy: 'Restore the database of the coordinator.',
       })
     }
+    await this.#parts.caps.load() // another coordinator may have spent or set something
     const book = await RoundBook.open({
-      reduce: roundReducer({ quorum, deadlineMs: deadlineSeconds * 1000 }),
       load: () => rounds.find(runId, round),
       change: (before, after) => withPrivacy(before, after, (clientId) => this.eventOf(clientId), this.clock.now()),
       save: (change) => rounds.save(change),
@@ -165,14 +177,26 @@ export class LiveRun implements RunContext {
       .map(({ clientId }) => clientId)
   }
 
-  /** True when one more round is certainly within the budget that the client stated, and within that of the client level. */
+  /**
+   * True when one more round is certainly within the budget that the client stated, within the cap that an operator has set,
+   * and within that of the client level.
+   */
   canPay(clientId: string): boolean {
     const { clientLevel } = this.manifest
     if (clientLevel !== undefined && !this.central.canPay(clientId, clientLevel)) return false
     const { terms } = this.#participants.get(clientId)!
     const { localSteps } = this.manifest
     const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps: localSteps }
-    return this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget)
+    if (!this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget)) return false
+    return this.#parts.caps.allows(clientId, next)
+  }
+
+  /** What a client has spent in this run, and what it was selected to spend next. */
+  eventsOf(clientId: string): readonly AccountedEvent[] {
+    const spent = this.#spending.of(clientId)
+    const progress = this.#current?.book.progress
+    const isPledged = progress?.phase === 'selected' && progress.tasks.some((task) => task.clientId === clientId)
+    return isPledged ? [...spent, this.eventOf(clientId)] : spent
   }
 
   isReady(clientId: string): boolean {
@@ -221,6 +245,12 @@ export class LiveRun implements RunContext {
     if (await this.#alerts.raise(code, message, clientId)) this.#changed()
   }
 
+  /** The plan was changed; a round that waits to be selected goes by the new one. */
+  planChanged(plan: PlanRecord): void {
+    this.#plan = planOf(this.manifest, plan)
+    this.#changed()
+  }
+
   /** Facts were added to the store beside the rounds. */
   async spendingChanged(): Promise<void> {
     await this.#reloadSpending()
@@ -231,6 +261,11 @@ export class LiveRun implements RunContext {
   abort(reason: string): void {
     this.#controller.abort(new Error(reason))
     this.pulse.beat()
+  }
+
+  /** Something outside of the run may have changed what its clients can pay for. */
+  changedOutside(): void {
+    this.#changed()
   }
 
   #changed(): void {

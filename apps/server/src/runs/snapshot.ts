@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import { ADVERSARY } from '@fedsvd/core/accounting'
+import { type AccountedEvent, ADVERSARY } from '@fedsvd/core/accounting'
 import type { Budget, ClientLevel, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
-import { type CentralLedger, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
+import { type CentralLedger, type ClientCaps, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
 import type { RoundProgress, RunRecord, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
+import { planOf } from './plan.ts'
 
 const MOST_ALERTS = 100
 
@@ -12,6 +13,7 @@ export interface SnapshotParts {
   readonly store: Store
   readonly bounds: EpsilonBounds
   readonly central: CentralLedger
+  readonly caps: ClientCaps
   readonly isConnected: (clientId: string) => boolean
   /** The run when it is open. */
   readonly live: LiveRun | undefined
@@ -22,18 +24,26 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
   const { store, live } = parts
   const { manifest, state, reason, baseline } = run
   const { runId, name } = manifest
-  const [published, alerts, adapter, clients] = await Promise.all([
+  const [published, alerts, adapter, clients, plans] = await Promise.all([
     store.rounds.published(runId),
     store.alerts.list(runId, MOST_ALERTS),
     store.runs.newestAdapter(runId),
     clientsOf(manifest, parts),
+    store.runs.plans(runId),
   ])
-  const current = currentOf(live?.current?.book.progress)
+  const plan = plans.at(-1)
+  const standing = state === 'paused' ? await store.rounds.find(runId, published.length) : undefined
+  const current = currentOf(live?.current?.book.progress ?? standing)
   return {
     runId,
     name,
     state,
     manifest,
+    plan: {
+      ...planOf(manifest, plan),
+      version: plan?.version ?? 0,
+      ...(plan && { changedAt: new Date(plan.changedAt).toISOString(), changedBy: plan.changedBy }),
+    },
     clients,
     roundsDone: published.length,
     ...(reason && { reason }),
@@ -61,7 +71,7 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
 
 async function clientsOf(
   { runId, localSteps, clientLevel }: RunManifest,
-  { store, bounds, central, isConnected, live }: SnapshotParts,
+  { store, bounds, central, caps, isConnected, live }: SnapshotParts,
 ): Promise<RunSnapshot['clients']> {
   const participants = await store.runs.participants(runId)
   const names = await store.clients.names(participants.map(({ clientId }) => clientId))
@@ -82,11 +92,26 @@ async function clientsOf(
       exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !bounds.fits([...events, next], budget),
       unit: 'record',
       adversary: ADVERSARY.record,
+      ...capOf(clientId, next, caps, bounds),
       ...(clientLevel && { clientLevel: centralOf(clientId, clientLevel, central, bounds) }),
     })
     await setImmediate() // accounting takes milliseconds a client: others are served in between
   }
   return clients
+}
+
+/** What all runs have cost a client on which an operator has put a cap. */
+function capOf(
+  clientId: string,
+  next: AccountedEvent,
+  caps: ClientCaps,
+  bounds: EpsilonBounds,
+): Pick<RunSnapshot['clients'][number], 'cap'> {
+  const cap = caps.of(clientId)
+  if (cap === undefined) return {}
+  const { epsilon: budget, delta } = cap
+  const epsilonUpperBound = epsilonOf(caps.eventsOf(clientId), cap, bounds)
+  return { cap: { epsilonUpperBound, delta, budget, exhausted: !caps.allows(clientId, next) } }
 }
 
 /** What the coordinator's own noise has cost a client, in all runs. */

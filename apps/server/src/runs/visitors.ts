@@ -16,7 +16,7 @@ export interface VisitorsOptions {
 
 const MOST_ENDED = 100
 
-/** Brings connected clients and runs together: offers runs, tells of ends, and forgets who has left. */
+/** Brings connected clients and runs together: offers runs, tells of pauses and ends, and forgets who has left. */
 export class Visitors {
   readonly #options: VisitorsOptions
   readonly #connections = new Map<string, AbortSignal>()
@@ -60,6 +60,17 @@ export class Visitors {
     }
   }
 
+  /** Tells the clients that are there that a run stands still. */
+  async announcePause(runId: string): Promise<void> {
+    for (const { clientId } of await this.#options.store.runs.participants(runId)) this.#tellPause(clientId, runId)
+  }
+
+  /** Not where the run was resumed meanwhile: the word would come after its invitation. */
+  #tellPause(clientId: string, runId: string): void {
+    for (const live of this.#options.liveRuns()) if (live.manifest.runId === runId) return
+    this.#options.gateway.runPaused(clientId, { runId })
+  }
+
   #welcome(live: LiveRun, clientId: string, connection: AbortSignal): void {
     const { bounds, log } = this.#options
     const { runId } = live.manifest
@@ -78,13 +89,14 @@ export class Visitors {
     for (const live of this.#options.liveRuns()) live.leave(clientId)
   }
 
-  /** Tells a client which of its runs have ended: it may have been away when they did. */
+  /** Tells a client which of its runs have ended or stand still: it may have been away when they did. */
   async #announceEnded(clientId: string): Promise<void> {
     const { store, gateway } = this.#options
     for (const { manifest, state, reason } of await store.runs.endedOf(clientId, MOST_ENDED)) {
-      if (state === 'waiting' || state === 'running') continue
+      if (state === 'waiting' || state === 'running' || state === 'paused') continue
       gateway.runEnded(clientId, { runId: manifest.runId, state, ...(reason && { reason }) })
     }
+    for (const runId of await store.runs.pausedOf(clientId)) this.#tellPause(clientId, runId)
   }
 }
 

@@ -1,5 +1,14 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
-import type { AuditEntry, PrivacyTerms, Role, RoundState, RunManifest, RunState } from '@fedsvd/core/protocol'
+import type {
+  AuditEntry,
+  Budget,
+  PrivacyTerms,
+  Role,
+  RoundState,
+  RunManifest,
+  RunPlan,
+  RunState,
+} from '@fedsvd/core/protocol'
 
 /*
  * What the coordinator remembers, in the words of the domain. All of it is immutable; times are milliseconds since 1970.
@@ -19,6 +28,18 @@ export interface ClientRecord {
   readonly enrolledAt: number
   /** From here on it is turned away for good. */
   readonly revokedAt?: number
+  /** When it last came or went; absent for one that never connected. */
+  readonly lastSeenAt?: number
+  /** The release of fedsvd that it said it runs. */
+  readonly version?: string
+}
+
+/** The most that this coordinator lets the data of a client spend, per record, in all of its runs. */
+export interface BudgetCap extends Budget {
+  readonly clientId: string
+  /** Who set it, as the audit log names them. */
+  readonly actor: string
+  readonly at: number
 }
 
 /** A person who administers the coordinator. */
@@ -71,6 +92,19 @@ export interface RunRecord {
   readonly baseline?: Baseline
 }
 
+/** A change of a run's plan; version 0, as the manifest has it, is not stored. */
+export interface PlanRecord extends RunPlan {
+  readonly runId: string
+  /** 1, 2, 3, with no gap. */
+  readonly version: number
+  readonly changedAt: number
+  /** The actor of the audit entry. */
+  readonly changedBy: string
+}
+
+/** The part of a plan by which one round goes; fixed when the round is selected. */
+export type RoundPlan = Readonly<Omit<RunPlan, 'rounds'>>
+
 export interface Baseline {
   /** Share of the most frequent class. */
   readonly majority: number
@@ -122,6 +156,7 @@ export interface RoundProgress {
   readonly runId: string
   readonly round: number
   readonly phase: RoundState
+  readonly plan: RoundPlan
   /** Counts the changes; a writer that has not seen the last one is refused. */
   readonly version: number
   readonly openedAt: number

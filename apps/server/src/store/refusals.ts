@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { Budget } from '@fedsvd/core/protocol'
 
 /** Why an enrolment token buys nothing; all stores answer with the same words. */
 export function tokenRefused(
@@ -18,4 +19,9 @@ export function chargedBefore(): FedsvdError {
     got: 'one that is stored already',
     remedy: 'Read the ledger again and charge the next one; nothing was stored.',
   })
+}
+
+/** True when a budget allows more than another one, in epsilon or in delta. */
+export function isLarger(cap: Budget, other: Budget): boolean {
+  return cap.epsilon > other.epsilon || cap.delta > other.delta
 }

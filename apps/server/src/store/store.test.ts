@@ -9,6 +9,7 @@ import type {
   AuditDraft,
   OperatorRecord,
   Participant,
+  PlanRecord,
   PrivacyFact,
   RoundProgress,
   RunRecord,
@@ -179,6 +180,32 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.runs.find(randomUUID())).toBeUndefined()
     })
 
+    it('keeps each change of a plan, in order, while the run has not ended', async () => {
+      const { runId } = await taskedRound()
+      const plan = { runId, rounds: 5, quorum: 1, clientsPerRound: 2, deadlineSeconds: 1.5 }
+      const change = (version: number, changes: Partial<PlanRecord> = {}): PlanRecord => {
+        return { ...plan, version, changedAt: NOW, changedBy: 'operator-token', ...changes }
+      }
+      expect(await store.runs.plans(runId)).toEqual([])
+      expect(await store.runs.addPlan(change(2))).toBe(false)
+      expect(await Promise.all([store.runs.addPlan(change(1)), store.runs.addPlan(change(1))])).toContain(false)
+      expect(await store.runs.addPlan(change(2, { rounds: 0 }))).toBe(false) // one round has begun
+      expect(await store.runs.addPlan(change(2, { rounds: 1 }))).toBe(true)
+      expect(await store.runs.plans(runId)).toEqual([change(1), change(2, { rounds: 1 })])
+      await store.runs.move(runId, ['waiting'], { state: 'stopped', endedAt: NOW })
+      expect(await store.runs.addPlan(change(3))).toBe(false)
+    })
+
+    it('lists the paused runs of a client', async () => {
+      const clientId = await newClient()
+      const [paused, running, foreign] = [await newRun(), await newRun(), await newRun()]
+      for (const runId of [paused, running]) await join(runId, clientId)
+      for (const runId of [paused, foreign]) await store.runs.move(runId, ['waiting'], { state: 'paused' })
+      expect(await store.runs.pausedOf(clientId)).toEqual([paused])
+      expect(await store.runs.move(paused, ['paused'], { state: 'running' })).toBe(true)
+      expect(await store.runs.pausedOf(clientId)).toEqual([])
+    })
+
     it('keeps the terms that were stated first', async () => {
       const [runId, clientId] = [await newRun(), await newClient()]
       const first = await join(runId, clientId)
@@ -189,6 +216,55 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.runs.participants(runId)).toEqual([{ ...first, withdrawal: 'BUDGET_EXHAUSTED' }])
       await store.runs.setWithdrawal(runId, clientId, undefined)
       expect(await store.runs.participants(runId)).toEqual([first])
+    })
+
+    it('remembers when a client was last seen, and what it runs until it says otherwise', async () => {
+      const clientId = await newClient()
+      expect(await store.clients.find(clientId)).not.toHaveProperty('lastSeenAt')
+      await store.clients.seen(clientId, NOW + 1, '1.2.3')
+      await store.clients.seen(clientId, NOW + 2)
+      expect(await store.clients.find(clientId)).toMatchObject({ lastSeenAt: NOW + 2, version: '1.2.3' })
+      await store.clients.seen(randomUUID(), NOW)
+    })
+
+    it('lets a cap rise only as long as nothing is counted, in epsilon and in delta alike, and keeps every one', async () => {
+      const runId = await newRun()
+      const clientId = await newClient()
+      const cap = (epsilon: number, delta: number) => ({ clientId, epsilon, delta, actor: 'operator-token', at: NOW })
+      const set = (epsilon: number, delta: number) => store.clients.setCap(cap(epsilon, delta))
+      expect([await set(3, 1e-6), await set(4, 1e-5)]).toEqual([true, true])
+      await join(runId, clientId)
+      await store.ledger.adopt([fact(runId, clientId, { voided: true })])
+      expect(await set(5, 1e-5)).toBe(true) // a refused invitation spends nothing
+      await store.ledger.adopt([fact(runId, clientId)])
+      expect(await set(5.5, 1e-5)).toBe(false)
+      expect(await set(2, 1e-4)).toBe(false)
+      expect([await set(5, 1e-5), await set(2, 1e-5), await set(3, 1e-5)]).toEqual([true, true, false])
+      const caps = await store.clients.capsOf(clientId)
+      expect(caps.map(({ epsilon }) => epsilon)).toEqual([3, 4, 5, 5, 2])
+      expect((await store.clients.caps()).filter((one) => one.clientId === clientId)).toEqual([cap(2, 1e-5)])
+      expect(await store.clients.capsOf(await newClient())).toEqual([])
+    })
+
+    it('adds up what clients have spent, run by run, voided facts left out', async () => {
+      const [one, other] = [await newRun(), await newRun()]
+      const [clientId, stranger] = [await newClient(), await newClient()]
+      for (const runId of [one, other]) await join(runId, clientId)
+      await store.ledger.adopt([
+        fact(one, clientId),
+        fact(one, clientId, { round: 1 }),
+        fact(one, clientId, { round: 2, voided: true }),
+        fact(other, clientId),
+      ])
+      const { sampleRate, noiseMultiplier, steps } = EVENT
+      const spent = { clientId, sampleRate, noiseMultiplier }
+      const spending = await store.ledger.spendingOf([clientId, stranger])
+      expect(spending.toSorted((left, right) => right.steps - left.steps)).toEqual([
+        { ...spent, runId: one, steps: 2 * steps },
+        { ...spent, runId: other, steps },
+      ])
+      const byRound = await store.ledger.spendingByRound(one)
+      expect(byRound.map(({ round }) => round)).toEqual([0, 1])
     })
 
     it('lists the ended runs of a client, the newest first', async () => {
@@ -516,7 +592,8 @@ function participant(runId: string, clientId: string): Participant {
 
 function round(runId: string, changes: Partial<RoundProgress> = {}): RoundProgress {
   const times = { openedAt: NOW, deadline: NOW + 100, extensions: 0 }
-  return { runId, round: 0, phase: 'tasked', version: 2, ...times, tasks: [], ...changes }
+  const plan = { quorum: 1, clientsPerRound: 2, deadlineSeconds: 0.1 }
+  return { runId, round: 0, phase: 'tasked', plan, version: 2, ...times, tasks: [], ...changes }
 }
 
 function fact(runId: string, clientId: string, changes: Partial<PrivacyFact> = {}): PrivacyFact {

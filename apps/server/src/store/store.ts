@@ -4,12 +4,14 @@ import type {
   Alert,
   AuditDraft,
   Baseline,
+  BudgetCap,
   ClientRecord,
   EnrolmentToken,
   Evaluation,
   OperatorRecord,
   OperatorSession,
   Participant,
+  PlanRecord,
   PrivacyFact,
   PublishedRound,
   RoundProgress,
@@ -45,6 +47,17 @@ export interface ClientStore {
   revoke(clientId: string, at: number, audit?: AuditDraft): Promise<boolean>
   /** Names of those of the clients that exist. */
   names(clientIds: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** Notes that a client came or went, and what it runs where it said so. */
+  seen(clientId: string, at: number, version?: string): Promise<void>
+  /** Every cap that a client was given, oldest first; the last one is in force. */
+  capsOf(clientId: string): Promise<readonly BudgetCap[]>
+  /** The caps in force. */
+  caps(): Promise<readonly BudgetCap[]>
+  /**
+   * Puts a cap in force. False, and nothing stored, when the data of the client have been used and the cap in force is
+   * smaller in epsilon or in delta.
+   */
+  setCap(cap: BudgetCap, audit?: AuditDraft): Promise<boolean>
 }
 
 export interface RunStore {
@@ -55,6 +68,10 @@ export interface RunStore {
   list(): Promise<readonly RunRecord[]>
   /** Moves a run whose state is one of `from`; false when it was in another one. */
   move(runId: string, from: readonly RunState[], to: RunChange, audit?: AuditDraft): Promise<boolean>
+  /** The changes of a run's plan, in order. */
+  plans(runId: string): Promise<readonly PlanRecord[]>
+  /** False, and nothing stored, when the version is not the next one, the run has ended, or more rounds have begun. */
+  addPlan(plan: PlanRecord, audit?: AuditDraft): Promise<boolean>
   setBaseline(runId: string, baseline: Baseline): Promise<void>
   /** Adds a participant unless there is one already; the terms that were stated first are returned and stay in force. */
   join(participant: Participant): Promise<Participant>
@@ -69,6 +86,8 @@ export interface RunStore {
   participationsOf(clientId: string): Promise<readonly Participant[]>
   /** The runs of a client that have ended, the newest first. */
   endedOf(clientId: string, limit: number): Promise<readonly RunRecord[]>
+  /** Paused runs in which the client takes part. */
+  pausedOf(clientId: string): Promise<readonly string[]>
   /** True when the object is a published state of a run in which the client takes part. */
   mayRead(clientId: string, sha256: string): Promise<boolean>
 }
@@ -103,6 +122,11 @@ export interface RoundStore {
   setEvaluation(runId: string, round: number, evaluation: Evaluation): Promise<void>
 }
 
+/** What one client spent in one run with one mechanism, in one run of several. */
+export interface RunSpending extends Spending {
+  readonly runId: string
+}
+
 /** What one client spent in one round with one mechanism, voided facts left out. */
 export interface RoundSpending extends Spending {
   readonly round: number
@@ -123,6 +147,8 @@ export interface LedgerStore {
   adopt(facts: readonly PrivacyFact[]): Promise<void>
   /** What the clients of a run have spent at record level. */
   spending(runId: string): Promise<readonly Spending[]>
+  /** What each of the clients has spent at record level, run by run. */
+  spendingOf(clientIds: readonly string[]): Promise<readonly RunSpending[]>
   /** What every client has spent at client level, in all runs. */
   clientLevelSpending(): Promise<readonly Spending[]>
   /** How often central noise was paid for in a round; 0 for never. */

@@ -6,7 +6,7 @@ import { deltaBound, kernelOf, logDeltaAt } from './hockey-stick.ts'
 import { compose, emptySpectrum, gridOf, spectrumOf } from './loss-spectrum.ts'
 import { pld } from './pld.ts'
 import { rdp } from './rdp.ts'
-import { composedDelta, epsilonOf, gaussianDelta, oneStepDelta } from './testing/exact.ts'
+import { composedDelta, epsilonOf, gaussianDelta, oneStepDelta, oneStepDeltas } from './testing/exact.ts'
 import vectors from './vectors/accounting.json' with { type: 'json' }
 
 const gaussian = (noiseMultiplier: number, steps: number): AccountedEvent => ({ sampleRate: 1, noiseMultiplier, steps })
@@ -104,6 +104,25 @@ describe('the bound is one by construction', () => {
       { numRuns: 200 },
     )
   })
+
+  it.each(['remove', 'add'] as const)(
+    'to %s a record, with the loss of that direction and not of the other',
+    (direction) => {
+      const [sampleRate, noiseMultiplier, spacing] = [0.5, 1, 0.01]
+      const grid = gridOf({ direction, spacing, size: 2 ** 12, tilt: 2, epsilon: 0 })
+      const modes = grid.size / 2 + 1
+      const one = spectrumOf(connectTheDots({ sampleRate, noiseMultiplier }, spacing, -40), grid, modes)
+      const bound = deltaBound(compose(emptySpectrum(modes), one, 1), kernelOf(grid), grid, 0)
+      for (const epsilon of [0.1, 0.3, 0.5, 0.6]) {
+        const exact = oneStepDeltas(sampleRate, noiseMultiplier, epsilon)
+        const delta = Math.exp(logDeltaAt(bound, grid, epsilon))
+        expect(delta).toBeGreaterThanOrEqual(exact[direction] * (1 - 1e-9))
+        expect(delta).toBeLessThan(exact[direction] * 1.01)
+        // The directions differ by more than that, so one taken for the other would show.
+        expect(Math.abs(Math.log(exact.remove / exact.add))).toBeGreaterThan(0.02)
+      }
+    },
+  )
 
   it('is the worse of adding and removing a record, and tight, at a high sample rate', () => {
     // At q = 0.5 one step can cost at most log 2 when a record is added: from 1 on only its removal has a delta.

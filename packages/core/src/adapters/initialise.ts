@@ -14,13 +14,23 @@ export type Initialiser = 'orthonormal' | 'kaiming'
 
 /**
  * The state that a run starts from, a pure function of the schema and a public seed: basis 0, B = 0 (so the model is the
- * base model), a trained head of zeros, or a frozen head of N(0, 1 / columns).
+ * base model), and the head that is given, or else one that is drawn: frozen, of N(0, 1 / columns); trained, with an output
+ * layer of zeros behind weights of N(0, 1 / columns) in the layers before it.
  *
  * @throws FedsvdError ADAPTER_INVALID when no factorisation fits the schema
  */
 export function initialState(
   schema: AdapterSchema,
-  { seed, initialiser = 'orthonormal' }: { readonly seed: string; readonly initialiser?: Initialiser },
+  {
+    seed,
+    initialiser = 'orthonormal',
+    head,
+  }: {
+    readonly seed: string
+    readonly initialiser?: Initialiser
+    /** A head that was trained before, in the order of the schema. */
+    readonly head?: readonly NamedTensor[] | undefined
+  },
 ): AdapterState {
   checkSchema(schema)
   return {
@@ -32,10 +42,17 @@ export function initialState(
       return initialiser === 'kaiming' ? draw : withOrthonormalRows(draw)
     }),
     b: schema.layers.map((layer) => zerosLike(specOfB(schema, layer))),
-    head: schema.head.map((spec) =>
-      schema.headMode === 'trained' ? zerosLike(spec) : gaussian(spec, Math.sqrt(1 / (spec.shape.at(-1) ?? 1)), seed),
-    ),
+    head: head ?? drawnHead(schema, seed),
   }
+}
+
+/** Zeros in an output layer that is trained give a model that says nothing yet; before it they would stop every gradient. */
+function drawnHead({ head, headMode }: AdapterSchema, seed: string): readonly NamedTensor[] {
+  const output = head.findLastIndex(({ name }) => name.endsWith('.weight'))
+  return head.map((spec, index) => {
+    const isZero = headMode === 'trained' && (index >= output || !spec.name.endsWith('.weight'))
+    return isZero ? zerosLike(spec) : gaussian(spec, Math.sqrt(1 / (spec.shape.at(-1) ?? 1)), seed)
+  })
 }
 
 /** Independent normal values; every tensor has a stream of its own, so one layer's draw does not depend on another's. */

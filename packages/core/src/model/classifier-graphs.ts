@@ -7,10 +7,11 @@ import {
   SEQUENCE,
   type Value,
 } from '../graph/index.ts'
-import type { TensorSpec } from '../tensor/index.ts'
+import type { NamedTensor, TensorSpec } from '../tensor/index.ts'
 import { type ClassificationHead, linearHead } from './classification-head.ts'
 import { crossEntropy } from './classifier.ts'
 import type { LoraAdapters } from './linear.ts'
+import { tensorOf } from './parameters.ts'
 import type { LinearLayer } from './starter-encoder.ts'
 
 /** An encoder with adapted layers and a classification head on top. */
@@ -47,6 +48,16 @@ export function inferenceGraph(model: ClassifierModel): Graph {
 }
 
 /**
+ * {@link inferenceGraph} with factors and head inside: what is left to supply is `tokenIds`, and `typeIds` where the encoder
+ * reads them. The output is `logits`. `trained` has every factor and head tensor by name.
+ */
+export function deployedGraph(model: ClassifierModel, trained: ReadonlyMap<string, NamedTensor>): Graph {
+  const g = new GraphBuilder()
+  const { logits } = forward(g, model, ({ name, shape }) => g.weight(tensorOf(trained, name, shape)))
+  return g.build({ logits })
+}
+
+/**
  * One micro-batch of the private step: see {@link clippedGridSum} for the arithmetic.
  *
  * Inputs: as for inference, and `labels` [N] int32, `clipNorm` [] float32. Outputs: `norms` [N], `losses` [N], and for
@@ -66,11 +77,15 @@ export function trainingGraph(model: ClassifierModel, trained: readonly string[]
   return g.build({ norms, losses, ...Object.fromEntries(outputs) })
 }
 
-function forward(g: GraphBuilder, model: ClassifierModel) {
+function forward(
+  g: GraphBuilder,
+  model: ClassifierModel,
+  supply: (spec: TensorSpec) => Value = ({ name, shape }) => g.input(name, 'float32', shape),
+) {
   const parameters = new Map<string, Value>()
-  const parameter = ({ name, shape }: TensorSpec): Value => {
-    const value = g.input(name, 'float32', shape)
-    parameters.set(name, value)
+  const parameter = (spec: TensorSpec): Value => {
+    const value = supply(spec)
+    parameters.set(spec.name, value)
     return value
   }
   const factors = new Map(

@@ -1,6 +1,6 @@
 export { type ClassificationHead, encoderHead, linearHead } from './classification-head.ts'
 export { headSpecs } from './classifier.ts'
-export { type ClassifierModel, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
+export { type ClassifierModel, deployedGraph, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
 export type { ConfigFields } from './config-fields.ts'
 export { type EncoderInputs, encoderFeatures, encoderLayers, encoderStates } from './encoder.ts'
 export { ENCODER_FAMILIES, type EncoderConfig, encoderConfig } from './encoder-config.ts'

@@ -53,5 +53,9 @@ export const clientViewSchema = z.object({
   enrolledAt: z.iso.datetime(),
   revokedAt: z.iso.datetime().optional(),
   connected: z.boolean(),
+  /** When it last came or went; absent for one that never connected. */
+  lastSeenAt: z.iso.datetime().optional(),
+  /** The release of fedsvd that it said it runs. */
+  version: z.string().optional(),
 })
 export type ClientView = z.infer<typeof clientViewSchema>

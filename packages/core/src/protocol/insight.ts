@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { clientViewSchema } from './identity.ts'
-import { privacyEventSchema, privacyTermsSchema } from './manifest.ts'
+import { budgetSchema, privacyEventSchema, privacyTermsSchema } from './manifest.ts'
 import { roundStateSchema, runStateSchema } from './operator.ts'
 
 /*
@@ -39,6 +39,8 @@ export type RoundSummary = z.infer<typeof roundSummarySchema>
 /** GET /v1/runs/:runId/rounds: at most `limit` rounds from `since` on, the one under way included. */
 export const runRoundsSchema = z.object({ rounds: z.array(roundSummarySchema) })
 
+const accountedEventSchema = privacyEventSchema.pick({ sampleRate: true, noiseMultiplier: true, steps: true })
+
 /** What the coordinator has counted for one client in one run, voided facts left out. */
 export const clientSpendingSchema = z.object({
   clientId: z.uuid(),
@@ -46,6 +48,8 @@ export const clientSpendingSchema = z.object({
   terms: privacyTermsSchema,
   /** The code with which it left the run. */
   withdrawal: z.string().optional(),
+  /** The cap that is in force, with what other runs have spent of it. */
+  cap: budgetSchema.extend({ elsewhere: z.array(accountedEventSchema) }).optional(),
   mechanisms: z.array(
     z.object({
       sampleRate: z.number(),
@@ -87,10 +91,19 @@ export const participationSchema = z.object({
 })
 export type Participation = z.infer<typeof participationSchema>
 
+/** The most that an operator lets a client spend, per record, in all runs of the coordinator; who set it, and when. */
+export const clientCapSchema = budgetSchema.extend({ actor: z.string(), at: time })
+export type ClientCap = z.infer<typeof clientCapSchema>
+
+/** PATCH /v1/clients/:clientId/budget, for `{ epsilon, delta }`: every cap so far, oldest first. */
+export const clientCapsSchema = z.object({ caps: z.array(clientCapSchema) })
+
 /** GET /v1/clients/:clientId: operators see the part of it that belongs to their own runs. */
 export const clientDetailSchema = clientViewSchema.extend({
   /** Raw 32-byte Ed25519 public key, base64url. */
   publicKey: z.string(),
+  /** Oldest first; the last one is in force. */
+  caps: z.array(clientCapSchema),
   runs: z.array(participationSchema),
 })
 export type ClientDetail = z.infer<typeof clientDetailSchema>

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { FedsvdError } from '../errors.ts'
 
 const name = z.string().min(1).max(200)
 const positive = z.number().positive().finite()
@@ -131,19 +130,3 @@ export const privacyEventSchema = z.object({
   relation: z.literal('add-or-remove-one'),
   unit: z.enum(['record', 'client']),
 })
-
-/**
- * Parses a value that came from outside.
- *
- * @throws FedsvdError MESSAGE_INVALID naming the first field at fault
- */
-export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new FedsvdError('MESSAGE_INVALID', {
-    expected: `${what} with a valid ${issue?.path.join('.') || 'value'}`,
-    got: (issue?.message ?? 'something else').replace(/\.$/, ''),
-    remedy: 'Check the message against the protocol reference.',
-  })
-}

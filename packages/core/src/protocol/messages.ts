@@ -7,6 +7,9 @@ import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './man
  * both sides parse what they receive with these schemas.
  */
 
+/** More do not fit into one message. */
+const MOST_RESERVATIONS = 20_000
+
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 const round = z.number().int().min(0)
 const base64url = z
@@ -15,7 +18,7 @@ const base64url = z
   .max(400)
 
 export const wireErrorSchema = z.object({
-  code: z.enum(Object.keys(ERROR_CATALOGUE) as [string, ...string[]]),
+  code: z.enum(Object.keys(ERROR_CATALOGUE) as [string, ...string[]], { error: 'no code of the catalogue' }),
   expected: z.string().max(2000),
   got: z.string().max(2000),
   remedy: z.string().max(2000),
@@ -43,6 +46,11 @@ export const clientHandshakeSchema = z.object({
   clientId: z.uuid(),
   nonce: base64url,
   signature: base64url,
+  /** The release of fedsvd that the client runs: shown to operators, and nothing depends on it. */
+  version: z
+    .string()
+    .regex(/^[\w.+-]{1,40}$/)
+    .optional(),
 })
 
 /** The text that a client signs to prove that it holds the enrolled key. */
@@ -72,6 +80,8 @@ export const invitationSchema = z.object({
   /** Bearer token for PUT /v1/runs/:runId/rounds/:round/update, for this client and round only. */
   uploadToken: base64url,
   deadline: z.iso.datetime(),
+  /** How many rounds the run has by now; there where operators extended it beyond the manifest, and the round is one of those. */
+  rounds: z.number().int().positive().optional(),
   /** The clip norm of this round; there where the manifest has adaptiveClipping, and only there. */
   clipNorm: z.number().positive().finite().optional(),
 })
@@ -82,6 +92,12 @@ export const invitationReplySchema = z.discriminatedUnion('accepted', [
 
 /** `round-closed`: the round takes no more updates; a client that still trains for it stops. */
 export const roundClosedSchema = z.object({ runId: z.uuid(), round })
+
+/**
+ * `run-paused`: the run stands still. A client that trains for it holds, and goes on where it was when it is invited to the
+ * same round again: that costs nothing new. Sent when the run is paused, and again on each connection.
+ */
+export const runPausedSchema = z.object({ runId: z.uuid() })
 
 /** `run-ended`: nothing more will be asked in this run. */
 export const runEndedSchema = z.object({
@@ -102,7 +118,7 @@ export const ledgerReportSchema = z.object({
   since: round.optional(),
   reservations: z
     .array(z.object({ round, attempt: z.number().int().min(1).max(1000), event: privacyEventSchema }))
-    .max(100_000),
+    .max(MOST_RESERVATIONS),
 })
 export const ledgerReplySchema = z.object({ agrees: z.boolean(), error: wireErrorSchema.optional() })
 
@@ -119,6 +135,7 @@ export type OfferReply = z.infer<typeof offerReplySchema>
 export type Invitation = z.infer<typeof invitationSchema>
 export type InvitationReply = z.infer<typeof invitationReplySchema>
 export type RoundClosed = z.infer<typeof roundClosedSchema>
+export type RunPaused = z.infer<typeof runPausedSchema>
 export type RunEnded = z.infer<typeof runEndedSchema>
 export type LedgerReport = z.infer<typeof ledgerReportSchema>
 export type LedgerReply = z.infer<typeof ledgerReplySchema>
@@ -131,6 +148,7 @@ export interface ServerToClientEvents {
   offer(message: Offer, reply: (reply: OfferReply) => void): void
   invite(message: Invitation, reply: (reply: InvitationReply) => void): void
   'round-closed'(message: RoundClosed): void
+  'run-paused'(message: RunPaused): void
   'run-ended'(message: RunEnded): void
 }
 export interface ClientToServerEvents {

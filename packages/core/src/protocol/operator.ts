@@ -13,8 +13,28 @@ export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: t
 })
 export type RunRequest = z.infer<typeof runRequestSchema>
 
-export const runStateSchema = z.enum(['waiting', 'running', 'completed', 'stopped', 'failed'])
+/** How far a run is. A paused one goes on when it is resumed; the last three are final. */
+export const runStateSchema = z.enum(['waiting', 'running', 'paused', 'completed', 'stopped', 'failed'])
 export type RunState = z.infer<typeof runStateSchema>
+
+/**
+ * What operators may change while a run goes on. It begins as the manifest has it and is kept beside it, as clients have
+ * hashed the manifest; a round keeps the plan that it began with.
+ */
+export const runPlanSchema = runManifestSchema.pick({
+  rounds: true,
+  quorum: true,
+  clientsPerRound: true,
+  deadlineSeconds: true,
+})
+export type RunPlan = z.infer<typeof runPlanSchema>
+
+/** PATCH /v1/runs/:runId/plan: what is to be otherwise from the next round on. */
+export const planChangeSchema = z
+  .strictObject(runPlanSchema.partial().shape)
+  .refine((change) => Object.keys(change).length > 0, 'expected at least one field')
+export type PlanChange = z.infer<typeof planChangeSchema>
+
 export const roundStateSchema = z.enum(['selected', 'tasked', 'received', 'aggregated', 'published'])
 export type RoundState = z.infer<typeof roundStateSchema>
 
@@ -29,6 +49,15 @@ export const runSnapshotSchema = z.object({
   state: runStateSchema,
   reason: z.string().optional(),
   manifest: runManifestSchema,
+  /** What the next round goes by. Version 0 is the manifest's. */
+  plan: runPlanSchema
+    .extend({
+      version: z.number().int().min(0),
+      changedAt: z.iso.datetime().optional(),
+      /** The actor of the audit entry. */
+      changedBy: z.string().optional(),
+    })
+    .optional(),
   /** Rounds published so far. */
   roundsDone: z.number().int().min(0),
   current: z
@@ -66,6 +95,10 @@ export const runSnapshotSchema = z.object({
       exhausted: z.boolean(),
       unit: z.literal('record').default('record'),
       adversary: z.string().default(ADVERSARY.record),
+      /** What all runs of this coordinator have cost the client, per record, where an operator has put a cap on it. */
+      cap: z
+        .object({ epsilonUpperBound: z.number(), delta: z.number(), budget: z.number(), exhausted: z.boolean() })
+        .optional(),
       /** What the coordinator's own noise has cost this client, in all runs of this coordinator; absent without it. */
       clientLevel: z
         .object({

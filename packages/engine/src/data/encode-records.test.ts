@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { loadStarterTokenizer } from '../tokenizer/index.ts'
-import { encodeRecords, plainSpaces } from './encode-records.ts'
+import { encodeRecords } from './encode-records.ts'
+import { plainSpaces } from './encode-text.ts'
 import { labelsOf } from './label-set.ts'
 
 const tokenizer = await loadStarterTokenizer()

@@ -1,15 +1,8 @@
 import type { Tokenizer } from '../tokenizer/index.ts'
+import { encodeText } from './encode-text.ts'
 import type { EncodedRecord } from './encoded-record.ts'
 import { labelIndex, labelUnknown } from './label-set.ts'
 import type { TextRecord } from './text-record.ts'
-
-/**
- * The form in which a text goes to the tokenizer, in training and wherever the model is used later: every run of white
- * space is one space, none at the ends. Line breaks are in no vocabulary here and would only use up tokens.
- */
-export function plainSpaces(text: string): string {
-  return text.replace(/\s+/g, ' ').trim()
-}
 
 /**
  * Tokenises records in their order; `labels[i]` becomes label i, and no text gives more than `maxTokens` ids.
@@ -22,10 +15,24 @@ export function encodeRecords(
   labels: readonly string[],
   maxTokens: number,
 ): EncodedRecord[] {
+  const encode = recordEncoder(tokenizer, labels, maxTokens)
+  return records.map((record, position) => encode(record, `in record ${position + 1}`))
+}
+
+/**
+ * {@link encodeRecords} for one record at a time; `place` is where it stands, for the error.
+ *
+ * @throws FedsvdError CONFIG_INVALID for a label set that is none
+ */
+export function recordEncoder(
+  tokenizer: Tokenizer,
+  labels: readonly string[],
+  maxTokens: number,
+): (record: TextRecord, place: string) => EncodedRecord {
   const index = labelIndex(labels)
-  return records.map(({ text, label }, position) => {
-    const target = index.get(label)
-    if (target === undefined) throw labelUnknown(labels, `in record ${position + 1}`)
-    return { tokenIds: tokenizer.encode(plainSpaces(text), maxTokens), label: target }
-  })
+  return (record, place) => {
+    const target = index.get(record.label)
+    if (target === undefined) throw labelUnknown(labels, place)
+    return { ...encodeText(record, tokenizer, maxTokens), label: target }
+  }
 }

@@ -48,7 +48,7 @@ describe('the PEFT adapter', () => {
       'base_model.model.classifier.weight',
       'base_model.model.classifier.bias',
     ])
-    expect(metadata).toEqual({ format: 'pt', round: '4' })
+    expect(metadata).toEqual({ format: 'pt', round: '4', labels: '["ham","spam"]' })
     expect(JSON.parse(await readFile(config!, 'utf8'))).toMatchObject({
       peft_type: 'LORA',
       r: 1,

@@ -42,7 +42,7 @@ export async function writeAdapter(
     name: PREFIX + tensor.name,
   }))
   const files = [join(folder, WEIGHTS_FILE), join(folder, CONFIG_FILE)]
-  await writeFile(files[0]!, encodeSafetensors(tensors, description.metadata))
+  await writeFile(files[0]!, encodeSafetensors(tensors, metadataOf(description)))
   await writeFile(files[1]!, `${JSON.stringify(adapterConfig(description), null, 2)}\n`)
   return files
 }
@@ -62,19 +62,31 @@ export async function readAdapter(folder: string, schema: AdapterSchema, basis =
   return stateFromTensors(schema, basis, ordered)
 }
 
-/** The same model for features of scale 1: `(s x) W^T + bias = x (s W)^T + bias`. */
-function withoutFeatureScale(state: AdapterState, featureScale: number): AdapterState {
-  const folded = (tensor: NamedTensor) =>
-    tensor.name.endsWith('.weight') ? { ...tensor, data: tensor.data.map((value) => featureScale * value) } : tensor
+/**
+ * The same model where nothing multiplies the input of the head's output layer: `(s x) W^T + bias = x (s W)^T + bias`. The
+ * output layer's weight is the last of the head; what a deeper head has before it is not scaled.
+ */
+export function withoutFeatureScale(state: AdapterState, featureScale: number): AdapterState {
+  const output = state.head.findLastIndex(({ name }) => name.endsWith('.weight'))
+  const folded = (tensor: NamedTensor, index: number) =>
+    index === output ? { ...tensor, data: tensor.data.map((value) => featureScale * value) } : tensor
   return { ...state, head: state.head.map(folded) }
 }
 
-function adapterConfig({ schema, baseModel, labels }: AdapterDescription): Record<string, unknown> {
-  const heads = schema.head.map(({ name }) => name.replace(/\.(weight|bias)$/, ''))
+/** The class names are kept with the weights: PEFT's config refuses members that it does not know. */
+function metadataOf({ labels, metadata }: AdapterDescription): Record<string, string> {
+  return { ...metadata, labels: JSON.stringify(labels) }
+}
+
+function adapterConfig({ schema, baseModel }: AdapterDescription): Record<string, unknown> {
+  // PEFT saves whole modules: RoBERTa's classifier with both of its layers
+  const heads = schema.head.map(({ name }) => name.slice(0, name.indexOf('.')))
+  const [path, revision = null] = baseModel.split('@')
   return {
     peft_type: 'LORA',
     task_type: 'SEQ_CLS',
-    base_model_name_or_path: baseModel,
+    base_model_name_or_path: path,
+    revision,
     r: schema.rank,
     lora_alpha: schema.alpha,
     lora_dropout: 0,
@@ -86,6 +98,5 @@ function adapterConfig({ schema, baseModel, labels }: AdapterDescription): Recor
     inference_mode: true,
     target_modules: schema.layers.map(({ name }) => name),
     modules_to_save: Array.from(new Set(heads)),
-    labels,
   }
 }

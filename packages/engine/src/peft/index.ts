@@ -1,1 +1,1 @@
-export { type AdapterDescription, readAdapter, writeAdapter } from './adapter.ts'
+export { type AdapterDescription, readAdapter, withoutFeatureScale, writeAdapter } from './adapter.ts'

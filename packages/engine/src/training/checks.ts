@@ -33,7 +33,7 @@ export function checkState(schema: AdapterSchema, state: AdapterState): readonly
 
 /** Throws DATA_EMPTY or SHAPE_MISMATCH for token lists that the model cannot read. */
 export function checkTokens(records: readonly EncodedRecord[], { maxTokens, vocabularySize }: RecordLimits): void {
-  for (const [position, { tokenIds }] of records.entries()) {
+  for (const [position, { tokenIds, typeIds }] of records.entries()) {
     if (tokenIds.length === 0) {
       throw new FedsvdError('DATA_EMPTY', {
         expected: 'at least one token in every record',
@@ -48,6 +48,9 @@ export function checkTokens(records: readonly EncodedRecord[], { maxTokens, voca
     if (!tokenIds.every((id) => id >= 0 && id < vocabularySize)) {
       const expected = `token ids from 0 to ${vocabularySize - 1}`
       throw mismatch(expected, `another id in record ${position}`, "Encode the texts with the model's own tokenizer.")
+    }
+    if (typeIds && !(typeIds.length === tokenIds.length && typeIds.every((type) => type === 0 || type === 1))) {
+      throw mismatch('0 or 1 as the type of every token', `others in record ${position}`, 'Encode the texts in pairs.')
     }
   }
 }

@@ -1,14 +1,18 @@
 import { type AdapterSchema, canonicalSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { ModelReference, ModelStore } from '../models/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
+import { loadStarterTokenizer, type Tokenizer } from '../tokenizer/index.ts'
+import { createCheckpointEngine } from './checkpoint-engine.ts'
 import { createStarterEngine, PROJECTIONS, starterSchema } from './starter.ts'
 import type { TrainingEngine } from './training-engine.ts'
 
-const STARTER = 'starter'
+/** The model that comes with fedsvd; every other name is that of a checkpoint. */
+export const STARTER = 'starter'
 
 /** What a run says about its model. */
 export interface ModelRequest {
-  readonly model: { readonly name: string; readonly maxTokens: number; readonly featureScale?: number | undefined }
+  readonly model: ModelReference & { readonly maxTokens: number; readonly featureScale?: number | undefined }
   readonly labels: readonly string[]
   readonly adapter: AdapterSchema
 }
@@ -16,14 +20,37 @@ export interface ModelRequest {
 /**
  * The engine for the model and the adapters of a run.
  *
- * @throws FedsvdError CHECKPOINT_INVALID for a model that is not installed, ADAPTER_INVALID for adapters it does not have,
- *   RUNTIME_UNAVAILABLE
+ * @throws FedsvdError CHECKPOINT_INVALID for a model that is not here or not what the run was made with, ADAPTER_INVALID for
+ *   adapters it does not have, RUNTIME_UNAVAILABLE, HUB_UNAVAILABLE
  */
 export async function engineFor(
   { model, labels, adapter }: ModelRequest,
   runtime: RuntimeSettings,
+  models: ModelStore,
 ): Promise<TrainingEngine> {
-  requireKnown(model.name)
+  const { maxTokens, featureScale } = model
+  const classes = labels.length
+  if (model.name === STARTER) return await starterEngineFor({ model, labels, adapter }, runtime)
+  return await createCheckpointEngine(await models.open(model), {
+    ...runtime,
+    schema: adapter,
+    classes,
+    maxTokens,
+    featureScale,
+  })
+}
+
+/** The tokenizer of a run's model. @throws FedsvdError as {@link engineFor} */
+export async function tokenizerFor(model: ModelReference, models: ModelStore): Promise<Tokenizer> {
+  if (model.name === STARTER) return await loadStarterTokenizer()
+  return await (await models.open(model)).tokenizer()
+}
+
+/** {@link engineFor} for the starter model, which needs no model folder. */
+export async function starterEngineFor(
+  { model, labels, adapter }: ModelRequest,
+  runtime: RuntimeSettings,
+): Promise<TrainingEngine> {
   const { rank, alpha, headMode } = adapter
   const targets = PROJECTIONS.filter((target) => adapter.layers.some(({ name }) => name.endsWith(`.${target}`)))
   const options = { rank, alpha, headMode, classes: labels.length, targets }
@@ -36,14 +63,4 @@ export async function engineFor(
   }
   const { maxTokens, featureScale } = model
   return createStarterEngine({ ...options, ...runtime, maxTokens, ...(featureScale !== undefined && { featureScale }) })
-}
-
-/** @throws FedsvdError CHECKPOINT_INVALID */
-function requireKnown(name: string): void {
-  if (name === STARTER) return
-  throw new FedsvdError('CHECKPOINT_INVALID', {
-    expected: `the model "${STARTER}"`,
-    got: `"${name}"`,
-    remedy: 'Name a model that is installed on both sides',
-  })
 }

@@ -1,5 +1,15 @@
+export { checkpointSchema, createCheckpointEngine, longestText } from './checkpoint-engine.ts'
 export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
-export { engineFor, type ModelRequest } from './engine-for.ts'
+export {
+  createEncoderEngine,
+  type EncoderAdapterOptions,
+  type EncoderCheckpoint,
+  type EncoderEngineOptions,
+  encoderClassifier,
+  encoderSchema,
+  encoderTensors,
+} from './encoder.ts'
+export { engineFor, type ModelRequest, STARTER, starterEngineFor, tokenizerFor } from './engine-for.ts'
 export {
   createStarterEngine,
   type StarterAdapterOptions,

@@ -4,18 +4,18 @@ import { microBatches, padBatch } from './micro-batches.ts'
 
 describe('microBatches', () => {
   it('puts records of similar lengths together: three short ones, then two long ones', () => {
-    expect(microBatches([2, 9, 3, 8, 1], { maxRecords: 10, maxPlaces: 18 })).toEqual([
+    expect([...microBatches([2, 9, 3, 8, 1], { maxRecords: 10, maxPlaces: 18 })]).toEqual([
       [4, 0, 2],
       [3, 1],
     ])
   })
 
   it('gives a record that alone is above the limit a micro-batch of its own', () => {
-    expect(microBatches([100, 1], { maxRecords: 10, maxPlaces: 50 })).toEqual([[1], [0]])
+    expect([...microBatches([100, 1], { maxRecords: 10, maxPlaces: 50 })]).toEqual([[1], [0]])
   })
 
   it('of nothing is nothing', () => {
-    expect(microBatches([], { maxRecords: 10, maxPlaces: 50 })).toEqual([])
+    expect([...microBatches([], { maxRecords: 10, maxPlaces: 50 })]).toEqual([])
   })
 
   it('places every record exactly once, within both limits, the longest last', () => {
@@ -26,7 +26,7 @@ describe('microBatches', () => {
     })
     fc.assert(
       fc.property(lengths, limits, (all, { maxRecords, maxPlaces }) => {
-        const batches = microBatches(all, { maxRecords, maxPlaces })
+        const batches = [...microBatches(all, { maxRecords, maxPlaces })]
         expect(batches.flat().sort((a, b) => a - b)).toEqual(all.map((_, position) => position))
         for (const batch of batches) {
           const longest = Math.max(...batch.map((position) => all[position]!))

@@ -1,3 +1,5 @@
+import { shortestFirst } from '../lots/index.ts'
+
 /** The limits of one run of the training graph. */
 export interface MicroBatchLimits {
   readonly maxRecords: number
@@ -8,22 +10,20 @@ export interface MicroBatchLimits {
 /**
  * Cuts a lot into micro-batches of similar lengths, so that short records are not padded to the length of long ones.
  *
- * Returns positions in `lengths`; every position is in exactly one micro-batch, whose last member is its longest. The
- * result depends on the lengths and their order only.
+ * Yields positions in `lengths`, one micro-batch at a time; every position is in exactly one micro-batch, whose last member is
+ * its longest. The result depends on the lengths and their order only.
  */
-export function microBatches(lengths: readonly number[], limits: MicroBatchLimits): readonly (readonly number[])[] {
-  const ascending = lengths.map((_, position) => position).sort((a, b) => lengths[a]! - lengths[b]! || a - b)
-  const batches: number[][] = []
+export function* microBatches(lengths: ArrayLike<number>, limits: MicroBatchLimits): Generator<readonly number[]> {
   let current: number[] = []
-  for (const position of ascending) {
+  for (const position of shortestFirst(lengths)) {
     const places = (current.length + 1) * lengths[position]!
     if (current.length > 0 && (current.length === limits.maxRecords || places > limits.maxPlaces)) {
-      batches.push(current)
+      yield current
       current = []
     }
     current.push(position)
   }
-  return current.length > 0 ? [...batches, current] : batches
+  if (current.length > 0) yield current
 }
 
 /**
@@ -43,9 +43,10 @@ export function paddedLength(tokens: number, maxTokens: number): number {
   return Math.min(Math.ceil(tokens / LENGTH_UNIT) * LENGTH_UNIT, maxTokens)
 }
 
-/** What the graphs take: token ids [rows, length], filled up with `paddingId`, and labels [rows]. */
+/** What the graphs take: token ids [rows, length], filled up with `paddingId`, types [rows, length], and labels [rows]. */
 export interface PaddedBatch {
   readonly tokenIds: { readonly shape: readonly [number, number]; readonly data: Int32Array }
+  readonly typeIds: { readonly shape: readonly [number, number]; readonly data: Int32Array }
   readonly labels: { readonly shape: readonly [number]; readonly data: Int32Array }
 }
 
@@ -56,7 +57,7 @@ export interface PaddedBatch {
  * it is computed with. A test holds the runtime to it.
  */
 export function padBatch(
-  records: readonly { readonly tokenIds: Int32Array; readonly label: number }[],
+  records: readonly { readonly tokenIds: Int32Array; readonly typeIds?: Int32Array; readonly label: number }[],
   members: readonly number[],
   { paddingId, maxTokens }: { readonly paddingId: number; readonly maxTokens: number },
 ): PaddedBatch {
@@ -64,10 +65,17 @@ export function padBatch(
   const rows = Math.max(members.length, MIN_ROWS)
   const length = paddedLength(longest, maxTokens)
   const tokenIds = new Int32Array(rows * length).fill(paddingId)
+  const typeIds = new Int32Array(rows * length)
   const labels = new Int32Array(rows).fill(NO_LABEL)
   members.forEach((position, row) => {
-    tokenIds.set(records[position]!.tokenIds, row * length)
-    labels[row] = records[position]!.label
+    const record = records[position]!
+    tokenIds.set(record.tokenIds, row * length)
+    if (record.typeIds) typeIds.set(record.typeIds, row * length)
+    labels[row] = record.label
   })
-  return { tokenIds: { shape: [rows, length], data: tokenIds }, labels: { shape: [rows], data: labels } }
+  return {
+    tokenIds: { shape: [rows, length], data: tokenIds },
+    typeIds: { shape: [rows, length], data: typeIds },
+    labels: { shape: [rows], data: labels },
+  }
 }

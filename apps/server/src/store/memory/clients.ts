@@ -1,10 +1,13 @@
-import { tokenRefused } from '../refusals.ts'
+import { isLarger, tokenRefused } from '../refusals.ts'
 import type { ClientStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import type { Tables } from './tables.ts'
 
 export function memoryClients(tables: Tables): ClientStore {
-  const { tokens, clients } = tables
+  const { tokens, clients, caps, facts } = tables
+  const capsOf = (clientId: string) => caps.filter((cap) => cap.clientId === clientId)
+  const isUsed = (clientId: string) =>
+    [...facts.values()].some((fact) => fact.clientId === clientId && !fact.voided && fact.event.unit === 'record')
   return {
     async addTokens(added, audit) {
       for (const token of added) tokens.set(token.hash, token)
@@ -33,6 +36,19 @@ export function memoryClients(tables: Tables): ClientStore {
     },
     names: async (clientIds) =>
       new Map(clientIds.flatMap((id) => (clients.has(id) ? [[id, clients.get(id)!.name] as const] : []))),
+    async seen(clientId, at, version) {
+      const client = clients.get(clientId)
+      if (client !== undefined) clients.set(clientId, { ...client, lastSeenAt: at, ...(version && { version }) })
+    },
+    capsOf: async (clientId) => capsOf(clientId),
+    caps: async () => [...new Map(caps.map((cap) => [cap.clientId, cap])).values()],
+    async setCap(cap, audit) {
+      const before = capsOf(cap.clientId).at(-1)
+      if (before !== undefined && isLarger(cap, before) && isUsed(cap.clientId)) return false
+      caps.push(cap)
+      appendAudit(tables, audit)
+      return true
+    },
   }
 }
 

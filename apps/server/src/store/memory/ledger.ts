@@ -15,6 +15,13 @@ export function memoryLedger(tables: Tables): LedgerStore {
       for (const fact of adopted) addFact(tables, fact)
     },
     spending: async (runId) => totals(factsOf('record').filter((fact) => fact.runId === runId)),
+    spendingOf: async (clientIds) => {
+      const own = factsOf('record').filter(({ clientId }) => clientIds.includes(clientId))
+      const runIds = [...new Set(own.map(({ runId }) => runId))]
+      return runIds.flatMap((runId) =>
+        totals(own.filter((fact) => fact.runId === runId)).map((spending) => ({ ...spending, runId })),
+      )
+    },
     clientLevelSpending: async () => totals(factsOf('client')),
     lastDraw: async (runId, round) =>
       factsOf('client')
@@ -26,8 +33,8 @@ export function memoryLedger(tables: Tables): LedgerStore {
     },
     async spendingByRound(runId) {
       const sums = new Map<string, RoundSpending>()
-      for (const { runId: owner, clientId, round, event } of factsOf('record')) {
-        if (owner !== runId) continue
+      for (const { runId: owner, clientId, round, event, voided } of factsOf('record')) {
+        if (owner !== runId || voided) continue
         const { sampleRate, noiseMultiplier, steps } = event
         const key = keyOf(clientId, round, sampleRate, noiseMultiplier)
         const before = sums.get(key)?.steps ?? 0

@@ -3,7 +3,7 @@ import { appendAudit } from './audit.ts'
 import { byClient, keyOf, type Tables } from './tables.ts'
 
 export function memoryRuns(tables: Tables): RunStore {
-  const { runs, adapters, participants } = tables
+  const { runs, adapters, participants, plans, rounds } = tables
   const adaptersOf = (runId: string) => [...adapters.values()].filter((adapter) => adapter.runId === runId)
   return {
     async create(run, initial, audit) {
@@ -17,6 +17,17 @@ export function memoryRuns(tables: Tables): RunStore {
       const run = runs.get(runId)
       if (run === undefined || !from.includes(run.state)) return false
       runs.set(runId, { ...run, ...change })
+      appendAudit(tables, audit)
+      return true
+    },
+    plans: async (runId) => plans.get(runId) ?? [],
+    async addPlan(plan, audit) {
+      const { runId, version } = plan
+      const known = plans.get(runId) ?? []
+      const begun = [...rounds.values()].filter((round) => round.runId === runId).length
+      const isOpen = runs.get(runId)?.endedAt === undefined
+      if (version !== known.length + 1 || !isOpen || plan.rounds < begun) return false
+      plans.set(runId, [...known, plan])
       appendAudit(tables, audit)
       return true
     },
@@ -51,6 +62,10 @@ export function memoryRuns(tables: Tables): RunStore {
         .filter(({ manifest, endedAt }) => endedAt !== undefined && participants.has(keyOf(manifest.runId, clientId)))
         .sort((left, right) => right.endedAt! - left.endedAt!)
         .slice(0, limit),
+    pausedOf: async (clientId) =>
+      [...runs.values()]
+        .filter(({ manifest, state }) => state === 'paused' && participants.has(keyOf(manifest.runId, clientId)))
+        .map(({ manifest }) => manifest.runId),
     mayRead: async (clientId, sha256) =>
       [...adapters.values()].some(
         (adapter) =>

@@ -2,12 +2,14 @@ import type { AuditEntry } from '@fedsvd/core/protocol'
 import type {
   AdapterRecord,
   Alert,
+  BudgetCap,
   ClientRecord,
   EnrolmentToken,
   Evaluation,
   OperatorRecord,
   OperatorSession,
   Participant,
+  PlanRecord,
   PrivacyFact,
   RoundProgress,
   RunRecord,
@@ -17,8 +19,11 @@ import type {
 export interface Tables {
   readonly tokens: Map<string, EnrolmentToken & { usedAt?: number }>
   readonly clients: Map<string, ClientRecord>
+  readonly caps: BudgetCap[]
   readonly runs: Map<string, RunRecord>
   readonly adapters: Map<string, AdapterRecord>
+  /** By run, in order. */
+  readonly plans: Map<string, readonly PlanRecord[]>
   readonly participants: Map<string, Participant>
   readonly rounds: Map<string, RoundProgress>
   readonly evaluations: Map<string, Evaluation>
@@ -33,8 +38,10 @@ export function emptyTables(): Tables {
   return {
     tokens: new Map(),
     clients: new Map(),
+    caps: [],
     runs: new Map(),
     adapters: new Map(),
+    plans: new Map(),
     participants: new Map(),
     rounds: new Map(),
     evaluations: new Map(),

@@ -1,8 +1,8 @@
-import { tokenRefused } from '../refusals.ts'
+import { isLarger, tokenRefused } from '../refusals.ts'
 import type { ClientStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import type { PrismaClient } from './generated/client.ts'
-import { clientFrom, date } from './rows.ts'
+import { capFrom, clientFrom, date } from './rows.ts'
 
 export function prismaClients(prisma: PrismaClient): ClientStore {
   return {
@@ -55,5 +55,31 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
       })
       return new Map(rows.map(({ id, name }) => [id, name]))
     },
+    async seen(clientId, at, version) {
+      const data = { lastSeenAt: date(at), ...(version !== undefined && { version }) }
+      await prisma.client.updateMany({ where: { id: clientId }, data })
+    },
+    async capsOf(clientId) {
+      return (await prisma.budgetCap.findMany({ where: { clientId }, orderBy: { id: 'asc' } })).map(capFrom)
+    },
+    async caps() {
+      const newest = { distinct: ['clientId' as const], orderBy: { id: 'desc' as const } }
+      return (await prisma.budgetCap.findMany(newest)).map(capFrom)
+    },
+    setCap: ({ clientId, epsilon, delta, actor, at }, audit) =>
+      prisma.$transaction(async (tx) => {
+        await tx.$queryRaw`SELECT 1 FROM "Client" WHERE "id" = ${clientId}::uuid FOR UPDATE` // one at a time
+        const before = await tx.budgetCap.findFirst({ where: { clientId }, orderBy: { id: 'desc' } })
+        if (before !== null && isLarger({ epsilon, delta }, before)) {
+          const used = await tx.privacyEvent.findFirst({
+            where: { clientId, voided: false, unit: 'record' },
+            select: { clientId: true },
+          })
+          if (used !== null) return false
+        }
+        await tx.budgetCap.create({ data: { clientId, epsilon, delta, actor, at: date(at) } })
+        await appendAudit(tx, audit)
+        return true
+      }),
   }
 }

@@ -2,9 +2,11 @@ import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { runManifestSchema } from '@fedsvd/core/protocol'
 import type {
   AdapterRecord,
+  BudgetCap,
   ClientRecord,
   OperatorRecord,
   Participant,
+  PlanRecord,
   PrivacyFact,
   RoundProgress,
   RoundResult,
@@ -30,8 +32,21 @@ export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
   }
 }
 
-export function clientFrom({ revokedAt, ...row }: Prisma.ClientGetPayload<object>): ClientRecord {
-  return { ...row, enrolledAt: row.enrolledAt.getTime(), ...(revokedAt !== null && { revokedAt: revokedAt.getTime() }) }
+export function clientFrom(row: Prisma.ClientGetPayload<object>): ClientRecord {
+  const { id, name, publicKey, enrolledAt, revokedAt, lastSeenAt, version } = row
+  return {
+    id,
+    name,
+    publicKey,
+    enrolledAt: enrolledAt.getTime(),
+    ...(revokedAt !== null && { revokedAt: revokedAt.getTime() }),
+    ...(lastSeenAt !== null && { lastSeenAt: lastSeenAt.getTime() }),
+    ...(version !== null && { version }),
+  }
+}
+
+export function capFrom({ clientId, epsilon, delta, actor, at }: Prisma.BudgetCapGetPayload<object>): BudgetCap {
+  return { clientId, epsilon, delta, actor, at: at.getTime() }
 }
 
 export function operatorFrom({ disabledAt, ...row }: Prisma.OperatorGetPayload<object>): OperatorRecord {
@@ -55,6 +70,10 @@ export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecor
     ...(clientClipNorm !== null && { clientClipNorm }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
   }
+}
+
+export function planFrom({ changedAt, ...plan }: Prisma.RunPlanGetPayload<object>): PlanRecord {
+  return { ...plan, changedAt: changedAt.getTime() }
 }
 
 export function participantFrom(row: Prisma.ParticipantGetPayload<object>): Participant {
@@ -87,6 +106,7 @@ type RoundRow = Prisma.RoundGetPayload<{ include: { tasks: true; updates: true }
 
 export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined): RoundProgress {
   const { runId, number, phase, version, openedAt, deadline, extensions, closedAt, publishedAt } = row
+  const { quorum, clientsPerRound, deadlineSeconds } = row
   const updates = new Map(row.updates.map((update) => [update.clientId, update]))
   const tasks = row.tasks.map(({ clientId, state }): Task => {
     const update = updates.get(clientId)
@@ -98,6 +118,7 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
     runId,
     round: number,
     phase,
+    plan: { quorum, clientsPerRound, deadlineSeconds },
     version,
     extensions,
     openedAt: openedAt.getTime(),
@@ -120,9 +141,11 @@ function resultFrom({ sha256, bytes, basis, spectra, clipNorm, clientClipNorm }:
   }
 }
 
-export function roundRow({ phase, version, openedAt, deadline, extensions, closedAt, publishedAt }: RoundProgress) {
+export function roundRow(progress: RoundProgress) {
+  const { phase, plan, version, openedAt, deadline, extensions, closedAt, publishedAt } = progress
   return {
     phase,
+    ...plan,
     version,
     extensions,
     openedAt: date(openedAt),

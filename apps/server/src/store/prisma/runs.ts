@@ -1,9 +1,21 @@
 import type { RunStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
+import { coalescing } from './coalesce.ts'
 import type { PrismaClient } from './generated/client.ts'
-import { adapterFrom, date, participantFrom, participantRow, runFrom } from './rows.ts'
+import { groupBy } from './group-by.ts'
+import { adapterFrom, date, participantFrom, participantRow, planFrom, runFrom } from './rows.ts'
 
 export function prismaRuns(prisma: PrismaClient): RunStore {
+  const mayRead = coalescing(async (keys: readonly { readonly clientId: string; readonly sha256: string }[]) => {
+    const readers = new Map<string, ReadonlySet<string>>()
+    for (const [sha256, asking] of groupBy(keys, (key) => key.sha256)) {
+      const clientId = { in: [...new Set(asking.map((key) => key.clientId))] }
+      const where = { clientId, run: { adapters: { some: { sha256, publishedAt: { not: null } } } } }
+      const rows = await prisma.participant.findMany({ where, select: { clientId: true } })
+      readers.set(sha256, new Set(rows.map((row) => row.clientId)))
+    }
+    return keys.map(({ clientId, sha256 }) => readers.get(sha256)!.has(clientId))
+  })
   return {
     async create({ manifest, state, createdAt, ownerId }, initial, audit) {
       const { runId: id, name } = manifest
@@ -45,6 +57,24 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
         if (count === 1) await appendAudit(tx, audit)
         return count === 1
       }),
+    async plans(runId) {
+      return (await prisma.runPlan.findMany({ where: { runId }, orderBy: { version: 'asc' } })).map(planFrom)
+    },
+    addPlan: ({ changedAt, ...plan }, audit) =>
+      prisma.$transaction(async (tx) => {
+        const { runId, version } = plan
+        // The row of the run decides between two changes, and between a change and the end of the run.
+        const [run] = await tx.$queryRaw<{ endedAt: Date | null }[]>`
+          SELECT "endedAt" FROM "Run" WHERE id = ${runId}::uuid FOR UPDATE`
+        const [known, begun] = [
+          await tx.runPlan.count({ where: { runId } }),
+          await tx.round.count({ where: { runId } }),
+        ]
+        if (run?.endedAt !== null || version !== known + 1 || plan.rounds < begun) return false
+        await tx.runPlan.create({ data: { ...plan, changedAt: date(changedAt) } })
+        await appendAudit(tx, audit)
+        return true
+      }),
     async setBaseline(runId, { majority, records }) {
       await prisma.run.updateMany({ where: { id: runId }, data: { majority, holdOut: records } })
     },
@@ -83,9 +113,10 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
       const where = { endedAt: { not: null }, participants: { some: { clientId } } }
       return (await prisma.run.findMany({ where, orderBy: { endedAt: 'desc' }, take: limit })).map(runFrom)
     },
-    async mayRead(clientId, sha256) {
-      const where = { sha256, publishedAt: { not: null }, run: { participants: { some: { clientId } } } }
-      return (await prisma.adapter.findFirst({ where, select: { runId: true } })) !== null
+    async pausedOf(clientId) {
+      const where = { state: 'paused' as const, participants: { some: { clientId } } }
+      return (await prisma.run.findMany({ where, select: { id: true } })).map(({ id }) => id)
     },
+    mayRead: (clientId, sha256) => mayRead({ clientId, sha256 }),
   }
 }

@@ -12,12 +12,19 @@ export function gaussianDelta(sigma: number, epsilon: number): number {
   return 0.5 * Math.exp((-a * a) / 2) * (erfcx(-a / Math.SQRT2) - erfcx(-b / Math.SQRT2))
 }
 
-/** delta(epsilon) of one Poisson-subsampled step, the worse of removal and addition. */
-export function oneStepDelta(q: number, sigma: number, epsilon: number): number {
+/** delta(epsilon) of one Poisson-subsampled step in each direction. */
+export function oneStepDeltas(q: number, sigma: number, epsilon: number): { remove: number; add: number } {
   const ratio = Math.exp(epsilon)
-  const remove = q * gaussianDelta(sigma, Math.log1p((ratio - 1) / q))
   const share = 1 - ratio * (1 - q)
-  const add = share > 0 ? share * gaussianDelta(sigma, Math.log((ratio * q) / share)) : 0
+  return {
+    remove: q * gaussianDelta(sigma, Math.log1p((ratio - 1) / q)),
+    add: share > 0 ? share * gaussianDelta(sigma, Math.log((ratio * q) / share)) : 0,
+  }
+}
+
+/** The worse of the two. */
+export function oneStepDelta(q: number, sigma: number, epsilon: number): number {
+  const { remove, add } = oneStepDeltas(q, sigma, epsilon)
   return Math.max(remove, add)
 }
 

@@ -67,3 +67,4 @@ function checkpointSpecs({
 }
 
 export * from './decoders.ts'
+export * from './encoders.ts'

@@ -1,0 +1,47 @@
+import { Command } from 'commander'
+import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
+import { example } from '../options.ts'
+import { outputFor } from '../output.ts'
+
+/** `fedsvd model`: what a checkpoint of this machine is, and what a run must say of it. */
+export function modelCommand(): Command {
+  return new Command('model')
+    .description('Look at the checkpoints of this machine, and fetch them from a hub.')
+    .addCommand(
+      withModelOptions(
+        new Command('show')
+          .description('What a checkpoint is, which layers it has, and the identity that a run names it by.')
+          .argument('<name>', 'name of the checkpoint, such as my-bert or owner/name@commit'),
+      )
+        .option('--json', 'print one JSON object')
+        .addHelpText('after', example('fedsvd model show my-bert', 'fedsvd model show owner/name@main --hub https://…'))
+        .action(show),
+    )
+}
+
+async function show(name: string, options: ModelOptions & { json?: boolean }): Promise<void> {
+  const { modelStore } = await import('@fedsvd/engine/models')
+  const { checkpointSchema, longestText } = await import('@fedsvd/engine/training')
+  const stored = await modelStore(modelSettingsOf(options)).open({ name })
+  const checkpoint = await stored.identity()
+  const terms = { rank: 1, alpha: 1, headMode: 'trained', classes: 2 } as const
+  const endings = (targets?: readonly string[]) => {
+    const { layers } = checkpointSchema(stored.config, { ...terms, targets })
+    return [...new Set(layers.map((layer) => layer.name.slice(layer.name.lastIndexOf('.') + 1)))]
+  }
+  const facts = {
+    name: stored.name,
+    modelType: stored.modelType,
+    maxTokens: longestText(stored.config),
+    targets: endings(),
+    layers: endings(['all-linear']),
+    checkpoint,
+  }
+  const output = outputFor(options)
+  output.record(facts)
+  output.line(`${facts.name}: ${facts.modelType}, texts of up to ${facts.maxTokens} tokens`)
+  output.line(`adapted by default  ${facts.targets.join(', ')}`)
+  output.line(`linear layers       ${facts.layers.join(', ')}`)
+  output.line(`identity, for model.checkpoint of a run where the coordinator has config.json only:`)
+  output.line(JSON.stringify(checkpoint, null, 2))
+}

@@ -1,0 +1,136 @@
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { RunManifest } from '@fedsvd/core/protocol'
+import {
+  type EncodedRecord,
+  Fingerprinter,
+  openRecordStore,
+  RecordStoreWriter,
+  recordEncoder,
+  type SiteRecord,
+} from '@fedsvd/engine/data'
+import type { RecordSource } from '@fedsvd/engine/lots'
+import type { Tokenizer } from '@fedsvd/engine/tokenizer'
+import { canonicalJson, sha256Hex } from '../ledger/index.ts'
+import { dataChanged, type SiteData } from './site-data.ts'
+
+/** The records of a site as one run's model takes them, on disk; closing gives the place back. */
+export interface EncodedRecords extends RecordSource {
+  close(): void
+}
+
+/** Keeps the encoded records of one data set in the state folder: as token ids, for as long as a run needs them. */
+export interface EncodedStores {
+  /**
+   * The records as a run takes them: from the store that an earlier process left, or read and tokenised once.
+   *
+   * @throws FedsvdError LABEL_UNKNOWN and DATA_UNREADABLE with their place, DATA_CHANGED when the file no longer holds the
+   *   data set, CONFIG_INVALID for a run on records of another kind, and what the model's tokenizer is refused with
+   * @throws the signal's reason when it aborts
+   */
+  open(manifest: RunManifest, signal: AbortSignal): Promise<EncodedRecords>
+  /** Removes everything that no run has open. */
+  prune(): void
+}
+
+/** The tokenizer of a run's model, read when a run asks for it. */
+export type TokenizerFor = (model: RunManifest['model']) => Promise<Tokenizer>
+
+export function encodedStores(stateDir: string, site: SiteData, tokenizerFor: TokenizerFor): EncodedStores {
+  const folder = join(stateDir, 'encoded', site.fingerprint)
+  const users = new Map<string, number>()
+  const prune = (): void => {
+    for (const name of namesIn(folder)) if (!users.has(name)) rmSync(join(folder, name), { force: true })
+  }
+  return {
+    prune,
+    async open(manifest, signal) {
+      const tokenizer = await tokenizerFor(manifest.model)
+      const key = keyOf(site, manifest, tokenizer)
+      const name = `${key}.records`
+      const path = join(folder, name)
+      let store = openRecordStore(path, key)
+      if (store === undefined) {
+        prune()
+        using writer = new RecordStoreWriter(path, key)
+        using fingerprinter = new Fingerprinter(folder)
+        await encode(site, manifest, encoderFor(manifest, tokenizer), { writer, fingerprinter }, signal)
+        store = openRecordStore(path, key)
+      }
+      if (store?.size !== site.records) {
+        store?.[Symbol.dispose]()
+        throw dataChanged(site.path)
+      }
+      const { size, lengthsOf, read } = store
+      const opened = store
+      users.set(name, (users.get(name) ?? 0) + 1)
+      let isOpen = true
+      return {
+        size,
+        lengthsOf,
+        read,
+        close() {
+          if (!isOpen) return
+          isOpen = false
+          opened[Symbol.dispose]()
+          const left = users.get(name)! - 1
+          if (left > 0) users.set(name, left)
+          else users.delete(name)
+        },
+      }
+    },
+  }
+}
+
+/** Reads the data set once more and names it again: what is trained on is what the ledger pays for. */
+async function encode(
+  site: SiteData,
+  { labels }: RunManifest,
+  toTokens: (record: SiteRecord) => EncodedRecord,
+  { writer, fingerprinter }: { readonly writer: RecordStoreWriter; readonly fingerprinter: Fingerprinter },
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const record of site.read(labels)) {
+    signal.throwIfAborted()
+    fingerprinter.add(record)
+    writer.add(toTokens(record))
+  }
+  if (fingerprinter.finish() !== site.fingerprint) throw dataChanged(site.path)
+  writer.finish()
+}
+
+function encoderFor({ labels, model }: RunManifest, tokenizer: Tokenizer): (record: SiteRecord) => EncodedRecord {
+  const encode = recordEncoder(tokenizer, labels, model.maxTokens)
+  return (record) => {
+    if (!('label' in record)) {
+      throw new FedsvdError('CONFIG_INVALID', {
+        expected: 'labelled texts, which this run is for',
+        got: `records for ${record.task}`,
+        remedy: 'Name the columns of the text and of the label when the client is started.',
+      })
+    }
+    return encode(record, 'in the data set')
+  }
+}
+
+/** Text on which tokenizers differ: two with one name and another vocabulary give another store. */
+const PROBE = 'The quick brown fox, 1984: naïve Übung – 日本語 👋 <b>x_y</b>\n\tdon’t re-encode 3.14159!'
+
+/** Whatever decides the content of a store, as one name. */
+function keyOf({ fingerprint }: SiteData, { model, labels }: RunManifest, tokenizer: Tokenizer): string {
+  const { name, checkpoint, maxTokens } = model
+  const probe = [...tokenizer.encode(PROBE, 512)]
+  const vocabularySize = tokenizer.vocabularySize
+  return sha256Hex(
+    canonicalJson({ format: 1, fingerprint, name, checkpoint, maxTokens, labels, vocabularySize, probe }),
+  )
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,91 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { BlobRef } from '../store/index.ts'
+import { blobTooLarge, onDisk } from './faults.ts'
+
+/** The part of `node:fs/promises` that makes files; handed in, so that a test can take the room away. */
+export type OpenFile = typeof open
+
+/** A folder in which bytes arrive before they have a name. */
+export interface Spool {
+  /**
+   * Writes a stream to a file of its own while it is hashed.
+   *
+   * @throws FedsvdError FRAME_TOO_LARGE, STORAGE_UNAVAILABLE, or what the stream throws; the file is gone then
+   */
+  take(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Arrived>
+}
+
+/** A file without a name; disposing it removes it, unless it was handed over. */
+export interface Arrived extends BlobRef, AsyncDisposable {
+  readonly file: string
+  read(): Promise<Uint8Array>
+  /** Flushes the bytes to the disk. */
+  sync(): Promise<void>
+  /** Somebody else has the file now. */
+  handOver(): Promise<void>
+}
+
+/** Opens a spool; what a process left half-written when it died has no name, so nobody refers to it, and is removed. */
+export async function openSpool(folder: string, openFile: OpenFile = open): Promise<Spool> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  for (const name of await readdir(folder)) await rm(path.join(folder, name), { force: true })
+  return {
+    take: (stream, maxBytes) =>
+      onDisk(async () => {
+        const file = path.join(folder, randomUUID())
+        const handle = await openFile(file, 'wx+', 0o600)
+        const hash = createHash('sha256')
+        let bytes = 0
+        try {
+          for await (const chunk of stream) {
+            bytes += chunk.length
+            if (bytes > maxBytes) throw blobTooLarge(maxBytes, bytes)
+            hash.update(chunk)
+            await handle.appendFile(chunk)
+          }
+        } catch (error) {
+          await discard(handle, file)
+          throw error
+        }
+        return arrived(handle, file, { sha256: hash.digest('hex'), bytes })
+      }),
+  }
+}
+
+function arrived(handle: FileHandle, file: string, ref: BlobRef): Arrived {
+  let isMine = true
+  return {
+    ...ref,
+    file,
+    read: () => onDisk(() => readWhole(handle, ref.bytes)),
+    sync: () => onDisk(() => handle.sync()),
+    async handOver() {
+      isMine = false
+      await handle.close()
+    },
+    async [Symbol.asyncDispose]() {
+      if (isMine) await discard(handle, file)
+      isMine = false
+    },
+  }
+}
+
+async function readWhole(handle: FileHandle, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  for (let offset = 0; offset < length; ) {
+    const { bytesRead } = await handle.read(bytes, offset, length - offset, offset)
+    if (bytesRead === 0) throw new Error(`a file of ${length} bytes ended after ${offset}`)
+    offset += bytesRead
+  }
+  return bytes
+}
+
+async function discard(handle: FileHandle, file: string): Promise<void> {
+  try {
+    await handle.close()
+  } finally {
+    await rm(file, { force: true })
+  }
+}

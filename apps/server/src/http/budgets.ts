@@ -1,0 +1,55 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import { budgetSchema, type ClientCap, parseMessage } from '@fedsvd/core/protocol'
+import express, { Router } from 'express'
+import { z } from 'zod'
+import { actorOf } from '../identity/index.ts'
+import { iso } from '../insight/index.ts'
+import type { BudgetCap, ClientStore } from '../store/index.ts'
+import { callerOf } from './guard.ts'
+import { parseAddress } from './places.ts'
+
+export interface BudgetRoutes {
+  readonly clients: ClientStore
+  readonly now: () => number
+  /** A cap has been set: selection sees it before the request is answered. */
+  readonly onCap: () => Promise<void>
+}
+
+const clientPlace = z.object({ clientId: z.uuid() })
+
+/** What operators let a client spend at most. A cap only ever takes away: what the site allows, its own ledger decides. */
+export function budgetRoutes({ clients, now, onCap }: BudgetRoutes): Router {
+  const router = Router()
+  router.patch('/v1/clients/:clientId/budget', express.json({ limit: '16kb' }), async (request, response) => {
+    const { clientId } = parseAddress(clientPlace, request.params)
+    if ((await clients.find(clientId)) === undefined) throw clientNotFound(clientId)
+    const { epsilon, delta } = parseMessage(budgetSchema, request.body, 'a budget')
+    const cap: BudgetCap = { clientId, epsilon, delta, actor: actorOf(callerOf(response)), at: now() }
+    const { actor, at } = cap
+    const audit = { at, actor, action: 'client.budget', object: `client:${clientId}`, detail: { epsilon, delta } }
+    if (!(await clients.setCap(cap, audit))) throw raised(cap, (await clients.capsOf(clientId)).at(-1))
+    await onCap()
+    response.json({ caps: (await clients.capsOf(clientId)).map(capView) })
+  })
+  return router
+}
+
+export function capView({ epsilon, delta, actor, at }: BudgetCap): ClientCap {
+  return { epsilon, delta, actor, at: iso(at) }
+}
+
+export function clientNotFound(clientId: string): FedsvdError {
+  return new FedsvdError('CLIENT_NOT_FOUND', {
+    expected: 'the identifier of a client of this coordinator',
+    got: clientId,
+    remedy: 'GET /v1/clients lists them.',
+  })
+}
+
+function raised({ epsilon, delta }: BudgetCap, before: BudgetCap | undefined): FedsvdError {
+  return new FedsvdError('BUDGET_RAISED', {
+    expected: `a budget of at most epsilon ${before?.epsilon} at delta ${before?.delta}, as data of the client have been used`,
+    got: `epsilon ${epsilon}, delta ${delta}`,
+    remedy: 'Once data have been used, a budget can only be lowered.',
+  })
+}

@@ -1,0 +1,42 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import { Router } from 'express'
+import { z } from 'zod'
+import type { StatementKey } from '../identity/index.ts'
+import { privacyStatement, runLedger } from '../insight/index.ts'
+import type { Conductor } from '../runs/index.ts'
+import type { Store } from '../store/index.ts'
+import { VERSION } from '../version.ts'
+import { clientNotFound } from './budgets.ts'
+import { parseAddress } from './places.ts'
+
+export interface StatementRoutes {
+  readonly store: Store
+  readonly conductor: Conductor
+  readonly key: StatementKey
+  readonly now: () => number
+}
+
+const place = z.object({ runId: z.uuid(), clientId: z.uuid() })
+
+/** Signed statements of what a client has spent, and the key to verify them with. */
+export function statementRoutes({ store, conductor, key, now }: StatementRoutes): Router {
+  const router = Router()
+  router.get('/v1/statement-key', (_request, response) => {
+    response.json({ publicKey: key.publicKey })
+  })
+  router.get('/v1/runs/:runId/statements/:clientId', async (request, response) => {
+    const { runId, clientId } = parseAddress(place, request.params)
+    const run = await conductor.snapshot(runId)
+    const client = (await runLedger(store, runId)).find((candidate) => candidate.clientId === clientId)
+    const identity = client && (await store.clients.find(clientId))
+    if (client === undefined || identity === undefined) throw tookNoPart(clientId)
+    const { publicKey } = identity
+    response.json(key.sign(privacyStatement({ run, client, publicKey, version: VERSION, now: now() })))
+  })
+  return router
+}
+
+function tookNoPart(clientId: string): FedsvdError {
+  const { detail } = clientNotFound(clientId)
+  return new FedsvdError('CLIENT_NOT_FOUND', { ...detail, expected: 'a client that takes part in the run' })
+}

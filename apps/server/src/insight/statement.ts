@@ -1,0 +1,62 @@
+import { type AccountedEvent, ADVERSARY, pld, rdp } from '@fedsvd/core/accounting'
+import type { ClientSpending, PrivacyStatement, RunSnapshot } from '@fedsvd/core/protocol'
+
+export interface StatementFacts {
+  readonly run: RunSnapshot
+  readonly client: ClientSpending
+  readonly publicKey: string
+  /** The release of fedsvd that states it. */
+  readonly version: string
+  readonly now: number
+}
+
+/** What a client has spent in one run, as the coordinator has counted it. */
+export function privacyStatement({ run, client, publicKey, version, now }: StatementFacts): PrivacyStatement {
+  const { runId, name, state, roundsDone, manifest } = run
+  const { method, rounds, clipNorm } = manifest
+  const { budget } = client.terms
+  const events = client.mechanisms.map(({ sampleRate, noiseMultiplier, spent }) => ({
+    mechanism: 'poisson-subsampled-gaussian' as const,
+    sampleRate,
+    noiseMultiplier,
+    steps: spent.reduce((sum, [, steps]) => sum + steps, 0),
+    clipNorm,
+    rounds: spent.length,
+  }))
+  const clientLevel = run.clients.find(({ clientId }) => clientId === client.clientId)?.clientLevel
+  return {
+    kind: 'fedsvd-privacy-statement',
+    version: 1,
+    madeAt: new Date(now).toISOString(),
+    run: { runId, name, method, state, rounds, roundsDone },
+    client: { clientId: client.clientId, name: client.name, publicKey },
+    guarantee: {
+      unit: 'record',
+      relation: 'add-or-remove-one',
+      sampling: 'poisson',
+      ...boundsOf(events, budget.delta),
+      delta: budget.delta,
+      budget: { epsilon: budget.epsilon, delta: budget.delta },
+      adversary: ADVERSARY.record,
+    },
+    events,
+    ...(clientLevel && {
+      clientLevel: {
+        draws: clientLevel.draws,
+        epsilonPld: clientLevel.epsilonUpperBound,
+        delta: clientLevel.delta,
+        adversary: clientLevel.adversary,
+      },
+    }),
+    code: { name: 'fedsvd', version },
+  }
+}
+
+/** JSON has no infinity: events that no accountant can bound show the largest number there is. */
+function boundsOf(events: readonly AccountedEvent[], delta: number) {
+  const finite = (epsilon: number): number => Math.min(epsilon, Number.MAX_VALUE)
+  return {
+    epsilonPld: finite(pld.epsilonUpperBound(events, delta)),
+    epsilonRdp: finite(rdp.epsilonUpperBound(events, delta)),
+  }
+}

@@ -1,0 +1,50 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { CheckpointIdentity } from '@fedsvd/core/protocol'
+import type { ModelReference, ModelSettings, ModelStore, StoredModel } from '@fedsvd/engine/models'
+import type { Model, ModelRegistry } from './registry.ts'
+
+/**
+ * The checkpoints of this coordinator's model folder, and of a hub where one is set. The engine is loaded when the first is
+ * asked for.
+ *
+ * A run needs the checkpoint's config.json here, which the adapters and the head follow from. Tensors and tokenizer are
+ * needed for evaluation only: a coordinator without them takes the checkpoint's identity from the request.
+ */
+export function checkpointModels(settings: ModelSettings): ModelRegistry {
+  let store: Promise<ModelStore> | undefined
+  return async (reference) => {
+    store ??= import('@fedsvd/engine/models').then(({ modelStore }) => modelStore(settings))
+    return await checkpointModel(await store, reference)
+  }
+}
+
+async function checkpointModel(store: ModelStore, reference: ModelReference): Promise<Model> {
+  const { checkpointSchema, engineFor, longestText, tokenizerFor } = await import('@fedsvd/engine/training')
+  const stored = await store.open(reference, 'config')
+  return {
+    name: stored.name,
+    checkpoint: await identityOf(stored, reference),
+    maxTokens: longestText(stored.config),
+    adapterSchema: async ({ adapter: { rank, alpha, headMode, targets }, classes }) =>
+      checkpointSchema(stored.config, { rank, alpha, headMode, targets, classes }),
+    trainedHead: async (request) => {
+      if (!stored.isComplete) return undefined
+      const { checkpointHead } = await import('@fedsvd/engine/models')
+      return await checkpointHead(stored, request)
+    },
+    loadTokenizer: () => tokenizerFor(reference, store),
+    createEngine: (manifest, runtime) => engineFor(manifest, runtime, store),
+  }
+}
+
+/** What the checkpoint holds: found here, or told by whoever asks for the run. @throws FedsvdError CONFIG_INVALID */
+async function identityOf(stored: StoredModel, { checkpoint }: ModelReference): Promise<CheckpointIdentity> {
+  if (stored.isComplete) return await stored.identity()
+  if (checkpoint !== undefined) return checkpoint
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'model.checkpoint in the run request, since this coordinator has config.json of the model only',
+    got: 'none',
+    remedy:
+      'Run `fedsvd model show` where the whole checkpoint is and copy what it prints, or copy the checkpoint here.',
+  })
+}

@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import type { OpenFile } from '../src/blobs/spool.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+const run = promisify(execFile)
+
+/** A disk that a test fills and empties: while it is full, writing to a file fails half-way with ENOSPC. */
+export interface FillableDisk {
+  readonly openFile: OpenFile
+  isFull: boolean
+  /** How often there was no room. */
+  failures: number
+}
+
+export function fillableDisk(): FillableDisk {
+  const disk: FillableDisk = {
+    isFull: false,
+    failures: 0,
+    openFile: async (...args: Parameters<OpenFile>) => {
+      const handle = await open(...args)
+      const appendFile = handle.appendFile.bind(handle)
+      handle.appendFile = async (data, options) => {
+        if (!disk.isFull) return await appendFile(data, options)
+        disk.failures += 1
+        await appendFile((data as Uint8Array).subarray(0, 7))
+        throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+      }
+      return handle
+    },
+  }
+  return disk
+}
+
+/** A file system of some kilobytes; undefined where this process may not mount one. */
+export async function smallFileSystem(
+  kilobytes: number,
+): Promise<({ readonly path: string } & AsyncDisposable) | undefined> {
+  const folder = await temporaryFolder()
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', folder.path])
+  } catch {
+    await folder[Symbol.asyncDispose]()
+    return undefined
+  }
+  return {
+    path: folder.path,
+    async [Symbol.asyncDispose]() {
+      await run('umount', [folder.path])
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}

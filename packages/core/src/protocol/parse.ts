@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import { FedsvdError } from '../errors.ts'
+
+interface Fault {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+/** A longer array is looked at in parts of this length, and no further than its first fault. */
+const MOST_AT_ONCE = 100
+const LONGEST_PART = 200
+
+/**
+ * Parses a value that came from outside, at a cost that grows with the value and not with what is wrong with it.
+ *
+ * @throws FedsvdError MESSAGE_INVALID naming the first field at fault, whatever the value is; its text is bounded
+ */
+export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  try {
+    const fault = faultOfLongArrays(schema, value)
+    if (fault !== undefined) throw invalid(what, fault)
+    const result = schema.safeParse(value)
+    if (result.success) return result.data
+    throw invalid(what, result.error.issues[0])
+  } catch (error) {
+    if (error instanceof FedsvdError) throw error
+    // A made-up object can make the validator itself stumble, such as a `length` that is no number.
+    throw invalid(what, { path: [], message: 'one that cannot be read' }, error)
+  }
+}
+
+/**
+ * The validator gathers every issue of every element: a bad report of 4 MB would cost 70 times its size. So the length of an
+ * array is looked at before its elements are, and a long one is
+ * validated a few at a time, up to its first fault.
+ */
+function faultOfLongArrays(schema: z.ZodType, value: unknown): Fault | undefined {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
+    return faultOfLongArrays(schema.unwrap() as z.ZodType, value)
+  }
+  if (schema instanceof z.ZodArray && Array.isArray(value)) return faultOfElements(schema, value)
+  if (!(schema instanceof z.ZodObject) || typeof value !== 'object' || value === null) return undefined
+  for (const [name, field] of Object.entries(schema.shape as Record<string, z.ZodType>)) {
+    if (!Object.hasOwn(value, name)) continue
+    const fault = faultOfLongArrays(field, (value as Record<string, unknown>)[name])
+    if (fault !== undefined) return { ...fault, path: [name, ...fault.path] }
+  }
+  return undefined
+}
+
+function faultOfElements(schema: z.ZodArray, values: readonly unknown[]): Fault | undefined {
+  const most = longest(schema)
+  if (values.length > most) return { path: [], message: `${values.length} items where at most ${most} may be` }
+  const element = schema.element as z.ZodType
+  const some = z.array(element)
+  const isNested = holdsArray(element)
+  for (let start = 0; start < values.length; start += MOST_AT_ONCE) {
+    const chunk = values.slice(start, start + MOST_AT_ONCE)
+    const fault =
+      (isNested ? faultOfChunk(element, chunk) : undefined) ??
+      (values.length > MOST_AT_ONCE ? firstIssue(some, chunk) : undefined)
+    if (fault === undefined) continue
+    const [index, ...path] = fault.path
+    return { ...fault, path: [start + Number(index), ...path] }
+  }
+  return undefined
+}
+
+function faultOfChunk(element: z.ZodType, values: readonly unknown[]): Fault | undefined {
+  for (const [index, value] of values.entries()) {
+    const fault = faultOfLongArrays(element, value)
+    if (fault !== undefined) return { ...fault, path: [index, ...fault.path] }
+  }
+  return undefined
+}
+
+function holdsArray(schema: z.ZodType): boolean {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
+    return holdsArray(schema.unwrap() as z.ZodType)
+  }
+  if (schema instanceof z.ZodObject) return Object.values(schema.shape as Record<string, z.ZodType>).some(holdsArray)
+  return schema instanceof z.ZodArray
+}
+
+function longest({ _zod: { def } }: z.ZodArray): number {
+  const bounds = (def.checks ?? []).map((check) => (check._zod.def as { maximum?: number }).maximum)
+  return Math.min(...bounds.filter((bound) => bound !== undefined))
+}
+
+function firstIssue(schema: z.ZodType, value: unknown): Fault | undefined {
+  return schema.safeParse(value).error?.issues[0]
+}
+
+function invalid(what: string, fault: Fault | undefined, cause?: unknown): FedsvdError {
+  const field = fault?.path.map(String).join('.') || 'value'
+  return new FedsvdError(
+    'MESSAGE_INVALID',
+    {
+      expected: `${what} with a valid ${field.slice(0, LONGEST_PART)}`,
+      got: (fault?.message ?? 'something else').slice(0, LONGEST_PART).replace(/\.$/, ''),
+      remedy: 'Check the message against the protocol reference.',
+    },
+    cause === undefined ? undefined : { cause },
+  )
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { budgetSchema } from './manifest.ts'
+
+const count = z.number().int().min(0)
+const epsilon = z.number().min(0)
+const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/)
+
+/** What a client has spent in one run, with every constant that the figures were computed from. */
+export const privacyStatementSchema = z.object({
+  kind: z.literal('fedsvd-privacy-statement'),
+  version: z.literal(1),
+  madeAt: z.iso.datetime(),
+  run: z.object({
+    runId: z.uuid(),
+    name: z.string(),
+    method: z.string(),
+    state: z.string(),
+    rounds: count,
+    roundsDone: count,
+  }),
+  client: z.object({ clientId: z.uuid(), name: z.string(), publicKey: base64url }),
+  guarantee: z.object({
+    unit: z.literal('record'),
+    relation: z.literal('add-or-remove-one'),
+    sampling: z.literal('poisson'),
+    /** Upper bounds, of the events below, at this delta. */
+    epsilonPld: epsilon,
+    epsilonRdp: epsilon,
+    delta: z.number().gt(0).lt(1),
+    /** What the client said that it would not exceed in this run. */
+    budget: budgetSchema,
+    adversary: z.string(),
+  }),
+  /** Those of one mechanism added up; `rounds` is how many rounds they stand for. */
+  events: z.array(
+    z.object({
+      mechanism: z.literal('poisson-subsampled-gaussian'),
+      sampleRate: z.number().gt(0).max(1),
+      noiseMultiplier: z.number().positive(),
+      steps: z.number().int().positive(),
+      clipNorm: z.number().positive(),
+      rounds: count,
+    }),
+  ),
+  /** What the coordinator's own noise promises besides, in all of its runs together; absent where the run has none. */
+  clientLevel: z
+    .object({ draws: count, epsilonPld: epsilon, delta: z.number().gt(0).lt(1), adversary: z.string() })
+    .optional(),
+  code: z.object({ name: z.literal('fedsvd'), version: z.string() }),
+})
+export type PrivacyStatement = z.infer<typeof privacyStatementSchema>
+
+/** GET /v1/runs/:runId/statements/:clientId: a statement, and the coordinator's Ed25519 signature of its text. */
+export const signedStatementSchema = z.object({
+  statement: privacyStatementSchema,
+  /** Raw 32-byte Ed25519 public key, base64url; GET /v1/statement-key has it too. */
+  publicKey: base64url.length(43),
+  signature: base64url.length(86),
+})
+export type SignedStatement = z.infer<typeof signedStatementSchema>
+
+/** GET /v1/statement-key. */
+export const statementKeySchema = signedStatementSchema.pick({ publicKey: true })
+
+/**
+ * What is signed: a line that says what this is, and the statement as canonical JSON (RFC 8785: keys in order, no white
+ * space, numbers as ECMAScript writes them).
+ */
+export function statementText(statement: PrivacyStatement): string {
+  return `fedsvd-privacy-statement-v1\n${canonicalJson(statement)}`
+}
+
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const pairs = Object.entries(value)
+    .filter(([, content]) => content !== undefined)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([key, content]) => `${JSON.stringify(key)}:${canonicalJson(content)}`)
+  return `{${pairs.join(',')}}`
+}

@@ -1,0 +1,141 @@
+import { access, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { CheckpointIdentity } from '@fedsvd/core/protocol'
+import {
+  type CheckpointFolder,
+  configHash,
+  hasTensors,
+  identityOf,
+  openCheckpoint,
+  requireSame,
+} from '../checkpoint/index.ts'
+import type { HubSettings } from './hub.ts'
+import { parseModelName } from './model-name.ts'
+
+/** Where this machine has its checkpoints. */
+export interface ModelSettings {
+  /** Folder of checkpoints: `<models>/<name>/config.json`. Downloads go there too. */
+  readonly models: string
+  /** Where to fetch what is not there; absent: nowhere. */
+  readonly hub?: HubSettings | undefined
+}
+
+/** Which checkpoint a run is made with: its name, and what it must hold. */
+export interface ModelReference {
+  readonly name: string
+  readonly checkpoint?: CheckpointIdentity | undefined
+}
+
+/** A checkpoint of this machine, with what it holds. */
+export interface StoredModel extends CheckpointFolder {
+  /** The name for manifests: of a hub's checkpoint with its commit. */
+  readonly name: string
+  /** False where config.json stands alone: enough to open a run, not to compute. */
+  readonly isComplete: boolean
+  /** @throws FedsvdError CHECKPOINT_INVALID where the checkpoint is not complete */
+  identity(): Promise<CheckpointIdentity>
+}
+
+export interface ModelStore {
+  /**
+   * The checkpoint of that name. With `checkpoint` in the reference, any other content is refused.
+   *
+   * @param needs `all` (default), or `config` where the schema of a run is all that is wanted
+   * @throws FedsvdError CHECKPOINT_INVALID where it is absent, incomplete or another one, CONFIG_INVALID for a bad name,
+   *   HUB_UNAVAILABLE
+   */
+  open(reference: ModelReference, needs?: 'all' | 'config'): Promise<StoredModel>
+}
+
+/** Checkpoints in a folder of this machine, and on a hub where one is set. */
+export function modelStore({ models, hub }: ModelSettings): ModelStore {
+  const known = new Map<string, Promise<CheckpointIdentity>>()
+
+  /** The identity of a folder, computed once as long as its files stay as they are. */
+  const identity = async (folder: string): Promise<CheckpointIdentity> => {
+    const key = await stateOf(folder)
+    const found = known.get(key) ?? identityOf(folder)
+    known.set(key, found)
+    found.catch(() => known.delete(key))
+    return await found
+  }
+
+  const openFolder = async (name: string, folder: string): Promise<StoredModel> => ({
+    ...(await openCheckpoint(folder)),
+    name,
+    isComplete: (await hasTensors(folder)) && (await exists(join(folder, 'tokenizer.json'))),
+    identity: () => identity(folder),
+  })
+
+  return {
+    open: async ({ name, checkpoint }, needs = 'all') => {
+      const { repository, revision } = parseModelName(name)
+      const here = revision === undefined ? [repository] : [name, repository]
+      let refusal: unknown
+      for (const candidate of here) {
+        const folder = join(models, candidate)
+        if (!(await exists(join(folder, 'config.json')))) continue
+        try {
+          const model = await openFolder(name, folder)
+          await requireContent(model, checkpoint, needs)
+          return model
+        } catch (error) {
+          refusal ??= error
+        }
+      }
+      if (refusal !== undefined && (hub === undefined || checkpoint === undefined)) throw refusal
+      if (hub === undefined) throw absent(name, models, 'with FEDSVD_HUB set it would be fetched')
+      const { fetchCheckpoint } = await import('./hub.ts')
+      const fetched = await fetchCheckpoint(name, models, hub)
+      const model = await openFolder(fetched.name, fetched.folder)
+      await requireContent(model, checkpoint, needs)
+      return model
+    },
+  }
+}
+
+/** @throws FedsvdError CHECKPOINT_INVALID where the model is not what it must be */
+async function requireContent(
+  model: StoredModel,
+  expected: CheckpointIdentity | undefined,
+  needs: 'all' | 'config',
+): Promise<void> {
+  if (!model.isComplete && needs === 'all') {
+    throw new FedsvdError('CHECKPOINT_INVALID', {
+      expected: `safetensors and a tokenizer.json beside ${join(model.folder, 'config.json')}`,
+      got: 'a config.json without them',
+      remedy: 'Copy the whole checkpoint.',
+    })
+  }
+  if (expected === undefined) return
+  const found = model.isComplete ? await model.identity() : { ...expected, config: await configHash(model.folder) }
+  requireSame(model.name, expected, found)
+}
+
+/** Changes when a file of the folder does. */
+async function stateOf(folder: string): Promise<string> {
+  const names = (await readdir(folder)).sort()
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const { size, mtimeMs, ino } = await stat(join(folder, name))
+      return [name, size, mtimeMs, ino]
+    }),
+  )
+  return JSON.stringify([folder, files])
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+function absent(name: string, models: string, hint: string): FedsvdError {
+  return new FedsvdError('CHECKPOINT_INVALID', {
+    expected: `a checkpoint named "${name}" below ${models}`,
+    got: 'none',
+    remedy: `Put its folder there (config.json, safetensors, tokenizer.json); ${hint}.`,
+  })
+}

@@ -1,0 +1,57 @@
+import { type AdapterSchema, canonicalSchema } from '@fedsvd/core/adapters'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { type ConfigFields, encoderConfig } from '@fedsvd/core/model'
+import {
+  createEncoderEngine,
+  type EncoderAdapterOptions,
+  type EncoderCheckpoint,
+  type EncoderEngineOptions,
+  encoderSchema,
+} from './encoder.ts'
+import type { TrainingEngine } from './training-engine.ts'
+
+/*
+ * What a run needs of a checkpoint, whatever its architecture: config.json decides. docs/how-to/add-an-architecture.md
+ * says what a new one takes.
+ */
+
+/**
+ * The schema of a run on a checkpoint, from its config alone.
+ *
+ * @throws FedsvdError CHECKPOINT_INVALID for an architecture that is not supported, ADAPTER_INVALID for a rank or targets
+ *   that fit no layer
+ */
+export function checkpointSchema(config: ConfigFields, options: EncoderAdapterOptions): AdapterSchema {
+  return encoderSchema(encoderConfig(config), options)
+}
+
+/** The longest text that a checkpoint takes, in tokens. @throws FedsvdError CHECKPOINT_INVALID */
+export function longestText(config: ConfigFields): number {
+  return encoderConfig(config).maxTokens
+}
+
+/**
+ * The private training step and inference on a checkpoint.
+ *
+ * @throws FedsvdError ADAPTER_INVALID for a schema that is not the checkpoint's, CONFIG_INVALID, CHECKPOINT_INVALID or
+ *   RUNTIME_UNAVAILABLE
+ */
+export async function createCheckpointEngine(
+  checkpoint: EncoderCheckpoint,
+  options: EncoderEngineOptions,
+): Promise<TrainingEngine> {
+  const { schema, classes } = options
+  const { rank, alpha, headMode, layers } = schema
+  const targets = layers.map(({ name }) => name)
+  if (
+    canonicalSchema(checkpointSchema(checkpoint.config, { rank, alpha, headMode, classes, targets })) !==
+    canonicalSchema(schema)
+  ) {
+    throw new FedsvdError('ADAPTER_INVALID', {
+      expected: 'adapters and a head of the sizes that the checkpoint has',
+      got: 'a schema with other layers or sizes',
+      remedy: 'Let the coordinator make the schema from the model',
+    })
+  }
+  return await createEncoderEngine(checkpoint, options)
+}

@@ -1,0 +1,119 @@
+import { type AdapterSchema, checkSchema } from '@fedsvd/core/adapters'
+import { FedsvdError } from '@fedsvd/core/errors'
+import {
+  type Checkpoint,
+  type ClassifierModel,
+  type ConfigFields,
+  ENCODER_DEFAULT_TARGETS,
+  type EncoderConfig,
+  encoderConfig,
+  encoderFeatures,
+  encoderHead,
+  encoderLayers,
+  encoderTensorName,
+  targetedLayers,
+} from '@fedsvd/core/model'
+import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
+import type { RuntimeSettings } from '../settings/index.ts'
+import { classifierEngine } from './classifier-engine.ts'
+import type { TrainingEngine } from './training-engine.ts'
+import { isProven, triedFirst } from './trial.ts'
+
+/** What is adapted, and how: the public terms of a run on a checkpoint. */
+export interface EncoderAdapterOptions {
+  readonly rank: number
+  readonly alpha: number
+  readonly headMode: AdapterSchema['headMode']
+  readonly classes: number
+  /** PEFT's `target_modules`: names of linear layers, or endings of them. Default: PEFT's, queries and values. */
+  readonly targets?: readonly string[] | undefined
+}
+
+export interface EncoderEngineOptions extends RuntimeSettings {
+  readonly schema: AdapterSchema
+  readonly classes: number
+  /** Longest record; default: as many as the checkpoint has positions. */
+  readonly maxTokens?: number | undefined
+  /** Multiplies what the head's output layer sees. */
+  readonly featureScale?: number | undefined
+  readonly maxPlaces?: number
+  /** In place of the runtime that the settings name. */
+  readonly createRunner?: RunnerFactory
+}
+
+/** A checkpoint whose config says what it is and whose tensors are read when they are needed. */
+export interface EncoderCheckpoint {
+  readonly config: ConfigFields
+  tensors(keep: (name: string) => boolean): Promise<Checkpoint>
+}
+
+/** As for the starter encoder: enough places to keep the products busy, few enough for the cache. */
+const MAX_PLACES = 1024
+
+/**
+ * The schema of a run on a checkpoint, from its config alone: PEFT's names, the head as Hugging Face has it.
+ *
+ * @throws FedsvdError ADAPTER_INVALID for a rank or targets that fit no layer
+ */
+export function encoderSchema(config: EncoderConfig, options: EncoderAdapterOptions): AdapterSchema {
+  const { rank, alpha, headMode, classes, targets = ENCODER_DEFAULT_TARGETS[config.family] } = options
+  const layers = targetedLayers(encoderLayers(config), targets)
+  const schema = { rank, alpha, layers, head: encoderHead(config, classes).specs, headMode }
+  checkSchema(schema)
+  return schema
+}
+
+/** The tensors of an encoder under the names that its graph uses; heads and what else a file holds are left out. */
+export async function encoderTensors(
+  config: EncoderConfig,
+  { tensors }: Pick<EncoderCheckpoint, 'tensors'>,
+): Promise<Checkpoint> {
+  const isPart = (name: string) => encoderTensorName(config, name).startsWith(`${config.family}.`)
+  const found = await tensors(isPart)
+  return new Map([...found].map(([name, tensor]) => [encoderTensorName(config, name), tensor]))
+}
+
+/** An encoder with its tensors and its head, as graphs are made of. @throws FedsvdError CHECKPOINT_INVALID */
+export async function encoderClassifier(
+  checkpoint: EncoderCheckpoint,
+  { schema, classes, featureScale = 1 }: Pick<EncoderEngineOptions, 'schema' | 'classes' | 'featureScale'>,
+): Promise<ClassifierModel> {
+  const config = encoderConfig(checkpoint.config)
+  const tensors = await encoderTensors(config, checkpoint)
+  return {
+    layers: schema.layers,
+    rank: schema.rank,
+    scale: schema.alpha / schema.rank,
+    featureWidth: config.width,
+    featureScale,
+    classes,
+    head: encoderHead(config, classes),
+    encode: (g, tokenIds, adapters, typeIds) => encoderFeatures(g, { tokenIds, typeIds }, config, tensors, adapters),
+  }
+}
+
+/**
+ * The private training step and inference on an encoder of BERT's family. Reads the checkpoint's tensors; each of the two
+ * graphs is made ready when it is first used.
+ *
+ * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID or RUNTIME_UNAVAILABLE
+ */
+export async function createEncoderEngine(
+  checkpoint: EncoderCheckpoint,
+  options: EncoderEngineOptions,
+): Promise<TrainingEngine> {
+  const config = encoderConfig(checkpoint.config)
+  const { schema, classes, featureScale, maxTokens = config.maxTokens, maxPlaces = MAX_PLACES } = options
+  if (!Number.isInteger(maxTokens) || maxTokens < 1 || maxTokens > config.maxTokens) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `maxTokens from 1 to ${config.maxTokens}`,
+      got: `${maxTokens}`,
+      remedy: 'Longer texts are truncated when they are encoded.',
+    })
+  }
+  const model = await encoderClassifier(checkpoint, { schema, classes, featureScale })
+  const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
+  const createRunner = options.createRunner ?? (await loadRuntime(options))
+  const engine = classifierEngine({ model, schema, limits, maxPlaces, createRunner })
+  return isProven(options) ? engine : triedFirst(engine, limits)
+}
