@@ -5,7 +5,7 @@ import { modelStore } from '@fedsvd/engine/models'
 import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
-import { engineFor, type TrainingEngine, tokenizerFor } from '@fedsvd/engine/training'
+import { engineFor, type PrivateEngine, tokenizerFor } from '@fedsvd/engine/training'
 import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, loadSiteData, roundedDown } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
@@ -21,7 +21,7 @@ export interface ClientParts {
   readonly transport?: Transport
   readonly source?: RandomSource
   readonly tokenizer?: Tokenizer
-  engineFor?(manifest: RunManifest, runtime: RuntimeSettings): Promise<TrainingEngine>
+  engineFor?(manifest: RunManifest, runtime: RuntimeSettings): Promise<PrivateEngine>
   onEvent?(event: ClientEvent): void
 }
 

@@ -4,7 +4,7 @@ import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { RecordSource } from '@fedsvd/engine/lots'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { PrivateEngine } from '@fedsvd/engine/training'
 import { type AttemptKey, type BoundRun, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { CoordinatorLink, Latest } from '../transport/index.ts'
@@ -26,7 +26,7 @@ export interface RoundParts {
   readonly link: CoordinatorLink
   readonly ledger: PrivacyLedger
   readonly outbox: Outbox
-  readonly engine: TrainingEngine
+  readonly engine: PrivateEngine
   readonly records: RecordSource
   readonly source: RandomSource
   /** Aborted when the round is closed; what was reserved stays spent. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { initialState } from '@fedsvd/core/adapters'
+import { initialState, predictsTokens } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
 import type { BlobStore } from '../blobs/index.ts'
@@ -30,7 +30,11 @@ export async function createRun(
 ): Promise<RunRecord> {
   const model = await models(request.model)
   checkRequest(request, model.maxTokens)
-  const adapter = await model.adapterSchema({ adapter: request.adapter, classes: request.labels.length })
+  const adapter = await model.adapterSchema({
+    task: request.task,
+    adapter: request.adapter,
+    classes: request.labels.length,
+  })
   const clientLevel = request.clientLevel && clientLevelOf(request.clientLevel, request)
   const { name: modelName, checkpoint } = model
   const given = {
@@ -65,9 +69,14 @@ export async function createRun(
 }
 
 function checkRequest(
-  { labels, model, aggregation, clientLevel, adaptiveClipping, ...plan }: RunRequest,
+  { task, labels, model, aggregation, clientLevel, adaptiveClipping, ...plan }: RunRequest,
   maxTokens: number,
 ): void {
+  if (predictsTokens(task ?? 'sequence-classification')) {
+    if (labels.length > 0) throw invalid(`no labels for ${task}`, `${labels.length}`, 'Leave the list of labels empty.')
+  } else if (labels.length < 2) {
+    throw invalid('two or more labels', `${labels.length}`, 'Name every class of the task, or another task.')
+  }
   if (new Set(labels).size < labels.length) {
     throw invalid('labels that are all different', labels.join(', ').slice(0, 200), 'Name each class once.')
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TASKS } from '../adapters/index.ts'
 
 const name = z.string().min(1).max(200)
 const positive = z.number().positive().finite()
@@ -85,8 +86,10 @@ export const runManifestSchema = z.object({
      */
     featureScale: positive.optional(),
   }),
-  /** Class names; the index is the label. */
-  labels: z.array(name).min(2).max(10_000),
+  /** What the model is trained for. Absent: `sequence-classification`. */
+  task: z.enum(TASKS).optional(),
+  /** Names of the classes or tags, two or more; the index is the label. None where the task predicts tokens. */
+  labels: z.array(name).max(10_000),
   adapter: adapterSchemaSchema,
   rounds: count.max(1_000_000),
   /** Local DP-SGD steps of one client in one round (tau). */
