@@ -29,6 +29,14 @@ export const configSchema = z.object({
   operatorToken: z.string().min(20).max(200).optional(),
   /** Key of the upload tokens; made up and stored where it is absent. Coordinators that share a database share it too. */
   uploadSecret: z.string().min(32).max(200).optional(),
+  /** Folder of the stored tensors; coordinators that share a database share it too. `blobs` in the state folder by default. */
+  blobDir: z
+    .string()
+    .min(1)
+    .transform((folder) => path.resolve(folder))
+    .optional(),
+  /** How long a run waits for the coordinator that drives it before another one on the same database takes it over. */
+  leaseSeconds: z.coerce.number().min(1).max(600).default(10),
   /** JSONL file of public, labelled records to measure published states on. */
   holdOut: z.string().min(1).optional(),
   /** Threads for the evaluation on the hold-out. */
@@ -62,6 +70,8 @@ export const ENVIRONMENT = {
   databaseUrl: 'DATABASE_URL',
   operatorToken: 'FEDSVD_OPERATOR_TOKEN',
   uploadSecret: 'FEDSVD_UPLOAD_SECRET',
+  blobDir: 'FEDSVD_BLOB_DIR',
+  leaseSeconds: 'FEDSVD_LEASE_SECONDS',
   holdOut: 'FEDSVD_HOLD_OUT',
   threads: 'FEDSVD_THREADS',
   logLevel: 'FEDSVD_LOG_LEVEL',

@@ -24,7 +24,15 @@ import {
   sessionRoutes,
   tensorRoutes,
 } from './http/index.ts'
-import { createSessions, OperatorSessions, secretFile, uploadTokens } from './identity/index.ts'
+import {
+  createSessions,
+  type Ended,
+  OperatorSessions,
+  secretFile,
+  sharedSessions,
+  uploadTokens,
+} from './identity/index.ts'
+import { Membership, type MembershipParts } from './membership.ts'
 import { type ModelRegistry, modelNamed } from './models/index.ts'
 import { epsilonBounds } from './privacy/index.ts'
 import {
@@ -85,20 +93,37 @@ export async function startCoordinator(
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
   const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
-  const blobs = await openFileBlobs(path.join(config.stateDir, 'blobs'))
+  const blobDir = config.blobDir ?? path.join(config.stateDir, 'blobs')
+  const blobs = await openFileBlobs(blobDir)
   const store = await (given.openStore ?? openStore)(config, log)
+  const { databaseUrl, leaseSeconds } = config
+  const others =
+    databaseUrl === undefined
+      ? undefined
+      : await joinOthers(store, {
+          ...{ databaseUrl, store, clock, log, leaseMs: leaseSeconds * 1000 },
+          shared: [operatorToken, uploadSecret, await secretFile(path.join(blobDir, 'identity'))],
+        })
 
   const metrics = createMetrics()
   const tokens = uploadTokens(Buffer.from(uploadSecret))
   const now = (): number => clock.now()
-  const sessions = createSessions(store.clients, now)
-  const operatorSessions = new OperatorSessions({ store, operatorToken, now, onEnd: (ended) => feed.cut(ended) })
-  const presence = new Presence(log)
+  const sessions =
+    others === undefined
+      ? createSessions(store.clients, now)
+      : sharedSessions({ clients: store.clients, cluster: store.cluster, secret: uploadSecret, now })
+  const cutOperators = (ended: Ended): void => {
+    feed.cut(ended)
+    others?.cluster.cutOperators(ended)
+  }
+  const operatorSessions = new OperatorSessions({ store, operatorToken, now, onEnd: cutOperators })
+  const presence = new Presence(log, others?.elsewhere)
   const { http } = listener
   const io = new Server(http, {
     maxHttpBufferSize: LONGEST_MESSAGE_BYTES,
     perMessageDeflate: false,
     serveClient: false,
+    ...(others && { adapter: others.adapter }),
   })
   closeRoot(io)
   const operators = io.of('/operator') as unknown as OperatorNamespace
@@ -121,10 +146,15 @@ export async function startCoordinator(
     models,
     gatherMs: config.gatherSeconds * 1000,
     isConnected: (clientId) => presence.isConnected(clientId),
-    onChange: (runId) => feed.changed(runId),
+    ...(others && { driving: others.cluster }),
+    onChange: (runId) => {
+      feed.changed(runId)
+      others?.cluster.changed(runId)
+    },
   })
   const clients = io.of('/client') as unknown as ClientNamespace
-  serveClients(clients, { sessions, presence, conductor, log, onCount: (count) => metrics.clients.set(count) })
+  const onCount = (count: number): void => metrics.clients.set(count)
+  serveClients(clients, { sessions, presence, conductor, log, onCount, registry: others?.cluster })
 
   let draining = false
   const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute } = config
@@ -137,8 +167,11 @@ export async function startCoordinator(
       store,
       now,
       isConnected: (clientId) => presence.isConnected(clientId),
-      cutOperator: (operatorId) => feed.cut({ operatorId }),
-      cutClient: (clientId) => presence.cut(clientId),
+      cutOperator: (operatorId) => cutOperators({ operatorId }),
+      cutClient: (clientId) => {
+        presence.cut(clientId)
+        others?.cluster.cutClient(clientId)
+      },
     }),
     operatorRoutes({ store, blobs, conductor, now }),
     insightRoutes({ store, isConnected: (clientId) => presence.isConnected(clientId) }),
@@ -156,12 +189,19 @@ export async function startCoordinator(
   const close = async (): Promise<void> => {
     if (draining) return
     draining = true
+    if (others !== undefined) {
+      // Others drive on while this one still answers what it has been asked.
+      await conductor[Symbol.asyncDispose]()
+      await others.cluster.leave()
+    }
     await closeServer(io, http, config.graceSeconds * 1000)
     await conductor[Symbol.asyncDispose]()
+    await others?.[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
     log.info('coordinator stopped')
   }
   try {
+    others?.start({ clients, conductor, presence, feed })
     await conductor.resume()
     const url = await listen(listener, config)
     log.info({ url }, 'coordinator listens')
@@ -169,6 +209,16 @@ export async function startCoordinator(
     return { url, operatorToken, served, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
+    throw error
+  }
+}
+
+/** Closes the store where the others do not want this coordinator. */
+async function joinOthers(store: Store, parts: MembershipParts): Promise<Membership> {
+  try {
+    return await Membership.join(parts)
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
     throw error
   }
 }

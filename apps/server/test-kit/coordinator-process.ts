@@ -14,6 +14,9 @@ export interface CoordinatorProcess extends AsyncDisposable {
   kill(): Promise<void>
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>
+  /** SIGSTOP: it stands still where it is, its connections open, until it is woken by SIGCONT. */
+  freeze(): void
+  wake(): void
 }
 
 export async function startCoordinatorProcess(settings: CoordinatorSettings): Promise<CoordinatorProcess> {
@@ -31,6 +34,8 @@ export async function startCoordinatorProcess(settings: CoordinatorSettings): Pr
     operatorToken,
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
+    freeze: () => void child.kill('SIGSTOP'),
+    wake: () => void child.kill('SIGCONT'),
     [Symbol.asyncDispose]: async () => void (await end('SIGKILL')),
   }
 }

@@ -62,6 +62,7 @@ export const ERROR_CATALOGUE = {
   UNEXPECTED: { status: 500, title: 'A fault that the catalogue does not know' },
   NOISE_INVALID: { status: 500, title: 'The parameters of the noise are unusable' },
   STEP_ORDER: { status: 500, title: 'The steps of a private round were made out of order' },
+  LEASE_LOST: { status: 503, title: 'Another coordinator drives the run now' },
 } as const satisfies Record<string, { status: number; title: string }>
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE

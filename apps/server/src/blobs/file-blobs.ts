@@ -5,6 +5,9 @@ import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { BlobStore, PendingBlob } from './blob-store.ts'
 
+/** No request takes so long. */
+const ABANDONED_AFTER_MS = 3_600_000
+
 /**
  * Objects as files `<first two hex digits>/<sha256>` below a folder. A file appears under its name only when it is whole:
  * it is written to `incoming/`, flushed, renamed, and its folder is flushed.
@@ -12,8 +15,7 @@ import type { BlobStore, PendingBlob } from './blob-store.ts'
 export async function openFileBlobs(folder: string): Promise<BlobStore> {
   const incoming = path.join(folder, 'incoming')
   await mkdir(incoming, { recursive: true, mode: 0o700 })
-  // What a process left half-written when it died has no name, so nobody refers to it.
-  for (const name of await readdir(incoming)) await rm(path.join(incoming, name), { force: true })
+  await removeAbandoned(incoming)
 
   const fileOf = (sha256: string): string => {
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw notFound(sha256)
@@ -80,6 +82,18 @@ export async function openFileBlobs(folder: string): Promise<BlobStore> {
       const { size } = await stat(file).catch(missing(sha256))
       return { bytes: size, stream: createReadStream(file) }
     },
+  }
+}
+
+/**
+ * What a process left half-written when it died has no name, so nobody refers to it. Other coordinators may be writing to the
+ * same folder: what was touched lately may be theirs.
+ */
+async function removeAbandoned(incoming: string): Promise<void> {
+  for (const name of await readdir(incoming)) {
+    const file = path.join(incoming, name)
+    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })) // it is gone by now
+    if (mtimeMs < Date.now() - ABANDONED_AFTER_MS) await rm(file, { force: true })
   }
 }
 

@@ -8,11 +8,19 @@ import type { RoundProgress } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import type { Gate } from './gate.ts'
-import { checkAdmissible } from './progress.ts'
+import { checkAdmissible, type RoundEvent } from './progress.ts'
 
 export interface UpdatePlace {
   readonly round: number
   readonly clientId: string
+}
+
+/** The round that an update is for, at the coordinator that drives it or at another one. */
+export interface ReceivingRound extends Pick<RoundContext, 'round' | 'base'> {
+  readonly run: Pick<RoundContext['run'], 'manifest' | 'schemaHash' | 'clock'>
+  readonly book: Pick<RoundContext['book'], 'progress'> & {
+    dispatch(event: RoundEvent & { type: 'delivered' }): Promise<unknown>
+  }
 }
 
 export interface ReceivedUpdate {
@@ -23,7 +31,7 @@ export interface ReceivedUpdate {
   /** The terms of the client; undefined for one that takes no part. */
   readonly terms: PrivacyTerms | undefined
   /** The round under way when it is this one. */
-  readonly current: RoundContext | undefined
+  readonly current: ReceivingRound | undefined
   /** The round as it is stored, when it is not under way. */
   readonly stored: RoundProgress | undefined
   /** How many updates are held in memory at a time. */
@@ -58,7 +66,7 @@ export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply
 
 async function check(
   blob: PendingBlob,
-  { run, round, base }: RoundContext,
+  { run, round, base }: ReceivingRound,
   clientId: string,
   terms: PrivacyTerms,
 ): Promise<void> {

@@ -13,7 +13,8 @@ const LONGEST_PAUSE_MS = 10_000
 
 /**
  * Drives a run from its first unpublished round to its end. A database that is away is waited for, however long; another
- * fault is tried again a few times in the same round, and then ends the run. Undefined when the run was aborted.
+ * fault is tried again a few times in the same round, and then ends the run. Undefined when the run was aborted, or another
+ * coordinator has taken it over.
  */
 export async function drive(run: LiveRun): Promise<Ending | undefined> {
   let failures = 0
@@ -22,7 +23,7 @@ export async function drive(run: LiveRun): Promise<Ending | undefined> {
     try {
       return await runRounds(run)
     } catch (error) {
-      if (run.signal.aborted) return undefined
+      if (run.signal.aborted || isFedsvdError(error, 'LEASE_LOST')) return undefined
       if (error instanceof RunOver) return { state: 'failed', reason: error.message }
       const { runId } = run.manifest
       const round = run.current?.round

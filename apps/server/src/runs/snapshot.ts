@@ -19,16 +19,19 @@ export interface SnapshotParts {
 
 /** A run as its operators see it, from what is stored and who is there. */
 export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<RunSnapshot> {
-  const { store, live } = parts
+  const { store, live, central } = parts
   const { manifest, state, reason, baseline } = run
   const { runId, name } = manifest
+  if (live === undefined && manifest.clientLevel !== undefined) await central.load() // others charge it, too
   const [published, alerts, adapter, clients] = await Promise.all([
     store.rounds.published(runId),
     store.alerts.list(runId, MOST_ALERTS),
     store.runs.newestAdapter(runId),
     clientsOf(manifest, parts),
   ])
-  const current = currentOf(live?.current?.book.progress)
+  const isOpen = state === 'waiting' || state === 'running'
+  const stored = live === undefined && isOpen ? await store.rounds.find(runId, published.length) : undefined
+  const current = currentOf(live?.current?.book.progress ?? stored)
   return {
     runId,
     name,

@@ -1,10 +1,11 @@
 import type { RoundProgress, TaskState } from '../records.ts'
 import type { RoundChange, RoundStore } from '../store.ts'
+import type { Fence } from './fence.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
 import { addFacts } from './ledger.ts'
 import { adapterFrom, date, progressFrom, roundRow } from './rows.ts'
 
-export function prismaRounds(prisma: PrismaClient): RoundStore {
+export function prismaRounds(prisma: PrismaClient, fence: Fence): RoundStore {
   return {
     async find(runId, round) {
       const include = { tasks: true, updates: true } as const
@@ -14,7 +15,11 @@ export function prismaRounds(prisma: PrismaClient): RoundStore {
       return progressFrom(row, adapter === null ? undefined : adapterFrom(adapter))
     },
     publishedCount: (runId) => prisma.round.count({ where: { runId, phase: 'published' } }),
-    save: (change) => prisma.$transaction((tx) => saveChange(tx, change)),
+    save: (change) =>
+      prisma.$transaction(async (tx) => {
+        await fence(tx, change.after.runId)
+        return await saveChange(tx, change)
+      }),
     async published(runId) {
       const rows = await prisma.round.findMany({
         where: { runId, phase: 'published' },
@@ -42,7 +47,10 @@ export function prismaRounds(prisma: PrismaClient): RoundStore {
       return rows.map((row) => progressFrom(row, byNumber.get(row.number + 1)))
     },
     async setEvaluation(runId, round, evaluation) {
-      await prisma.round.updateMany({ where: { runId, number: round }, data: evaluation })
+      await prisma.$transaction(async (tx) => {
+        await fence(tx, runId)
+        await tx.round.updateMany({ where: { runId, number: round }, data: evaluation })
+      })
     },
   }
 }

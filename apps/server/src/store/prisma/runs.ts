@@ -1,9 +1,10 @@
 import type { RunStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
+import type { Fence } from './fence.ts'
 import type { PrismaClient } from './generated/client.ts'
 import { adapterFrom, date, participantFrom, participantRow, runFrom } from './rows.ts'
 
-export function prismaRuns(prisma: PrismaClient): RunStore {
+export function prismaRuns(prisma: PrismaClient, fence: Fence): RunStore {
   return {
     async create({ manifest, state, createdAt, ownerId }, initial, audit) {
       const { runId: id, name } = manifest
@@ -34,6 +35,7 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
     },
     move: (runId, from, { state, reason, endedAt }, audit) =>
       prisma.$transaction(async (tx) => {
+        await fence(tx, runId)
         const { count } = await tx.run.updateMany({
           where: { id: runId, state: { in: [...from] } },
           data: {
@@ -56,7 +58,10 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
       )
     },
     async setWithdrawal(runId, clientId, code) {
-      await prisma.participant.updateMany({ where: { runId, clientId }, data: { withdrawal: code ?? null } })
+      await prisma.$transaction(async (tx) => {
+        await fence(tx, runId)
+        await tx.participant.updateMany({ where: { runId, clientId }, data: { withdrawal: code ?? null } })
+      })
     },
     async participants(runId) {
       return (await prisma.participant.findMany({ where: { runId }, orderBy: { clientId: 'asc' } })).map(
