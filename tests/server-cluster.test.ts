@@ -114,23 +114,27 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
     }
   })
 
-  it('hand the round over when its driver is killed, with nothing lost and nothing charged twice', TIMEOUT, async () => {
-    await using cluster = await testCluster({ leaseSeconds: 2 })
-    const [driver, other] = [await cluster.start(), await cluster.start()]
-    const { runId, clients, near, before, openAll } = await inTheMiddle(cluster, driver, other)
-    const first = await driverOf(cluster, runId)
-    await driver.kill()
-    const after = await cluster.seen(other, runId, 'another driver', () => true)
-    expect(after.current).toEqual(before.current)
-    near.moveTo(other.url)
-    await near.connect()
-    openAll()
-    const last = await cluster.seen(other, runId, 'the end of the run', completed)
-    await expectUndisturbed(cluster, last, clients)
-    const second = await driverOf(cluster, runId)
-    expect(second!.epoch).toBeGreaterThan(first!.epoch)
-    expect(second!.owner).not.toBe(first!.owner)
-  })
+  it(
+    'hand the round over when its driver is killed, with nothing lost and nothing charged twice',
+    TIMEOUT,
+    async () => {
+      await using cluster = await testCluster({ leaseSeconds: 2 })
+      const [driver, other] = [await cluster.start(), await cluster.start()]
+      const { runId, clients, near, before, openAll } = await inTheMiddle(cluster, driver, other)
+      const first = await driverOf(cluster, runId)
+      await driver.kill()
+      const after = await cluster.seen(other, runId, 'another driver', () => true)
+      expect(after.current).toEqual(before.current)
+      near.moveTo(other.url)
+      await near.connect()
+      openAll()
+      const last = await cluster.seen(other, runId, 'the end of the run', completed)
+      await expectUndisturbed(cluster, last, clients)
+      const second = await driverOf(cluster, runId)
+      expect(second!.epoch).toBeGreaterThan(first!.epoch)
+      expect(second!.owner).not.toBe(first!.owner)
+    },
+  )
 
   it('hand it over at once when its driver is told to stop', TIMEOUT, async () => {
     await using cluster = await testCluster({ leaseSeconds: NEVER_EXPIRES })

@@ -2,7 +2,14 @@ import type { RoundClosed, RunEnded } from '@fedsvd/core/protocol'
 import { createAdapter } from '@socket.io/postgres-adapter'
 import type { Logger } from 'pino'
 import type { ServerOptions } from 'socket.io'
-import { Cluster, type Envelope, fingerprintOf, type Member, Notifications } from './cluster/index.ts'
+import {
+  Cluster,
+  type Envelope,
+  fingerprintOf,
+  type Member,
+  Notifications,
+  succeedEarlierLife,
+} from './cluster/index.ts'
 import type { Ended } from './identity/index.ts'
 import type { ClientNamespace, Elsewhere, OperatorFeed, Presence } from './realtime/index.ts'
 import type { Clock } from './rounds/index.ts'
@@ -12,8 +19,12 @@ import type { Store } from './store/index.ts'
 /** PostgreSQL takes notifications of fewer than 8000 bytes; the adapter would try with 8000. */
 const LONGEST_NOTIFICATION_BYTES = 7500
 
+/** One channel of PostgreSQL for each namespace, with this before its name. */
+const CHANNELS = 'fedsvd'
+
 export interface MembershipParts {
   readonly databaseUrl: string
+  readonly stateDir: string
   readonly store: Store
   /** The operator token, the upload secret, and the identity of the object store. */
   readonly shared: readonly string[]
@@ -35,6 +46,7 @@ export class Membership implements AsyncDisposable {
   readonly cluster: Cluster
   readonly #notifications: Notifications
   readonly #log: Logger
+  #life: Disposable | undefined
   #body: Body | undefined
 
   private constructor({ databaseUrl, store, shared, leaseMs, clock, log }: MembershipParts) {
@@ -58,6 +70,7 @@ export class Membership implements AsyncDisposable {
   static async join(parts: MembershipParts): Promise<Membership> {
     const membership = new Membership(parts)
     try {
+      membership.#life = await succeedEarlierLife(parts.stateDir, membership.cluster.id, parts.store.cluster)
       await membership.cluster.join()
       return membership
     } catch (error) {
@@ -70,7 +83,7 @@ export class Membership implements AsyncDisposable {
   get adapter(): NonNullable<ServerOptions['adapter']> {
     const errorHandler = (error: Error): void =>
       this.#log.warn({ err: error }, 'a message to other coordinators was lost')
-    const options = { payloadThreshold: LONGEST_NOTIFICATION_BYTES, errorHandler }
+    const options = { channelPrefix: CHANNELS, payloadThreshold: LONGEST_NOTIFICATION_BYTES, errorHandler }
     return createAdapter(this.#notifications.pool, options) as unknown as NonNullable<ServerOptions['adapter']>
   }
 
@@ -89,8 +102,9 @@ export class Membership implements AsyncDisposable {
   }
 
   /** From now on the others are heard, leases are renewed, and runs that nobody drives are taken up. */
-  start(body: Body): void {
+  async start(body: Body): Promise<void> {
     this.#body = body
+    await this.#notifications.listensTo(`${CHANNELS}#${body.clients.name}`)
     body.clients.on('cluster', (text) => this.cluster.channel.receive(JSON.parse(text) as Envelope))
     this.cluster.start()
   }
@@ -98,6 +112,7 @@ export class Membership implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cluster[Symbol.asyncDispose]()
     await this.#notifications[Symbol.asyncDispose]()
+    this.#life?.[Symbol.dispose]()
   }
 
   get #member(): Member {

@@ -101,7 +101,7 @@ export async function startCoordinator(
     databaseUrl === undefined
       ? undefined
       : await joinOthers(store, {
-          ...{ databaseUrl, store, clock, log, leaseMs: leaseSeconds * 1000 },
+          ...{ databaseUrl, stateDir: config.stateDir, store, clock, log, leaseMs: leaseSeconds * 1000 },
           shared: [operatorToken, uploadSecret, await secretFile(path.join(blobDir, 'identity'))],
         })
 
@@ -201,7 +201,7 @@ export async function startCoordinator(
     log.info('coordinator stopped')
   }
   try {
-    others?.start({ clients, conductor, presence, feed })
+    await others?.start({ clients, conductor, presence, feed })
     await conductor.resume()
     const url = await listen(listener, config)
     log.info({ url }, 'coordinator listens')

@@ -10,7 +10,7 @@ import { temporaryFolder } from './temporary-folder.ts'
 import { tinyRequest } from './tiny-model.ts'
 import { until } from './until.ts'
 
-const OPERATOR_TOKEN = 'the operator token of the cluster under test'
+const OPERATOR_TOKEN = 'operator-token-of-the-cluster-under-test'
 const PATIENCE_MS = 60_000
 /** What a client sends again later. */
 const PASSING = ['DATABASE_UNAVAILABLE', 'COORDINATOR_UNREACHABLE', 'LEASE_LOST', 'TOKEN_INVALID'] as const
@@ -53,8 +53,8 @@ export async function testCluster(shared: CoordinatorSettings = {}): Promise<Tes
         stateDir: path.join(folder.path, `state-${processes.length}`),
         blobDir: path.join(folder.path, 'blobs'),
         operatorToken: OPERATOR_TOKEN,
-        uploadSecret: 'the upload secret of the cluster under test',
-        logLevel: 'silent',
+        uploadSecret: 'upload-secret-of-the-cluster-under-test',
+        logLevel: 'warn',
         gatherSeconds: 60,
         graceSeconds: 1,
         ...shared,

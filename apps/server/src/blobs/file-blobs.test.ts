@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
@@ -64,12 +64,16 @@ describe('blobs in files', () => {
     expect(await filesBelow(folder.path)).toEqual([sha256])
   })
 
-  it('removes what a process that died had not finished', async () => {
+  it('removes what a process that died had not finished, and leaves what another is writing', async () => {
     await using folder = await temporaryFolder()
+    const other = await openFileBlobs(folder.path)
+    const half = path.join(folder.path, 'incoming', 'half')
+    await writeFile(half, 'half')
+    await utimes(half, new Date(), new Date(Date.now() - 2 * 3_600_000))
+    const pending = await other.receive(chunks(bytes, 700), 5000)
     await openFileBlobs(folder.path)
-    await writeFile(path.join(folder.path, 'incoming', 'half'), 'half')
-    await openFileBlobs(folder.path)
-    expect(await filesBelow(folder.path)).toEqual([])
+    await pending.keep()
+    expect(await filesBelow(folder.path)).toEqual([sha256])
   })
 
   it.each(['../../operator.token', '', sha256.toUpperCase(), `${sha256}/..`])(

@@ -87,7 +87,10 @@ export class Cluster implements Driving, AsyncDisposable {
       id: this.id,
       clock,
       send,
-      onTell: (name, body) => this.#told(name, body),
+      onTell: (name, body, from) => {
+        this.#others.add(from)
+        this.#told(name, body)
+      },
       onCall: (name, body) => this.#called(name, body),
     })
   }
@@ -101,6 +104,7 @@ export class Cluster implements Driving, AsyncDisposable {
 
   /** From now on it renews its leases, and takes up runs that nobody drives. */
   start(): void {
+    this.channel.tell('joined', null)
     void this.#beat()
   }
 
@@ -108,7 +112,7 @@ export class Cluster implements Driving, AsyncDisposable {
 
   release = async (runId: string): Promise<void> => {
     await this.#leases.release(runId)
-    if (this.#others.size > 0) this.channel.tell('free', null)
+    this.channel.tell('free', null)
   }
 
   ended = (runId: string): void => this.channel.tell('ended', runId)

@@ -1,6 +1,8 @@
 import pg from 'pg'
 
 const CONNECT_TIMEOUT_MS = 10_000
+const MOST_LOOKS = 200
+const LOOK_INTERVAL_MS = 20
 
 /** A connection that listens, as the adapter takes it. */
 type Listener = pg.Client & { release: () => void }
@@ -28,6 +30,16 @@ export class Notifications implements AsyncDisposable {
   get pool(): pg.Pool {
     const { connect, query } = { connect: () => this.#listen(), query: this.#sender.query.bind(this.#sender) }
     return { connect, query } as unknown as pg.Pool
+  }
+
+  /** Resolves once what is sent on a channel is heard here; a database that is away is not waited for. */
+  async listensTo(channel: string): Promise<void> {
+    const sql = 'SELECT 1 FROM pg_listening_channels() AS channel WHERE channel = $1'
+    for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+      const found = await this.#listener?.query(sql, [channel]).catch(() => undefined)
+      if ((found?.rowCount ?? 0) > 0) return
+      await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS))
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
