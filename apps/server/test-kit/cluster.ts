@@ -11,7 +11,7 @@ import { tinyRequest } from './tiny-model.ts'
 import { until } from './until.ts'
 
 const OPERATOR_TOKEN = 'operator-token-of-the-cluster-under-test'
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
 /** What a client sends again later. */
 const PASSING = ['DATABASE_UNAVAILABLE', 'COORDINATOR_UNREACHABLE', 'LEASE_LOST', 'TOKEN_INVALID'] as const
 

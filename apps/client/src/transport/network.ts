@@ -17,6 +17,14 @@ import { certificateFault, fetchWith, type TlsTrust } from './tls.ts'
 import type { Caller, CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
 
 const ANSWER_TIMEOUT_MS = 30_000
+/** The last two: the coordinator that answers is not the one that drives the run, and that one is not there now. */
+const PASSING: readonly string[] = [
+  'RATE_LIMITED',
+  'UNEXPECTED',
+  'DATABASE_UNAVAILABLE',
+  'COORDINATOR_UNREACHABLE',
+  'LEASE_LOST',
+]
 /** Refusals of a connection that no waiting changes. */
 const FINAL_REFUSALS: readonly string[] = ['SIGNATURE_INVALID', 'FORBIDDEN', 'PROTOCOL_VERSION', 'CERTIFICATE_INVALID']
 
@@ -160,7 +168,7 @@ function refusalIn(error: Error & { data?: unknown }): FedsvdError | undefined {
 
 /** Answers after which the same report may be taken. */
 function isPassing(code: string | undefined): boolean {
-  return code === 'RATE_LIMITED' || code === 'UNEXPECTED' || code === 'DATABASE_UNAVAILABLE'
+  return code !== undefined && PASSING.includes(code)
 }
 
 function bearer(token: string): { authorization: string } {

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { Directory } from './directory.ts'
 
-const at = (clientId: string, connectionId: string, coordinatorId = 'two') => ({ clientId, connectionId, coordinatorId })
+const at = (clientId: string, connectionId: string, coordinatorId = 'two') => ({
+  clientId,
+  connectionId,
+  coordinatorId,
+})
 
 function directory() {
   const arrivals: { readonly clientId: string; readonly connection: AbortSignal }[] = []

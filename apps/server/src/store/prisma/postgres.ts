@@ -3,6 +3,8 @@ import { openPrismaStore } from './prisma-store.ts'
 
 const CONNECTIONS = 10
 const CONNECT_TIMEOUT_MS = 10_000
+/** A coordinator that freezes, or whose machine is lost, in the middle of a transaction must not hold its rows for ever. */
+const IDLE_IN_TRANSACTION_MS = 20_000
 
 /** The store in a PostgreSQL database. @throws FedsvdError DATABASE_UNAVAILABLE or MIGRATION_FAILED */
 export function openPostgresStore(databaseUrl: string): Promise<Store> {
@@ -10,5 +12,7 @@ export function openPostgresStore(databaseUrl: string): Promise<Store> {
     connectionString: databaseUrl,
     max: CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    keepAlive: true,
   })
 }
