@@ -101,7 +101,12 @@ export async function startCoordinator(
     databaseUrl === undefined
       ? undefined
       : await joinOthers(store, {
-          ...{ databaseUrl, stateDir: config.stateDir, store, clock, log, leaseMs: leaseSeconds * 1000 },
+          databaseUrl,
+          stateDir: config.stateDir,
+          store,
+          clock,
+          log,
+          leaseMs: leaseSeconds * 1000,
           shared: [operatorToken, uploadSecret, await secretFile(path.join(blobDir, 'identity'))],
         })
 

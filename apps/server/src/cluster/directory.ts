@@ -45,7 +45,7 @@ export class Directory {
   /** What is connected to others according to the database, where the messages about it may have been lost. */
   replace(connections: readonly ConnectionRecord[]): void {
     const current = new Set(connections.map(({ clientId }) => clientId))
-    for (const clientId of [...this.#entries.keys()]) if (!current.has(clientId)) this.left(clientId)
+    for (const clientId of this.#entries.keys()) if (!current.has(clientId)) this.left(clientId)
     for (const connection of connections) this.arrived(connection)
   }
 }

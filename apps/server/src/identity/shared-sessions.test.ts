@@ -28,7 +28,7 @@ async function twoCoordinators(secrets = [SECRET, SECRET]) {
 describe('sessions that coordinators share', () => {
   it('take a nonce of any of them, once', async () => {
     const { id, here, there, handshake } = await twoCoordinators()
-    const auth = handshake(await here.challenge(id))
+    const auth = handshake(here.challenge(id))
     expect((await there.authenticate(auth)).id).toBe(id)
     for (const either of [here, there]) await expect(either.authenticate(auth)).rejects.toThrow(/used before/)
   })

@@ -212,7 +212,12 @@ export class Conductor implements AsyncDisposable {
     const parts = { clock, deliver: this.#driving.deliver }
     const current = isOpen(run) && stored && base && roundElsewhere(run, stored, base, parts)
     return await receiveUpdate({
-      ...{ manifest, place, stream, blobs, stored, gate: this.#gate },
+      manifest,
+      place,
+      stream,
+      blobs,
+      stored,
+      gate: this.#gate,
       terms: known?.terms,
       current: current || undefined,
     })
