@@ -34,7 +34,10 @@ export const configSchema = z.object({
   operatorToken: z.string().min(20).max(200).optional(),
   /** Key of the upload tokens; made up and stored where it is absent. Coordinators that share a database share it too. */
   uploadSecret: z.string().min(32).max(200).optional(),
-  /** Where tensors are kept: `s3://bucket/prefix`, or a folder; the folder `blobs` of the state folder where it is absent. */
+  /**
+   * Where tensors are kept: `s3://bucket/prefix`, or a folder; the folder `blobs` of the state folder where it is absent.
+   * Coordinators that share a database share it too.
+   */
   blobs: z
     .string()
     .regex(
@@ -56,6 +59,8 @@ export const configSchema = z.object({
   collectSeconds: z.coerce.number().min(0).max(604_800).default(3600),
   /** Objects that were written more recently are left alone. */
   collectGraceSeconds: z.coerce.number().min(1).max(2_592_000).default(3600),
+  /** How long a run waits for the coordinator that drives it before another one on the same database takes it over. */
+  leaseSeconds: z.coerce.number().min(1).max(600).default(10),
   /** JSONL file of public, labelled records to measure published states on. */
   holdOut: z.string().min(1).optional(),
   /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
@@ -125,6 +130,7 @@ export const ENVIRONMENT = {
   keepUpdates: 'FEDSVD_KEEP_UPDATES',
   collectSeconds: 'FEDSVD_COLLECT_SECONDS',
   collectGraceSeconds: 'FEDSVD_COLLECT_GRACE_SECONDS',
+  leaseSeconds: 'FEDSVD_LEASE_SECONDS',
   holdOut: 'FEDSVD_HOLD_OUT',
   models: 'FEDSVD_MODELS',
   hub: 'FEDSVD_HUB',

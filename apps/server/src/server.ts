@@ -27,8 +27,18 @@ import {
   statementRoutes,
   tensorRoutes,
 } from './http/index.ts'
-import { createSessions, OperatorSessions, secretFile, statementKey, uploadTokens } from './identity/index.ts'
+import {
+  createSessions,
+  type Ended,
+  OperatorSessions,
+  secretFile,
+  sharedSessions,
+  statementKey,
+  uploadTokens,
+} from './identity/index.ts'
+import { Membership, type MembershipParts } from './membership.ts'
 import { type ModelRegistry, modelsOf } from './models/index.ts'
+import { objectStoreIdentity } from './object-store-identity.ts'
 import { epsilonBounds } from './privacy/index.ts'
 import {
   type ClientNamespace,
@@ -99,12 +109,32 @@ export async function startCoordinator(
   const blobs = holdingBlobs(await (given.openBlobs ?? openBlobs)(config), { now, graceMs })
   const tracer = await openTracer(config.otlpEndpoint)
   const store = tracedStore(await (given.openStore ?? openStore)(config, log), tracer)
+  const { databaseUrl, leaseSeconds } = config
+  const others =
+    databaseUrl === undefined
+      ? undefined
+      : await joinOthers(store, {
+          databaseUrl,
+          stateDir: config.stateDir,
+          store,
+          clock,
+          log,
+          leaseMs: leaseSeconds * 1000,
+          shared: [operatorToken, uploadSecret, statementSecret, await objectStoreIdentity(config)],
+        })
 
   const metrics = createMetrics()
   const tokens = uploadTokens(Buffer.from(uploadSecret))
-  const sessions = createSessions(store.clients, now)
-  const operatorSessions = new OperatorSessions({ store, operatorToken, now, onEnd: (ended) => feed.cut(ended) })
-  const presence = new Presence(log)
+  const sessions =
+    others === undefined
+      ? createSessions(store.clients, now)
+      : sharedSessions({ clients: store.clients, cluster: store.cluster, secret: uploadSecret, now })
+  const cutOperators = (ended: Ended): void => {
+    feed.cut(ended)
+    others?.cluster.cutOperators(ended)
+  }
+  const operatorSessions = new OperatorSessions({ store, operatorToken, now, onEnd: cutOperators })
+  const presence = new Presence(log, others?.elsewhere)
   const { http } = listener
   const io = new Server(http, {
     maxHttpBufferSize: LONGEST_MESSAGE_BYTES,
@@ -114,6 +144,7 @@ export async function startCoordinator(
     perMessageDeflate: false,
     connectTimeout: CONNECT_TIMEOUT_MS,
     serveClient: false,
+    ...(others && { adapter: others.adapter }),
   })
   closeRoot(io)
   const operators = io.of('/operator') as unknown as OperatorNamespace
@@ -136,7 +167,11 @@ export async function startCoordinator(
     models,
     gatherMs: config.gatherSeconds * 1000,
     isConnected: (clientId) => presence.isConnected(clientId),
-    onChange: (runId) => feed.changed(runId),
+    ...(others && { driving: others.cluster }),
+    onChange: (runId) => {
+      feed.changed(runId)
+      others?.cluster.changed(runId)
+    },
     onRoundChange: roundSpans(tracer),
   })
   const clients = io.of('/client') as unknown as ClientNamespace
@@ -152,6 +187,7 @@ export async function startCoordinator(
         log.warn({ err: error, clientId }, 'it was not noted when a client was seen')
       })
     },
+    registry: others?.cluster,
   })
 
   const { keepUpdates, collectSeconds } = config
@@ -186,8 +222,11 @@ export async function startCoordinator(
       store,
       now,
       isConnected: (clientId) => presence.isConnected(clientId),
-      cutOperator: (operatorId) => feed.cut({ operatorId }),
-      cutClient: (clientId) => presence.cut(clientId),
+      cutOperator: (operatorId) => cutOperators({ operatorId }),
+      cutClient: (clientId) => {
+        presence.cut(clientId)
+        others?.cluster.cutClient(clientId)
+      },
     }),
     operatorRoutes({ store, blobs, conductor, now }),
     budgetRoutes({ clients: store.clients, now, onCap: () => conductor.capsChanged() }),
@@ -212,15 +251,22 @@ export async function startCoordinator(
     if (draining) return
     draining = true
     const drained = conductor.drain()
+    if (others !== undefined) {
+      // Others drive on while this one still answers what it has been asked.
+      await conductor[Symbol.asyncDispose]()
+      await others.cluster.leave()
+    }
     await closeServer(io, http, config.graceSeconds * 1000)
     await drained
     await collector[Symbol.asyncDispose]()
     await conductor[Symbol.asyncDispose]()
+    await others?.[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
     await tracer[Symbol.asyncDispose]()
     log.info('coordinator stopped')
   }
   try {
+    await others?.start({ clients, conductor, presence, feed })
     await conductor.resume()
     const url = await listen(listener, config)
     log.info({ url }, 'coordinator listens')
@@ -228,6 +274,16 @@ export async function startCoordinator(
     return { url, operatorToken, served, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
+    throw error
+  }
+}
+
+/** Closes the store where the others do not want this coordinator. */
+async function joinOthers(store: Store, parts: MembershipParts): Promise<Membership> {
+  try {
+    return await Membership.join(parts)
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
     throw error
   }
 }

@@ -17,6 +17,9 @@ export interface CoordinatorProcess extends AsyncDisposable {
   readonly ended: Promise<void>
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>
+  /** SIGSTOP: it stands still where it is, its connections open, until it is woken by SIGCONT. */
+  freeze(): void
+  wake(): void
 }
 
 /** With a death the process kills itself at that call to its store. */
@@ -40,6 +43,8 @@ export async function startCoordinatorProcess(
     ended: closed.then(() => {}),
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
+    freeze: () => void child.kill('SIGSTOP'),
+    wake: () => void child.kill('SIGCONT'),
     [Symbol.asyncDispose]: async () => void (await end('SIGKILL')),
   }
 }

@@ -1,4 +1,5 @@
 export * from './certificates.ts'
+export * from './cluster.ts'
 export * from './coordinator.ts'
 export * from './coordinator-process.ts'
 export * from './crash-sweep.ts'

@@ -68,6 +68,7 @@ export const ERROR_CATALOGUE = {
   NOISE_INVALID: { status: 500, title: 'The parameters of the noise are unusable' },
   RUNTIME_UNAVAILABLE: { status: 500, title: 'A runtime or device that was asked for cannot be used here' },
   STEP_ORDER: { status: 500, title: 'The steps of a private round were made out of order' },
+  LEASE_LOST: { status: 503, title: 'Another coordinator drives the run now' },
 } as const satisfies Record<string, { status: number; title: string }>
 
 /** As much of a peer's text is kept. */

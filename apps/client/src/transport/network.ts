@@ -17,6 +17,15 @@ import { certificateFault, fetchWith, type TlsTrust } from './tls.ts'
 import type { Caller, CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
 
 const ANSWER_TIMEOUT_MS = 30_000
+/** The last two: the coordinator that answers is not the one that drives the run, and that one is not there now. */
+const PASSING: readonly string[] = [
+  'RATE_LIMITED',
+  'UNEXPECTED',
+  'DATABASE_UNAVAILABLE',
+  'STORAGE_UNAVAILABLE',
+  'COORDINATOR_UNREACHABLE',
+  'LEASE_LOST',
+]
 /** Refusals of a connection that no waiting changes. */
 const FINAL_REFUSALS: readonly string[] = ['SIGNATURE_INVALID', 'FORBIDDEN', 'PROTOCOL_VERSION', 'CERTIFICATE_INVALID']
 
@@ -159,11 +168,9 @@ function refusalIn(error: Error & { data?: unknown }): FedsvdError | undefined {
   return error.data === undefined ? undefined : FedsvdError.fromJSON(error.data)
 }
 
-const PASSING = ['RATE_LIMITED', 'UNEXPECTED', 'DATABASE_UNAVAILABLE', 'STORAGE_UNAVAILABLE'] as const
-
 /** Answers after which the same report may be taken. */
 function isPassing(code: string | undefined): boolean {
-  return PASSING.some((passing) => passing === code)
+  return code !== undefined && PASSING.includes(code)
 }
 
 function bearer(token: string): { authorization: string } {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { BlobRef } from '../store/index.ts'
 import { blobTooLarge, onDisk } from './faults.ts'
@@ -27,10 +27,20 @@ export interface Arrived extends BlobRef, AsyncDisposable {
   handOver(): Promise<void>
 }
 
-/** Opens a spool; what a process left half-written when it died has no name, so nobody refers to it, and is removed. */
+/** No request takes so long. */
+const ABANDONED_AFTER_MS = 3_600_000
+
+/**
+ * Opens a spool. What a process left half-written when it died has no name, so nobody refers to it, and is removed; other
+ * coordinators may be writing to the same folder, and what was touched lately may be theirs.
+ */
 export async function openSpool(folder: string, openFile: OpenFile = open): Promise<Spool> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  for (const name of await readdir(folder)) await rm(path.join(folder, name), { force: true })
+  for (const name of await readdir(folder)) {
+    const file = path.join(folder, name)
+    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })) // it is gone by now
+    if (mtimeMs < Date.now() - ABANDONED_AFTER_MS) await rm(file, { force: true })
+  }
   return {
     take: (stream, maxBytes) =>
       onDisk(async () => {

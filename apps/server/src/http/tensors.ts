@@ -39,7 +39,7 @@ export function tensorRoutes(parts: TensorRoutes): Router {
   const limitClient = limitPerClient(parts.transfersPerMinute, 'updates and states')
 
   router.get('/v1/blobs/:sha256', limit, async (request, response) => {
-    const clientId = sessions.clientOf(bearerToken(request))
+    const clientId = await sessions.clientOf(bearerToken(request))
     await limitClient(clientId)
     const { sha256 } = parseMessage(blobSchema, request.params, 'an address of an object')
     if (!(await store.runs.mayRead(clientId, sha256))) throw notReadable(sha256)

@@ -87,11 +87,11 @@ describe('sessions', () => {
 
   it('end their tokens with the connection', async () => {
     const { sessions, id } = await enrolled()
-    const token = sessions.begin(id)
-    expect(sessions.clientOf(token)).toBe(id)
+    const token = sessions.begin(id, randomUUID())
+    expect(await sessions.clientOf(token)).toBe(id)
     sessions.end(token)
-    expect(() => sessions.clientOf(token)).toThrow(/TOKEN_INVALID/)
-    expect(() => sessions.clientOf(undefined)).toThrow(/TOKEN_INVALID/)
+    await expect(sessions.clientOf(token)).rejects.toThrow(/TOKEN_INVALID/)
+    await expect(sessions.clientOf(undefined)).rejects.toThrow(/TOKEN_INVALID/)
   })
 })
 

@@ -21,5 +21,6 @@ export {
 export { secretFile } from './secret-file.ts'
 export { cookieFor, sessionCookie } from './session-cookie.ts'
 export { createSessions, type Sessions } from './sessions.ts'
+export { sharedSessions } from './shared-sessions.ts'
 export { type StatementKey, statementKey } from './statement-key.ts'
 export { type UploadRight, type UploadTokens, uploadTokens } from './upload-tokens.ts'

@@ -5,7 +5,7 @@ import type { ClientRecord, ClientStore } from '../store/index.ts'
 import { checkProtocolVersion } from './enrolment.ts'
 import { publicKeyFrom } from './public-key.ts'
 
-const NONCE_LIFETIME_MS = 60_000
+export const NONCE_LIFETIME_MS = 60_000
 const MOST_NONCES = 100_000
 
 /** Who is connected, proved by a signature; kept in memory, as a connection does not outlive the process. */
@@ -15,27 +15,25 @@ export interface Sessions {
   /** Checks a handshake and uses its nonce up. @throws FedsvdError PROTOCOL_VERSION, TOKEN_INVALID, SIGNATURE_INVALID */
   authenticate(handshake: ClientHandshake): Promise<ClientRecord>
   /** A bearer token for the connection that has begun. */
-  begin(clientId: string): string
+  begin(clientId: string, connectionId: string): string
   end(token: string): void
   /** @throws FedsvdError FORBIDDEN when the client has been revoked */
   requireGoodStanding(clientId: string): Promise<void>
   /** The client whose live connection has this token. @throws FedsvdError TOKEN_INVALID */
-  clientOf(token: string | undefined): string
+  clientOf(token: string | undefined): Promise<string>
 }
 
 export function createSessions(clients: ClientStore, now: () => number): Sessions {
   const nonces = new Map<string, { readonly clientId: string; readonly expiresAt: number }>()
   const sessions = new Map<string, string>()
 
-  function takeNonce(nonce: string, clientId: string): void {
+  async function takeNonce(nonce: string, clientId: string): Promise<void> {
     const issued = nonces.get(nonce)
     nonces.delete(nonce)
     if (issued !== undefined && issued.clientId === clientId && issued.expiresAt > now()) return
-    throw new FedsvdError('TOKEN_INVALID', {
-      expected: 'a nonce of POST /v1/challenge for this client, used once and within a minute',
-      got: issued === undefined ? 'one that was not issued, or was used before' : 'one that is foreign or has expired',
-      remedy: 'Ask for a new challenge and sign that.',
-    })
+    throw nonceRefused(
+      issued === undefined ? 'one that was not issued, or was used before' : 'one that is foreign or has expired',
+    )
   }
 
   return {
@@ -49,43 +47,64 @@ export function createSessions(clients: ClientStore, now: () => number): Session
       nonces.set(nonce, { clientId, expiresAt: now() + NONCE_LIFETIME_MS })
       return nonce
     },
-    async authenticate({ protocolVersion, clientId, nonce, signature }) {
-      checkProtocolVersion(protocolVersion)
-      takeNonce(nonce, clientId)
-      const client = await clients.find(clientId)
-      const text = Buffer.from(sessionChallengeText(clientId, nonce))
-      const isSigned =
-        client !== undefined && verify(null, text, publicKeyFrom(client.publicKey), Buffer.from(signature, 'base64url'))
-      if (isSigned) {
-        checkStanding(client)
-        return client
-      }
-      throw new FedsvdError('SIGNATURE_INVALID', {
-        expected: `a signature by the key that client ${clientId} enrolled with`,
-        got: client === undefined ? 'a client that is not enrolled here' : 'another signature',
-        remedy: 'Use the state folder that the client was enrolled from, or enrol again.',
-      })
-    },
-    async requireGoodStanding(clientId) {
-      const client = await clients.find(clientId)
-      if (client !== undefined) checkStanding(client)
-    },
+    authenticate: (handshake) => authenticate(clients, handshake, takeNonce),
+    requireGoodStanding: (clientId) => requireGoodStanding(clients, clientId),
     begin(clientId) {
       const token = randomBytes(32).toString('base64url')
       sessions.set(token, clientId)
       return token
     },
     end: (token) => void sessions.delete(token),
-    clientOf(token) {
+    async clientOf(token) {
       const clientId = token === undefined ? undefined : sessions.get(token)
       if (clientId !== undefined) return clientId
-      throw new FedsvdError('TOKEN_INVALID', {
-        expected: 'the session token of a live connection',
-        got: token === undefined ? 'none' : 'an unknown or ended one',
-        remedy: 'Connect to the namespace /client and use the token of its "session" message.',
-      })
+      throw sessionRefused(token)
     },
   }
+}
+
+/** The client whose handshake it is. `takeNonce` throws unless the nonce was issued to it, lately, and uses it up. */
+export async function authenticate(
+  clients: ClientStore,
+  { protocolVersion, clientId, nonce, signature }: ClientHandshake,
+  takeNonce: (nonce: string, clientId: string) => Promise<void>,
+): Promise<ClientRecord> {
+  checkProtocolVersion(protocolVersion)
+  await takeNonce(nonce, clientId)
+  const client = await clients.find(clientId)
+  const text = Buffer.from(sessionChallengeText(clientId, nonce))
+  const isSigned =
+    client !== undefined && verify(null, text, publicKeyFrom(client.publicKey), Buffer.from(signature, 'base64url'))
+  if (isSigned) {
+    checkStanding(client)
+    return client
+  }
+  throw new FedsvdError('SIGNATURE_INVALID', {
+    expected: `a signature by the key that client ${clientId} enrolled with`,
+    got: client === undefined ? 'a client that is not enrolled here' : 'another signature',
+    remedy: 'Use the state folder that the client was enrolled from, or enrol again.',
+  })
+}
+
+export async function requireGoodStanding(clients: ClientStore, clientId: string): Promise<void> {
+  const client = await clients.find(clientId)
+  if (client !== undefined) checkStanding(client)
+}
+
+export function nonceRefused(got: string): FedsvdError {
+  return new FedsvdError('TOKEN_INVALID', {
+    expected: 'a nonce of POST /v1/challenge for this client, used once and within a minute',
+    got,
+    remedy: 'Ask for a new challenge and sign that.',
+  })
+}
+
+export function sessionRefused(token: string | undefined): FedsvdError {
+  return new FedsvdError('TOKEN_INVALID', {
+    expected: 'the session token of a live connection',
+    got: token === undefined ? 'none' : 'an unknown or ended one',
+    remedy: 'Connect to the namespace /client and use the token of its "session" message.',
+  })
 }
 
 function checkStanding({ id, revokedAt }: ClientRecord): void {

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { uuidBytes, uuidText } from './uuid-bytes.ts'
 
 /** What a token permits: one client's update in one round. */
 export interface UploadRight {
@@ -38,12 +39,4 @@ export function uploadTokens(secret: Uint8Array): UploadTokens {
       })
     },
   }
-}
-
-function uuidBytes(uuid: string): Buffer {
-  return Buffer.from(uuid.replaceAll('-', ''), 'hex')
-}
-
-function uuidText(bytes: Buffer): string {
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }

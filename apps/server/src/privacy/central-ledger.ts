@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type AccountedEvent, eventOfClientLevelRound } from '@fedsvd/core/accounting'
+import { isFedsvdError } from '@fedsvd/core/errors'
 import { type Reservation, reservationFrom } from '@fedsvd/core/privacy'
 import type { ClientLevel } from '@fedsvd/core/protocol'
 import type { LedgerStore, PrivacyFact } from '../store/index.ts'
@@ -28,6 +29,8 @@ export interface PaidDraw {
   readonly clients: readonly string[]
   readonly reservation: Reservation
 }
+
+const MOST_JUDGEMENTS = 5
 
 /**
  * The coordinator's account of client-level privacy: one per database, shared by all runs, because the unit is the client
@@ -67,7 +70,18 @@ export class CentralLedger {
     return turn
   }
 
-  async #reserve({ runId, round, terms, clients, atLeast }: Draw): Promise<PaidDraw | undefined> {
+  /** Judges anew when another coordinator has charged the same clients meanwhile. */
+  async #reserve(draw: Draw): Promise<PaidDraw | undefined> {
+    for (let left = MOST_JUDGEMENTS; ; left -= 1) {
+      try {
+        return await this.#judgeAndPay(draw)
+      } catch (error) {
+        if (!isFedsvdError(error, 'RUN_STATE') || left === 1) throw error
+      }
+    }
+  }
+
+  async #judgeAndPay({ runId, round, terms, clients, atLeast }: Draw): Promise<PaidDraw | undefined> {
     const { store, now } = this.#parts
     await this.load()
     const attempt = 1 + (await store.lastDraw(runId, round))
@@ -78,7 +92,7 @@ export class CentralLedger {
     const facts = paying.map((clientId): PrivacyFact => {
       return { runId, round, clientId, attempt, event, source, voided, recordedAt }
     })
-    await store.charge(facts)
+    await store.charge(facts, new Map(paying.map((clientId) => [clientId, stepsOf(this.eventsOf(clientId))])))
     await this.load()
     const entryHash = createHash('sha256').update(JSON.stringify(facts)).digest('hex')
     const datasetFingerprint = `clients ${paying.join(' ')}`
@@ -87,4 +101,8 @@ export class CentralLedger {
       reservation: reservationFrom({ event, runId, round, attempt, datasetFingerprint, entryHash, durable: true }),
     }
   }
+}
+
+function stepsOf(events: readonly AccountedEvent[]): number {
+  return events.reduce((sum, { steps }) => sum + steps, 0)
 }

@@ -19,9 +19,14 @@ import type { ClientSocket, Presence } from './presence.ts'
 export type ClientNamespace = Namespace<
   ClientToServerEvents,
   ServerToClientEvents,
-  Record<string, never>,
+  BetweenCoordinators,
   { clientId: string; version?: string }
 >
+
+/** What coordinators on one database say to each other, as JSON. */
+export interface BetweenCoordinators {
+  cluster(envelope: string): void
+}
 
 export interface ClientNamespaceParts {
   readonly sessions: Sessions
@@ -33,13 +38,20 @@ export interface ClientNamespaceParts {
   readonly onCount: (connected: number) => void
   /** A client came or went. */
   readonly onSeen: (clientId: string, version: string | undefined) => void
+  /** Makes connections known to other coordinators, where there may be some. */
+  readonly registry?: ConnectionRegistry | undefined
+}
+
+export interface ConnectionRegistry {
+  entered(clientId: string, connectionId: string): Promise<void>
+  exited(clientId: string, connectionId: string): Promise<void>
 }
 
 const MOST_PENDING_REPORTS = 16
 
 /** The namespace `/client`: nobody gets in without a signature, and one identity has one connection. */
 export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceParts): void {
-  const { sessions, presence, conductor, log, onCount, onSeen, limitReports } = parts
+  const { sessions, presence, conductor, log, onCount, onSeen, limitReports, registry } = parts
 
   namespace.use((socket, next) => {
     void admit(socket, next, sessions, log)
@@ -48,8 +60,8 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
   namespace.on('connection', (socket) => {
     const { clientId } = socket.data
     permitEvents('/client', socket)
-    const connection = presence.connect(clientId, socket)
-    const sessionToken = sessions.begin(clientId)
+    const { connectionId, signal } = presence.connect(clientId, socket)
+    const sessionToken = sessions.begin(clientId, connectionId)
     onCount(presence.size)
     onSeen(clientId, socket.data.version)
     socket.once('disconnect', (reason) => {
@@ -57,6 +69,9 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
       onCount(presence.size)
       onSeen(clientId, socket.data.version)
       log.info({ clientId, reason }, 'client disconnected')
+      registry?.exited(clientId, connectionId).catch((error: unknown) => {
+        log.warn({ err: error, clientId }, 'the end of a connection is not known to other coordinators yet')
+      })
     })
     let pending = 0
     socket.on('ledger-report', (message: unknown, reply: unknown) => {
@@ -71,10 +86,20 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
         })
     })
     log.info({ clientId }, 'client connected')
-    socket.emit('session', { sessionToken })
-    conductor.clientArrived(clientId, connection)
+    const begin = (): void => {
+      void socket.join(clientId)
+      socket.emit('session', { sessionToken })
+      conductor.clientArrived(clientId, signal)
+    }
+    if (registry === undefined) begin()
+    else {
+      despiteOutages(() => registry.entered(clientId, connectionId), systemClock, signal).then(
+        () => signal.aborted || begin(),
+        () => socket.disconnect(true),
+      )
+    }
     // Whoever was revoked between its handshake and now is not let stay. An outage of the database decides nothing.
-    despiteOutages(() => sessions.requireGoodStanding(clientId), systemClock, connection).catch(() =>
+    despiteOutages(() => sessions.requireGoodStanding(clientId), systemClock, signal).catch(() =>
       socket.disconnect(true),
     )
   })

@@ -1,4 +1,4 @@
 export { type ClientNamespace, serveClients } from './clients.ts'
 export { OperatorFeed, type OperatorNamespace } from './operators.ts'
 export { closeRoot, type ServedEvents, servedEvents } from './permit-events.ts'
-export { Presence } from './presence.ts'
+export { type Elsewhere, Presence } from './presence.ts'

@@ -99,14 +99,17 @@ export class OperatorFeed {
   }
 
   #welcome(socket: OperatorSocket): void {
-    const { conductor, log } = this.#parts
+    const { log } = this.#parts
     permitEvents(OPERATOR_NAMESPACE, socket)
     this.#watch(socket)
-    for (const runId of conductor().liveRunIds) {
-      conductor()
-        .ownedSnapshot(runId)
-        .then(({ snapshot, ownerId }) => ownsRun(socket.data.caller, { ownerId }) && socket.emit('run', snapshot))
-        .catch((error: unknown) => log.warn({ err: error, runId }, 'a snapshot was not sent'))
+    this.#sendOpenRuns(socket).catch((error: unknown) => log.warn({ err: error }, 'the open runs were not sent'))
+  }
+
+  async #sendOpenRuns(socket: OperatorSocket): Promise<void> {
+    const conductor = this.#parts.conductor()
+    for (const runId of await conductor.openRunIds()) {
+      const { snapshot, ownerId } = await conductor.ownedSnapshot(runId)
+      if (ownsRun(socket.data.caller, { ownerId })) socket.emit('run', snapshot)
     }
   }
 

@@ -1,4 +1,13 @@
-import type { ClientToServerEvents, ServerToClientEvents } from '@fedsvd/core/protocol'
+import { randomUUID } from 'node:crypto'
+import type {
+  ClientToServerEvents,
+  Invitation,
+  Offer,
+  RoundClosed,
+  RunEnded,
+  RunPaused,
+  ServerToClientEvents,
+} from '@fedsvd/core/protocol'
 import { invitationReplySchema, offerReplySchema, parseMessage } from '@fedsvd/core/protocol'
 import type { Logger } from 'pino'
 import type { Socket } from 'socket.io'
@@ -8,7 +17,7 @@ import type { ClientGateway } from '../rounds/index.ts'
 export type ClientSocket = Socket<
   ClientToServerEvents,
   ServerToClientEvents,
-  Record<string, never>,
+  { cluster(envelope: string): void },
   { clientId: string; version?: string }
 >
 
@@ -16,17 +25,33 @@ export type ClientSocket = Socket<
 const REPLY_TIMEOUT_MS = 600_000
 
 interface Connection {
+  readonly id: string
   readonly socket: ClientSocket
   readonly controller: AbortController
 }
 
-/** The live connections: at most one per identity. It is also how runs speak to their clients. */
+/** The clients that are connected to other coordinators, and the way to them. */
+export interface Elsewhere {
+  isConnected(clientId: string): boolean
+  /** The reply of the client; undefined when it is away, goes away, or stays silent. */
+  ask(clientId: string, event: Question, message: unknown): Promise<unknown>
+  tell(clientId: string, event: Notice, message: RoundClosed | RunPaused | RunEnded): void
+}
+
+export type Question = 'offer' | 'invite'
+export type Notice = 'round-closed' | 'run-paused' | 'run-ended'
+/**
+ * The live connections of this coordinator: at most one per identity. It is also how runs speak to their clients, those of
+ * other coordinators included.
+ */
 export class Presence implements ClientGateway {
   readonly #connections = new Map<string, Connection>()
   readonly #log: Logger
+  readonly #elsewhere: Elsewhere | undefined
 
-  constructor(log: Logger) {
+  constructor(log: Logger, elsewhere?: Elsewhere) {
     this.#log = log
+    this.#elsewhere = elsewhere
   }
 
   get size(): number {
@@ -34,19 +59,25 @@ export class Presence implements ClientGateway {
   }
 
   isConnected(clientId: string): boolean {
-    return this.#connections.has(clientId)
+    return this.#connections.has(clientId) || (this.#elsewhere?.isConnected(clientId) ?? false)
+  }
+
+  /** The connections that this coordinator has itself. */
+  get connections(): readonly { readonly clientId: string; readonly connectionId: string }[] {
+    return Array.from(this.#connections, ([clientId, { id }]) => ({ clientId, connectionId: id }))
   }
 
   /** Registers a connection; an older one of the same identity is ended first. The signal is aborted when this one ends. */
-  connect(clientId: string, socket: ClientSocket): AbortSignal {
+  connect(clientId: string, socket: ClientSocket): { readonly connectionId: string; readonly signal: AbortSignal } {
     this.#connections.get(clientId)?.socket.disconnect(true)
     const controller = new AbortController()
-    this.#connections.set(clientId, { socket, controller })
+    const connectionId = randomUUID()
+    this.#connections.set(clientId, { id: connectionId, socket, controller })
     socket.once('disconnect', () => {
       if (this.#connections.get(clientId)?.socket === socket) this.#connections.delete(clientId)
       controller.abort()
     })
-    return controller.signal
+    return { connectionId, signal: controller.signal }
   }
 
   /** Ends the connection of a client, if there is one. */
@@ -54,44 +85,66 @@ export class Presence implements ClientGateway {
     this.#connections.get(clientId)?.socket.disconnect(true)
   }
 
-  offer: ClientGateway['offer'] = (clientId, message) =>
-    this.#ask(clientId, offerReplySchema, 'a reply to an offer', (socket) => socket.emitWithAck('offer', message))
+  offer: ClientGateway['offer'] = async (clientId, message) =>
+    this.#parse(offerReplySchema, await this.#ask(clientId, 'offer', message), clientId)
 
-  invite: ClientGateway['invite'] = (clientId, message) =>
-    this.#ask(clientId, invitationReplySchema, 'a reply to an invitation', (socket) =>
-      socket.emitWithAck('invite', message),
-    )
+  invite: ClientGateway['invite'] = async (clientId, message) =>
+    this.#parse(invitationReplySchema, await this.#ask(clientId, 'invite', message), clientId)
 
   roundClosed: ClientGateway['roundClosed'] = (clientId, message) => {
-    this.#connections.get(clientId)?.socket.emit('round-closed', message)
+    const here = this.#connections.get(clientId)
+    if (here === undefined) this.#elsewhere?.tell(clientId, 'round-closed', message)
+    else here.socket.emit('round-closed', message)
   }
 
   runPaused: ClientGateway['runPaused'] = (clientId, message) => {
-    this.#connections.get(clientId)?.socket.emit('run-paused', message)
+    const here = this.#connections.get(clientId)
+    if (here === undefined) this.#elsewhere?.tell(clientId, 'run-paused', message)
+    else here.socket.emit('run-paused', message)
   }
 
   runEnded: ClientGateway['runEnded'] = (clientId, message) => {
-    this.#connections.get(clientId)?.socket.emit('run-ended', message)
+    const here = this.#connections.get(clientId)
+    if (here === undefined) this.#elsewhere?.tell(clientId, 'run-ended', message)
+    else here.socket.emit('run-ended', message)
   }
 
-  /** Undefined when the client is away, goes away, stays silent, or answers something that is no answer. */
-  async #ask<T>(
-    clientId: string,
-    schema: z.ZodType<T>,
-    what: string,
-    send: (socket: ReturnType<ClientSocket['timeout']>) => Promise<unknown>,
-  ): Promise<T | undefined> {
+  /** The reply of a client that is connected here, as it came; undefined when it is away, goes away, or stays silent. */
+  async askHere(clientId: string, event: Question, message: unknown, connectionId?: string): Promise<unknown> {
     const connection = this.#connections.get(clientId)
-    if (connection === undefined) return undefined
-    const { socket, controller } = connection
+    if (connection === undefined || (connectionId ?? connection.id) !== connection.id) return undefined
+    const { controller } = connection
+    const socket = connection.socket.timeout(REPLY_TIMEOUT_MS)
     try {
-      const reply = await untilAborted(send(socket.timeout(REPLY_TIMEOUT_MS)), controller.signal)
-      return controller.signal.aborted ? undefined : parseMessage(schema, reply, what)
+      const reply = await untilAborted(ask(socket, event, message), controller.signal)
+      return controller.signal.aborted ? undefined : reply
     } catch (error) {
-      if (!controller.signal.aborted) this.#log.warn({ err: error, clientId }, `${what} did not come`)
+      if (!controller.signal.aborted) this.#log.warn({ err: error, clientId }, `no reply to: ${event}`)
       return undefined
     }
   }
+
+  #ask(clientId: string, event: Question, message: unknown): Promise<unknown> {
+    if (this.#connections.has(clientId) || this.#elsewhere === undefined) return this.askHere(clientId, event, message)
+    return this.#elsewhere.ask(clientId, event, message)
+  }
+
+  /** Undefined when it is no answer. */
+  #parse<T>(schema: z.ZodType<T>, reply: unknown, clientId: string): T | undefined {
+    if (reply === undefined || reply === null) return undefined
+    try {
+      return parseMessage(schema, reply, 'a reply')
+    } catch (error) {
+      this.#log.warn({ err: error, clientId }, 'a reply that is none')
+      return undefined
+    }
+  }
+}
+
+function ask(socket: ReturnType<ClientSocket['timeout']>, event: Question, message: unknown): Promise<unknown> {
+  return event === 'offer'
+    ? socket.emitWithAck(event, message as Offer)
+    : socket.emitWithAck(event, message as Invitation)
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {

@@ -28,7 +28,10 @@ export async function* lateDeltas({ run, round, book, base }: RoundContext): Asy
 }
 
 /** The published state that a round started from. */
-export async function baseOf({ store, manifest }: RunContext, round: number): Promise<AdapterRecord> {
+export async function baseOf(
+  { store, manifest }: Pick<RunContext, 'store' | 'manifest'>,
+  round: number,
+): Promise<AdapterRecord> {
   return (await store.runs.adapter(manifest.runId, round))!
 }
 

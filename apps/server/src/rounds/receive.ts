@@ -9,12 +9,20 @@ import type { RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import type { Gate } from './gate.ts'
 import { baseOf } from './late-deltas.ts'
-import { checkAdmissible, notOpen } from './progress.ts'
+import { checkAdmissible, notOpen, type RoundEvent } from './progress.ts'
 import { earliestFor } from './staleness.ts'
 
 export interface UpdatePlace {
   readonly round: number
   readonly clientId: string
+}
+
+/** The round under way, at the coordinator that drives it or at another one. */
+export interface ReceivingRound extends Pick<RoundContext, 'round' | 'base'> {
+  readonly run: Pick<RoundContext['run'], 'manifest' | 'schemaHash' | 'clock' | 'store' | 'takesLate' | 'alert'>
+  readonly book: Pick<RoundContext['book'], 'progress'> & {
+    dispatch(event: RoundEvent & { type: 'delivered' | 'late' }): Promise<unknown>
+  }
 }
 
 export interface ReceivedUpdate {
@@ -27,7 +35,7 @@ export interface ReceivedUpdate {
   /** The run stands still: whoever sends now is asked to send again. */
   readonly isPaused: boolean
   /** The round under way, whichever it is; undefined when the run is not open. */
-  readonly current: RoundContext | undefined
+  readonly current: ReceivingRound | undefined
   /** The round of the update as it is stored, when it is not the one under way. */
   readonly stored: RoundProgress | undefined
   /** How many updates are held in memory at a time. */
@@ -92,7 +100,7 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
 }
 
 /** @throws FedsvdError UPDATE_STALE when the update is too old to be counted, RUN_NOT_OPEN when no round has begun that could */
-function requireFresh(current: RoundContext, round: number): void {
+export function requireFresh(current: ReceivingRound, round: number): void {
   if (round < earliestFor(current.round, current.run.manifest)) throw ended(round)
   if (current.book.progress === undefined) throw notOpen(`round ${current.round}, which has not begun`)
 }
@@ -104,7 +112,7 @@ function closedJustNow(round: number): FedsvdError {
 
 async function check(
   blob: PendingBlob,
-  { run, round, base }: Pick<RoundContext, 'run' | 'round' | 'base'>,
+  { run, round, base }: Pick<ReceivingRound, 'run' | 'round' | 'base'>,
   clientId: string,
   terms: PrivacyTerms,
 ): Promise<void> {

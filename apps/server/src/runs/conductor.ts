@@ -1,4 +1,4 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import type {
   ClientSpending,
   LedgerReply,
@@ -11,13 +11,15 @@ import type {
   UploadReply,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
+import { type Delivery, type Driving, driveAlone } from '../cluster/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { CentralLedger, ClientCaps } from '../privacy/index.ts'
 import { Gate, pause, receiveUpdate, reduceRound, type UpdatePlace } from '../rounds/index.ts'
-import type { AuditDraft, RunChange, RunRecord } from '../store/index.ts'
+import { type AuditDraft, leaseLost, type Participant, type RunChange, type RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
 import { drive, type Ending } from './drive.ts'
+import { countDelivery, roundElsewhere } from './elsewhere.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { LiveRun, type RunParts } from './live-run.ts'
 import { osRandomness } from './os-randomness.ts'
@@ -36,20 +38,26 @@ export interface ConductorParts extends Omit<RunParts, 'central' | 'caps' | 'noi
   /** Randomness for one draw of the coordinator's own noise; the operating system's unless a test says otherwise. */
   readonly noiseSource?: () => RandomSource
   readonly isConnected: (clientId: string) => boolean
+  /** How it shares runs with other coordinators; by default there are none. */
+  readonly driving?: Driving
 }
 
-/** All runs of this coordinator: opens, resumes, drives and ends them, and brings clients to them. */
+/** The runs of this coordinator: opens, resumes, drives and ends those that it has taken, and brings clients to them. */
 export class Conductor implements AsyncDisposable {
   readonly #parts: ConductorParts & RunParts
   readonly #live = new Map<string, LiveRun>()
   readonly #drivers = new Map<string, Promise<void>>()
+  readonly #driving: Driving
+  /** Runs that are being taken. */
+  readonly #taking = new Map<string, Promise<void>>()
   readonly #visitors: Visitors
   readonly #gate = new Gate(UPDATES_IN_MEMORY)
   #isDraining = false
 
   constructor(parts: ConductorParts) {
-    const { store, bounds, clock } = parts
-    const central = new CentralLedger({ store: store.ledger, bounds, now: () => clock.now() })
+    const { store, bounds, clock, driving = driveAlone(store) } = parts
+    this.#driving = driving
+    const central = new CentralLedger({ store: driving.store.ledger, bounds, now: () => clock.now() })
     const caps = new ClientCaps({
       clients: store.clients,
       ledger: store.ledger,
@@ -60,19 +68,29 @@ export class Conductor implements AsyncDisposable {
     this.#visitors = new Visitors({ ...parts, liveRuns: () => this.#live.values() })
   }
 
-  /** Takes up every run that has not ended, exactly where it is stored to be. */
+  /** Takes up every run that has not ended and that nobody else drives, exactly where it is stored to be. */
   async resume(): Promise<void> {
     await this.#parts.central.load()
     await this.#parts.caps.load()
-    for (const run of await this.#parts.store.runs.list()) {
-      if (OPEN.some((state) => state === run.state)) await this.#open(run)
-    }
+    for (const runId of await this.openRunIds()) await this.takeUp(runId)
+  }
+
+  /** Takes a run up unless another coordinator drives it, or it does not run; once at a time. */
+  async takeUp(runId: string): Promise<void> {
+    const taking = this.#taking.get(runId) ?? this.#takeUp(runId).finally(() => this.#taking.delete(runId))
+    this.#taking.set(runId, taking)
+    await taking
+  }
+
+  /** Stops driving a run, and writes nothing more of it: another coordinator has it, or it stands still or has ended. */
+  letGo(runId: string): void {
+    this.#live.get(runId)?.abort('the run is driven elsewhere, stands still, or has ended')
   }
 
   async createRun(request: RunRequest, by: Caller): Promise<RunManifest> {
     const { clock } = this.#parts
     const run = await createRun(request, { ...this.#parts, now: () => clock.now(), by })
-    this.#visitors.offer(await this.#open(run))
+    await this.takeUp(run.manifest.runId)
     return run.manifest
   }
 
@@ -115,7 +133,7 @@ export class Conductor implements AsyncDisposable {
     }
     const state = before === undefined && (await store.rounds.publishedCount(runId)) === 0 ? 'waiting' : 'running'
     await this.#move(runId, ['paused'], { state }, audit)
-    this.#visitors.offer(await this.#open(await this.#find(runId)))
+    await this.takeUp(runId)
     return await this.snapshot(runId)
   }
 
@@ -146,24 +164,36 @@ export class Conductor implements AsyncDisposable {
     return await Promise.all(runs.map((run) => this.#snapshotOf(run, NEWEST)))
   }
 
-  get liveRunIds(): readonly string[] {
-    return [...this.#live.keys()]
+  /** Runs that are waiting or running, whoever drives them. */
+  async openRunIds(): Promise<readonly string[]> {
+    return (await this.#parts.store.runs.list()).filter(isOpen).map(({ manifest }) => manifest.runId)
   }
 
-  /** A client has proved who it is; `connection` is aborted when its connection ends. */
-  clientArrived(clientId: string, connection: AbortSignal): void {
-    this.#visitors.arrived(clientId, connection)
+  /**
+   * A client has proved who it is; `connection` is aborted when its connection ends. The coordinator that it is connected to
+   * tells it which of its runs have ended.
+   */
+  clientArrived(clientId: string, connection: AbortSignal, where: 'here' | 'elsewhere' = 'here'): void {
+    this.#visitors.arrived(clientId, connection, where)
   }
 
-  async ledgerReport(clientId: string, report: LedgerReport): Promise<LedgerReply> {
+  /** Answers a report, or has it answered by the driver of the run; one that was forwarded already is not sent on again. */
+  async ledgerReport(
+    clientId: string,
+    report: LedgerReport,
+    from: 'client' | 'forwarded' = 'client',
+  ): Promise<LedgerReply> {
     const { store, clock } = this.#parts
     const { runId } = report
     await this.#visitors.welcomed(clientId, runId)
     const live = this.#live.get(runId)
-    const { manifest } = live ?? (await this.#find(runId))
-    const participant =
-      live?.participant(clientId) ??
-      (await store.runs.participants(runId)).find((candidate) => candidate.clientId === clientId)
+    const record = live === undefined ? await this.#find(runId) : undefined
+    if (record !== undefined && isOpen(record)) {
+      if (from === 'forwarded') throw leaseLost(runId)
+      return await this.#driving.report(clientId, report)
+    }
+    const { manifest } = live ?? record!
+    const participant = live?.participant(clientId) ?? (await this.#participant(runId, clientId))
     if (participant === undefined) {
       throw new FedsvdError('FORBIDDEN', {
         expected: 'a report from a client that takes part in the run',
@@ -200,19 +230,37 @@ export class Conductor implements AsyncDisposable {
     const live = this.#live.get(runId)
     const record = live === undefined ? await this.#find(runId) : undefined
     const { manifest } = live ?? record!
-    const current = live?.current
-    const stored = current?.round !== place.round ? await store.rounds.find(runId, place.round) : undefined
-    const terms = live?.participant(place.clientId)?.terms
-    const isPaused = record?.state === 'paused'
-    return await receiveUpdate({ manifest, place, stream, blobs, terms, isPaused, current, stored, gate: this.#gate })
+    const parts = { store, clock: this.#parts.clock, deliver: this.#driving.deliver }
+    const current = live === undefined ? isOpen(record!) && (await roundElsewhere(record!, parts)) : live.current
+    const stored = current && current.round === place.round ? undefined : await store.rounds.find(runId, place.round)
+    const terms = (live?.participant(place.clientId) ?? (await this.#participant(runId, place.clientId)))?.terms
+    return await receiveUpdate({
+      manifest,
+      place,
+      stream,
+      blobs,
+      terms,
+      isPaused: record?.state === 'paused',
+      current: current || undefined,
+      stored,
+      gate: this.#gate,
+    })
+  }
+
+  /** Counts an update that another coordinator took in. @throws FedsvdError as an upload does, LEASE_LOST unless it drives the run */
+  async deliver(delivery: Delivery): Promise<void> {
+    const live = this.#live.get(delivery.runId)
+    if (live === undefined) throw leaseLost(delivery.runId)
+    await countDelivery(live, delivery)
   }
 
   /**
    * Begins nothing any more: no round, no invitation, no offer. Updates that are on their way are still taken in; what they
-   * complete is taken up by the next process, like everything else that is durable.
+   * complete is taken up by the next process, or at once by another coordinator, like everything else that is durable.
    */
   async drain(): Promise<void> {
     this.#isDraining = true
+    await Promise.allSettled(this.#taking.values())
     for (const live of this.#live.values()) live.abort('the coordinator shuts down')
     await Promise.all(this.#drivers.values())
   }
@@ -222,9 +270,27 @@ export class Conductor implements AsyncDisposable {
     await Promise.all(Array.from(this.#live.values(), (live) => this.#close(live)))
   }
 
+  async #takeUp(runId: string): Promise<void> {
+    const live = this.#live.get(runId)
+    if (live?.signal.aborted) await this.#drivers.get(runId)
+    if (this.#isDraining || this.#live.has(runId) || !(await this.#driving.take(runId))) return
+    try {
+      const run = await this.#find(runId) // as the last driver left it: only now nobody else writes to it
+      if (isOpen(run) && !this.#isDraining) this.#visitors.offer(await this.#open(run))
+      else await this.#driving.release(runId)
+    } catch (error) {
+      await this.#driving.release(runId).catch(() => {})
+      throw error
+    }
+  }
+
+  async #participant(runId: string, clientId: string): Promise<Participant | undefined> {
+    return (await this.#parts.store.runs.participants(runId)).find((candidate) => candidate.clientId === clientId)
+  }
+
   async #open(run: RunRecord): Promise<LiveRun> {
     const { runId } = run.manifest
-    const live = await LiveRun.load(run, this.#parts)
+    const live = await LiveRun.load(run, { ...this.#parts, store: this.#driving.store })
     this.#live.set(runId, live)
     this.#parts.metrics.liveRuns.set(this.#live.size)
     if (!this.#isDraining) this.#drivers.set(runId, this.#drive(live))
@@ -245,6 +311,9 @@ export class Conductor implements AsyncDisposable {
     await live.evaluations[Symbol.asyncDispose]().catch((error: unknown) =>
       log.error({ err: error, runId }, 'evaluator not closed'),
     )
+    await this.#driving
+      .release(runId)
+      .catch((error: unknown) => log.warn({ err: error, runId }, 'a lease was not released'))
     await this.#parts.caps.load().catch((error: unknown) => log.error({ err: error, runId }, 'caps not read'))
     if (this.#live.get(runId) === live) this.#live.delete(runId)
     metrics.liveRuns.set(this.#live.size)
@@ -252,25 +321,29 @@ export class Conductor implements AsyncDisposable {
   }
 
   async #end(live: LiveRun, ending: Ending): Promise<void> {
-    const { store, log, clock } = this.#parts
+    const { log, clock } = this.#parts
     const { runId } = live.manifest
     while (!live.signal.aborted) {
       try {
+        const { store } = this.#driving
         if (!(await store.runs.move(runId, OPEN, { ...ending, endedAt: clock.now() }))) return // paused or stopped just now
         log.info({ runId, ...ending }, 'run ended')
         await this.#visitors.announce(runId, ending)
         return
       } catch (error) {
+        if (isFedsvdError(error, 'LEASE_LOST')) return
         log.error({ err: error, runId }, 'the end of a run could not be stored yet')
         await pause(clock, 1000, live.signal)
       }
     }
   }
 
-  /** Stops driving a run that has just been moved out of an open state. */
+  /** Stops driving a run that has just been moved out of an open state, here and elsewhere. */
   async #halt(runId: string, reason: string): Promise<void> {
     this.#live.get(runId)?.abort(reason)
     await this.#drivers.get(runId)
+    this.#driving.ended(runId)
+    this.#parts.onChange(runId)
   }
 
   async #move(runId: string, from: readonly RunState[], to: RunChange, audit: AuditDraft): Promise<void> {
@@ -305,4 +378,8 @@ export class Conductor implements AsyncDisposable {
       newest,
     })
   }
+}
+
+function isOpen({ state }: RunRecord): boolean {
+  return OPEN.some((open) => open === state)
 }

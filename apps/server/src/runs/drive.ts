@@ -13,7 +13,8 @@ const LONGEST_PAUSE_MS = 10_000
 
 /**
  * Drives a run from its first unpublished round to its end. A database that is away, or a store of tensors that is full, is
- * waited for, however long, and the operators are told of the latter; another fault is tried again a few times in the same round, and then ends the run. Undefined when the run was aborted.
+ * waited for, however long, and the operators are told of the latter; another fault is tried again a few times in the same
+ * round, and then ends the run. Undefined when the run was aborted, or another coordinator has taken it over.
  */
 export async function drive(run: LiveRun): Promise<Ending | undefined> {
   let failures = 0
@@ -22,7 +23,7 @@ export async function drive(run: LiveRun): Promise<Ending | undefined> {
     try {
       return await runRounds(run)
     } catch (error) {
-      if (run.signal.aborted) return undefined
+      if (run.signal.aborted || isFedsvdError(error, 'LEASE_LOST')) return undefined
       if (error instanceof RunOver) {
         await run.evaluations.settled()
         return { state: error.state, reason: error.message }
@@ -53,9 +54,9 @@ async function runRounds(run: LiveRun): Promise<Ending> {
   const { runId } = run.manifest
   for (;;) {
     let round = await run.store.rounds.publishedCount(runId)
-    for (; round < run.plan.rounds; round += 1) await runRound(await run.openRound(round))
+    for (; round < (await run.latestPlan()).rounds; round += 1) await runRound(await run.openRound(round))
     await run.evaluations.settled()
-    if (round >= run.plan.rounds) return { state: 'completed' } // it may have been extended meanwhile
+    if (round >= (await run.latestPlan()).rounds) return { state: 'completed' } // it may have been extended meanwhile
   }
 }
 

@@ -112,7 +112,7 @@ export class LiveRun implements RunContext {
   static async load(record: RunRecord, parts: RunParts): Promise<LiveRun> {
     const run = new LiveRun(record, parts)
     const { runId } = run.manifest
-    run.#plan = planOf(run.manifest, (await run.store.runs.plans(runId)).at(-1))
+    await run.latestPlan()
     for (const participant of await run.store.runs.participants(runId))
       run.#participants.set(participant.clientId, participant)
     await run.#reloadSpending()
@@ -275,6 +275,12 @@ export class LiveRun implements RunContext {
   }
 
   /** The plan was changed; a round that waits to be selected goes by the new one. */
+  /** The plan as it is stored: another coordinator may have changed it. */
+  async latestPlan(): Promise<RunPlan> {
+    this.#plan = planOf(this.manifest, (await this.store.runs.plans(this.manifest.runId)).at(-1))
+    return this.#plan
+  }
+
   planChanged(plan: PlanRecord): void {
     this.#plan = planOf(this.manifest, plan)
     this.#changed()

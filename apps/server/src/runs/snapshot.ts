@@ -23,9 +23,10 @@ export interface SnapshotParts {
 
 /** A run as its operators see it, from what is stored and who is there. */
 export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<RunSnapshot> {
-  const { store, live, newest } = parts
+  const { store, live, central, newest } = parts
   const { manifest, state, reason, baseline } = run
   const { runId, name } = manifest
+  if (live === undefined && manifest.clientLevel !== undefined) await central.load() // others charge it, too
   const since = newest === undefined ? 0 : Math.max(0, (await store.rounds.publishedCount(runId)) - newest)
   const [published, alerts, adapter, clients, plans] = await Promise.all([
     store.rounds.published(runId, since),
@@ -35,8 +36,9 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
     store.runs.plans(runId),
   ])
   const plan = plans.at(-1)
-  const standing = state === 'paused' ? await store.rounds.find(runId, since + published.length) : undefined
-  const current = currentOf(live?.current?.book.progress ?? standing)
+  const hasEnded = state !== 'waiting' && state !== 'running' && state !== 'paused'
+  const stored = live === undefined && !hasEnded ? await store.rounds.find(runId, since + published.length) : undefined
+  const current = currentOf(live?.current?.book.progress ?? stored)
   return {
     runId,
     name,

@@ -27,14 +27,16 @@ export class Visitors {
     this.#options = options
   }
 
-  /** A client has proved who it is; `connection` is aborted when its connection ends. */
-  arrived(clientId: string, connection: AbortSignal): void {
+  /** A client has connected, here or to another coordinator; `connection` is aborted when its connection ends. */
+  arrived(clientId: string, connection: AbortSignal, where: 'here' | 'elsewhere'): void {
     const { clock, log, liveRuns } = this.#options
     this.#connections.set(clientId, connection)
     connection.addEventListener('abort', () => this.#left(clientId, connection))
-    despiteOutages(() => this.#announceEnded(clientId), clock, connection).catch((error: unknown) => {
-      log.warn({ err: error, clientId }, 'ended runs were not announced')
-    })
+    if (where === 'here') {
+      despiteOutages(() => this.#announceEnded(clientId), clock, connection).catch((error: unknown) => {
+        log.warn({ err: error, clientId }, 'ended runs were not announced')
+      })
+    }
     for (const live of liveRuns()) this.#welcome(live, clientId, connection)
   }
 

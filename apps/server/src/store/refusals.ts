@@ -34,3 +34,21 @@ export function countedBefore(): FedsvdError {
     remedy: 'Send the same bytes again; nothing was stored.',
   })
 }
+
+/** Why a charge is refused: what the budget was judged by has changed. */
+export function spentMeanwhile(): FedsvdError {
+  return new FedsvdError('RUN_STATE', {
+    expected: 'a client-level account that has not changed since it was read',
+    got: 'a payment of another run',
+    remedy: 'Read the ledger again and judge anew; nothing was stored.',
+  })
+}
+
+/** Why a driver may not write any more. */
+export function leaseLost(runId: string): FedsvdError {
+  return new FedsvdError('LEASE_LOST', {
+    expected: `the lease of run ${runId}`,
+    got: 'a coordinator that does not drive the run any more',
+    remedy: 'Try again: the coordinator that drives it now will answer. Nothing was stored.',
+  })
+}

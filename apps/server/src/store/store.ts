@@ -1,4 +1,5 @@
 import type { AuditEntry, RunState } from '@fedsvd/core/protocol'
+import type { ClusterStore, Lease } from './cluster-store.ts'
 import type {
   AdapterRecord,
   Alert,
@@ -33,9 +34,20 @@ export interface Store extends AsyncDisposable {
   readonly operators: OperatorStore
   readonly audit: AuditStore
   readonly references: ReferenceStore
+  readonly cluster: ClusterStore
   /** Resolves when the database answers. */
   ping(): Promise<void>
+  /**
+   * The same store for whoever drives runs: what only a driver may write (the rounds of a run, the run's state, its charges)
+   * is written together with a check, in the same transaction, that the run's lease is still the one given here.
+   *
+   * Its methods also throw FedsvdError LEASE_LOST, and have stored nothing then. Disposing it does nothing.
+   */
+  fencedBy(leaseOf: LeaseOf): Store
 }
+
+/** The lease that a process holds for a run; undefined when it holds none. */
+export type LeaseOf = (runId: string) => Lease | undefined
 
 export interface ClientStore {
   addTokens(tokens: readonly EnrolmentToken[], audit?: AuditDraft): Promise<void>
@@ -166,8 +178,13 @@ export interface LedgerStore {
   clientLevelSpending(): Promise<readonly Spending[]>
   /** How often central noise was paid for in a round; 0 for never. */
   lastDraw(runId: string, round: number): Promise<number>
-  /** Stores new facts, all or none. @throws FedsvdError RUN_STATE when one of them is stored already */
-  charge(facts: readonly PrivacyFact[]): Promise<void>
+  /**
+   * Stores new facts, all or none. With `seen`, the client-level steps of these clients in all runs, it happens only while
+   * those still are what they were: whoever judged a budget by them charges what was judged.
+   *
+   * @throws FedsvdError RUN_STATE when one of the facts is stored already, or the steps are others by now
+   */
+  charge(facts: readonly PrivacyFact[], seen?: ReadonlyMap<string, number>): Promise<void>
   /** By round. */
   spendingByRound(runId: string): Promise<readonly RoundSpending[]>
   /** The rounds, from one on, for which an update of the client was accepted, late ones included. */

@@ -1,9 +1,10 @@
 import type { PrivacyFact } from '../records.ts'
-import { chargedBefore } from '../refusals.ts'
+import { chargedBefore, spentMeanwhile } from '../refusals.ts'
 import type { LedgerStore, RoundSpending, Spending } from '../store.ts'
+import type { Fence } from './cluster.ts'
 import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 
-export function memoryLedger(tables: Tables): LedgerStore {
+export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
   const { facts, rounds } = tables
   const factsOf = (unit: PrivacyFact['event']['unit']) => [...facts.values()].filter(({ event }) => event.unit === unit)
   return {
@@ -34,7 +35,12 @@ export function memoryLedger(tables: Tables): LedgerStore {
       factsOf('client')
         .filter((fact) => fact.runId === runId && fact.round === round)
         .reduce((last, { attempt }) => Math.max(last, attempt), 0),
-    async charge(charged) {
+    async charge(charged, seen) {
+      for (const { runId } of charged) fence(runId)
+      for (const [clientId, steps] of seen ?? []) {
+        const spent = totals(factsOf('client').filter((fact) => fact.clientId === clientId))
+        if (spent.reduce((sum, each) => sum + each.steps, 0) !== steps) throw spentMeanwhile()
+      }
       if (charged.some((fact) => facts.has(factKey(fact)))) throw chargedBefore()
       for (const fact of charged) facts.set(factKey(fact), fact)
     },

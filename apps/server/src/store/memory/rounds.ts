@@ -2,9 +2,10 @@ import { addedLate } from '../added-late.ts'
 import type { RoundProgress, Task } from '../records.ts'
 import { countedBefore } from '../refusals.ts'
 import type { RoundStore } from '../store.ts'
+import type { Fence } from './cluster.ts'
 import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 
-export function memoryRounds(tables: Tables): RoundStore {
+export function memoryRounds(tables: Tables, fence: Fence): RoundStore {
   const { rounds, evaluations, adapters, facts } = tables
   const publishedOf = (runId: string) =>
     [...rounds.values()].filter((round) => round.runId === runId && round.phase === 'published')
@@ -13,6 +14,7 @@ export function memoryRounds(tables: Tables): RoundStore {
     publishedCount: async (runId) => publishedOf(runId).length,
     async save({ before, after, spent, released }) {
       const { runId, round, result, publishedAt } = after
+      fence(runId)
       const key = keyOf(runId, round)
       if (rounds.get(key)?.version !== before?.version) return false
       const added = addedLate(before, after)
@@ -54,6 +56,7 @@ export function memoryRounds(tables: Tables): RoundStore {
         .sort((left, right) => left.round - right.round)
         .slice(0, limit),
     async setEvaluation(runId, round, evaluation) {
+      fence(runId)
       evaluations.set(keyOf(runId, round), evaluation)
     },
   }

@@ -1,8 +1,9 @@
 import type { RunStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
+import type { Fence } from './cluster.ts'
 import { byClient, keyOf, type Tables } from './tables.ts'
 
-export function memoryRuns(tables: Tables): RunStore {
+export function memoryRuns(tables: Tables, fence: Fence): RunStore {
   const { runs, adapters, participants, plans, rounds } = tables
   const adaptersOf = (runId: string) => [...adapters.values()].filter((adapter) => adapter.runId === runId)
   return {
@@ -14,6 +15,7 @@ export function memoryRuns(tables: Tables): RunStore {
     find: async (runId) => runs.get(runId),
     list: async () => [...runs.values()].sort((left, right) => right.createdAt - left.createdAt),
     async move(runId, from, change, audit) {
+      fence(runId)
       const run = runs.get(runId)
       if (run === undefined || !from.includes(run.state)) return false
       runs.set(runId, { ...run, ...change })
@@ -42,6 +44,7 @@ export function memoryRuns(tables: Tables): RunStore {
       return known
     },
     async setWithdrawal(runId, clientId, code) {
+      fence(runId)
       const key = keyOf(runId, clientId)
       const participant = participants.get(key)
       if (participant === undefined) return

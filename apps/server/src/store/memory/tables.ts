@@ -14,6 +14,7 @@ import type {
   RoundProgress,
   RunRecord,
 } from '../records.ts'
+import type { ClusterTables } from './cluster.ts'
 
 /** Rows by their key; compound keys are joined by {@link keyOf}. */
 export interface Tables {
@@ -32,6 +33,7 @@ export interface Tables {
   readonly operators: Map<string, OperatorRecord>
   readonly sessions: Map<string, OperatorSession>
   readonly audit: AuditEntry[]
+  readonly cluster: ClusterTables
 }
 
 export function emptyTables(): Tables {
@@ -50,6 +52,7 @@ export function emptyTables(): Tables {
     operators: new Map(),
     sessions: new Map(),
     audit: [],
+    cluster: { coordinators: new Map(), leases: new Map(), connections: new Map(), nonces: new Map() },
   }
 }
 

@@ -1,7 +1,8 @@
 import type { PrivacyFact } from '../records.ts'
-import { chargedBefore } from '../refusals.ts'
+import { chargedBefore, spentMeanwhile } from '../refusals.ts'
 import type { LedgerStore, Spending } from '../store.ts'
 import { coalescing } from './coalesce.ts'
+import type { Fence } from './fence.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
 import { groupBy } from './group-by.ts'
 import { factFrom, factRow } from './rows.ts'
@@ -13,7 +14,10 @@ interface Since {
   readonly sinceRound: number
 }
 
-export function prismaLedger(prisma: PrismaClient): LedgerStore {
+/** Held to the end of the transaction by whoever charges at client level, whichever run it is for. */
+const CHARGE_LOCK = 72707371
+
+export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
   const facts = byClient(async (where) => {
     const rows = await prisma.privacyEvent.findMany({
       where: { ...where, unit: 'record' },
@@ -54,8 +58,10 @@ export function prismaLedger(prisma: PrismaClient): LedgerStore {
       })
       return _max.attempt ?? 0
     },
-    charge: (facts) =>
+    charge: (facts, seen) =>
       prisma.$transaction(async (tx) => {
+        for (const runId of new Set(facts.map((fact) => fact.runId))) await fence(tx, runId)
+        if (seen !== undefined) await requireSpent(tx, seen)
         const { count } = await tx.privacyEvent.createMany({ data: facts.map(factRow), skipDuplicates: true })
         if (count < facts.length) throw chargedBefore()
       }),
@@ -88,6 +94,18 @@ function byClient<R extends { readonly clientId: string }>(
     }
     return keys.map((key) => found.get(key)!)
   })
+}
+
+/** One charge at a time, over all runs and coordinators: nobody spends between the judgement and the payment. */
+async function requireSpent(tx: Prisma.TransactionClient, seen: ReadonlyMap<string, number>): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${CHARGE_LOCK})`
+  const groups = await tx.privacyEvent.groupBy({
+    by: ['clientId'],
+    where: { unit: 'client', voided: false, clientId: { in: [...seen.keys()] } },
+    _sum: { steps: true },
+  })
+  const spent = new Map(groups.map(({ clientId, _sum }) => [clientId, _sum.steps ?? 0]))
+  for (const [clientId, steps] of seen) if ((spent.get(clientId) ?? 0) !== steps) throw spentMeanwhile()
 }
 
 async function totals(prisma: PrismaClient, where: { runId?: string; unit: string }): Promise<Spending[]> {

@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import type { Store } from '../store.ts'
+import type { LeaseOf, Store } from '../store.ts'
 import { prismaAlerts } from './alerts.ts'
 import { prismaAudit } from './audit.ts'
 import { prismaClients } from './clients.ts'
+import { prismaCluster } from './cluster.ts'
 import { translateDatabaseError, translating } from './database-errors.ts'
+import { fence } from './fence.ts'
 import { PrismaClient } from './generated/client.ts'
 import { prismaLedger } from './ledger.ts'
 import { applyMigrations } from './migrate.ts'
@@ -26,25 +28,31 @@ export async function openPrismaStore(
 ): Promise<Store> {
   await migrate(connection)
   const prisma = new PrismaClient({ adapter: new PrismaPg(connection), transactionOptions: TRANSACTIONS })
-  return {
-    clients: translating(prismaClients(prisma)),
-    runs: translating(prismaRuns(prisma)),
-    rounds: translating(prismaRounds(prisma)),
-    ledger: translating(prismaLedger(prisma)),
-    alerts: translating(prismaAlerts(prisma)),
-    operators: translating(prismaOperators(prisma)),
-    audit: translating(prismaAudit(prisma)),
-    references: translating(prismaReferences(prisma)),
-    ...translating({
-      async ping() {
-        await prisma.$queryRaw`SELECT 1`
-      },
-    }),
-    async [Symbol.asyncDispose]() {
-      await prisma.$disconnect()
-      await beforeClose()
-    },
+  const open = (leaseOf: LeaseOf | undefined, close: () => Promise<void>): Store => {
+    const guard = fence(leaseOf)
+    return {
+      clients: translating(prismaClients(prisma)),
+      runs: translating(prismaRuns(prisma, guard)),
+      rounds: translating(prismaRounds(prisma, guard)),
+      ledger: translating(prismaLedger(prisma, guard)),
+      alerts: translating(prismaAlerts(prisma)),
+      operators: translating(prismaOperators(prisma)),
+      audit: translating(prismaAudit(prisma)),
+      references: translating(prismaReferences(prisma)),
+      cluster: translating(prismaCluster(prisma)),
+      ...translating({
+        async ping() {
+          await prisma.$queryRaw`SELECT 1`
+        },
+      }),
+      fencedBy: (given) => open(given, async () => {}),
+      [Symbol.asyncDispose]: close,
+    }
   }
+  return open(undefined, async () => {
+    await prisma.$disconnect()
+    await beforeClose()
+  })
 }
 
 async function migrate(connection: pg.PoolConfig): Promise<void> {

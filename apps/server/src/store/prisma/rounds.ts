@@ -1,13 +1,14 @@
 import { addedLate } from '../added-late.ts'
 import { countedBefore } from '../refusals.ts'
 import type { RoundStore } from '../store.ts'
+import { type Fence, NO_FENCE } from './fence.ts'
 import type { PrismaClient } from './generated/client.ts'
 import { adapterFrom, lateFrom, progressFrom } from './rows.ts'
 import { saveRound } from './save-round.ts'
 
 const PARTS = { tasks: true, updates: true, counted: true } as const
 
-export function prismaRounds(prisma: PrismaClient): RoundStore {
+export function prismaRounds(prisma: PrismaClient, fence: Fence): RoundStore {
   return {
     async find(runId, round) {
       const row = await prisma.round.findUnique({ where: { runId_number: { runId, number: round } }, include: PARTS })
@@ -18,8 +19,9 @@ export function prismaRounds(prisma: PrismaClient): RoundStore {
     publishedCount: (runId) => prisma.round.count({ where: { runId, phase: 'published' } }),
     async save(change) {
       const late = addedLate(change.before, change.after)
-      if (late.length === 0) return (await saveRound(prisma, change, late)).isMoved
+      if (late.length === 0 && fence === NO_FENCE) return (await saveRound(prisma, change, late)).isMoved
       return await prisma.$transaction(async (tx) => {
+        await fence(tx, change.after.runId)
         const saved = await saveRound(tx, change, late)
         if (saved.isMoved && saved.late < late.length) throw countedBefore()
         return saved.isMoved
@@ -53,7 +55,10 @@ export function prismaRounds(prisma: PrismaClient): RoundStore {
       return rows.map((row) => progressFrom(row, byNumber.get(row.number + 1)))
     },
     async setEvaluation(runId, round, evaluation) {
-      await prisma.round.updateMany({ where: { runId, number: round }, data: evaluation })
+      await prisma.$transaction(async (tx) => {
+        await fence(tx, runId)
+        await tx.round.updateMany({ where: { runId, number: round }, data: evaluation })
+      })
     },
   }
 }

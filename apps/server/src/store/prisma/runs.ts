@@ -1,11 +1,12 @@
 import type { RunStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import { coalescing } from './coalesce.ts'
+import type { Fence } from './fence.ts'
 import type { PrismaClient } from './generated/client.ts'
 import { groupBy } from './group-by.ts'
 import { adapterFrom, date, participantFrom, participantRow, planFrom, runFrom } from './rows.ts'
 
-export function prismaRuns(prisma: PrismaClient): RunStore {
+export function prismaRuns(prisma: PrismaClient, fence: Fence): RunStore {
   const mayRead = coalescing(async (keys: readonly { readonly clientId: string; readonly sha256: string }[]) => {
     const readers = new Map<string, ReadonlySet<string>>()
     for (const [sha256, asking] of groupBy(keys, (key) => key.sha256)) {
@@ -46,6 +47,7 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
     },
     move: (runId, from, { state, reason, endedAt }, audit) =>
       prisma.$transaction(async (tx) => {
+        await fence(tx, runId)
         const { count } = await tx.run.updateMany({
           where: { id: runId, state: { in: [...from] } },
           data: {
@@ -86,7 +88,10 @@ export function prismaRuns(prisma: PrismaClient): RunStore {
       )
     },
     async setWithdrawal(runId, clientId, code) {
-      await prisma.participant.updateMany({ where: { runId, clientId }, data: { withdrawal: code ?? null } })
+      await prisma.$transaction(async (tx) => {
+        await fence(tx, runId)
+        await tx.participant.updateMany({ where: { runId, clientId }, data: { withdrawal: code ?? null } })
+      })
     },
     async participants(runId) {
       return (await prisma.participant.findMany({ where: { runId }, orderBy: { clientId: 'asc' } })).map(

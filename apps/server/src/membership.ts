@@ -1,0 +1,134 @@
+import type { RoundClosed, RunEnded, RunPaused } from '@fedsvd/core/protocol'
+import { createAdapter } from '@socket.io/postgres-adapter'
+import type { Logger } from 'pino'
+import type { ServerOptions } from 'socket.io'
+import {
+  Cluster,
+  type Envelope,
+  fingerprintOf,
+  type Member,
+  Notifications,
+  succeedEarlierLife,
+} from './cluster/index.ts'
+import type { Ended } from './identity/index.ts'
+import type { ClientNamespace, Elsewhere, OperatorFeed, Presence } from './realtime/index.ts'
+import type { Clock } from './rounds/index.ts'
+import type { Conductor } from './runs/index.ts'
+import type { Store } from './store/index.ts'
+
+/** PostgreSQL takes notifications of fewer than 8000 bytes; the adapter would try with 8000. */
+const LONGEST_NOTIFICATION_BYTES = 7500
+
+/** One channel of PostgreSQL for each namespace, with this before its name. */
+const CHANNELS = 'fedsvd'
+
+export interface MembershipParts {
+  readonly databaseUrl: string
+  readonly stateDir: string
+  readonly store: Store
+  /** The operator token, the upload secret, and the identity of the object store. */
+  readonly shared: readonly string[]
+  readonly leaseMs: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What a coordinator consists of, once it is there. */
+export interface Body {
+  readonly clients: ClientNamespace
+  readonly conductor: Conductor
+  readonly presence: Presence
+  readonly feed: OperatorFeed
+}
+
+/** A coordinator's place among those on its database: joined before the coordinator has a body, and active once it has one. */
+export class Membership implements AsyncDisposable {
+  readonly cluster: Cluster
+  readonly #notifications: Notifications
+  readonly #log: Logger
+  #life: Disposable | undefined
+  #body: Body | undefined
+
+  private constructor({ databaseUrl, store, shared, leaseMs, clock, log }: MembershipParts) {
+    this.#log = log
+    this.#notifications = new Notifications(databaseUrl)
+    const send = (envelope: Envelope): void => {
+      this.#body?.clients.serverSideEmit('cluster', JSON.stringify(envelope))
+    }
+    this.cluster = new Cluster({
+      store,
+      clock,
+      log,
+      shared: fingerprintOf(...shared),
+      leaseMs,
+      send,
+      member: this.#member,
+    })
+  }
+
+  /** @throws FedsvdError CONFIG_INVALID when the others have other secrets or another object store */
+  static async join(parts: MembershipParts): Promise<Membership> {
+    const membership = new Membership(parts)
+    try {
+      membership.#life = await succeedEarlierLife(parts.stateDir, membership.cluster.id, parts.store.cluster)
+      await membership.cluster.join()
+      return membership
+    } catch (error) {
+      await membership[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** How Socket.IO reaches the rooms of the other coordinators. */
+  get adapter(): NonNullable<ServerOptions['adapter']> {
+    const errorHandler = (error: Error): void =>
+      this.#log.warn({ err: error }, 'a message to other coordinators was lost')
+    const options = { channelPrefix: CHANNELS, payloadThreshold: LONGEST_NOTIFICATION_BYTES, errorHandler }
+    return createAdapter(this.#notifications.pool, options) as unknown as NonNullable<ServerOptions['adapter']>
+  }
+
+  /** The clients of the other coordinators. */
+  get elsewhere(): Elsewhere {
+    return {
+      isConnected: (clientId) => this.cluster.isConnectedElsewhere(clientId),
+      ask: (clientId, event, message) => this.cluster.ask(clientId, event, message),
+      tell: (clientId, event, message) => {
+        if (!this.cluster.isConnectedElsewhere(clientId)) return
+        const room = this.#body?.clients.to(clientId)
+        if (event === 'round-closed') room?.emit(event, message as RoundClosed)
+        else if (event === 'run-paused') room?.emit(event, message as RunPaused)
+        else room?.emit(event, message as RunEnded)
+      },
+    }
+  }
+
+  /** From now on the others are heard, leases are renewed, and runs that nobody drives are taken up. */
+  async start(body: Body): Promise<void> {
+    this.#body = body
+    await this.#notifications.listensTo(`${CHANNELS}#${body.clients.name}`)
+    body.clients.on('cluster', (text) => this.cluster.channel.receive(JSON.parse(text) as Envelope))
+    this.cluster.start()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cluster[Symbol.asyncDispose]()
+    await this.#notifications[Symbol.asyncDispose]()
+    this.#life?.[Symbol.dispose]()
+  }
+
+  get #member(): Member {
+    const body = (): Body => this.#body!
+    return {
+      takeUp: (runId) => body().conductor.takeUp(runId),
+      letGo: (runId) => body().conductor.letGo(runId),
+      deliver: (delivery) => body().conductor.deliver(delivery),
+      report: (clientId, report) => body().conductor.ledgerReport(clientId, report, 'forwarded'),
+      arrived: (clientId, connection) => body().conductor.clientArrived(clientId, connection, 'elsewhere'),
+      ask: (clientId, connectionId, event, message) => body().presence.askHere(clientId, event, message, connectionId),
+      connections: () => body().presence.connections,
+      cut: (clientId) => body().presence.cut(clientId),
+      cutOperators: (ended: Ended) => body().feed.cut(ended),
+      changed: (runId) => body().feed.changed(runId),
+    }
+  }
+}
