@@ -2,7 +2,15 @@ import type { AdapterState } from '@fedsvd/core/adapters'
 import type { Invitation, RunSnapshot, WireError } from '@fedsvd/core/protocol'
 import { io } from 'socket.io-client'
 import { describe, expect, it } from 'vitest'
-import { expectedAdapter, get, post, testCoordinator, trainAndUpload, until } from '../apps/server/test-kit/index.ts'
+import {
+  expectedAdapter,
+  get,
+  MovableClock,
+  post,
+  testCoordinator,
+  trainAndUpload,
+  until,
+} from '../apps/server/test-kit/index.ts'
 
 const refusal = (code: string): WireError => ({ code, expected: 'one thing', got: 'another', remedy: 'Do this.' })
 const silent = { train: async () => {} }
@@ -97,11 +105,14 @@ describe('clients come and go', () => {
 
 describe('a round that does not go smoothly', () => {
   it('is extended at its deadline without a quorum, raises an alert, and goes on when the updates come', async () => {
-    await using coordinator = await testCoordinator()
-    const { runId } = await coordinator.createRun({ clientsPerRound: 2, quorum: 2, rounds: 1, deadlineSeconds: 0.2 })
+    const clock = new MovableClock()
+    await using coordinator = await testCoordinator({}, { clock })
+    const { runId } = await coordinator.createRun({ clientsPerRound: 2, quorum: 2, rounds: 1, deadlineSeconds: 60 })
     const prompt = await coordinator.client('prompt')
     const slow = await coordinator.client('slow', silent)
     await Promise.all([prompt.connect(), slow.connect()])
+    await coordinator.seen(runId, 'one update', ({ current }) => current?.received.length === 1)
+    clock.advance(61_000)
     const extended = await coordinator.seen(runId, 'the alert', ({ alerts }) => alerts.length > 0)
     expect(extended.alerts[0]).toMatchObject({
       code: 'QUORUM_MISSED',

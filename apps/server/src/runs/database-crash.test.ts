@@ -16,10 +16,11 @@ import { openEmbeddedStore, openPostgresStore } from '../store/prisma/index.ts'
 /*
  * The sweep of crash.test.ts on the databases that a coordinator really has. Here the calls that a dead process has begun
  * may still have their effect while the next one starts, as with a database that outlives its client. By itself the suite
- * tries a few deaths; `npm run test:faults -w apps/server` tries them all.
+ * tries a few deaths; `npm run test:faults -w apps/server` tries them all,
+ * or as many as FEDSVD_FAULTS says.
  */
-const EVERY = process.env.FEDSVD_FAULTS === 'all'
-const SAMPLE = 3
+const { FEDSVD_FAULTS: SIZE = '3' } = process.env
+const EVERY = SIZE === 'all'
 
 const DATABASES: readonly [string, boolean, () => Promise<readonly [Store, AsyncDisposable]>][] = [
   [
@@ -58,7 +59,7 @@ for (const [database, isAvailable, open] of DATABASES) {
         const calls = (await callsOfAWholeRun(changes, store)) - 4 // the last few come after the run has ended
         expect(calls).toBeGreaterThan(20)
         const faults: string[] = []
-        const deaths = EVERY ? calls : SAMPLE
+        const deaths = EVERY ? calls : Number(SIZE)
         for (let turn = 1; turn <= deaths; turn += 1) {
           const atCall = Math.max(1, Math.round((turn * calls) / deaths))
           for (const when of EVERY || turn % 2 === 0 ? (['before', 'after'] as const) : (['after'] as const)) {
