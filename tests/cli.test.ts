@@ -123,15 +123,23 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     expect(rounds.rows[0].rounds).toBe(20)
   })
 
-  it.each(['demo', 'serve', 'join', 'plan', 'account', 'export', 'ledger show', 'ledger verify', 'audit'])(
-    '%s --help shows an example',
-    async (command) => {
-      const { code, out } = await fedsvd([...command.split(' '), '--help'])
-      expect(code).toBe(0)
-      expect(out).toMatch(/Example:\n {2}\$ .*fedsvd/)
-      expect(out).toContain('--json')
-    },
-  )
+  it.each([
+    'demo',
+    'serve',
+    'join',
+    'plan',
+    'account',
+    'export',
+    'ledger show',
+    'ledger verify',
+    'data inspect',
+    'audit',
+  ])('%s --help shows an example', async (command) => {
+    const { code, out } = await fedsvd([...command.split(' '), '--help'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/Example:\n {2}\$ .*fedsvd/)
+    expect(out).toContain('--json')
+  })
 
   it('answers bad input with one clear line and a code', async () => {
     const unreadable = join(folder, 'bad.jsonl')

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ERROR_CATALOGUE } from '@fedsvd/core/errors'
-import { type ReadOptions, readSiteRecords, type SiteRecord } from '@fedsvd/engine/data'
+import { inspectData, type ReadOptions, readSiteRecords, type SiteRecord } from '@fedsvd/engine/data'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 /* docs/reference/data.md, held against the reader: its examples are data sets. */
@@ -72,6 +72,15 @@ describe('the page on data sets', () => {
     ],
   ])('has an example of %s that is read as it says', async (mark, options, expected) => {
     expect(await read(mark, options)).toEqual(expected)
+  })
+
+  it('shows what inspect says of its CSV example', async () => {
+    await read('csv')
+    const { records, columns, lengths, fingerprint } = await inspectData(join(folder, 'example.csv'), {}, folder)
+    const { shortest, median, p90, p99, longest } = lengths!
+    expect(page).toContain(`records   ${records}\ncolumns   ${columns.join(', ')}\n`)
+    expect(page).toContain(`characters: ${shortest} to ${longest}, median ${median}, 90 % ${p90}, 99 % ${p99}\n`)
+    expect(page).toContain(`ledger    ${fingerprint}\n`)
   })
 
   it('names errors of the catalogue only', () => {

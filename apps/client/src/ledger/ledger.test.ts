@@ -35,9 +35,10 @@ describe('the ledger', () => {
     }
     using again = open(folder.path)
     expect(again.state.runs.get(RUN_A)).toEqual(sampleBound())
+    const reserved = { runId: RUN_A, attempt: 1, event: sampleBound().event, stepwise: true }
     expect(again.state.attempts).toEqual([
-      { runId: RUN_A, round: 0, attempt: 1, event: sampleBound().event, frameSha256: SHA, outcome: 'accepted' },
-      { runId: RUN_A, round: 1, attempt: 1, event: sampleBound().event },
+      { ...reserved, round: 0, frameSha256: SHA, outcome: 'accepted' },
+      { ...reserved, round: 1 },
     ])
   })
 
