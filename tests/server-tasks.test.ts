@@ -194,10 +194,8 @@ describe('a run for each task', { timeout: 120_000 }, () => {
   })
 
   it('is declined by a site whose records are for another task, before anything is spent', async () => {
-    await writeFile(
-      here('letters.jsonl'),
-      ['a', 'b', 'c'].map((text) => JSON.stringify({ text, label: text })).join('\n'),
-    )
+    const rows = Array.from({ length: 90 }, (_, n) => JSON.stringify({ text: 'a', label: `${n}` }))
+    await writeFile(here('letters.jsonl'), rows.join('\n'))
     await writeFile(here('public.jsonl'), JSON.stringify({ text: 'a' }))
     await using coordinator = await coordinatorOn('mismatch', here('public.jsonl'))
     const { url, operatorToken } = coordinator
