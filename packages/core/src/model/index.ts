@@ -1,3 +1,4 @@
+export { ACTIVATION_NAMES } from './activation.ts'
 export { type ClassificationHead, encoderHead, linearHead } from './classification-head.ts'
 export { headSpecs } from './classifier.ts'
 export { type ClassifierModel, deployedGraph, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
