@@ -186,7 +186,7 @@ async function headAlone(base: TrainingEngine): Promise<TrainingEngine> {
       for (const record of records) {
         const powers = logitsOf(record, state).map(Math.exp)
         const total = powers.reduce((sum, power) => sum + power, 0)
-        const errors = powers.map((power, label) => power / total - Number(label === record.label))
+        const errors = powers.map((power, label) => power / total - Number('label' in record && label === record.label))
         const x = features.get(record)!
         const values = [errors.flatMap((error) => Array.from(x, (value) => error * value)), errors]
         const gradient = schema.head.map((spec, t) => ({ ...spec, data: Float32Array.from(values[t]!) }))

@@ -7,7 +7,7 @@ import { openCheckpoint } from '@fedsvd/engine/checkpoint'
 import { encodeText } from '@fedsvd/engine/data'
 import { checkpointHead, modelStore } from '@fedsvd/engine/models'
 import { readAdapter } from '@fedsvd/engine/peft'
-import { engineFor } from '@fedsvd/engine/training'
+import { engineFor, type TaskEngine, type TrainingEngine } from '@fedsvd/engine/training'
 import { type Coordinator, startCoordinator } from '@fedsvd/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exportRun } from '../apps/cli/src/export-run.ts'
@@ -128,7 +128,7 @@ describe('a BERT of one’s own', { timeout: 120_000 }, () => {
     const tokenizer = await (await openCheckpoint(here('models/merged'))).tokenizer()
     const records = [GOOD, BAD].map((text) => ({ ...encodeText({ text }, tokenizer, 24), label: 0 }))
     await using adapted = await engineFor(manifest, { threads: 1 }, store)
-    const expected = await adapted.logits(records, state)
+    const expected = await classifier(adapted).logits(records, state)
     expect(expected[1]! - expected[0]!, 'a good review is called good').toBeGreaterThan(0)
     expect(expected[3]! - expected[2]!, 'a bad one is not').toBeLessThan(0)
     const merged = await openCheckpoint(here('models/merged'))
@@ -139,7 +139,7 @@ describe('a BERT of one’s own', { timeout: 120_000 }, () => {
       { threads: 1 },
       modelStore({ models: here('models') }),
     )
-    const actual = await again.logits(records, initialState(manifest.adapter, { seed: 'any', head }))
+    const actual = await classifier(again).logits(records, initialState(manifest.adapter, { seed: 'any', head }))
     for (const [at, value] of expected.entries()) expect(Math.abs(actual[at]! - value)).toBeLessThan(1e-4)
 
     const snapshot = await get<{ rounds: { evaluation?: { accuracy: number } }[] }>(
@@ -202,4 +202,9 @@ function withResolvers<T>() {
     resolve = settle
   })
   return { promise, resolve }
+}
+
+function classifier(engine: TaskEngine): TrainingEngine {
+  if ('logits' in engine) return engine
+  throw new TypeError('expected an engine for sequence classification')
 }

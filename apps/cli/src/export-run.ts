@@ -38,13 +38,13 @@ export interface ExportRequest {
 export async function exportRun(access: OperatorAccess, runId: string, request: ExportRequest): Promise<string[]> {
   const { format, folder, models = { models: DEFAULT_MODELS } } = request
   const run = await fetchRun(access, runId)
-  const { adapter: schema, model, labels } = run.manifest
+  const { task, adapter: schema, model, labels } = run.manifest
   const state = await newestState(access, run)
   const metadata = { runId, rounds: String(run.roundsDone), privacy: JSON.stringify(statementsOf(run)) }
   const { featureScale } = model
   if (format === 'peft') {
     const { writeAdapter } = await import('@fedsvd/engine/peft')
-    return await writeAdapter(folder, state, { schema, baseModel: model.name, labels, featureScale, metadata })
+    return await writeAdapter(folder, state, { task, schema, baseModel: model.name, labels, featureScale, metadata })
   }
   if (model.checkpoint === undefined) {
     throw new FedsvdError('CONFIG_INVALID', {
@@ -57,7 +57,7 @@ export async function exportRun(access: OperatorAccess, runId: string, request: 
   const { exportMerged, exportOnnx } = await import('@fedsvd/engine/export')
   const checkpoint = await modelStore(models).open(model)
   const write = format === 'merged' ? exportMerged : exportOnnx
-  return await write(folder, checkpoint, { schema, state, labels, featureScale, metadata })
+  return await write(folder, checkpoint, { task, schema, state, labels, featureScale, metadata })
 }
 
 /** @throws FedsvdError RUN_STATE when no round has been published yet */

@@ -16,6 +16,7 @@ import { seededSource } from '@fedsvd/core/random'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { CoordinatorDouble, type Peer } from '../test-kit/coordinator-double.ts'
+import { labelOf } from '../test-kit/fake-engine.ts'
 import { loopbackTransport } from '../test-kit/loopback-transport.ts'
 import { type RunningSite, type SiteOptions, startSite } from '../test-kit/running-site.ts'
 import { RUN_B, sampleManifest } from '../test-kit/sample-run.ts'
@@ -146,7 +147,7 @@ describe('trap: empty lots and drawn sizes', () => {
     const sizes: number[] = []
     await using site = await start({
       budget: { epsilon: 900, delta: 1e-5 },
-      onLot: (records) => void sizes.push(records.reduce((sum, { label }) => sum + (label === 0 ? -1 : 1), 0)),
+      onLot: (records) => void sizes.push(records.reduce((sum, record) => sum + (labelOf(record) === 0 ? -1 : 1), 0)),
     })
     const peer = await double.peer()
     await agree(peer, manifest)

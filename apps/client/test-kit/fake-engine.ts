@@ -3,6 +3,9 @@ import { GRID_BITS } from '@fedsvd/core/privacy'
 import { sizeOf } from '@fedsvd/core/tensor'
 import type { EncodedRecord, LotResult, TrainingEngine } from '@fedsvd/engine/training'
 
+/** The label of a record; undefined for one of another task. */
+export const labelOf = (record: EncodedRecord): number | undefined => ('label' in record ? record.label : undefined)
+
 /** What a test does each time that the engine is asked for a sum. */
 export type OnLot = (records: readonly EncodedRecord[], clipNorm: number) => void | Promise<void>
 
@@ -18,7 +21,7 @@ export function fakeEngine(schema: AdapterSchema, onLot: OnLot = () => {}): Trai
     schema,
     clippedLotSum: async (records, _state, clipNorm): Promise<LotResult> => {
       await onLot(records, clipNorm)
-      const sum = records.reduce((total, { label }) => total + (label === 0 ? -each : each), 0)
+      const sum = records.reduce((total, record) => total + (labelOf(record) === 0 ? -each : each), 0)
       return {
         gridSum: sizes.map((size) => new Float64Array(size).fill(sum)),
         norms: new Float32Array(records.length),

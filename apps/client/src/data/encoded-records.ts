@@ -1,14 +1,13 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import {
   type EncodedRecord,
   Fingerprinter,
   openRecordStore,
   RecordStoreWriter,
-  recordEncoder,
   type SiteRecord,
+  taskEncoder,
 } from '@fedsvd/engine/data'
 import type { RecordSource } from '@fedsvd/engine/lots'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
@@ -100,30 +99,21 @@ async function encode(
   writer.finish()
 }
 
-function encoderFor({ labels, model }: RunManifest, tokenizer: Tokenizer): (record: SiteRecord) => EncodedRecord {
-  const encode = recordEncoder(tokenizer, labels, model.maxTokens)
-  return (record) => {
-    if (!('label' in record)) {
-      throw new FedsvdError('CONFIG_INVALID', {
-        expected: 'labelled texts, which this run is for',
-        got: `records for ${record.task}`,
-        remedy: 'Name the columns of the text and of the label when the client is started.',
-      })
-    }
-    return encode(record, 'in the data set')
-  }
+function encoderFor({ task, labels, model }: RunManifest, tokenizer: Tokenizer): (record: SiteRecord) => EncodedRecord {
+  const encode = taskEncoder(tokenizer, { task, labels, maxTokens: model.maxTokens })
+  return (record) => encode(record, 'in the data set')
 }
 
 /** Text on which tokenizers differ: two with one name and another vocabulary give another store. */
 const PROBE = 'The quick brown fox, 1984: naïve Übung – 日本語 👋 <b>x_y</b>\n\tdon’t re-encode 3.14159!'
 
 /** Whatever decides the content of a store, as one name. */
-function keyOf({ fingerprint }: SiteData, { model, labels }: RunManifest, tokenizer: Tokenizer): string {
+function keyOf({ fingerprint }: SiteData, { task, model, labels }: RunManifest, tokenizer: Tokenizer): string {
   const { name, checkpoint, maxTokens } = model
   const probe = [...tokenizer.encode(PROBE, 512)]
   const vocabularySize = tokenizer.vocabularySize
   return sha256Hex(
-    canonicalJson({ format: 1, fingerprint, name, checkpoint, maxTokens, labels, vocabularySize, probe }),
+    canonicalJson({ format: 1, fingerprint, name, checkpoint, task, maxTokens, labels, vocabularySize, probe }),
   )
 }
 

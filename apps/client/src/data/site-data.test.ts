@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path'
 import { fingerprintRecords } from '@fedsvd/engine/data'
 import { describe, expect, it } from 'vitest'
+import { labelOf } from '../../test-kit/fake-engine.ts'
 import { sampleManifest } from '../../test-kit/sample-run.ts'
 import { letters } from '../../test-kit/site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../../test-kit/temporary-folder.ts'
@@ -180,7 +181,7 @@ describe('the encoded records of a site', () => {
     first.close()
     stores.prune()
     expect(stored(folder, site)).toHaveLength(1)
-    expect(second.read(1).label).toBe(1)
+    expect(labelOf(second.read(1))).toBe(1)
     second.close()
     stores.prune()
     expect(stored(folder, site)).toEqual([])

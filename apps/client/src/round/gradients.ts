@@ -1,7 +1,7 @@
 import type { AdapterState } from '@fedsvd/core/adapters'
 import { MAX_MICRO_BATCH, votesOn } from '@fedsvd/core/privacy'
 import { type RecordSource, shortestFirst } from '@fedsvd/engine/lots'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { Latest } from '../transport/index.ts'
 
 /** What a lot adds up to. Private, all of it: for the mechanism alone. */
@@ -31,7 +31,7 @@ export interface Lot {
  * @throws the signal's reason when it aborts
  */
 export async function clippedLotSum(
-  engine: TrainingEngine,
+  engine: PrivateEngine,
   { records, members }: Lot,
   state: AdapterState,
   clipNorm: number,

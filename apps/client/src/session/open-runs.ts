@@ -1,6 +1,6 @@
 import { eventOfRound } from '@fedsvd/core/accounting'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { EncodedRecords, EncodedStores, SiteData } from '../data/index.ts'
 import { type BoundRun, canonicalJson, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { termsFor } from './terms.ts'
@@ -12,7 +12,7 @@ export interface OpenRun {
   /** The site's records as the run's model takes them. */
   readonly records: EncodedRecords
   /** The run's engine, made when it is first asked for. */
-  engine(): Promise<TrainingEngine>
+  engine(): Promise<PrivateEngine>
   close(): Promise<void>
 }
 
@@ -24,7 +24,7 @@ export interface AgreementParts {
   readonly stores: EncodedStores
   /** Aborted when the node is stopped. */
   readonly signal: AbortSignal
-  engineFor(manifest: RunManifest): Promise<TrainingEngine>
+  engineFor(manifest: RunManifest): Promise<PrivateEngine>
 }
 
 /**
@@ -52,7 +52,7 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
     throw error
   }
   if (known !== undefined) return known
-  let engine: Promise<TrainingEngine> | undefined
+  let engine: Promise<PrivateEngine> | undefined
   return {
     manifest,
     bound,

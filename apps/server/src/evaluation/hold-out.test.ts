@@ -1,5 +1,6 @@
+import { IGNORED } from '@fedsvd/engine/data'
 import { describe, expect, it } from 'vitest'
-import { baselineOf, measure } from './hold-out.ts'
+import { baselineOf, measure, measureTokens, tokenBaselineOf } from './measure.ts'
 
 const labelled = (...labels: number[]) => labels.map((label) => ({ label }))
 
@@ -26,5 +27,25 @@ describe('the measure on a hold-out', () => {
 
   it('knows what guessing would reach', () => {
     expect(baselineOf(labelled(1, 1, 0, 1))).toEqual({ majority: 0.75, records: 4 })
+  })
+})
+
+describe('the measure on tokens', () => {
+  const record = (...targets: number[]) => ({
+    tokenIds: new Int32Array(targets.length),
+    targets: Int32Array.from(targets),
+  })
+  const records = [record(IGNORED, 3, 3), record(1, IGNORED)]
+
+  it('counts every target the same, whatever the record, and passes over the ignored', () => {
+    const scores = [
+      { losses: Float32Array.of(0.5, 1), predicted: Int32Array.of(3, 2) },
+      { losses: Float32Array.of(3), predicted: Int32Array.of(1) },
+    ]
+    expect(measureTokens(scores, records)).toEqual({ accuracy: 2 / 3, loss: 1.5, records: 2 })
+  })
+
+  it('knows what the most frequent target would reach', () => {
+    expect(tokenBaselineOf(records)).toEqual({ majority: 2 / 3, records: 2 })
   })
 })

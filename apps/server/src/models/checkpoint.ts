@@ -25,8 +25,8 @@ async function checkpointModel(store: ModelStore, reference: ModelReference): Pr
     name: stored.name,
     checkpoint: await identityOf(stored, reference),
     maxTokens: longestText(stored.config),
-    adapterSchema: async ({ adapter: { rank, alpha, headMode, targets }, classes }) =>
-      checkpointSchema(stored.config, { rank, alpha, headMode, targets, classes }),
+    adapterSchema: async ({ task, adapter: { rank, alpha, headMode, targets }, classes }) =>
+      checkpointSchema(stored.config, { task, rank, alpha, headMode, targets, classes }),
     trainedHead: async (request) => {
       if (!stored.isComplete) return undefined
       const { checkpointHead } = await import('@fedsvd/engine/models')

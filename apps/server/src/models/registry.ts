@@ -1,13 +1,15 @@
-import type { AdapterSchema } from '@fedsvd/core/adapters'
+import type { AdapterSchema, Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { CheckpointIdentity, RunManifest, RunRequest } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { ModelReference } from '@fedsvd/engine/models'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import type { TaskEngine } from '@fedsvd/engine/training'
 
 export interface AdapterRequest {
+  /** Absent: sequence classification. */
+  readonly task?: Task | undefined
   readonly adapter: RunRequest['adapter']
   readonly classes: number
 }
@@ -31,7 +33,7 @@ export interface Model {
   trainedHead?(request: HeadRequest): Promise<readonly NamedTensor[] | undefined>
   loadTokenizer(): Promise<Tokenizer>
   /** Computes with the model under the adapters of a run. */
-  createEngine(manifest: RunManifest, runtime: RuntimeSettings): Promise<TrainingEngine>
+  createEngine(manifest: RunManifest, runtime: RuntimeSettings): Promise<TaskEngine>
 }
 
 /** @throws FedsvdError CONFIG_INVALID for a name that no model has, CHECKPOINT_INVALID for a checkpoint that is another */

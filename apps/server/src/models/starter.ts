@@ -4,8 +4,9 @@ import type { Model } from './registry.ts'
 export const starterModel: Model = {
   name: 'starter',
   maxTokens: 128,
-  async adapterSchema({ adapter: { rank, alpha, headMode, targets }, classes }) {
-    const { starterSchema } = await import('@fedsvd/engine/training')
+  async adapterSchema({ task, adapter: { rank, alpha, headMode, targets }, classes }) {
+    const { requireStarterTask, starterSchema } = await import('@fedsvd/engine/training')
+    requireStarterTask(task)
     type Targets = NonNullable<Parameters<typeof starterSchema>[0]['targets']>
     // Names that are no targets are refused there.
     return starterSchema({ rank, alpha, headMode, classes, ...(targets && { targets: targets as unknown as Targets }) })

@@ -2,6 +2,7 @@ import { type GraphBuilder, ops, type Value } from '../graph/index.ts'
 import type { TensorSpec } from '../tensor/index.ts'
 import { classify, headSpecs } from './classifier.ts'
 import type { EncoderConfig } from './encoder-config.ts'
+import type { TokenOutput } from './token-outputs.ts'
 
 /** What makes logits of an encoder's features. */
 export interface ClassificationHead {
@@ -57,4 +58,9 @@ export function encoderHead({ family, width }: EncoderConfig, classes: number): 
     case 'distilbert':
       return deepHead({ dense: 'pre_classifier', out: 'classifier', activation: ops.relu }, width, classes)
   }
+}
+
+/** The head of a tagger: what `...ForTokenClassification` of every family of encoders calls its one layer. */
+export function encoderTags(classes: number): TokenOutput {
+  return { kind: 'tags', classes, headName: 'classifier' }
 }

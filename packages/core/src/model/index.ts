@@ -1,8 +1,25 @@
 export { ACTIVATION_NAMES } from './activation.ts'
-export { type ClassificationHead, encoderHead, linearHead } from './classification-head.ts'
+export {
+  type ClassificationHead,
+  encoderHead,
+  encoderTags,
+  linearHead,
+} from './classification-head.ts'
 export { headSpecs } from './classifier.ts'
 export { type ClassifierModel, deployedGraph, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
 export type { ConfigFields } from './config-fields.ts'
+export {
+  decoderDefaultTargets,
+  decoderFeatures,
+  decoderLayers,
+  decoderStates,
+  decoderTagHead,
+  decoderTensorName,
+  outputEmbeddings,
+  scoreHead,
+  withMaxTokens,
+} from './decoder.ts'
+export { DECODER_TYPES, type DecoderConfig, type DecoderType, decoderConfig } from './decoder-config.ts'
 export { type EncoderInputs, encoderFeatures, encoderLayers, encoderStates } from './encoder.ts'
 export { ENCODER_FAMILIES, type EncoderConfig, encoderConfig } from './encoder-config.ts'
 export { ENCODER_DEFAULT_TARGETS, encoderTensorName } from './encoder-names.ts'

@@ -34,14 +34,14 @@ export interface TokenModel {
   /** The longest text. */
   readonly maxTokens: number
   readonly output: TokenOutput
-  /** The last hidden states [N, T, width] of token ids [N, T]. */
-  encode(g: GraphBuilder, tokenIds: Value, adapters: LoraAdapters): Value
+  /** The last hidden states [N, T, width] of token ids [N, T]; models of pairs are told which text a token belongs to [N, T]. */
+  encode(g: GraphBuilder, tokenIds: Value, adapters: LoraAdapters, typeIds: Value): Value
 }
 
 /**
  * What the model says at the places with a target.
  *
- * Inputs: `tokenIds` [N, T], `positions` [N, P] and `targets` [N, P] (int32; both `NO_TARGET` after a record's last
+ * Inputs: `tokenIds` [N, T], `typeIds` [N, T] where the model reads them, `positions` [N, P] and `targets` [N, P] (int32; both `NO_TARGET` after a record's last
  * target), every factor and head tensor under its own name. Outputs: `predicted` [N, P] int32 and `tokenLosses` [N, P]
  * (nats; meaningless where there is no target).
  */
@@ -85,11 +85,13 @@ function forward(g: GraphBuilder, model: TokenModel) {
       return [name, { a, b }]
     }),
   )
-  const tokenIds = g.input('tokenIds', 'int32', [BATCH, SEQUENCE])
+  const [tokenIds, typeIds] = (['tokenIds', 'typeIds'] as const).map((name) =>
+    g.input(name, 'int32', [BATCH, SEQUENCE]),
+  ) as [Value, Value]
   const [positions, targets] = (['positions', 'targets'] as const).map((name) =>
     g.input(name, 'int32', [BATCH, TARGETS]),
   ) as [Value, Value]
-  const hidden = model.encode(g, tokenIds, { scale: model.scale, factors })
+  const hidden = model.encode(g, tokenIds, { scale: model.scale, factors }, typeIds)
   const states = selectPositions(g, hidden, positions, positionsOf(g, tokenIds, model.maxTokens))
   const scored = score(g, model, states, targets, parameter)
   return { scored, targets, parameters }

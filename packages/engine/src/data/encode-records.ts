@@ -1,6 +1,6 @@
 import type { Tokenizer } from '../tokenizer/index.ts'
 import { encodeText } from './encode-text.ts'
-import type { EncodedRecord } from './encoded-record.ts'
+import type { LabelledRecord } from './encoded-record.ts'
 import { labelIndex, labelUnknown } from './label-set.ts'
 import type { TextRecord } from './text-record.ts'
 
@@ -14,7 +14,7 @@ export function encodeRecords(
   tokenizer: Tokenizer,
   labels: readonly string[],
   maxTokens: number,
-): EncodedRecord[] {
+): LabelledRecord[] {
   const encode = recordEncoder(tokenizer, labels, maxTokens)
   return records.map((record, position) => encode(record, `in record ${position + 1}`))
 }
@@ -28,7 +28,7 @@ export function recordEncoder(
   tokenizer: Tokenizer,
   labels: readonly string[],
   maxTokens: number,
-): (record: TextRecord, place: string) => EncodedRecord {
+): (record: TextRecord, place: string) => LabelledRecord {
   const index = labelIndex(labels)
   return (record, place) => {
     const target = index.get(record.label)

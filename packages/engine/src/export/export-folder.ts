@@ -1,10 +1,13 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AdapterSchema, AdapterState } from '@fedsvd/core/adapters'
+import type { AdapterSchema, AdapterState, Task } from '@fedsvd/core/adapters'
 import type { CheckpointFolder } from '../checkpoint/index.ts'
+import { taskFields } from './layout.ts'
 
 /** What an export is made of: a state of a run, and what the run says about itself. */
 export interface TrainedState {
+  /** Default: sequence classification. */
+  readonly task?: Task | undefined
   readonly schema: AdapterSchema
   readonly state: AdapterState
   /** Class names in the order of the logits. */
@@ -13,14 +16,6 @@ export interface TrainedState {
   readonly featureScale?: number | undefined
   /** Free text facts for the files' metadata: run, round, privacy. */
   readonly metadata?: Readonly<Record<string, string>>
-}
-
-/** Classifiers of Hugging Face's library for the `model_type`s of config.json. */
-const CLASSIFIERS: Readonly<Record<string, string>> = {
-  bert: 'BertForSequenceClassification',
-  roberta: 'RobertaForSequenceClassification',
-  'xlm-roberta': 'XLMRobertaForSequenceClassification',
-  distilbert: 'DistilBertForSequenceClassification',
 }
 
 const TOKENIZER_FILES = [
@@ -33,29 +28,20 @@ const TOKENIZER_FILES = [
 ]
 
 /**
- * Starts a folder that others can load: config.json for a classifier of these labels in float32, and the tokenizer's files
- * as they are.
+ * Starts a folder that others can load: config.json for the task in float32, and the tokenizer's files as they are.
  *
  * @returns the files written
  */
 export async function startExport(
   folder: string,
   { folder: source, config, modelType }: CheckpointFolder,
-  labels: readonly string[],
+  { task = 'sequence-classification', labels }: Pick<TrainedState, 'task' | 'labels'>,
 ): Promise<string[]> {
   await mkdir(folder, { recursive: true })
   const { dtype: _dtype, num_labels: _labels, ...kept } = config
-  const architecture = CLASSIFIERS[modelType]
-  const classifier = {
-    ...kept,
-    ...(architecture && { architectures: [architecture] }),
-    torch_dtype: 'float32',
-    problem_type: 'single_label_classification',
-    id2label: Object.fromEntries(labels.map((label, index) => [String(index), label])),
-    label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
-  }
+  const changed = { ...kept, ...taskFields(modelType, task, labels), torch_dtype: 'float32' }
   const path = join(folder, 'config.json')
-  await writeFile(path, `${JSON.stringify(classifier, null, 2)}\n`)
+  await writeFile(path, `${JSON.stringify(changed, null, 2)}\n`)
   const files = [path]
   for (const name of TOKENIZER_FILES) {
     const target = join(folder, name)

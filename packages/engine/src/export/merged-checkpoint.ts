@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { encoderConfig, encoderTensorName } from '@fedsvd/core/model'
 import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
 import { type CheckpointFolder, forEachTensor } from '../checkpoint/index.ts'
 import { withoutFeatureScale } from '../peft/index.ts'
 import { isFloat, writeSafetensors } from '../safetensors/index.ts'
 import { startExport, type TrainedState } from './export-folder.ts'
+import { layoutOf } from './layout.ts'
 import { factorsByWeight, mergedWeight } from './merged-weight.ts'
 
 /**
@@ -20,14 +20,10 @@ export async function exportMerged(
   checkpoint: CheckpointFolder,
   trained: TrainedState,
 ): Promise<string[]> {
-  const files = await startExport(folder, checkpoint, trained.labels)
+  const files = await startExport(folder, checkpoint, trained)
   const factors = factorsByWeight(trained.schema, trained.state)
   const { head } = withoutFeatureScale(trained.state, trained.featureScale ?? 1)
-  const config = encoderConfig(checkpoint.config)
-  const nameOf = (name: string): string | undefined => {
-    const own = encoderTensorName(config, name)
-    return own.startsWith(`${config.family}.`) ? own : undefined
-  }
+  const { nameOf, fanInFanOut } = layoutOf(checkpoint.config)
   const specs = await baseSpecs(checkpoint.folder, nameOf)
   const base = baseReader(checkpoint, nameOf)
   const path = join(folder, 'model.safetensors')
@@ -40,7 +36,7 @@ export async function exportMerged(
       if (ofHead !== undefined) return ofHead
       const { data } = await base(name)
       const lora = factors.get(name)
-      return lora === undefined ? data : mergedWeight(data, lora)
+      return lora === undefined ? data : mergedWeight(data, lora, fanInFanOut)
     },
     trained.metadata,
   )

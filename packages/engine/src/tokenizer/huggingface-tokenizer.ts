@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Tokenizer as Pieces } from '@huggingface/tokenizers'
-import type { EncodedText, Tokenizer } from './tokenizer.ts'
+import type { EncodedText, EncodedWords, Tokenizer } from './tokenizer.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -15,8 +15,10 @@ type JsonObject = Readonly<Record<string, unknown>>
 export class HuggingFaceTokenizer implements Tokenizer {
   readonly vocabularySize: number
   readonly keepsWhiteSpace = true
+  readonly endId: number | undefined
   readonly #pieces: Pieces
   readonly #cutsLeft: boolean
+  readonly #spaceBeforeWords: boolean
 
   /** @throws FedsvdError CHECKPOINT_INVALID for files that describe no tokenizer */
   constructor(tokenizer: JsonObject, config: JsonObject = {}) {
@@ -26,7 +28,10 @@ export class HuggingFaceTokenizer implements Tokenizer {
       throw invalid('a tokenizer.json that describes a tokenizer', String(cause), cause)
     }
     this.#cutsLeft = config.truncation_side === 'left'
+    this.#spaceBeforeWords = isByteLevel(tokenizer)
     this.vocabularySize = this.#pieces.model?.vocab.length ?? 0
+    const end = contentOf(config.eos_token)
+    this.endId = end === undefined ? undefined : this.#pieces.token_to_id(end)
   }
 
   encode(text: string, maxTokens: number): Int32Array {
@@ -43,6 +48,29 @@ export class HuggingFaceTokenizer implements Tokenizer {
     return { tokenIds: this.ids(tokens), typeIds: Int32Array.from(types) }
   }
 
+  /** As Hugging Face's `is_split_into_words`; byte-level vocabularies have words behind a space. */
+  encodeWords(words: readonly string[], maxTokens: number): EncodedWords {
+    const { before, behind } = this.#around()
+    const room = this.#room(maxTokens, before.length + behind.length)
+    const pieces: string[] = []
+    const firstTokens = words.map((word) => {
+      const own = this.pieces(this.#spaceBeforeWords ? ` ${word}` : word)
+      const first = own.length > 0 && pieces.length < room ? before.length + pieces.length : -1
+      pieces.push(...own)
+      return first
+    })
+    const tokenIds = this.ids([...before, ...pieces.slice(0, room), ...behind])
+    return { tokenIds, firstTokens: Int32Array.from(firstTokens) }
+  }
+
+  encodeBeginning(text: string): Int32Array {
+    return this.ids([...this.#around().before, ...this.pieces(text)])
+  }
+
+  encodeContinuation(text: string): Int32Array {
+    return this.ids(this.pieces(text))
+  }
+
   /** The pieces of a text, without special tokens and uncut. */
   pieces(text: string): readonly string[] {
     return this.#pieces.tokenize(text)
@@ -55,6 +83,13 @@ export class HuggingFaceTokenizer implements Tokenizer {
       if (id === undefined) throw invalid('a token for every text, or an unknown token', 'a text with neither')
       return id
     })
+  }
+
+  /** The special tokens on either side of a text. */
+  #around(): { readonly before: readonly string[]; readonly behind: readonly string[] } {
+    const { tokens } = this.#withSpecials([PLACEHOLDER])
+    const at = tokens.indexOf(PLACEHOLDER)
+    return { before: tokens.slice(0, at), behind: tokens.slice(at + 1) }
   }
 
   #withSpecials(first: readonly string[], second?: readonly string[]): { tokens: string[]; types: number[] } {
@@ -83,6 +118,20 @@ export class HuggingFaceTokenizer implements Tokenizer {
       remedy: 'Give the number of tokens that the model looks at, such as 128.',
     })
   }
+}
+
+/** Stands for a text among special tokens; no vocabulary has it. */
+const PLACEHOLDER = '\0'
+
+/** Whether pieces know a space before them, as in the vocabularies of GPT-2, RoBERTa, Llama 3 and Qwen. */
+function isByteLevel({ pre_tokenizer: rules }: JsonObject): boolean {
+  return (JSON.stringify(rules) ?? '').includes('"ByteLevel"')
+}
+
+/** A special token of tokenizer_config.json: its text, or an object around it. */
+function contentOf(token: unknown): string | undefined {
+  const text = typeof token === 'object' && token !== null ? (token as JsonObject).content : token
+  return typeof text === 'string' ? text : undefined
 }
 
 /** Reads the tokenizer of a checkpoint folder. @throws FedsvdError CHECKPOINT_INVALID */

@@ -1,5 +1,5 @@
 export { HuggingFaceTokenizer, loadHuggingFaceTokenizer } from './huggingface-tokenizer.ts'
 export type { ScoredPiece } from './piece-trie.ts'
 export { loadStarterTokenizer } from './starter-tokenizer.ts'
-export type { EncodedText, Tokenizer } from './tokenizer.ts'
+export type { EncodedText, EncodedWords, Tokenizer } from './tokenizer.ts'
 export { UnigramTokenizer } from './unigram-tokenizer.ts'

@@ -5,6 +5,13 @@ export interface EncodedText {
   readonly typeIds?: Int32Array
 }
 
+/** The words of a text as a model takes them. */
+export interface EncodedWords {
+  readonly tokenIds: Int32Array
+  /** Where each word begins in `tokenIds`; -1 for a word that was cut off, or that is no token. */
+  readonly firstTokens: Int32Array
+}
+
 /** Turns text into the token ids that one model's embedding table is indexed by. */
 export interface Tokenizer {
   /** Ids lie in [0, vocabularySize). The model's table may have more rows; they are never addressed. */
@@ -19,4 +26,12 @@ export interface Tokenizer {
   encode(text: string, maxTokens: number): Int32Array
   /** Two texts, with the model's separators; absent where the model takes one text only. */
   encodePair?(first: string, second: string, maxTokens: number): EncodedText
+  /** Words one by one, with the model's special tokens around them; absent where the model takes whole texts only. */
+  encodeWords?(words: readonly string[], maxTokens: number): EncodedWords
+  /** The special tokens before a text and the text, uncut, without what stands behind it; absent as above. */
+  encodeBeginning?(text: string): Int32Array
+  /** The text alone, uncut: what continues another; absent as above. */
+  encodeContinuation?(text: string): Int32Array
+  /** The token that says that a text is over, for models that write texts. */
+  readonly endId?: number | undefined
 }

@@ -1,6 +1,7 @@
-import { type AdapterSchema, canonicalSchema } from '@fedsvd/core/adapters'
+import { type AdapterSchema, canonicalSchema, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type ConfigFields, encoderConfig } from '@fedsvd/core/model'
+import { type ConfigFields, DECODER_TYPES, decoderConfig, encoderConfig } from '@fedsvd/core/model'
+import { createDecoderEngine, decoderSchema } from './decoder.ts'
 import {
   createEncoderEngine,
   type EncoderAdapterOptions,
@@ -8,7 +9,16 @@ import {
   type EncoderEngineOptions,
   encoderSchema,
 } from './encoder.ts'
-import type { TrainingEngine } from './training-engine.ts'
+import { createEncoderTagger } from './encoder-tagger.ts'
+import type { TaskEngine } from './training-engine.ts'
+
+/** The public terms of a run on a checkpoint, of whatever architecture. */
+export type CheckpointAdapterOptions = EncoderAdapterOptions
+
+export interface CheckpointEngineOptions extends EncoderEngineOptions {
+  /** Default: sequence classification. */
+  readonly task?: Task | undefined
+}
 
 /*
  * What a run needs of a checkpoint, whatever its architecture: config.json decides. docs/how-to/add-an-architecture.md
@@ -21,13 +31,14 @@ import type { TrainingEngine } from './training-engine.ts'
  * @throws FedsvdError CHECKPOINT_INVALID for an architecture that is not supported, ADAPTER_INVALID for a rank or targets
  *   that fit no layer
  */
-export function checkpointSchema(config: ConfigFields, options: EncoderAdapterOptions): AdapterSchema {
+export function checkpointSchema(config: ConfigFields, options: CheckpointAdapterOptions): AdapterSchema {
+  if (isDecoder(config)) return decoderSchema(decoderConfig(config), options)
   return encoderSchema(encoderConfig(config), options)
 }
 
 /** The longest text that a checkpoint takes, in tokens. @throws FedsvdError CHECKPOINT_INVALID */
 export function longestText(config: ConfigFields): number {
-  return encoderConfig(config).maxTokens
+  return isDecoder(config) ? decoderConfig(config).sizes.maxTokens : encoderConfig(config).maxTokens
 }
 
 /**
@@ -38,13 +49,13 @@ export function longestText(config: ConfigFields): number {
  */
 export async function createCheckpointEngine(
   checkpoint: EncoderCheckpoint,
-  options: EncoderEngineOptions,
-): Promise<TrainingEngine> {
-  const { schema, classes } = options
+  options: CheckpointEngineOptions,
+): Promise<TaskEngine> {
+  const { task, schema, classes } = options
   const { rank, alpha, headMode, layers } = schema
   const targets = layers.map(({ name }) => name)
   if (
-    canonicalSchema(checkpointSchema(checkpoint.config, { rank, alpha, headMode, classes, targets })) !==
+    canonicalSchema(checkpointSchema(checkpoint.config, { task, rank, alpha, headMode, classes, targets })) !==
     canonicalSchema(schema)
   ) {
     throw new FedsvdError('ADAPTER_INVALID', {
@@ -53,5 +64,11 @@ export async function createCheckpointEngine(
       remedy: 'Let the coordinator make the schema from the model',
     })
   }
+  if (isDecoder(checkpoint.config)) return await createDecoderEngine(checkpoint, options)
+  if (task === 'token-classification') return await createEncoderTagger(checkpoint, options)
   return await createEncoderEngine(checkpoint, options)
+}
+
+function isDecoder({ model_type: type }: ConfigFields): boolean {
+  return (DECODER_TYPES as readonly unknown[]).includes(type)
 }

@@ -1,6 +1,7 @@
 import { type AdapterSchema, type AdapterState, stateSpecs, tensorsOfState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
+import { IGNORED } from '../data/index.ts'
 import type { EncodedRecord } from './training-engine.ts'
 
 /** What the model can take. */
@@ -10,6 +11,7 @@ export interface RecordLimits {
   /** Places that the model has; records may be padded up to it. */
   readonly positions: number
   readonly vocabularySize: number
+  /** Labels, tags or tokens that a target may be. */
   readonly classes: number
 }
 
@@ -55,16 +57,37 @@ export function checkTokens(records: readonly EncodedRecord[], { maxTokens, voca
   }
 }
 
-/** Throws LABEL_UNKNOWN for a label that is not 0 .. classes - 1. */
+/** Throws SHAPE_MISMATCH for a record without a label, LABEL_UNKNOWN for a label that is not 0 .. classes - 1. */
 export function checkLabels(records: readonly EncodedRecord[], { classes }: RecordLimits): void {
-  for (const [position, { label }] of records.entries()) {
+  for (const [position, record] of records.entries()) {
+    if (!('label' in record)) throw otherTask('one label', `targets for tokens in record ${position}`)
+    const { label } = record
     if (Number.isInteger(label) && label >= 0 && label < classes) continue
-    throw new FedsvdError('LABEL_UNKNOWN', {
-      expected: `a label from 0 to ${classes - 1}`,
-      got: `${label} in record ${position}`,
-      remedy: 'Map the labels of the data set to the label set of the run.',
-    })
+    throw labelUnknown(`a label from 0 to ${classes - 1}`, `${label} in record ${position}`)
   }
+}
+
+/** Throws SHAPE_MISMATCH unless every token has a target, LABEL_UNKNOWN for one that is neither a class nor ignored. */
+export function checkTargets(records: readonly EncodedRecord[], { classes }: RecordLimits): void {
+  for (const [position, record] of records.entries()) {
+    if (!('targets' in record)) throw otherTask('a target for every token', `one label in record ${position}`)
+    const { targets, tokenIds } = record
+    if (targets.length !== tokenIds.length) {
+      throw otherTask('a target for every token', `${targets.length} for ${tokenIds.length} in record ${position}`)
+    }
+    if (targets.every((target) => target === IGNORED || (target >= 0 && target < classes))) continue
+    throw labelUnknown(`targets from 0 to ${classes - 1}, or ${IGNORED}`, `another one in record ${position}`)
+  }
+}
+
+/** Throws CONFIG_INVALID unless texts may be so long: `most` is what the checkpoint takes. */
+export function checkMaxTokens(maxTokens: number, most: number): void {
+  if (Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= most) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `maxTokens from 1 to ${most}`,
+    got: `${maxTokens}`,
+    remedy: 'Longer texts are truncated when they are encoded.',
+  })
 }
 
 /** Throws CONFIG_INVALID unless the clipping norm is a positive float32. */
@@ -80,6 +103,15 @@ export function checkClipNorm(clipNorm: number): void {
 /** Throws NOT_FINITE when a result of the graph is NaN or infinite; `what` names it without quoting private values. */
 export function checkFinite(values: Float32Array, what: string): void {
   if (!values.every(Number.isFinite)) throw notFinite(`a finite ${what} for every record`, 'NaN or infinity')
+}
+
+function labelUnknown(expected: string, got: string): FedsvdError {
+  const remedy = 'Map the labels of the data set to the label set of the run.'
+  return new FedsvdError('LABEL_UNKNOWN', { expected, got, remedy })
+}
+
+function otherTask(expected: string, got: string): FedsvdError {
+  return mismatch(expected, got, 'Encode the records for the task of the run.')
 }
 
 function notFinite(expected: string, got: string): FedsvdError {

@@ -1,4 +1,4 @@
-import { type AdapterSchema, checkSchema } from '@fedsvd/core/adapters'
+import { type AdapterSchema, checkSchema, predictsTokens, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import {
   type Checkpoint,
@@ -10,17 +10,23 @@ import {
   encoderFeatures,
   encoderHead,
   encoderLayers,
+  encoderTags,
   encoderTensorName,
   targetedLayers,
+  tokenHeadSpecs,
 } from '@fedsvd/core/model'
+import type { TensorSpec } from '@fedsvd/core/tensor'
 import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
+import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
 import type { TrainingEngine } from './training-engine.ts'
 import { isProven, triedFirst } from './trial.ts'
 
 /** What is adapted, and how: the public terms of a run on a checkpoint. */
 export interface EncoderAdapterOptions {
+  /** Default: sequence classification. */
+  readonly task?: Task | undefined
   readonly rank: number
   readonly alpha: number
   readonly headMode: AdapterSchema['headMode']
@@ -53,14 +59,24 @@ const MAX_PLACES = 1024
 /**
  * The schema of a run on a checkpoint, from its config alone: PEFT's names, the head as Hugging Face has it.
  *
- * @throws FedsvdError ADAPTER_INVALID for a rank or targets that fit no layer
+ * @throws FedsvdError ADAPTER_INVALID for a rank or targets that fit no layer, CONFIG_INVALID for a task of decoders
  */
 export function encoderSchema(config: EncoderConfig, options: EncoderAdapterOptions): AdapterSchema {
-  const { rank, alpha, headMode, classes, targets = ENCODER_DEFAULT_TARGETS[config.family] } = options
+  const { rank, alpha, headMode, targets = ENCODER_DEFAULT_TARGETS[config.family] } = options
   const layers = targetedLayers(encoderLayers(config), targets)
-  const schema = { rank, alpha, layers, head: encoderHead(config, classes).specs, headMode }
+  const schema = { rank, alpha, layers, head: headOf(config, options), headMode }
   checkSchema(schema)
   return schema
+}
+
+function headOf(config: EncoderConfig, { task, classes }: EncoderAdapterOptions): readonly TensorSpec[] {
+  if (task === 'token-classification') return tokenHeadSpecs(encoderTags(classes), config.width)
+  if (task === undefined || !predictsTokens(task)) return encoderHead(config, classes).specs
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'sequence-classification or token-classification as the task of an encoder',
+    got: task,
+    remedy: 'Name a decoder, such as a GPT-2 or a Llama, to predict tokens.',
+  })
 }
 
 /** The tensors of an encoder under the names that its graph uses; heads and what else a file holds are left out. */
@@ -104,13 +120,7 @@ export async function createEncoderEngine(
 ): Promise<TrainingEngine> {
   const config = encoderConfig(checkpoint.config)
   const { schema, classes, featureScale, maxTokens = config.maxTokens, maxPlaces = MAX_PLACES } = options
-  if (!Number.isInteger(maxTokens) || maxTokens < 1 || maxTokens > config.maxTokens) {
-    throw new FedsvdError('CONFIG_INVALID', {
-      expected: `maxTokens from 1 to ${config.maxTokens}`,
-      got: `${maxTokens}`,
-      remedy: 'Longer texts are truncated when they are encoded.',
-    })
-  }
+  checkMaxTokens(maxTokens, config.maxTokens)
   const model = await encoderClassifier(checkpoint, { schema, classes, featureScale })
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
   const createRunner = options.createRunner ?? (await loadRuntime(options))

@@ -1,17 +1,19 @@
-import { type AdapterSchema, canonicalSchema } from '@fedsvd/core/adapters'
+import { type AdapterSchema, canonicalSchema, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { ModelReference, ModelStore } from '../models/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import { loadStarterTokenizer, type Tokenizer } from '../tokenizer/index.ts'
 import { createCheckpointEngine } from './checkpoint-engine.ts'
 import { createStarterEngine, PROJECTIONS, starterSchema } from './starter.ts'
-import type { TrainingEngine } from './training-engine.ts'
+import type { TaskEngine, TrainingEngine } from './training-engine.ts'
 
 /** The model that comes with fedsvd; every other name is that of a checkpoint. */
 export const STARTER = 'starter'
 
 /** What a run says about its model. */
 export interface ModelRequest {
+  /** Absent: sequence classification. */
+  readonly task?: Task | undefined
   readonly model: ModelReference & { readonly maxTokens: number; readonly featureScale?: number | undefined }
   readonly labels: readonly string[]
   readonly adapter: AdapterSchema
@@ -24,15 +26,16 @@ export interface ModelRequest {
  *   adapters it does not have, RUNTIME_UNAVAILABLE, HUB_UNAVAILABLE
  */
 export async function engineFor(
-  { model, labels, adapter }: ModelRequest,
+  { task, model, labels, adapter }: ModelRequest,
   runtime: RuntimeSettings,
   models: ModelStore,
-): Promise<TrainingEngine> {
+): Promise<TaskEngine> {
   const { maxTokens, featureScale } = model
   const classes = labels.length
-  if (model.name === STARTER) return await starterEngineFor({ model, labels, adapter }, runtime)
+  if (model.name === STARTER) return await starterEngineFor({ task, model, labels, adapter }, runtime)
   return await createCheckpointEngine(await models.open(model), {
     ...runtime,
+    task,
     schema: adapter,
     classes,
     maxTokens,
@@ -48,9 +51,10 @@ export async function tokenizerFor(model: ModelReference, models: ModelStore): P
 
 /** {@link engineFor} for the starter model, which needs no model folder. */
 export async function starterEngineFor(
-  { model, labels, adapter }: ModelRequest,
+  { task, model, labels, adapter }: ModelRequest,
   runtime: RuntimeSettings,
 ): Promise<TrainingEngine> {
+  requireStarterTask(task)
   const { rank, alpha, headMode } = adapter
   const targets = PROJECTIONS.filter((target) => adapter.layers.some(({ name }) => name.endsWith(`.${target}`)))
   const options = { rank, alpha, headMode, classes: labels.length, targets }
@@ -63,4 +67,14 @@ export async function starterEngineFor(
   }
   const { maxTokens, featureScale } = model
   return createStarterEngine({ ...options, ...runtime, maxTokens, ...(featureScale !== undefined && { featureScale }) })
+}
+
+/** The starter model makes one vector of a text. @throws FedsvdError CONFIG_INVALID for any other task */
+export function requireStarterTask(task: Task | undefined): void {
+  if (task === undefined || task === 'sequence-classification') return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `sequence-classification as the task of the model ${STARTER}`,
+    got: task,
+    remedy: 'Name a checkpoint: an encoder for token-classification, a decoder for any task.',
+  })
 }

@@ -1,6 +1,14 @@
 export { checkpointSchema, createCheckpointEngine, longestText } from './checkpoint-engine.ts'
 export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
 export {
+  createDecoderEngine,
+  type DecoderAdapterOptions,
+  type DecoderCheckpoint,
+  type DecoderEngineOptions,
+  decoderSchema,
+  decoderTensors,
+} from './decoder.ts'
+export {
   createEncoderEngine,
   type EncoderAdapterOptions,
   type EncoderCheckpoint,
@@ -9,11 +17,30 @@ export {
   encoderSchema,
   encoderTensors,
 } from './encoder.ts'
-export { engineFor, type ModelRequest, STARTER, starterEngineFor, tokenizerFor } from './engine-for.ts'
+export { createEncoderTagger } from './encoder-tagger.ts'
+export {
+  engineFor,
+  type ModelRequest,
+  requireStarterTask,
+  STARTER,
+  starterEngineFor,
+  tokenizerFor,
+} from './engine-for.ts'
 export {
   createStarterEngine,
   type StarterAdapterOptions,
   type StarterEngineOptions,
   starterSchema,
 } from './starter.ts'
-export type { EncodedRecord, LotResult, TrainingEngine } from './training-engine.ts'
+export { maxPlacesFor, type TokenEngineOptions, tokenEngine } from './token-engine.ts'
+export type {
+  EncodedRecord,
+  LabelledRecord,
+  LotResult,
+  PrivateEngine,
+  TargetedRecord,
+  TargetScores,
+  TaskEngine,
+  TokenEngine,
+  TrainingEngine,
+} from './training-engine.ts'

@@ -57,7 +57,7 @@ export interface PaddedBatch {
  * it is computed with. A test holds the runtime to it.
  */
 export function padBatch(
-  records: readonly { readonly tokenIds: Int32Array; readonly typeIds?: Int32Array; readonly label: number }[],
+  records: readonly { readonly tokenIds: Int32Array; readonly typeIds?: Int32Array; readonly label?: number }[],
   members: readonly number[],
   { paddingId, maxTokens }: { readonly paddingId: number; readonly maxTokens: number },
 ): PaddedBatch {
@@ -71,7 +71,7 @@ export function padBatch(
     const record = records[position]!
     tokenIds.set(record.tokenIds, row * length)
     if (record.typeIds) typeIds.set(record.typeIds, row * length)
-    labels[row] = record.label
+    if (record.label !== undefined) labels[row] = record.label
   })
   return {
     tokenIds: { shape: [rows, length], data: tokenIds },

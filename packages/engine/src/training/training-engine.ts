@@ -1,7 +1,7 @@
 import type { AdapterSchema, AdapterState } from '@fedsvd/core/adapters'
-import type { EncodedRecord } from '../data/index.ts'
+import type { EncodedRecord, LabelledRecord, TargetedRecord } from '../data/index.ts'
 
-export type { EncodedRecord }
+export type { EncodedRecord, LabelledRecord, TargetedRecord }
 
 /** The clipped, gridded sum over a lot, and what is known about each of its records. */
 export interface LotResult {
@@ -22,13 +22,34 @@ export interface LotResult {
  * never interleaved.
  *
  * Errors: DATA_EMPTY (a record without tokens), LABEL_UNKNOWN (a label outside 0 .. classes - 1), SHAPE_MISMATCH (a
- * factor or a token list that does not fit the model), NOT_FINITE (a factor, gradient or logit is NaN or infinite),
- * CONFIG_INVALID (a clipNorm that is not a positive number).
+ * factor or a token list that does not fit the model, or a record of another task), NOT_FINITE (a factor, gradient or
+ * logit is NaN or infinite), CONFIG_INVALID (a clipNorm that is not a positive number).
  */
-export interface TrainingEngine extends AsyncDisposable {
+export interface PrivateEngine extends AsyncDisposable {
   readonly schema: AdapterSchema
   /** The exact integer sum over any number of records; no records give zeros. */
   clippedLotSum(records: readonly EncodedRecord[], state: AdapterState, clipNorm: number): Promise<LotResult>
+}
+
+/** What a model says at the targets of one record, in their order. */
+export interface TargetScores {
+  /** Cross-entropy in nats. */
+  readonly losses: Float32Array
+  /** The most likely tag or token; of equals the first. */
+  readonly predicted: Int32Array
+}
+
+/** For the tasks with a target at each token. */
+export interface TokenEngine extends PrivateEngine {
+  /** One entry for each record, in input order. */
+  scores(records: readonly EncodedRecord[], state: AdapterState): Promise<readonly TargetScores[]>
+}
+
+/** The engine of a run: which of the two follows from its task. */
+export type TaskEngine = TrainingEngine | TokenEngine
+
+/** For sequence classification. */
+export interface TrainingEngine extends PrivateEngine {
   /** Row-major [records, classes], in input order. Labels are not looked at. */
   logits(records: readonly EncodedRecord[], state: AdapterState): Promise<Float32Array>
   /** The encoder's output for every record, row-major [records, featureWidth], in input order. */

@@ -2,9 +2,10 @@ import { type AdapterState, initialState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { fillGaussian, RandomBits, seededSource, uniformBelow } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
+import { IGNORED } from '../data/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import type { RecordLimits } from './checks.ts'
-import type { EncodedRecord, TrainingEngine } from './training-engine.ts'
+import type { EncodedRecord, PrivateEngine } from './training-engine.ts'
 
 /** Made-up records in a trial: several micro-batches of several lengths. */
 const RECORDS = 24
@@ -25,20 +26,24 @@ export function isProven({ runtime = 'onnxruntime', executionProvider = 'cpu' }:
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE from `clippedLotSum`
  */
-export function triedFirst(engine: TrainingEngine, limits: RecordLimits): TrainingEngine {
+export function triedFirst<E extends PrivateEngine>(
+  engine: E,
+  limits: RecordLimits,
+  kind: 'label' | 'targets' = 'label',
+): E {
   let trial: Promise<void> | undefined
   return {
     ...engine,
     clippedLotSum: async (records, state, clipNorm) => {
-      trial ??= tryBatches(engine, limits)
+      trial ??= tryBatches(engine, madeUpRecords(limits, kind))
       await trial
       return await engine.clippedLotSum(records, state, clipNorm)
     },
   }
 }
 
-async function tryBatches(engine: TrainingEngine, limits: RecordLimits): Promise<void> {
-  const [records, state] = [madeUpRecords(limits), madeUpState(engine)]
+async function tryBatches(engine: PrivateEngine, records: readonly EncodedRecord[]): Promise<void> {
+  const state = madeUpState(engine)
   const sumOf = async (lots: readonly (readonly EncodedRecord[])[]): Promise<readonly Float64Array[]> => {
     const sums: (readonly Float64Array[])[] = []
     for (const lot of lots) sums.push((await engine.clippedLotSum(lot, state, CLIP_NORM)).gridSum)
@@ -58,16 +63,21 @@ async function tryBatches(engine: TrainingEngine, limits: RecordLimits): Promise
   }
 }
 
-function madeUpRecords({ maxTokens, vocabularySize, classes }: RecordLimits): EncodedRecord[] {
+function madeUpRecords(
+  { maxTokens, vocabularySize, classes }: RecordLimits,
+  kind: 'label' | 'targets',
+): EncodedRecord[] {
   const bits = RandomBits.from(seededSource('trial', 'records'))
   return Array.from({ length: RECORDS }, (_, n) => {
     const length = n === 0 ? maxTokens : 1 + uniformBelow(bits, maxTokens)
-    return { tokenIds: Int32Array.from({ length }, () => uniformBelow(bits, vocabularySize)), label: n % classes }
+    const tokenIds = Int32Array.from({ length }, () => uniformBelow(bits, vocabularySize))
+    if (kind === 'label') return { tokenIds, label: n % classes }
+    return { tokenIds, targets: tokenIds.map((_, at) => (at % 3 === 2 ? IGNORED : uniformBelow(bits, classes))) }
   })
 }
 
 /** Every trained tensor matters. */
-function madeUpState({ schema }: TrainingEngine): AdapterState {
+function madeUpState({ schema }: PrivateEngine): AdapterState {
   const initial = initialState(schema, { seed: 'trial' })
   const filled = (tensor: NamedTensor): NamedTensor => {
     const data = new Float32Array(tensor.data.length)

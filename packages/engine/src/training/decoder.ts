@@ -1,0 +1,155 @@
+import { type AdapterSchema, checkSchema, predictsTokens, type Task } from '@fedsvd/core/adapters'
+import {
+  type Checkpoint,
+  type ConfigFields,
+  type DecoderConfig,
+  decoderConfig,
+  decoderDefaultTargets,
+  decoderFeatures,
+  decoderLayers,
+  decoderStates,
+  decoderTagHead,
+  decoderTensorName,
+  outputEmbeddings,
+  scoreHead,
+  type TokenOutput,
+  targetedLayers,
+  tokenHeadSpecs,
+  withMaxTokens,
+} from '@fedsvd/core/model'
+import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
+import type { RuntimeSettings } from '../settings/index.ts'
+import { checkMaxTokens } from './checks.ts'
+import { classifierEngine } from './classifier-engine.ts'
+import { maxPlacesFor, tokenEngine } from './token-engine.ts'
+import type { TaskEngine } from './training-engine.ts'
+import { isProven, triedFirst } from './trial.ts'
+
+/** What is adapted, and how: the public terms of a run on a checkpoint. */
+export interface DecoderAdapterOptions {
+  /** Default: sequence classification. */
+  readonly task?: Task | undefined
+  readonly rank: number
+  readonly alpha: number
+  readonly headMode: AdapterSchema['headMode']
+  /** Labels or tags; 0 where the task predicts tokens. */
+  readonly classes: number
+  /** PEFT's `target_modules`: names of linear layers, or endings of them. Default: PEFT's for the model. */
+  readonly targets?: readonly string[] | undefined
+}
+
+export interface DecoderEngineOptions extends RuntimeSettings {
+  /** Default: sequence classification. */
+  readonly task?: Task | undefined
+  readonly schema: AdapterSchema
+  readonly classes: number
+  /** Longest record; default: as many as the checkpoint has positions. */
+  readonly maxTokens?: number | undefined
+  /** Multiplies what the head of a sequence classifier sees. */
+  readonly featureScale?: number | undefined
+  readonly maxPlaces?: number
+  /** In place of the runtime that the settings name. */
+  readonly createRunner?: RunnerFactory
+}
+
+/** A checkpoint whose config says what it is and whose tensors are read when they are needed. */
+export interface DecoderCheckpoint {
+  readonly config: ConfigFields
+  tensors(keep: (name: string) => boolean): Promise<Checkpoint>
+}
+
+const SEQUENCE = 'sequence-classification' satisfies Task
+
+/** Lengths are padded to multiples of this many places; the tables of positions must reach as far. */
+const PADDED = 16
+
+/**
+ * The schema of a run on a checkpoint, from its config alone: PEFT's names, the head as Hugging Face has it. Where tokens
+ * are predicted there is no head, and the factors alone are trained.
+ *
+ * @throws FedsvdError ADAPTER_INVALID for a rank or targets that fit no layer
+ */
+export function decoderSchema(config: DecoderConfig, options: DecoderAdapterOptions): AdapterSchema {
+  const { task = SEQUENCE, rank, alpha, headMode, classes, targets = decoderDefaultTargets(config) } = options
+  const layers = targetedLayers(decoderLayers(config), targets)
+  const { width } = config.sizes
+  const heads = {
+    'sequence-classification': () => scoreHead(width, classes).specs,
+    'token-classification': () => tokenHeadSpecs(tagsOf(config, classes), width),
+    'causal-lm': () => [],
+    'instruction-tuning': () => [],
+  }
+  const schema = { rank, alpha, layers, head: heads[task](), headMode }
+  checkSchema(schema)
+  return schema
+}
+
+/** The tensors of a decoder under the names that its graph uses; heads and what else a file holds are left out. */
+export async function decoderTensors(
+  config: DecoderConfig,
+  { tensors }: Pick<DecoderCheckpoint, 'tensors'>,
+): Promise<Checkpoint> {
+  const found = await tensors((name) => decoderTensorName(config, name) !== undefined)
+  return new Map([...found].map(([name, tensor]) => [decoderTensorName(config, name)!, tensor]))
+}
+
+/**
+ * The private training step and inference on a decoder, for any task. Reads the checkpoint's tensors; each of the two graphs
+ * is made ready when it is first used.
+ *
+ * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID or RUNTIME_UNAVAILABLE
+ */
+export async function createDecoderEngine(
+  checkpoint: DecoderCheckpoint,
+  options: DecoderEngineOptions,
+): Promise<TaskEngine> {
+  const whole = decoderConfig(checkpoint.config)
+  const { task = SEQUENCE, schema, classes, featureScale = 1, maxTokens = whole.sizes.maxTokens } = options
+  checkMaxTokens(maxTokens, whole.sizes.maxTokens)
+  const positions = Math.min(Math.ceil(maxTokens / PADDED) * PADDED, whole.sizes.maxTokens)
+  const config = withMaxTokens(whole, positions)
+  const { width, vocabularySize } = config.sizes
+  const tensors = await decoderTensors(config, checkpoint)
+  const adapted = { layers: schema.layers, rank: schema.rank, scale: schema.alpha / schema.rank }
+  const createRunner = options.createRunner ?? (await loadRuntime(options))
+  const limits = { maxTokens, positions, vocabularySize }
+  if (task === SEQUENCE) {
+    const engine = classifierEngine({
+      model: {
+        ...adapted,
+        featureWidth: width,
+        featureScale,
+        classes,
+        head: scoreHead(width, classes),
+        encode: (g, tokenIds, adapters) => decoderFeatures(g, tokenIds, config, tensors, adapters),
+      },
+      schema,
+      limits: { ...limits, classes },
+      maxPlaces: options.maxPlaces ?? maxPlacesFor(classes),
+      createRunner,
+    })
+    return isProven(options) ? engine : triedFirst(engine, { ...limits, classes }, 'label')
+  }
+  const output: TokenOutput = predictsTokens(task)
+    ? { kind: 'vocabulary', table: outputEmbeddings(config, tensors) }
+    : tagsOf(config, classes)
+  const outputs = output.kind === 'vocabulary' ? vocabularySize : classes
+  const engine = tokenEngine({
+    model: {
+      ...adapted,
+      width,
+      maxTokens: positions,
+      output,
+      encode: (g, tokenIds, adapters) => decoderStates(g, tokenIds, config, tensors, adapters),
+    },
+    schema,
+    limits: { ...limits, classes: outputs },
+    maxPlaces: options.maxPlaces ?? maxPlacesFor(outputs),
+    createRunner,
+  })
+  return isProven(options) ? engine : triedFirst(engine, { ...limits, classes: outputs }, 'targets')
+}
+
+function tagsOf(config: DecoderConfig, classes: number): TokenOutput {
+  return { kind: 'tags', classes, headName: decoderTagHead(config) }
+}

@@ -1,0 +1,39 @@
+import { encoderConfig, encoderStates, encoderTags } from '@fedsvd/core/model'
+import { loadRuntime } from '../runtime/index.ts'
+import { checkMaxTokens } from './checks.ts'
+import { type EncoderCheckpoint, type EncoderEngineOptions, encoderTensors } from './encoder.ts'
+import { maxPlacesFor, tokenEngine } from './token-engine.ts'
+import type { TokenEngine } from './training-engine.ts'
+import { isProven, triedFirst } from './trial.ts'
+
+/**
+ * The private training step and inference for token classification on an encoder of BERT's family.
+ *
+ * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID or RUNTIME_UNAVAILABLE
+ */
+export async function createEncoderTagger(
+  checkpoint: EncoderCheckpoint,
+  options: Omit<EncoderEngineOptions, 'featureScale'>,
+): Promise<TokenEngine> {
+  const config = encoderConfig(checkpoint.config)
+  const { schema, classes, maxTokens = config.maxTokens, maxPlaces = maxPlacesFor(classes) } = options
+  checkMaxTokens(maxTokens, config.maxTokens)
+  const tensors = await encoderTensors(config, checkpoint)
+  const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
+  const engine = tokenEngine({
+    model: {
+      layers: schema.layers,
+      rank: schema.rank,
+      scale: schema.alpha / schema.rank,
+      width: config.width,
+      maxTokens: config.maxTokens,
+      output: encoderTags(classes),
+      encode: (g, tokenIds, adapters, typeIds) => encoderStates(g, { tokenIds, typeIds }, config, tensors, adapters),
+    },
+    schema,
+    limits,
+    maxPlaces,
+    createRunner: options.createRunner ?? (await loadRuntime(options)),
+  })
+  return isProven(options) ? engine : triedFirst(engine, limits, 'targets')
+}

@@ -1,0 +1,82 @@
+import type { AdapterSchema } from '@fedsvd/core/adapters'
+import { PADDING_ID, type TokenModel, tokenInferenceGraph, tokenTrainingGraph } from '@fedsvd/core/model'
+import { GRID_BITS, MAX_MICRO_BATCH } from '@fedsvd/core/privacy'
+import type { RunnerFactory } from '../runtime/index.ts'
+import { checkFinite, checkTargets, checkTokens, type RecordLimits } from './checks.ts'
+import { graphEngine } from './graph-engine.ts'
+import { microBatches, padBatch, paddedLength } from './micro-batches.ts'
+import { padTargets, targetPositions } from './pad-targets.ts'
+import type { TargetedRecord, TargetScores, TokenEngine } from './training-engine.ts'
+
+export interface TokenEngineOptions {
+  readonly model: TokenModel
+  readonly schema: AdapterSchema
+  readonly limits: RecordLimits
+  /** Most places of a micro-batch; see {@link maxPlacesFor}. */
+  readonly maxPlaces: number
+  readonly createRunner: RunnerFactory
+}
+
+/** As for classification: enough places to keep the products busy, few enough for the cache. */
+const MAX_PLACES = 1024
+
+/** Most logits of a micro-batch, 128 MiB of them, unless a single record has more. */
+const MAX_LOGITS = 2 ** 25
+
+/** Places of a micro-batch whose every place may have as many logits as the model has outputs. */
+export function maxPlacesFor(outputs: number): number {
+  return Math.max(1, Math.min(MAX_PLACES, Math.floor(MAX_LOGITS / outputs)))
+}
+
+/** A {@link TokenEngine} for any model that says something about single tokens. */
+export function tokenEngine(options: TokenEngineOptions): TokenEngine {
+  const { model, schema, limits, maxPlaces, createRunner } = options
+  const engine = graphEngine<TargetedRecord>({
+    schema,
+    createRunner,
+    training: (trained) => tokenTrainingGraph(model, trained, GRID_BITS),
+    inference: () => tokenInferenceGraph(model),
+    checked: (records) => {
+      checkTokens(records, limits)
+      checkTargets(records, limits)
+      return records as readonly TargetedRecord[]
+    },
+    batches: (records) => {
+      const lengths = records.map(({ tokenIds }) => paddedLength(tokenIds.length, limits.positions))
+      return microBatches(lengths, { maxRecords: MAX_MICRO_BATCH, maxPlaces })
+    },
+    pack: (records, members) => {
+      const batch = padBatch(records, members, { paddingId: PADDING_ID, maxTokens: limits.positions })
+      const { positions, targets } = padTargets(records, members, batch.tokenIds.shape[0])
+      return { ...batch, positions, targets }
+    },
+  })
+  return {
+    schema,
+    clippedLotSum: engine.clippedLotSum,
+    scores: async (records, state) => {
+      const found: TargetScores[] = []
+      await engine.infer(records, state, (members, outputs) => {
+        const { tokenLosses, predicted } = outputs as Record<'tokenLosses' | 'predicted', Outputs>
+        const places = predicted.shape[1]!
+        members.forEach((position, row) => {
+          const count = targetPositions(records[position] as TargetedRecord).length
+          const own = <T extends Float32Array | Int32Array>(data: T) =>
+            data.slice(row * places, row * places + count) as T
+          found[position] = {
+            losses: own(tokenLosses.data as Float32Array),
+            predicted: own(predicted.data as Int32Array),
+          }
+        })
+      })
+      for (const { losses } of found) checkFinite(losses, 'loss')
+      return found
+    },
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  }
+}
+
+interface Outputs {
+  readonly shape: readonly number[]
+  readonly data: Float32Array | Int32Array
+}
