@@ -16,7 +16,7 @@ const page = read('reference/models.md')
 const section = (title: string) => page.split(`## ${title}\n`)[1]!.split('\n## ')[0]!
 const quoted = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name)
 const rows = (text: string) =>
-  text.split('\n').flatMap((line) => (/^\| `/.test(line) ? [line.split(' | ').map((cell) => quoted(cell))] : []))
+  text.split('\n').flatMap((line) => (line.startsWith('| `') ? [line.split(' | ').map((cell) => quoted(cell))] : []))
 
 describe('the page of models', () => {
   const encoders = rows(section('Encoders'))
