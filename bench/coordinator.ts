@@ -199,7 +199,11 @@ async function databaseOn(server: string): Promise<{ readonly url: string } & As
   const run = async (sql: string): Promise<void> => {
     const client = new pg.Client(server)
     await client.connect()
-    await client.query(sql).finally(() => client.end())
+    try {
+      await client.query(sql)
+    } finally {
+      await client.end()
+    }
   }
   await run(`CREATE DATABASE "${name}"`)
   const url = new URL(server)

@@ -48,11 +48,11 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     because: 'the engine runs graphs; it knows neither the client nor the coordinator',
   },
   'apps/server/src': {
-    may: ['packages/core/src', 'packages/engine/src'],
+    may: ['packages/core/src', 'packages/engine/src', 'apps/server/package.json'],
     because: 'the coordinator and the client meet on the wire only, never in code',
   },
   'apps/client/src': {
-    may: ['packages/core/src', 'packages/engine/src'],
+    may: ['packages/core/src', 'packages/engine/src', 'apps/client/package.json'],
     because: 'the coordinator and the client meet on the wire only, never in code',
   },
   'apps/dashboard/src': {

@@ -41,6 +41,14 @@ describe('a coordinator on an object store', () => {
     expect(isFedsvdError(error, 'CONFIG_INVALID') && error.detail.remedy).toMatch(remedy)
   })
 
+  it.each([
+    ['true', true],
+    ['0', false],
+    ['', false],
+  ])('keeps updates as the environment says: %j', (text, keepUpdates) => {
+    expect(completeConfig(settingsFromEnvironment({ FEDSVD_KEEP_UPDATES: text }))).toMatchObject({ keepUpdates })
+  })
+
   it('takes a folder in its place', () => {
     expect(completeConfig({ blobs: '/srv/tensors' }).blobs).toBe('/srv/tensors')
     expect(completeConfig({ blobs: 'C:\\tensors' }).blobs).toBe('C:\\tensors')

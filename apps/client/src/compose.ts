@@ -6,6 +6,7 @@ import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import { engineFor, type PrivateEngine, tokenizerFor } from '@fedsvd/engine/training'
+import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, loadSiteData, roundedDown } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
@@ -43,6 +44,7 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
     const others = ledgerFiles(config.stateDir).length - 1
     if (others > 0) onEvent({ event: 'other-ledgers', count: others })
     requireReserved(config.stateDir, ledger.state)
+    requireCheckpointsNoted(config.stateDir, ledger.state)
     const identity = loadIdentity(config.stateDir)
     const clientId = await enrolOnce(config, identity, transport, onEvent)
     const node = new ClientNode({
@@ -53,6 +55,7 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
       onEvent,
       declaredRecords: config.declaredRecords ?? roundedDown(site.records),
       outbox: fileOutbox(config.stateDir, site.fingerprint),
+      checkpoints: fileCheckpoints(config.stateDir, site.fingerprint),
       source: parts.source ?? osRandomness,
       stores: encodedStores(
         config.stateDir,

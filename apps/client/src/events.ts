@@ -20,6 +20,8 @@ export type ClientEvent =
   | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms }
   | { event: 'declined'; runId: string; round?: number; error: ErrorFact }
   | { event: 'round-started'; runId: string; round: number; rounds: number }
+  /** The round had broken off: it goes on behind this step, and paid for one more. */
+  | { event: 'round-resumed'; runId: string; round: number; step: number; steps: number }
   /** Within a step, after each micro-batch: `done` of the `of` records of the lot, both private. */
   | { event: 'part'; runId: string; round: number; step: number; steps: number; done: number; of: number }
   | { event: 'step'; runId: string; round: number; step: number; steps: number; records: number; seconds: number }

@@ -2,8 +2,9 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { CLIP_NORM_RANGE } from '@fedsvd/core/privacy'
 import type { Invitation, InvitationReply, LedgerReport, Offer, OfferReply, RunEnded } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
+import type { Checkpoints } from './checkpoint/index.ts'
 import type { ClientEvent } from './events.ts'
-import { lastAttempt, requireBudget, spentEvents } from './ledger/index.ts'
+import { lastAttempt, nextCharge, requireBudget, spentEvents } from './ledger/index.ts'
 import type { Outbox } from './outbox/index.ts'
 import { runRound } from './round/index.ts'
 import { type AgreementParts, agreeTo, type OpenRun } from './session/open-runs.ts'
@@ -15,6 +16,7 @@ import type { CoordinatorLink, LinkHandlers, Transport } from './transport/index
 export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal'> {
   readonly clientId: string
   readonly outbox: Outbox
+  readonly checkpoints: Checkpoints
   readonly transport: Transport
   readonly source: RandomSource
   signChallenge(clientId: string, nonce: string): string
@@ -143,8 +145,9 @@ export class ClientNode implements AsyncDisposable {
     const last = lastAttempt(ledger.state, runId, round)
     if (last?.frameSha256 !== undefined || this.#work.roundOf(runId) === round) return
     site.requireUnchanged()
-    requireBudget(spentEvents(ledger.state, runId), bound.event, bound.terms.budget, 'this run')
-    requireBudget(spentEvents(ledger.state), bound.event, ledger.state.budget)
+    const next = nextCharge(ledger.state, bound, round)
+    requireBudget(spentEvents(ledger.state, runId), next, bound.terms.budget, 'this run')
+    requireBudget(spentEvents(ledger.state), next, ledger.state.budget)
   }
 
   #newestRound(runId: string): number {
@@ -170,6 +173,7 @@ export class ClientNode implements AsyncDisposable {
         goAhead,
         signal,
         report: () => this.#report(runId, signal),
+        onResumed: (progress) => onEvent({ event: 'round-resumed', runId, round, ...progress }),
         onPart: (progress) => onEvent({ event: 'part', runId, round, ...progress }),
         onStep: (progress) => onEvent({ event: 'step', runId, round, ...progress }),
       })
@@ -210,6 +214,7 @@ export class ClientNode implements AsyncDisposable {
     await this.#work.end(runId, 'the run has ended')
     await run.close().catch(() => {}) // an engine that fails to close has no more to say about the run
     this.#parts.outbox.clear(runId)
+    this.#parts.checkpoints.clear(runId)
     this.#parts.stores.prune()
     this.#parts.onEvent({ event: 'run-ended', ...ending })
     for (const { resolve } of this.#waiting) resolve(ending)

@@ -6,6 +6,9 @@
  *
  * With the last two it counts its own file operations (write, fsync, rename, remove, truncate) and kills itself with SIGKILL at
  * the one named: before it, after it, or with half of the bytes written.
+ *
+ * With CRASHING_SITE_TAPE set, the random numbers of a step are a function of its round and its number: so a site that is
+ * killed and one that is not draw the same for the steps that count, and must end with the same bytes.
  */
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
@@ -13,7 +16,9 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { canonicalSchema, initialState, tensorsOfState } from '@fedsvd/core/adapters'
 import { encodeFrame, type Invitation, NO_CLIENT } from '@fedsvd/core/protocol'
+import { RandomBits } from '@fedsvd/core/random'
 import { recordsInMemory } from '@fedsvd/engine/lots'
+import { fileCheckpoints, requireCheckpointsNoted } from '../src/checkpoint/index.ts'
 import { openLedger } from '../src/ledger/index.ts'
 import { fileOutbox, requireReserved } from '../src/outbox/index.ts'
 import { osRandomness, runRound } from '../src/round/index.ts'
@@ -25,13 +30,49 @@ import { BUDGET, FINGERPRINT, perStep, RUN_A, sampleBound, sampleManifest, TERMS
 const outside = { ...fs }
 
 const [stateDir = '', coordinator = '', firstRound = '0', rounds = '1', fatal, when] = process.argv.slice(2)
-const manifest = sampleManifest({ rounds: 1000, localSteps: 2 })
+/** Enough for a first, a middle and a last step. */
+const STEPS = 3
+const manifest = sampleManifest({ rounds: 1000, localSteps: STEPS, momentum: 0.5 })
 const GENEROUS = { epsilon: 1000, delta: BUDGET.delta }
 const bound = sampleBound(manifest, { ...TERMS, budget: GENEROUS })
 const accountants = { quick: perStep(0.001, 'rdp'), tight: perStep(0.001) }
 
 function witness(line: string): void {
   outside.appendFileSync(join(coordinator, 'witness'), `${line}\n`)
+}
+
+/** Random numbers of the operating system, or of the tape; the witness hears of the first of each step. */
+class WitnessedBits extends RandomBits {
+  #round = 0
+  #step = 1
+  #noted = ''
+  #tape: Uint32Array = new Uint32Array(0)
+  #at = 0
+
+  constructor() {
+    super(osRandomness)
+  }
+
+  /** What follows is drawn for this step. */
+  turnTo(round: number, step: number): void {
+    this.#round = round
+    this.#step = step
+    this.#at = 0
+    const words = Uint8Array.from(
+      Buffer.concat(Array.from({ length: 64 }, (_, n) => sha256(Buffer.from(`${round}/${step}/${n}`)))),
+    )
+    this.#tape = new Uint32Array(words.buffer)
+  }
+
+  override uint32(): number {
+    const place = `${this.#round} ${this.#step}`
+    if (this.#noted !== place) witness(`noise ${place}`)
+    this.#noted = place
+    if (process.env.CRASHING_SITE_TAPE === undefined) return super.uint32()
+    const word = this.#tape[this.#at++]
+    if (word === undefined) throw new Error('the tape is too short')
+    return word
+  }
 }
 
 function dieAt(operation: number, moment: string): void {
@@ -88,9 +129,11 @@ process.on('uncaughtException', (error) => {
 if (fatal !== undefined) dieAt(Number(fatal), when ?? 'before')
 using ledger = openLedger(stateDir, FINGERPRINT, GENEROUS, { accountants })
 requireReserved(stateDir, ledger.state)
+requireCheckpointsNoted(stateDir, ledger.state)
 ledger.bind(bound)
 for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds); round += 1) {
-  let noised = false
+  const bits = new WitnessedBits()
+  bits.turnTo(round, 1)
   const uploadToken = new Latest<string>()
   uploadToken.set('token')
   await runRound({
@@ -102,20 +145,18 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     link,
     ledger,
     outbox: fileOutbox(stateDir, FINGERPRINT),
+    checkpoints: fileCheckpoints(stateDir, FINGERPRINT),
     engine: fakeEngine(manifest.adapter),
     records: recordsInMemory([{ tokenIds: Int32Array.of(1), label: 1 }]),
-    source: {
-      kind: 'os-csprng',
-      fill: (bytes) => {
-        if (!noised) witness(`noise ${round}`)
-        noised = true
-        osRandomness.fill(bytes)
-      },
-    },
+    source: bits,
     signal: new AbortController().signal,
     report: async () => {},
+    onResumed: ({ step }) => {
+      witness(`resumed ${round} ${step}`)
+      bits.turnTo(round, step + 1)
+    },
     onPart: () => {},
-    onStep: () => {},
+    onStep: ({ step }) => bits.turnTo(round, step + 1),
   })
   outside.writeSync(1, `round ${round}\n`)
 }

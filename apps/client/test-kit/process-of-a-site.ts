@@ -4,22 +4,34 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-const ENTRY = fileURLToPath(new URL('./crashing-site.ts', import.meta.url))
 /** Next to the sources, so that native packages are found; ignored by git. */
 const FOLDER = fileURLToPath(new URL('../dist/', import.meta.url))
 
-/** Bundles the crashing site into one file that starts in a tenth of a second. @returns its path */
-export async function bundleCrashingSite(name: string): Promise<string> {
+const PACKAGES = [
+  '@energetic-ai/*',
+  '@stdlib/*',
+  'csv-parse',
+  'fs-native-extensions',
+  'html-to-text',
+  'hyparquet*',
+  'onnxruntime-node',
+  'postal-mime',
+  'seedrandom',
+  'socket.io-client',
+]
+
+/** Bundles a program of the test kit into one file that starts in a tenth of a second. @returns its path */
+export async function bundleProgram(program: 'crashing-site' | 'large-site', name: string): Promise<string> {
   const outfile = join(FOLDER, `${name}.mjs`)
   await build({
-    entryPoints: [ENTRY],
+    entryPoints: [fileURLToPath(new URL(`./${program}.ts`, import.meta.url))],
     outfile,
     bundle: true,
     platform: 'node',
     format: 'esm',
     target: 'node20',
     minify: true,
-    external: ['fs-native-extensions', 'onnxruntime-node', 'socket.io-client', 'seedrandom'],
+    external: PACKAGES,
     logLevel: 'error',
   })
   return outfile
@@ -33,18 +45,29 @@ export interface RunningProcess {
 }
 
 /** Starts a process and says how it ended. */
-export function startProcess(script: string, args: readonly string[]): RunningProcess {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+export function startProcess(
+  script: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): RunningProcess {
+  const options = { stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } }
+  const child = spawn(process.execPath, [script, ...args], options)
   let said = ''
+  let wrote = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    wrote += chunk.toString()
+  })
   child.stderr?.on('data', (chunk: Buffer) => {
     said += chunk.toString()
   })
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, said }) as Ending)
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, said, wrote }) as Ending)
   return { child, spoke: Promise.race([once(child.stdout!, 'data'), ended]), ended }
 }
 
 export interface Ending {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
+  /** On the error stream. */
   readonly said: string
+  readonly wrote: string
 }

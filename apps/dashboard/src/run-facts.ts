@@ -1,11 +1,18 @@
-import type { RunSnapshot } from '@fedsvd/core/protocol'
+import type { RunPlan, RunSnapshot } from '@fedsvd/core/protocol'
 
 /** What is to be read off a snapshot, in one place. */
 
 export type Client = RunSnapshot['clients'][number]
 
+/** True as long as it can go on. */
 export function isOpen({ state }: RunSnapshot): boolean {
-  return state === 'waiting' || state === 'running'
+  return state === 'waiting' || state === 'running' || state === 'paused'
+}
+
+/** What the next round goes by: the manifest, or what operators have changed since. */
+export function planOf({ manifest, plan }: RunSnapshot): RunPlan {
+  const { rounds, quorum, clientsPerRound, deadlineSeconds } = plan ?? manifest
+  return { rounds, quorum, clientsPerRound, deadlineSeconds }
 }
 
 /** The client with the largest share of its budget spent. */
@@ -18,8 +25,26 @@ export function worst({ clients }: RunSnapshot): Client | undefined {
   return clients.toSorted((left, right) => right.epsilonUpperBound - left.epsilonUpperBound)[0]
 }
 
-export function shareOf({ epsilonUpperBound, budget }: Client): number {
-  return epsilonUpperBound / budget
+/** The largest epsilon of a client as a whole, against everyone but the coordinator; undefined where no run noises for it. */
+export function worstOfClients({ clients }: RunSnapshot): Client['clientLevel'] {
+  return clients
+    .flatMap(({ clientLevel }) => clientLevel ?? [])
+    .toSorted((left, right) => right.epsilonUpperBound - left.epsilonUpperBound)[0]
+}
+
+/** How much is spent of the tighter of two limits: what the site stated for the run, and the cap of an operator on all runs. */
+export function shareOf({ epsilonUpperBound, budget, cap }: Client): number {
+  return Math.max(epsilonUpperBound / budget, cap === undefined ? 0 : cap.epsilonUpperBound / cap.budget)
+}
+
+export function isUsedUp({ exhausted, cap }: Client): boolean {
+  return exhausted || cap?.exhausted === true
+}
+
+/** Why nothing of the run is private, where its random numbers were not those of the operating system. */
+export function insecurityOf({ alerts, reason = '' }: RunSnapshot): string | undefined {
+  if (reason.includes('NOISE_INVALID')) return reason
+  return alerts.findLast(({ code }) => code === 'NOISE_INVALID')?.message
 }
 
 export function newestEvaluation({ rounds }: RunSnapshot) {
@@ -48,15 +73,15 @@ const REFUSED = ['BUDGET_EXHAUSTED', 'BUDGET_TOO_SMALL', 'DELTA_TOO_LARGE']
 export function warningsOf(run: RunSnapshot, now: number): readonly Warning[] {
   const { current, clients, alerts } = run
   const warnings: Warning[] = []
-  if (isOpen(run) && current !== undefined) {
+  if (isOpen(run) && run.state !== 'paused' && current !== undefined) {
     const isLate = current.state === 'tasked' && current.deadline !== undefined && Date.parse(current.deadline) < now
     if ((current.extensions ?? 0) > 0 || isLate) {
-      const got = `${current.received.length} of ${run.manifest.quorum} updates needed`
+      const got = `${current.received.length} of ${planOf(run).quorum} updates needed`
       warnings.push({ kind: 'stalled', text: `Round ${current.round} is stalled: its deadline has passed with ${got}` })
     }
   }
-  const gone = clients.filter(({ exhausted }) => exhausted)
-  const near = clients.filter((client) => !client.exhausted && shareOf(client) >= NEARLY_GONE)
+  const gone = clients.filter(isUsedUp)
+  const near = clients.filter((client) => !isUsedUp(client) && shareOf(client) >= NEARLY_GONE)
   if (gone.length > 0) warnings.push({ kind: 'budget', text: `Budget gone: ${namesOf(gone)}` })
   if (near.length > 0) warnings.push({ kind: 'budget', text: `Budget nearly gone: ${namesOf(near)}` })
   const nameOf = (id?: string) => clients.find(({ clientId }) => clientId === id)?.name

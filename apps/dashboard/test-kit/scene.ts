@@ -16,19 +16,22 @@ export interface Scene extends TestCoordinator {
 
 export const NAMES = { admin: 'ada', operator: 'otto', auditor: 'audrey' } as const
 
-/** What a fake client does between the invitation and its upload, by its name; nothing where it is absent. */
 export interface SceneOptions {
+  /** Names of the clients that connect at once. */
   readonly clients?: readonly string[]
+  /** False where the store has operators already. */
+  readonly operators?: boolean
   readonly settings?: Parameters<typeof testCoordinator>[0]
   readonly parts?: Parameters<typeof testCoordinator>[1]
   readonly clientOptions?: (name: string) => Parameters<TestCoordinator['client']>[1]
 }
 
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
-  const { clients: names = ['north clinic', 'east bank', 'south archive'], settings, parts, clientOptions } = options
+  const { clients: names = ['north clinic', 'east bank', 'south archive'], operators = true } = options
+  const { settings, parts, clientOptions } = options
   const dashboardFolder = await builtDashboard()
   const coordinator = await testCoordinator(settings, { evaluatorFor, dashboardFolder, ...parts })
-  for (const [role, name] of Object.entries(NAMES)) {
+  for (const [role, name] of operators ? Object.entries(NAMES) : []) {
     await createOperator(coordinator, name, role as keyof typeof NAMES)
   }
   const clients: FakeClient[] = []

@@ -4,6 +4,9 @@ import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 
+/** A switch: `true`, or `1` in the environment. */
+const flag = z.union([z.boolean(), z.stringbool()])
+
 /** Settings of a coordinator. This file is the only one that reads the environment. */
 export const configSchema = z.object({
   /** Address to listen on. */
@@ -47,6 +50,12 @@ export const configSchema = z.object({
   s3SessionToken: z.string().min(1).optional(),
   /** Secret bytes (32, base64url) of the key that signs privacy statements; made up and stored where they are absent. */
   statementKey: z.string().length(43).optional(),
+  /** Keep the updates of published rounds, which nothing needs any more. */
+  keepUpdates: flag.default(false),
+  /** How often objects that nothing refers to are looked for and removed; 0 for never. */
+  collectSeconds: z.coerce.number().min(0).max(604_800).default(3600),
+  /** Objects that were written more recently are left alone. */
+  collectGraceSeconds: z.coerce.number().min(1).max(2_592_000).default(3600),
   /** JSONL file of public, labelled records to measure published states on. */
   holdOut: z.string().min(1).optional(),
   /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
@@ -65,10 +74,12 @@ export const configSchema = z.object({
   runtime: z.enum(RUNTIMES).default('onnxruntime'),
   /** Device of onnxruntime. */
   executionProvider: z.enum(EXECUTION_PROVIDERS).default('cpu'),
+  /** Address of an OTLP receiver over HTTP, such as `http://127.0.0.1:4318`; without it nothing is traced. */
+  otlpEndpoint: z.url({ protocol: /^https?$/ }).optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a round waits for known clients that are away, once a quorum is there. */
   gatherSeconds: z.coerce.number().min(0).max(3600).default(10),
-  /** How long a shutdown waits for requests under way. */
+  /** How long a shutdown waits for requests under way, uploads above all, before it cuts them. */
   graceSeconds: z.coerce.number().min(0).max(600).default(10),
   /** Enrolments and challenges that one address may ask for in a minute. */
   requestsPerMinute: z.coerce.number().int().min(1).default(600),
@@ -76,6 +87,14 @@ export const configSchema = z.object({
   refusalsPerMinute: z.coerce.number().int().min(1).default(300),
   /** Refused sign-ins of operators after which an address has to wait, in a minute. */
   refusedSignInsPerMinute: z.coerce.number().int().min(1).default(10),
+  /** Updates and states that one client may send and fetch in a minute. */
+  transfersPerMinute: z.coerce.number().int().min(1).default(600),
+  /** Ledger reports that one client may send in a minute. */
+  reportsPerMinute: z.coerce.number().int().min(1).default(600),
+  /** How long a request may take to send its headers, and all of itself; and how long a connection may be still. */
+  headersSeconds: z.coerce.number().min(0.05).max(600).default(15),
+  requestSeconds: z.coerce.number().min(0.05).max(86_400).default(600),
+  idleSeconds: z.coerce.number().min(0.05).max(3600).default(120),
   /** Reverse proxies in front of the coordinator, for the callers' addresses. */
   trustedProxies: z.coerce.number().int().min(0).max(10).default(0),
 })
@@ -101,6 +120,9 @@ export const ENVIRONMENT = {
   s3SecretAccessKey: 'AWS_SECRET_ACCESS_KEY',
   s3SessionToken: 'AWS_SESSION_TOKEN',
   statementKey: 'FEDSVD_STATEMENT_KEY',
+  keepUpdates: 'FEDSVD_KEEP_UPDATES',
+  collectSeconds: 'FEDSVD_COLLECT_SECONDS',
+  collectGraceSeconds: 'FEDSVD_COLLECT_GRACE_SECONDS',
   holdOut: 'FEDSVD_HOLD_OUT',
   models: 'FEDSVD_MODELS',
   hub: 'FEDSVD_HUB',
@@ -108,12 +130,18 @@ export const ENVIRONMENT = {
   threads: 'FEDSVD_THREADS',
   runtime: 'FEDSVD_RUNTIME',
   executionProvider: 'FEDSVD_EXECUTION_PROVIDER',
+  otlpEndpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
   logLevel: 'FEDSVD_LOG_LEVEL',
   gatherSeconds: 'FEDSVD_GATHER_SECONDS',
   graceSeconds: 'FEDSVD_GRACE_SECONDS',
   requestsPerMinute: 'FEDSVD_REQUESTS_PER_MINUTE',
   refusalsPerMinute: 'FEDSVD_REFUSALS_PER_MINUTE',
   refusedSignInsPerMinute: 'FEDSVD_REFUSED_SIGN_INS_PER_MINUTE',
+  transfersPerMinute: 'FEDSVD_TRANSFERS_PER_MINUTE',
+  reportsPerMinute: 'FEDSVD_REPORTS_PER_MINUTE',
+  headersSeconds: 'FEDSVD_HEADERS_SECONDS',
+  requestSeconds: 'FEDSVD_REQUEST_SECONDS',
+  idleSeconds: 'FEDSVD_IDLE_SECONDS',
   trustedProxies: 'FEDSVD_TRUSTED_PROXIES',
 } as const satisfies Record<keyof CoordinatorConfig, string>
 

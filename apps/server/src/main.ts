@@ -2,6 +2,9 @@ import { isFedsvdError } from '@fedsvd/core/errors'
 import { completeConfig, settingsFromEnvironment } from './config.ts'
 import { startCoordinator } from './server.ts'
 
+/** Beside the grace period: closing the database and the evaluation takes less, unless something hangs. */
+const CLOSING_MS = 20_000
+
 /** The coordinator as a process of its own: settings from the environment, a clean end on SIGTERM and SIGINT. */
 async function main(): Promise<void> {
   const config = completeConfig(settingsFromEnvironment())
@@ -12,6 +15,11 @@ async function main(): Promise<void> {
     process.once('SIGINT', resolve)
   })
   process.stderr.write(`${signal}: finishing the requests under way\n`)
+  const bound = config.graceSeconds * 1000 + CLOSING_MS
+  setTimeout(() => {
+    process.stderr.write(`not closed within ${bound / 1000} s: ended as it stands; what was acknowledged is stored\n`)
+    process.exit(1)
+  }, bound).unref()
   await coordinator[Symbol.asyncDispose]()
 }
 

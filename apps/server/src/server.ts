@@ -5,7 +5,7 @@ import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
-import { type BlobStore, openBlobs } from './blobs/index.ts'
+import { type BlobStore, holdingBlobs, openBlobs, startCollector } from './blobs/index.ts'
 import { type CoordinatorConfig, type CoordinatorSettings, completeConfig, modelSettings } from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import {
@@ -20,6 +20,7 @@ import {
   identityRoutes,
   insightRoutes,
   type Listener,
+  limitPerClient,
   operatorRoutes,
   servedRoutes,
   sessionRoutes,
@@ -43,7 +44,7 @@ import { type Clock, systemClock } from './rounds/index.ts'
 import { Conductor } from './runs/index.ts'
 import type { Store } from './store/index.ts'
 import { openEmbeddedStore, openPostgresStore } from './store/prisma/index.ts'
-import { createLog, createMetrics } from './telemetry/index.ts'
+import { createLog, createMetrics, openTracer, roundSpans, tracedStore } from './telemetry/index.ts'
 
 /** What a coordinator is made of besides its settings; each part has a default. */
 export interface CoordinatorParts {
@@ -67,12 +68,14 @@ export interface Coordinator extends AsyncDisposable {
   readonly served: () => { readonly routes: readonly string[] } & ServedEvents
 }
 
+/** Who has not entered a namespace by then has no business here. */
+const CONNECT_TIMEOUT_MS = 10_000
 /** Longest control message; a ledger report of 17,000 reservations fits. Tensors go over HTTP. */
 const LONGEST_MESSAGE_BYTES = 4 * 2 ** 20
 
 /**
  * Starts a coordinator: opens the database, takes up every run that has not ended, and only then listens. Disposing it
- * finishes the requests under way and leaves everything durable.
+ * begins nothing any more, finishes the requests under way, sends clients away to come back, and leaves everything durable.
  *
  * @throws FedsvdError CONFIG_INVALID, PORT_IN_USE, DATABASE_LOCKED, DATABASE_UNAVAILABLE or MIGRATION_FAILED,
  *   and DATA_UNREADABLE or DATA_EMPTY for the hold-out file
@@ -89,14 +92,16 @@ export async function startCoordinator(
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
   const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
   const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
-  const blobs = await (given.openBlobs ?? openBlobs)(config)
   const statementSecret = config.statementKey ?? (await secretFile(path.join(config.stateDir, 'statement.key')))
   const key = statementKey(statementSecret)
-  const store = await (given.openStore ?? openStore)(config, log)
+  const now = (): number => clock.now()
+  const graceMs = 1000 * config.collectGraceSeconds
+  const blobs = holdingBlobs(await (given.openBlobs ?? openBlobs)(config), { now, graceMs })
+  const tracer = await openTracer(config.otlpEndpoint)
+  const store = tracedStore(await (given.openStore ?? openStore)(config, log), tracer)
 
   const metrics = createMetrics()
   const tokens = uploadTokens(Buffer.from(uploadSecret))
-  const now = (): number => clock.now()
   const sessions = createSessions(store.clients, now)
   const operatorSessions = new OperatorSessions({ store, operatorToken, now, onEnd: (ended) => feed.cut(ended) })
   const presence = new Presence(log)
@@ -104,6 +109,7 @@ export async function startCoordinator(
   const io = new Server(http, {
     maxHttpBufferSize: LONGEST_MESSAGE_BYTES,
     perMessageDeflate: false,
+    connectTimeout: CONNECT_TIMEOUT_MS,
     serveClient: false,
   })
   closeRoot(io)
@@ -128,6 +134,7 @@ export async function startCoordinator(
     gatherMs: config.gatherSeconds * 1000,
     isConnected: (clientId) => presence.isConnected(clientId),
     onChange: (runId) => feed.changed(runId),
+    onRoundChange: roundSpans(tracer),
   })
   const clients = io.of('/client') as unknown as ClientNamespace
   serveClients(clients, {
@@ -135,6 +142,7 @@ export async function startCoordinator(
     presence,
     conductor,
     log,
+    limitReports: limitPerClient(config.reportsPerMinute, 'ledger reports'),
     onCount: (count) => metrics.clients.set(count),
     onSeen: (clientId, version) => {
       store.clients.seen(clientId, now(), version).catch((error: unknown) => {
@@ -143,12 +151,33 @@ export async function startCoordinator(
     },
   })
 
+  const { keepUpdates, collectSeconds } = config
+  const collector = startCollector({
+    blobs,
+    referenced: (names) => store.references.referenced(names, { keepUpdates }),
+    clock,
+    log,
+    metrics,
+    graceMs,
+    everyMs: 1000 * collectSeconds,
+  })
   let draining = false
-  const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute } = config
+  const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute, transfersPerMinute } = config
   const routers = [
     healthRoutes({ store, blobs, metrics, isDraining: () => draining }),
     identityRoutes({ store, sessions, now, requestsPerMinute }),
-    tensorRoutes({ store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute }),
+    tensorRoutes({
+      store,
+      blobs,
+      sessions,
+      tokens,
+      conductor,
+      metrics,
+      log,
+      tracer,
+      refusalsPerMinute,
+      transfersPerMinute,
+    }),
     sessionRoutes({ sessions: operatorSessions, refusedSignInsPerMinute }),
     accountRoutes({
       store,
@@ -179,9 +208,13 @@ export async function startCoordinator(
   const close = async (): Promise<void> => {
     if (draining) return
     draining = true
+    const drained = conductor.drain()
     await closeServer(io, http, config.graceSeconds * 1000)
+    await drained
+    await collector[Symbol.asyncDispose]()
     await conductor[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
+    await tracer[Symbol.asyncDispose]()
     log.info('coordinator stopped')
   }
   try {
@@ -233,7 +266,10 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, port: number):
   })
 }
 
-/** Takes no more requests, finishes those under way, and cuts what is left after the grace period. */
+/**
+ * Takes no more requests, finishes those under way, and cuts what is left after the grace period. Sockets close as if the
+ * network had gone (`transport close`): a client that sees that comes back by itself.
+ */
 async function closeServer(io: Server, http: HttpServer, graceMs: number): Promise<void> {
   const timer = setTimeout(() => http.closeAllConnections(), graceMs)
   http.closeIdleConnections()

@@ -1,22 +1,28 @@
 import { createHash } from 'node:crypto'
-import { initialState, trainedSpecs } from '@fedsvd/core/adapters'
-import { beginMean, serverStep } from '@fedsvd/core/federation'
+import { type AdapterState, initialState, trainedSpecs } from '@fedsvd/core/adapters'
+import { beginMean, rebase, serverStep, stalenessWeight } from '@fedsvd/core/federation'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { encodeState, schemaHashOf } from '../src/rounds/index.ts'
 import type { FakeClient } from './fake-client.ts'
 
 /** The SHA-256 of the state that a run must end in when each update that its history names was counted exactly once. */
 export function expectedAdapter({ manifest, rounds }: RunSnapshot, clients: readonly FakeClient[]): string {
-  const { adapter, seed, runId } = manifest
-  let state = initialState(adapter, { seed })
-  for (const { round, clients: counted } of rounds) {
+  const { adapter, seed, runId, mode } = manifest
+  const states: AdapterState[] = [initialState(adapter, { seed })]
+  const deltaOf = (clientId: string, round: number) =>
+    clients.find((client) => client.clientId === clientId)!.delta(runId, round)
+  for (const { round, clients: counted, late = [] } of rounds) {
     const mean = beginMean(trainedSpecs(adapter))
-    for (const clientId of counted.toSorted()) {
-      mean.add(clients.find((client) => client.clientId === clientId)!.delta(runId, round))
+    const to = states[round]!
+    for (const clientId of counted.toSorted()) mean.add(deltaOf(clientId, round))
+    for (const [clientId, madeIn] of late) {
+      const weight = mode?.name === 'buffered' ? stalenessWeight(round - madeIn, mode.stalenessExponent) : 1
+      const delta = deltaOf(clientId, madeIn)
+      mean.add(rebase({ schema: adapter, from: states[madeIn]!, to, delta, weight }))
     }
-    state = serverStep({ manifest, state, mean: mean.mean() }).state
+    states.push(serverStep({ manifest, state: to, mean: mean.mean() }).state)
   }
   return createHash('sha256')
-    .update(encodeState(manifest, schemaHashOf(adapter), state))
+    .update(encodeState(manifest, schemaHashOf(adapter), states.at(-1)!))
     .digest('hex')
 }

@@ -4,7 +4,7 @@ import type { Invitation, InvitationReply, RunRequest, RunSnapshot } from '@feds
 import { pino } from 'pino'
 import { TOKEN_HOLDER, uploadTokens } from '../src/identity/index.ts'
 import { epsilonBounds } from '../src/privacy/index.ts'
-import type { ClientGateway, Clock } from '../src/rounds/index.ts'
+import { type ClientGateway, type Clock, takesLate } from '../src/rounds/index.ts'
 import { Conductor } from '../src/runs/conductor.ts'
 import { osRandomness } from '../src/runs/os-randomness.ts'
 import type { RoundProgress, Store } from '../src/store/index.ts'
@@ -69,7 +69,9 @@ export async function live(
       client.invitations.push(invitation)
       const reply = replyTo(clientId, invitation)
       if (reply.accepted)
-        void upload(conductor, client, invitation).catch((error: unknown) => client.errors.push(error))
+        void untilItIsLate(store, client, invitation)
+          .then(() => upload(conductor, client, invitation, process))
+          .catch((error: unknown) => client.errors.push(error))
       return reply
     },
     roundClosed: () => {},
@@ -102,16 +104,36 @@ export async function live(
   return conductor
 }
 
+/**
+ * Where late updates are counted, the first of those that a round asks is late: it waits until the round has closed. The others
+ * let a late one of the round before go first, so that each life of a test has one.
+ */
+async function untilItIsLate(store: Store, client: FakeClient, { runId, round }: Invitation): Promise<void> {
+  if (!takesLate(client.manifests.get(runId)!)) return
+  for (;;) {
+    const progress = await store.rounds.find(runId, round)
+    if (progress!.phase !== 'tasked') return
+    const isFirst = progress!.tasks[0]!.clientId === client.clientId
+    if (!isFirst && (round === 0 || progress!.late !== undefined)) return
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
 /** Uploads as a client does: again, with the same bytes, as long as the database is away. */
-async function upload(conductor: Conductor, client: FakeClient, invitation: Invitation): Promise<void> {
+async function upload(
+  conductor: Conductor,
+  client: FakeClient,
+  invitation: Invitation,
+  process: Faults,
+): Promise<void> {
   const { runId, round } = invitation
   const { clientId } = client
-  for (;;) {
+  while (!process.isDead) {
     try {
       await conductor.receiveUpdate(runId, { round, clientId }, only(client.frame(invitation)))
       return
     } catch (error) {
-      if (!isFedsvdError(error, 'DATABASE_UNAVAILABLE')) throw error
+      if (!isFedsvdError(error, 'DATABASE_UNAVAILABLE') && !isFedsvdError(error, 'RUN_NOT_OPEN')) throw error
       await new Promise((resolve) => setImmediate(resolve))
     }
   }

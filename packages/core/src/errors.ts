@@ -70,6 +70,9 @@ export const ERROR_CATALOGUE = {
   STEP_ORDER: { status: 500, title: 'The steps of a private round were made out of order' },
 } as const satisfies Record<string, { status: number; title: string }>
 
+/** As much of a peer's text is kept. */
+const LONGEST_TEXT = 2000
+
 export type ErrorCode = keyof typeof ERROR_CATALOGUE
 
 /** What every refusal says: what was expected, what came, and what to do about it. */
@@ -103,18 +106,29 @@ export class FedsvdError extends Error {
   /** Rebuilds an error that a peer sent; an unknown code becomes MESSAGE_INVALID, never an exception. */
   static fromJSON(value: unknown): FedsvdError {
     const { code, expected, got, remedy } = (value ?? {}) as Record<string, unknown>
+    const text = (given: unknown, otherwise: string): string =>
+      typeof given === 'string' ? given.slice(0, LONGEST_TEXT) : otherwise
     if (typeof code === 'string' && Object.hasOwn(ERROR_CATALOGUE, code)) {
       return new FedsvdError(code as ErrorCode, {
-        expected: typeof expected === 'string' ? expected : 'a valid request',
-        got: typeof got === 'string' ? got : 'an unspecified fault',
-        remedy: typeof remedy === 'string' ? remedy : '',
+        expected: text(expected, 'a valid request'),
+        got: text(got, 'an unspecified fault'),
+        remedy: text(remedy, ''),
       })
     }
     return new FedsvdError('MESSAGE_INVALID', {
       expected: 'an error of the catalogue',
-      got: JSON.stringify(value)?.slice(0, 200) ?? 'nothing',
+      got: shown(value),
       remedy: 'Check that both sides run the same version of fedsvd.',
     })
+  }
+}
+
+/** The beginning of a value as JSON; what cannot be written as JSON is named by its type. */
+function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value)?.slice(0, 200) ?? 'nothing'
+  } catch {
+    return typeof value
   }
 }
 

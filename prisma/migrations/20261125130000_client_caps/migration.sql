@@ -2,6 +2,9 @@
 ALTER TABLE "Client" ADD COLUMN     "lastSeenAt" TIMESTAMPTZ(3),
 ADD COLUMN     "version" TEXT;
 
+-- AlterTable
+ALTER TABLE "PrivacyEvent" ADD COLUMN     "reportedAt" TIMESTAMPTZ(3);
+
 -- CreateTable
 CREATE TABLE "BudgetCap" (
     "id" BIGSERIAL NOT NULL,

@@ -174,6 +174,8 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       return `declined: ${lineOf(event.error)}`
     case 'round-started':
       return `round ${event.round + 1} of ${event.rounds}: training`
+    case 'round-resumed':
+      return `round ${event.round + 1}: goes on behind step ${event.step} of ${event.steps}, one step charged again`
     case 'round-delivered':
       return `round ${event.round + 1}: update delivered`
     case 'round-failed':

@@ -98,8 +98,9 @@ export class RoundPrinter {
 
   show(snapshot: RunSnapshot, secondsSoFar: number): void {
     const names = snapshot.clients.map(({ name }) => name)
-    while (this.printed < snapshot.rounds.length) {
-      const round = snapshot.rounds[this.printed]!
+    while (this.printed < snapshot.roundsDone) {
+      const round = snapshot.rounds.find((candidate) => candidate.round === this.printed)
+      if (round === undefined) return
       if (round.evaluation === undefined && snapshot.baseline !== undefined) return
       if (!this.headed) this.print(`  round  accuracy  ${names.map((name) => `eps ${name}`).join('  ')}  time left`)
       this.headed = true

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bundleCrashingSite, type Ending, startProcess } from '../../test-kit/process-of-a-site.ts'
+import { bundleProgram, type Ending, startProcess } from '../../test-kit/process-of-a-site.ts'
 import { BUDGET, FINGERPRINT, perStep, RUN_A } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { ledgerPath, openLedger, spentEvents } from './index.ts'
@@ -11,18 +11,20 @@ import { verifyLedgerBytes } from './verify.ts'
 
 /*
  * Real processes are killed with SIGKILL at every file operation between reservation and acknowledgement, and at random moments.
- * A witness outside them notes each round in which noise was drawn and each frame that left.
+ * A witness outside them notes each step for which noise was drawn and each frame that left.
  *
  * FEDSVD_KILLS sets how many processes die (24 by default; `npm run test:faults` makes it 600).
  */
 const KILLS = Number(process.env.FEDSVD_KILLS ?? 24)
-/** A first start makes 24 file operations for one round; a later one makes fewer, so its next rounds are hit too. */
-const OPERATIONS = 24
+/** A first start makes 40 file operations for one round; a later one makes fewer, so its next rounds are hit too. */
+const OPERATIONS = 40
 const ROUNDS_EACH = 2
+/** All operations in turn, and also a few of them are spread over a whole life: 7 and 40 have no common divisor. */
+const operationOf = (start: number): number => 1 + ((7 * start) % OPERATIONS)
 
 let script = ''
 beforeAll(async () => {
-  script = await bundleCrashingSite(`crashing-site-${process.pid}`)
+  script = await bundleProgram('crashing-site', `crashing-site-${process.pid}`)
 })
 afterAll(() => rmSync(script, { force: true }))
 
@@ -31,7 +33,10 @@ class Life {
   readonly stateDir: string
   readonly coordinator: string
 
-  constructor(folder: string) {
+  readonly env: Readonly<Record<string, string>>
+
+  constructor(folder: string, env: Readonly<Record<string, string>> = {}) {
+    this.env = env
     this.stateDir = join(folder, 'state')
     this.coordinator = join(folder, 'coordinator')
     mkdirSync(this.coordinator, { recursive: true })
@@ -50,7 +55,20 @@ class Life {
   }
 
   startRounds(rounds: number, ...fate: readonly string[]) {
-    return startProcess(script, [this.stateDir, this.coordinator, String(this.round), String(rounds), ...fate])
+    return startProcess(
+      script,
+      [this.stateDir, this.coordinator, String(this.round), String(rounds), ...fate],
+      this.env,
+    )
+  }
+
+  frame(round: number): string {
+    return readFileSync(join(this.coordinator, `${round}.frame`)).toString('hex')
+  }
+
+  /** Rounds that went on behind a step that was kept, as often as they did. */
+  get resumed(): number {
+    return this.#witnessed().resumed
   }
 
   /** Compares the ledger with what the witness saw. */
@@ -59,9 +77,10 @@ class Life {
     const attempts = replay(entries)?.attempts ?? []
     const witnessed = this.#witnessed()
 
-    const reservations = countBy(attempts.map(({ round }) => round))
-    for (const [round, times] of countBy(witnessed.noise)) {
-      expect(reservations.get(round) ?? 0, `round ${round}: spent <= recorded`).toBeGreaterThanOrEqual(times)
+    const recorded = new Map<number, number>()
+    for (const { round, event } of attempts) recorded.set(round, (recorded.get(round) ?? 0) + event.steps)
+    for (const [round, steps] of countBy(witnessed.noise)) {
+      expect(recorded.get(round) ?? 0, `round ${round}: steps spent <= steps recorded`).toBeGreaterThanOrEqual(steps)
     }
     const written = attempts.map(({ round, attempt }) => `${round}/${attempt}`)
     expect(new Set(written).size, 'nothing is recorded twice').toBe(written.length)
@@ -76,6 +95,12 @@ class Life {
     }
   }
 
+  /** Steps that the ledger charged for a round. */
+  steps(of: number): number {
+    const { attempts } = replay(verifyLedgerBytes(this.#ledgerBytes(), FINGERPRINT).entries)!
+    return attempts.reduce((sum, { round, event }) => (round === of ? sum + event.steps : sum), 0)
+  }
+
   #ledgerBytes(): Uint8Array {
     const path = ledgerPath(this.stateDir, FINGERPRINT)
     return existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
@@ -85,12 +110,14 @@ class Life {
     const path = join(this.coordinator, 'witness')
     const lines = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : []
     const noise: number[] = []
+    let resumed = 0
     const sent = new Map<number, Set<string>>()
     for (const [what, round, hash] of lines.map((line) => line.split(' '))) {
+      if (what === 'resumed' && hash !== '0') resumed += 1
       if (what === 'noise') noise.push(Number(round))
       if (what === 'sent') sent.set(Number(round), (sent.get(Number(round)) ?? new Set()).add(hash!))
     }
-    return { noise, sent }
+    return { noise, sent, resumed }
   }
 }
 
@@ -112,7 +139,7 @@ describe('a site that is killed', () => {
     let killed = 0
     for (let start = 0; start < KILLS; start += 1) {
       if (start % OPERATIONS === 0) life = new Life(join(folder.path, String(start)))
-      const operation = (start % OPERATIONS) + 1
+      const operation = operationOf(start)
       const moment = Math.floor(start / OPERATIONS) % 2 === 0 ? 'half' : 'before'
       const ending = await life.start(String(operation), moment).ended
       requireSound(ending)
@@ -123,6 +150,26 @@ describe('a site that is killed', () => {
     const last = await life.start().ended
     expect(last).toMatchObject({ code: 0 })
     life.check()
+  }, 600_000)
+
+  it('at every file operation goes on behind its last step, and ends with the bytes of one that was not killed', async () => {
+    using folder = temporaryFolder()
+    const tape = { CRASHING_SITE_TAPE: '1' }
+    const unharmed = new Life(join(folder.path, 'unharmed'), tape)
+    expect(await unharmed.startRounds(1).ended).toMatchObject({ code: 0 })
+    let resumed = 0
+    for (let start = 0; start < KILLS / 2; start += 1) {
+      const life = new Life(join(folder.path, String(start)), tape)
+      const moment = ['half', 'before', 'after'][start % 3]!
+      requireSound(await life.startRounds(1, String(operationOf(start)), moment).ended)
+      life.check()
+      if (life.round === 0) expect(await life.startRounds(1).ended).toMatchObject({ code: 0 })
+      life.check()
+      expect(life.frame(0), `killed ${moment} operation ${operationOf(start)}`).toBe(unharmed.frame(0))
+      expect(life.steps(0), 'one crash costs at most one step').toBeLessThanOrEqual(unharmed.steps(0) + 1)
+      resumed += life.resumed
+    }
+    expect(resumed, 'kills fell between two steps').toBeGreaterThan(KILLS / 12)
   }, 600_000)
 
   it('at its first start, at every file operation, starts again', async () => {

@@ -27,8 +27,28 @@ const bound = z.strictObject({
   event: privacyEventSchema,
 })
 
-/** The only kind that spends: one attempt at one round may now draw noise. */
-const reserved = z.strictObject({ kind: z.literal('reserved'), ...roundKey, event: privacyEventSchema })
+/**
+ * The only kind that spends: one attempt at one round may now draw noise.
+ *
+ * `stepwise`: the attempt writes a `stepped` line after each step and before the next, so at most one step more than these
+ * lines say can have begun. (Ledgers from before there were such lines do not have it.) `resumes`: the attempt goes on behind
+ * that step of an earlier stepwise one, and its event is one step: the one that may have begun and was lost.
+ */
+const reserved = z.strictObject({
+  kind: z.literal('reserved'),
+  ...roundKey,
+  event: privacyEventSchema,
+  stepwise: z.literal(true).optional(),
+  resumes: z.strictObject({ attempt, step: z.number().int().min(0) }).optional(),
+})
+
+/** A step was made and its noised result is on disk, so the next one may begin. */
+const stepped = z.strictObject({
+  kind: z.literal('stepped'),
+  ...roundKey,
+  step: z.number().int().min(1),
+  savedSha256: sha256Hex,
+})
 
 /** The attempt's frame is on disk; from here on the round has these bytes and no others. */
 const finished = z.strictObject({ kind: z.literal('finished'), ...roundKey, frameSha256: sha256Hex })
@@ -57,6 +77,7 @@ export const ledgerFactSchema = z.discriminatedUnion('kind', [
   opened,
   bound,
   reserved,
+  stepped,
   finished,
   acknowledged,
   budgetLowered,

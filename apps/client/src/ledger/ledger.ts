@@ -1,12 +1,19 @@
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type Reservation, reservationFrom } from '@fedsvd/core/privacy'
+import {
+  assertSavedStep,
+  type DurableStep,
+  durableStepFrom,
+  type Reservation,
+  reservationFrom,
+  type SavedStep,
+} from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
 import { ACCOUNTANTS, type Accountants, requireBudget } from './budget.ts'
-import { canonicalJson } from './chain.ts'
+import { canonicalJson, sha256Hex } from './chain.ts'
 import { type AttemptKey, LEDGER_FORMAT } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
-import { type BoundRun, type LedgerState, lastAttempt, spentEvents } from './replay.ts'
+import { type BoundRun, brokenOff, type LedgerState, lastAttempt, spentEvents } from './replay.ts'
 
 /** Where the ledger of a data set is kept. */
 export function ledgerPath(stateDir: string, fingerprint: string): string {
@@ -30,6 +37,19 @@ export interface PrivacyLedger extends Disposable {
    *   TERMS_CHANGED for a run that was never bound, or a round that has its result already
    */
   reserve(runId: string, round: number): Reservation
+  /**
+   * Pays for going on with an attempt that broke off, behind the last step that was kept: for one step, the one that may have
+   * begun and was lost. What remains of the round is paid for already. See docs/decisions/0070.
+   *
+   * @throws FedsvdError BUDGET_EXHAUSTED as `reserve`; TERMS_CHANGED where no attempt broke off that was followed step by step
+   */
+  resume(runId: string, round: number): Reservation
+  /**
+   * Notes a step whose bytes are on stable storage; until then the next one does not begin.
+   *
+   * @throws FedsvdError RESERVATION_MISSING for what the mechanism did not make
+   */
+  stepped(saved: SavedStep): DurableStep
   /** Notes the frame that an attempt ended with; from now on the round has these bytes and no others. */
   finish(key: AttemptKey, frameSha256: string): void
   /** Notes the coordinator's last word on a frame; a second word changes nothing. */
@@ -62,6 +82,7 @@ export function openLedger(
   if (canonicalJson(lowered) !== canonicalJson(current().budget))
     file.append({ kind: 'budget-lowered', budget: lowered })
 
+  const paid = { datasetFingerprint: fingerprint, durable: true, stepwise: true }
   return {
     get state() {
       return current()
@@ -81,8 +102,30 @@ export function openLedger(
       requireBudget(spentEvents(current(), runId), event, terms.budget, 'this run', accountants)
       requireBudget(spentEvents(current()), event, current().budget, 'this data set', accountants)
       const key = { runId, round, attempt: (last?.attempt ?? 0) + 1 }
-      const entryHash = file.append({ kind: 'reserved', ...key, event })
-      return reservationFrom({ ...key, event, datasetFingerprint: fingerprint, entryHash, durable: true })
+      const entryHash = file.append({ kind: 'reserved', ...key, event, stepwise: true })
+      return reservationFrom({ ...paid, ...key, event, entryHash })
+    },
+    resume(runId, round) {
+      const run = current().runs.get(runId)
+      const from = brokenOff(current(), runId, round)
+      if (run === undefined || from === undefined)
+        throw termsChanged(`an attempt at round ${round} that broke off between its steps`, 'none')
+      const event = { ...run.event, steps: 1 }
+      requireBudget(spentEvents(current(), runId), event, run.terms.budget, 'this run', accountants)
+      requireBudget(spentEvents(current()), event, current().budget, 'this data set', accountants)
+      const key = { runId, round, attempt: from.attempt + 1 }
+      const resumes = { attempt: from.attempt, step: from.saved?.step ?? 0 }
+      const entryHash = file.append({ kind: 'reserved', ...key, event, stepwise: true, resumes })
+      const { steps } = run.event
+      const resumption = { ...resumes, steps, savedSha256: from.saved?.sha256 }
+      return reservationFrom({ ...paid, ...key, event, entryHash, resumes: resumption })
+    },
+    stepped(saved) {
+      assertSavedStep(saved)
+      const key = keyOf(saved.reserved)
+      const { step } = saved
+      file.append({ kind: 'stepped', ...key, step, savedSha256: sha256Hex(saved.bytes) })
+      return durableStepFrom({ ...key, step, durable: true })
     },
     finish(key, frameSha256) {
       file.append({ kind: 'finished', ...keyOf(key), frameSha256 })

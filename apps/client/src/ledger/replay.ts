@@ -16,7 +16,11 @@ export interface BoundRun {
 
 /** One reservation and how far it came. */
 export interface Attempt extends AttemptKey {
+  /** What it was charged: the whole round, or the one step for which it resumes another. */
   readonly event: PrivacyEvent
+  readonly stepwise?: true | undefined
+  /** The last step that was kept, by this attempt or by those that it goes on from; undefined before the first. */
+  readonly saved?: { readonly step: number; readonly sha256: string } | undefined
   readonly frameSha256?: string
   readonly outcome?: 'accepted' | 'duplicate' | 'refused'
 }
@@ -33,6 +37,17 @@ export interface LedgerState {
 /** The newest attempt of a round, or undefined when the round has none. */
 export function lastAttempt(state: LedgerState, runId: string, round: number): Attempt | undefined {
   return state.attempts.findLast((attempt) => attempt.runId === runId && attempt.round === round)
+}
+
+/** The attempt of a round that broke off and can be gone on with for one step's payment; undefined where there is none. */
+export function brokenOff(state: LedgerState, runId: string, round: number): Attempt | undefined {
+  const last = lastAttempt(state, runId, round)
+  return last?.stepwise === true && last.frameSha256 === undefined ? last : undefined
+}
+
+/** What the next attempt at a round costs at least: one step where one broke off, else the whole round. */
+export function nextCharge(state: LedgerState, { runId, event }: BoundRun, round: number): PrivacyEvent {
+  return brokenOff(state, runId, round) === undefined ? event : { ...event, steps: 1 }
 }
 
 /** Every event that was spent: of all runs, or of one. */
@@ -73,6 +88,14 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
     }
     case 'reserved':
       return { ...state, attempts: [...state.attempts, newAttempt(state, fact, contradiction)] }
+    case 'stepped':
+      return update(state, fact, { saved: { step: fact.step, sha256: fact.savedSha256 } }, contradiction, (attempt) => {
+        if (attempt !== brokenOff(state, fact.runId, fact.round))
+          return 'the newest attempt of its round, made stepwise'
+        const next = (attempt.saved?.step ?? 0) + 1
+        const { steps } = state.runs.get(fact.runId)!.event
+        return fact.step === next && fact.step < steps ? undefined : `step ${next} of ${steps}, and not the last`
+      })
     case 'finished':
       return update(state, fact, { frameSha256: fact.frameSha256 }, contradiction, (attempt) => {
         if (attempt !== lastAttempt(state, fact.runId, fact.round)) return 'the newest attempt of its round'
@@ -95,17 +118,22 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
 
 function newAttempt(
   state: LedgerState,
-  { runId, round, attempt, event }: LedgerFactOf<'reserved'>,
+  { runId, round, attempt, event, stepwise, resumes }: LedgerFactOf<'reserved'>,
   contradiction: (expected: string, got: string) => FedsvdError,
 ): Attempt {
   const run = state.runs.get(runId)
   if (run === undefined) throw contradiction('a reservation for a bound run', `run ${runId}`)
-  if (canonicalJson(run.event) !== canonicalJson(event)) throw contradiction('the event of the bound terms', 'another')
+  const due = resumes === undefined ? run.event : { ...run.event, steps: 1 }
+  if (canonicalJson(due) !== canonicalJson(event)) throw contradiction('the event of the bound terms', 'another')
   const last = lastAttempt(state, runId, round)
   const next = (last?.attempt ?? 0) + 1
   if (attempt !== next) throw contradiction(`attempt ${next} of round ${round}`, `attempt ${attempt}`)
   if (last?.frameSha256 !== undefined) throw contradiction(`no attempt after round ${round} was finished`, 'one more')
-  return { runId, round, attempt, event }
+  if (resumes === undefined) return { runId, round, attempt, event, ...(stepwise && { stepwise }) }
+  const from = brokenOff(state, runId, round)
+  const fits = from?.attempt === resumes.attempt && (from.saved?.step ?? 0) === resumes.step && stepwise === true
+  if (!fits) throw contradiction('an attempt to go on behind the last step that was kept', 'another')
+  return { runId, round, attempt, event, stepwise, saved: from.saved }
 }
 
 function update(

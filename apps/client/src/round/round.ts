@@ -1,15 +1,23 @@
 import { type AdapterSchema, type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
-import { beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
+import {
+  beginPrivateRound,
+  canResume,
+  type PrivateRound,
+  type Reservation,
+  type SavedBytes,
+  type SavedStepTerms,
+} from '@fedsvd/core/privacy'
 import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { RecordSource } from '@fedsvd/engine/lots'
 import type { PrivateEngine } from '@fedsvd/engine/training'
-import { type AttemptKey, type BoundRun, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
+import type { Checkpoints } from '../checkpoint/index.ts'
+import { type AttemptKey, type BoundRun, brokenOff, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { CoordinatorLink, Latest } from '../transport/index.ts'
 import { deliver } from './deliver.ts'
-import { encodeUpdate } from './encode-update.ts'
+import { encodeUpdate, sha256 } from './encode-update.ts'
 import { clippedLotSum } from './gradients.ts'
 import { loadState, schemaHash } from './load-state.ts'
 
@@ -26,6 +34,7 @@ export interface RoundParts {
   readonly link: CoordinatorLink
   readonly ledger: PrivacyLedger
   readonly outbox: Outbox
+  readonly checkpoints: Checkpoints
   readonly engine: PrivateEngine
   readonly records: RecordSource
   readonly source: RandomSource
@@ -33,6 +42,8 @@ export interface RoundParts {
   readonly signal: AbortSignal
   /** Tells the coordinator what the ledger holds now. @throws FedsvdError LEDGER_MISMATCH */
   report(): Promise<void>
+  /** A round that broke off goes on behind step `step`. */
+  onResumed(progress: { step: number; steps: number }): void
   /** Local progress, for this site's own eyes. */
   onPart(progress: { step: number; steps: number; done: number; of: number }): void
   onStep(progress: { step: number; steps: number; records: number; seconds: number }): void
@@ -41,7 +52,8 @@ export interface RoundParts {
 /**
  * One round: load the published state, reserve, train privately, put the result on disk, deliver it.
  *
- * A round that has a finished frame is only delivered again: the same bytes, no new noise.
+ * A round that has a finished frame is only delivered again: the same bytes, no new noise. One that broke off in the middle
+ * goes on behind the last step that was kept, and pays for the one that was lost.
  */
 export async function runRound(parts: RoundParts): Promise<void> {
   const finished = finishedBefore(parts) ?? (await train(parts))
@@ -64,22 +76,55 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const state = await loadState(parts.link, invitation, manifest.adapter, signal)
   signal.throwIfAborted()
   await parts.goAhead.value(signal) // nothing is paid for while the run stands still
-  const reservation = ledger.reserve(invitation.runId, invitation.round)
-  await parts.report()
-  const round = beginPrivateRound({
+  const terms = {
     ...privateTerms(manifest, parts.run, clipNormOf(parts)),
     specs: trainedSpecs(manifest.adapter),
-    start: trainedTensors(manifest.adapter, state),
-    reservation,
-    source: parts.source,
-  })
-  for (let step = 1; step <= manifest.localSteps; step += 1) await privateStep(parts, state, round, step)
+    startId: invitation.state.sha256,
+  }
+  const { reservation, resume } = pay(parts, terms)
+  await parts.report()
+  const start = trainedTensors(manifest.adapter, state)
+  const round = beginPrivateRound({ ...terms, start, reservation, source: parts.source, ...(resume && { resume }) })
+  const steps = manifest.localSteps
+  if (reservation.entry.resumes !== undefined) parts.onResumed({ step: round.stepsDone, steps })
+  while (round.stepsDone < steps) {
+    await privateStep(parts, state, round, round.stepsDone + 1)
+    if (round.stepsDone < steps) keep(parts, round)
+  }
   const update = round.finish()
   const header = { basis: invitation.basis, clientId, schemaHash: schemaHash(manifest.adapter) }
   const frame = encodeUpdate(update, header, manifest)
   const key: AttemptKey = update.reserved
   ledger.finish(key, outbox.put(key, frame))
+  parts.checkpoints.clear(invitation.runId, invitation.round)
   return key
+}
+
+/**
+ * Pays for the round: for the one step that may have begun and was lost where an attempt broke off that can be gone on with,
+ * else for all of it.
+ */
+function pay(
+  { ledger, checkpoints, invitation: { runId, round } }: RoundParts,
+  terms: SavedStepTerms,
+): { readonly reservation: Reservation; readonly resume?: SavedBytes } {
+  const broken = brokenOff(ledger.state, runId, round)
+  if (broken === undefined) return { reservation: ledger.reserve(runId, round) }
+  if (broken.saved === undefined) return { reservation: ledger.resume(runId, round) }
+  const bytes = checkpoints.find(runId, round, broken.saved.sha256)
+  const resume = bytes && { bytes, sha256 }
+  const place = { runId, round, datasetFingerprint: ledger.state.fingerprint }
+  return resume && canResume(resume, broken.saved.sha256, terms, place)
+    ? { reservation: ledger.resume(runId, round), resume }
+    : { reservation: ledger.reserve(runId, round) }
+}
+
+/** Makes a step durable, then its line in the ledger, and only then lets the next one begin. */
+function keep({ ledger, checkpoints }: RoundParts, round: PrivateRound): void {
+  const saved = round.save()
+  checkpoints.put(saved)
+  round.kept(ledger.stepped(saved))
+  checkpoints.keepOnly(saved)
 }
 
 /** One step of DP-SGD: a Poisson lot, its exact clipped sum, and noise before anything else sees it. */

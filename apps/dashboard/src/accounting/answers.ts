@@ -2,6 +2,7 @@ import { calibrateNoiseMultiplier, type PldAccount, pld, rdp, stepsAffordable } 
 import type {
   BurnDown,
   BurnDownQuestion,
+  CurveQuestion,
   PlanOfPage,
   PlanQuestionOfPage,
   Point,
@@ -10,51 +11,74 @@ import type {
 } from './questions.ts'
 
 /** A curve of a thousand rounds is drawn from so many of them; each point is exact, none is interpolated. */
-const MOST_POINTS = 60
+const MOST_POINTS = 24
 
 /** Every epsilon is the upper bound of the coordinator's own accountant. */
-export function burnDown({ spent, next, budget, roundsDone, rounds, isComplete }: BurnDownQuestion): BurnDown {
-  const marks = sampled(spent.length)
+export function burnDown(question: BurnDownQuestion): BurnDown {
+  const { spent, next, budget, cap, roundsDone, rounds, at = [], isBrief = false } = question
+  const marks = isBrief ? new Set<number>() : sampled(spent.length)
+  const wanted = new Set(at)
   const points: Point[] = []
   let account = pld.init(budget.delta)
   for (const [index, { round, ...event }] of spent.entries()) {
     account = pld.append(account, event)
-    if (isComplete || marks.has(index)) points.push([round, pld.epsilon(account)])
+    if (marks.has(index) || wanted.has(round)) points.push([round, pld.epsilon(account)])
   }
   const ahead = Math.max(0, rounds - roundsDone)
   const after = (count: number): number => pld.epsilon(later(account, next, count))
-  const roundsLeft = largest(ahead, (count) => after(count) <= budget.epsilon)
-  const projection: Point[] = [[points.at(-1)?.[0] ?? roundsDone, pld.epsilon(account)]]
-  for (const index of sampled(roundsLeft)) projection.push([roundsDone + index, after(index + 1)])
+  const isAllowed = capCheck(question)
+  const roundsLeft = largest(ahead, (count) => after(count) <= budget.epsilon && isAllowed(count))
+  const projection: Point[] = []
+  if (!isBrief) {
+    projection.push([points.at(-1)?.[0] ?? roundsDone, pld.epsilon(account)])
+    for (const index of sampled(roundsLeft)) projection.push([roundsDone + index, after(index + 1)])
+  }
   return {
     points,
     projection,
     roundsLeft,
     ...(roundsLeft < ahead && { runsOutAt: roundsDone + roundsLeft }),
+    ...(cap !== undefined && roundsLeft < ahead && after(roundsLeft + 1) <= budget.epsilon && { isByCap: true }),
   }
+}
+
+/** Whether so many more rounds stay within the cap, together with what other runs have spent of it. */
+function capCheck({ spent, next, cap }: BurnDownQuestion): (count: number) => boolean {
+  if (cap === undefined) return () => true
+  const all = [...cap.elsewhere, ...spent].reduce(
+    (account, { sampleRate, noiseMultiplier, steps }) => pld.append(account, { sampleRate, noiseMultiplier, steps }),
+    pld.init(cap.delta),
+  )
+  return (count) => pld.epsilon(later(all, next, count)) <= cap.epsilon
 }
 
 /** @throws FedsvdError BUDGET_TOO_SMALL or CONFIG_INVALID, as calibration does */
 export function plan(question: PlanQuestionOfPage): PlanOfPage {
-  const { budget, sampleRate, localSteps, rounds, prior = [], isBrief = false } = question
+  const { budget, sampleRate, localSteps, rounds } = question
   const steps = rounds * localSteps
-  const asked = { ...budget, sampleRate, prior, accountant: pld }
+  const asked = { ...budget, sampleRate, accountant: pld }
   const noiseMultiplier = question.noiseMultiplier ?? calibrateNoiseMultiplier({ ...asked, steps })
   const one = { sampleRate, noiseMultiplier, steps: localSteps }
-  const all = [...prior, { ...one, steps }]
-  const before = prior.reduce((account, event) => pld.append(account, event), pld.init(budget.delta))
-  const after = (count: number): number => pld.epsilon(later(before, one, count))
-  const atMost = 10 * steps
+  const all = [{ ...one, steps }]
   return {
     noiseMultiplier,
-    epsilonOfOneRound: pld.epsilonUpperBound([...prior, one], budget.delta),
+    epsilonOfOneRound: pld.epsilonUpperBound([one], budget.delta),
     epsilonPld: pld.epsilonUpperBound(all, budget.delta),
     epsilonRdp: rdp.epsilonUpperBound(all, budget.delta),
-    roundsAffordable: isBrief
-      ? rounds
-      : Math.floor(stepsAffordable({ ...asked, noiseMultiplier, atMost }) / localSteps),
-    curve: isBrief ? [] : [...sampled(rounds)].map((index) => [index + 1, after(index + 1)]),
+    // Noise that was found from the budget spends all of it.
+    roundsAffordable:
+      question.noiseMultiplier === undefined
+        ? rounds
+        : Math.floor(stepsAffordable({ ...asked, noiseMultiplier, atMost: 10 * steps }) / localSteps),
   }
+}
+
+export function curve({ sampleRate, noiseMultiplier, localSteps, rounds, delta }: CurveQuestion): readonly Point[] {
+  const one = { sampleRate, noiseMultiplier, steps: localSteps }
+  return [...sampled(rounds)].map((index) => [
+    index + 1,
+    pld.epsilonUpperBound([{ ...one, steps: localSteps * (index + 1) }], delta),
+  ])
 }
 
 export function spent({ events, delta }: SpentQuestion): Spent {

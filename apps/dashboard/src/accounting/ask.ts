@@ -3,39 +3,55 @@ import { keepPreviousData, type UseQueryResult, useQuery } from '@tanstack/react
 import type { Questions } from './questions.ts'
 import type { Answered, Asked } from './worker.ts'
 
-type Waiting = { readonly resolve: (answer: unknown) => void; readonly reject: (error: unknown) => void }
+interface Waiting {
+  readonly asked: Asked
+  readonly resolve: (answer: unknown) => void
+  readonly reject: (error: unknown) => void
+}
 
-/** A worker and whoever waits for it; questions are answered in turn. */
+/** A worker and whoever waits for it. Questions are answered in turn; what nobody waits for any more is not begun. */
 function accountantWorker() {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
-  const waiting = new Map<number, Waiting>()
-  worker.addEventListener('message', ({ data: { id, answer, error } }: MessageEvent<Answered>) => {
-    const waiter = waiting.get(id)
-    waiting.delete(id)
-    if (error === undefined) waiter?.resolve(answer)
-    else waiter?.reject(FedsvdError.fromJSON(error))
-  })
+  const waiting: Waiting[] = []
   let ids = 0
-  return (kind: keyof Questions, question: unknown): Promise<unknown> => {
+  const begin = (): void => {
+    if (waiting[0] !== undefined) worker.postMessage(waiting[0].asked)
+  }
+  worker.addEventListener('message', ({ data: { answer, error } }: MessageEvent<Answered>) => {
+    const done = waiting.shift()
+    begin()
+    if (error === undefined) done?.resolve(answer)
+    else done?.reject(FedsvdError.fromJSON(error))
+  })
+  return (kind: keyof Questions, question: unknown, signal?: AbortSignal): Promise<unknown> => {
     ids += 1
-    const id = ids
-    worker.postMessage({ id, kind, question } satisfies Asked)
-    return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }))
+    const asked: Asked = { id: ids, kind, question }
+    return new Promise((resolve, reject) => {
+      waiting.push({ asked, resolve, reject })
+      if (waiting.length === 1) begin()
+      signal?.addEventListener('abort', () => {
+        const place = waiting.findIndex((one) => one.asked === asked)
+        if (place > 0) waiting.splice(place, 1) // the first is under way
+        reject(signal.reason)
+      })
+    })
   }
 }
 
 /** One for what the hand moves, one for what is drawn in the background: the first never waits for the second. */
 const workers = new Map<string, ReturnType<typeof accountantWorker>>()
+const BACKGROUND: readonly (keyof Questions)[] = ['burnDown', 'curve']
 
 /** Asks the accountant. @throws FedsvdError as it does */
 export async function ask<K extends keyof Questions>(
   kind: K,
   question: Questions[K]['asks'],
+  signal?: AbortSignal,
 ): Promise<Questions[K]['answers']> {
-  const name = kind === 'burnDown' ? 'background' : 'foreground'
+  const name = BACKGROUND.includes(kind) ? 'background' : 'foreground'
   const worker = workers.get(name) ?? accountantWorker()
   workers.set(name, worker)
-  return (await worker(kind, question)) as Questions[K]['answers']
+  return (await worker(kind, question, signal)) as Questions[K]['answers']
 }
 
 /** The accountant's answer; the one before stays while a new one is computed. Undefined asks nothing. */
@@ -46,7 +62,7 @@ export function useAnswer<K extends keyof Questions>(
   return useQuery({
     queryKey: ['accountant', kind, question],
     enabled: question !== undefined,
-    queryFn: () => ask(kind, question!),
+    queryFn: ({ signal }) => ask(kind, question!, signal),
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 60_000,

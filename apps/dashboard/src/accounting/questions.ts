@@ -12,8 +12,12 @@ export interface BurnDownQuestion {
   /** Rounds published, and rounds of the run. */
   readonly roundsDone: number
   readonly rounds: number
-  /** True for a point after every event, however many there are. */
-  readonly isComplete?: boolean
+  /** The cap of an operator on all runs, and what other runs have spent of it; the projection ends where either limit does. */
+  readonly cap?: { readonly epsilon: number; readonly delta: number; readonly elsewhere: readonly AccountedEvent[] }
+  /** Rounds that get a point in any case. */
+  readonly at?: readonly number[]
+  /** True for when it runs out, without the curve. */
+  readonly isBrief?: boolean
 }
 
 export interface BurnDown {
@@ -24,6 +28,8 @@ export interface BurnDown {
   readonly roundsLeft: number
   /** The number of the first round that it can no longer take part in; absent where the budget lasts. */
   readonly runsOutAt?: number
+  /** True where it is the cap of an operator that ends it, not the budget that the site stated. */
+  readonly isByCap?: boolean
 }
 
 export interface PlanQuestionOfPage {
@@ -33,9 +39,6 @@ export interface PlanQuestionOfPage {
   readonly rounds: number
   /** Absent: found from the budget. */
   readonly noiseMultiplier?: number
-  readonly prior?: readonly AccountedEvent[]
-  /** True for the figures without the curve. */
-  readonly isBrief?: boolean
 }
 
 export interface PlanOfPage {
@@ -45,7 +48,14 @@ export interface PlanOfPage {
   readonly epsilonRdp: number
   /** Rounds that the budget buys at this noise. */
   readonly roundsAffordable: number
-  readonly curve: readonly Point[]
+}
+
+export interface CurveQuestion {
+  readonly sampleRate: number
+  readonly noiseMultiplier: number
+  readonly localSteps: number
+  readonly rounds: number
+  readonly delta: number
 }
 
 export interface SpentQuestion {
@@ -62,5 +72,6 @@ export interface Spent {
 export interface Questions {
   burnDown: { asks: BurnDownQuestion; answers: BurnDown }
   plan: { asks: PlanQuestionOfPage; answers: PlanOfPage }
+  curve: { asks: CurveQuestion; answers: readonly Point[] }
   spent: { asks: SpentQuestion; answers: Spent }
 }

@@ -1,8 +1,8 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { burnDown, plan, spent } from './answers.ts'
+import { burnDown, curve, plan, spent } from './answers.ts'
 import type { Questions } from './questions.ts'
 
-const ANSWERS: Readonly<Record<keyof Questions, unknown>> = { burnDown, plan, spent }
+const ANSWERS: Readonly<Record<keyof Questions, unknown>> = { burnDown, curve, plan, spent }
 
 export interface Asked {
   readonly id: number

@@ -2,6 +2,7 @@ import type { OperatorEvents, RunSnapshot } from '@fedsvd/core/protocol'
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
 import { io, type Socket } from 'socket.io-client'
+import { isOpen } from '../run-facts.ts'
 import { currentProof } from './http.ts'
 import { RUNS, runKey } from './queries.ts'
 import { useSession } from './session.tsx'
@@ -58,10 +59,23 @@ export function useLive(): LiveState {
 }
 
 function take(cache: QueryClient, snapshot: RunSnapshot): void {
-  cache.setQueryData(runKey(snapshot.runId), snapshot)
+  const key = runKey(snapshot.runId)
+  const known = cache.getQueryData<RunSnapshot>(key)
+  if (known !== undefined) {
+    const next = withHistory(known, snapshot)
+    cache.setQueryData(key, next)
+    // Rounds that passed unseen, and figures that came late, are read again.
+    if (next.rounds.length < next.roundsDone || !isOpen(next)) void cache.invalidateQueries({ queryKey: key })
+  }
   cache.setQueryData<readonly RunSnapshot[]>(RUNS, (runs) => {
     if (runs === undefined) return undefined
     const isKnown = runs.some(({ runId }) => runId === snapshot.runId)
     return isKnown ? runs.map((run) => (run.runId === snapshot.runId ? snapshot : run)) : [snapshot, ...runs]
   })
+}
+
+/** A live snapshot has the newest rounds only; those before are known, and do not change any more. */
+function withHistory(known: RunSnapshot, newest: RunSnapshot): RunSnapshot {
+  const first = newest.rounds[0]?.round ?? 0
+  return { ...newest, rounds: [...known.rounds.filter(({ round }) => round < first), ...newest.rounds] }
 }

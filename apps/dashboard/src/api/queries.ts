@@ -6,6 +6,7 @@ import type {
   RoundSummary,
   RunLedger,
   RunSnapshot,
+  SignedStatement,
 } from '@fedsvd/core/protocol'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
 import { request } from './http.ts'
@@ -72,6 +73,15 @@ export function useLedger(run: RunSnapshot) {
     placeholderData: keepPreviousData,
     gcTime: 10_000,
     queryFn: async () => (await request<RunLedger>(`GET /v1/runs/${run.runId}/ledger`)).clients,
+  })
+}
+
+/** What a client has spent in a run, signed by the coordinator. */
+export function useStatement(run: RunSnapshot, clientId: string) {
+  const steps = run.clients.find((client) => client.clientId === clientId)?.steps
+  return useQuery({
+    queryKey: ['statement', run.runId, clientId, steps, run.state],
+    queryFn: () => request<SignedStatement>(`GET /v1/runs/${run.runId}/statements/${clientId}`),
   })
 }
 

@@ -1,30 +1,29 @@
 import { small, upperBound } from '../format.ts'
 
 /** An upper bound on epsilon; its unit and delta always stand beside it. */
-export function Epsilon({ value, delta }: { readonly value: number; readonly delta: number }) {
+type Unit = 'record' | 'client'
+
+export function Epsilon(props: { readonly value: number; readonly delta: number; readonly unit?: Unit }) {
+  const { value, delta, unit = 'record' } = props
   return (
     <span className="nowrap">
-      ≤ {upperBound(value)} <EpsilonUnit delta={delta} />
+      ≤ {upperBound(value)} <EpsilonUnit delta={delta} unit={unit} />
     </span>
   )
 }
 
 /** Unit and delta, for a column whose every row shares them. */
-export function EpsilonUnit({ delta }: { readonly delta: number }) {
-  return <small className="muted">per record, δ {small(delta)}</small>
+export function EpsilonUnit({ delta, unit = 'record' }: { readonly delta: number; readonly unit?: Unit }) {
+  return (
+    <small className="muted">
+      per {unit}, δ {small(delta)}
+    </small>
+  )
 }
 
-/** How much of a budget is spent. */
-export function BudgetBar({
-  spent,
-  budget,
-  name,
-}: {
-  readonly spent: number
-  readonly budget: number
-  readonly name: string
-}) {
-  const share = Math.min(1, spent / budget)
+/** How much of a budget is spent, from 0 to 1 and beyond. */
+export function BudgetBar({ share, name }: { readonly share: number; readonly name: string }) {
+  const shown = Math.min(1, share)
   return (
     // biome-ignore lint/a11y/useSemanticElements: a <meter> cannot be styled alike in all browsers
     <div
@@ -33,9 +32,9 @@ export function BudgetBar({
       aria-label={`Share of the budget spent by ${name}`}
       aria-valuemin={0}
       aria-valuemax={100}
-      aria-valuenow={Math.ceil(100 * share)}
+      aria-valuenow={Math.ceil(100 * shown)}
     >
-      <div className={share >= 0.8 ? 'bar-filled bar-near' : 'bar-filled'} style={{ width: `${100 * share}%` }} />
+      <div className={shown >= 0.8 ? 'bar-filled bar-near' : 'bar-filled'} style={{ width: `${100 * shown}%` }} />
     </div>
   )
 }

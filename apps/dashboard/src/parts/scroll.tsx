@@ -12,10 +12,12 @@ export function Scroll({
   readonly children: ReactNode
 }) {
   return (
-    <section aria-label={label} style={{ overflowX: 'auto' }}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard
+    // biome-ignore lint/a11y/useSemanticElements: it groups no fields of a form
+    <div className="scroll" role="group" aria-label={label} tabIndex={0}>
       <Table miw={minWidth} verticalSpacing={6} aria-label={label}>
         {children}
       </Table>
-    </section>
+    </div>
   )
 }

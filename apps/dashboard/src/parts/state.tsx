@@ -1,6 +1,7 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
-import { Alert, Center, Loader, Text } from '@mantine/core'
+import { Center, Loader, Text } from '@mantine/core'
 import type { ReactNode } from 'react'
+import { Notice } from './notice.tsx'
 
 export function Loading({ what }: { readonly what: string }) {
   return (
@@ -23,9 +24,9 @@ export function Empty({ children }: { readonly children: ReactNode }) {
 export function Failure({ error }: { readonly error: unknown }) {
   const isKnown = isFedsvdError(error)
   return (
-    <Alert color="red" variant="outline" role="alert" title={isKnown ? titleOf(error.code) : 'Something went wrong'}>
+    <Notice kind="fault" role="alert" title={isKnown ? titleOf(error.code) : 'Something went wrong'}>
       {isKnown ? `Expected ${error.detail.expected}; got ${error.detail.got}. ${error.detail.remedy}` : String(error)}
-    </Alert>
+    </Notice>
   )
 }
 

@@ -1,8 +1,9 @@
-import { Alert, Code, Stack, Table, Text, TextInput, Title } from '@mantine/core'
+import { Box, Code, Stack, Table, Text, TextInput, Title } from '@mantine/core'
 import { useState } from 'react'
 import { useAuditLog, useAuditVerdict } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { dateTime, plural } from '../format.ts'
+import { Notice } from '../parts/notice.tsx'
 import { Pages } from '../parts/pages.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Scroll } from '../parts/scroll.tsx'
@@ -113,9 +114,11 @@ function Verdict() {
             was cut short shows only against a head noted before.
           </Text>
         ) : (
-          <Alert color="red" variant="outline" mb="sm" title="The chain is broken" role="alert">
-            Entry {fault?.seq}: {fault?.reason}.
-          </Alert>
+          <Box mb="sm">
+            <Notice kind="fault" title="The chain is broken" role="alert">
+              Entry {fault?.seq}: {fault?.reason}.
+            </Notice>
+          </Box>
         )
       }
     </Loaded>

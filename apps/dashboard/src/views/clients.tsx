@@ -1,6 +1,5 @@
 import {
   Anchor,
-  Badge,
   Button,
   Code,
   CopyButton,
@@ -19,6 +18,7 @@ import { request } from '../api/http.ts'
 import { useClients } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { dateTime } from '../format.ts'
+import { StateWord } from '../parts/badge.tsx'
 import { Pages } from '../parts/pages.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Scroll } from '../parts/scroll.tsx'
@@ -62,17 +62,19 @@ export default function Clients() {
                 ) : (
                   <Pages items={found} size={ROWS} label="clients">
                     {(items) => (
-                      <Scroll label="Clients" minWidth={560}>
+                      <Scroll label="Clients" minWidth={720}>
                         <Table.Thead>
                           <Table.Tr>
                             <Table.Th>Name</Table.Th>
                             <Table.Th>State</Table.Th>
+                            <Table.Th>Last seen</Table.Th>
+                            <Table.Th>Version</Table.Th>
                             <Table.Th>Enrolled</Table.Th>
                             <Table.Th>Identifier</Table.Th>
                           </Table.Tr>
                         </Table.Thead>
                         <Table.Tbody>
-                          {items.map(({ clientId, name, connected, revokedAt, enrolledAt }) => (
+                          {items.map(({ clientId, name, connected, revokedAt, enrolledAt, lastSeenAt, version }) => (
                             <Table.Tr key={clientId}>
                               <Table.Td>
                                 <Anchor component={Link} href={`/clients/${clientId}`}>
@@ -82,6 +84,10 @@ export default function Clients() {
                               <Table.Td>
                                 <Presence connected={connected} isRevoked={revokedAt !== undefined} />
                               </Table.Td>
+                              <Table.Td className="nowrap">
+                                {connected ? 'now' : lastSeenAt === undefined ? 'never' : dateTime(lastSeenAt)}
+                              </Table.Td>
+                              <Table.Td>{version ?? '–'}</Table.Td>
                               <Table.Td className="nowrap">{dateTime(enrolledAt)}</Table.Td>
                               <Table.Td>
                                 <Code>{clientId.slice(0, 8)}</Code>
@@ -103,12 +109,12 @@ export default function Clients() {
 }
 
 export function Presence({ connected, isRevoked }: { readonly connected: boolean; readonly isRevoked: boolean }) {
-  const [text, color] = isRevoked ? ['revoked', 'red.9'] : connected ? ['connected', 'accent'] : ['away', 'gray.7']
-  return (
-    <Badge color={color} variant={connected && !isRevoked ? 'filled' : 'outline'} tt="none">
-      {text}
-    </Badge>
-  )
+  const [text, kind] = isRevoked
+    ? (['revoked', 'fault'] as const)
+    : connected
+      ? (['connected', 'on'] as const)
+      : (['away', 'off'] as const)
+  return <StateWord kind={kind}>{text}</StateWord>
 }
 
 const HOUR = 3600

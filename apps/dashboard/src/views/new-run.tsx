@@ -6,6 +6,7 @@ import { useQueries, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useLocation } from 'wouter'
 import { ask } from '../accounting/ask.ts'
+import { summed } from '../accounting/summed.ts'
 import { request } from '../api/http.ts'
 import { RUNS, useClients } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
@@ -395,11 +396,11 @@ async function costOf(
   if (target.delta > 1 / records) throw new Error(`stays out: δ is more than one over ${records} records`)
   const sampleRate = expectedLotSize / records
   const before = runs.flatMap(({ facts }) => facts.filter(({ voided }) => !voided).map(({ event }) => event))
-  const plan = await ask('plan', { budget: target, sampleRate, localSteps, rounds, isBrief: true })
+  const plan = await ask('plan', { budget: target, sampleRate, localSteps, rounds })
   const { noiseMultiplier } = plan
   const run = { sampleRate, noiseMultiplier, steps: rounds * localSteps }
   const { delta } = target
-  const events = before.map(({ sampleRate, noiseMultiplier, steps }) => ({ sampleRate, noiseMultiplier, steps }))
+  const events = summed(before)
   return {
     records,
     before: events.length === 0 ? 0 : (await ask('spent', { events, delta })).epsilonPld,

@@ -1,12 +1,28 @@
 import type { RunSnapshot } from '@fedsvd/core/protocol'
-import { Alert, Anchor, Badge, Group, List, Paper, Stack, Text, Title } from '@mantine/core'
+import { Anchor, Box, Group, Paper, Stack, Text, Title } from '@mantine/core'
+import type { ReactNode } from 'react'
 import { Link } from 'wouter'
 import { useRuns } from '../api/queries.ts'
 import { percent, plural } from '../format.ts'
+import { StateWord } from '../parts/badge.tsx'
 import { BudgetBar, Epsilon } from '../parts/epsilon.tsx'
 import { Figure } from '../parts/figure.tsx'
+import { Notice } from '../parts/notice.tsx'
 import { Empty, Loaded } from '../parts/state.tsx'
-import { isOpen, mostSpent, newestEvaluation, type Warning, warningsOf, worst } from '../run-facts.ts'
+import {
+  type Client,
+  insecurityOf,
+  isOpen,
+  isUsedUp,
+  mostSpent,
+  newestEvaluation,
+  planOf,
+  shareOf,
+  type Warning,
+  warningsOf,
+  worst,
+  worstOfClients,
+} from '../run-facts.ts'
 import { useNow } from '../use-now.ts'
 
 /** Who has how much privacy left, and what the model is worth, for every run at a glance. */
@@ -36,17 +52,24 @@ export function Overview() {
   )
 }
 
-export function StateBadge({ run }: { readonly run: RunSnapshot }) {
-  const color = run.state === 'failed' ? 'red.9' : run.state === 'running' ? 'accent' : 'gray.7'
+export function RunState({ run }: { readonly run: RunSnapshot }) {
+  const kind = run.state === 'failed' ? 'fault' : run.state === 'running' ? 'on' : 'off'
+  return <StateWord kind={kind}>{run.state}</StateWord>
+}
+
+/** Stands above everything else of a run whose numbers promise nothing. */
+export function Insecurity({ run }: { readonly run: RunSnapshot }) {
+  const reason = insecurityOf(run)
+  if (reason === undefined) return null
   return (
-    <Badge color={color} variant={isOpen(run) ? 'filled' : 'outline'} tt="none" autoContrast>
-      {run.state}
-    </Badge>
+    <Notice kind="fault" role="alert" title="NOT PRIVATE: the random numbers of this run were not secure">
+      {reason}
+    </Notice>
   )
 }
 
 function RunCard({ run }: { readonly run: RunSnapshot }) {
-  const { runId, name, roundsDone, manifest, clients } = run
+  const { runId, name, clients } = run
   const now = useNow(5000)
   const warnings = warningsOf(run, now)
   return (
@@ -57,24 +80,25 @@ function RunCard({ run }: { readonly run: RunSnapshot }) {
             {name}
           </Anchor>
         </Title>
-        <StateBadge run={run} />
+        <RunState run={run} />
         {run.reason && <Text size="sm">{run.reason}</Text>}
       </Group>
+      <Insecurity run={run} />
       <RunFigures run={run} />
-      {clients.length > 0 && clients.length <= 6 && <Budgets run={run} />}
-      {manifest.rounds === roundsDone && warnings.length === 0 ? null : (
-        <Warnings warnings={warnings.slice(0, 3)} more={warnings.length - 3} />
-      )}
+      {clients.length > 0 && <Budgets run={run} />}
+      <Warnings warnings={warnings.slice(0, 3)} more={warnings.length - 3} />
     </Paper>
   )
 }
 
 /** The figures that a run is judged by. */
-export function RunFigures({ run }: { readonly run: RunSnapshot }) {
-  const { manifest, roundsDone, baseline, clients, current } = run
+export function RunFigures({ run, children }: { readonly run: RunSnapshot; readonly children?: ReactNode }) {
+  const { roundsDone, baseline, clients, current } = run
+  const { rounds, clientsPerRound } = planOf(run)
   const evaluation = newestEvaluation(run)
   const most = worst(run)
   const least = mostSpent(run)
+  const central = worstOfClients(run)
   return (
     <div className="figures">
       <Figure
@@ -82,7 +106,7 @@ export function RunFigures({ run }: { readonly run: RunSnapshot }) {
         kind="public"
         note={current && isOpen(run) ? `round ${current.round}: ${current.state}` : undefined}
       >
-        {roundsDone} of {manifest.rounds}
+        {roundsDone} of {rounds}
       </Figure>
       <Figure
         label="Accuracy"
@@ -94,40 +118,65 @@ export function RunFigures({ run }: { readonly run: RunSnapshot }) {
       <Figure label="Worst epsilon" kind="public" note={most?.name}>
         {most ? <Epsilon value={most.epsilonUpperBound} delta={most.delta} /> : '–'}
       </Figure>
+      {central !== undefined && (
+        <Figure label="Worst, of whole clients" kind="public" note={`budget ${central.budget}, in all runs`}>
+          <Epsilon value={central.epsilonUpperBound} delta={central.delta} unit="client" />
+        </Figure>
+      )}
       <Figure label="Least budget left" kind="public" note={least?.name}>
-        {least ? percent(Math.max(0, 1 - least.epsilonUpperBound / least.budget)) : '–'}
+        {least ? percent(Math.max(0, 1 - shareOf(least))) : '–'}
       </Figure>
-      <Figure
-        label="Clients connected"
-        kind="public"
-        note={`${plural(manifest.clientsPerRound, 'client')} asked per round`}
-      >
+      <Figure label="Clients connected" kind="public" note={`${plural(clientsPerRound, 'client')} asked per round`}>
         {clients.filter(({ connected }) => connected).length} of {clients.length}
       </Figure>
+      {children}
     </div>
   )
 }
 
+/** Bars for so many clients: the ones closest to the end of their budgets. */
+const MOST_BARS = 6
+
 function Budgets({ run }: { readonly run: RunSnapshot }) {
+  const { clients, runId } = run
+  const shown = clients.toSorted((left, right) => shareOf(right) - shareOf(left)).slice(0, MOST_BARS)
+  const more = clients.length - shown.length
   return (
-    <dl className="facts" style={{ marginTop: '1rem' }}>
-      {run.clients.map(({ clientId, name, epsilonUpperBound, budget, delta, exhausted }) => (
-        <div key={clientId} style={{ display: 'contents' }}>
-          <dt>
-            <Anchor component={Link} href={`/clients/${clientId}`}>
-              {name}
-            </Anchor>
-          </dt>
-          <dd>
-            <BudgetBar name={name} spent={epsilonUpperBound} budget={budget} />
-            <Text size="sm">
-              <Epsilon value={epsilonUpperBound} delta={delta} /> of {budget}
-              {exhausted && ', used up'}
-            </Text>
-          </dd>
-        </div>
+    <section className="budgets" aria-label={`Privacy spent in ${run.name}`}>
+      {shown.map((client) => (
+        <Budget key={client.clientId} client={client} />
       ))}
-    </dl>
+      {more > 0 && (
+        <Anchor component={Link} href={`/runs/${runId}`} size="sm" underline="always">
+          and {plural(more, 'client')} with more left
+        </Anchor>
+      )}
+    </section>
+  )
+}
+
+function Budget({ client }: { readonly client: Client }) {
+  const { clientId, name, epsilonUpperBound, budget, delta, cap } = client
+  const isCapped = cap !== undefined && cap.epsilonUpperBound / cap.budget > epsilonUpperBound / budget
+  return (
+    <div className="budget">
+      <Anchor component={Link} href={`/clients/${clientId}`} size="sm">
+        {name}
+      </Anchor>
+      <BudgetBar name={name} share={shareOf(client)} />
+      <Text size="sm" component="div">
+        {isCapped ? (
+          <>
+            <Epsilon value={cap.epsilonUpperBound} delta={cap.delta} /> of {cap.budget}, the cap on all runs
+          </>
+        ) : (
+          <>
+            <Epsilon value={epsilonUpperBound} delta={delta} /> of {budget}
+          </>
+        )}
+        {isUsedUp(client) && ', used up'}
+      </Text>
+    </div>
   )
 }
 
@@ -148,21 +197,17 @@ export function Warnings({ warnings, more = 0 }: { readonly warnings: readonly W
       </Text>
     )
   return (
-    <Alert
-      mt="md"
-      color="orange"
-      variant="outline"
-      title={plural(warnings.length + Math.max(0, more), 'alert')}
-      role="status"
-    >
-      <List size="sm" spacing={4} withPadding={false}>
-        {warnings.map(({ kind, text, at }, index) => (
-          <List.Item key={`${at}/${index}`} style={{ overflowWrap: 'anywhere' }}>
-            <strong>{TITLES[kind]}:</strong> {text}
-          </List.Item>
-        ))}
-      </List>
-      {more > 0 && <Text size="sm">and {more} more on the page of the run</Text>}
-    </Alert>
+    <Box mt="md">
+      <Notice kind="warning" role="status" title={plural(warnings.length + Math.max(0, more), 'alert')}>
+        <ul>
+          {warnings.map(({ kind, text, at }, index) => (
+            <li key={`${at}/${index}`}>
+              <strong>{TITLES[kind]}:</strong> {text}
+            </li>
+          ))}
+        </ul>
+        {more > 0 && `and ${more} more on the page of the run`}
+      </Notice>
+    </Box>
   )
 }

@@ -1,17 +1,16 @@
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { Group, Stack, Text, Title } from '@mantine/core'
-import { request } from '../api/http.ts'
 import { useRounds, useRun } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
-import { bytes, dateTime, small } from '../format.ts'
-import { Confirm } from '../parts/confirm.tsx'
+import { bytes, dateTime, plural, significant, small } from '../format.ts'
 import { Figure } from '../parts/figure.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Loaded } from '../parts/state.tsx'
-import { isOpen, warningsOf } from '../run-facts.ts'
+import { isOpen, planOf, warningsOf } from '../run-facts.ts'
 import { useNow } from '../use-now.ts'
-import { RunFigures, StateBadge, Warnings } from './overview.tsx'
+import { Insecurity, RunFigures, RunState, Warnings } from './overview.tsx'
 import { BurnDown } from './run/burn-down.tsx'
+import { Controls } from './run/controls.tsx'
 import { Quality } from './run/quality.tsx'
 import { Spectrum } from './run/spectrum.tsx'
 import { Timeline } from './run/timeline.tsx'
@@ -36,32 +35,23 @@ function Details({ run }: { readonly run: RunSnapshot }) {
   )
   return (
     <Stack>
-      <Group justify="space-between" gap="sm">
-        <Group gap="xs">
-          <Title order={1}>{run.name}</Title>
-          <StateBadge run={run} />
-          {run.reason && <Text size="sm">{run.reason}</Text>}
-        </Group>
-        {isOpen(run) && role !== 'auditor' && (
-          <Confirm
-            label="Stop the run"
-            question="What was spent stays spent, and a stopped run cannot go on."
-            yes="Stop it"
-            onYes={() => request(`POST /v1/runs/${run.runId}/stop`, {})}
-          />
-        )}
+      <Group gap="xs">
+        <Title order={1}>{run.name}</Title>
+        <RunState run={run} />
+        {run.reason && <Text size="sm">{run.reason}</Text>}
       </Group>
-      <RunFigures run={run} />
-      <div className="figures">
+      <Insecurity run={run} />
+      <RunFigures run={run}>
         <Figure label="Received from clients" kind="public">
           {bytes(traffic.up)}
         </Figure>
         <Figure label="Sent to clients" kind="public">
           {bytes(traffic.down)}
         </Figure>
-      </div>
+      </RunFigures>
       <Warnings warnings={warningsOf(run, now).slice(0, 20)} more={Math.max(0, warningsOf(run, now).length - 20)} />
       <BurnDown run={run} />
+      {isOpen(run) && role !== 'auditor' && <Controls run={run} />}
       <div className="columns">
         <Quality run={run} />
         <Loaded answer={rounds} what="the spectra">
@@ -78,26 +68,38 @@ function Details({ run }: { readonly run: RunSnapshot }) {
 
 function Configuration({ run }: { readonly run: RunSnapshot }) {
   const { manifest, createdAt, endedAt, adapter } = run
-  const { model, labels, target } = manifest
+  const { model, labels, target, aggregation, clientLevel, adaptiveClipping } = manifest
+  const { rounds, quorum, clientsPerRound, deadlineSeconds } = planOf(run)
   const facts: readonly (readonly [string, string | number | undefined])[] = [
     ['Run', run.runId],
     ['Method', manifest.method],
+    ['Aggregation', aggregation?.name ?? 'mean'],
     ['Model', `${model.name}, at most ${model.maxTokens} tokens`],
     ['Labels', labels.length <= 20 ? labels.join(', ') : `${labels.length} classes`],
     [
       'Adapter',
-      `rank ${manifest.adapter.rank}, alpha ${manifest.adapter.alpha}, ${manifest.adapter.layers.length} layers, head ${manifest.adapter.headMode}`,
+      `rank ${manifest.adapter.rank}, alpha ${manifest.adapter.alpha}, ${plural(manifest.adapter.layers.length, 'layer')}, head ${manifest.adapter.headMode}`,
     ],
-    ['Rounds', manifest.rounds],
+    ['Rounds', rounds === manifest.rounds ? rounds : `${rounds}, ${manifest.rounds} of them announced at first`],
     ['Local steps', manifest.localSteps],
     ['Expected lot', manifest.expectedLotSize],
-    ['Clip norm', manifest.clipNorm],
+    [
+      'Clip norm',
+      adaptiveClipping
+        ? `${manifest.clipNorm} at first, ${run.clipNorm ?? manifest.clipNorm} by now`
+        : manifest.clipNorm,
+    ],
     ['Learning rate', manifest.learningRate],
     ['Momentum', manifest.momentum],
     ['Feature scale', model.featureScale],
     ['Asked of each client', `epsilon ${target.epsilon} per record at δ ${small(target.delta)}`],
-    ['Clients per round', `${manifest.clientsPerRound}, quorum ${manifest.quorum}`],
-    ['Deadline', `${manifest.deadlineSeconds} s`],
+    [
+      'Privacy of clients',
+      clientLevel &&
+        `epsilon ${clientLevel.budget.epsilon} per client at δ ${small(clientLevel.budget.delta)}, noise multiplier ${significant(clientLevel.noiseMultiplier)}, clip norm ${run.clientClipNorm ?? clientLevel.clipNorm}`,
+    ],
+    ['Clients per round', `${clientsPerRound}, quorum ${quorum}`],
+    ['Deadline', `${deadlineSeconds} s`],
     ['Seed', manifest.seed],
     ['Opened', createdAt && dateTime(createdAt)],
     ['Ended', endedAt && dateTime(endedAt)],

@@ -1,6 +1,7 @@
-import { Alert, Anchor, Button, Center, Code, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Anchor, Box, Button, Center, Code, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { useSession } from '../api/session.tsx'
+import { Notice } from '../parts/notice.tsx'
 import { Failure } from '../parts/state.tsx'
 
 /** By name and secret, or by the operator token of the coordinator, which this page then keeps in memory only. */
@@ -35,9 +36,9 @@ export function SignIn({ hasEnded }: { readonly hasEnded: boolean }) {
           Sign in to this coordinator.
         </Text>
         {hasEnded && (
-          <Alert variant="outline" mb="md" role="status">
-            Your session has ended. Sign in again.
-          </Alert>
+          <Box mb="md">
+            <Notice kind="info" role="status" title="Your session has ended. Sign in again." />
+          </Box>
         )}
         <form onSubmit={(event) => void submit(event)}>
           <Stack>

@@ -93,7 +93,7 @@ export default function WhatIf() {
         </Panel>
         <Panel title="Outcome" kind="public">
           {fault !== undefined && (
-            <Text c="red.9" role="alert">
+            <Text className="fault" role="alert">
               {fault}
             </Text>
           )}
@@ -132,7 +132,7 @@ export default function WhatIf() {
                       : data.roundsAffordable}
                   </Figure>
                 </div>
-                <Curve points={data.curve} budget={settled.epsilon} delta={settled.delta} />
+                <Curve plan={settled} noiseMultiplier={data.noiseMultiplier} />
               </Stack>
             )}
           </div>
@@ -143,15 +143,15 @@ export default function WhatIf() {
   )
 }
 
-function Curve({
-  points,
-  budget,
-  delta,
-}: {
-  readonly points: readonly Point[]
-  readonly budget: number
-  readonly delta: number
-}) {
+const NO_POINTS: readonly Point[] = []
+
+function Curve({ plan, noiseMultiplier }: { readonly plan: Plan; readonly noiseMultiplier: number }) {
+  const { epsilon: budget, delta, lot, records, localSteps, rounds } = plan
+  const question = useMemo(
+    () => ({ sampleRate: lot / records, noiseMultiplier, localSteps, rounds, delta }),
+    [lot, records, noiseMultiplier, localSteps, rounds, delta],
+  )
+  const { data: points = NO_POINTS } = useAnswer('curve', question)
   const option = useCallback(
     (ink: Ink) => ({
       grid: { top: 36, left: 48, right: 16, bottom: 40 },
@@ -159,7 +159,11 @@ function Curve({
       yAxis: valueAxis(ink, 'epsilon ≤', {
         min: 0,
         max: (extent: { max: number }) => Math.max(extent.max, budget) * 1.08,
-        axisLabel: { color: ink.muted, formatter: (value: number) => String(Number(value.toFixed(2))) },
+        axisLabel: {
+          color: ink.muted,
+          showMaxLabel: false,
+          formatter: (value: number) => String(Number(value.toFixed(2))),
+        },
       }),
       legend: { show: false },
       tooltip: { valueFormatter: (value: unknown) => `≤ ${Number(value).toFixed(3)}` },

@@ -1,4 +1,7 @@
 export type { BlobStore, PendingBlob, StoredBlob } from './blob-store.ts'
+export { collectGarbage } from './collect-garbage.ts'
+export { startCollector } from './collector.ts'
 export { openFileBlobs } from './file-blobs.ts'
+export { arrive, type HeldBlobs, holdingBlobs } from './held-blobs.ts'
 export { memoryBlobs } from './memory-blobs.ts'
 export { openBlobs } from './open-blobs.ts'

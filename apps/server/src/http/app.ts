@@ -48,6 +48,7 @@ function errorHandler(log: Logger): ErrorRequestHandler {
   return (error, _request, response, next) => {
     if (response.headersSent || response.destroyed) return next(error)
     const refusal = toCatalogue(error, log)
+    if (refusal.code === 'RATE_LIMITED' && !response.hasHeader('retry-after')) response.set('retry-after', '60')
     response.status(refusal.httpStatus).json({ error: refusal.toJSON() })
   }
 }

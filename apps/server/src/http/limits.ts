@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type RateLimitRequestHandler, rateLimit } from 'express-rate-limit'
+import { MemoryStore, type Options, type RateLimitRequestHandler, rateLimit } from 'express-rate-limit'
 
 const MINUTE_MS = 60_000
 
@@ -29,4 +29,19 @@ function limiter(perMinute: number, skipSuccessfulRequests: boolean): RateLimitR
         }),
       ),
   })
+}
+
+/** Throws RATE_LIMITED for a caller that has come more than `perMinute` times in a minute; a caller is one client. */
+export function limitPerClient(perMinute: number, what: string): (clientId: string) => Promise<void> {
+  const hits = new MemoryStore()
+  hits.init({ windowMs: MINUTE_MS } as Options)
+  return async (clientId) => {
+    const { totalHits } = await hits.increment(clientId)
+    if (totalHits <= perMinute) return
+    throw new FedsvdError('RATE_LIMITED', {
+      expected: `at most ${perMinute} ${what} a minute from one client`,
+      got: 'more',
+      remedy: 'Wait a minute.',
+    })
+  }
 }

@@ -4,7 +4,8 @@ import { createServer as createTlsServer } from 'node:https'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { CoordinatorConfig } from '../config.ts'
 
-const TIMEOUTS = { headersTimeout: 15_000, requestTimeout: 600_000 }
+type Times = Pick<CoordinatorConfig, 'headersSeconds' | 'requestSeconds' | 'idleSeconds'>
+type Tls = Pick<CoordinatorConfig, 'tlsCert' | 'tlsKey' | 'tlsClientCa'>
 
 /** A server that does not listen yet, and the scheme that it speaks. */
 export interface Listener {
@@ -14,17 +15,18 @@ export interface Listener {
 
 /**
  * HTTPS where a certificate is given, HTTP otherwise. With an authority for clients, whoever has no certificate signed by it
- * does not get as far as a request.
+ * does not get as far as a request. Whoever sends slowly, or not at all, is cut off.
  *
  * @throws FedsvdError CONFIG_INVALID when a file cannot be read, or the files do not fit together
  */
 export async function createListener(
-  { tlsCert, tlsKey, tlsClientCa }: Pick<CoordinatorConfig, 'tlsCert' | 'tlsKey' | 'tlsClientCa'>,
+  { tlsCert, tlsKey, tlsClientCa, ...times }: Tls & Times,
   handler: RequestListener,
 ): Promise<Listener> {
+  const limits = limitsOf(times)
   if (tlsCert === undefined || tlsKey === undefined) {
     if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) {
-      return { http: createServer(TIMEOUTS, handler), scheme: 'http' }
+      return { http: impatient(createServer(limits, handler), times), scheme: 'http' }
     }
     throw unusable('tlsCert and tlsKey together', 'one without the other')
   }
@@ -32,13 +34,23 @@ export async function createListener(
   const ca = tlsClientCa === undefined ? undefined : await pem(tlsClientCa, 'tlsClientCa')
   const mutual = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }
   try {
-    return {
-      http: createTlsServer({ ...TIMEOUTS, cert, key, minVersion: 'TLSv1.2', ...mutual }, handler),
-      scheme: 'https',
-    }
+    const http = createTlsServer({ ...limits, cert, key, minVersion: 'TLSv1.2', ...mutual }, handler)
+    return { http: impatient(http, times), scheme: 'https' }
   } catch (error) {
     throw unusable('a certificate and its own key, PEM', messageOf(error))
   }
+}
+
+/** Node looks for late requests only so often, so that it has to look as often as the shortest time asks for. */
+function limitsOf({ headersSeconds, requestSeconds }: Times) {
+  const [headersTimeout, requestTimeout] = [1000 * Math.min(headersSeconds, requestSeconds), 1000 * requestSeconds]
+  return { headersTimeout, requestTimeout, connectionsCheckingInterval: Math.min(5000, headersTimeout / 2) }
+}
+
+/** Ends connections on which nothing moves, in either direction; WebSockets have their own heartbeat. */
+function impatient<T extends Server>(http: T, { idleSeconds }: Times): T {
+  http.timeout = 1000 * idleSeconds
+  return http
 }
 
 async function pem(file: string, setting: string): Promise<Buffer> {

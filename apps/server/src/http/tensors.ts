@@ -8,9 +8,9 @@ import type { BlobStore } from '../blobs/index.ts'
 import type { Sessions, UploadTokens } from '../identity/index.ts'
 import type { Conductor } from '../runs/index.ts'
 import type { Store } from '../store/index.ts'
-import { type Metrics, toCatalogue } from '../telemetry/index.ts'
+import { type Metrics, type Tracer, toCatalogue } from '../telemetry/index.ts'
 import { bearerToken } from './bearer.ts'
-import { limitRefusals } from './limits.ts'
+import { limitPerClient, limitRefusals } from './limits.ts'
 
 export interface TensorRoutes {
   readonly store: Store
@@ -20,7 +20,9 @@ export interface TensorRoutes {
   readonly conductor: Conductor
   readonly metrics: Metrics
   readonly log: Logger
+  readonly tracer: Tracer
   readonly refusalsPerMinute: number
+  readonly transfersPerMinute: number
 }
 
 const DISCARD_MS = 2000
@@ -31,26 +33,40 @@ const blobSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expect
 
 /** Tensors: published states go out, updates come in. */
 export function tensorRoutes(parts: TensorRoutes): Router {
-  const { store, blobs, sessions, tokens, conductor, metrics, log, refusalsPerMinute } = parts
+  const { store, blobs, sessions, tokens, conductor, metrics, log, tracer } = parts
   const router = Router()
-  const limit = limitRefusals(refusalsPerMinute)
+  const limit = limitRefusals(parts.refusalsPerMinute)
+  const limitClient = limitPerClient(parts.transfersPerMinute, 'updates and states')
 
   router.get('/v1/blobs/:sha256', limit, async (request, response) => {
     const clientId = sessions.clientOf(bearerToken(request))
+    await limitClient(clientId)
     const { sha256 } = parseMessage(blobSchema, request.params, 'an address of an object')
     if (!(await store.runs.mayRead(clientId, sha256))) throw notReadable(sha256)
     const { bytes, stream } = await blobs.open(sha256)
     response.set({ 'content-type': 'application/octet-stream', 'content-length': String(bytes), etag: `"${sha256}"` })
     await pipeline(stream, response)
+    metrics.stateBytes.inc(bytes)
   })
 
   router.put('/v1/runs/:runId/rounds/:round/update', limit, async (request, response) => {
     try {
       const { runId, round } = parseMessage(placeSchema, request.params, 'an address of a round')
       const clientId = tokens.verify(bearerToken(request), { runId, round })
+      await limitClient(clientId)
       await sessions.requireGoodStanding(clientId)
       const body = request.iterator({ destroyOnReturn: false }) // a refusal is still answered on this connection
-      const reply = await conductor.receiveUpdate(runId, { round, clientId }, body)
+      const place = { 'fedsvd.run': runId, 'fedsvd.round': round }
+      const reply = await tracer.during('update', place, async (span) => {
+        let bytes = 0
+        const counted = counting(body, (length) => {
+          bytes += length
+          metrics.updateBytes.inc(length)
+        })
+        const { status, sha256 } = await conductor.receiveUpdate(runId, { round, clientId }, counted)
+        span.set({ 'fedsvd.outcome': status, 'fedsvd.bytes': bytes })
+        return { status, sha256 }
+      })
       metrics.updates.inc({ outcome: reply.status })
       response.json(reply)
     } catch (error) {
@@ -62,6 +78,13 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     }
   })
   return router
+}
+
+async function* counting(stream: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncIterable<Uint8Array> {
+  for await (const chunk of stream) {
+    count(chunk.length)
+    yield chunk
+  }
 }
 
 /** Lets a sender that is still sending read its refusal, but not send on for long. */

@@ -45,9 +45,15 @@ async function participationOf(store: Store, participant: Participant, run: RunR
     joinedAt: iso(joinedAt),
     terms,
     ...(withdrawal !== undefined && { withdrawal }),
-    facts: facts.map(({ round, attempt, event, source, voided, recordedAt }) => {
-      return { round, attempt, event, source, voided, recordedAt: iso(recordedAt) }
-    }),
+    facts: facts.map(({ round, attempt, event, source, voided, recordedAt, reportedAt }) => ({
+      round,
+      attempt,
+      event,
+      source,
+      voided,
+      recordedAt: iso(recordedAt),
+      ...(reportedAt !== undefined && { reportedAt: iso(reportedAt) }),
+    })),
     delivered: [...delivered],
     alerts: alerts
       .filter((alert) => alert.clientId === clientId)

@@ -27,7 +27,7 @@ function summaryOf(progress: RoundProgress, baseBytes: number): RoundSummary {
   const { round, phase, openedAt, closedAt, publishedAt, extensions, tasks, result } = progress
   const updates = deliveredTasks(progress).map(({ update }) => update)
   const times = updates.map(({ receivedAt }) => receivedAt)
-  const asked = tasks.filter(({ state }) => state === 'tasked' || state === 'delivered').length
+  const asked = tasks.filter(({ state }) => state === 'tasked' || state === 'delivered' || state === 'late').length
   return {
     round,
     state: phase,
@@ -42,7 +42,9 @@ function summaryOf(progress: RoundProgress, baseBytes: number): RoundSummary {
     selected: tasks.length,
     received: updates.length,
     refused: tasks.filter(({ state }) => state === 'refused').length,
-    late: closedAt === undefined ? 0 : openTasks(progress).length,
+    late:
+      closedAt === undefined ? 0 : openTasks(progress).length + tasks.filter(({ state }) => state === 'late').length,
+    ...(progress.late && { rebased: progress.late.length }),
     bytesUp: updates.reduce((sum, { bytes }) => sum + bytes, 0),
     bytesDown: asked * baseBytes,
     ...(result?.spectra && { spectra: result.spectra.map((values) => [...values]) }),

@@ -40,7 +40,7 @@ export function reconcile(input: {
     })
   const disagreements = [
     ...reservations
-      .filter(({ event }) => !sameEvent(event, agreed))
+      .filter(({ attempt, event }) => !isOwed(event, attempt, agreed))
       .map(({ round, attempt }) => `round ${round}, attempt ${attempt}: the event is not the one that the terms give`),
     ...delivered
       .filter((round) => !reportedRounds.has(round))
@@ -52,4 +52,9 @@ export function reconcile(input: {
       ),
   ]
   return { adopt, disagreements }
+}
+
+/** A first attempt costs the round; a later one as well, or one step where it goes on with one that broke off. */
+function isOwed(event: PrivacyEvent, attempt: number, agreed: PrivacyEvent): boolean {
+  return sameEvent(event, agreed) || (attempt > 1 && sameEvent(event, { ...agreed, steps: 1 }))
 }

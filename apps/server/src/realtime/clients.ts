@@ -28,6 +28,8 @@ export interface ClientNamespaceParts {
   readonly presence: Presence
   readonly conductor: Conductor
   readonly log: Logger
+  /** Throws when a client reports too often. */
+  readonly limitReports: (clientId: string) => Promise<void>
   readonly onCount: (connected: number) => void
   /** A client came or went. */
   readonly onSeen: (clientId: string, version: string | undefined) => void
@@ -37,7 +39,7 @@ const MOST_PENDING_REPORTS = 16
 
 /** The namespace `/client`: nobody gets in without a signature, and one identity has one connection. */
 export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceParts): void {
-  const { sessions, presence, conductor, log, onCount, onSeen } = parts
+  const { sessions, presence, conductor, log, onCount, onSeen, limitReports } = parts
 
   namespace.use((socket, next) => {
     void admit(socket, next, sessions, log)
@@ -60,7 +62,8 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     socket.on('ledger-report', (message: unknown, reply: unknown) => {
       if (typeof reply !== 'function') return
       pending += 1
-      void answerReport(conductor, clientId, message, pending)
+      void limitReports(clientId)
+        .then(() => answerReport(conductor, clientId, message, pending))
         .catch((error: unknown) => ({ agrees: false, error: toCatalogue(error, log).toJSON() }))
         .then((answer) => (reply as (answer: LedgerReply) => void)(answer))
         .finally(() => {

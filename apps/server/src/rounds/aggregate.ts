@@ -5,6 +5,7 @@ import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { ClipNorms } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
+import { lateDeltas } from './late-deltas.ts'
 import { noisedMean } from './noised-mean.ts'
 import { deliveredTasks } from './progress.ts'
 
@@ -20,12 +21,13 @@ export function aggregate(context: RoundContext): Promise<Aggregate> {
 }
 
 /**
- * The accepted updates combined by the rule of the run, read one at a time and added in the order of client identifiers: the
- * same bits whenever it is computed again. The mean, which weighs all equally, needs memory for two updates however many
- * there are; the other rules keep them all. Where the clip norm adapts, it
- * moves by the mean of the clients' noised shares, the same for all of them.
+ * The accepted updates combined by the rule of the run, read one at a time and added in the order of client identifiers, late
+ * ones after the round's own: the same bits whenever it is computed again. The mean needs memory for two updates however many
+ * there are; the other rules keep them all. Where the clip norm adapts, it moves by the mean of the clients' noised shares, the
+ * same for all of them; the shares of late updates are about another clip norm, and left out.
  */
-async function combined({ run, round, book, base }: RoundContext): Promise<Aggregate> {
+async function combined(context: RoundContext): Promise<Aggregate> {
+  const { run, round, book, base } = context
   const { manifest, schemaHash, blobs } = run
   const { adapter, aggregation = { name: 'mean' }, adaptiveClipping, clipNorm: start } = manifest
   const updates = beginAggregation(trainedSpecs(adapter), aggregation)
@@ -40,7 +42,9 @@ async function combined({ run, round, book, base }: RoundContext): Promise<Aggre
     updates.add(tensors)
     if (shareUnderClip !== undefined) shares.push(shareUnderClip)
   }
+  for await (const tensors of lateDeltas(context)) updates.add(tensors)
   const mean = updates.result()
   if (adaptiveClipping === undefined) return { mean }
-  return { mean, clipNorm: adaptedClipNorm(base.clipNorm ?? start, shares, adaptiveClipping, start) }
+  const clipNorm = base.clipNorm ?? start
+  return { mean, clipNorm: shares.length === 0 ? clipNorm : adaptedClipNorm(clipNorm, shares, adaptiveClipping, start) }
 }

@@ -1,11 +1,18 @@
 import type { RoundContext } from './context.ts'
 import { openTasks } from './progress.ts'
+import { earliestFor } from './staleness.ts'
 
-/** Publishes the next state, durably, and tells whoever still trains for this round that it is over. */
+/**
+ * Publishes the next state, durably, and tells whoever still trains for this round that it is over. Where late updates are
+ * counted it is not over for them; they hear of it when they are too late even for that.
+ */
 export async function broadcast({ run, round, book }: RoundContext): Promise<void> {
   const progress = await book.dispatch({ type: 'published', at: run.clock.now() })
-  for (const { clientId } of openTasks(progress)) {
-    run.gateway.roundClosed(clientId, { runId: run.manifest.runId, round })
+  if (run.takesLate) run.giveUpBefore(earliestFor(round + 1, run.manifest))
+  else {
+    for (const { clientId } of openTasks(progress)) {
+      run.gateway.roundClosed(clientId, { runId: run.manifest.runId, round })
+    }
   }
   run.published(round, (progress.publishedAt! - progress.openedAt) / 1000)
 }

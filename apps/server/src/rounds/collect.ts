@@ -16,7 +16,8 @@ export async function collect(context: RoundContext): Promise<void> {
     const late = book.progress!.extensions > extensions
     if (late) await raiseMissedDeadline(context)
     extensions = book.progress!.extensions
-    await replaceMissing(context, late)
+    if (book.progress!.plan.bufferSize === undefined) await replaceMissing(context, late)
+    else await fillPlaces(context, late)
     if (book.progress!.phase !== 'tasked') break
     await run.pulse.next(deadline)
     const now = run.clock.now()
@@ -45,10 +46,35 @@ async function replaceMissing(context: RoundContext, late: boolean): Promise<voi
   for (const clientId of replacements) void invite(context, clientId)
 }
 
+/**
+ * Lets whoever is free train, as long as there are places; who has given its update to this round waits for the next state. At
+ * a missed deadline those that should have sent something long ago are asked anew.
+ */
+async function fillPlaces(context: RoundContext, late: boolean): Promise<void> {
+  const { run, round, book } = context
+  const progress = book.progress!
+  const busy = late ? [] : run.busy()
+  const open = openTasks(progress).filter(({ clientId }) => !late || run.isReady(clientId))
+  const training = busy.filter((clientId) => run.isReady(clientId)).length + open.length
+  const free = progress.plan.clientsPerRound - training
+  const refusing = progress.tasks.filter(({ state }) => late && state === 'refused').map(({ clientId }) => clientId)
+  const taken = new Set([...[...progress.tasks, ...(progress.late ?? [])].map(({ clientId }) => clientId), ...busy])
+  for (const clientId of refusing) taken.delete(clientId)
+  const eligible = run.eligible()
+  const candidates = eligible.filter((clientId) => !taken.has(clientId) && run.isReady(clientId))
+  const wave = progress.tasks.length + progress.extensions
+  const clients = draw(run.manifest.seed, candidates, Math.max(0, free), round, wave)
+  if (clients.length === 0) return failIfHopeless(context, [...eligible, ...run.busy()])
+  await book.dispatch({ type: 'enlisted', clients })
+  for (const clientId of clients) void invite(context, clientId)
+}
+
 function failIfHopeless({ run, round, book }: RoundContext, eligible: readonly string[]): void {
-  const { quorum } = book.progress!.plan
-  const stillAsked = book.progress!.tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
-  const possible = new Set([...stillAsked, ...eligible]).size
+  const { tasks, late = [], plan } = book.progress!
+  const { quorum } = plan
+  const stillAsked = tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
+  const given = plan.bufferSize === undefined ? [] : late.map(({ clientId }) => clientId)
+  const possible = new Set([...stillAsked, ...given, ...eligible]).size
   if (possible < quorum) {
     throw tooFewClients(run, round, `${quorum} updates, ${possible} can still come`)
   }
@@ -56,7 +82,8 @@ function failIfHopeless({ run, round, book }: RoundContext, eligible: readonly s
 
 async function raiseMissedDeadline({ run, round, book }: RoundContext): Promise<void> {
   const { quorum, deadlineSeconds } = book.progress!.plan
-  const got = deliveredTasks(book.progress!).length
+  const { plan, late = [] } = book.progress!
+  const got = deliveredTasks(book.progress!).length + (plan.bufferSize === undefined ? 0 : late.length)
   const message = `round ${round} had ${got} of ${quorum} updates at its deadline; it stays open for another ${deadlineSeconds} s`
   await run.alert('QUORUM_MISSED', message)
 }

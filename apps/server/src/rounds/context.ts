@@ -55,6 +55,14 @@ export interface RunContext {
   eligible(): readonly string[]
   /** True while the client is connected and has accepted the run. */
   isReady(clientId: string): boolean
+  /** Updates that come when their round has closed are counted in a later one. */
+  readonly takesLate: boolean
+  /** The round that has closed and for which a client may still send an update; undefined when there is none, or none is taken. */
+  lateRoundOf(clientId: string): number | undefined
+  /** Clients that may still send an update for an earlier round. */
+  busy(): readonly string[]
+  /** Nobody waits any more for updates of rounds that are too old for this one: their clients are told. */
+  giveUpBefore(round: number): void
   eventOf(clientId: string): PrivacyEvent
   alert(code: ErrorCode, message: string, clientId?: string): Promise<void>
   /** The client said that it will not train in this run any more. */

@@ -1,4 +1,5 @@
 import type { serverStep } from '@fedsvd/core/federation'
+import { arrive } from '../blobs/index.ts'
 import type { ClipNorms } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
 import { encodeState } from './frames.ts'
@@ -9,7 +10,13 @@ export async function persist(
   { state, spectra }: ReturnType<typeof serverStep>,
   clipNorms: ClipNorms,
 ): Promise<void> {
-  const blob = await run.blobs.put(encodeState(run.manifest, run.schemaHash, state))
+  // Held until the row that names it is stored.
+  await using blob = await arrive(run.blobs, encodeState(run.manifest, run.schemaHash, state))
+  await blob.keep()
+  const { sha256, bytes } = blob
   const values = spectra.map((spectrum) => [...spectrum])
-  await book.dispatch({ type: 'aggregated', result: { ...blob, basis: state.basis, spectra: values, ...clipNorms } })
+  await book.dispatch({
+    type: 'aggregated',
+    result: { sha256, bytes, basis: state.basis, spectra: values, ...clipNorms },
+  })
 }

@@ -30,4 +30,5 @@ export function withPrivacy(
   return { ...(before && { before }), after, spent, released }
 }
 
-const counts = (state: TaskState | undefined): boolean => state === 'tasked' || state === 'delivered'
+const counts = (state: TaskState | undefined): boolean =>
+  state === 'tasked' || state === 'delivered' || state === 'late'

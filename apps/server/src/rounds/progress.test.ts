@@ -94,6 +94,59 @@ describe('the round as a reducer', () => {
     expect(play(strict, tasked, deliver('a'), deliver('b'), deadline(2010))).toMatchObject({ phase: 'tasked' })
   })
 
+  it('closes as soon as clientsPerRound have delivered, however many were asked', () => {
+    const asked = { ...selected, clients: ['a', 'b', 'c', 'd', 'e'] }
+    const closed = play(asked, tasked, deliver('e'), deliver('b'), deliver('a'))
+    expect(closed).toMatchObject({ phase: 'received', closedAt: 1050 })
+    expect(openTasks(closed).map(({ clientId }) => clientId)).toEqual(['c', 'd'])
+    expect(codeOf(() => reduce(closed, deliver('c')))).toBe('UPDATE_STALE') // charged all the same: see privacy-change.ts
+    expect(checkAdmissible(closed, 'c', true)).toMatchObject({ clientId: 'c', state: 'tasked' })
+  })
+
+  const late = (clientId: string, round = 2, sha256 = `late of ${clientId}`): RoundEvent => {
+    return { type: 'late', clientId, round, update: blob(sha256), at: 1045 }
+  }
+
+  it('counts a late update beside its own, but not towards the quorum', () => {
+    const progress = play(selected, late('z'), tasked, late('y', 3))
+    expect(progress.late).toEqual([
+      { clientId: 'y', round: 3, ...blob('late of y'), receivedAt: 1045 },
+      { clientId: 'z', round: 2, ...blob('late of z'), receivedAt: 1045 },
+    ])
+    expect(reduce(progress, late('z'))).toBe(progress)
+    expect(reduce(progress, deadline(1110))).toMatchObject({ phase: 'tasked', extensions: 1 })
+    expect(deliveredTasks(progress)).toEqual([])
+  })
+
+  it('takes one update of a client: whoever was asked in this round has moved on, whoever gave a late one is not asked', () => {
+    const progress = play(selected, tasked, late('z'))
+    expect(codeOf(() => reduce(progress, late('a')))).toBe('UPDATE_STALE')
+    expect(codeOf(() => reduce(progress, late('z', 1)))).toBe('RUN_NOT_OPEN')
+    expect(codeOf(() => reduce(progress, late('z', 2, 'other bytes')))).toBe('RUN_NOT_OPEN')
+    expect(reduce(progress, { type: 'enlisted', clients: ['z'] })).toBe(progress)
+    const refused = play(selected, tasked, refuse('a'), late('a'))
+    expect(refused.late).toHaveLength(1)
+    expect(reduce(refused, { type: 'enlisted', clients: ['a'] })).toBe(refused)
+  })
+
+  it('sends a late update on to the next round when it has closed, and knows one that it has taken', () => {
+    const closed = play(selected, tasked, late('z'), deliver('a'), deliver('b'), deadline(1110))
+    expect(codeOf(() => reduce(closed, late('y')))).toBe('RUN_NOT_OPEN')
+    expect(reduce(closed, late('z'))).toBe(closed)
+  })
+
+  it('closes a buffer when it is full, late updates included, while others still train', () => {
+    const buffered = { ...selected, plan: { ...plan, bufferSize: 2 } }
+    expect(play(buffered, tasked, deliver('a'), deliver('b'))).toMatchObject({ phase: 'received' })
+    expect(play(buffered, tasked, deliver('a'), late('z'))).toMatchObject({ phase: 'received', closedAt: 1045 })
+    expect(play(buffered, late('y'), late('z')).phase).toBe('selected')
+    expect(play(buffered, late('y'), late('z'), tasked)).toMatchObject({ phase: 'received' })
+    const sparse = { ...selected, clients: [], plan: { ...plan, bufferSize: 3 } }
+    expect(play(sparse, tasked, late('y'), late('z')).phase).toBe('tasked')
+    expect(play(sparse, tasked, late('y'), late('z'), deadline(1110)).phase).toBe('received') // the quorum is 2
+    expect(play(sparse, tasked, late('y'), deadline(1110))).toMatchObject({ phase: 'tasked', extensions: 1 })
+  })
+
   it('takes replacements, and asks again who has refused', () => {
     const progress = play(selected, tasked, refuse('a'), deliver('b'), {
       type: 'enlisted',
@@ -152,10 +205,9 @@ describe('the round as a reducer', () => {
     const ids = ['a', 'b', 'c']
     const alphabet: RoundEvent[] = [
       tasked,
-      deadline(1005),
       deadline(1110),
       deadline(1210),
-      { type: 'resumed', at: 1150 },
+      { type: 'late', clientId: 'z', round: 2, update: blob('z'), at: 1045 },
       ...ids.flatMap((id) => [deliver(id), deliver(id, 'other'), refuse(id)]),
       { type: 'enlisted', clients: ['a'] },
       { type: 'enlisted', clients: ['d'] },
@@ -178,8 +230,8 @@ describe('the round as a reducer', () => {
         transitions += 1
         checkStep(progress, next)
         if (next === progress) continue
-        if (event.type !== 'deadline' && event.type !== 'resumed') expect(keyOf(reduce(next, event))).toBe(keyOf(next)) // again changes nothing
-        if (next.extensions <= 2) seen.set(keyOf(next), seen.get(keyOf(next)) ?? next)
+        if (event.type !== 'deadline') expect(keyOf(reduce(next, event))).toBe(keyOf(next)) // again changes nothing
+        if (next.extensions <= 1) seen.set(keyOf(next), seen.get(keyOf(next)) ?? next)
       }
     }
     expect(seen.size).toBeGreaterThan(500)
@@ -201,6 +253,10 @@ function checkStep(before: RoundProgress, after: RoundProgress): void {
   }
   if (before.phase !== 'selected' && before.phase !== 'tasked')
     expect(deliveredTasks(after)).toEqual(deliveredTasks(before))
+  const givers = [...deliveredTasks(after), ...(after.late ?? [])].map(({ clientId }) => clientId)
+  expect(new Set(givers).size).toBe(givers.length) // one update of each client
+  expect(after.late ?? []).toEqual(expect.arrayContaining([...(before.late ?? [])]))
+  if (before.phase !== 'selected' && before.phase !== 'tasked') expect(after.late).toEqual(before.late)
   if (after.phase === 'tasked' && openTasks(after).length === 0) {
     expect(deliveredTasks(after).length).toBeLessThan(plan.quorum)
   }

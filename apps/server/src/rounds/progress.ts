@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { BlobRef, RoundPlan, RoundProgress, RoundResult, Task, TaskState } from '../store/index.ts'
+import type { BlobRef, LateUpdate, RoundPlan, RoundProgress, RoundResult, Task, TaskState } from '../store/index.ts'
 
 /** What happened in a round. Times come with the event, so that the reducer needs no clock. */
 export type RoundEvent =
@@ -16,6 +16,14 @@ export type RoundEvent =
   | { readonly type: 'enlisted'; readonly clients: readonly string[] }
   | { readonly type: 'refused'; readonly clientId: string; readonly at: number }
   | { readonly type: 'delivered'; readonly clientId: string; readonly update: BlobRef; readonly at: number }
+  | {
+      readonly type: 'late'
+      readonly clientId: string
+      /** The round that the update was made in. */
+      readonly round: number
+      readonly update: BlobRef
+      readonly at: number
+    }
   | { readonly type: 'deadline'; readonly at: number }
   | { readonly type: 'resumed'; readonly at: number }
   | { readonly type: 'aggregated'; readonly result: RoundResult }
@@ -26,12 +34,15 @@ export type RoundEvent =
  * it, in the process that drives the round as after a restart.
  *
  * `selected -> tasked -> received -> aggregated -> published`, never back. The round takes updates in `tasked` only. It
- * closes (`received`) when everyone asked has delivered or refused and the quorum is met, or at the deadline with a
- * quorum; at a deadline without one, and when a paused run is resumed, it stays open for another term. An event that changes
- * nothing returns the same object.
+ * closes (`received`) when clientsPerRound have delivered, when everyone asked has delivered or refused and the quorum is met,
+ * or at the deadline with a quorum; at a deadline without one, and when a paused run is resumed, it stays open for another
+ * term. With a bufferSize it closes when so many updates are in, late ones of earlier rounds included, or at the deadline with
+ * a quorum. An event that changes nothing returns the same object.
  *
- * Throws UPDATE_STALE, UPDATE_UNEXPECTED or UPDATE_CONFLICT for an update that the round does not take, and RUN_STATE for
- * an event that has no place in the phase.
+ * A client gives at most one update to a round, its own or a late one: rules that bear so many malicious clients count on it.
+ *
+ * Throws UPDATE_STALE, UPDATE_UNEXPECTED or UPDATE_CONFLICT for an update that the round does not take, RUN_NOT_OPEN for a late
+ * one that the next round may take, and RUN_STATE for an event that has no place in the phase.
  */
 export function reduceRound(progress: RoundProgress | undefined, event: RoundEvent): RoundProgress {
   if (event.type === 'selected') return progress ?? opened(event)
@@ -60,11 +71,14 @@ function step(progress: RoundProgress, event: Exclude<RoundEvent, { type: 'selec
   switch (event.type) {
     case 'tasked':
       if (phase !== 'selected') return progress
-      return {
-        ...withStates(progress, 'tasked', ({ state }) => state === 'selected'),
-        phase: 'tasked',
-        deadline: event.at + termOf(plan),
-      }
+      return closedIfComplete(
+        {
+          ...withStates(progress, 'tasked', ({ state }) => state === 'selected'),
+          phase: 'tasked',
+          deadline: event.at + termOf(plan),
+        },
+        event.at,
+      )
     case 'enlisted':
       return phase === 'tasked' ? enlist(progress, event.clients) : progress
     case 'refused': {
@@ -74,9 +88,11 @@ function step(progress: RoundProgress, event: Exclude<RoundEvent, { type: 'selec
     }
     case 'delivered':
       return deliver(progress, event)
+    case 'late':
+      return takeLate(progress, event)
     case 'deadline':
       if (phase !== 'tasked' || event.at < progress.deadline) return progress
-      if (deliveredTasks(progress).length >= plan.quorum) return { ...progress, phase: 'received', closedAt: event.at }
+      if (countOf(progress) >= plan.quorum) return { ...progress, phase: 'received', closedAt: event.at }
       return { ...progress, deadline: event.at + termOf(plan), extensions: progress.extensions + 1 }
     case 'resumed':
       return phase === 'tasked' ? { ...progress, deadline: event.at + termOf(plan) } : progress
@@ -91,8 +107,11 @@ function step(progress: RoundProgress, event: Exclude<RoundEvent, { type: 'selec
   }
 }
 
-/** Throws unless the round takes (or has taken) an update from this client: the same check before and after its bytes. */
-export function checkAdmissible(progress: RoundProgress | undefined, clientId: string): Task {
+/**
+ * Throws unless the round takes (or has taken) an update from this client: the same check before and after its bytes. With
+ * `takesLate`, one that comes after the round has closed is left to a later round.
+ */
+export function checkAdmissible(progress: RoundProgress | undefined, clientId: string, takesLate = false): Task {
   const task = progress?.tasks.find((candidate) => candidate.clientId === clientId)
   if (progress === undefined || task === undefined || task.state === 'selected' || task.state === 'refused') {
     throw new FedsvdError('UPDATE_UNEXPECTED', {
@@ -101,7 +120,7 @@ export function checkAdmissible(progress: RoundProgress | undefined, clientId: s
       remedy: 'Wait for the next invitation.',
     })
   }
-  if (task.state !== 'delivered' && progress.phase !== 'tasked') {
+  if (task.state === 'tasked' && progress.phase !== 'tasked' && !takesLate) {
     throw new FedsvdError('UPDATE_STALE', {
       expected: 'an update for a round that is open',
       got: `round ${progress.round}, which has closed`,
@@ -131,20 +150,62 @@ function deliver(progress: RoundProgress, event: RoundEvent & { type: 'delivered
   return closedIfComplete({ ...progress, tasks }, at)
 }
 
+function takeLate(progress: RoundProgress, event: RoundEvent & { type: 'late' }): RoundProgress {
+  const { clientId, round, update, at } = event
+  const { phase, tasks, late = [] } = progress
+  const known = late.find((other) => other.clientId === clientId)
+  if (known?.round === round && known.sha256 === update.sha256) return progress
+  if (phase !== 'selected' && phase !== 'tasked') throw notOpen(`round ${progress.round}, which has closed`)
+  if (known !== undefined) throw notOpen(`round ${progress.round}, which has another one of this client`)
+  if (tasks.some((task) => task.clientId === clientId && task.state !== 'refused')) {
+    throw new FedsvdError('UPDATE_STALE', {
+      expected: `an update for round ${progress.round}, to which the client was invited since`,
+      got: `one for round ${round}`,
+      remedy: 'Discard it; the newest invitation stands, and the budget stays spent.',
+    })
+  }
+  const added: LateUpdate = { clientId, round, sha256: update.sha256, bytes: update.bytes, receivedAt: at }
+  const next = { ...progress, late: [...late, added].sort(byClient) }
+  return phase === 'tasked' ? closedIfComplete(next, at) : next
+}
+
+/** Why a late update has to wait: it is kept by its sender and taken by another round. */
+export function notOpen(got: string): FedsvdError {
+  return new FedsvdError('RUN_NOT_OPEN', {
+    expected: 'a round that can count a late update',
+    got,
+    remedy: 'Keep it and send it again later.',
+  })
+}
+
 function enlist(progress: RoundProgress, clients: readonly string[]): RoundProgress {
-  const asked = new Set(clients)
+  const givers = new Set(progress.late?.map(({ clientId }) => clientId))
+  const asked = new Set(clients.filter((clientId) => !givers.has(clientId)))
   const kept = progress.tasks.filter(({ clientId, state }) => !asked.has(clientId) || state !== 'refused')
   for (const { clientId } of kept) asked.delete(clientId)
   if (asked.size === 0) return progress
   const added = [...asked].map((clientId) => ({ clientId, state: 'tasked' as const }))
-  return { ...progress, tasks: [...kept, ...added].sort((left, right) => (left.clientId < right.clientId ? -1 : 1)) }
+  return { ...progress, tasks: [...kept, ...added].sort(byClient) }
 }
 
 function closedIfComplete(progress: RoundProgress, at: number): RoundProgress {
-  const { quorum } = progress.plan
-  const complete = openTasks(progress).length === 0 && deliveredTasks(progress).length >= quorum
+  const { quorum, clientsPerRound, bufferSize } = progress.plan
+  const delivered = deliveredTasks(progress).length
+  const complete =
+    bufferSize === undefined
+      ? delivered >= clientsPerRound || (openTasks(progress).length === 0 && delivered >= quorum)
+      : countOf(progress) >= bufferSize
   return complete ? { ...progress, phase: 'received', closedAt: at } : progress
 }
+
+/** What counts towards the quorum: in a buffered run every update, otherwise the round's own. */
+function countOf(progress: RoundProgress): number {
+  const late = progress.plan.bufferSize === undefined ? 0 : (progress.late?.length ?? 0)
+  return deliveredTasks(progress).length + late
+}
+
+const byClient = (left: { clientId: string }, right: { clientId: string }): number =>
+  left.clientId < right.clientId ? -1 : 1
 
 function withStates(progress: RoundProgress, state: TaskState, which: (task: Task) => boolean): RoundProgress {
   return { ...progress, tasks: progress.tasks.map((task) => (which(task) ? { ...task, state } : task)) }
@@ -159,9 +220,9 @@ export function openTasks({ tasks }: RoundProgress): readonly Task[] {
   return tasks.filter(({ state }) => isOpen(state))
 }
 
-/** The accepted updates, by client identifier, ascending. */
+/** The accepted updates of the round itself, by client identifier, ascending. */
 export function deliveredTasks({ tasks }: RoundProgress): readonly Required<Task>[] {
-  return tasks.filter((task): task is Required<Task> => task.update !== undefined)
+  return tasks.filter((task): task is Required<Task> => task.state === 'delivered')
 }
 
 function outOfPlace({ type }: RoundEvent, got: string): FedsvdError {

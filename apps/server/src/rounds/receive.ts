@@ -8,7 +8,9 @@ import type { RoundProgress } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import type { Gate } from './gate.ts'
-import { checkAdmissible } from './progress.ts'
+import { baseOf } from './late-deltas.ts'
+import { checkAdmissible, notOpen } from './progress.ts'
+import { earliestFor } from './staleness.ts'
 
 export interface UpdatePlace {
   readonly round: number
@@ -24,9 +26,9 @@ export interface ReceivedUpdate {
   readonly terms: PrivacyTerms | undefined
   /** The run stands still: whoever sends now is asked to send again. */
   readonly isPaused: boolean
-  /** The round under way when it is this one. */
+  /** The round under way, whichever it is; undefined when the run is not open. */
   readonly current: RoundContext | undefined
-  /** The round as it is stored, when it is not under way. */
+  /** The round of the update as it is stored, when it is not the one under way. */
   readonly stored: RoundProgress | undefined
   /** How many updates are held in memory at a time. */
   readonly gate: Gate
@@ -34,10 +36,11 @@ export interface ReceivedUpdate {
 
 /**
  * Takes in one update: bounded, hashed while it is written, decoded, held against its norm bound, made durable, and only
- * then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since.
+ * then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since. Where the run
+ * takes late updates, one that its round did not count is counted by the round under way.
  *
- * @throws FedsvdError RUN_NOT_OPEN while the run is paused, UPDATE_UNEXPECTED, UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED,
- *   STORAGE_UNAVAILABLE, or as `decodeFrame` does
+ * @throws FedsvdError RUN_NOT_OPEN while the run is paused, or between two rounds for a late update; UPDATE_UNEXPECTED,
+ *   UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, STORAGE_UNAVAILABLE, or as `decodeFrame` does
  */
 export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply> {
   try {
@@ -54,27 +57,54 @@ export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply
 async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const { manifest, place, stream, blobs, current, terms } = update
   const { clientId } = place
-  const { update: accepted } = checkAdmissible(current?.book.progress ?? update.stored, clientId)
+  const isCurrent = current?.round === place.round
+  const late = current?.run.takesLate ?? false
+  const progress = isCurrent ? current.book.progress : update.stored
+  const { update: accepted } = checkAdmissible(progress, clientId, late || update.isPaused)
   const limit = frameBytes(updateSpecs(manifest))
   if (accepted !== undefined) {
     await using again = await blobs.receive(stream, limit)
     if (again.sha256 !== accepted.sha256) throw conflict(accepted.sha256, again.sha256)
     return { status: 'duplicate', sha256: again.sha256 }
   }
-  if (update.isPaused) throw pausedNow()
+  if (update.isPaused) throw notOpen('a run that is paused')
   if (current === undefined || terms === undefined) throw ended(place.round)
+  if (!isCurrent) requireFresh(current, place.round)
+  else if (progress!.phase !== 'tasked') throw closedJustNow(place.round)
+  const base = isCurrent ? current.base : await baseOf(current.run, place.round)
   await using blob = await blobs.receive(stream, limit)
-  await update.gate.run(() => check(blob, current, clientId, terms))
-  const before = checkAdmissible(current.book.progress, clientId)
-  if (before.update === undefined) await blob.keep()
+  await update.gate.run(() => check(blob, { run: current.run, round: place.round, base }, clientId, terms))
   const { sha256, bytes } = blob
-  await current.book.dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at: current.run.clock.now() })
+  const at = current.run.clock.now()
+  if (!isCurrent) {
+    await blob.keep()
+    await current.book.dispatch({ type: 'late', clientId, round: place.round, update: { sha256, bytes }, at })
+    return { status: 'accepted', sha256 }
+  }
+  const before = checkAdmissible(current.book.progress, clientId, late)
+  if (before.update === undefined) await blob.keep()
+  await current.book
+    .dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at })
+    .catch((error: unknown) => {
+      throw late && isFedsvdError(error, 'UPDATE_STALE') ? closedJustNow(place.round) : error
+    })
   return { status: before.update === undefined ? 'accepted' : 'duplicate', sha256 }
+}
+
+/** @throws FedsvdError UPDATE_STALE when the update is too old to be counted, RUN_NOT_OPEN when no round has begun that could */
+function requireFresh(current: RoundContext, round: number): void {
+  if (round < earliestFor(current.round, current.run.manifest)) throw ended(round)
+  if (current.book.progress === undefined) throw notOpen(`round ${current.round}, which has not begun`)
+}
+
+/** A round that has closed does not take what the next one will. */
+function closedJustNow(round: number): FedsvdError {
+  return notOpen(`round ${round}, which has just closed`)
 }
 
 async function check(
   blob: PendingBlob,
-  { run, round, base }: RoundContext,
+  { run, round, base }: Pick<RoundContext, 'run' | 'round' | 'base'>,
   clientId: string,
   terms: PrivacyTerms,
 ): Promise<void> {
@@ -97,14 +127,6 @@ function conflict(accepted: string, got: string): FedsvdError {
     expected: `the update with SHA-256 ${accepted}, which was accepted`,
     got: `another one, ${got}`,
     remedy: 'A retry sends the same bytes; the accepted update stands.',
-  })
-}
-
-function pausedNow(): FedsvdError {
-  return new FedsvdError('RUN_NOT_OPEN', {
-    expected: 'an update for a run that goes on',
-    got: 'one for a run that is paused',
-    remedy: 'Keep it and send it again later.',
   })
 }
 

@@ -1,16 +1,50 @@
 import { chosen, seededSource } from '@fedsvd/core/random'
+import type { RoundPlan } from '../store/index.ts'
 import { type RoundContext, type RunContext, RunOver, tooFewClients } from './context.ts'
 
 /** Fixes who is asked in this round: by the run's public seed, among those that are there and can pay for it. */
 export async function select({ run, round, book }: RoundContext): Promise<void> {
   if (book.progress === undefined) {
-    const candidates = await gather(run, round)
+    const isBuffered = run.manifest.mode?.name === 'buffered'
+    const candidates = isBuffered && round > 0 ? atWork(run, round) : await gather(run, round)
     const { runId, seed } = run.manifest
-    const { rounds: _, ...plan } = run.plan
-    const clients = draw(seed, candidates, plan.clientsPerRound, round, 0)
+    const clients = draw(seed, candidates, isBuffered ? freePlaces(run) : askedFor(run), round, 0)
+    const plan = roundPlan(run)
     await book.dispatch({ type: 'selected', runId, round, clients, plan, at: run.clock.now() })
   }
   await run.begin()
+}
+
+function roundPlan({ plan, manifest: { mode } }: RunContext): RoundPlan {
+  const { quorum, clientsPerRound, deadlineSeconds } = plan
+  return { quorum, clientsPerRound, deadlineSeconds, ...(mode?.name === 'buffered' && { bufferSize: mode.bufferSize }) }
+}
+
+/** How many clients a round asks, so that enough deliver in time. */
+function askedFor({ plan, manifest: { overSelection = 1 } }: RunContext): number {
+  return Math.ceil(plan.clientsPerRound * overSelection)
+}
+
+/** How many more clients may train at the same time. */
+function freePlaces(run: RunContext): number {
+  const training = run.busy().filter((clientId) => run.isReady(clientId))
+  return Math.max(0, run.plan.clientsPerRound - training.length)
+}
+
+/** In a buffered run nobody waits for a round to begin: who is free begins with it, the others come when they are done. */
+function atWork(run: RunContext, round: number): readonly string[] {
+  run.signal.throwIfAborted()
+  requireMore(run, round)
+  const { quorum } = run.plan
+  const eligible = run.eligible()
+  const busy = run.busy()
+  const possible = new Set([...eligible, ...busy]).size
+  if (possible < quorum) throw tooFewClients(run, round, `${quorum}, ${possible} can still come`)
+  return eligible.filter((clientId) => run.isReady(clientId) && !busy.includes(clientId))
+}
+
+function requireMore({ plan: { rounds } }: RunContext, round: number): void {
+  if (round >= rounds) throw new RunOver(`the plan was shortened to ${rounds} rounds`, 'completed')
 }
 
 /** `count` of the candidates, or all when there are fewer; the same for the same seed, round and wave. */
@@ -33,19 +67,26 @@ async function gather(run: RunContext, round: number): Promise<readonly string[]
   let quorumSince: number | undefined
   for (;;) {
     run.signal.throwIfAborted()
-    const { rounds, clientsPerRound, quorum, deadlineSeconds } = run.plan // it may change while the round waits
-    if (round >= rounds) throw new RunOver(`the plan was shortened to ${rounds} rounds`, 'completed')
+    requireMore(run, round)
+    const { quorum, deadlineSeconds } = run.plan // it may change while the round waits
     const patience = round === 0 ? deadlineSeconds * 1000 : run.gatherMs
     const eligible = run.eligible()
     if (round > 0 && eligible.length < quorum) {
       throw tooFewClients(run, round, `${quorum}, ${eligible.length} can pay for it`)
     }
     const ready = eligible.filter((clientId) => run.isReady(clientId))
-    const wanted = round === 0 ? clientsPerRound : Math.min(clientsPerRound, eligible.length)
-    if (ready.length >= wanted) return ready
+    const wanted = round === 0 ? askedFor(run) : Math.min(askedFor(run), eligible.length)
+    if (ready.length >= wanted) return preferIdle(run, ready, wanted)
     const now = run.clock.now()
     quorumSince = ready.length >= quorum ? (quorumSince ?? now) : undefined
-    if (quorumSince !== undefined && now >= quorumSince + patience) return ready
+    if (quorumSince !== undefined && now >= quorumSince + patience) return preferIdle(run, ready, wanted)
     await run.pulse.next(quorumSince === undefined ? undefined : quorumSince + patience)
   }
+}
+
+/** Leaves those alone that still train for an earlier round, where there are enough others: a newer round would end that. */
+function preferIdle(run: RunContext, ready: readonly string[], wanted: number): readonly string[] {
+  const busy = new Set(run.busy())
+  const idle = ready.filter((clientId) => !busy.has(clientId))
+  return idle.length >= Math.min(wanted, ready.length) ? idle : ready
 }

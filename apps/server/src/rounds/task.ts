@@ -1,5 +1,7 @@
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
-import type { RoundContext } from './context.ts'
+import type { Invitation } from '@fedsvd/core/protocol'
+import type { AdapterRecord } from '../store/index.ts'
+import type { RoundContext, RunContext } from './context.ts'
 import { despiteOutages } from './pause.ts'
 import { openTasks } from './progress.ts'
 
@@ -21,22 +23,58 @@ export async function invite(context: RoundContext, clientId: string): Promise<v
   const { run, round, book, base } = context
   const { progress } = book
   const isOpen = progress?.phase === 'tasked' && openTasks(progress).some((task) => task.clientId === clientId)
-  if (!isOpen || !run.isReady(clientId)) return
+  if (!isOpen) return
+  await ask(run, clientId, invitation(run, { round, clientId, base, deadline: progress.deadline }), (refusal) =>
+    noteRefusal(context, clientId, refusal),
+  )
+}
+
+/** Sends a client again its invitation to an earlier round, for which an update still counts. Never rejects. */
+export async function inviteLate(run: RunContext, round: number, clientId: string): Promise<void> {
   const { runId } = run.manifest
+  const base = await run.store.runs.adapter(runId, round)
+  const progress = await run.store.rounds.find(runId, round)
+  if (base === undefined || progress === undefined) return
+  const { deadline } = progress
+  await ask(run, clientId, invitation(run, { round, clientId, base, deadline }), (refusal) =>
+    run.alert(refusal.code, `refused round ${round}. ${refusal.message}`, clientId),
+  )
+}
+
+interface Asked {
+  readonly round: number
+  readonly clientId: string
+  readonly base: AdapterRecord
+  readonly deadline: number
+}
+
+function invitation({ manifest, plan, tokens }: RunContext, { round, clientId, base, deadline }: Asked): Invitation {
+  const { runId, adaptiveClipping } = manifest
+  return {
+    runId,
+    round,
+    basis: base.basis,
+    state: { sha256: base.sha256, bytes: base.bytes },
+    ...(adaptiveClipping && { clipNorm: base.clipNorm ?? manifest.clipNorm }),
+    ...(round >= manifest.rounds && { rounds: plan.rounds }),
+    uploadToken: tokens.issue({ runId, round, clientId }),
+    deadline: new Date(deadline).toISOString(),
+  }
+}
+
+async function ask(
+  run: RunContext,
+  clientId: string,
+  message: Invitation,
+  onRefusal: (refusal: FedsvdError) => Promise<void>,
+): Promise<void> {
+  if (!run.isReady(clientId) || run.signal.aborted) return
+  const { runId, round } = message
   try {
-    const reply = await run.gateway.invite(clientId, {
-      runId,
-      round,
-      basis: base.basis,
-      state: { sha256: base.sha256, bytes: base.bytes },
-      ...(run.manifest.adaptiveClipping && { clipNorm: base.clipNorm ?? run.manifest.clipNorm }),
-      ...(round >= run.manifest.rounds && { rounds: run.plan.rounds }),
-      uploadToken: run.tokens.issue({ runId, round, clientId }),
-      deadline: new Date(progress.deadline).toISOString(),
-    })
+    const reply = await run.gateway.invite(clientId, message)
     if (reply === undefined || reply.accepted) return
     const refusal = FedsvdError.fromJSON(reply.error)
-    await despiteOutages(() => noteRefusal(context, clientId, refusal), run.clock, run.signal)
+    await despiteOutages(() => onRefusal(refusal), run.clock, run.signal)
   } catch (error) {
     run.log.warn({ err: error, runId, round, clientId }, 'an invitation was not dealt with')
   }

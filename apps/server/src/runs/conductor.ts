@@ -28,6 +28,8 @@ import { Visitors } from './visitors.ts'
 const OPEN = ['waiting', 'running'] as const
 const NOT_ENDED = [...OPEN, 'paused'] as const
 const UPDATES_IN_MEMORY = 4
+/** Rounds in a snapshot that is sent at every change, or in a list. */
+const NEWEST = 20
 
 export interface ConductorParts extends Omit<RunParts, 'central' | 'caps' | 'noiseSource'> {
   readonly models: ModelRegistry
@@ -43,6 +45,7 @@ export class Conductor implements AsyncDisposable {
   readonly #drivers = new Map<string, Promise<void>>()
   readonly #visitors: Visitors
   readonly #gate = new Gate(UPDATES_IN_MEMORY)
+  #isDraining = false
 
   constructor(parts: ConductorParts) {
     const { store, bounds, clock } = parts
@@ -123,6 +126,7 @@ export class Conductor implements AsyncDisposable {
     const audit = { at: clock.now(), actor: actorOf(by), action: 'run.plan', object: `run:${runId}`, detail: {} }
     const plan = await changePlan(manifest, { store, change, audit })
     this.#live.get(runId)?.planChanged(plan)
+    this.#parts.onChange(runId) // a paused run is told of as well
     return await this.snapshot(runId)
   }
 
@@ -130,16 +134,16 @@ export class Conductor implements AsyncDisposable {
     return await this.#snapshotOf(await this.#find(runId))
   }
 
-  /** A snapshot together with the operator whose run it is. */
+  /** A snapshot with the newest rounds, together with the operator whose run it is. */
   async ownedSnapshot(runId: string): Promise<{ readonly snapshot: RunSnapshot; readonly ownerId?: string }> {
     const run = await this.#find(runId)
-    return { snapshot: await this.#snapshotOf(run), ...(run.ownerId !== undefined && { ownerId: run.ownerId }) }
+    return { snapshot: await this.#snapshotOf(run, NEWEST), ...(run.ownerId !== undefined && { ownerId: run.ownerId }) }
   }
 
-  /** Of the runs that fit, the newest first. */
+  /** Of the runs that fit, the newest first; with the newest rounds of each. */
   async snapshots(fits: (run: RunRecord) => boolean): Promise<readonly RunSnapshot[]> {
     const runs = (await this.#parts.store.runs.list()).filter(fits)
-    return await Promise.all(runs.map((run) => this.#snapshotOf(run)))
+    return await Promise.all(runs.map((run) => this.#snapshotOf(run, NEWEST)))
   }
 
   get liveRunIds(): readonly string[] {
@@ -168,6 +172,7 @@ export class Conductor implements AsyncDisposable {
       })
     }
     const reply = await acceptLedgerReport(report, { manifest, participant, store, now: clock.now(), live })
+    if (!reply.agrees) this.#parts.metrics.ledgerDisagreements.inc()
     if (live === undefined) await this.#parts.caps.load()
     return reply
   }
@@ -195,17 +200,26 @@ export class Conductor implements AsyncDisposable {
     const live = this.#live.get(runId)
     const record = live === undefined ? await this.#find(runId) : undefined
     const { manifest } = live ?? record!
-    const current = live?.current?.round === place.round ? live.current : undefined
-    const stored = current === undefined ? await store.rounds.find(runId, place.round) : undefined
+    const current = live?.current
+    const stored = current?.round !== place.round ? await store.rounds.find(runId, place.round) : undefined
     const terms = live?.participant(place.clientId)?.terms
     const isPaused = record?.state === 'paused'
     return await receiveUpdate({ manifest, place, stream, blobs, terms, isPaused, current, stored, gate: this.#gate })
   }
 
-  /** Stops driving; whatever is durable is taken up by the next process. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /**
+   * Begins nothing any more: no round, no invitation, no offer. Updates that are on their way are still taken in; what they
+   * complete is taken up by the next process, like everything else that is durable.
+   */
+  async drain(): Promise<void> {
+    this.#isDraining = true
     for (const live of this.#live.values()) live.abort('the coordinator shuts down')
     await Promise.all(this.#drivers.values())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain()
+    await Promise.all(Array.from(this.#live.values(), (live) => this.#close(live)))
   }
 
   async #open(run: RunRecord): Promise<LiveRun> {
@@ -213,22 +227,26 @@ export class Conductor implements AsyncDisposable {
     const live = await LiveRun.load(run, this.#parts)
     this.#live.set(runId, live)
     this.#parts.metrics.liveRuns.set(this.#live.size)
-    this.#drivers.set(runId, this.#drive(live))
+    if (!this.#isDraining) this.#drivers.set(runId, this.#drive(live))
     this.#parts.onChange(runId)
     return live
   }
 
   async #drive(live: LiveRun): Promise<void> {
-    const { log, onChange, metrics } = this.#parts
-    const { runId } = live.manifest
     const ending = await drive(live)
     if (ending !== undefined) await this.#end(live, ending)
+    this.#drivers.delete(live.manifest.runId)
+    if (!this.#isDraining) await this.#close(live)
+  }
+
+  async #close(live: LiveRun): Promise<void> {
+    const { log, onChange, metrics } = this.#parts
+    const { runId } = live.manifest
     await live.evaluations[Symbol.asyncDispose]().catch((error: unknown) =>
       log.error({ err: error, runId }, 'evaluator not closed'),
     )
     await this.#parts.caps.load().catch((error: unknown) => log.error({ err: error, runId }, 'caps not read'))
-    this.#live.delete(runId)
-    this.#drivers.delete(runId)
+    if (this.#live.get(runId) === live) this.#live.delete(runId)
     metrics.liveRuns.set(this.#live.size)
     onChange(runId)
   }
@@ -275,8 +293,16 @@ export class Conductor implements AsyncDisposable {
     })
   }
 
-  #snapshotOf(run: RunRecord): Promise<RunSnapshot> {
+  #snapshotOf(run: RunRecord, newest?: number): Promise<RunSnapshot> {
     const { store, bounds, central, caps, isConnected } = this.#parts
-    return snapshotOf(run, { store, bounds, central, caps, isConnected, live: this.#live.get(run.manifest.runId) })
+    return snapshotOf(run, {
+      store,
+      bounds,
+      central,
+      caps,
+      isConnected,
+      live: this.#live.get(run.manifest.runId),
+      newest,
+    })
   }
 }

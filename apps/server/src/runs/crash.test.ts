@@ -85,6 +85,42 @@ describe('a coordinator that adds noise of its own and dies at any of its awaits
   })
 })
 
+describe.each([
+  ['that counts late updates', { lateUpdates: 'rebase', clientsPerRound: 1, quorum: 1, overSelection: 2 }],
+  ['that fills buffers', { mode: { name: 'buffered', bufferSize: 2, stalenessExponent: 0.5 }, clientsPerRound: 3 }],
+] as const)('a coordinator %s and dies at any of its awaits', async (_, changes) => {
+  const calls = await callsOfAWholeRun(changes)
+
+  it('counts late updates at all', async () => {
+    const { snapshot } = await dieAndGoOn({ atCall: calls - 5, when: 'after' }, changes)
+    expect(snapshot.rounds.flatMap(({ late = [] }) => late).length).toBeGreaterThan(0)
+  })
+
+  it.each(['before', 'after'] as const)('counts each update that it accepted exactly once, %s', async (when) => {
+    const faults: string[] = []
+    for (let atCall = 1; atCall <= calls - 4; atCall += 1) {
+      const life = await dieAndGoOn({ atCall, when }, changes)
+      faults.push(...[...faultsOf(life), ...lostOrTwice(life)].map((fault) => `death ${when} call ${atCall}: ${fault}`))
+    }
+    expect(faults).toEqual([])
+  })
+})
+
+/** Where an update that was accepted is in no state, or in two. */
+function lostOrTwice({ snapshot, rounds }: Life): string[] {
+  const counted = snapshot.rounds.flatMap(({ round, clients, late = [] }) => [
+    ...clients.map((clientId) => `${clientId} of round ${round}`),
+    ...late.map(([clientId, madeIn]) => `${clientId} of round ${madeIn}`),
+  ])
+  const accepted = rounds.flatMap((progress) =>
+    progress!.tasks
+      .filter(({ update }) => update !== undefined)
+      .map(({ clientId }) => `${clientId} of round ${progress!.round}`),
+  )
+  const faults = counted.filter((name, index) => counted.indexOf(name) < index).map((name) => `${name} counts twice`)
+  return [...faults, ...accepted.filter((name) => !counted.includes(name)).map((name) => `${name} is lost`)]
+}
+
 type Life = Awaited<ReturnType<typeof dieAndGoOn>>
 
 /** Where noise was had for nothing, or two noised means of one round were shown. */

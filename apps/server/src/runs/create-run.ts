@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { initialState, predictsTokens } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
-import type { BlobStore } from '../blobs/index.ts'
+import { arrive, type BlobStore } from '../blobs/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { clientLevelOf } from '../privacy/index.ts'
-import { encodeState, schemaHashOf } from '../rounds/index.ts'
+import { encodeState, schemaHashOf, takesLate } from '../rounds/index.ts'
 import type { RunRecord, Store } from '../store/index.ts'
 import { checkPlan } from './plan.ts'
 
@@ -48,7 +48,9 @@ export async function createRun(
   const { labels, model: terms } = manifest
   const head = await model.trainedHead?.({ schema: adapter, labels, featureScale: terms.featureScale })
   const state = initialState(adapter, { seed: manifest.seed, head })
-  const blob = await blobs.put(encodeState(manifest, schemaHashOf(adapter), state))
+  await using blob = await arrive(blobs, encodeState(manifest, schemaHashOf(adapter), state))
+  await blob.keep()
+  const { sha256, bytes } = blob
   const createdAt = now()
   const { runId, name, method, rounds, target } = manifest
   const run: RunRecord = {
@@ -64,12 +66,12 @@ export async function createRun(
     object: `run:${runId}`,
     detail: { name, method, rounds, epsilon: target.epsilon, delta: target.delta },
   }
-  await store.runs.create(run, { runId, number: 0, basis: state.basis, ...blob, publishedAt: createdAt }, audit)
+  await store.runs.create(run, { runId, number: 0, basis: state.basis, sha256, bytes, publishedAt: createdAt }, audit)
   return run
 }
 
 function checkRequest(
-  { task, labels, model, aggregation, clientLevel, adaptiveClipping, ...plan }: RunRequest,
+  { task, labels, model, aggregation, clientLevel, adaptiveClipping, mode, ...rest }: RunRequest,
   maxTokens: number,
 ): void {
   if (predictsTokens(task ?? 'sequence-classification')) {
@@ -80,7 +82,8 @@ function checkRequest(
   if (new Set(labels).size < labels.length) {
     throw invalid('labels that are all different', labels.join(', ').slice(0, 200), 'Name each class once.')
   }
-  checkPlan(plan, { aggregation })
+  checkPlan(rest, { aggregation, mode })
+  checkMode({ aggregation, clientLevel, mode, ...rest })
   if (clientLevel !== undefined && aggregation !== undefined && aggregation.name !== 'mean') {
     throw invalid(
       'the mean as aggregation beside clientLevel',
@@ -101,6 +104,43 @@ function checkRequest(
       String(model.maxTokens),
       'Longer texts are truncated.',
     )
+  }
+}
+
+/** What cannot be had together with updates that come in their own time. */
+function checkMode({
+  mode,
+  lateUpdates,
+  maxStaleness,
+  overSelection,
+  aggregation,
+  clientLevel,
+}: Pick<RunRequest, 'mode' | 'lateUpdates' | 'maxStaleness' | 'overSelection' | 'aggregation' | 'clientLevel'>): void {
+  const isBuffered = mode?.name === 'buffered'
+  if (isBuffered && (lateUpdates !== undefined || overSelection !== undefined)) {
+    throw invalid(
+      'neither lateUpdates nor overSelection beside mode buffered',
+      'one of them',
+      'Leave it out: a buffer counts every update, and asks whoever is free.',
+    )
+  }
+  if (isBuffered && aggregation !== undefined && aggregation.name !== 'mean') {
+    throw invalid(
+      'the mean as aggregation beside mode buffered',
+      aggregation.name,
+      'Other rules compare updates, and those of a buffer carry different weights.',
+    )
+  }
+  const late = takesLate({ mode, lateUpdates })
+  if (late && clientLevel !== undefined) {
+    throw invalid(
+      'no clientLevel beside late updates',
+      'both',
+      'The noised mean has a fixed number of places for one round; count late updates without it.',
+    )
+  }
+  if (!late && maxStaleness !== undefined) {
+    throw invalid('maxStaleness beside late updates only', 'one without', 'Set lateUpdates to rebase, or leave it out.')
   }
 }
 

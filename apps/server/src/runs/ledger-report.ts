@@ -2,7 +2,7 @@ import { eventOfRound } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { LedgerReply, LedgerReport, RunManifest } from '@fedsvd/core/protocol'
 import { reconcile } from '../privacy/index.ts'
-import type { Participant, Store } from '../store/index.ts'
+import type { Held, Participant, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 
 const MOST_STEPS = 2 ** 31 - 1
@@ -31,6 +31,9 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
     await store.ledger.adopt(adopt)
     await live?.spendingChanged()
   }
+  const toldBefore = new Set(known.filter(({ reportedAt }) => reportedAt !== undefined).map(placeOf))
+  const told = report.reservations.filter((reservation) => !toldBefore.has(placeOf(reservation)))
+  if (told.length > 0) await store.ledger.report(runId, clientId, told, now)
   if (disagreements.length === 0) return { agrees: true }
   const shown = disagreements.slice(0, 3).join('; ')
   const error = new FedsvdError('LEDGER_MISMATCH', {
@@ -41,6 +44,10 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   if (live !== undefined) await live.alert(error.code, error.message, clientId)
   else await store.alerts.add({ runId, clientId, code: error.code, message: error.message, at: now })
   return { agrees: false, error: error.toJSON() }
+}
+
+function placeOf({ round, attempt }: Held): string {
+  return `${round}/${attempt}`
 }
 
 function checkReport({ reservations, since = 0 }: LedgerReport, rounds: number): void {

@@ -12,15 +12,18 @@ import {
   type ClientGateway,
   type Clock,
   decodeState,
+  earliestFor,
   Pulse,
   RoundBook,
   type RoundContext,
   type RunContext,
   schemaHashOf,
+  takesLate,
   withPrivacy,
 } from '../rounds/index.ts'
-import type { Participant, PlanRecord, RunRecord, Store } from '../store/index.ts'
+import type { Participant, PlanRecord, RoundChange, RunRecord, Store } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
+import { Outstanding } from './outstanding.ts'
 import { planOf } from './plan.ts'
 import { RunAlerts } from './run-alerts.ts'
 
@@ -39,6 +42,8 @@ export interface RunParts {
   readonly noiseSource: () => RandomSource
   readonly evaluatorFor: EvaluatorFactory
   readonly gatherMs: number
+  /** A change of a round has been stored. */
+  readonly onRoundChange?: (change: RoundChange, at: number) => void
   /** Something that a snapshot shows has changed. */
   readonly onChange: (runId: string) => void
 }
@@ -47,6 +52,7 @@ export interface RunParts {
 export class LiveRun implements RunContext {
   readonly manifest: RunManifest
   readonly schemaHash: string
+  readonly takesLate: boolean
   readonly store: Store
   readonly blobs: BlobStore
   readonly gateway: ClientGateway
@@ -61,6 +67,7 @@ export class LiveRun implements RunContext {
   readonly #parts: RunParts
   readonly #participants = new Map<string, Participant>()
   readonly #ready = new Set<string>()
+  readonly #outstanding = new Outstanding()
   readonly #alerts: RunAlerts
   readonly #controller = new AbortController()
   #state: RunState
@@ -71,6 +78,7 @@ export class LiveRun implements RunContext {
   private constructor({ manifest, state }: RunRecord, parts: RunParts) {
     this.manifest = manifest
     this.schemaHash = schemaHashOf(manifest.adapter)
+    this.takesLate = takesLate(manifest)
     this.store = parts.store
     this.blobs = parts.blobs
     this.gateway = parts.gateway
@@ -109,6 +117,7 @@ export class LiveRun implements RunContext {
       run.#participants.set(participant.clientId, participant)
     await run.#reloadSpending()
     const published = await run.store.rounds.publishedCount(runId)
+    await run.#reloadOutstanding(published)
     if (published < run.plan.rounds) await run.openRound(published)
     run.evaluations.catchUp()
     return run
@@ -162,10 +171,15 @@ export class LiveRun implements RunContext {
       save: (change) => rounds.save(change),
       onChange: (change) => {
         this.#spending.apply(change, (clientId) => this.eventOf(clientId))
+        this.#outstanding.follow(change.after)
+        this.#parts.onRoundChange?.(change, this.clock.now())
         this.#changed()
       },
       // What was stored without our knowing may be what somebody waits for.
-      onReload: () => this.spendingChanged(),
+      onReload: async () => {
+        await this.#reloadOutstanding(round)
+        await this.spendingChanged()
+      },
     })
     this.#current = { run: this, round, book, base }
     return this.#current
@@ -197,6 +211,21 @@ export class LiveRun implements RunContext {
     const progress = this.#current?.book.progress
     const isPledged = progress?.phase === 'selected' && progress.tasks.some((task) => task.clientId === clientId)
     return isPledged ? [...spent, this.eventOf(clientId)] : spent
+  }
+
+  busy(): readonly string[] {
+    return this.takesLate ? this.#outstanding.before(this.#current?.round ?? 0) : []
+  }
+
+  lateRoundOf(clientId: string): number | undefined {
+    const round = this.takesLate ? this.#outstanding.roundOf(clientId) : undefined
+    return round === this.#current?.round && this.#current?.book.progress?.phase === 'tasked' ? undefined : round
+  }
+
+  giveUpBefore(round: number): void {
+    for (const [clientId, old] of this.#outstanding.forgetBefore(round)) {
+      this.gateway.roundClosed(clientId, { runId: this.manifest.runId, round: old })
+    }
   }
 
   isReady(clientId: string): boolean {
@@ -271,6 +300,14 @@ export class LiveRun implements RunContext {
   #changed(): void {
     this.pulse.beat()
     this.#parts.onChange(this.manifest.runId)
+  }
+
+  /** What is open of the rounds whose updates `round` may still count. */
+  async #reloadOutstanding(round: number): Promise<void> {
+    if (!this.takesLate) return
+    const since = earliestFor(round, this.manifest)
+    const history = await this.store.rounds.history(this.manifest.runId, since, round - since + 1)
+    for (const progress of history) this.#outstanding.follow(progress)
   }
 
   async #reloadSpending(): Promise<void> {

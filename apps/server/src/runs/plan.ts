@@ -14,18 +14,25 @@ export function planOf(manifest: RunManifest, last?: PlanRecord): RunPlan {
 }
 
 /** What else of a run decides which plans it can have. */
-type Fixed = Pick<RunManifest, 'aggregation' | 'clientLevel'>
+type Fixed = Pick<RunManifest, 'aggregation' | 'clientLevel' | 'mode'>
 
 /** @throws FedsvdError CONFIG_INVALID, or DELTA_TOO_LARGE for client-level terms */
 export function checkPlan(
   { quorum, clientsPerRound, deadlineSeconds }: RunPlan,
-  { aggregation, clientLevel }: Fixed,
+  { aggregation, clientLevel, mode }: Fixed,
 ): void {
   if (quorum > clientsPerRound) {
     throw invalid(
       `a quorum of at most clientsPerRound, ${clientsPerRound}`,
       String(quorum),
       'Lower the quorum or ask more clients.',
+    )
+  }
+  if (mode?.name === 'buffered' && quorum > mode.bufferSize) {
+    throw invalid(
+      `a quorum of at most mode.bufferSize, ${mode.bufferSize}`,
+      String(quorum),
+      'It is the fewest updates with which a buffer is closed at its deadline.',
     )
   }
   if (clientsPerRound > MOST_CLIENTS) {

@@ -31,7 +31,8 @@ export class RunAlerts {
     const key = JSON.stringify([code, clientId, message])
     if (this.#raised.has(key) || this.#raised.size >= MOST_ALERTS) return false
     this.#raised.add(key)
-    log.warn({ runId, clientId, code }, message)
+    // What a client says is for operators to read, and is stored; logs go further.
+    log.warn({ runId, clientId, code }, clientId === undefined ? message : 'alert about a client')
     metrics.alerts.inc({ code })
     try {
       await store.add({ runId, code, message, at: now(), ...(clientId && { clientId }) })

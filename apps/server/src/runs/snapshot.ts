@@ -17,22 +17,25 @@ export interface SnapshotParts {
   readonly isConnected: (clientId: string) => boolean
   /** The run when it is open. */
   readonly live: LiveRun | undefined
+  /** How many of the newest rounds are told; all of them where it is absent. */
+  readonly newest?: number | undefined
 }
 
 /** A run as its operators see it, from what is stored and who is there. */
 export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<RunSnapshot> {
-  const { store, live } = parts
+  const { store, live, newest } = parts
   const { manifest, state, reason, baseline } = run
   const { runId, name } = manifest
+  const since = newest === undefined ? 0 : Math.max(0, (await store.rounds.publishedCount(runId)) - newest)
   const [published, alerts, adapter, clients, plans] = await Promise.all([
-    store.rounds.published(runId),
+    store.rounds.published(runId, since),
     store.alerts.list(runId, MOST_ALERTS),
     store.runs.newestAdapter(runId),
     clientsOf(manifest, parts),
     store.runs.plans(runId),
   ])
   const plan = plans.at(-1)
-  const standing = state === 'paused' ? await store.rounds.find(runId, published.length) : undefined
+  const standing = state === 'paused' ? await store.rounds.find(runId, since + published.length) : undefined
   const current = currentOf(live?.current?.book.progress ?? standing)
   return {
     runId,
@@ -45,12 +48,13 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
       ...(plan && { changedAt: new Date(plan.changedAt).toISOString(), changedBy: plan.changedBy }),
     },
     clients,
-    roundsDone: published.length,
+    roundsDone: since + published.length,
     ...(reason && { reason }),
     ...(current && { current }),
-    rounds: published.map(({ round, clients: counted, openedAt, publishedAt, evaluation }) => ({
+    rounds: published.map(({ round, clients: counted, late, openedAt, publishedAt, evaluation }) => ({
       round,
       clients: [...counted],
+      ...(late && { late: late.map(({ clientId, round: madeIn }): [string, number] => [clientId, madeIn]) }),
       seconds: (publishedAt - openedAt) / 1000,
       ...(evaluation && { evaluation }),
     })),
@@ -144,13 +148,13 @@ function epsilonOf(
 
 function currentOf(progress: RoundProgress | undefined): RunSnapshot['current'] {
   if (progress === undefined || progress.phase === 'published') return undefined
-  const { round, phase, tasks, openedAt, deadline, extensions } = progress
+  const { round, phase, tasks, late = [], openedAt, deadline, extensions } = progress
   const selected = tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
   return {
     round,
     state: phase,
     selected,
-    received: deliveredTasks(progress).map(({ clientId }) => clientId),
+    received: [...deliveredTasks(progress), ...late].map(({ clientId }) => clientId).sort(),
     openedAt: new Date(openedAt).toISOString(),
     deadline: new Date(deadline).toISOString(),
     extensions,

@@ -1,13 +1,13 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import type { OfferReply, PrivacyTerms } from '@fedsvd/core/protocol'
 import { checkClientDelta, checkTerms, type EpsilonBounds, sameTerms } from '../privacy/index.ts'
-import { despiteOutages, invite } from '../rounds/index.ts'
+import { despiteOutages, invite, inviteLate } from '../rounds/index.ts'
 import type { Participant } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 
 /**
  * Offers a run to a client that has connected. One that accepts takes part from now on, gets its open invitation again,
- * or learns that the last round went on without it. `connection` is aborted when the connection ends.
+ * also one to an earlier round whose updates still count, or learns that the last round went on without it. `connection` is aborted when the connection ends.
  */
 export async function welcome(
   run: LiveRun,
@@ -17,6 +17,7 @@ export async function welcome(
 ): Promise<void> {
   const { manifest, gateway } = run
   const { runId } = manifest
+  if (run.signal.aborted) return
   const reply = await gateway.offer(clientId, { manifest })
   if (reply === undefined) return
   const signal = AbortSignal.any([connection, run.signal])
@@ -25,6 +26,8 @@ export async function welcome(
   const { current } = run
   if (current === undefined) return
   await invite(current, clientId)
+  const late = run.lateRoundOf(clientId)
+  if (late !== undefined) return await inviteLate(run, late, clientId)
   const isAsked = current.book.progress?.tasks.some((task) => task.clientId === clientId) ?? false
   if (!isAsked && current.round > 0) gateway.roundClosed(clientId, { runId, round: current.round - 1 })
 }

@@ -103,7 +103,10 @@ export interface PlanRecord extends RunPlan {
 }
 
 /** The part of a plan by which one round goes; fixed when the round is selected. */
-export type RoundPlan = Readonly<Omit<RunPlan, 'rounds'>>
+export interface RoundPlan extends Readonly<Omit<RunPlan, 'rounds'>> {
+  /** So many updates close the round; absent where the run goes round by round. */
+  readonly bufferSize?: number
+}
 
 export interface Baseline {
   /** Share of the most frequent class. */
@@ -142,13 +145,22 @@ export interface AdapterRecord extends RoundResult {
   readonly publishedAt?: number
 }
 
-export type TaskState = 'selected' | 'tasked' | 'refused' | 'delivered'
+/** `late`: its update came when the round had closed, and a later round has counted it. */
+export type TaskState = 'selected' | 'tasked' | 'refused' | 'delivered' | 'late'
 
-/** One selected client in one round. `update` is there exactly when the state is `delivered`. */
+/** One selected client in one round. `update` is there exactly when the state is `delivered` or `late`. */
 export interface Task {
   readonly clientId: string
   readonly state: TaskState
   readonly update?: BlobRef & { readonly receivedAt: number }
+}
+
+/** An update of an earlier round that a later one counts, because its own had closed without it. */
+export interface LateUpdate extends BlobRef {
+  readonly clientId: string
+  /** The round that it was made in. */
+  readonly round: number
+  readonly receivedAt: number
 }
 
 /** All that decides how a round goes on. It is stored after every change, and a restart begins from it. */
@@ -165,6 +177,8 @@ export interface RoundProgress {
   readonly extensions: number
   /** By client identifier, ascending. */
   readonly tasks: readonly Task[]
+  /** By client identifier, ascending: at most one each, and none of a client that is asked in this round. Absent: none. */
+  readonly late?: readonly LateUpdate[]
   readonly closedAt?: number
   /** The state that came out of the round; there from the phase `aggregated` on. */
   readonly result?: RoundResult
@@ -183,6 +197,7 @@ export interface PublishedRound {
   readonly round: number
   /** Whose updates it counted, by client identifier, ascending. */
   readonly clients: readonly string[]
+  readonly late?: readonly LateUpdate[]
   readonly openedAt: number
   readonly publishedAt: number
   readonly evaluation?: Evaluation
@@ -203,6 +218,8 @@ export interface PrivacyFact {
   /** The client refused the invitation: nothing was spent. */
   readonly voided: boolean
   readonly recordedAt: number
+  /** When the client first reported that its own ledger holds it. */
+  readonly reportedAt?: number
 }
 
 /** Something an operator should look at. */

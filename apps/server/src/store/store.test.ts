@@ -267,6 +267,17 @@ for (const [name, isAvailable, open] of STORES) {
       expect(byRound.map(({ round }) => round)).toEqual([0, 1])
     })
 
+    it('notes when the own ledger of a client was first said to hold a fact', async () => {
+      const [runId, clientId] = [await newRun(), await newClient()]
+      await join(runId, clientId)
+      await store.ledger.adopt([0, 1, 2].map((round) => fact(runId, clientId, { round })))
+      const held = [0, 2, 7].map((round) => ({ round, attempt: 1 }))
+      await store.ledger.report(runId, clientId, held, NOW + 5)
+      await store.ledger.report(runId, clientId, held, NOW + 9)
+      const facts = await store.ledger.facts(runId, clientId, 0)
+      expect(facts.map(({ reportedAt }) => reportedAt)).toEqual([NOW + 5, undefined, NOW + 5])
+    })
+
     it('lists the ended runs of a client, the newest first', async () => {
       const clientId = await newClient()
       const runs = [await newRun(), await newRun(), await newRun()]
@@ -350,6 +361,91 @@ for (const [name, isAvailable, open] of STORES) {
       const evaluation = { accuracy: 0.95, loss: 0.123456789, records: 1000 }
       await store.rounds.setEvaluation(runId, 0, evaluation)
       expect(await store.rounds.published(runId)).toEqual([{ ...history, evaluation }])
+      expect(await store.rounds.published(runId, 0)).toHaveLength(1)
+      expect(await store.rounds.published(runId, 1)).toEqual([])
+    })
+
+    it('refers to every state, and to updates until their round is published or their run has ended', async () => {
+      const referredTo = async (names: readonly string[], keepUpdates = false) =>
+        [...(await store.references.referenced(names, { keepUpdates }))].toSorted()
+      const { runId, clients, progress } = await taskedRound()
+      const [initial, state, sha256] = [`initial-${runId}`, `state-${runId}`, `update-${runId}`]
+      const update = { sha256, bytes: 9, receivedAt: NOW }
+      const tasks = progress.tasks.map((task) =>
+        task.clientId === clients[0] ? { ...task, state: 'delivered' as const, update } : task,
+      )
+      const received: RoundProgress = { ...progress, version: progress.version + 1, phase: 'received', tasks }
+      const save = (before: RoundProgress, after: RoundProgress) =>
+        store.rounds.save({ before, after, spent: [], released: [] })
+      expect(await save(progress, received)).toBe(true)
+      const names = [initial, state, sha256, 'nothing']
+      expect(await referredTo(names)).toEqual([initial, sha256])
+      expect(await referredTo(['nothing'])).toEqual([])
+      const result = { sha256: state, bytes: 77, basis: 1 }
+      const aggregated: RoundProgress = { ...received, version: received.version + 1, phase: 'aggregated', result }
+      expect(await save(received, aggregated)).toBe(true)
+      expect(await referredTo(names)).toEqual([initial, state, sha256])
+      const version = aggregated.version + 1
+      expect(await save(aggregated, { ...aggregated, version, phase: 'published', publishedAt: NOW })).toBe(true)
+      expect(await referredTo(names)).toEqual([initial, state])
+      expect(await referredTo(names, true)).toEqual([initial, state, sha256])
+
+      const other = await taskedRound()
+      const otherUpdate = { sha256: `update-${other.runId}`, bytes: 9, receivedAt: NOW }
+      const otherTasks = other.progress.tasks.map((task) => ({
+        ...task,
+        state: 'delivered' as const,
+        update: otherUpdate,
+      }))
+      expect(await save(other.progress, { ...other.progress, version: 2, tasks: otherTasks })).toBe(true)
+      expect(await referredTo([otherUpdate.sha256])).toEqual([otherUpdate.sha256])
+      await store.runs.move(other.runId, ['waiting'], { state: 'stopped', endedAt: NOW })
+      expect(await referredTo([otherUpdate.sha256])).toEqual([])
+    })
+
+    it('counts a late update in one round only, whoever asks at the same time, and shows it in both', async () => {
+      const { runId, clients, progress } = await taskedRound()
+      const [a, b] = clients
+      const closed = { ...progress, phase: 'published' as const, version: 3, closedAt: NOW, publishedAt: NOW }
+      const result = { sha256: 'one', bytes: 8, basis: 1 }
+      expect(await store.rounds.save({ before: progress, after: { ...closed, result }, spent: [], released: [] })).toBe(
+        true,
+      )
+      const sha256 = `late-${runId}`
+      const late = [{ clientId: a, round: 0, sha256, bytes: 9, receivedAt: NOW + 1 }]
+      const isReferredTo = async () => (await store.references.referenced([sha256], { keepUpdates: false })).has(sha256)
+      const plan = { ...progress.plan, bufferSize: 2 }
+      const next = (number: number) => round(runId, { round: number, plan, tasks: [{ clientId: b, state: 'tasked' }] })
+      for (const number of [1, 2]) await store.rounds.save({ after: next(number), spent: [], released: [] })
+      const count = (number: number) =>
+        store.rounds.save({
+          before: next(number),
+          after: { ...next(number), version: 3, late },
+          spent: [fact(runId, b, { round: number })],
+          released: [],
+        })
+      const settled = await Promise.allSettled([count(1), count(2)])
+      expect(settled.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      expect(settled.find((one) => one.status === 'rejected')).toMatchObject({ reason: { code: 'RUN_NOT_OPEN' } })
+      const winner = settled[0]!.status === 'fulfilled' ? 1 : 2
+      expect(await store.rounds.find(runId, winner)).toEqual({ ...next(winner), version: 3, late })
+      expect(await store.rounds.find(runId, 3 - winner)).toEqual(next(3 - winner)) // none of the other is stored
+      expect((await store.ledger.facts(runId, b, 1)).map((stored) => stored.round)).toEqual([winner])
+      const update = { sha256, bytes: 9, receivedAt: NOW + 1 }
+      expect(await isReferredTo()).toBe(true) // its own round is published, the one that counts it is not
+      expect((await store.rounds.find(runId, 0))!.tasks).toEqual([
+        { clientId: a, state: 'late', update },
+        { clientId: b, state: 'tasked' },
+      ])
+      expect(await store.ledger.delivered(runId, a, 0)).toEqual([0])
+      const after = { ...next(winner), version: 4, late, phase: 'published' as const, closedAt: NOW, publishedAt: NOW }
+      await store.rounds.save({ before: { ...next(winner), version: 3, late }, after, spent: [], released: [] })
+      expect(await isReferredTo()).toBe(false)
+      expect((await store.rounds.published(runId)).map((one) => [one.round, one.clients, one.late])).toEqual([
+        [0, [], undefined],
+        [winner, [], late],
+      ])
+      expect((await store.rounds.history(runId, winner, 1))[0]).toMatchObject({ round: winner, late, plan })
     })
 
     it('shows published states to participants of their run only, and updates to nobody', async () => {

@@ -32,6 +32,7 @@ export interface Store extends AsyncDisposable {
   readonly alerts: AlertStore
   readonly operators: OperatorStore
   readonly audit: AuditStore
+  readonly references: ReferenceStore
   /** Resolves when the database answers. */
   ping(): Promise<void>
 }
@@ -98,7 +99,10 @@ export interface RunChange {
   readonly endedAt?: number
 }
 
-/** A change of a round together with what it means for privacy; stored as a whole. */
+/**
+ * A change of a round together with what it means for privacy; stored as a whole. A late update that it adds is taken from
+ * the task of the round that it was made in, in the same transaction, so that it is counted once.
+ */
 export interface RoundChange {
   /** Absent for a round that is not stored yet. */
   readonly before?: RoundProgress
@@ -113,10 +117,14 @@ export interface RoundStore {
   find(runId: string, round: number): Promise<RoundProgress | undefined>
   /** How many rounds of a run are published; rounds are published in order. */
   publishedCount(runId: string): Promise<number>
-  /** False, and nothing stored, when the stored version is no longer that of `before`. */
+  /**
+   * False, and nothing stored, when the stored version is no longer that of `before`.
+   *
+   * @throws FedsvdError RUN_NOT_OPEN when another round has counted one of its late updates; nothing is stored
+   */
   save(change: RoundChange): Promise<boolean>
-  /** In order of their number. */
-  published(runId: string): Promise<readonly PublishedRound[]>
+  /** In order of their number, from the first or a later one on. */
+  published(runId: string, sinceRound?: number): Promise<readonly PublishedRound[]>
   /** Rounds from a number on, published or not, in order of their number. */
   history(runId: string, sinceRound: number, limit: number): Promise<readonly RoundProgress[]>
   setEvaluation(runId: string, round: number, evaluation: Evaluation): Promise<void>
@@ -140,11 +148,16 @@ export interface Spending {
   readonly steps: number
 }
 
+/** A reservation that a client's own ledger holds. */
+export type Held = Pick<PrivacyFact, 'round' | 'attempt'>
+
 export interface LedgerStore {
   /** The record-level facts of a client in a run from a round on, voided ones included, by round and attempt. */
   facts(runId: string, clientId: string, sinceRound: number): Promise<readonly PrivacyFact[]>
   /** Adds facts that the client's ledger holds; one that is stored and voided counts again. */
   adopt(facts: readonly PrivacyFact[]): Promise<void>
+  /** Notes of stored facts, by round and attempt, that the client's own ledger holds them; the first time stays. */
+  report(runId: string, clientId: string, held: readonly Held[], at: number): Promise<void>
   /** What the clients of a run have spent at record level. */
   spending(runId: string): Promise<readonly Spending[]>
   /** What each of the clients has spent at record level, run by run. */
@@ -157,7 +170,7 @@ export interface LedgerStore {
   charge(facts: readonly PrivacyFact[]): Promise<void>
   /** By round. */
   spendingByRound(runId: string): Promise<readonly RoundSpending[]>
-  /** The rounds, from one on, in which an update of the client was accepted. */
+  /** The rounds, from one on, for which an update of the client was accepted, late ones included. */
   delivered(runId: string, clientId: string, sinceRound: number): Promise<readonly number[]>
 }
 
@@ -190,4 +203,13 @@ export interface AuditStore {
   append(draft: AuditDraft): Promise<void>
   /** The entries that come after `seq`, oldest first, at most `limit`. */
   page(seq: number, limit: number): Promise<readonly AuditEntry[]>
+}
+
+/** What stands between an object and its removal. */
+export interface ReferenceStore {
+  /**
+   * Those of the names that are still needed: every adapter state, and every update of a round that is not published in a run
+   * that has not ended. With `keepUpdates`, every accepted update.
+   */
+  referenced(names: readonly string[], options: { readonly keepUpdates: boolean }): Promise<ReadonlySet<string>>
 }

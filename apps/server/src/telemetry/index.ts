@@ -1,3 +1,6 @@
 export { createLog, type LogLevel } from './log.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
+export { roundSpans } from './round-spans.ts'
 export { toCatalogue } from './to-catalogue.ts'
+export { tracedStore } from './traced-store.ts'
+export { noTracer, openTracer, type Tracer } from './tracer.ts'

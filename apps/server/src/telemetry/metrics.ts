@@ -15,10 +15,36 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    updateBytes: new Counter({
+      name: 'fedsvd_update_bytes_total',
+      help: 'Bytes of updates that came in, refused ones included.',
+      registers,
+    }),
+    stateBytes: new Counter({
+      name: 'fedsvd_state_bytes_total',
+      help: 'Bytes of states that clients fetched.',
+      registers,
+    }),
+    ledgerDisagreements: new Counter({
+      name: 'fedsvd_ledger_disagreements_total',
+      help: 'Ledger reports that disagreed with the coordinator.',
+      registers,
+    }),
     rounds: new Histogram({
       name: 'fedsvd_round_seconds',
       help: 'Seconds from the selection of a round to its publication.',
       buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200],
+      registers,
+    }),
+    blobs: new Gauge({ name: 'fedsvd_stored_objects', help: 'Objects that the last collection left.', registers }),
+    blobsRemoved: new Counter({
+      name: 'fedsvd_objects_removed_total',
+      help: 'Objects that nothing referred to and that were removed.',
+      registers,
+    }),
+    blobBytesRemoved: new Counter({
+      name: 'fedsvd_object_bytes_removed_total',
+      help: 'Bytes of the objects that were removed.',
       registers,
     }),
     clients: new Gauge({ name: 'fedsvd_connected_clients', help: 'Clients with a live connection.', registers }),

@@ -153,3 +153,13 @@ function expectSameRowSpace(a: NamedTensor, { aTransposed }: Refactorised): void
   const projected = multiply(aTransposed, multiply(transpose(aTransposed), rows))
   expect(distance(projected, rows)).toBeLessThan(1e-12 * (1 + frobenius(rows)))
 }
+
+describe('factors with entries at the end of what float32 can hold', () => {
+  it('are re-factorised, not given up on', () => {
+    const a = tensor('a', [2, 3], [1, 0, 0, 0, 1, 0])
+    const b = tensor('b', [3, 2], [0, 2.2e-34, -0.037, 0, -2.1e-37, 0])
+    const { singularValues } = refactoriseLayer(a, b)
+    expect(singularValues[0]).toBeCloseTo(0.037, 8)
+    expect(singularValues[1]).toBeLessThan(1e-33)
+  })
+})

@@ -1,4 +1,5 @@
 export { type Aggregation, type AggregationRule, beginAggregation, leastUpdates } from './aggregation.ts'
 export { type UpdateSize, updateNormBound } from './norm-bound.ts'
+export { rebase, stalenessWeight } from './rebase.ts'
 export { beginMean, type RunningMean } from './running-mean.ts'
 export { type Method, serverStep } from './server-step.ts'

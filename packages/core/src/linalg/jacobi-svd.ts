@@ -1,6 +1,8 @@
 import { type ColumnMatrix, column, dot, identity } from './matrix.ts'
 
 const MAX_SWEEPS = 60
+/** Columns this much smaller than the largest are zero: their products would fall below what a double can hold. */
+const NOTHING = 1e-30
 
 /**
  * One-sided Jacobi: finds an orthogonal V (columns x columns) such that the columns of `scaled` = M V are orthogonal
@@ -20,7 +22,11 @@ export function jacobiSvd(matrix: ColumnMatrix): {
   const scaled: ColumnMatrix = { ...matrix, data: matrix.data.slice() }
   const v = identity(matrix.columns)
   let sweeps = 0
-  while (sweep(scaled, v)) {
+  const squares = Array.from({ length: matrix.columns }, (_, index) =>
+    dot(column(scaled, index), column(scaled, index)),
+  )
+  const negligible = NOTHING ** 2 * Math.max(...squares)
+  while (sweep(scaled, v, negligible)) {
     sweeps += 1
     if (sweeps > MAX_SWEEPS) throw new RangeError(`jacobiSvd expected convergence in ${MAX_SWEEPS} sweeps, got none`)
   }
@@ -35,13 +41,14 @@ export function jacobiSvd(matrix: ColumnMatrix): {
   }
 }
 
-/** Rotates every pair of columns that is not yet orthogonal; false when none was. */
-function sweep(scaled: ColumnMatrix, v: ColumnMatrix): boolean {
+/** Rotates every pair of columns that is not yet orthogonal; false when none was. `negligible` is a squared norm. */
+function sweep(scaled: ColumnMatrix, v: ColumnMatrix, negligible: number): boolean {
   let rotated = false
   for (let left = 0; left < scaled.columns - 1; left += 1) {
     for (let right = left + 1; right < scaled.columns; right += 1) {
       const [p, q] = [column(scaled, left), column(scaled, right)]
       const [pp, qq, pq] = [dot(p, p), dot(q, q), dot(p, q)]
+      if (Math.min(pp, qq) <= negligible) continue
       if (Math.abs(pq) <= Number.EPSILON * Math.sqrt(pp) * Math.sqrt(qq)) continue
       rotated = true
       const zeta = (qq - pp) / (2 * pq)

@@ -9,6 +9,8 @@ export const ACTIVATIONS = { gelu, gelu_new: geluNew, relu: ops.relu, silu } as 
 
 export type ActivationName = keyof typeof ACTIVATIONS
 
+export const ACTIVATION_NAMES = Object.keys(ACTIVATIONS) as ActivationName[]
+
 /** `x * P(Z <= x)` for a standard normal Z, exactly (Hendrycks and Gimpel 2016, arXiv 1606.08415, by the error function). */
 function gelu(g: GraphBuilder, x: Value): Value {
   const likelihood = ops.add(g, ops.erf(g, ops.scale(g, x, Math.SQRT1_2)), g.scalar(1))

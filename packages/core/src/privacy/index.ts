@@ -17,12 +17,24 @@ export {
 export { type Clipped, clipFlat, gridContribution } from './clip.ts'
 export {
   beginPrivateRound,
+  canResume,
   type PrivateRound,
   type PrivateRoundOptions,
   type PrivateRoundTerms,
+  type SavedBytes,
+  type SavedStepTerms,
 } from './private-round.ts'
 export { assertPrivateUpdate, type PrivateUpdate, type Randomness } from './private-update.ts'
-export { type Reservation, type ReservedEntry, reservationFrom } from './reservation.ts'
+export {
+  type DurableStep,
+  durableStepFrom,
+  type KeptStep,
+  type Reservation,
+  type ReservedEntry,
+  type Resumption,
+  reservationFrom,
+} from './reservation.ts'
+export { assertSavedStep, type SavedFor, type SavedStep } from './saved-step.ts'
 export {
   discretisationSlack,
   GRID_BITS,

@@ -4,7 +4,8 @@ import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
 import { type AdaptiveClipping, shareUnder, splitNoise, VOTE_UNIT, voteSigma } from './adaptive-clipping.ts'
 import { isPositive, requireFinite, requireSpecs } from './checks.ts'
 import { type PrivateUpdate, privateUpdate, type Randomness } from './private-update.ts'
-import { type Reservation, type ReservedEntry, useReservation } from './reservation.ts'
+import { type DurableStep, type Reservation, type ReservedEntry, requireKept, useReservation } from './reservation.ts'
+import { decodeSavedStep, type RoundState, type SavedFor, type SavedStep, savedStep } from './saved-step.ts'
 import { gridOf, gridSigma } from './sensitivity.ts'
 
 const MOST_VOTES = 2 ** 32
@@ -37,6 +38,16 @@ export interface PrivateRoundOptions extends PrivateRoundTerms {
   /** The ledger's promise that these steps are paid for. It is used up, even when the round fails. */
   readonly reservation: Reservation
   readonly source: RandomSource
+  /** Names the published state that `start` is taken from, by its hash; a saved step goes with it. */
+  readonly startId?: string
+  /** The saved step that the reservation says to go on behind, and how its bytes are hashed; not for a new round. */
+  readonly resume?: SavedBytes
+}
+
+/** Bytes that {@link PrivateRound.save} made in another process, as they were found again. */
+export interface SavedBytes {
+  readonly bytes: Uint8Array
+  readonly sha256: (bytes: Uint8Array) => Uint8Array
 }
 
 /**
@@ -64,6 +75,16 @@ export interface PrivateRound {
    * was drawn for it, RESERVATION_MISSING when the reserved steps are used up.
    */
   step(gridSum: readonly Float64Array[], votes?: number): void
+  /**
+   * The round as it stands after a step, to go on from in another process; noised, every value of it. STEP_ORDER before the
+   * first step, with a lot drawn, and when the round is over.
+   */
+  save(): SavedStep
+  /**
+   * Lets the next step begin, with the ledger's proof that this one was kept. A round whose reservation is stepwise asks for
+   * it after each step but the last. RESERVATION_MISSING for another proof, STEP_ORDER out of turn.
+   */
+  kept(proof: DurableStep): void
   /** Values of the trained tensors after the steps made so far. They are noised, so they may be shown. */
   current(): readonly NamedTensor[]
   /** The update, once all `steps` were made; STEP_ORDER before that and after the first call. */
@@ -74,6 +95,10 @@ export interface PrivateRound {
  * Begins a round against a durable reservation. Fails closed: RESERVATION_MISSING without an unused reservation,
  * TERMS_CHANGED when clipNorm, noiseMultiplier, sampleRate or steps differ from the event that was reserved, SHAPE_MISMATCH
  * and NOT_FINITE for a start that does not fit, NOISE_INVALID for numbers that make no step.
+ *
+ * A reservation that resumes goes on behind the step that its ledger recorded: RESERVATION_MISSING unless `resume` has the
+ * bytes of that step, by their hash, and they are of this round, these terms and this start. So numbers from a disk become
+ * part of an update only where a ledger vouches that the mechanism noised them.
  */
 export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   const reserved = useReservation(options.reservation)
@@ -83,19 +108,22 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   requireFinite(start, 'finite parameters to start from', 'Refuse the published state and ask for it again.')
   const momentum = options.momentum ?? 0
   const bits = RandomBits.from(options.source)
-  const randomness: Randomness = options.source.kind === 'os-csprng' ? 'secure' : 'NOT PRIVATE'
+  const savedFor = savedForOf(options, reserved)
+  const resumed = resumedState(options, reserved)
+  const isSecure = options.source.kind === 'os-csprng' && resumed?.randomness !== 'NOT PRIVATE'
+  const randomness: Randomness = isSecure ? 'secure' : 'NOT PRIVATE'
 
   const dimension = specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   const split = splitNoise(noiseMultiplier, options.adaptiveClipping)
   const noise = discreteGaussian(gridSigma({ noiseMultiplier: split.sum, dimension }))
   const voteNoise = options.adaptiveClipping && discreteGaussian(voteSigma(split.votes))
-  let noisedVotes = 0
+  let noisedVotes = resumed?.noisedVotes ?? 0
   const stepPerUnit = (learningRate * gridOf(clipNorm)) / expectedLotSize
   const before = start.map(({ data }) => data.slice())
-  const theta = before.map((values) => Float64Array.from(values))
-  const velocity = before.map(({ length }) => new Float64Array(length))
-  let stepsDone = 0
-  let stage: 'draw' | 'step' | 'closed' = 'draw'
+  const theta = resumed?.theta ?? before.map((values) => Float64Array.from(values))
+  const velocity = resumed?.velocity ?? before.map(({ length }) => new Float64Array(length))
+  let stepsDone = resumed?.step ?? 0
+  let stage: 'draw' | 'step' | 'keep' | 'closed' = 'draw'
 
   const advance = (from: 'draw' | 'step', to: typeof stage) => {
     if (stage !== from) throw outOfOrder(from === 'draw' ? 'drawLot' : 'step', stage)
@@ -133,6 +161,15 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
         noisedVotes += votes! * VOTE_UNIT + drawn[0]!
       }
       stepsDone += 1
+      stage = reserved.stepwise === true && stepsDone < steps ? 'keep' : 'draw'
+    },
+    save() {
+      if (stepsDone === 0 || stage === 'step' || stage === 'closed') throw outOfOrder('save', stage)
+      return savedStep(reserved, savedFor, { step: stepsDone, randomness, noisedVotes, theta, velocity })
+    },
+    kept(proof) {
+      if (stage !== 'keep') throw outOfOrder('kept', stage)
+      requireKept(proof, reserved, stepsDone)
       stage = 'draw'
     },
     current: () => specs.map(({ name, shape }, t) => ({ name, shape, data: Float32Array.from(theta[t]!) })),
@@ -154,17 +191,75 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   }
 }
 
-function requireTerms(terms: PrivateRoundTerms, { event }: ReservedEntry): void {
+/** What a saved step of a round has to be of. */
+export type SavedStepTerms = Omit<PrivateRoundOptions, 'start' | 'reservation' | 'source' | 'resume'>
+
+function savedForOf(options: SavedStepTerms, { runId, round, datasetFingerprint }: Place): SavedFor {
+  const { clipNorm, adaptiveClipping, noiseMultiplier, sampleRate, steps } = options
+  const { learningRate, expectedLotSize, momentum = 0, specs, startId = '' } = options
+  const drawn = { clipNorm, adaptiveClipping, noiseMultiplier, sampleRate, steps }
+  const moved = { learningRate, expectedLotSize, momentum, tensors: specs.map(({ name, shape }) => [name, ...shape]) }
+  return { runId, round, datasetFingerprint, startId, terms: JSON.stringify({ ...drawn, ...moved }) }
+}
+
+type Place = Pick<ReservedEntry, 'runId' | 'round' | 'datasetFingerprint'>
+
+/**
+ * Whether a round of these options can go on from saved bytes. It is asked before the step is paid for: what would be refused
+ * afterwards costs nothing.
+ */
+export function canResume(saved: SavedBytes, savedSha256: string, options: SavedStepTerms, place: Place): boolean {
+  return stateIn(saved, savedSha256, options, place) !== undefined
+}
+
+function stateIn(
+  { bytes, sha256 }: SavedBytes,
+  savedSha256: string | undefined,
+  options: SavedStepTerms,
+  place: Place,
+): RoundState | undefined {
+  if (hexOf(sha256(bytes)) !== savedSha256) return undefined
+  const found = decodeSavedStep(bytes)
+  const sizes = options.specs.map(({ shape }) => sizeOf(shape))
+  const fits =
+    found !== undefined &&
+    options.startId !== undefined &&
+    JSON.stringify(found.savedFor) === JSON.stringify(savedForOf(options, place)) &&
+    sizes.length === found.state.theta.length &&
+    sizes.every((size, t) => found.state.theta[t]!.length === size)
+  return fits ? found.state : undefined
+}
+
+/** The state that the reservation says to go on from; undefined for a round from its start. */
+function resumedState(options: PrivateRoundOptions, reserved: ReservedEntry): RoundState | undefined {
+  const { resume } = options
+  const due = reserved.resumes !== undefined && reserved.resumes.step > 0
+  if (!due && resume === undefined) return undefined
+  const state = due && resume ? stateIn(resume, reserved.resumes.savedSha256, options, reserved) : undefined
+  if (state !== undefined && state.step === reserved.resumes?.step) return state
+  throw new FedsvdError('RESERVATION_MISSING', {
+    expected: due ? `the saved step that the ledger recorded` : 'no saved step for a round from its start',
+    got: resume === undefined ? 'none' : 'other bytes',
+    remedy: 'Begin the round anew, with a reservation for all of its steps.',
+  })
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+function requireTerms(terms: PrivateRoundTerms, { event, resumes }: ReservedEntry): void {
+  const paidFor = { ...event, steps: resumes?.steps ?? event.steps }
   const same =
     event.mechanism === 'poisson-subsampled-gaussian' &&
     event.unit === 'record' &&
     event.relation === 'add-or-remove-one' &&
-    (['noiseMultiplier', 'sampleRate', 'steps'] as const).every((term) => terms[term] === event[term]) &&
+    (['noiseMultiplier', 'sampleRate', 'steps'] as const).every((term) => terms[term] === paidFor[term]) &&
     (terms.clipNorm === event.clipNorm || (terms.adaptiveClipping !== undefined && isPositive(terms.clipNorm)))
   if (!same) {
     const { clipNorm, noiseMultiplier, sampleRate, steps } = terms
     throw new FedsvdError('TERMS_CHANGED', {
-      expected: `the terms that were reserved, ${JSON.stringify(event)}`,
+      expected: `the terms that were reserved, ${JSON.stringify(paidFor)}`,
       got: JSON.stringify({ clipNorm, noiseMultiplier, sampleRate, steps }),
       remedy: 'Reserve what is to be run; nothing was drawn.',
     })

@@ -3,7 +3,14 @@
  * one of these lines begin to compile, the directive above it becomes the error.
  */
 import type { NamedTensor } from '../tensor/index.ts'
-import type { PrivateRound, PrivateRoundOptions, PrivateUpdate, Reservation, ReservedEntry } from './index.ts'
+import type {
+  PrivateRound,
+  PrivateRoundOptions,
+  PrivateUpdate,
+  Reservation,
+  ReservedEntry,
+  SavedStep,
+} from './index.ts'
 
 declare function upload(update: PrivateUpdate): void
 declare const gradient: Float32Array
@@ -33,3 +40,16 @@ export const fromEntry: Reservation = entry
 export const fromLiteral: Reservation = { entry }
 // @ts-expect-error a round does not begin without one
 export const unpaid: PrivateRoundOptions = { ...options, reservation: undefined }
+
+declare const bytes: Uint8Array
+declare function keep(step: SavedStep): void
+
+keep(round.save())
+// @ts-expect-error bytes from a disk, or from anywhere
+keep(bytes)
+// @ts-expect-error an object of the same shape
+keep({ reserved: entry, step: 1, bytes })
+// @ts-expect-error a saved step is not an update
+upload(round.save())
+// @ts-expect-error a line of a ledger is not yet the proof that it is on disk
+round.kept({ runId: 'run', round: 0, attempt: 1, step: 1, durable: true })

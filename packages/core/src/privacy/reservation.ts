@@ -14,6 +14,25 @@ export interface ReservedEntry {
   readonly entryHash: string
   /** True only after the entry has reached stable storage (fsync). */
   readonly durable: boolean
+  /**
+   * The ledger follows the round step by step: no step begins before the one before it is kept, durably (see
+   * {@link durableStepFrom}). So of a round that breaks off at most one step more than was kept can have begun.
+   */
+  readonly stepwise?: boolean
+  /** There when the entry pays for going on with an earlier attempt, by the one step that may have begun and was lost. */
+  readonly resumes?: Resumption
+}
+
+/** Where a round that broke off goes on. */
+export interface Resumption {
+  /** The attempt that broke off. */
+  readonly attempt: number
+  /** Steps that were kept; 0 when the round begins anew. */
+  readonly step: number
+  /** Steps of the whole round, all but one of them paid for by attempts before. */
+  readonly steps: number
+  /** SHA-256, in hex, of the saved step that the ledger recorded; undefined at step 0. */
+  readonly savedSha256: string | undefined
 }
 
 /**
@@ -51,7 +70,7 @@ export type { DurableReservation as Reservation }
  * event whose numbers cannot be accounted.
  */
 export function reservationFrom(entry: ReservedEntry): DurableReservation {
-  const { event, attempt, round } = entry
+  const { event, attempt, round, resumes } = entry
   if (entry.durable !== true) throw missing('a ledger entry on stable storage', 'one that may still be lost')
   if (!entry.entryHash || !entry.datasetFingerprint || !entry.runId) {
     throw missing('an entry that names its run, its data set and its hash', JSON.stringify(entry))
@@ -70,7 +89,61 @@ export function reservationFrom(entry: ReservedEntry): DurableReservation {
       remedy: 'Correct the terms of the run; nothing was drawn.',
     })
   }
-  return new DurableReservation({ ...entry, event: { ...event } })
+  if (resumes !== undefined) requireResumption(resumes, entry)
+  return new DurableReservation({ ...entry, event: { ...event }, ...(resumes && { resumes: { ...resumes } }) })
+}
+
+function requireResumption({ attempt, step, steps, savedSha256 }: Resumption, entry: ReservedEntry): void {
+  const sound =
+    entry.stepwise === true &&
+    entry.event.steps === 1 &&
+    Number.isSafeInteger(step) &&
+    step >= 0 &&
+    step < steps &&
+    attempt < entry.attempt &&
+    (step === 0) === (savedSha256 === undefined)
+  if (sound) return
+  throw missing('one step paid for, to go on behind a step that the ledger kept', JSON.stringify(entry))
+}
+
+/** A step of a round that a ledger has kept: its hash is on stable storage. */
+export interface KeptStep {
+  readonly runId: string
+  readonly round: number
+  readonly attempt: number
+  readonly step: number
+  /** True only after the line has reached stable storage (fsync). */
+  readonly durable: boolean
+}
+
+/** The proof that a step was kept, without which the next one does not begin. Made as reservations are. */
+class DurableStep {
+  // oxlint-disable-next-line no-unused-private-class-members -- keptBy asks whether it is there
+  readonly #made = true
+  readonly kept: KeptStep
+
+  constructor(kept: KeptStep) {
+    this.kept = kept
+  }
+
+  static keptBy(candidate: unknown): KeptStep | undefined {
+    return candidate instanceof DurableStep && #made in candidate ? candidate.kept : undefined
+  }
+}
+
+export type { DurableStep }
+
+/** Makes the proof from a line that is on disk. Only a ledger calls this, after its fsync. RESERVATION_MISSING otherwise. */
+export function durableStepFrom(kept: KeptStep): DurableStep {
+  if (kept.durable !== true) throw missing('a kept step on stable storage', 'one that may still be lost')
+  return new DurableStep({ ...kept })
+}
+
+/** Throws RESERVATION_MISSING unless a ledger has kept this very step of this very attempt. */
+export function requireKept(candidate: unknown, { runId, round, attempt }: ReservedEntry, step: number): void {
+  const kept = DurableStep.keptBy(candidate)
+  const same = kept?.runId === runId && kept.round === round && kept.attempt === attempt && kept.step === step
+  if (!same) throw missing(`the proof that step ${step} was kept`, 'none')
 }
 
 /** The entry of a reservation, which is used up by this. RESERVATION_MISSING when it is not one or was used before. */

@@ -28,6 +28,8 @@ export const roundSummarySchema = z.object({
   refused: count,
   /** Asked, and neither delivered nor refused when the round closed. */
   late: count,
+  /** Updates of earlier rounds that this one counted. */
+  rebased: count.optional(),
   bytesUp: count,
   /** Size of the published state times the clients that were asked to start from it. */
   bytesDown: count,
@@ -83,6 +85,8 @@ export const participationSchema = z.object({
       /** The client refused, so nothing was spent. */
       voided: z.boolean(),
       recordedAt: time,
+      /** When the client first reported that its own ledger holds it; absent: it never did. */
+      reportedAt: time.optional(),
     }),
   ),
   /** Rounds in which an update of the client was accepted. */

@@ -64,6 +64,17 @@ export const aggregationSchema = z.discriminatedUnion('name', [
 ])
 
 /**
+ * How a run goes from state to state. Absent or `synchronous`: round by round. `buffered` (FedBuff, Nguyen et al. 2022): clients
+ * train from the newest published state, each on its own time, and every `bufferSize` accepted updates make the next state.
+ * An update that is s states old by then counts with weight (1 + s)^-stalenessExponent, a public number.
+ */
+export const modeSchema = z.discriminatedUnion('name', [
+  z.object({ name: z.literal('synchronous') }),
+  z.object({ name: z.literal('buffered'), bufferSize: count, stalenessExponent: z.number().min(0).max(10) }),
+])
+export type Mode = z.infer<typeof modeSchema>
+
+/**
  * Everything about a run that is public and fixed before the first round. Clients bind it in their ledgers by its hash:
  * a run whose manifest changes afterwards is refused.
  */
@@ -73,6 +84,16 @@ export const runManifestSchema = z.object({
   /** `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline). */
   method: z.enum(['fedsvd', 'ffa-lora']),
   aggregation: aggregationSchema.optional(),
+  mode: modeSchema.optional(),
+  /**
+   * What becomes of an update that comes when its round has closed without it: `reject` (where it is absent), or `rebase`: it
+   * is moved to the basis of the round under way and counted there. A buffered run always does the latter.
+   */
+  lateUpdates: z.enum(['reject', 'rebase']).optional(),
+  /** How many states old a late update may be; 20 where it is absent. */
+  maxStaleness: count.max(1000).optional(),
+  /** Asks this many times clientsPerRound, and closes a round once clientsPerRound have delivered; 1 where it is absent. */
+  overSelection: z.number().min(1).max(10).optional(),
   model: z.object({
     /** The frozen checkpoint: `starter`, or the name under which each side finds one in its own model folder. */
     name,

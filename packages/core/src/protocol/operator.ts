@@ -73,10 +73,13 @@ export const runSnapshotSchema = z.object({
       extensions: z.number().int().optional(),
     })
     .optional(),
+  /** Those that are published: all of them in `GET /v1/runs/:runId`, the newest 20 in lists and in the `run` event. */
   rounds: z.array(
     z.object({
       round: z.number().int(),
       clients: z.array(z.string()),
+      /** Updates of earlier rounds, [client, round], that were moved to the basis of this one and counted here. */
+      late: z.array(z.tuple([z.string(), z.number().int().min(0)])).optional(),
       seconds: z.number(),
       /** public: measured on the coordinator's public hold-out, absent where there is none */
       evaluation: z.object({ accuracy: z.number(), loss: z.number(), records: z.number().int() }).optional(),

@@ -13,7 +13,7 @@ import { Pages } from '../../parts/pages.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { Empty, Loaded } from '../../parts/state.tsx'
-import { isOpen, shareOf } from '../../run-facts.ts'
+import { isOpen, isUsedUp, planOf, shareOf } from '../../run-facts.ts'
 import { PALETTE } from '../../theme.ts'
 
 /** Curves are drawn for so many clients at a time: the ones closest to their budgets. */
@@ -43,28 +43,13 @@ type Named = ClientSpending & { readonly curve: Curve | undefined }
 
 function Curves({ run, clients }: { readonly run: RunSnapshot; readonly clients: readonly ClientSpending[] }) {
   const [shown, setShown] = useState('')
-  const curves = useQueries({
-    queries: clients.map((client) => {
-      const question = questionOf(run, client)
-      return {
-        queryKey: ['burn-down', question],
-        queryFn: () => ask('burnDown', question),
-        staleTime: Number.POSITIVE_INFINITY,
-        gcTime: 60_000,
-        placeholderData: (before: Curve | undefined) => before,
-      }
-    }),
-    combine: (answers) => answers.map(({ data }) => data),
-  })
-  const shares = useMemo(() => new Map(run.clients.map((client) => [client.clientId, shareOf(client)])), [run.clients])
-  const named = useMemo<readonly Named[]>(
-    () =>
-      clients
-        .map((client, index) => ({ ...client, curve: curves[index] }))
-        .sort((left, right) => (shares.get(right.clientId) ?? 0) - (shares.get(left.clientId) ?? 0)),
-    [clients, curves, shares],
-  )
-  const drawn = shown === '' ? named.slice(0, MOST_DRAWN) : named.filter(({ clientId }) => clientId === shown)
+  const sorted = useMemo(() => {
+    const shares = new Map(run.clients.map((client) => [client.clientId, shareOf(client)]))
+    const shareBy = ({ clientId }: ClientSpending): number => shares.get(clientId) ?? 0
+    return clients.toSorted((left, right) => shareBy(right) - shareBy(left))
+  }, [clients, run.clients])
+  const chosen = shown === '' ? sorted.slice(0, MOST_DRAWN) : sorted.filter(({ clientId }) => clientId === shown)
+  const drawn = useCurves(run, chosen, false)
   return (
     <>
       {clients.length > 1 && (
@@ -77,18 +62,44 @@ function Curves({ run, clients }: { readonly run: RunSnapshot; readonly clients:
           onChange={(event) => setShown(event.currentTarget.value)}
           data={[
             { value: '', label: clients.length > MOST_DRAWN ? `the ${MOST_DRAWN} closest to their budgets` : 'all' },
-            ...named.map(({ clientId, name }) => ({ value: clientId, label: name })),
+            ...sorted.map(({ clientId, name }) => ({ value: clientId, label: name })),
           ]}
         />
       )}
       <CurveChart run={run} drawn={drawn} />
-      <CurveTable run={run} named={named} />
+      <Pages items={sorted} size={ROWS} label="clients">
+        {(items) => <CurveTable run={run} clients={items} />}
+      </Pages>
     </>
   )
 }
 
-function questionOf(run: RunSnapshot, { terms, mechanisms }: ClientSpending): BurnDownQuestion {
+/** The accountant's answers for clients, each undefined until it is there; those before stay meanwhile. */
+function useCurves(run: RunSnapshot, clients: readonly ClientSpending[], isBrief: boolean): readonly Named[] {
+  const curves = useQueries({
+    queries: clients.map((client) => {
+      const question = questionOf(run, client, isBrief)
+      return {
+        queryKey: ['accountant', 'burnDown', question],
+        queryFn: ({ signal }: { signal: AbortSignal }) => ask('burnDown', question, signal),
+        staleTime: Number.POSITIVE_INFINITY,
+        gcTime: 60_000,
+        placeholderData: (before: Curve | undefined) => before,
+      }
+    }),
+    combine: dataOf,
+  })
+  return useMemo(() => clients.map((client, index) => ({ ...client, curve: curves[index] })), [clients, curves])
+}
+
+function dataOf(answers: readonly { readonly data: Curve | undefined }[]): readonly (Curve | undefined)[] {
+  return answers.map(({ data }) => data)
+}
+
+function questionOf(run: RunSnapshot, client: ClientSpending, isBrief: boolean): BurnDownQuestion {
+  const { terms, mechanisms, cap } = client
   const { manifest, roundsDone } = run
+  const { rounds } = planOf(run)
   const spent = mechanisms
     .flatMap(({ sampleRate, noiseMultiplier, spent }) =>
       spent.map(([round, steps]) => ({ round, steps, sampleRate, noiseMultiplier })),
@@ -97,16 +108,24 @@ function questionOf(run: RunSnapshot, { terms, mechanisms }: ClientSpending): Bu
   const { sampleRate, noiseMultiplier, budget } = terms
   const open = Math.max(roundsDone, (spent.at(-1)?.round ?? -1) + 1)
   return {
-    spent,
+    spent: isBrief ? mechanisms.map(merged) : spent,
     next: { sampleRate, noiseMultiplier, steps: manifest.localSteps },
     budget,
     roundsDone: open,
-    rounds: isOpen(run) ? manifest.rounds : open,
+    rounds: isOpen(run) ? rounds : open,
+    ...(cap && { cap }),
+    ...(isBrief && { isBrief }),
   }
 }
 
+/** One event for all rounds: enough where only the sum counts. */
+function merged({ sampleRate, noiseMultiplier, spent }: ClientSpending['mechanisms'][number]) {
+  const steps = spent.reduce((sum, [, one]) => sum + one, 0)
+  return { round: spent.at(-1)?.[0] ?? 0, sampleRate, noiseMultiplier, steps }
+}
+
 function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn: readonly Named[] }) {
-  const { rounds } = run.manifest
+  const { rounds } = planOf(run)
   const option = useCallback(
     (ink: Ink) => {
       const budgets = [...new Set(drawn.map(({ terms }) => terms.budget.epsilon))]
@@ -120,7 +139,11 @@ function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn:
         yAxis: valueAxis(ink, 'epsilon ≤', {
           min: 0,
           max: Math.max(...budgets) * 1.08,
-          axisLabel: { color: ink.muted, formatter: (value: number) => String(Number(value.toFixed(2))) },
+          axisLabel: {
+            color: ink.muted,
+            showMaxLabel: false,
+            formatter: (value: number) => String(Number(value.toFixed(2))),
+          },
         }),
         series: drawn.flatMap(({ clientId, name, curve, terms }, index) => {
           const color = PALETTE[index % PALETTE.length]
@@ -170,57 +193,58 @@ function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn:
   )
 }
 
-function CurveTable({ run, named }: { readonly run: RunSnapshot; readonly named: readonly Named[] }) {
-  const snapshots = new Map(run.clients.map((client) => [client.clientId, client]))
+function CurveTable({ run, clients }: { readonly run: RunSnapshot; readonly clients: readonly ClientSpending[] }) {
+  const named = useCurves(run, clients, true)
+  const snapshots = useMemo(() => new Map(run.clients.map((client) => [client.clientId, client])), [run.clients])
   return (
-    <Pages items={named} size={ROWS} label="clients">
-      {(items) => (
-        <Scroll label="Privacy spent per client" minWidth={680}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Client</Table.Th>
-              <Table.Th className="number">Epsilon ≤</Table.Th>
-              <Table.Th className="number">Budget</Table.Th>
-              <Table.Th className="number">δ</Table.Th>
-              <Table.Th>Spent</Table.Th>
-              <Table.Th className="number">Sampling rate</Table.Th>
-              <Table.Th className="number">Noise multiplier</Table.Th>
-              <Table.Th>Runs out</Table.Th>
+    <Scroll label="Privacy spent per client" minWidth={680}>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>Client</Table.Th>
+          <Table.Th className="number">Epsilon ≤</Table.Th>
+          <Table.Th className="number">Budget</Table.Th>
+          <Table.Th className="number">Cap, all runs</Table.Th>
+          <Table.Th className="number">δ</Table.Th>
+          <Table.Th>Spent</Table.Th>
+          <Table.Th className="number">Sampling rate</Table.Th>
+          <Table.Th className="number">Noise multiplier</Table.Th>
+          <Table.Th>Runs out</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {named.map(({ clientId, name, terms, curve, withdrawal, cap }) => {
+          const client = snapshots.get(clientId)
+          const spent = client?.epsilonUpperBound ?? 0
+          return (
+            <Table.Tr key={clientId}>
+              <Table.Td>
+                <Anchor component={Link} href={`/clients/${clientId}`}>
+                  {name}
+                </Anchor>
+                {client && !client.connected && isOpen(run) && (
+                  <Text span size="xs" className="muted">
+                    {' '}
+                    away
+                  </Text>
+                )}
+              </Table.Td>
+              <Table.Td className="number">{upperBound(spent)}</Table.Td>
+              <Table.Td className="number">{terms.budget.epsilon}</Table.Td>
+              <Table.Td className="number">
+                {cap === undefined ? '–' : `${cap.epsilon} at δ ${small(cap.delta)}`}
+              </Table.Td>
+              <Table.Td className="number">{small(terms.budget.delta)}</Table.Td>
+              <Table.Td>
+                <BudgetBar name={name} share={client === undefined ? 0 : shareOf(client)} />
+              </Table.Td>
+              <Table.Td className="number">{terms.sampleRate.toPrecision(3)}</Table.Td>
+              <Table.Td className="number">{terms.noiseMultiplier.toPrecision(4)}</Table.Td>
+              <Table.Td>{runsOut(run, curve, client !== undefined && isUsedUp(client), withdrawal)}</Table.Td>
             </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {items.map(({ clientId, name, terms, curve, withdrawal }) => {
-              const client = snapshots.get(clientId)
-              const spent = client?.epsilonUpperBound ?? 0
-              return (
-                <Table.Tr key={clientId}>
-                  <Table.Td>
-                    <Anchor component={Link} href={`/clients/${clientId}`}>
-                      {name}
-                    </Anchor>
-                    {client && !client.connected && isOpen(run) && (
-                      <Text span size="xs" className="muted">
-                        {' '}
-                        away
-                      </Text>
-                    )}
-                  </Table.Td>
-                  <Table.Td className="number">{upperBound(spent)}</Table.Td>
-                  <Table.Td className="number">{terms.budget.epsilon}</Table.Td>
-                  <Table.Td className="number">{small(terms.budget.delta)}</Table.Td>
-                  <Table.Td>
-                    <BudgetBar name={name} spent={spent} budget={terms.budget.epsilon} />
-                  </Table.Td>
-                  <Table.Td className="number">{terms.sampleRate.toPrecision(3)}</Table.Td>
-                  <Table.Td className="number">{terms.noiseMultiplier.toPrecision(4)}</Table.Td>
-                  <Table.Td>{runsOut(run, curve, client?.exhausted ?? false, withdrawal)}</Table.Td>
-                </Table.Tr>
-              )
-            })}
-          </Table.Tbody>
-        </Scroll>
-      )}
-    </Pages>
+          )
+        })}
+      </Table.Tbody>
+    </Scroll>
   )
 }
 
@@ -234,5 +258,6 @@ function runsOut(
   if (!isOpen(run)) return isExhausted ? 'used up' : 'run has ended'
   if (curve === undefined) return 'computing'
   if (curve.runsOutAt === undefined) return 'not in this run'
-  return curve.roundsLeft === 0 ? 'used up' : `before round ${curve.runsOutAt}`
+  const by = curve.isByCap === true ? ', by the cap' : ''
+  return curve.roundsLeft === 0 ? `used up${by}` : `before round ${curve.runsOutAt}${by}`
 }

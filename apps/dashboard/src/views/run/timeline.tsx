@@ -7,6 +7,7 @@ import { Pages } from '../../parts/pages.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { Empty } from '../../parts/state.tsx'
+import { planOf } from '../../run-facts.ts'
 import { PALETTE } from '../../theme.ts'
 
 const ROWS = 20
@@ -28,7 +29,7 @@ export function Timeline({ run, rounds }: { readonly run: RunSnapshot; readonly 
   return (
     <Panel title="Rounds" kind="public">
       {rounds.length === 0 ? (
-        <Empty>No round yet: the run waits for {run.manifest.clientsPerRound} clients.</Empty>
+        <Empty>No round yet: the run waits for {planOf(run).clientsPerRound} clients.</Empty>
       ) : (
         <>
           <Durations rounds={rounds} />

@@ -14,6 +14,13 @@ export function memoryLedger(tables: Tables): LedgerStore {
     async adopt(adopted) {
       for (const fact of adopted) addFact(tables, fact)
     },
+    async report(runId, clientId, held, at) {
+      for (const { round, attempt } of held) {
+        const key = factKey({ runId, clientId, round, attempt, event: { unit: 'record' } })
+        const fact = facts.get(key)
+        if (fact !== undefined && fact.reportedAt === undefined) facts.set(key, { ...fact, reportedAt: at })
+      }
+    },
     spending: async (runId) => totals(factsOf('record').filter((fact) => fact.runId === runId)),
     spendingOf: async (clientIds) => {
       const own = factsOf('record').filter(({ clientId }) => clientIds.includes(clientId))
@@ -45,7 +52,7 @@ export function memoryLedger(tables: Tables): LedgerStore {
     delivered: async (runId, clientId, sinceRound) =>
       [...rounds.values()]
         .filter(({ runId: owner, round }) => owner === runId && round >= sinceRound)
-        .filter(({ tasks }) => tasks.some((task) => task.clientId === clientId && task.state === 'delivered'))
+        .filter(({ tasks }) => tasks.some((task) => task.clientId === clientId && task.update !== undefined))
         .map(({ round }) => round)
         .sort((left, right) => left - right),
   }

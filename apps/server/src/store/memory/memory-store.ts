@@ -4,6 +4,7 @@ import { memoryAudit } from './audit.ts'
 import { memoryClients } from './clients.ts'
 import { memoryLedger } from './ledger.ts'
 import { memoryOperators } from './operators.ts'
+import { memoryReferences } from './references.ts'
 import { memoryRounds } from './rounds.ts'
 import { memoryRuns } from './runs.ts'
 import { emptyTables } from './tables.ts'
@@ -19,6 +20,7 @@ export function createMemoryStore(): Store {
     alerts: memoryAlerts(tables),
     operators: memoryOperators(tables),
     audit: memoryAudit(tables),
+    references: memoryReferences(tables),
     ping: async () => {},
     [Symbol.asyncDispose]: async () => {},
   }

@@ -1,3 +1,6 @@
+import { addedLate } from '../added-late.ts'
+import type { RoundProgress, Task } from '../records.ts'
+import { countedBefore } from '../refusals.ts'
 import type { RoundStore } from '../store.ts'
 import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 
@@ -12,6 +15,16 @@ export function memoryRounds(tables: Tables): RoundStore {
       const { runId, round, result, publishedAt } = after
       const key = keyOf(runId, round)
       if (rounds.get(key)?.version !== before?.version) return false
+      const added = addedLate(before, after)
+      const open = added.map((late) => openTask(rounds.get(keyOf(runId, late.round)), late.clientId))
+      if (open.includes(undefined)) throw countedBefore()
+      for (const { clientId, round: madeIn, ...update } of added) {
+        const origin = rounds.get(keyOf(runId, madeIn))!
+        const counted = origin.tasks.map((task): Task => {
+          return task.clientId === clientId ? { clientId, state: 'late', update } : task
+        })
+        rounds.set(keyOf(runId, madeIn), { ...origin, tasks: counted })
+      }
       rounds.set(key, after)
       for (const fact of spent) addFact(tables, fact)
       for (const clientId of released) {
@@ -25,13 +38,15 @@ export function memoryRounds(tables: Tables): RoundStore {
       }
       return true
     },
-    published: async (runId) =>
+    published: async (runId, sinceRound = 0) =>
       publishedOf(runId)
+        .filter(({ round }) => round >= sinceRound)
         .sort((left, right) => left.round - right.round)
-        .map(({ round, tasks, openedAt, publishedAt }) => {
+        .map(({ round, tasks, late, openedAt, publishedAt }) => {
           const evaluation = evaluations.get(keyOf(runId, round))
           const clients = tasks.filter(({ state }) => state === 'delivered').map(({ clientId }) => clientId)
-          return { round, clients, openedAt, publishedAt: publishedAt!, ...(evaluation && { evaluation }) }
+          const times = { openedAt, publishedAt: publishedAt! }
+          return { round, clients, ...(late && { late }), ...times, ...(evaluation && { evaluation }) }
         }),
     history: async (runId, sinceRound, limit) =>
       [...rounds.values()]
@@ -42,4 +57,8 @@ export function memoryRounds(tables: Tables): RoundStore {
       evaluations.set(keyOf(runId, round), evaluation)
     },
   }
+}
+
+function openTask(origin: RoundProgress | undefined, clientId: string): Task | undefined {
+  return origin?.tasks.find((task) => task.clientId === clientId && task.state === 'tasked')
 }

@@ -28,6 +28,15 @@ export function prismaLedger(prisma: PrismaClient): LedgerStore {
   return {
     facts: (runId, clientId, sinceRound) => facts({ runId, clientId, sinceRound }),
     adopt: (facts) => prisma.$transaction((tx) => addFacts(tx, facts)),
+    async report(runId, clientId, held, at) {
+      for (const attempt of new Set(held.map((one) => one.attempt))) {
+        const round = { in: held.filter((one) => one.attempt === attempt).map((one) => one.round) }
+        await prisma.privacyEvent.updateMany({
+          where: { runId, clientId, unit: 'record', attempt, round, reportedAt: null },
+          data: { reportedAt: new Date(at) },
+        })
+      }
+    },
     spending: (runId) => totals(prisma, { runId, unit: 'record' }),
     async spendingOf(clientIds) {
       const groups = await prisma.privacyEvent.groupBy({
@@ -96,7 +105,7 @@ async function totals(prisma: PrismaClient, where: { runId?: string; unit: strin
 }
 
 /** A fact that is stored already only counts again; what was stated first stays. */
-export async function addFacts(tx: Prisma.TransactionClient, facts: readonly PrivacyFact[]): Promise<void> {
+async function addFacts(tx: Prisma.TransactionClient, facts: readonly PrivacyFact[]): Promise<void> {
   if (facts.length === 0) return
   const { count } = await tx.privacyEvent.createMany({ data: facts.map(factRow), skipDuplicates: true })
   if (count === facts.length) return

@@ -10,6 +10,7 @@ import { PrismaClient } from './generated/client.ts'
 import { prismaLedger } from './ledger.ts'
 import { applyMigrations } from './migrate.ts'
 import { prismaOperators } from './operators.ts'
+import { prismaReferences } from './references.ts'
 import { prismaRounds } from './rounds.ts'
 import { prismaRuns } from './runs.ts'
 
@@ -33,6 +34,7 @@ export async function openPrismaStore(
     alerts: translating(prismaAlerts(prisma)),
     operators: translating(prismaOperators(prisma)),
     audit: translating(prismaAudit(prisma)),
+    references: translating(prismaReferences(prisma)),
     ...translating({
       async ping() {
         await prisma.$queryRaw`SELECT 1`

@@ -4,6 +4,7 @@ import type {
   AdapterRecord,
   BudgetCap,
   ClientRecord,
+  LateUpdate,
   OperatorRecord,
   Participant,
   PlanRecord,
@@ -72,6 +73,10 @@ export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecor
   }
 }
 
+export function adapterRow({ publishedAt, ...adapter }: AdapterRecord) {
+  return { ...adapter, publishedAt: publishedAt === undefined ? null : date(publishedAt) }
+}
+
 export function planFrom({ changedAt, ...plan }: Prisma.RunPlanGetPayload<object>): PlanRecord {
   return { ...plan, changedAt: changedAt.getTime() }
 }
@@ -102,11 +107,11 @@ export function participantRow({
   }
 }
 
-type RoundRow = Prisma.RoundGetPayload<{ include: { tasks: true; updates: true } }>
+type RoundRow = Prisma.RoundGetPayload<{ include: { tasks: true; updates: true; counted: true } }>
 
 export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined): RoundProgress {
   const { runId, number, phase, version, openedAt, deadline, extensions, closedAt, publishedAt } = row
-  const { quorum, clientsPerRound, deadlineSeconds } = row
+  const { quorum, clientsPerRound, deadlineSeconds, bufferSize } = row
   const updates = new Map(row.updates.map((update) => [update.clientId, update]))
   const tasks = row.tasks.map(({ clientId, state }): Task => {
     const update = updates.get(clientId)
@@ -118,16 +123,27 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
     runId,
     round: number,
     phase,
-    plan: { quorum, clientsPerRound, deadlineSeconds },
+    plan: { quorum, clientsPerRound, deadlineSeconds, ...(bufferSize !== null && { bufferSize }) },
     version,
     extensions,
     openedAt: openedAt.getTime(),
     deadline: deadline.getTime(),
     tasks: tasks.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)),
+    ...lateFrom(number, row.counted),
     ...(closedAt !== null && { closedAt: closedAt.getTime() }),
     ...(adapter && { result: resultFrom(adapter) }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
   }
+}
+
+/** Those of the updates that a round counted which were made in an earlier one; absent when there are none. */
+export function lateFrom(number: number, counted: RoundRow['counted']): Pick<RoundProgress, 'late'> {
+  const late = counted
+    .filter(({ round }) => round !== number)
+    .map(({ clientId, round, sha256, bytes, receivedAt }): LateUpdate => {
+      return { clientId, round, sha256, bytes, receivedAt: receivedAt.getTime() }
+    })
+  return late.length === 0 ? {} : { late: late.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)) }
 }
 
 function resultFrom({ sha256, bytes, basis, spectra, clipNorm, clientClipNorm }: AdapterRecord): RoundResult {
@@ -146,6 +162,7 @@ export function roundRow(progress: RoundProgress) {
   return {
     phase,
     ...plan,
+    bufferSize: plan.bufferSize ?? null,
     version,
     extensions,
     openedAt: date(openedAt),
@@ -156,12 +173,23 @@ export function roundRow(progress: RoundProgress) {
 }
 
 export function factFrom(row: Prisma.PrivacyEventGetPayload<object>): PrivacyFact {
-  const { runId, round, clientId, attempt, source, voided, recordedAt } = row
+  const { runId, round, clientId, attempt, source, voided, recordedAt, reportedAt } = row
   const { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } = row
   const event = { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } as PrivacyEvent
-  return { runId, round, clientId, attempt, event, source, voided, recordedAt: recordedAt.getTime() }
+  return {
+    runId,
+    round,
+    clientId,
+    attempt,
+    event,
+    source,
+    voided,
+    recordedAt: recordedAt.getTime(),
+    ...(reportedAt !== null && { reportedAt: reportedAt.getTime() }),
+  }
 }
 
-export function factRow({ event, recordedAt, ...fact }: PrivacyFact): Prisma.PrivacyEventCreateManyInput {
-  return { ...fact, ...event, recordedAt: date(recordedAt) }
+export function factRow({ event, recordedAt, reportedAt, ...fact }: PrivacyFact): Prisma.PrivacyEventCreateManyInput {
+  const reported = reportedAt === undefined ? null : date(reportedAt)
+  return { ...fact, ...event, recordedAt: date(recordedAt), reportedAt: reported }
 }

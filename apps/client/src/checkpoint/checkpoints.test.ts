@@ -1,0 +1,170 @@
+import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
+import { describe, expect, it } from 'vitest'
+import { BUDGET, FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
+import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
+import { brokenOff, nextCharge, openLedger, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
+import { osRandomness } from '../round/os-randomness.ts'
+import { fileCheckpoints, requireCheckpointsNoted } from './index.ts'
+
+/* The ledger and the checkpoints of a round that is followed step by step. RUN_A has 5 steps a round, each costs 0.01. */
+
+const SPECS = [{ name: 'b', shape: [3] }]
+const accountants = { quick: perStep(0.01, 'rdp'), tight: perStep(0.01) }
+const hash = 'ab'.repeat(32)
+
+function open(path: string, epsilon = 6): PrivacyLedger {
+  const ledger = openLedger(path, FINGERPRINT, { ...BUDGET, epsilon }, { accountants })
+  ledger.bind(sampleBound())
+  return ledger
+}
+
+const begin = (reservation: ReturnType<PrivacyLedger['reserve']>, resume?: Uint8Array): PrivateRound => {
+  const { clipNorm, noiseMultiplier, sampleRate } = sampleBound().event
+  const start = [{ name: 'b', shape: [3], data: new Float32Array(3) }]
+  const terms = { clipNorm, noiseMultiplier, sampleRate, steps: 5, learningRate: 0.1, expectedLotSize: 10 }
+  const saved = resume && {
+    resume: { bytes: resume, sha256: (bytes: Uint8Array) => Buffer.from(sha256Hex(bytes), 'hex') },
+  }
+  return beginPrivateRound({ ...terms, specs: SPECS, start, startId: 's', reservation, source: osRandomness, ...saved })
+}
+const step = (round: PrivateRound) => {
+  round.drawLot(5)
+  round.step([new Float64Array(3)])
+  return round.save()
+}
+
+describe('a round that is followed step by step', () => {
+  it('is charged one step when it goes on, behind the last step that was kept', () => {
+    using folder = temporaryFolder()
+    const checkpoints = fileCheckpoints(folder.path, FINGERPRINT)
+    {
+      using ledger = open(folder.path)
+      const round = begin(ledger.reserve(RUN_A, 0))
+      for (const _ of [1, 2]) {
+        const saved = step(round)
+        checkpoints.put(saved)
+        round.kept(ledger.stepped(saved))
+        checkpoints.keepOnly(saved)
+      }
+      step(round) // made, and lost
+    }
+    using ledger = open(folder.path)
+    requireCheckpointsNoted(folder.path, ledger.state)
+    const { saved } = brokenOff(ledger.state, RUN_A, 0)!
+    expect(saved?.step).toBe(2)
+    expect(nextCharge(ledger.state, sampleBound(), 0).steps).toBe(1)
+    expect(nextCharge(ledger.state, sampleBound(), 1).steps).toBe(5)
+    const round = begin(ledger.resume(RUN_A, 0), checkpoints.find(RUN_A, 0, saved!.sha256))
+    expect(round.stepsDone).toBe(2)
+    expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5, 1])
+    expect(brokenOff(ledger.state, RUN_A, 0)?.saved).toEqual(saved)
+    for (const _ of [3, 4]) round.kept(ledger.stepped(step(round)))
+    expect(brokenOff(ledger.state, RUN_A, 0)?.saved?.step).toBe(4)
+    step(round)
+    ledger.finish(round.finish().reserved, hash)
+    expect(brokenOff(ledger.state, RUN_A, 0)).toBeUndefined()
+    expect(() => ledger.resume(RUN_A, 0)).toThrow('TERMS_CHANGED')
+  })
+
+  it('that no step of was kept begins anew for one step', () => {
+    using folder = temporaryFolder()
+    using ledger = open(folder.path)
+    begin(ledger.reserve(RUN_A, 0)).drawLot(5)
+    expect(begin(ledger.resume(RUN_A, 0)).stepsDone).toBe(0)
+    expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5, 1])
+  })
+
+  it('cannot go on when the budget does not pay for the step', () => {
+    using folder = temporaryFolder()
+    using ledger = open(folder.path, 0.055)
+    ledger.reserve(RUN_A, 0)
+    expect(() => ledger.resume(RUN_A, 0)).toThrow('BUDGET_EXHAUSTED')
+    expect(spentEvents(ledger.state)).toHaveLength(1)
+  })
+
+  it('that a ledger of old left is never gone on with: all of its steps may have been made', () => {
+    using folder = temporaryFolder()
+    using ledger = open(folder.path)
+    const { entry } = ledger.reserve(RUN_A, 0)
+    const old = { ...ledger.state, attempts: ledger.state.attempts.map(({ stepwise: _, ...attempt }) => attempt) }
+    expect(brokenOff(old, RUN_A, 0)).toBeUndefined()
+    expect(nextCharge(old, sampleBound(), 0).steps).toBe(5)
+    expect(brokenOff(ledger.state, RUN_A, 0)?.attempt).toBe(entry.attempt)
+  })
+
+  it('has steps in their order, of its newest attempt, and not the last', () => {
+    using folder = temporaryFolder()
+    using ledger = open(folder.path)
+    const first = begin(ledger.reserve(RUN_A, 0))
+    const one = step(first)
+    first.kept(ledger.stepped(one))
+    expect(() => ledger.stepped(one)).toThrow(/LEDGER_DAMAGED.*step 2 of 5/)
+    begin(ledger.reserve(RUN_A, 0))
+    expect(() => ledger.stepped(step(first))).toThrow(/LEDGER_DAMAGED.*the newest attempt/)
+    expect(() => ledger.stepped({ ...one } as never)).toThrow('RESERVATION_MISSING')
+    expect(brokenOff(ledger.state, RUN_A, 0)?.saved).toBeUndefined()
+  })
+})
+
+describe('checkpoints', () => {
+  const kept = (folder: string, changes: { round?: number; run?: string } = {}) => {
+    const { round = 0, run = RUN_A } = changes
+    using ledger = open(folder)
+    ledger.bind(sampleBound(sampleManifest({ runId: RUN_B })))
+    const saved = step(begin(ledger.reserve(run, round)))
+    fileCheckpoints(folder, FINGERPRINT).put(saved)
+    return saved
+  }
+  const names = (folder: string) => readdirSync(join(folder, 'checkpoints', FINGERPRINT))
+
+  it('give back the bytes with the hash that is asked for, and no others', () => {
+    using folder = temporaryFolder()
+    const checkpoints = fileCheckpoints(folder.path, FINGERPRINT)
+    const saved = kept(folder.path)
+    const sha256 = sha256Hex(saved.bytes)
+    expect(checkpoints.find(RUN_A, 0, sha256)).toEqual(Buffer.from(saved.bytes))
+    expect(checkpoints.find(RUN_A, 1, sha256)).toBeUndefined()
+    expect(checkpoints.find(RUN_A, 0, hash)).toBeUndefined()
+    const path = join(folder.path, 'checkpoints', FINGERPRINT, names(folder.path)[0]!)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    appendFileSync(path, '!')
+    expect(checkpoints.find(RUN_A, 0, sha256)).toBeUndefined()
+  })
+
+  it('take nothing but what the mechanism made', () => {
+    using folder = temporaryFolder()
+    const saved = kept(folder.path)
+    const checkpoints = fileCheckpoints(folder.path, '00'.repeat(32))
+    expect(() => checkpoints.put({ ...saved } as never)).toThrow('RESERVATION_MISSING')
+    expect(existsSync(join(folder.path, 'checkpoints', '00'.repeat(32)))).toBe(false)
+  })
+
+  it('are removed for a run, up to a round', () => {
+    using folder = temporaryFolder()
+    const checkpoints = fileCheckpoints(folder.path, FINGERPRINT)
+    for (const changes of [{ round: 0 }, { round: 1 }, { round: 2 }, { round: 1, run: RUN_B }])
+      kept(folder.path, changes)
+    checkpoints.clear(RUN_A, 1)
+    expect(names(folder.path).map((name) => name.slice(0, 38))).toEqual([`${RUN_A}-2`, `${RUN_B}-1`])
+    checkpoints.clear(RUN_A)
+    expect(names(folder.path)).toHaveLength(1)
+  })
+
+  it('that the ledger does not know reveal that it is an old copy', () => {
+    using folder = temporaryFolder()
+    kept(folder.path)
+    using ledger = open(folder.path)
+    const place = join(folder.path, 'checkpoints', FINGERPRINT)
+    const check = () => requireCheckpointsNoted(folder.path, ledger.state)
+    expect(check).not.toThrow() // one step further than the ledger: a crash between the file and its line
+    writeFileSync(join(place, `${RUN_A}-0-1-1-${hash}.step.77.tmp`), 'half')
+    expect(check).not.toThrow()
+    writeFileSync(join(place, `${RUN_A}-0-1-2-${hash}.step`), 'later')
+    expect(check).toThrow(/LEDGER_DAMAGED.*attempt 1 of round 0 .* up to step 1.*got step 2/)
+    fileCheckpoints(folder.path, FINGERPRINT).clear(RUN_A)
+    writeFileSync(join(place, `${RUN_A}-0-2-1-${hash}.step`), 'another attempt')
+    expect(check).toThrow('LEDGER_DAMAGED')
+  })
+})

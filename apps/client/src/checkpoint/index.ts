@@ -1,0 +1,1 @@
+export { type Checkpoints, fileCheckpoints, requireCheckpointsNoted } from './checkpoints.ts'

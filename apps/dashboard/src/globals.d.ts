@@ -1,2 +1,0 @@
-/** The version of fedsvd that the page was built from. */
-declare const __FEDSVD_VERSION__: string
