@@ -8,7 +8,7 @@ import type { RunManifest, RunRequest, RunSnapshot } from '@fedsvd/core/protocol
 import { encodeSafetensors } from '@fedsvd/engine/safetensors'
 import { startCoordinator } from '@fedsvd/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ClientEvent, clientConfig, startClient } from '../apps/client/src/index.ts'
+import { type ClientEvent, clientConfig, showLedger, startClient } from '../apps/client/src/index.ts'
 import { createMemoryStore } from '../apps/server/src/store/memory/index.ts'
 import { get, post, temporaryFolder, until } from '../apps/server/test-kit/index.ts'
 import { byteLevelTokenizer } from '../packages/engine/src/tokenizer/testing/index.ts'
@@ -191,6 +191,37 @@ describe('a run for each task', { timeout: 120_000 }, () => {
     })
     expect(baseline?.records).toBe(6)
     expect(rounds.at(-1)!.evaluation!.loss).toBeLessThan(rounds[0]!.evaluation!.loss)
+  })
+
+  it('is declined by a site whose records are for another task, before anything is spent', async () => {
+    const rows = Array.from({ length: 90 }, (_, n) => JSON.stringify({ text: 'a', label: `${n}` }))
+    await writeFile(here('letters.jsonl'), rows.join('\n'))
+    await writeFile(here('public.jsonl'), JSON.stringify({ text: 'a' }))
+    await using coordinator = await coordinatorOn('mismatch', here('public.jsonl'))
+    const { url, operatorToken } = coordinator
+    await post<RunManifest>(url, '/v1/runs', request(CASES[0]!), operatorToken)
+    const asked = { count: 1, expiresInSeconds: 60 }
+    const { tokens } = await post<{ tokens: [string] }>(url, '/v1/enrolment-tokens', asked, operatorToken)
+    const declined: ClientEvent[] = []
+    const site = {
+      coordinator: url,
+      name: 'site',
+      dataFile: here('letters.jsonl'),
+      stateDir: here('mismatch-site'),
+      budget: { epsilon: 900, delta: 1e-3 },
+      enrolmentToken: tokens[0],
+      models: here('models'),
+    }
+    await using _client = await startClient(clientConfig(site), {
+      onEvent: (event) => {
+        if (event.event === 'declined') declined.push(event)
+      },
+    })
+    await until('its answer', () => declined.length > 0)
+    expect(declined[0]).toMatchObject({
+      error: { code: 'CONFIG_INVALID', got: 'records for sequence-classification' },
+    })
+    expect(showLedger(here('mismatch-site')).map(({ reservations }) => reservations)).toEqual([0])
   })
 
   it('is not opened with labels where tokens are predicted, without them elsewhere, or on a model that cannot', async () => {

@@ -2,17 +2,16 @@ import { readFile } from 'node:fs/promises'
 import { type AdapterSchema, TASKS, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { DECODER_TYPES, ENCODER_FAMILIES } from '@fedsvd/core/model'
-import { PEFT_TASK_TYPES } from '@fedsvd/engine/peft'
+import { TASK_TYPES } from '@fedsvd/engine/peft'
 import { checkpointSchema } from '@fedsvd/engine/training'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { requiredColumns } from '../packages/engine/src/data/columns.ts'
 
-const SIZES = {
-  vocab_size: 11,
-  ...{ hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 12 },
-  ...{ dim: 8, n_layers: 1, n_heads: 2, hidden_dim: 12, max_position_embeddings: 8 },
-  ...{ n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8, num_key_value_heads: 1 },
-}
+const ENCODER_SIZES = { hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 12 }
+const DISTILBERT_SIZES = { dim: 8, n_layers: 1, n_heads: 2, hidden_dim: 12, max_position_embeddings: 8 }
+const GPT2_SIZES = { n_embd: 8, n_layer: 1, n_head: 2, n_positions: 8 }
+/** Every family finds its own members. */
+const SIZES = { vocab_size: 11, num_key_value_heads: 1, ...ENCODER_SIZES, ...DISTILBERT_SIZES, ...GPT2_SIZES }
 
 /** The schema of a run, or undefined where the model refuses the task. */
 function schemaFor(modelType: string, task: Task): AdapterSchema | undefined {
@@ -70,6 +69,6 @@ describe('the page on tasks', () => {
   })
 
   it("lists PEFT's names", () => {
-    expect(tables[2]).toEqual(TASKS.map((task) => [`\`${task}\``, `\`${PEFT_TASK_TYPES[task]}\``]))
+    expect(tables[2]).toEqual(TASKS.map((task) => [`\`${task}\``, `\`${TASK_TYPES[task]}\``]))
   })
 })

@@ -90,7 +90,7 @@ async function encode(
   { writer, fingerprinter }: { readonly writer: RecordStoreWriter; readonly fingerprinter: Fingerprinter },
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const record of site.read(labels)) {
+  for await (const record of site.read(labels.length > 0 ? labels : undefined)) {
     signal.throwIfAborted()
     fingerprinter.add(record)
     writer.add(toTokens(record))

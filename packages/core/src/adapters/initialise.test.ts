@@ -43,6 +43,19 @@ describe('the initial state', () => {
     expect(initialState({ ...schema, headMode: 'trained' }, { seed: 'one' }).head[0]!.data.some(Boolean)).toBe(false)
   })
 
+  it('starts a head of two layers with one that lets gradients through, and with an output of zeros', () => {
+    const deep = ['dense', 'out'].flatMap((name) => [
+      { name: `${name}.weight`, shape: [name === 'out' ? 2 : 400, 400] },
+      { name: `${name}.bias`, shape: [name === 'out' ? 2 : 400] },
+    ])
+    const { head } = initialState({ ...schema, head: deep, headMode: 'trained' }, { seed: 'one' })
+    expect(meanSquare(head[0]!.data) * 400).toBeCloseTo(1, 1)
+    for (const { data } of head.slice(1)) expect(data.some(Boolean)).toBe(false)
+    expect(initialState({ ...schema, headMode: 'trained' }, { seed: 'one', head: head.slice(2) }).head).toEqual(
+      head.slice(2),
+    )
+  })
+
   it.each([
     [{ ...schema, rank: 8 }, /a rank of at most 7 for layer first \(7 x 300\), got rank 8/],
     [{ ...schema, layers: [schema.layers[0]!, schema.layers[0]!] }, /each layer once, got first twice/],

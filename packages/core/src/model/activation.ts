@@ -9,6 +9,8 @@ export const ACTIVATIONS = { gelu: ops.gelu, gelu_new: geluNew, relu: ops.relu, 
 
 export type ActivationName = keyof typeof ACTIVATIONS
 
+export const ACTIVATION_NAMES = Object.keys(ACTIVATIONS) as ActivationName[]
+
 /** GELU by its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415), which the checkpoints were trained with. */
 function geluNew(g: GraphBuilder, x: Value): Value {
   const cube = ops.mul(g, ops.mul(g, x, x), x)

@@ -1,4 +1,10 @@
-export { type ClassificationHead, encoderHead, encoderTags, linearHead } from './classification-head.ts'
+export { ACTIVATION_NAMES } from './activation.ts'
+export {
+  type ClassificationHead,
+  encoderHead,
+  encoderTags,
+  linearHead,
+} from './classification-head.ts'
 export { headSpecs } from './classifier.ts'
 export { type ClassifierModel, deployedGraph, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
 export type { ConfigFields } from './config-fields.ts'

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { ReadableStream } from 'node:stream/web'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { downloadFile, type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub'
 import { isCommit, parseModelName } from './model-name.ts'
@@ -14,6 +12,8 @@ export interface HubSettings {
   readonly url: string
   /** For repositories that are not public. */
   readonly token?: string | undefined
+  /** How much is asked for at a time, and so the most that an interruption costs; default: 64 MiB. */
+  readonly partBytes?: number
 }
 
 export interface FetchedCheckpoint {
@@ -27,6 +27,7 @@ const WANTED =
   /^(config|tokenizer|tokenizer_config)\.json$|^model(-\d+-of-\d+)?\.safetensors$|^model\.safetensors\.index\.json$/
 const DEFAULT_REVISION = 'main'
 const PARTIAL = '.partial'
+const PART_BYTES = 2 ** 26
 
 /**
  * Fetches a checkpoint of a hub into `<models>/<owner>/<name>@<commit>`. A branch or a tag is resolved to its commit first.
@@ -44,7 +45,7 @@ export async function fetchCheckpoint(name: string, models: string, hub: HubSett
   const folder = join(models, `${repository}@${commit}`)
   await mkdir(folder, { recursive: true })
   for (const entry of await wantedFiles(repository, commit, access)) {
-    await fetchFile(entry, { repository, commit, folder, access })
+    await fetchFile(entry, { repository, commit, folder, access, partBytes: hub.partBytes ?? PART_BYTES })
   }
   return { name: `${repository}@${commit}`, folder }
 }
@@ -83,26 +84,27 @@ interface Place {
   readonly commit: string
   readonly folder: string
   readonly access: Access
+  readonly partBytes: number
 }
 
-async function fetchFile(entry: ListFileEntry, { repository, commit, folder, access }: Place): Promise<void> {
+async function fetchFile(
+  entry: ListFileEntry,
+  { repository, commit, folder, access, partBytes }: Place,
+): Promise<void> {
   const path = join(folder, entry.path)
   if ((await sizeOf(path)) === entry.size) return
   const partial = `${path}${PARTIAL}`
-  const have = Math.min((await sizeOf(partial)) ?? 0, entry.size)
   const what = `the file ${entry.path} of ${repository}@${commit}`
-  if (have < entry.size) {
-    const source = { repo: repository, path: entry.path, revision: commit, xet: false, ...access }
-    const blob = await asking(access, what, downloadFile(source))
-    if (blob === null) throw unavailable(access, what, 'no such file')
-    const rest = blob.slice(have, entry.size).stream() as ReadableStream
-    await asking(
-      access,
-      what,
-      pipeline(Readable.fromWeb(rest), createWriteStream(partial, { flags: have > 0 ? 'a' : 'w' })),
-    )
-  } else if (entry.size === 0) {
-    await writeFile(partial, '')
+  const source = { repo: repository, path: entry.path, revision: commit, xet: false, ...access }
+  const blob = await asking(access, what, downloadFile(source))
+  if (blob === null) throw unavailable(access, what, 'no such file')
+  await using file = await open(partial, 'a')
+  let have = Math.min((await file.stat()).size, entry.size)
+  while (have < entry.size) {
+    const part = await asking(access, what, blob.slice(have, Math.min(have + partBytes, entry.size)).arrayBuffer())
+    if (part.byteLength === 0) throw unavailable(access, what, 'an end before its time')
+    await file.appendFile(new Uint8Array(part))
+    have += part.byteLength
   }
   const expected = entry.lfs?.oid ?? entry.oid
   const found = await hashOf(partial, entry)

@@ -20,6 +20,9 @@ export const DTYPES: Readonly<Record<string, DtypeReader>> = {
   BOOL: { bytes: 1 },
 }
 
+/** The element types that are read as float32. */
+export const FLOAT_DTYPES = Object.keys(DTYPES).filter((dtype) => DTYPES[dtype]!.decode !== undefined)
+
 /** A buffer of its own that starts at the first byte, so that any element size may be laid over it. */
 function aligned(bytes: Uint8Array): ArrayBuffer {
   if (bytes.byteOffset === 0 && bytes.buffer instanceof ArrayBuffer) return bytes.buffer

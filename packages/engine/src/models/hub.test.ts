@@ -1,0 +1,98 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { identityOf } from '../checkpoint/index.ts'
+import { modelStore } from './model-store.ts'
+import { type HubDouble, hubDouble } from './testing/hub-double.ts'
+
+const TINY = fileURLToPath(new URL('../training/vectors/encoders/bert', import.meta.url))
+const COMMIT = '0123456789abcdef0123456789abcdef01234567'
+const PARTS = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json']
+
+let models: string
+let hub: HubDouble
+beforeEach(async () => {
+  models = await mkdtemp(join(tmpdir(), 'fedsvd-hub-'))
+  const parts = await Promise.all(
+    PARTS.map(async (name) => [name, new Uint8Array(await readFile(join(TINY, name)))] as const),
+  )
+  const others = ['README.md', 'pytorch_model.bin', 'onnx/model.onnx'].map((name) => [name, new Uint8Array(9)] as const)
+  const files = new Map([...parts, ...others])
+  hub = await hubDouble({ name: 'lab/tiny-bert', commit: COMMIT, branches: ['main', 'v2'], files })
+})
+afterEach(async () => {
+  await hub[Symbol.asyncDispose]()
+  await rm(models, { recursive: true })
+})
+
+const store = (token?: string) => modelStore({ models, hub: { url: hub.url, token, partBytes: 20_000 } })
+const folder = () => join(models, `lab/tiny-bert@${COMMIT}`)
+
+describe('a checkpoint of a hub', () => {
+  it.each(['lab/tiny-bert', 'lab/tiny-bert@v2', `lab/tiny-bert@${COMMIT}`])(
+    '%s is fetched at its commit, and the name says which',
+    async (name) => {
+      const model = await store('hf_secret').open({ name })
+      expect(model.name).toBe(`lab/tiny-bert@${COMMIT}`)
+      expect(await model.identity()).toEqual(await identityOf(TINY))
+      expect((await readdir(folder())).sort()).toEqual(PARTS)
+      expect(hub.downloads.map((download) => download.split(' ')[0]).at(-1)).toBe('config.json')
+      expect(hub.authorizations).toEqual(new Set(['Bearer hf_secret']))
+    },
+  )
+
+  it('is fetched once, and needs no hub afterwards', async () => {
+    await store().open({ name: 'lab/tiny-bert' })
+    const fetched = hub.downloads.length
+    const { name } = await store().open({ name: 'lab/tiny-bert@main' })
+    expect(hub.downloads).toHaveLength(fetched)
+    await hub[Symbol.asyncDispose]()
+    expect((await store().open({ name })).isComplete).toBe(true)
+    hub = await hubDouble({ name: 'x', commit: COMMIT, branches: [], files: new Map() })
+  })
+
+  it('goes on where a download broke off', async () => {
+    hub.breakOff = { path: 'model.safetensors', at: 50_000 }
+    await expect(store().open({ name: 'lab/tiny-bert' })).rejects.toThrow(
+      /^HUB_UNAVAILABLE: expected the file model.safetensors/,
+    )
+    expect(await readdir(folder())).not.toContain('config.json')
+    const model = await store().open({ name: 'lab/tiny-bert' })
+    expect(await model.identity()).toEqual(await identityOf(TINY))
+    const ranges = hub.downloads.flatMap((download) => /^model.safetensors (.*)/.exec(download)?.[1] ?? [])
+    expect(ranges).toEqual(['0-19999', '20000-39999', '40000-59999', '40000-59999', '60000-79999', '80000-80108'])
+  })
+
+  it.each(['model.safetensors', 'tokenizer_config.json'])(
+    'is refused where %s is not what the hub lists, and what came is thrown away',
+    async (path) => {
+      hub.damaged = path
+      await expect(store().open({ name: 'lab/tiny-bert' })).rejects.toThrow(
+        /^CHECKPOINT_INVALID: expected the file .* with the hash/,
+      )
+      expect((await readdir(folder())).filter((name) => name.startsWith(path))).toEqual([])
+      hub.damaged = undefined
+      expect((await store().open({ name: 'lab/tiny-bert' })).isComplete).toBe(true)
+    },
+  )
+
+  it.each(['lab/other', 'lab/tiny-bert@nowhere'])('that is not there is named: %s', async (name) => {
+    await expect(store().open({ name })).rejects.toThrow(/^HUB_UNAVAILABLE: expected the revision .* from http:\/\/127/)
+  })
+
+  it('is not asked for where no hub is set', async () => {
+    await expect(modelStore({ models }).open({ name: `lab/tiny-bert@${COMMIT}` })).rejects.toThrow(
+      /^CHECKPOINT_INVALID: expected a checkpoint named/,
+    )
+    expect(hub.downloads).toEqual([])
+  })
+
+  it('is refused where the run was made with another one', async () => {
+    const expected = { ...(await identityOf(TINY)), tensors: '0'.repeat(64) }
+    await expect(store().open({ name: 'lab/tiny-bert', checkpoint: expected })).rejects.toThrow(
+      /the tensors of "lab\/tiny-bert@0123/,
+    )
+  })
+})
