@@ -94,7 +94,8 @@ async function nullTraining(client: FakeClient, invitation: FakeClient['invitati
 }
 
 async function serveCoordinator(floats: number, stateDir: string, databaseUrl?: string): Promise<void> {
-  const settings = { port: 0, stateDir, logLevel: 'error' as const, requestsPerMinute: 1e6, refusalsPerMinute: 1e6 }
+  const unlimited = { requestsPerMinute: 1e6, refusalsPerMinute: 1e6, transfersPerMinute: 1e6, reportsPerMinute: 1e6 }
+  const settings = { port: 0, stateDir, logLevel: 'error' as const, ...unlimited }
   const coordinator = await startCoordinator(
     { ...settings, ...(databaseUrl !== undefined && { databaseUrl }) },
     { models: registryOf([nullModel(floats)]) },

@@ -1,6 +1,7 @@
 /**
  * Takes the screenshots of the documentation from a real demo: `npm run screenshots`. Needs Chromium; takes as long as the
- * demo does. Pictures that would be larger than 200 kB fail it.
+ * demo does. `npm run screenshots -- URL OPERATOR_TOKEN` takes them of the newest run of a coordinator that is there already.
+ * Pictures that would be larger than 200 kB fail it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,13 +9,14 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { RunSnapshot } from '@fedsvd/core/protocol'
+import type { OperatorView, RunSnapshot } from '@fedsvd/core/protocol'
 import type { Page } from 'playwright-core'
 import { builtDashboard, openBrowser, openPage, signInOn } from '../apps/dashboard/test-kit/index.ts'
 import { createOperator, get, SECRET, temporaryFolder, until } from '../apps/server/test-kit/index.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const IMAGES = path.join(ROOT, 'docs', 'images')
+const FEDSVD = path.join(ROOT, 'apps/cli/bin/fedsvd.mjs')
 const MOST_BYTES = 200_000
 const DEMO_LIMIT_MS = 3_600_000
 
@@ -65,29 +67,32 @@ const PICTURES: readonly Picture[] = [
   },
 ]
 
-await builtDashboard()
+interface Shown {
+  readonly url: string
+  readonly operatorToken: string
+  readonly run: RunSnapshot
+}
+
 await mkdir(IMAGES, { recursive: true })
-await using folder = await temporaryFolder()
-const demo = spawn(
-  'node',
-  [path.join(ROOT, 'apps/cli/bin/fedsvd.mjs'), 'demo', '--dir', path.join(folder.path, 'demo')],
-  {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  },
-)
-const ended = once(demo, 'close')
-try {
-  const { runId, url } = await announced(demo)
-  const operatorToken = (await readFile(path.join(folder.path, 'demo/coordinator/operator.token'), 'utf8')).trim()
-  await createOperator({ url, operatorToken }, 'ada', 'admin')
-  console.log(`waiting for most of run ${runId}`)
-  const run = await until('most of the run', () => mostOf(url, runId, operatorToken), DEMO_LIMIT_MS)
+const [givenUrl, givenToken] = process.argv.slice(2)
+if (givenUrl !== undefined && givenToken !== undefined) {
+  const { runs } = await get<{ runs: readonly RunSnapshot[] }>(givenUrl, '/v1/runs', givenToken)
+  await takeAll({ url: givenUrl, operatorToken: givenToken, run: runs[0]! })
+} else await withDemo(takeAll)
+
+async function takeAll({ url, operatorToken, run }: Shown): Promise<void> {
+  const name = 'ada'
+  const known = await get<{ operators: readonly OperatorView[] }>(url, '/v1/operators', operatorToken)
+  if (!known.operators.some((operator) => operator.name === name)) {
+    await createOperator({ url, operatorToken }, name, 'admin')
+  }
   const browser = await openBrowser()
-  for (const { name, scheme, height, take } of PICTURES) {
+  for (const picture of PICTURES) {
+    const { scheme, height, take } = picture
     const { page, context } = await openPage(browser, { width: 1280, height, scheme })
-    await signInOn(page, url, 'ada', SECRET)
+    await signInOn(page, url, name, SECRET)
     await take(page, run, url)
-    const file = path.join(IMAGES, `${name}.png`)
+    const file = path.join(IMAGES, `${picture.name}.png`)
     await page.screenshot({ path: file })
     const { size } = await stat(file)
     if (size > MOST_BYTES) throw new Error(`${file} has ${size} bytes; choose a smaller height`)
@@ -95,20 +100,37 @@ try {
     await context.close()
   }
   await browser.close()
-} finally {
-  demo.kill('SIGINT')
-  await ended
+}
+
+/** A demo that ends when its pictures are taken. */
+async function withDemo(show: (shown: Shown) => Promise<void>): Promise<void> {
+  await builtDashboard()
+  await using folder = await temporaryFolder()
+  const dir = path.join(folder.path, 'demo')
+  const demo = spawn(process.execPath, [FEDSVD, 'demo', '--dir', dir], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(demo, 'close')
+  try {
+    const { runId, url } = await announced(demo)
+    const operatorToken = (await readFile(path.join(dir, 'coordinator/operator.token'), 'utf8')).trim()
+    console.log(`waiting for most of run ${runId}`)
+    const run = await until('most of the run', () => mostOf(url, runId, operatorToken), DEMO_LIMIT_MS)
+    await show({ url, operatorToken, run })
+  } finally {
+    demo.kill('SIGINT')
+    await ended
+  }
 }
 
 async function announced(child: ChildProcess): Promise<{ runId: string; url: string }> {
-  for await (const line of createInterface({ input: child.stdout! })) {
-    const [, runId, url] = /^run (\S+) at (\S+)/.exec(line) ?? []
-    if (runId !== undefined && url !== undefined) {
-      child.stdout!.resume()
-      return { runId, url }
-    }
-  }
-  throw new Error('the demo ended before its run began')
+  const told = new Promise<{ runId: string; url: string }>((resolve) => {
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      const [, runId, url] = /^run (\S+) at (\S+)/.exec(line) ?? []
+      if (runId !== undefined && url !== undefined) resolve({ runId, url })
+    })
+  })
+  const ended = once(child, 'close').then(() => Promise.reject(new Error('the demo ended before its run began')))
+  ended.catch(() => {}) // it ends later as it should
+  return await Promise.race([told, ended])
 }
 
 /** When two thirds of the rounds are measured, there is something to see, and something still to come. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryStore } from '../apps/server/src/store/memory/index.ts'
 import {
   call,
+  cuttableProxy,
   enrolClients,
   expectedAdapter,
   type FakeClient,
@@ -126,6 +127,41 @@ describe('a paused run', () => {
     expect(await control(coordinator, runId, 'stop')).toMatchObject({ state: 'stopped' })
     await expect(control(coordinator, runId, 'resume')).rejects.toMatchObject({ code: 'RUN_STATE' })
     await expect(control(coordinator, runId, 'pause')).rejects.toMatchObject({ code: 'RUN_STATE' })
+  })
+})
+
+describe('several runs at once', () => {
+  it('go on beside each other with the same clients, each update in its own run', async () => {
+    await using coordinator = await testCoordinator({ gatherSeconds: 60 })
+    const runs = [
+      await coordinator.createRun({ rounds: 1 }),
+      await coordinator.createRun({ seed: 'another', rounds: 2 }),
+    ]
+    const clients = await Promise.all(['a', 'b', 'c'].map((name) => coordinator.client(name)))
+    await Promise.all(clients.map((client) => client.connect()))
+    for (const { runId, rounds } of runs) {
+      const done = await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')
+      expect(done.adapter).toBe(expectedAdapter(done, clients))
+      expect(done.clients.map(({ steps }) => steps)).toEqual(Array(3).fill(2 * rounds))
+    }
+    expect(clients.flatMap(({ errors }) => errors)).toEqual([])
+  })
+})
+
+describe('a connection that is gone without a word', () => {
+  it('is noticed by both sides within detectionSeconds', async () => {
+    await using coordinator = await testCoordinator({ detectionSeconds: 1 })
+    const { hostname, port } = new URL(coordinator.url)
+    await using proxy = await cuttableProxy({ host: hostname, port: Number(port) })
+    const { runId } = await coordinator.createRun({ clientsPerRound: 2, quorum: 2 })
+    const client = await coordinator.client('behind a lost route', silent)
+    client.moveTo(`http://127.0.0.1:${proxy.port}`)
+    await client.connect()
+    await coordinator.seen(runId, 'the client', ({ clients }) => clients[0]?.connected === true)
+    const noticed = new Promise((resolve) => client.socket!.once('disconnect', resolve))
+    proxy.stall()
+    await coordinator.seen(runId, 'that it is gone', ({ clients }) => clients[0]?.connected === false)
+    expect(await noticed).toBe('ping timeout')
   })
 })
 

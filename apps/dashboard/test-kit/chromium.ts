@@ -39,12 +39,16 @@ export interface WatchedPage {
   readonly faults: string[]
 }
 
+/** How long anything may take, on a machine that is busy with other tests. */
+export const PATIENCE_MS = 90_000
+
 /** Refusals that a test provokes are reported by the browser as well; they are the page's to show, not faults of it. */
 const EXPECTED = /Failed to load resource|WebSocket connection to|net::ERR_/
 
 export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
   const { width = 1440, height = 900, scheme = 'light' } = options
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme })
+  context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const faults: string[] = []
   page.on('pageerror', (error) => faults.push(String(error)))

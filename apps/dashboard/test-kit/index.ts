@@ -1,4 +1,5 @@
 export * from './axe.ts'
+export * from './big-run.ts'
 export * from './built.ts'
 export * from './chromium.ts'
 export * from './scene.ts'

@@ -5,8 +5,10 @@ import {
   SECRET,
   type TestCoordinator,
   testCoordinator,
+  until,
 } from '../../server/test-kit/index.ts'
 import { builtDashboard } from './built.ts'
+import { PATIENCE_MS } from './chromium.ts'
 
 /** A coordinator that serves the dashboard, with an operator of each role and clients that train nothing. */
 export interface Scene extends TestCoordinator {
@@ -40,7 +42,20 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     await client.connect()
     clients.push(client)
   }
-  return { ...coordinator, clients, secret: SECRET }
+  return {
+    ...coordinator,
+    clients,
+    secret: SECRET,
+    seen: (runId, what, test) =>
+      until(
+        what,
+        async () => {
+          const current = await coordinator.snapshot(runId)
+          return test(current) && current
+        },
+        PATIENCE_MS,
+      ),
+  }
 }
 
 /** A double of the hold-out: its figures say which state was measured, nothing about a model. */

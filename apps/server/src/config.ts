@@ -79,6 +79,8 @@ export const configSchema = z.object({
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a round waits for known clients that are away, once a quorum is there. */
   gatherSeconds: z.coerce.number().min(0).max(3600).default(10),
+  /** How soon a connection that is gone without a word is noticed, on both sides. */
+  detectionSeconds: z.coerce.number().min(0.1).max(600).default(45),
   /** How long a shutdown waits for requests under way, uploads above all, before it cuts them. */
   graceSeconds: z.coerce.number().min(0).max(600).default(10),
   /** Enrolments and challenges that one address may ask for in a minute. */
@@ -133,6 +135,7 @@ export const ENVIRONMENT = {
   otlpEndpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
   logLevel: 'FEDSVD_LOG_LEVEL',
   gatherSeconds: 'FEDSVD_GATHER_SECONDS',
+  detectionSeconds: 'FEDSVD_DETECTION_SECONDS',
   graceSeconds: 'FEDSVD_GRACE_SECONDS',
   requestsPerMinute: 'FEDSVD_REQUESTS_PER_MINUTE',
   refusalsPerMinute: 'FEDSVD_REFUSALS_PER_MINUTE',

@@ -108,6 +108,9 @@ export async function startCoordinator(
   const { http } = listener
   const io = new Server(http, {
     maxHttpBufferSize: LONGEST_MESSAGE_BYTES,
+    // A side that has heard nothing for an interval and a timeout gives the connection up.
+    pingInterval: config.detectionSeconds * 500,
+    pingTimeout: config.detectionSeconds * 500,
     perMessageDeflate: false,
     connectTimeout: CONNECT_TIMEOUT_MS,
     serveClient: false,

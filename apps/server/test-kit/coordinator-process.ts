@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { CoordinatorSettings } from '../src/index.ts'
+import type { Death } from './mortal.ts'
 
 const PROGRAM = fileURLToPath(new URL('./coordinator-program.ts', import.meta.url))
 
@@ -12,12 +13,19 @@ export interface CoordinatorProcess extends AsyncDisposable {
   readonly operatorToken: string
   /** SIGKILL: nothing of the process runs any more when it resolves. */
   kill(): Promise<void>
+  /** Resolves when the process has ended, by whatever. */
+  readonly ended: Promise<void>
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>
 }
 
-export async function startCoordinatorProcess(settings: CoordinatorSettings): Promise<CoordinatorProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, JSON.stringify(settings)], {
+/** With a death the process kills itself at that call to its store. */
+export async function startCoordinatorProcess(
+  settings: CoordinatorSettings,
+  death?: Death,
+): Promise<CoordinatorProcess> {
+  const dies = death === undefined ? [] : [JSON.stringify(death)]
+  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, JSON.stringify(settings), ...dies], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const closed = once(child, 'close') as Promise<[number | null]>
@@ -29,6 +37,7 @@ export async function startCoordinatorProcess(settings: CoordinatorSettings): Pr
   return {
     url,
     operatorToken,
+    ended: closed.then(() => {}),
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
     [Symbol.asyncDispose]: async () => void (await end('SIGKILL')),

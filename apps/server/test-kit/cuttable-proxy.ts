@@ -7,6 +7,8 @@ export interface CuttableProxy extends AsyncDisposable {
   /** Breaks every connection, and every one that is tried from now on. */
   cut(): void
   mend(): void
+  /** Lets nothing through any more and breaks nothing, as a network that has lost its route. */
+  stall(): void
 }
 
 export async function cuttableProxy(target: { readonly host: string; readonly port: number }): Promise<CuttableProxy> {
@@ -39,6 +41,9 @@ export async function cuttableProxy(target: { readonly host: string; readonly po
     },
     mend() {
       isCut = false
+    },
+    stall() {
+      for (const socket of sockets) socket.unpipe().pause()
     },
     async [Symbol.asyncDispose]() {
       breakAll()

@@ -1,6 +1,7 @@
 export * from './certificates.ts'
 export * from './coordinator.ts'
 export * from './coordinator-process.ts'
+export * from './crash-sweep.ts'
 export * from './cuttable-proxy.ts'
 export * from './databases.ts'
 export * from './embedded-template.ts'

@@ -30,6 +30,8 @@ const clock: Clock = {
   },
 }
 const LONGEST_WAIT_MS = 60_000
+/** A run takes milliseconds; one that takes this long hangs. */
+const PATIENCE_MS = 45_000
 
 /** What survives a death: the database and the files. */
 export interface Durable {
@@ -143,13 +145,19 @@ async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes
 }
 
-/** A run that is open in the store, and its clients enrolled. */
-export async function prepared(changes: Partial<RunRequest> = {}) {
-  const durable: Durable = { store: createMemoryStore(), objects: new Map(), noise: { draws: 0 } }
+/** A run that is open in the store, and its clients enrolled: in a fresh memory store where none is given. */
+export async function prepared(changes: Partial<RunRequest> = {}, store: Store = createMemoryStore()) {
+  const durable: Durable = { store, objects: new Map(), noise: { draws: 0 } }
   const clients = Array.from({ length: CLIENTS }, (_, index) => {
     const clientId = `00000000-0000-4000-8000-00000000000${index}`
     return new FakeClient('', { clientId, key: generateKeyPairSync('ed25519').privateKey })
   })
+  for (const { clientId: id } of clients) {
+    if ((await store.clients.find(id)) !== undefined) continue
+    const [hash, now] = [`token of ${id}`, Date.now()]
+    await store.clients.addTokens([{ hash, createdAt: now, expiresAt: now + 60_000 }])
+    await store.clients.enrol(hash, { id, name: `site ${id.at(-1)}`, publicKey: 'none', enrolledAt: now })
+  }
   const first = await live(durable, [], new MortalProcess())
   const { runId } = await first.createRun(
     tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, deadlineSeconds: 3600, ...changes }),
@@ -160,7 +168,8 @@ export async function prepared(changes: Partial<RunRequest> = {}) {
 }
 
 export async function completed(conductor: Conductor, runId: string): Promise<RunSnapshot> {
-  for (let turn = 0; turn < 2000; turn += 1) {
+  const patience = Date.now() + PATIENCE_MS
+  while (Date.now() < patience) {
     const snapshot = await conductor.snapshot(runId)
     if (snapshot.state === 'completed') return snapshot
     await new Promise((resolve) => setImmediate(resolve))

@@ -34,6 +34,7 @@ const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
   Exp: (g, { x }) => ops.exp(g, x),
   Expand: (g, { x, row }) => ops.expandLike(g, row, x),
   'Gather, where -1 is the last row': (g, { square, ids }) => ops.gatherRows(g, square, ids),
+  Gelu: (g, { x }) => ops.gelu(g, ops.scale(g, x, 4)),
   Gemm: (g, { a, b, square }) => ops.gemm(g, a, b, square, { alpha: 0.3, transB: true }),
   'Gemm of a transposed matrix': (g, { a, b, square }) =>
     ops.gemm(g, ops.transposeMatrix(g, a), ops.transposeMatrix(g, b), square, { alpha: 0.3, transA: true }),
@@ -51,6 +52,13 @@ const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
   'MatMul of batches and heads': (g, { x, y }) => {
     const heads = (part: Value) => ops.transpose(g, ops.reshape(g, part, [BATCH, SEQUENCE, 2, WIDTH / 2]), [0, 2, 1, 3])
     return ops.matmul(g, heads(x), ops.transposeMatrix(g, heads(y)))
+  },
+  'a linear layer: MatMul and Add': (g, { x, square, row }) => ops.add(g, ops.matmul(g, x, square), row),
+  'a linear layer of a transposed matrix': (g, { x, square, row }) =>
+    ops.add(g, ops.matmul(g, x, ops.transposeMatrix(g, square)), row),
+  'a product that a linear layer and another operation use': (g, { x, square, row }) => {
+    const product = ops.matmul(g, x, ops.transposeMatrix(g, square))
+    return ops.mul(g, product, ops.add(g, product, row))
   },
   'MatMul of a matrix that all records share by one of each': (g, { x, square }) =>
     ops.matmul(g, ops.reshape(g, square, [1, WIDTH, WIDTH]), ops.transposeMatrix(g, x)),

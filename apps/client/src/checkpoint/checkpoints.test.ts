@@ -88,7 +88,7 @@ describe('a round that is followed step by step', () => {
     using folder = temporaryFolder()
     using ledger = open(folder.path)
     const { entry } = ledger.reserve(RUN_A, 0)
-    const old = { ...ledger.state, attempts: ledger.state.attempts.map(({ stepwise: _, ...attempt }) => attempt) }
+    const old = { ...ledger.state, attempts: ledger.state.attempts.map((one) => ({ ...one, stepwise: undefined })) }
     expect(brokenOff(old, RUN_A, 0)).toBeUndefined()
     expect(nextCharge(old, sampleBound(), 0).steps).toBe(5)
     expect(brokenOff(ledger.state, RUN_A, 0)?.attempt).toBe(entry.attempt)

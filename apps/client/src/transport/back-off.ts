@@ -11,6 +11,9 @@ export function* backOff(random: () => number = Math.random): Generator<number, 
   for (let span = FIRST_WAIT_MS; ; span = Math.min(2 * span, LONGEST_WAIT_MS)) yield span * (0.5 + 0.5 * random())
 }
 
+/** Waits so many milliseconds. @throws the signal's reason when it aborts first */
+export type Pause = (milliseconds: number, signal: AbortSignal) => Promise<void>
+
 /** Waits. @throws the signal's reason when it aborts first */
 export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())

@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { backOff, pause } from './back-off.ts'
+import { backOff, type Pause, pause } from './back-off.ts'
 import { certificateFault } from './tls.ts'
 
 /** One HTTP request that may be sent any number of times. */
@@ -8,6 +8,8 @@ export interface RepeatableRequest<T> {
   readonly init: RequestInit
   /** How to send it; the global `fetch` where it is absent. */
   readonly send?: typeof fetch
+  /** How to wait between two tries; the time of the system where it is absent. */
+  readonly pause?: Pause
   /** Reads the body of a good answer; a connection that breaks meanwhile counts as no answer. */
   read(response: Response): Promise<T>
   /** Told each time that nobody answered, or not for good. */
@@ -25,7 +27,7 @@ export async function requestUntilAnswered<T>(request: RepeatableRequest<T>, sig
     const answer = await requestOnce(request, signal)
     if (answer !== undefined) return answer.value
     request.onUnanswered?.()
-    await pause(wait, signal)
+    await (request.pause ?? pause)(wait, signal)
   }
   throw new TypeError('the waiting times never end')
 }

@@ -52,6 +52,38 @@ describe('a client whose coordinator is away', () => {
     expect(trained).toHaveLength(manifest.localSteps)
   })
 
+  it('is there when a coordinator comes back after ten minutes, with what it trained, and has not tried too often', async () => {
+    let now = 0
+    let tries = 0
+    let back: Promise<void> | undefined
+    // Waits as if time had passed. The socket, the report and the fetch wait beside each other, three at most: after thirty
+    // minutes of waiting in all, each of them has waited for ten.
+    const pause = async (milliseconds: number, signal: AbortSignal): Promise<void> => {
+      signal.throwIfAborted()
+      now += milliseconds
+      tries += 1
+      if (now >= 3 * 600_000) back ??= restart()
+      await (back ?? new Promise((resolve) => setImmediate(resolve)))
+    }
+    const lots = gatedLots()
+    await using site = await start({ transport: networkTransport(served.url, {}, pause), onLot: lots.wait })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await lots.reached
+    await served[Symbol.asyncDispose]()
+    lots.open() // training goes on while nobody is there, and its report and its upload wait
+    await site.told('connected', 2)
+    // 15 s at most and 7.5 s at least, once they have backed off.
+    expect(tries).toBeLessThan(3 * (600_000 / 7500 + 10))
+    const again = await double.peer()
+    await again.offer(manifest)
+    await again.invite(double.invitation(manifest, 0))
+    await site.told('round-delivered')
+    expect(double.reports.at(-1)!.reservations).toHaveLength(1)
+    expect(site.events.filter(({ event }) => event === 'unreachable')).toHaveLength(1)
+  })
+
   it('says so once, goes on trying, and is there when the coordinator is', async () => {
     const { port } = served
     await served[Symbol.asyncDispose]()
@@ -156,3 +188,20 @@ describe('nonsense from a coordinator', () => {
     expect(await site.told('round-failed')).toMatchObject({ error: { code: 'FRAME_TOO_LARGE' } })
   })
 })
+
+/** Lots that wait until the test opens the gate. */
+function gatedLots() {
+  let open: () => void = () => {}
+  let arrive: () => void = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const reached = new Promise<void>((resolve) => {
+    arrive = resolve
+  })
+  const wait = (): Promise<void> => {
+    arrive()
+    return opened
+  }
+  return { reached, open: () => open(), wait }
+}

@@ -9,7 +9,7 @@ import {
 import { io } from 'socket.io-client'
 import { sha256Hex } from '../ledger/index.ts'
 import { answerWith, type ClientSocket, dropNonsense } from './answers.ts'
-import { backOff, pause } from './back-off.ts'
+import { backOff, type Pause, pause as systemPause } from './back-off.ts'
 import { Handshakes } from './handshakes.ts'
 import { jsonRequest, requestUntilAnswered, verifiedBody } from './http.ts'
 import { Latest } from './latest.ts'
@@ -21,7 +21,7 @@ const ANSWER_TIMEOUT_MS = 30_000
 const FINAL_REFUSALS: readonly string[] = ['SIGNATURE_INVALID', 'FORBIDDEN', 'PROTOCOL_VERSION', 'CERTIFICATE_INVALID']
 
 /** Socket.IO for control and HTTP for tensors, as in the protocol reference. */
-export function networkTransport(coordinator: string, trust: TlsTrust = {}): Transport {
+export function networkTransport(coordinator: string, trust: TlsTrust = {}, pause: Pause = systemPause): Transport {
   const send = fetchWith(trust)
   return {
     coordinator,
@@ -29,11 +29,11 @@ export function networkTransport(coordinator: string, trust: TlsTrust = {}): Tra
       const read = async (response: Response) => parseMessage(enrolReplySchema, await response.json(), 'an enrolment')
       const url = new URL('/v1/enrol', coordinator)
       return requestUntilAnswered(
-        { url, init: jsonRequest(request), read, send, onUnanswered: onceOnly(onUnreachable) },
+        { url, init: jsonRequest(request), read, send, pause, onUnanswered: onceOnly(onUnreachable) },
         signal,
       )
     },
-    open: (caller, handlers) => openLink({ coordinator, trust, send }, caller, handlers),
+    open: (caller, handlers) => openLink({ coordinator, trust, send, pause }, caller, handlers),
   }
 }
 
@@ -42,10 +42,11 @@ interface Route {
   readonly coordinator: string
   readonly trust: TlsTrust
   readonly send: typeof fetch
+  readonly pause: Pause
 }
 
 function openLink(route: Route, caller: Caller, handlers: LinkHandlers): CoordinatorLink {
-  const { coordinator, send } = route
+  const { coordinator, send, pause } = route
   const closed = new AbortController()
   const online = new Latest<true>()
   const session = new Latest<string>()
@@ -71,7 +72,7 @@ function openLink(route: Route, caller: Caller, handlers: LinkHandlers): Coordin
       for (;;) {
         const token = await session.value(signal)
         try {
-          return await requestUntilAnswered({ url, init: { headers: bearer(token) }, read, send }, signal)
+          return await requestUntilAnswered({ url, init: { headers: bearer(token) }, read, send, pause }, signal)
         } catch (error) {
           if (!isFedsvdError(error, 'TOKEN_INVALID')) throw error
           session.clear(token) // it ended with its connection; the next connection brings another
@@ -84,7 +85,7 @@ function openLink(route: Route, caller: Caller, handlers: LinkHandlers): Coordin
       const read = async (response: Response) =>
         parseMessage(uploadReplySchema, await response.json(), 'an answer to an upload')
       return requestUntilAnswered(
-        { url, init: { method: 'PUT', headers, body: Buffer.from(frame) }, read, send },
+        { url, init: { method: 'PUT', headers, body: Buffer.from(frame) }, read, send, pause },
         signal,
       )
     },
@@ -104,7 +105,7 @@ interface Line {
 
 /** A socket that comes back by itself, with a fresh proof of identity each time. */
 function connect(
-  { coordinator, trust, send }: Route,
+  { coordinator, trust, send, pause }: Route,
   caller: Caller,
   { handlers, online, session, closed }: Line,
 ): ClientSocket {

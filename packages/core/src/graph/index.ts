@@ -3,7 +3,7 @@ export { GraphBuilder } from './builder.ts'
 export { type ClippedGridSum, clippedGridSum } from './clip.ts'
 export type { DenseTensor } from './dense.ts'
 export { interpret } from './interpreter.ts'
-export { toOnnx } from './onnx.ts'
+export { type ExternalData, MICROSOFT, type OnnxGraph, type OnnxOperation, toOnnx } from './onnx.ts'
 export * as ops from './operators.ts'
 export { perRecordGradients } from './reverse.ts'
 export {

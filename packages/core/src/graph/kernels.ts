@@ -237,6 +237,7 @@ export const KERNELS: Readonly<Record<OperatorName, Kernel>> = {
   Exp: unary(Math.exp),
   Expand: expand,
   Gather: gather,
+  Gelu: unary((x) => (x / 2) * (1 + erf(x * Math.SQRT1_2))),
   Gemm: gemm,
   Greater: binary((a, b) => Number(a > b)),
   GreaterOrEqual: binary((a, b) => Number(a >= b)),

@@ -39,6 +39,8 @@ export const tanh = unary('Tanh')
 export const erf = unary('Erf')
 export const relu = unary('Relu')
 export const sigmoid = unary('Sigmoid')
+/** `x * P(Z <= x)` for a standard normal Z, by the error function (Hendrycks and Gimpel 2016, arXiv 1606.08415). */
+export const gelu = unary('Gelu')
 /** To the nearest integer, halves to even. */
 export const round = unary('Round')
 

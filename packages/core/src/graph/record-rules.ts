@@ -109,6 +109,17 @@ export const RECORD_RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
     return ops.mul(g, dy, ops.scale(g, density, 2 / Math.sqrt(Math.PI)))
   }),
   Relu: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.toFloat(g, ops.greater(g, y, g.scalar(0))))),
+  /*
+   * With z = x / sqrt 2 the derivative is (1 + erf z + 2 / sqrt(pi) * z * exp(-z^2)) / 2. It is taken from x alone, so that
+   * nothing else of the forward pass is kept, which is as wide as a feed-forward layer; the constant goes into the
+   * exponent and the half to the end, where a runtime can put it into the next product.
+   */
+  Gelu: elementwise((g, dy, x) => {
+    const z = ops.scale(g, x, Math.SQRT1_2)
+    const density = ops.exp(g, ops.sub(g, g.scalar(Math.log(2 / Math.sqrt(Math.PI))), ops.mul(g, z, z)))
+    const slope = ops.add(g, ops.add(g, ops.erf(g, z), ops.mul(g, z, density)), g.scalar(1))
+    return ops.scale(g, ops.mul(g, dy, slope), 0.5)
+  }),
   Sigmoid: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.mul(g, y, ops.sub(g, g.scalar(1), y)))),
   Softmax: elementwise((g, dy, _, y) => {
     const weighted = ops.mul(g, dy, y)

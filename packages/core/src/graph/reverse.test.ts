@@ -53,6 +53,7 @@ const operators: Record<string, Parameters<typeof above>[0]> = {
   Sqrt: (g, y) => ops.sqrt(g, ops.add(g, ops.mul(g, y, y), g.scalar(0.5))),
   Tanh: (g, y) => ops.tanh(g, y),
   Erf: (g, y) => ops.erf(g, y),
+  Gelu: (g, y) => ops.gelu(g, ops.scale(g, y, 2)),
   Relu: (g, y) => ops.relu(g, y),
   Sigmoid: (g, y) => ops.sigmoid(g, y),
   Softmax: (g, y) => ops.softmax(g, y),

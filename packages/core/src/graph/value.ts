@@ -33,7 +33,7 @@ export interface Constant extends Value {
 
 export type Attribute = { readonly int: number } | { readonly float: number } | { readonly ints: readonly number[] }
 
-/** The ONNX operators in use, all of opset 18 and without extensions. */
+/** The ONNX operators in use: of opset 18, and Gelu of opset 20, which onnxruntime has had as its own for longer. */
 export type OperatorName =
   | 'Add'
   | 'ArgMax'
@@ -45,6 +45,7 @@ export type OperatorName =
   | 'Exp'
   | 'Expand'
   | 'Gather'
+  | 'Gelu'
   | 'Gemm'
   | 'Greater'
   | 'GreaterOrEqual'

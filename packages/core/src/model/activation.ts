@@ -2,7 +2,7 @@ import { FedsvdError } from '../errors.ts'
 import { type GraphBuilder, ops, type Value } from '../graph/index.ts'
 
 /** The activations of feed-forward layers, by the names that `config.json` has for them. */
-export const ACTIVATIONS = { gelu, gelu_new: geluNew, relu: ops.relu, silu } as const satisfies Record<
+export const ACTIVATIONS = { gelu: ops.gelu, gelu_new: geluNew, relu: ops.relu, silu } as const satisfies Record<
   string,
   (g: GraphBuilder, x: Value) => Value
 >
@@ -10,12 +10,6 @@ export const ACTIVATIONS = { gelu, gelu_new: geluNew, relu: ops.relu, silu } as 
 export type ActivationName = keyof typeof ACTIVATIONS
 
 export const ACTIVATION_NAMES = Object.keys(ACTIVATIONS) as ActivationName[]
-
-/** `x * P(Z <= x)` for a standard normal Z, exactly (Hendrycks and Gimpel 2016, arXiv 1606.08415, by the error function). */
-function gelu(g: GraphBuilder, x: Value): Value {
-  const likelihood = ops.add(g, ops.erf(g, ops.scale(g, x, Math.SQRT1_2)), g.scalar(1))
-  return ops.mul(g, ops.scale(g, x, 0.5), likelihood)
-}
 
 /** GELU by its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415), which the checkpoints were trained with. */
 function geluNew(g: GraphBuilder, x: Value): Value {

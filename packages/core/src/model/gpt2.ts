@@ -22,6 +22,11 @@ export interface Gpt2Config {
 /** What PEFT adapts unless it is told otherwise: queries, keys and values in one. */
 export const GPT2_DEFAULT_TARGETS = ['c_attn'] as const
 
+/** Whether the weight of a layer is stored as [dIn, dOut]: those of GPT-2 are (its `Conv1D`), and no others. */
+export function storesInputsFirst(layer: string): boolean {
+  return /^transformer\.h\.\d+\.(attn|mlp)\.c_/.test(layer)
+}
+
 /**
  * The layers that may carry an adapter, in the order in which a token meets them. All are stored as [dIn, dOut] (PEFT's
  * `fan_in_fan_out`).

@@ -23,7 +23,7 @@ export { DECODER_TYPES, type DecoderConfig, type DecoderType, decoderConfig } fr
 export { type EncoderInputs, encoderFeatures, encoderLayers, encoderStates } from './encoder.ts'
 export { ENCODER_FAMILIES, type EncoderConfig, encoderConfig } from './encoder-config.ts'
 export { ENCODER_DEFAULT_TARGETS, encoderTensorName } from './encoder-names.ts'
-export { GPT2_DEFAULT_TARGETS, type Gpt2Config, gpt2, gpt2Layers } from './gpt2.ts'
+export { GPT2_DEFAULT_TARGETS, type Gpt2Config, gpt2, gpt2Layers, storesInputsFirst } from './gpt2.ts'
 export type { LoraAdapters } from './linear.ts'
 export { LLAMA_DEFAULT_TARGETS, type LlamaConfig, llama, llamaLayers } from './llama.ts'
 export type { Checkpoint } from './parameters.ts'

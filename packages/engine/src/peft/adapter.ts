@@ -8,23 +8,17 @@ import {
   type Task,
   tensorsOfState,
 } from '@fedsvd/core/adapters'
+import { storesInputsFirst } from '@fedsvd/core/model'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import { decodeSafetensors, encodeSafetensors } from '../safetensors/index.ts'
 
 const PREFIX = 'base_model.model.'
 const WEIGHTS_FILE = 'adapter_model.safetensors'
-/** PEFT's names of the tasks. */
-const TASK_TYPES: Readonly<Record<Task, string>> = {
-  'sequence-classification': 'SEQ_CLS',
-  'token-classification': 'TOKEN_CLS',
-  'causal-lm': 'CAUSAL_LM',
-  'instruction-tuning': 'CAUSAL_LM',
-}
 const CONFIG_FILE = 'adapter_config.json'
 
 /** What PEFT's `adapter_config.json` needs to know beside the factors. */
 export interface AdapterDescription {
-  /** Default: sequence classification. */
+  /** Absent: sequence classification. */
   readonly task?: Task | undefined
   readonly schema: AdapterSchema
   readonly baseModel: string
@@ -88,29 +82,37 @@ function metadataOf({ labels, metadata }: AdapterDescription): Record<string, st
   return { ...metadata, labels: JSON.stringify(labels) }
 }
 
+/** PEFT's names for the tasks. */
+export const PEFT_TASK_TYPES: Readonly<Record<Task, string>> = {
+  'sequence-classification': 'SEQ_CLS',
+  'token-classification': 'TOKEN_CLS',
+  'causal-lm': 'CAUSAL_LM',
+  'instruction-tuning': 'CAUSAL_LM',
+}
+
 function adapterConfig({
+  task = 'sequence-classification',
   schema,
   baseModel,
-  task = 'sequence-classification',
 }: AdapterDescription): Record<string, unknown> {
   // PEFT saves whole modules: RoBERTa's classifier with both of its layers
   const heads = schema.head.map(({ name }) => name.slice(0, name.indexOf('.')))
   const [path, revision = null] = baseModel.split('@')
   return {
     peft_type: 'LORA',
-    task_type: TASK_TYPES[task],
+    task_type: PEFT_TASK_TYPES[task],
     base_model_name_or_path: path,
     revision,
     r: schema.rank,
     lora_alpha: schema.alpha,
     lora_dropout: 0,
     bias: 'none',
-    fan_in_fan_out: false,
+    fan_in_fan_out: schema.layers.some(({ name }) => storesInputsFirst(name)),
     use_rslora: false,
     use_dora: false,
     init_lora_weights: true,
     inference_mode: true,
     target_modules: schema.layers.map(({ name }) => name),
-    modules_to_save: Array.from(new Set(heads)),
+    modules_to_save: heads.length > 0 ? Array.from(new Set(heads)) : null,
   }
 }

@@ -3,6 +3,10 @@ import { type Graph, toOnnx } from '@fedsvd/core/graph'
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node'
 import type { ExecutionProvider } from '../settings/index.ts'
 import { type GraphRunner, inputOf, type RunTensor } from './graph-runner.ts'
+import { forOnnxruntime } from './lower.ts'
+import { weightBytes, writeModelFiles } from './weight-file.ts'
+
+const MAX_INLINE_BYTES = 128 * 2 ** 20
 
 export interface OnnxRunnerOptions {
   /** Names the graph in the runtime's own messages. */
@@ -11,6 +15,8 @@ export interface OnnxRunnerOptions {
   readonly threads: number
   /** Default: cpu. */
   readonly executionProvider?: ExecutionProvider
+  /** Models with more bytes of weights are handed over as files; default: 128 MiB. */
+  readonly maxInlineBytes?: number
   /** Writes one trace file per session, for finding slow operators. */
   readonly profilePrefix?: string
 }
@@ -47,7 +53,13 @@ async function createSession(graph: Graph, options: OnnxRunnerOptions): Promise<
   const { executionProvider = 'cpu' } = options
   requireProvider(executionProvider)
   try {
-    return await InferenceSession.create(toOnnx(graph, options.name), sessionOptions(executionProvider, options))
+    const settings = sessionOptions(executionProvider, options)
+    const lowered = forOnnxruntime(graph)
+    if (weightBytes(lowered) <= (options.maxInlineBytes ?? MAX_INLINE_BYTES)) {
+      return await InferenceSession.create(toOnnx(lowered, options.name), settings)
+    }
+    await using files = await writeModelFiles(lowered, options.name)
+    return await InferenceSession.create(files.modelPath, settings)
   } catch (cause) {
     if (executionProvider === 'cpu') throw cause
     throw new FedsvdError(

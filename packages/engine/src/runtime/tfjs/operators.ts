@@ -141,6 +141,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Operator>> = {
   Exp: unary((tf, x) => tf.exp(x)),
   Expand: (tf, [x, target]) => [expand(tf, tensor(x), sizes(target))],
   Gather: gather,
+  Gelu: unary((tf, x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1))),
   Gemm: gemm,
   Greater: binary((tf, a, b) => tf.greater(a, b)),
   GreaterOrEqual: binary((tf, a, b) => tf.greaterEqual(a, b)),
