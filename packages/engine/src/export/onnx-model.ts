@@ -7,6 +7,7 @@ import { DECODER_TYPES, deployedGraph } from '@fedsvd/core/model'
 import type { CheckpointFolder } from '../checkpoint/index.ts'
 import { encoderClassifier } from '../training/index.ts'
 import { startExport, type TrainedState } from './export-folder.ts'
+import { portable } from './portable.ts'
 
 /** One protocol buffer holds no more. */
 const MOST_BYTES = 2 ** 31 - 1
@@ -32,7 +33,7 @@ export async function exportOnnx(
     })
   }
   const model = await encoderClassifier(checkpoint, { schema, classes: labels.length, featureScale })
-  const graph = deployedGraph(model, byName(state))
+  const graph = portable(deployedGraph(model, byName(state)))
   const bytes = graph.constants.reduce((sum, { data }) => sum + data.byteLength, 0)
   if (bytes > MOST_BYTES) {
     throw new FedsvdError('CONFIG_INVALID', {
