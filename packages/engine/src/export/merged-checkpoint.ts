@@ -1,10 +1,17 @@
 import { join } from 'node:path'
+import {
+  DECODER_TYPES,
+  decoderConfig,
+  decoderTensorName,
+  encoderConfig,
+  encoderTensorName,
+  storesInputsFirst,
+} from '@fedsvd/core/model'
 import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
 import { type CheckpointFolder, forEachTensor } from '../checkpoint/index.ts'
 import { withoutFeatureScale } from '../peft/index.ts'
 import { isFloat, writeSafetensors } from '../safetensors/index.ts'
 import { startExport, type TrainedState } from './export-folder.ts'
-import { layoutOf } from './layout.ts'
 import { factorsByWeight, mergedWeight } from './merged-weight.ts'
 
 /**
@@ -23,7 +30,7 @@ export async function exportMerged(
   const files = await startExport(folder, checkpoint, trained)
   const factors = factorsByWeight(trained.schema, trained.state)
   const { head } = withoutFeatureScale(trained.state, trained.featureScale ?? 1)
-  const { nameOf, fanInFanOut } = layoutOf(checkpoint.config)
+  const nameOf = namesOf(checkpoint)
   const specs = await baseSpecs(checkpoint.folder, nameOf)
   const base = baseReader(checkpoint, nameOf)
   const path = join(folder, 'model.safetensors')
@@ -36,11 +43,24 @@ export async function exportMerged(
       if (ofHead !== undefined) return ofHead
       const { data } = await base(name)
       const lora = factors.get(name)
-      return lora === undefined ? data : mergedWeight(data, lora, fanInFanOut)
+      return lora === undefined ? data : mergedWeight(data, lora, storesInputsFirst(name.replace(/\.weight$/, '')))
     },
     trained.metadata,
   )
   return [path, ...files]
+}
+
+/** The model's names for the tensors of the files; undefined for what it does not read. */
+function namesOf({ config: fields, modelType }: CheckpointFolder): (name: string) => string | undefined {
+  if ((DECODER_TYPES as readonly string[]).includes(modelType)) {
+    const config = decoderConfig(fields)
+    return (name) => decoderTensorName(config, name)
+  }
+  const config = encoderConfig(fields)
+  return (name) => {
+    const own = encoderTensorName(config, name)
+    return own.startsWith(`${config.family}.`) ? own : undefined
+  }
 }
 
 /** Names (as the model has them) and shapes of the base's tensors, in the order of the files. */

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { type AdapterState, tensorsOfState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { toOnnx } from '@fedsvd/core/graph'
-import { deployedGraph, ENCODER_FAMILIES } from '@fedsvd/core/model'
+import { DECODER_TYPES, deployedGraph } from '@fedsvd/core/model'
 import type { CheckpointFolder } from '../checkpoint/index.ts'
 import { encoderClassifier } from '../training/index.ts'
 import { startExport, type TrainedState } from './export-folder.ts'
+import { portable } from './portable.ts'
 
 /** One protocol buffer holds no more. */
 const MOST_BYTES = 2 ** 31 - 1
@@ -17,18 +18,22 @@ const MOST_BYTES = 2 ** 31 - 1
  * Beside it lie config.json, with the labels, and the tokenizer's files.
  *
  * @returns the files written
- * @throws FedsvdError CHECKPOINT_INVALID, or CONFIG_INVALID for a model above 2 GiB and for what is no encoder that
- *   classifies texts
+ * @throws FedsvdError CHECKPOINT_INVALID, or CONFIG_INVALID for a model above 2 GiB, another task or a decoder
  */
 export async function exportOnnx(
   folder: string,
   checkpoint: CheckpointFolder,
-  trained: TrainedState,
+  { task, schema, state, labels, featureScale }: TrainedState,
 ): Promise<string[]> {
-  requireClassifier(checkpoint, trained)
-  const { schema, state, labels, featureScale } = trained
+  if ((task ?? 'sequence-classification') !== 'sequence-classification' || isDecoder(checkpoint)) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: 'a sequence classifier on an encoder for the format onnx',
+      got: `${task ?? 'sequence-classification'} on a ${checkpoint.modelType}`,
+      remedy: 'Export it as merged or peft.',
+    })
+  }
   const model = await encoderClassifier(checkpoint, { schema, classes: labels.length, featureScale })
-  const graph = deployedGraph(model, byName(state))
+  const graph = portable(deployedGraph(model, byName(state)))
   const bytes = graph.constants.reduce((sum, { data }) => sum + data.byteLength, 0)
   if (bytes > MOST_BYTES) {
     throw new FedsvdError('CONFIG_INVALID', {
@@ -37,19 +42,14 @@ export async function exportOnnx(
       remedy: 'Export it as merged or peft.',
     })
   }
-  const files = await startExport(folder, checkpoint, trained)
+  const files = await startExport(folder, checkpoint, { task, labels })
   const path = join(folder, 'model.onnx')
   await writeFile(path, toOnnx(graph, 'fedsvd classifier'))
   return [path, ...files]
 }
 
-function requireClassifier({ modelType }: CheckpointFolder, { task = 'sequence-classification' }: TrainedState): void {
-  if (task === 'sequence-classification' && Object.hasOwn(ENCODER_FAMILIES, modelType)) return
-  throw new FedsvdError('CONFIG_INVALID', {
-    expected: `an encoder that classifies texts (${Object.keys(ENCODER_FAMILIES).join(', ')}) for the format onnx`,
-    got: `${modelType} for ${task}`,
-    remedy: 'Export it as merged, and convert that with the tools of its library.',
-  })
+function isDecoder({ modelType }: CheckpointFolder): boolean {
+  return (DECODER_TYPES as readonly string[]).includes(modelType)
 }
 
 function byName(state: AdapterState) {

@@ -14,18 +14,11 @@ import { decodeSafetensors, encodeSafetensors } from '../safetensors/index.ts'
 
 const PREFIX = 'base_model.model.'
 const WEIGHTS_FILE = 'adapter_model.safetensors'
-/** PEFT's names of the tasks. */
-export const TASK_TYPES: Readonly<Record<Task, string>> = {
-  'sequence-classification': 'SEQ_CLS',
-  'token-classification': 'TOKEN_CLS',
-  'causal-lm': 'CAUSAL_LM',
-  'instruction-tuning': 'CAUSAL_LM',
-}
 const CONFIG_FILE = 'adapter_config.json'
 
 /** What PEFT's `adapter_config.json` needs to know beside the factors. */
 export interface AdapterDescription {
-  /** Default: sequence classification. */
+  /** Absent: sequence classification. */
   readonly task?: Task | undefined
   readonly schema: AdapterSchema
   readonly baseModel: string
@@ -89,17 +82,25 @@ function metadataOf({ labels, metadata }: AdapterDescription): Record<string, st
   return { ...metadata, labels: JSON.stringify(labels) }
 }
 
+/** PEFT's names for the tasks. */
+export const PEFT_TASK_TYPES: Readonly<Record<Task, string>> = {
+  'sequence-classification': 'SEQ_CLS',
+  'token-classification': 'TOKEN_CLS',
+  'causal-lm': 'CAUSAL_LM',
+  'instruction-tuning': 'CAUSAL_LM',
+}
+
 function adapterConfig({
+  task = 'sequence-classification',
   schema,
   baseModel,
-  task = 'sequence-classification',
 }: AdapterDescription): Record<string, unknown> {
   // PEFT saves whole modules: RoBERTa's classifier with both of its layers
   const heads = schema.head.map(({ name }) => name.slice(0, name.indexOf('.')))
   const [path, revision = null] = baseModel.split('@')
   return {
     peft_type: 'LORA',
-    task_type: TASK_TYPES[task],
+    task_type: PEFT_TASK_TYPES[task],
     base_model_name_or_path: path,
     revision,
     r: schema.rank,

@@ -1,1 +1,1 @@
-export { type AdapterDescription, readAdapter, TASK_TYPES, withoutFeatureScale, writeAdapter } from './adapter.ts'
+export { type AdapterDescription, PEFT_TASK_TYPES, readAdapter, withoutFeatureScale, writeAdapter } from './adapter.ts'
