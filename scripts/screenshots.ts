@@ -143,4 +143,6 @@ async function mostOf(url: string, runId: string, token: string): Promise<RunSna
 async function settled(page: Page): Promise<void> {
   const busy = page.getByText(/^(Loading|Computing|computing)/)
   await until('the page to settle', async () => (await busy.count()) === 0, 120_000)
+  const drawing = page.locator('[aria-busy=true]')
+  await until('the charts to be drawn', async () => (await drawing.count()) === 0, 120_000)
 }

@@ -30,7 +30,7 @@ import {
  */
 if (CHROMIUM === undefined) console.warn(`skipped: ${HOW_TO_GET_CHROMIUM}`)
 
-describe.skipIf(CHROMIUM === undefined)('in the dashboard', { timeout: 300_000 }, () => {
+describe.skipIf(CHROMIUM === undefined)('in the dashboard', { timeout: 600_000 }, () => {
   const clock = new MovableClock()
   let scene: Scene
   let browser: Browser
@@ -58,7 +58,7 @@ describe.skipIf(CHROMIUM === undefined)('in the dashboard', { timeout: 300_000 }
     browser = await openBrowser()
     page = (await openPage(browser)).page
     await signInOn(page, scene.url, NAMES.admin, SECRET)
-  }, 300_000)
+  }, 600_000)
   afterEach(() => letGo())
   afterAll(async () => {
     await browser?.close()
@@ -261,7 +261,7 @@ const declined = {
   error: { code: 'DATA_EMPTY', expected: 'records', got: 'none', remedy: 'Add some.' },
 }
 
-describe.skipIf(CHROMIUM === undefined)('when the coordinator goes away and comes back', { timeout: 300_000 }, () => {
+describe.skipIf(CHROMIUM === undefined)('when the coordinator goes away and comes back', { timeout: 600_000 }, () => {
   it('the page says so, reconnects by itself, and catches up without a reload', async () => {
     await using folder = await temporaryFolder()
     const store = createMemoryStore()

@@ -23,7 +23,7 @@ import { createOperator, SECRET, until } from '../apps/server/test-kit/index.ts'
  */
 if (CHROMIUM === undefined) console.warn(`skipped: ${HOW_TO_GET_CHROMIUM}`)
 
-describe.skipIf(CHROMIUM === undefined)('the dashboard', { timeout: 300_000 }, () => {
+describe.skipIf(CHROMIUM === undefined)('the dashboard', { timeout: 600_000 }, () => {
   let scene: Scene
   let browser: Browser
   let admin: WatchedPage
@@ -36,7 +36,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', { timeout: 300_000 }, (
     await scene.seen(runId, 'the end', ({ state, rounds }) => state === 'completed' && rounds.length === 5)
     admin = await openPage(browser)
     await signInOn(admin.page, scene.url, NAMES.admin, SECRET)
-  }, 300_000)
+  }, 600_000)
   afterAll(async () => {
     await browser?.close()
     await scene?.[Symbol.asyncDispose]()

@@ -40,7 +40,7 @@ export interface WatchedPage {
 }
 
 /** How long anything may take, on a machine that is busy with other tests. */
-export const PATIENCE_MS = 90_000
+export const PATIENCE_MS = 180_000
 
 /** Refusals that a test provokes are reported by the browser as well; they are the page's to show, not faults of it. */
 const EXPECTED = /Failed to load resource|WebSocket connection to|net::ERR_/

@@ -43,8 +43,10 @@ export function Chart(props: {
   readonly label: string
   readonly height: number
   readonly option: (ink: Ink) => EChartsCoreOption
+  /** Part of it is still being computed. */
+  readonly isBusy?: boolean
 }) {
-  const { label, height, option } = props
+  const { label, height, option, isBusy = false } = props
   const place = useRef<HTMLDivElement>(null)
   const chart = useRef<ECharts>(null)
   const ink = useComputedColorScheme('light') === 'dark' ? DARK : LIGHT
@@ -66,7 +68,7 @@ export function Chart(props: {
     chart.current?.setOption(option(ink), { replaceMerge: ['series', 'yAxis', 'xAxis', 'grid', 'visualMap'] })
   }, [option, ink])
 
-  return <div ref={place} className="chart" style={{ height }} role="img" aria-label={label} />
+  return <div ref={place} className="chart" style={{ height }} role="img" aria-label={label} aria-busy={isBusy} />
 }
 
 function base(ink: Ink): EChartsCoreOption {

@@ -187,7 +187,7 @@ function Curve({ plan, noiseMultiplier }: { readonly plan: Plan; readonly noiseM
   )
   return (
     <div>
-      <Chart height={260} option={option} label="Epsilon over rounds, with the budget" />
+      <Chart height={260} option={option} isBusy={points.length === 0} label="Epsilon over rounds, with the budget" />
       <EpsilonUnit delta={delta} />
     </div>
   )

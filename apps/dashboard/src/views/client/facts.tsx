@@ -28,7 +28,7 @@ function FactTable({ run, facts }: { readonly run: Participation; readonly facts
   const epsilonAfter = useMemo(() => new Map(data?.points ?? []), [data])
   const uploads = useMemo(() => new Set(delivered), [delivered])
   return (
-    <Scroll label={`Ledger events of ${run.name}`} minWidth={960}>
+    <Scroll label={`Ledger events of ${run.name}`} minWidth={840}>
       <Table.Thead>
         <Table.Tr>
           <Table.Th className="number">Round</Table.Th>
@@ -55,11 +55,11 @@ function FactTable({ run, facts }: { readonly run: Participation; readonly facts
               <Table.Td className="number">{significant(event.noiseMultiplier)}</Table.Td>
               <Table.Td className="number">{event.steps}</Table.Td>
               <Table.Td className="number">
-                {voided ? 'nothing spent' : epsilon === undefined ? '–' : `≤ ${upperBound(epsilon)}`}
+                {voided ? 'nothing spent' : epsilon === undefined ? 'computing' : `≤ ${upperBound(epsilon)}`}
               </Table.Td>
               <Table.Td>{voided ? 'refused' : uploads.has(round) ? 'delivered' : 'none'}</Table.Td>
-              <Table.Td className="nowrap">{source === 'client' ? 'as reported' : dateTime(recordedAt)}</Table.Td>
-              <Table.Td className="nowrap">{reportedAt === undefined ? 'no' : dateTime(reportedAt)}</Table.Td>
+              <Table.Td>{source === 'client' ? 'as reported' : dateTime(recordedAt)}</Table.Td>
+              <Table.Td>{reportedAt === undefined ? 'no' : dateTime(reportedAt)}</Table.Td>
             </Table.Tr>
           )
         })}

@@ -80,7 +80,7 @@ function useCurves(run: RunSnapshot, clients: readonly ClientSpending[], isBrief
     queries: clients.map((client) => {
       const question = questionOf(run, client, isBrief)
       return {
-        queryKey: ['accountant', 'burnDown', question],
+        queryKey: ['burn-down', client.clientId, question], // no two alike: clients may share their terms
         queryFn: ({ signal }: { signal: AbortSignal }) => ask('burnDown', question, signal),
         staleTime: Number.POSITIVE_INFINITY,
         gcTime: 60_000,
@@ -188,6 +188,7 @@ function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn:
     <Chart
       height={320}
       option={option}
+      isBusy={drawn.some(({ curve }) => curve === undefined)}
       label={`Epsilon spent per round, with budgets and projections, for ${drawn.map(({ name }) => name).join(', ')}; the table below has the figures`}
     />
   )
