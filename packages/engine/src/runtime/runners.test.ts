@@ -1,5 +1,5 @@
-import { runnerContract } from '../../test-kit/runner-contract.ts'
 import { loadRuntime } from './index.ts'
+import { runnerContract } from './testing/runner-contract.ts'
 
 runnerContract('onnxruntime', await loadRuntime({ threads: 1 }))
 runnerContract('tfjs on its CPU backend', await loadRuntime({ threads: 1, runtime: 'tfjs-cpu' }))

@@ -2,7 +2,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { BATCH, type Graph, GraphBuilder, interpret, ops, SEQUENCE, type Value } from '@fedsvd/core/graph'
 import { waveTensor } from '@fedsvd/core/graph/testing'
 import { describe, expect, it } from 'vitest'
-import type { GraphRunner, RunnerFactory, RunTensor } from '../src/runtime/index.ts'
+import type { GraphRunner, RunnerFactory, RunTensor } from '../index.ts'
 
 const [RECORDS, LENGTH, WIDTH] = [3, 5, 8]
 
