@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { type AdapterSchema, TASKS, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { DECODER_TYPES, ENCODER_FAMILIES } from '@fedsvd/core/model'
-import { TASK_TYPES } from '@fedsvd/engine/peft'
+import { PEFT_TASK_TYPES } from '@fedsvd/engine/peft'
 import { checkpointSchema } from '@fedsvd/engine/training'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { requiredColumns } from '../packages/engine/src/data/columns.ts'
@@ -69,6 +69,6 @@ describe('the page on tasks', () => {
   })
 
   it("lists PEFT's names", () => {
-    expect(tables[2]).toEqual(TASKS.map((task) => [`\`${task}\``, `\`${TASK_TYPES[task]}\``]))
+    expect(tables[2]).toEqual(TASKS.map((task) => [`\`${task}\``, `\`${PEFT_TASK_TYPES[task]}\``]))
   })
 })
