@@ -186,12 +186,15 @@ describe.each(Object.entries(subjects))('blobs %s', (_, open) => {
 })
 
 describe('blobs in files', () => {
-  it('remove what a process that died had not finished', async () => {
+  it('remove what a process that died had not finished, and leave what another one may be writing', async () => {
     await using folder = await temporaryFolder()
     await openFileBlobs(folder.path)
-    await writeFile(path.join(folder.path, 'incoming', 'half'), 'half')
+    const abandoned = path.join(folder.path, 'incoming', 'abandoned')
+    for (const file of [abandoned, path.join(folder.path, 'incoming', 'fresh')]) await writeFile(file, 'half')
+    const hoursAgo = new Date(Date.now() - 2 * 3_600_000)
+    await utimes(abandoned, hoursAgo, hoursAgo)
     await openFileBlobs(folder.path)
-    expect(await filesBelow(folder.path)).toEqual([])
+    expect(await filesBelow(folder.path)).toEqual(['fresh'])
   })
 
   it('can be read by nobody but their owner', async () => {
