@@ -136,6 +136,8 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
   bits.turnTo(round, 1)
   const uploadToken = new Latest<string>()
   uploadToken.set('token')
+  const goAhead = new Latest<true>()
+  goAhead.set(true)
   await runRound({
     clientId: '44444444-4444-4444-8444-444444444444',
     manifest,
@@ -149,6 +151,7 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     engine: fakeEngine(manifest.adapter),
     records: recordsInMemory([{ tokenIds: Int32Array.of(1), label: 1 }]),
     source: bits,
+    goAhead,
     signal: new AbortController().signal,
     report: async () => {},
     onResumed: ({ step }) => {

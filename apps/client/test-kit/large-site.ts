@@ -24,7 +24,7 @@ if (mode === 'all') {
   process.stdout.write(JSON.stringify({ records: records.length }))
 } else {
   const site = await loadSiteData(file, {}, stateDir)
-  const records = await encodedStores(stateDir, site, letters).open(manifest, signal)
+  const records = await encodedStores(stateDir, site, async () => letters).open(manifest, signal)
   let seen = 0
   const engine = fakeEngine(manifest.adapter, (part) => {
     seen += part.length
