@@ -6,6 +6,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Many tests wait for other processes: both cores are used even where two are all there are.
+    maxWorkers: '100%',
     reporters: ['default', './scripts/closing-line-reporter.ts'],
   },
 })
