@@ -31,7 +31,7 @@ if (!isPostgresThere) console.warn('server-cluster: skipped, as no PostgreSQL an
 function heldIn(round: number, gates: ReadonlyMap<string, Promise<void>>): Train {
   const begun = new Set<string>()
   return async (client, invitation) => {
-    const work = `${client.clientId}/${invitation.round}`
+    const work = `${client.clientId}/${invitation.runId}/${invitation.round}`
     if (begun.has(work)) return
     begun.add(work)
     if (invitation.round === round) await gates.get(client.clientId)

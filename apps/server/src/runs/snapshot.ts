@@ -38,7 +38,8 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
   const plan = plans.at(-1)
   const hasEnded = state !== 'waiting' && state !== 'running' && state !== 'paused'
   const stored = live === undefined && !hasEnded ? await store.rounds.find(runId, since + published.length) : undefined
-  const current = currentOf(live?.current?.book.progress ?? stored)
+  // A driver that does not know yet that its run has ended shows no round of it.
+  const current = hasEnded ? undefined : currentOf(live?.current?.book.progress ?? stored)
   return {
     runId,
     name,
