@@ -8,6 +8,7 @@ export {
   type LedgerView,
   ledgerPath,
   openLedger,
+  type PrivacyLedger,
   replay,
   showLedger,
   spentEvents,

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openLedger, osRandomness } from '@fedsvd/client'
+import { openLedger, osRandomness, type PrivacyLedger } from '@fedsvd/client'
 import { type PrivacyEvent, pld } from '@fedsvd/core/accounting'
 import { type AuditResult, canarySpecs, claimedCurve, judge, scoreGradientCanaries } from '@fedsvd/core/audit'
 import { beginPrivateRound, type Reservation } from '@fedsvd/core/privacy'
@@ -33,9 +33,13 @@ export function runAudit(
   const included = new Uint8Array(canaries)
   for (const canary of drawPoissonLot(osRandomness, canaries, 0.5)) included[canary] = 1
   const specs = canarySpecs(canaries)
-  const scores = withReservation(event, curve[0]!, (reservation) => {
-    const round = begin({ ...terms, specs, start: specs.map(zerosLike), reservation, source: osRandomness })
-    return scoreGradientCanaries(round, included, terms, (done) => onStep(done, terms.steps))
+  const scores = withReservation(event, curve[0]!, (reservation, ledger) => {
+    const start = specs.map(zerosLike)
+    const round = begin({ ...terms, specs, start, reservation, source: osRandomness })
+    return scoreGradientCanaries(round, included, terms, (done) => {
+      if (done < terms.steps) round.kept(ledger.stepped(round.save()))
+      onStep(done, terms.steps)
+    })
   })
   return { ...judge(scores, included, curve, confidence), event, canaries }
 }
@@ -44,7 +48,7 @@ export function runAudit(
 function withReservation<T>(
   event: PrivacyEvent,
   budget: { readonly epsilon: number; readonly delta: number },
-  use: (reservation: Reservation) => T,
+  use: (reservation: Reservation, ledger: Pick<PrivacyLedger, 'stepped'>) => T,
 ): T {
   const stateDir = mkdtempSync(join(tmpdir(), 'fedsvd-audit-'))
   try {
@@ -59,7 +63,7 @@ function withReservation<T>(
       terms: { declaredRecords: 1, sampleRate, noiseMultiplier, budget },
       event,
     })
-    return use(ledger.reserve(runId, 0))
+    return use(ledger.reserve(runId, 0), ledger)
   } finally {
     rmSync(stateDir, { recursive: true, force: true })
   }

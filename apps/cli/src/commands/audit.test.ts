@@ -48,7 +48,20 @@ const halfNoise = (options: PrivateRoundOptions) => {
     entryHash: 'forged',
     durable: true,
   })
-  return beginPrivateRound({ ...options, noiseMultiplier, reservation })
+  const quiet = beginPrivateRound({ ...options, noiseMultiplier, reservation })
+  const honest = beginPrivateRound(options) // what the ledger sees
+  return {
+    ...honest,
+    drawLot(records: number) {
+      honest.drawLot(records)
+      return quiet.drawLot(records)
+    },
+    step(gridSum: readonly Float64Array[]) {
+      honest.step(gridSum)
+      quiet.step(gridSum)
+    },
+    current: () => quiet.current(),
+  }
 }
 
 describe('fedsvd audit', () => {

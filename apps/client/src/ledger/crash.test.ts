@@ -135,70 +135,86 @@ function requireSound({ code, signal, said }: Ending): void {
 }
 
 describe('a site that is killed', () => {
-  it('at every file operation never shows less than it spent, and nothing twice', async () => {
-    using folder = temporaryFolder()
-    let life = new Life(join(folder.path, '0'))
-    let killed = 0
-    for (let start = 0; start < KILLS; start += 1) {
-      if (start % OPERATIONS === 0) life = new Life(join(folder.path, String(start)))
-      const operation = operationOf(start)
-      const moment = Math.floor(start / OPERATIONS) % 2 === 0 ? 'half' : 'before'
-      const ending = await life.start(String(operation), moment).ended
-      requireSound(ending)
-      if (ending.signal === 'SIGKILL') killed += 1
+  it(
+    'at every file operation never shows less than it spent, and nothing twice',
+    async () => {
+      using folder = temporaryFolder()
+      let life = new Life(join(folder.path, '0'))
+      let killed = 0
+      for (let start = 0; start < KILLS; start += 1) {
+        if (start % OPERATIONS === 0) life = new Life(join(folder.path, String(start)))
+        const operation = operationOf(start)
+        const moment = Math.floor(start / OPERATIONS) % 2 === 0 ? 'half' : 'before'
+        const ending = await life.start(String(operation), moment).ended
+        requireSound(ending)
+        if (ending.signal === 'SIGKILL') killed += 1
+        life.check()
+      }
+      expect(killed).toBeGreaterThan(KILLS / 2)
+      const last = await life.start().ended
+      expect(last).toMatchObject({ code: 0 })
       life.check()
-    }
-    expect(killed).toBeGreaterThan(KILLS / 2)
-    const last = await life.start().ended
-    expect(last).toMatchObject({ code: 0 })
-    life.check()
-  }, SWEEP_TIMEOUT_MS)
+    },
+    SWEEP_TIMEOUT_MS,
+  )
 
-  it('at every file operation goes on behind its last step, and ends with the bytes of one that was not killed', async () => {
-    using folder = temporaryFolder()
-    const tape = { CRASHING_SITE_TAPE: '1' }
-    const unharmed = new Life(join(folder.path, 'unharmed'), tape)
-    expect(await unharmed.startRounds(1).ended).toMatchObject({ code: 0 })
-    let resumed = 0
-    for (let start = 0; start < KILLS / 2; start += 1) {
-      const life = new Life(join(folder.path, String(start)), tape)
-      const moment = ['half', 'before', 'after'][start % 3]!
-      requireSound(await life.startRounds(1, String(operationOf(start)), moment).ended)
-      life.check()
-      if (life.round === 0) expect(await life.startRounds(1).ended).toMatchObject({ code: 0 })
-      life.check()
-      expect(life.frame(0), `killed ${moment} operation ${operationOf(start)}`).toBe(unharmed.frame(0))
-      expect(life.steps(0), 'one crash costs at most one step').toBeLessThanOrEqual(unharmed.steps(0) + 1)
-      resumed += life.resumed
-    }
-    expect(resumed, 'kills fell between two steps').toBeGreaterThan(KILLS / 12)
-  }, SWEEP_TIMEOUT_MS)
+  it(
+    'at every file operation goes on behind its last step, and ends with the bytes of one that was not killed',
+    async () => {
+      using folder = temporaryFolder()
+      const tape = { CRASHING_SITE_TAPE: '1' }
+      const unharmed = new Life(join(folder.path, 'unharmed'), tape)
+      expect(await unharmed.startRounds(1).ended).toMatchObject({ code: 0 })
+      let resumed = 0
+      for (let start = 0; start < KILLS / 2; start += 1) {
+        const life = new Life(join(folder.path, String(start)), tape)
+        const moment = ['half', 'before', 'after'][start % 3]!
+        requireSound(await life.startRounds(1, String(operationOf(start)), moment).ended)
+        life.check()
+        if (life.round === 0) expect(await life.startRounds(1).ended).toMatchObject({ code: 0 })
+        life.check()
+        expect(life.frame(0), `killed ${moment} operation ${operationOf(start)}`).toBe(unharmed.frame(0))
+        expect(life.steps(0), 'one crash costs at most one step').toBeLessThanOrEqual(unharmed.steps(0) + 1)
+        resumed += life.resumed
+      }
+      expect(resumed, 'kills fell between two steps').toBeGreaterThan(KILLS / 12)
+    },
+    SWEEP_TIMEOUT_MS,
+  )
 
-  it('at its first start, at every file operation, starts again', async () => {
-    using folder = temporaryFolder()
-    for (let operation = 1; operation <= Math.min(KILLS, OPERATIONS); operation += 4) {
-      const life = new Life(join(folder.path, `first-${operation}`))
-      expect((await life.start(String(operation), 'half').ended).signal).toBe('SIGKILL')
-      life.check()
-      expect(await life.start().ended).toMatchObject({ code: 0 })
-      life.check()
-      expect(life.round).toBeGreaterThanOrEqual(ROUNDS_EACH)
-    }
-  }, SWEEP_TIMEOUT_MS)
+  it(
+    'at its first start, at every file operation, starts again',
+    async () => {
+      using folder = temporaryFolder()
+      for (let operation = 1; operation <= Math.min(KILLS, OPERATIONS); operation += 4) {
+        const life = new Life(join(folder.path, `first-${operation}`))
+        expect((await life.start(String(operation), 'half').ended).signal).toBe('SIGKILL')
+        life.check()
+        expect(await life.start().ended).toMatchObject({ code: 0 })
+        life.check()
+        expect(life.round).toBeGreaterThanOrEqual(ROUNDS_EACH)
+      }
+    },
+    SWEEP_TIMEOUT_MS,
+  )
 
-  it('at random moments never shows less than it spent, and nothing twice', async () => {
-    using folder = temporaryFolder()
-    const life = new Life(folder.path)
-    for (let start = 0; start < KILLS / 4; start += 1) {
-      const { child, spoke, ended } = life.startRounds(300)
-      await spoke
-      await delay(Math.random() * 60)
-      child.kill('SIGKILL')
-      requireSound(await ended)
-      life.check()
-    }
-    expect(life.round, 'the kills fell into the rounds').toBeGreaterThan(0)
-  }, SWEEP_TIMEOUT_MS)
+  it(
+    'at random moments never shows less than it spent, and nothing twice',
+    async () => {
+      using folder = temporaryFolder()
+      const life = new Life(folder.path)
+      for (let start = 0; start < KILLS / 4; start += 1) {
+        const { child, spoke, ended } = life.startRounds(300)
+        await spoke
+        await delay(Math.random() * 60)
+        child.kill('SIGKILL')
+        requireSound(await ended)
+        life.check()
+      }
+      expect(life.round, 'the kills fell into the rounds').toBeGreaterThan(0)
+    },
+    SWEEP_TIMEOUT_MS,
+  )
 })
 
 describe('two processes on one data set', () => {
