@@ -19,9 +19,10 @@ import {
 /*
  * A process that kills itself with SIGKILL at the n-th call to its database, and another one on what it left. The same sweep
  * in one process, where it is cheap, is apps/server/src/runs/crash.test.ts; this one shows that a death there is a death.
- * `npm run test:faults -w apps/server` tries every call, or as many as FEDSVD_FAULTS says.
+ * `npm run test:faults -w apps/server` tries every call, or as many as FEDSVD_FAULTS says; the usual suite leaves it out, and
+ * kills processes in server-run.test.ts and server-cluster.test.ts.
  */
-const { FEDSVD_FAULTS: SIZE = '1' } = process.env
+const { FEDSVD_FAULTS: SIZE } = process.env
 const EVERY = SIZE === 'all'
 const ROUNDS = 2
 const PATIENCE_MS = 120_000
@@ -106,24 +107,27 @@ async function lifeOf(starting: Promise<Process>, clients: readonly FakeClient[]
 }
 
 for (const [database, isAvailable] of DATABASES) {
-  describe.skipIf(!isAvailable)(`a coordinator on ${database} that is killed at any call to its database`, () => {
-    it('finishes the same run with each update counted once, nobody charged twice', {
-      timeout: 7_200_000,
-    }, async () => {
-      const faults: string[] = []
-      const deaths = EVERY ? Number.POSITIVE_INFINITY : Number(SIZE)
-      const step = EVERY ? 1 : Math.ceil(USUAL_CALLS / (deaths + 1))
-      let killed = 0
-      for (let turn = 1, isOver = false; turn <= deaths && !isOver; turn += 1) {
-        for (const when of EVERY ? (['before', 'after'] as const) : (['after'] as const)) {
-          const found = await killedAt(turn * step, when, database)
-          if (found === undefined) isOver = true
-          else killed += 1
-          faults.push(...(found ?? []))
+  describe.skipIf(!isAvailable || SIZE === undefined)(
+    `a coordinator on ${database} that is killed at any call to its database`,
+    () => {
+      it('finishes the same run with each update counted once, nobody charged twice', {
+        timeout: 7_200_000,
+      }, async () => {
+        const faults: string[] = []
+        const deaths = EVERY ? Number.POSITIVE_INFINITY : Number(SIZE)
+        const step = EVERY ? 1 : Math.ceil(USUAL_CALLS / (deaths + 1))
+        let killed = 0
+        for (let turn = 1, isOver = false; turn <= deaths && !isOver; turn += 1) {
+          for (const when of EVERY ? (['before', 'after'] as const) : (['after'] as const)) {
+            const found = await killedAt(turn * step, when, database)
+            if (found === undefined) isOver = true
+            else killed += 1
+            faults.push(...(found ?? []))
+          }
         }
-      }
-      expect(faults).toEqual([])
-      expect(killed).toBeGreaterThan(0)
-    })
-  })
+        expect(faults).toEqual([])
+        expect(killed).toBeGreaterThan(0)
+      })
+    },
+  )
 }

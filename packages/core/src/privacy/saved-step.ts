@@ -87,7 +87,7 @@ function encode(savedFor: SavedFor, { step, randomness, noisedVotes, theta, velo
     noisedVotes,
     sizes: theta.map(({ length }) => length),
   }
-  const text = new TextEncoder().encode(JSON.stringify(header))
+  const text = asciiOf(JSON.stringify(header))
   const start = aligned(4 + text.length)
   const values = 2 * header.sizes.reduce((sum, size) => sum + size, 0)
   const bytes = new Uint8Array(start + 8 * values)
@@ -128,11 +128,19 @@ function headerOf(bytes: Uint8Array): Header | undefined {
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true)
   if (4 + length > bytes.length) return undefined
   try {
-    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length))) as Header
+    const header = JSON.parse(
+      Array.from(bytes.subarray(4, 4 + length), (code) => String.fromCharCode(code)).join(''),
+    ) as Header
     return header.format === 1 ? header : undefined
   } catch {
     return undefined
   }
+}
+
+/** JSON in ASCII: whatever is beyond it is written as an escape. */
+function asciiOf(json: string): Uint8Array {
+  const escaped = json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return Uint8Array.from(escaped, (unit) => unit.charCodeAt(0))
 }
 
 function aligned(length: number): number {
