@@ -19,10 +19,9 @@ import {
 /*
  * A process that kills itself with SIGKILL at the n-th call to its database, and another one on what it left. The same sweep
  * in one process, where it is cheap, is apps/server/src/runs/crash.test.ts; this one shows that a death there is a death.
- * `npm run test:faults -w apps/server` tries every call, or as many as FEDSVD_FAULTS says; the usual suite leaves it out, and
- * kills processes in server-run.test.ts and server-cluster.test.ts.
+ * `npm run test:faults -w apps/server` tries every call, or as many as FEDSVD_FAULTS says.
  */
-const { FEDSVD_FAULTS: SIZE } = process.env
+const { FEDSVD_FAULTS: SIZE = '1' } = process.env
 const EVERY = SIZE === 'all'
 const ROUNDS = 2
 const PATIENCE_MS = 120_000
@@ -107,7 +106,7 @@ async function lifeOf(starting: Promise<Process>, clients: readonly FakeClient[]
 }
 
 for (const [database, isAvailable] of DATABASES) {
-  describe.skipIf(!isAvailable || SIZE === undefined)(
+  describe.skipIf(!isAvailable)(
     `a coordinator on ${database} that is killed at any call to its database`,
     () => {
       it('finishes the same run with each update counted once, nobody charged twice', {

@@ -121,6 +121,7 @@ export class FakeClient {
         this.sessionToken = sessionToken
         resolve()
       })
+      socket.once('disconnect', (reason) => reject(new Error(`disconnected before the session began: ${reason}`)))
       socket.once('connect_error', (error: Error & { data?: unknown }) =>
         reject(error.data === undefined ? error : FedsvdError.fromJSON(error.data)),
       )
