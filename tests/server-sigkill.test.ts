@@ -106,27 +106,24 @@ async function lifeOf(starting: Promise<Process>, clients: readonly FakeClient[]
 }
 
 for (const [database, isAvailable] of DATABASES) {
-  describe.skipIf(!isAvailable)(
-    `a coordinator on ${database} that is killed at any call to its database`,
-    () => {
-      it('finishes the same run with each update counted once, nobody charged twice', {
-        timeout: 7_200_000,
-      }, async () => {
-        const faults: string[] = []
-        const deaths = EVERY ? Number.POSITIVE_INFINITY : Number(SIZE)
-        const step = EVERY ? 1 : Math.ceil(USUAL_CALLS / (deaths + 1))
-        let killed = 0
-        for (let turn = 1, isOver = false; turn <= deaths && !isOver; turn += 1) {
-          for (const when of EVERY ? (['before', 'after'] as const) : (['after'] as const)) {
-            const found = await killedAt(turn * step, when, database)
-            if (found === undefined) isOver = true
-            else killed += 1
-            faults.push(...(found ?? []))
-          }
+  describe.skipIf(!isAvailable)(`a coordinator on ${database} that is killed at any call to its database`, () => {
+    it('finishes the same run with each update counted once, nobody charged twice', {
+      timeout: 7_200_000,
+    }, async () => {
+      const faults: string[] = []
+      const deaths = EVERY ? Number.POSITIVE_INFINITY : Number(SIZE)
+      const step = EVERY ? 1 : Math.ceil(USUAL_CALLS / (deaths + 1))
+      let killed = 0
+      for (let turn = 1, isOver = false; turn <= deaths && !isOver; turn += 1) {
+        for (const when of EVERY ? (['before', 'after'] as const) : (['after'] as const)) {
+          const found = await killedAt(turn * step, when, database)
+          if (found === undefined) isOver = true
+          else killed += 1
+          faults.push(...(found ?? []))
         }
-        expect(faults).toEqual([])
-        expect(killed).toBeGreaterThan(0)
-      })
-    },
-  )
+      }
+      expect(faults).toEqual([])
+      expect(killed).toBeGreaterThan(0)
+    })
+  })
 }
