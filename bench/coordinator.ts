@@ -17,13 +17,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { trainedSpecs } from '@fedsvd/core/adapters'
 import type { RunManifest, RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
-import { sizeOf } from '@fedsvd/core/tensor'
 import pg from 'pg'
 import { startCoordinator } from '../apps/server/src/index.ts'
 import { type Model, registryOf } from '../apps/server/src/models/index.ts'
 import { FakeClient, get, post, until } from '../apps/server/test-kit/index.ts'
+import { nullTraining } from './null-training.ts'
 
 const SELF = fileURLToPath(import.meta.url)
 const CASES = '4x41k,10x41k,10x1M,50x41k,100x41k'
@@ -67,30 +66,6 @@ function requestOf(clients: number, rounds: number): RunRequest {
     deadlineSeconds: 3600,
     seed: 'bench',
   }
-}
-
-/** Noise as large as an honest client's would be. */
-async function nullTraining(client: FakeClient, invitation: FakeClient['invitations'][number]): Promise<void> {
-  const { runId, round, state } = invitation
-  const manifest = client.manifests.get(runId)!
-  const { sampleRate, noiseMultiplier } = client.termsFor(manifest)
-  await client.download(state.sha256)
-  const event = {
-    mechanism: 'poisson-subsampled-gaussian' as const,
-    sampleRate,
-    noiseMultiplier,
-    steps: 1,
-    clipNorm: manifest.clipNorm,
-    relation: 'add-or-remove-one' as const,
-    unit: 'record' as const,
-  }
-  await client.report({ runId, since: round, reservations: [{ round, attempt: 1, event }] })
-  const tensors = trainedSpecs(manifest.adapter).map(({ name, shape }) => ({
-    name,
-    shape,
-    data: Float32Array.from({ length: sizeOf(shape) }, () => 0.01 * (Math.random() - 0.5)),
-  }))
-  await client.upload(invitation, client.frame(invitation, { tensors }))
 }
 
 async function serveCoordinator(floats: number, stateDir: string, databaseUrl?: string): Promise<void> {

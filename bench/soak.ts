@@ -15,12 +15,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { trainedSpecs } from '@fedsvd/core/adapters'
 import type { RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
-import { sizeOf } from '@fedsvd/core/tensor'
 import pg from 'pg'
 import { startCoordinator } from '../apps/server/src/index.ts'
 import { FakeClient, get, post, tinyModels, tinyRequest, until } from '../apps/server/test-kit/index.ts'
+import { nullTraining } from './null-training.ts'
 
 const SELF = fileURLToPath(import.meta.url)
 /** One client goes and comes back in so many rounds. */
@@ -84,7 +83,7 @@ async function serveClients(url: string, tokens: readonly string[]): Promise<voi
   for (const [index, token] of tokens.entries()) {
     const client = await FakeClient.enrol(url, token, `client ${index}`, {
       train: async (self, invitation) => {
-        await nullTraining(self, invitation)
+        await forgetfulTraining(self, invitation)
         if (invitation.round % ROUNDS_PER_VISIT !== index) return
         self.disconnect()
         await self.connect()
@@ -95,28 +94,9 @@ async function serveClients(url: string, tokens: readonly string[]): Promise<voi
   process.send?.('connected')
 }
 
-async function nullTraining(client: FakeClient, invitation: FakeClient['invitations'][number]): Promise<void> {
+async function forgetfulTraining(client: FakeClient, invitation: FakeClient['invitations'][number]): Promise<void> {
   client.invitations.length = 0 // this process has to live as long
-  const { runId, round, state } = invitation
-  const manifest = client.manifests.get(runId)!
-  const { sampleRate, noiseMultiplier } = client.termsFor(manifest)
-  await client.download(state.sha256)
-  const event = {
-    mechanism: 'poisson-subsampled-gaussian' as const,
-    sampleRate,
-    noiseMultiplier,
-    steps: 1,
-    clipNorm: manifest.clipNorm,
-    relation: 'add-or-remove-one' as const,
-    unit: 'record' as const,
-  }
-  await client.report({ runId, since: round, reservations: [{ round, attempt: 1, event }] })
-  const tensors = trainedSpecs(manifest.adapter).map(({ name, shape }) => ({
-    name,
-    shape,
-    data: Float32Array.from({ length: sizeOf(shape) }, () => 0.01 * (Math.random() - 0.5)),
-  }))
-  await client.upload(invitation, client.frame(invitation, { tensors }))
+  await nullTraining(client, invitation)
 }
 
 async function child(args: readonly string[], flags: readonly string[] = []) {

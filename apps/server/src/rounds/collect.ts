@@ -1,5 +1,5 @@
 import { type RoundContext, tooFewClients } from './context.ts'
-import { deliveredTasks, openTasks } from './progress.ts'
+import { countOf, deliveredTasks, openTasks } from './progress.ts'
 import { draw } from './select.ts'
 import { invite } from './task.ts'
 
@@ -82,8 +82,7 @@ function failIfHopeless({ run, round, book }: RoundContext, eligible: readonly s
 
 async function raiseMissedDeadline({ run, round, book }: RoundContext): Promise<void> {
   const { quorum, deadlineSeconds } = book.progress!.plan
-  const { plan, late = [] } = book.progress!
-  const got = deliveredTasks(book.progress!).length + (plan.bufferSize === undefined ? 0 : late.length)
+  const got = countOf(book.progress!)
   const message = `round ${round} had ${got} of ${quorum} updates at its deadline; it stays open for another ${deadlineSeconds} s`
   await run.alert('QUORUM_MISSED', message)
 }

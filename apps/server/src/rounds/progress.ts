@@ -199,7 +199,7 @@ function closedIfComplete(progress: RoundProgress, at: number): RoundProgress {
 }
 
 /** What counts towards the quorum: in a buffered run every update, otherwise the round's own. */
-function countOf(progress: RoundProgress): number {
+export function countOf(progress: RoundProgress): number {
   const late = progress.plan.bufferSize === undefined ? 0 : (progress.late?.length ?? 0)
   return deliveredTasks(progress).length + late
 }

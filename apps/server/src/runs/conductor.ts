@@ -125,13 +125,14 @@ export class Conductor implements AsyncDisposable {
     const { store, clock } = this.#parts
     const at = clock.now()
     const audit = { at, actor: actorOf(by), action: 'run.resume', object: `run:${runId}`, detail: {} }
-    const before = await store.rounds.find(runId, await store.rounds.publishedCount(runId))
+    const published = await store.rounds.publishedCount(runId)
+    const before = await store.rounds.find(runId, published)
     const isPaused = (await this.#find(runId)).state === 'paused'
     if (isPaused && before !== undefined) {
       const after = reduceRound(before, { type: 'resumed', at })
       if (after !== before) await store.rounds.save({ before, after, spent: [], released: [] })
     }
-    const state = before === undefined && (await store.rounds.publishedCount(runId)) === 0 ? 'waiting' : 'running'
+    const state = before === undefined && published === 0 ? 'waiting' : 'running'
     await this.#move(runId, ['paused'], { state }, audit)
     await this.takeUp(runId)
     return await this.snapshot(runId)

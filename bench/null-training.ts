@@ -1,0 +1,20 @@
+import { eventOfRound } from '@fedsvd/core/accounting'
+import { trainedSpecs } from '@fedsvd/core/adapters'
+import type { Invitation } from '@fedsvd/core/protocol'
+import { sizeOf } from '@fedsvd/core/tensor'
+import type { FakeClient } from '../apps/server/test-kit/index.ts'
+
+/** All that a client does in a round but training: it sends noise as large as an honest client's would be. */
+export async function nullTraining(client: FakeClient, invitation: Invitation): Promise<void> {
+  const { runId, round, state } = invitation
+  const manifest = client.manifests.get(runId)!
+  await client.download(state.sha256)
+  const event = eventOfRound(manifest, client.termsFor(manifest))
+  await client.report({ runId, since: round, reservations: [{ round, attempt: 1, event }] })
+  const tensors = trainedSpecs(manifest.adapter).map(({ name, shape }) => ({
+    name,
+    shape,
+    data: Float32Array.from({ length: sizeOf(shape) }, () => 0.01 * (Math.random() - 0.5)),
+  }))
+  await client.upload(invitation, client.frame(invitation, { tensors }))
+}
