@@ -35,11 +35,13 @@ export interface Elsewhere {
   isConnected(clientId: string): boolean
   /** The reply of the client; undefined when it is away, goes away, or stays silent. */
   ask(clientId: string, event: Question, message: unknown): Promise<unknown>
-  tell(clientId: string, event: Notice, message: RoundClosed | RunPaused | RunEnded): void
+  tell(clientId: string, event: Notice, message: Told): void
 }
 
 export type Question = 'offer' | 'invite'
 export type Notice = 'round-closed' | 'run-paused' | 'run-ended'
+export type Told = RoundClosed | RunPaused | RunEnded
+
 /**
  * The live connections of this coordinator: at most one per identity. It is also how runs speak to their clients, those of
  * other coordinators included.
@@ -91,23 +93,14 @@ export class Presence implements ClientGateway {
   invite: ClientGateway['invite'] = async (clientId, message) =>
     this.#parse(invitationReplySchema, await this.#ask(clientId, 'invite', message), clientId)
 
-  roundClosed: ClientGateway['roundClosed'] = (clientId, message) => {
-    const here = this.#connections.get(clientId)
-    if (here === undefined) this.#elsewhere?.tell(clientId, 'round-closed', message)
-    else here.socket.emit('round-closed', message)
-  }
+  roundClosed: ClientGateway['roundClosed'] = (clientId, message) =>
+    this.#tell(clientId, 'round-closed', message, (socket) => socket.emit('round-closed', message))
 
-  runPaused: ClientGateway['runPaused'] = (clientId, message) => {
-    const here = this.#connections.get(clientId)
-    if (here === undefined) this.#elsewhere?.tell(clientId, 'run-paused', message)
-    else here.socket.emit('run-paused', message)
-  }
+  runPaused: ClientGateway['runPaused'] = (clientId, message) =>
+    this.#tell(clientId, 'run-paused', message, (socket) => socket.emit('run-paused', message))
 
-  runEnded: ClientGateway['runEnded'] = (clientId, message) => {
-    const here = this.#connections.get(clientId)
-    if (here === undefined) this.#elsewhere?.tell(clientId, 'run-ended', message)
-    else here.socket.emit('run-ended', message)
-  }
+  runEnded: ClientGateway['runEnded'] = (clientId, message) =>
+    this.#tell(clientId, 'run-ended', message, (socket) => socket.emit('run-ended', message))
 
   /** The reply of a client that is connected here, as it came; undefined when it is away, goes away, or stays silent. */
   async askHere(clientId: string, event: Question, message: unknown, connectionId?: string): Promise<unknown> {
@@ -127,6 +120,12 @@ export class Presence implements ClientGateway {
   #ask(clientId: string, event: Question, message: unknown): Promise<unknown> {
     if (this.#connections.has(clientId) || this.#elsewhere === undefined) return this.askHere(clientId, event, message)
     return this.#elsewhere.ask(clientId, event, message)
+  }
+
+  #tell(clientId: string, event: Notice, message: Told, send: (socket: ClientSocket) => void): void {
+    const here = this.#connections.get(clientId)
+    if (here === undefined) this.#elsewhere?.tell(clientId, event, message)
+    else send(here.socket)
   }
 
   /** Undefined when it is no answer. */
