@@ -83,16 +83,17 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   await using blob = await blobs.receive(stream, limit)
   await update.gate.run(() => check(blob, { run: current.run, round: place.round, base }, clientId, terms))
   const { sha256, bytes } = blob
-  const at = current.run.clock.now()
+  const { clock } = current.run
   if (!isCurrent) {
     await blob.keep()
+    const at = clock.now()
     await current.book.dispatch({ type: 'late', clientId, round: place.round, update: { sha256, bytes }, at })
     return { status: 'accepted', sha256 }
   }
   const before = checkAdmissible(current.book.progress, clientId, late)
   if (before.update === undefined) await blob.keep()
   await current.book
-    .dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at })
+    .dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at: clock.now() }) // in the order of the book
     .catch((error: unknown) => {
       throw late && isFedsvdError(error, 'UPDATE_STALE') ? closedJustNow(place.round) : error
     })

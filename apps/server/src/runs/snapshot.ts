@@ -22,7 +22,9 @@ export interface SnapshotParts {
 }
 
 /** A run as its operators see it, from what is stored and who is there. */
-export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<RunSnapshot> {
+export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<RunSnapshot> {
+  // A driver may not know yet that another one has brought its run to an end: what is stored counts then.
+  const parts = hasEnded(run) ? { ...given, live: undefined } : given
   const { store, live, central, newest } = parts
   const { manifest, state, reason, baseline } = run
   const { runId, name } = manifest
@@ -36,10 +38,9 @@ export async function snapshotOf(run: RunRecord, parts: SnapshotParts): Promise<
     store.runs.plans(runId),
   ])
   const plan = plans.at(-1)
-  const hasEnded = state !== 'waiting' && state !== 'running' && state !== 'paused'
-  const stored = live === undefined && !hasEnded ? await store.rounds.find(runId, since + published.length) : undefined
-  // A driver that does not know yet that its run has ended shows no round of it.
-  const current = hasEnded ? undefined : currentOf(live?.current?.book.progress ?? stored)
+  const stored =
+    live === undefined && !hasEnded(run) ? await store.rounds.find(runId, since + published.length) : undefined
+  const current = currentOf(live?.current?.book.progress ?? stored)
   return {
     runId,
     name,
@@ -162,4 +163,8 @@ function currentOf(progress: RoundProgress | undefined): RunSnapshot['current'] 
     deadline: new Date(deadline).toISOString(),
     extensions,
   }
+}
+
+function hasEnded({ state }: RunRecord): boolean {
+  return state !== 'waiting' && state !== 'running' && state !== 'paused'
 }
