@@ -26,7 +26,7 @@ const SELF = fileURLToPath(import.meta.url)
 const ROUNDS_PER_VISIT = 20
 const PATIENCE_MS = 24 * 3_600_000
 
-/** Growth per round that is let pass. The caches of the accountant fill up to 20,000 bounds: some hundred bytes a round. */
+/** Growth per round that is let pass. The caches of the accountant fill up to 10,000 bounds: some hundred bytes a round. */
 const BOUNDS = { heapBytes: 2000, rssBytes: 8000, handles: 0.001, openFiles: 0.001 } as const
 /** Rows that each round adds, per client; an adapter and the round itself are added once. */
 const TABLES = { Round: 'round', Adapter: 'round', Task: 'client', Update: 'client', PrivacyEvent: 'client' } as const

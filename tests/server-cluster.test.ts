@@ -212,6 +212,16 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
     await until('the driver to let go', async () => (await drivenBy(driver)) === 0)
   })
 
+  it('cut a client that was revoked elsewhere, though no message said so', TIMEOUT, async () => {
+    await using cluster = await testCluster({ leaseSeconds: 3 })
+    const [here] = [await cluster.start(), await cluster.start()]
+    const [client] = await cluster.clients(here, 1)
+    await client!.connect()
+    await cluster.query(`UPDATE "Client" SET "revokedAt" = now() WHERE "id" = '${client!.clientId}'`)
+    await until('the end of the connection', () => client!.socket?.connected === false, 60_000)
+    await expect(client!.connect()).rejects.toThrow(/FORBIDDEN: .*revoked/)
+  })
+
   it('do not start with other secrets than the others', TIMEOUT, async () => {
     await using cluster = await testCluster()
     await cluster.start()

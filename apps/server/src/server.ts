@@ -5,7 +5,7 @@ import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
-import { type BlobStore, holdingBlobs, openBlobs, startCollector } from './blobs/index.ts'
+import { type BlobStore, cachingBlobs, holdingBlobs, openBlobs, startCollector } from './blobs/index.ts'
 import { type CoordinatorConfig, type CoordinatorSettings, completeConfig, modelSettings } from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import {
@@ -82,6 +82,8 @@ export interface Coordinator extends AsyncDisposable {
 const CONNECT_TIMEOUT_MS = 10_000
 /** Longest control message; a ledger report of 17,000 reservations fits. Tensors go over HTTP. */
 const LONGEST_MESSAGE_BYTES = 4 * 2 ** 20
+/** How much of the newest states and updates stays in memory. */
+const CACHED_BYTES = 64 * 2 ** 20
 
 /**
  * Starts a coordinator: opens the database, takes up every run that has not ended, and only then listens. Disposing it
@@ -106,7 +108,7 @@ export async function startCoordinator(
   const key = statementKey(statementSecret)
   const now = (): number => clock.now()
   const graceMs = 1000 * config.collectGraceSeconds
-  const blobs = holdingBlobs(await (given.openBlobs ?? openBlobs)(config), { now, graceMs })
+  const blobs = holdingBlobs(cachingBlobs(await (given.openBlobs ?? openBlobs)(config), CACHED_BYTES), { now, graceMs })
   const tracer = await openTracer(config.otlpEndpoint)
   const store = tracedStore(await (given.openStore ?? openStore)(config, log), tracer)
   const { databaseUrl, leaseSeconds } = config
@@ -128,7 +130,13 @@ export async function startCoordinator(
   const sessions =
     others === undefined
       ? createSessions(store.clients, now)
-      : sharedSessions({ clients: store.clients, cluster: store.cluster, secret: uploadSecret, now })
+      : sharedSessions({
+          clients: store.clients,
+          cluster: store.cluster,
+          isHere: (clientId, connectionId) => presence.isHere(clientId, connectionId),
+          secret: uploadSecret,
+          now,
+        })
   const cutOperators = (ended: Ended): void => {
     feed.cut(ended)
     others?.cluster.cutOperators(ended)
@@ -206,9 +214,9 @@ export async function startCoordinator(
     healthRoutes({ store, blobs, metrics, isDraining: () => draining }),
     identityRoutes({ store, sessions, now, requestsPerMinute }),
     tensorRoutes({
-      store,
       blobs,
       sessions,
+      isHere: (clientId) => presence.isHere(clientId),
       tokens,
       conductor,
       metrics,

@@ -20,14 +20,20 @@ export function fillableDisk(): FillableDisk {
     failures: 0,
     openFile: async (...args: Parameters<OpenFile>) => {
       const handle = await open(...args)
-      const appendFile = handle.appendFile.bind(handle)
-      handle.appendFile = async (data, options) => {
-        if (!disk.isFull) return await appendFile(data, options)
+      const write = (bytes: Uint8Array, offset: number, length?: number) => handle.write(bytes, offset, length)
+      const fillable = async (bytes: Uint8Array, offset: number) => {
+        if (!disk.isFull) return await write(bytes, offset)
         disk.failures += 1
-        await appendFile((data as Uint8Array).subarray(0, 7))
+        await write(bytes, offset, 7)
         throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
       }
-      return handle
+      return new Proxy(handle, {
+        get: (target, name) => {
+          if (name === 'write') return fillable
+          const value: unknown = Reflect.get(target, name, target)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      })
     },
   }
   return disk

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { S3_BUCKET, S3_KEYS, S3_REGION, s3Double } from '../../test-kit/s3-double.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import type { BlobStore, StoredBlob } from './blob-store.ts'
+import { cachingBlobs } from './caching-blobs.ts'
 import { openFileBlobs } from './file-blobs.ts'
 import { memoryBlobs } from './memory-blobs.ts'
 import { openS3Blobs } from './s3-blobs.ts'
@@ -22,6 +23,19 @@ interface Subject extends AsyncDisposable {
   age(name: string): Promise<void>
 }
 
+async function inFiles(): Promise<Subject> {
+  const folder = await temporaryFolder()
+  const fileOf = (name: string): string => path.join(folder.path, name.slice(0, 2), name)
+  const hourAgo = new Date(Date.now() - 3_600_000)
+  return {
+    blobs: await openFileBlobs(folder.path),
+    leftovers: () => filesBelow(folder.path),
+    damage: (name) => writeFile(fileOf(name), 'no tensors'),
+    age: (name) => utimes(fileOf(name), hourAgo, hourAgo),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  }
+}
+
 const subjects: Record<string, () => Promise<Subject>> = {
   'in memory': async () => {
     const [objects, written] = [new Map<string, Uint8Array>(), new Map<string, number>()]
@@ -33,17 +47,10 @@ const subjects: Record<string, () => Promise<Subject>> = {
       async [Symbol.asyncDispose]() {},
     }
   },
-  'in files': async () => {
-    const folder = await temporaryFolder()
-    const fileOf = (name: string): string => path.join(folder.path, name.slice(0, 2), name)
-    const hourAgo = new Date(Date.now() - 3_600_000)
-    return {
-      blobs: await openFileBlobs(folder.path),
-      leftovers: () => filesBelow(folder.path),
-      damage: (name) => writeFile(fileOf(name), 'no tensors'),
-      age: (name) => utimes(fileOf(name), hourAgo, hourAgo),
-      [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
-    }
+  'in files': inFiles,
+  'in files, the newest in memory': async () => {
+    const files = await inFiles()
+    return { ...files, blobs: cachingBlobs(files.blobs, 1_000_000) }
   },
   'in an S3-compatible store': async () => {
     const [folder, double] = [await temporaryFolder(), await s3Double()]
@@ -204,6 +211,38 @@ describe('blobs in files', () => {
     const file = path.join(folder.path, sha256.slice(0, 2), sha256)
     expect((await stat(file)).mode & 0o077).toBe(0)
     expect((await stat(path.dirname(file))).mode & 0o077).toBe(0)
+  })
+})
+
+describe('blobs of which the newest are in memory', () => {
+  /** Ten objects of which each was read before it was kept, over a store that has lost its bytes since. */
+  async function tenKept(maxBytes: number) {
+    const objects = new Map<string, Uint8Array>()
+    const blobs = cachingBlobs(memoryBlobs(objects), maxBytes)
+    const names: string[] = []
+    for (let index = 0; index < 10; index += 1) {
+      await using pending = await blobs.receive(chunks(new Uint8Array(1000).fill(index), 300), 1000)
+      await pending.read()
+      await pending.keep()
+      names.push(pending.sha256)
+    }
+    objects.clear()
+    const found = await Promise.all(names.map((name) => blobs.read(name).catch(() => undefined)))
+    return { blobs, names, inMemory: found.flatMap((bytes, index) => (bytes === undefined ? [] : [index])) }
+  }
+
+  it('are read and sent from there, and not once they were removed', async () => {
+    const { blobs, names, inMemory } = await tenKept(100_000)
+    expect(inMemory).toHaveLength(10)
+    expect(await blobs.read(names[3]!)).toEqual(new Uint8Array(1000).fill(3))
+    expect(await collected((await blobs.open(names[3]!)).stream)).toEqual(new Uint8Array(1000).fill(3))
+    await blobs.remove(names[3]!)
+    await expect(blobs.read(names[3]!)).rejects.toThrow(/BLOB_NOT_FOUND/)
+  })
+
+  it('take no more memory than they may, and leave large objects to the store', async () => {
+    expect((await tenKept(4000)).inMemory).toEqual([6, 7, 8, 9])
+    expect((await tenKept(3900)).inMemory).toEqual([])
   })
 })
 

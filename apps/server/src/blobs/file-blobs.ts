@@ -12,6 +12,8 @@ import { type Arrived, type OpenFile, openSpool } from './spool.ts'
 export async function openFileBlobs(folder: string, openFile: OpenFile = open): Promise<BlobStore> {
   const spool = await openSpool(path.join(folder, 'incoming'), openFile)
 
+  const shards = new Set<string>()
+
   const fileOf = (sha256: string): string => {
     checkName(sha256)
     return path.join(folder, sha256.slice(0, 2), sha256)
@@ -21,11 +23,18 @@ export async function openFileBlobs(folder: string, openFile: OpenFile = open): 
   async function keep(arrived: Arrived): Promise<void> {
     const target = fileOf(arrived.sha256)
     await arrived.sync()
-    const created = await mkdir(path.dirname(target), { recursive: true, mode: 0o700 })
+    await makeShard(path.dirname(target))
     await rename(arrived.file, target)
     await arrived.handOver()
     await syncFolder(path.dirname(target))
-    if (created !== undefined) await syncFolder(folder)
+  }
+
+  /** The folder is there, and flushed, once this has resolved. */
+  async function makeShard(shard: string): Promise<void> {
+    if (shards.has(shard)) return
+    await mkdir(shard, { recursive: true, mode: 0o700 })
+    await syncFolder(folder)
+    shards.add(shard)
   }
 
   const pending = (arrived: Arrived): PendingBlob => ({

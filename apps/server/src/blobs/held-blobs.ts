@@ -32,11 +32,18 @@ export function holdingBlobs(inner: BlobStore, { now, graceMs }: { now: () => nu
     }
   }
 
+  function noteWritten(sha256: string): void {
+    writtenAt.delete(sha256) // insertion order is age: what has expired is at the front
+    writtenAt.set(sha256, now())
+    for (const [name, written] of writtenAt) {
+      if (now() - written < graceMs) break
+      writtenAt.delete(name)
+    }
+  }
+
   function isHeld(sha256: string): boolean {
     const written = writtenAt.get(sha256)
-    const isFresh = written !== undefined && now() - written < graceMs
-    if (written !== undefined && !isFresh) writtenAt.delete(sha256)
-    return isFresh || holders.has(sha256)
+    return (written !== undefined && now() - written < graceMs) || holders.has(sha256)
   }
 
   async function receive(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<PendingBlob> {
@@ -49,7 +56,7 @@ export function holdingBlobs(inner: BlobStore, { now, graceMs }: { now: () => nu
       read: () => pending.read(),
       async keep() {
         release = await hold(sha256)
-        writtenAt.set(sha256, now())
+        noteWritten(sha256)
         await pending.keep()
       },
       async [Symbol.asyncDispose]() {

@@ -1,4 +1,5 @@
 export type { BlobStore, PendingBlob, StoredBlob } from './blob-store.ts'
+export { cachingBlobs } from './caching-blobs.ts'
 export { collectGarbage } from './collect-garbage.ts'
 export { startCollector } from './collector.ts'
 export { openFileBlobs } from './file-blobs.ts'

@@ -53,7 +53,7 @@ export async function openSpool(folder: string, openFile: OpenFile = open): Prom
             bytes += chunk.length
             if (bytes > maxBytes) throw blobTooLarge(maxBytes, bytes)
             hash.update(chunk)
-            await handle.appendFile(chunk)
+            await writeWhole(handle, chunk)
           }
         } catch (error) {
           await discard(handle, file)
@@ -80,6 +80,10 @@ function arrived(handle: FileHandle, file: string, ref: BlobRef): Arrived {
       isMine = false
     },
   }
+}
+
+async function writeWhole(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length; ) offset += (await handle.write(bytes, offset)).bytesWritten
 }
 
 async function readWhole(handle: FileHandle, length: number): Promise<Uint8Array> {

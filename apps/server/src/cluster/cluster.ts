@@ -269,6 +269,8 @@ export class Cluster implements Driving, AsyncDisposable {
       // Not awaited: leases are to be renewed while runs are being read.
       member.takeUp(runId).catch((error: unknown) => log.error({ err: error, runId }, 'a run was not taken up'))
     }
+    for (const clientId of await store.clients.revokedAmong(member.connections().map(({ clientId }) => clientId)))
+      member.cut(clientId)
     this.#others = new Set((await store.cluster.coordinators()).map(({ id }) => id).filter((id) => id !== this.id))
     await this.#compareConnections(wasKnown)
     this.#beats += 1

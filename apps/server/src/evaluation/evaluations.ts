@@ -20,7 +20,8 @@ export interface EvaluationsOptions {
  */
 export class Evaluations implements AsyncDisposable {
   readonly #options: EvaluationsOptions
-  readonly #failed = new Set<number>()
+  /** Every published round before this one has been evaluated or reported. */
+  #next = 0
   #evaluator: Promise<Evaluator | undefined> | undefined
   #working: Promise<void> | undefined
   #again = false
@@ -62,10 +63,10 @@ export class Evaluations implements AsyncDisposable {
     while (this.#again) {
       this.#again = false
       if (evaluator === undefined || this.#ended) return
-      const rounds = await store.rounds.published(runId)
-      for (const { round, evaluation } of rounds) {
-        if (evaluation === undefined && !this.#failed.has(round)) await this.#evaluate(evaluator, round)
+      for (const { round, evaluation } of await store.rounds.published(runId, this.#next)) {
+        if (evaluation === undefined) await this.#evaluate(evaluator, round)
         if (this.#ended) return
+        this.#next = round + 1
       }
     }
   }
@@ -87,7 +88,6 @@ export class Evaluations implements AsyncDisposable {
       log.info({ runId, round, ...evaluation }, 'round evaluated')
       onChange()
     } catch (error) {
-      this.#failed.add(round)
       await onFailure(error)
     }
   }

@@ -7,15 +7,15 @@ import { z } from 'zod'
 import type { BlobStore } from '../blobs/index.ts'
 import type { Sessions, UploadTokens } from '../identity/index.ts'
 import type { Conductor } from '../runs/index.ts'
-import type { Store } from '../store/index.ts'
 import { type Metrics, type Tracer, toCatalogue } from '../telemetry/index.ts'
 import { bearerToken } from './bearer.ts'
 import { limitPerClient, limitRefusals } from './limits.ts'
 
 export interface TensorRoutes {
-  readonly store: Store
   readonly blobs: BlobStore
   readonly sessions: Sessions
+  /** True for a client that is connected here and certain to be in good standing. */
+  readonly isHere: (clientId: string) => boolean
   readonly tokens: UploadTokens
   readonly conductor: Conductor
   readonly metrics: Metrics
@@ -33,7 +33,7 @@ const blobSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expect
 
 /** Tensors: published states go out, updates come in. */
 export function tensorRoutes(parts: TensorRoutes): Router {
-  const { store, blobs, sessions, tokens, conductor, metrics, log, tracer } = parts
+  const { blobs, sessions, isHere, tokens, conductor, metrics, log, tracer } = parts
   const router = Router()
   const limit = limitRefusals(parts.refusalsPerMinute)
   const limitClient = limitPerClient(parts.transfersPerMinute, 'updates and states')
@@ -42,7 +42,7 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     const clientId = await sessions.clientOf(bearerToken(request))
     await limitClient(clientId)
     const { sha256 } = parseMessage(blobSchema, request.params, 'an address of an object')
-    if (!(await store.runs.mayRead(clientId, sha256))) throw notReadable(sha256)
+    if (!(await conductor.mayRead(clientId, sha256))) throw notReadable(sha256)
     const { bytes, stream } = await blobs.open(sha256)
     response.set({ 'content-type': 'application/octet-stream', 'content-length': String(bytes), etag: `"${sha256}"` })
     await pipeline(stream, response)
@@ -54,7 +54,7 @@ export function tensorRoutes(parts: TensorRoutes): Router {
       const { runId, round } = parseMessage(placeSchema, request.params, 'an address of a round')
       const clientId = tokens.verify(bearerToken(request), { runId, round })
       await limitClient(clientId)
-      await sessions.requireGoodStanding(clientId)
+      if (!isHere(clientId)) await sessions.requireGoodStanding(clientId)
       const body = request.iterator({ destroyOnReturn: false }) // a refusal is still answered on this connection
       const place = { 'fedsvd.run': runId, 'fedsvd.round': round }
       const reply = await tracer.during('update', place, async (span) => {

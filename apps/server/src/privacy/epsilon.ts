@@ -1,5 +1,6 @@
 import { type AccountedEvent, pld, rdp } from '@fedsvd/core/accounting'
 import type { Budget } from '@fedsvd/core/protocol'
+import { LRUCache } from 'lru-cache'
 
 export interface EpsilonBounds {
   /** The upper bound that is shown, at this delta; 0 for no events. */
@@ -8,7 +9,7 @@ export interface EpsilonBounds {
   fits(events: readonly AccountedEvent[], budget: Budget): boolean
 }
 
-const MOST_REMEMBERED = 10_000
+const MOST_REMEMBERED = 5000
 
 /** Recomputes epsilon from facts with the clients' own code, and remembers what it has computed. */
 export function epsilonBounds(): EpsilonBounds {
@@ -23,7 +24,7 @@ export function epsilonBounds(): EpsilonBounds {
 type Bound = (events: readonly AccountedEvent[], delta: number) => number
 
 function remembering(bound: Bound): Bound {
-  const known = new Map<string, number>()
+  const known = new LRUCache<string, number>({ max: MOST_REMEMBERED })
   return (events, delta) => {
     const key = JSON.stringify([
       delta,
@@ -32,7 +33,6 @@ function remembering(bound: Bound): Bound {
     let epsilon = known.get(key)
     if (epsilon === undefined) {
       epsilon = bound(events, delta)
-      if (known.size >= MOST_REMEMBERED) known.clear()
       known.set(key, epsilon)
     }
     return epsilon

@@ -99,8 +99,9 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
       )
     }
     // Whoever was revoked between its handshake and now is not let stay. An outage of the database decides nothing.
-    despiteOutages(() => sessions.requireGoodStanding(clientId), systemClock, signal).catch(() =>
-      socket.disconnect(true),
+    despiteOutages(() => sessions.requireGoodStanding(clientId), systemClock, signal).then(
+      () => presence.vouch(clientId, connectionId),
+      () => socket.disconnect(true),
     )
   })
 }

@@ -28,6 +28,8 @@ interface Connection {
   readonly id: string
   readonly socket: ClientSocket
   readonly controller: AbortController
+  /** It was in good standing when the connection was there already; whoever is revoked from then on is cut. */
+  isVouched: boolean
 }
 
 /** The clients that are connected to other coordinators, and the way to them. */
@@ -74,12 +76,25 @@ export class Presence implements ClientGateway {
     this.#connections.get(clientId)?.socket.disconnect(true)
     const controller = new AbortController()
     const connectionId = randomUUID()
-    this.#connections.set(clientId, { id: connectionId, socket, controller })
+    this.#connections.set(clientId, { id: connectionId, socket, controller, isVouched: false })
     socket.once('disconnect', () => {
       if (this.#connections.get(clientId)?.socket === socket) this.#connections.delete(clientId)
       controller.abort()
     })
     return { connectionId, signal: controller.signal }
+  }
+
+  /** A connection turned out to be of a client in good standing. */
+  vouch(clientId: string, connectionId: string): void {
+    const connection = this.#connections.get(clientId)
+    if (connection?.id === connectionId) connection.isVouched = true
+  }
+
+  /** True for a live connection of this coordinator, this one or any, that is certain to be of a client in good standing. */
+  isHere(clientId: string, connectionId?: string): boolean {
+    const connection = this.#connections.get(clientId)
+    if (!connection?.isVouched) return false
+    return connectionId === undefined || connectionId === connection.id
   }
 
   /** Ends the connection of a client, if there is one. */

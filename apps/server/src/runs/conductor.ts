@@ -208,6 +208,14 @@ export class Conductor implements AsyncDisposable {
     return reply
   }
 
+  /** True when the object is a published state of a run in which the client takes part. */
+  async mayRead(clientId: string, sha256: string): Promise<boolean> {
+    for (const live of this.#live.values()) {
+      if (live.current?.base.sha256 === sha256 && live.participant(clientId) !== undefined) return true
+    }
+    return await this.#parts.store.runs.mayRead(clientId, sha256)
+  }
+
   /** The cap of a client, and what other runs than this one have spent of it. */
   capIn(runId: string, clientId: string): ClientSpending['cap'] {
     const { caps } = this.#parts

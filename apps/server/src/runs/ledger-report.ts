@@ -23,8 +23,10 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   const { clientId, terms } = participant
   const begun = 1 + (live?.current?.round ?? (await store.rounds.publishedCount(runId)))
   checkReport(report, Math.max(manifest.rounds, begun))
-  const known = await store.ledger.facts(runId, clientId, since)
-  const delivered = await store.ledger.delivered(runId, clientId, since)
+  const [known, delivered] = await Promise.all([
+    store.ledger.facts(runId, clientId, since),
+    store.ledger.delivered(runId, clientId, since),
+  ])
   const agreed = eventOfRound(manifest, terms)
   const { adopt, disagreements } = reconcile({ report, clientId, known, delivered, agreed, now })
   if (adopt.length > 0) {

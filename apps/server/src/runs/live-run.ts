@@ -156,16 +156,7 @@ export class LiveRun implements RunContext {
     if (this.#current?.round === round) return this.#current
     const { runId } = this.manifest
     const { rounds, runs } = this.store
-    const base = await runs.adapter(runId, round)
-    if (base?.publishedAt === undefined) {
-      throw new FedsvdError('BLOB_NOT_FOUND', {
-        expected: `the state that round ${round} starts from`,
-        got: 'none',
-        remedy: 'Restore the database of the coordinator.',
-      })
-    }
-    await this.#parts.caps.load() // another coordinator may have spent or set something
-    const book = await RoundBook.open({
+    const opening = RoundBook.open({
       load: () => rounds.find(runId, round),
       change: (before, after) => withPrivacy(before, after, (clientId) => this.eventOf(clientId), this.clock.now()),
       save: (change) => rounds.save(change),
@@ -181,6 +172,15 @@ export class LiveRun implements RunContext {
         await this.spendingChanged()
       },
     })
+    const loading = this.#parts.caps.load() // another coordinator may have spent or set something
+    const [base, book] = await Promise.all([runs.adapter(runId, round), opening, loading])
+    if (base?.publishedAt === undefined) {
+      throw new FedsvdError('BLOB_NOT_FOUND', {
+        expected: `the state that round ${round} starts from`,
+        got: 'none',
+        remedy: 'Restore the database of the coordinator.',
+      })
+    }
     this.#current = { run: this, round, book, base }
     return this.#current
   }
@@ -274,13 +274,13 @@ export class LiveRun implements RunContext {
     if (await this.#alerts.raise(code, message, clientId)) this.#changed()
   }
 
-  /** The plan was changed; a round that waits to be selected goes by the new one. */
   /** The plan as it is stored: another coordinator may have changed it. */
   async latestPlan(): Promise<RunPlan> {
     this.#plan = planOf(this.manifest, (await this.store.runs.plans(this.manifest.runId)).at(-1))
     return this.#plan
   }
 
+  /** The plan was changed; a round that waits to be selected goes by the new one. */
   planChanged(plan: PlanRecord): void {
     this.#plan = planOf(this.manifest, plan)
     this.#changed()

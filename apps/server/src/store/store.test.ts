@@ -493,6 +493,7 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.clients.revoke(id, NOW + 2)).toBe(false)
       expect(await store.clients.revoke(randomUUID(), NOW)).toBe(false)
       expect(await store.clients.find(id)).toMatchObject({ id, revokedAt: NOW + 1 })
+      expect(await store.clients.revokedAmong([await newClient('in good standing'), id, randomUUID()])).toEqual([id])
       expect((await store.clients.list()).find((client) => client.id === id)).toMatchObject({ revokedAt: NOW + 1 })
     })
 

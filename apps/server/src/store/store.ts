@@ -58,6 +58,8 @@ export interface ClientStore {
   list(): Promise<readonly ClientRecord[]>
   /** False when it is unknown, or revoked already. */
   revoke(clientId: string, at: number, audit?: AuditDraft): Promise<boolean>
+  /** Those of the clients that have been revoked. */
+  revokedAmong(clientIds: readonly string[]): Promise<readonly string[]>
   /** Names of those of the clients that exist. */
   names(clientIds: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Notes that a client came or went, and what it runs where it said so. */

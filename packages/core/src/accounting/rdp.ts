@@ -74,7 +74,7 @@ export const rdp: Accountant<RdpAccount> = {
   append(account, event) {
     checkEvent(event)
     const key = mechanismKey(event)
-    const curve = account.curves.get(key) ?? renyiDivergences(event, RDP_ORDERS)
+    const curve = account.curves.get(key) ?? curveOf(key, event)
     return {
       delta: account.delta,
       divergence: account.divergence.map((spent, i) => spent + event.steps * (curve[i] as number)),
@@ -95,6 +95,19 @@ export const rdp: Accountant<RdpAccount> = {
     })
     return epsilon
   },
+}
+
+const MOST_REMEMBERED = 256
+const remembered = new Map<string, Float64Array>()
+
+/** The curve of a mechanism, which is asked for again with every round. */
+function curveOf(key: string, mechanism: SubsampledGaussian): Float64Array {
+  const known = remembered.get(key)
+  if (known !== undefined) return known
+  const curve = renyiDivergences(mechanism, RDP_ORDERS)
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear()
+  remembered.set(key, curve)
+  return curve
 }
 
 function composed(events: readonly AccountedEvent[], delta: number): RdpAccount {

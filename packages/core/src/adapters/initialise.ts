@@ -65,6 +65,6 @@ function gaussian({ name, shape }: TensorSpec, standardDeviation: number, seed: 
 /** The row space of a rank x dIn tensor, as orthonormal rows (the transposed Q of its thin QR). */
 function withOrthonormalRows(tensor: NamedTensor): NamedTensor {
   const [rank, dIn] = tensor.shape as [number, number]
-  const { q } = thinQr({ rows: dIn, columns: rank, data: Float64Array.from(tensor.data) })
-  return { ...tensor, data: Float32Array.from(q.data) }
+  const { q } = thinQr({ rows: dIn, columns: rank, data: new Float64Array(tensor.data) })
+  return { ...tensor, data: new Float32Array(q.data) }
 }

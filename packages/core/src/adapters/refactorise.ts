@@ -59,7 +59,7 @@ export function refactorise(
   return {
     state: {
       basis: state.basis + 1,
-      a: state.a.map((tensor, index) => ({ ...tensor, data: Float32Array.from(layers[index]!.aTransposed.data) })),
+      a: state.a.map((tensor, index) => ({ ...tensor, data: new Float32Array(layers[index]!.aTransposed.data) })),
       b: state.b.map((tensor, index) => ({ ...tensor, data: toRowMajor(layers[index]!.b) })),
       head: state.head,
     },

@@ -37,7 +37,7 @@ export function beginMean(specs: readonly TensorSpec[]): RunningMean {
       return specs.map(({ name, shape }, index) => ({
         name,
         shape,
-        data: Float32Array.from(sums[index]!, (value) => value / count),
+        data: new Float32Array(sums[index]!.map((value) => value / count)),
       }))
     },
   }

@@ -31,7 +31,7 @@ export function fromRowMajor(rows: number, columns: number, values: ArrayLike<nu
 
 /** The transpose of a row-major rows x columns array, as a column matrix of shape columns x rows. No reordering is needed. */
 export function transposeOfRowMajor(rows: number, columns: number, values: ArrayLike<number>): ColumnMatrix {
-  return { rows: columns, columns: rows, data: Float64Array.from(values) }
+  return { rows: columns, columns: rows, data: new Float64Array(values) }
 }
 
 /** The matrix as a row-major float32 array. */

@@ -120,7 +120,7 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   let noisedVotes = resumed?.noisedVotes ?? 0
   const stepPerUnit = (learningRate * gridOf(clipNorm)) / expectedLotSize
   const before = start.map(({ data }) => data.slice())
-  const theta = resumed?.theta ?? before.map((values) => Float64Array.from(values))
+  const theta = resumed?.theta ?? before.map((values) => new Float64Array(values))
   const velocity = resumed?.velocity ?? before.map(({ length }) => new Float64Array(length))
   let stepsDone = resumed?.step ?? 0
   let stage: 'draw' | 'step' | 'keep' | 'closed' = 'draw'
@@ -172,13 +172,13 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
       requireKept(proof, reserved, stepsDone)
       stage = 'draw'
     },
-    current: () => specs.map(({ name, shape }, t) => ({ name, shape, data: Float32Array.from(theta[t]!) })),
+    current: () => specs.map(({ name, shape }, t) => ({ name, shape, data: new Float32Array(theta[t]!) })),
     finish() {
       if (stage !== 'draw' || stepsDone !== steps)
         throw outOfOrder('finish', `${stepsDone} of ${steps} steps made, ${stage}`)
       stage = 'closed'
       const deltas = specs.map(({ name, shape }, t) => {
-        return { name, shape, data: Float32Array.from(theta[t]!, (value, i) => value - before[t]![i]!) }
+        return { name, shape, data: new Float32Array(theta[t]!.map((value, i) => value - before[t]![i]!)) }
       })
       requireFinite(
         deltas,

@@ -77,10 +77,8 @@ export function encodeFrame(frame: Frame, sha256: Sha256): Uint8Array {
     }
   }
   for (const { data } of frame.tensors) {
-    for (const value of data) {
-      view.setFloat32(offset, value, true)
-      offset += 4
-    }
+    bytes.set(littleEndian(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)), offset)
+    offset += data.byteLength
   }
   bytes.set(sha256(bytes.subarray(0, offset)), offset)
   return bytes
@@ -127,7 +125,7 @@ export function decodeFrame(bytes: Uint8Array, expectation: FrameExpectation, sh
   const header = readHeader(bytes, view)
   checkIdentity(header, expectation)
   const payload = checkShapes(view, expectation.specs)
-  return { ...header, tensors: readTensors(view, payload, expectation.specs) }
+  return { ...header, tensors: readTensors(bytes, payload, expectation.specs) }
 }
 
 /** The basis that a frame names, before it is decoded. @throws FedsvdError FRAME_MALFORMED when it is too short to name one */
@@ -185,23 +183,36 @@ function checkShapes(view: DataView, specs: readonly TensorSpec[]): number {
   return offset
 }
 
-function readTensors(view: DataView, payload: number, specs: readonly TensorSpec[]): NamedTensor[] {
+function readTensors(bytes: Uint8Array, payload: number, specs: readonly TensorSpec[]): NamedTensor[] {
   let offset = payload
   return specs.map(({ name, shape }) => {
     const data = new Float32Array(sizeOf(shape))
-    for (let index = 0; index < data.length; index += 1, offset += 4) {
-      const value = view.getFloat32(offset, true)
-      if (!Number.isFinite(value)) {
-        throw new FedsvdError('NOT_FINITE', {
-          expected: `finite values in ${name}`,
-          got: `${value} at element ${index}`,
-          remedy: 'Lower the learning rate of the run, or look at the data of this client.',
-        })
-      }
-      data[index] = value
-    }
+    new Uint8Array(data.buffer).set(littleEndian(bytes.subarray(offset, offset + data.byteLength)))
+    offset += data.byteLength
+    checkFinite(name, data)
     return { name, shape, data }
   })
+}
+
+function checkFinite(name: string, data: Float32Array): void {
+  for (let index = 0; index < data.length; index += 1) {
+    if (Number.isFinite(data[index])) continue
+    throw new FedsvdError('NOT_FINITE', {
+      expected: `finite values in ${name}`,
+      got: `${data[index]} at element ${index}`,
+      remedy: 'Lower the learning rate of the run, or look at the data of this client.',
+    })
+  }
+}
+
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+/** The bytes of float32 values, from or to the order of this machine; the same bytes where that is little-endian. */
+function littleEndian(bytes: Uint8Array): Uint8Array {
+  if (IS_LITTLE_ENDIAN) return bytes
+  const swapped = bytes.slice()
+  for (let offset = 0; offset < swapped.length; offset += 4) swapped.subarray(offset, offset + 4).reverse()
+  return swapped
 }
 
 function malformed(expected: string, got: string): FedsvdError {

@@ -34,6 +34,7 @@ export function memoryClients(tables: Tables): ClientStore {
       appendAudit(tables, audit)
       return true
     },
+    revokedAmong: async (clientIds) => clientIds.filter((id) => clients.get(id)?.revokedAt !== undefined),
     names: async (clientIds) =>
       new Map(clientIds.flatMap((id) => (clients.has(id) ? [[id, clients.get(id)!.name] as const] : []))),
     async seen(clientId, at, version) {

@@ -48,6 +48,10 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
         if (count === 1) await appendAudit(tx, audit)
         return count === 1
       }),
+    async revokedAmong(clientIds) {
+      const where = { id: { in: [...clientIds] }, revokedAt: { not: null } }
+      return (await prisma.client.findMany({ where, select: { id: true } })).map(({ id }) => id)
+    },
     async names(clientIds) {
       const rows = await prisma.client.findMany({
         where: { id: { in: [...clientIds] } },

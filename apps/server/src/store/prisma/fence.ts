@@ -1,26 +1,38 @@
+import type { Lease } from '../cluster-store.ts'
 import { leaseLost } from '../refusals.ts'
 import type { LeaseOf } from '../store.ts'
-import type { Prisma } from './generated/client.ts'
+import { Prisma } from './generated/client.ts'
 
 /**
  * Called first in each transaction that only a driver may make: holds the lease to its end, or refuses. Whoever wants to take
  * the run over waits until what is written is there to be seen. A lease that has expired is good as long as nobody has taken it.
- *
- * @throws FedsvdError LEASE_LOST
  */
-export type Fence = (tx: Prisma.TransactionClient, runId: string) => Promise<void>
+export interface Fence {
+  /** @throws FedsvdError LEASE_LOST */
+  (tx: Prisma.TransactionClient, runId: string): Promise<void>
+  /** The lease to hold, for a transaction that is one statement; undefined where there are none. @throws FedsvdError LEASE_LOST */
+  readonly leaseOf: (runId: string) => Lease | undefined
+}
 
 /** Lets everybody pass: there are no leases. */
-export const NO_FENCE: Fence = async () => {}
+const NO_FENCE: Fence = Object.assign(async () => {}, { leaseOf: () => undefined })
+
+/** Selects the row of a lease that is still held, and keeps it locked to the end of the transaction. */
+export function heldLease({ runId, owner, epoch }: Lease): Prisma.Sql {
+  return Prisma.sql`
+    SELECT 1 FROM "RunLease" WHERE "runId" = ${runId}::uuid AND "owner" = ${owner}::uuid AND "epoch" = ${epoch} FOR SHARE`
+}
 
 export function fence(leaseOf: LeaseOf | undefined): Fence {
   if (leaseOf === undefined) return NO_FENCE
-  return async (tx, runId) => {
+  const required = (runId: string): Lease => {
     const lease = leaseOf(runId)
     if (lease === undefined) throw leaseLost(runId)
-    const held = await tx.$queryRaw<unknown[]>`
-      SELECT 1 FROM "RunLease"
-      WHERE "runId" = ${runId}::uuid AND "owner" = ${lease.owner}::uuid AND "epoch" = ${lease.epoch} FOR SHARE`
+    return lease
+  }
+  const hold = async (tx: Prisma.TransactionClient, runId: string): Promise<void> => {
+    const held = await tx.$queryRaw<unknown[]>(heldLease(required(runId)))
     if (held.length === 0) throw leaseLost(runId)
   }
+  return Object.assign(hold, { leaseOf: required })
 }

@@ -1,6 +1,6 @@
 import type { PrivacyFact } from '../records.ts'
 import { chargedBefore, spentMeanwhile } from '../refusals.ts'
-import type { LedgerStore, Spending } from '../store.ts'
+import type { Held, LedgerStore, Spending } from '../store.ts'
 import { coalescing } from './coalesce.ts'
 import type { Fence } from './fence.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
@@ -12,6 +12,14 @@ interface Since {
   readonly runId: string
   readonly clientId: string
   readonly sinceRound: number
+}
+
+/** What a client has told of its ledger. */
+interface Told {
+  readonly runId: string
+  readonly clientId: string
+  readonly held: readonly Held[]
+  readonly at: number
 }
 
 /** Held to the end of the transaction by whoever charges at client level, whichever run it is for. */
@@ -29,18 +37,21 @@ export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
     prisma.update.findMany({ where, select: { round: true, clientId: true }, orderBy: { round: 'asc' } }),
   )
   const delivered = async (since: Since) => (await deliveries(since)).map(({ round }) => round)
+  const told = coalescing(async (reports: readonly Told[]) => {
+    const reportedNow = reports.flatMap(({ runId, clientId, held, at }) =>
+      held.map(({ round, attempt }) => ({ runId, clientId, round, attempt, reportedAt: new Date(at) })),
+    )
+    await prisma.$executeRaw`
+      UPDATE "PrivacyEvent" AS "old" SET "reportedAt" = "new"."reportedAt"
+      FROM jsonb_populate_recordset(NULL::"PrivacyEvent", ${JSON.stringify(reportedNow)}::jsonb) AS "new"
+      WHERE "old"."runId" = "new"."runId" AND "old"."clientId" = "new"."clientId" AND "old"."round" = "new"."round"
+        AND "old"."attempt" = "new"."attempt" AND "old"."unit" = 'record' AND "old"."reportedAt" IS NULL`
+    return reports.map(() => undefined)
+  })
   return {
     facts: (runId, clientId, sinceRound) => facts({ runId, clientId, sinceRound }),
     adopt: (facts) => prisma.$transaction((tx) => addFacts(tx, facts)),
-    async report(runId, clientId, held, at) {
-      for (const attempt of new Set(held.map((one) => one.attempt))) {
-        const round = { in: held.filter((one) => one.attempt === attempt).map((one) => one.round) }
-        await prisma.privacyEvent.updateMany({
-          where: { runId, clientId, unit: 'record', attempt, round, reportedAt: null },
-          data: { reportedAt: new Date(at) },
-        })
-      }
-    },
+    report: (runId, clientId, held, at) => told({ runId, clientId, held, at }),
     spending: (runId) => totals(prisma, { runId, unit: 'record' }),
     async spendingOf(clientIds) {
       const groups = await prisma.privacyEvent.groupBy({

@@ -1,7 +1,7 @@
 import { addedLate } from '../added-late.ts'
-import { countedBefore } from '../refusals.ts'
+import { countedBefore, leaseLost } from '../refusals.ts'
 import type { RoundStore } from '../store.ts'
-import { type Fence, NO_FENCE } from './fence.ts'
+import type { Fence } from './fence.ts'
 import type { PrismaClient } from './generated/client.ts'
 import { adapterFrom, lateFrom, progressFrom } from './rows.ts'
 import { saveRound } from './save-round.ts'
@@ -18,11 +18,16 @@ export function prismaRounds(prisma: PrismaClient, fence: Fence): RoundStore {
     },
     publishedCount: (runId) => prisma.round.count({ where: { runId, phase: 'published' } }),
     async save(change) {
+      const { runId } = change.after
       const late = addedLate(change.before, change.after)
-      if (late.length === 0 && fence === NO_FENCE) return (await saveRound(prisma, change, late)).isMoved
+      if (late.length === 0) {
+        const saved = await saveRound(prisma, change, { lease: fence.leaseOf(runId) })
+        if (!saved.isHeld) throw leaseLost(runId)
+        return saved.isMoved
+      }
       return await prisma.$transaction(async (tx) => {
-        await fence(tx, change.after.runId)
-        const saved = await saveRound(tx, change, late)
+        await fence(tx, runId)
+        const saved = await saveRound(tx, change, { late })
         if (saved.isMoved && saved.late < late.length) throw countedBefore()
         return saved.isMoved
       })

@@ -1,10 +1,22 @@
+import type { Lease } from '../cluster-store.ts'
 import type { LateUpdate, RoundProgress } from '../records.ts'
 import type { RoundChange } from '../store.ts'
+import { heldLease } from './fence.ts'
 import { Prisma, type PrismaClient } from './generated/client.ts'
 import { adapterRow, factRow, roundRow } from './rows.ts'
 
+/** What goes into the statement besides the change of the round itself. */
+export interface SavedWith {
+  /** Late updates that this change counts. */
+  readonly late?: readonly LateUpdate[]
+  /** The lease under which alone something is stored; a transaction around the statement may hold it instead. */
+  readonly lease?: Lease | undefined
+}
+
 /** What became of a change: whether it was stored, and how many late updates it counted. */
 export interface SavedRound {
+  /** False when somebody else has the lease; nothing was stored then. */
+  readonly isHeld: boolean
   readonly isMoved: boolean
   readonly late: number
 }
@@ -19,14 +31,17 @@ export interface SavedRound {
 export async function saveRound(
   db: Pick<PrismaClient, '$queryRaw'>,
   change: RoundChange,
-  late: readonly LateUpdate[],
+  { late = [], lease }: SavedWith,
 ): Promise<SavedRound> {
   const counted = late.length > 0 ? [openTasks(change, late), lateUpdates(change, late)] : []
-  const parts = [moved(change), ...tasks(change), ...updates(change), ...counted, ...facts(change), ...result(change)]
+  const held = Prisma.sql`held AS (${lease === undefined ? Prisma.sql`SELECT 1` : heldLease(lease)})`
+  const round = [moved(change), ...tasks(change), ...updates(change)]
+  const parts = [held, ...round, ...counted, ...facts(change), ...result(change)]
   const lateCount = late.length > 0 ? Prisma.sql`(SELECT count(*) FROM late)` : Prisma.sql`0::bigint`
-  const [row] = await db.$queryRaw<[{ moved: bigint; late: bigint }]>`
-    WITH ${Prisma.join(parts, ', ')} SELECT count(*) AS "moved", ${lateCount} AS "late" FROM moved`
-  return { isMoved: row.moved === 1n, late: Number(row.late) }
+  const [row] = await db.$queryRaw<[{ held: bigint; moved: bigint; late: bigint }]>`
+    WITH ${Prisma.join(parts, ', ')}
+    SELECT (SELECT count(*) FROM held) AS "held", count(*) AS "moved", ${lateCount} AS "late" FROM moved`
+  return { isHeld: row.held === 1n, isMoved: row.moved === 1n, late: Number(row.late) }
 }
 
 /** Rows of the table as JSON has them. */
@@ -43,12 +58,13 @@ function moved({ before, after }: RoundChange): Prisma.Sql {
   const { runId, round: number } = after
   const next = rows(ROUND, [{ runId, number, ...roundRow(after) }])
   if (before === undefined) {
-    return Prisma.sql`moved AS (INSERT INTO ${ROUND} SELECT * FROM ${next} ON CONFLICT DO NOTHING RETURNING 1)`
+    return Prisma.sql`moved AS (
+      INSERT INTO ${ROUND} SELECT "new".* FROM held, ${next} AS "new" ON CONFLICT DO NOTHING RETURNING 1)`
   }
   return Prisma.sql`moved AS (
     UPDATE ${ROUND} AS "old" SET "phase" = "new"."phase", "version" = "new"."version", "deadline" = "new"."deadline",
       "extensions" = "new"."extensions", "closedAt" = "new"."closedAt", "publishedAt" = "new"."publishedAt"
-    FROM ${next} AS "new"
+    FROM held, ${next} AS "new"
     WHERE "old"."runId" = "new"."runId" AND "old"."number" = "new"."number" AND "old"."version" = ${before.version}
     RETURNING 1)`
 }
