@@ -1,6 +1,11 @@
 import { type ColumnMatrix, column, dot, identity } from './matrix.ts'
 
 const MAX_SWEEPS = 60
+/**
+ * Columns are orthogonal when the cosine between them is below this many units of rounding, at least, or one for each element:
+ * rounding of a rotation and of a dot product can leave as much behind, and asking for less may never end.
+ */
+const LEAST_ROUNDING = 8
 /** Columns this much smaller than the largest are zero: their products would fall below what a double can hold. */
 const NOTHING = 1e-30
 
@@ -43,13 +48,14 @@ export function jacobiSvd(matrix: ColumnMatrix): {
 
 /** Rotates every pair of columns that is not yet orthogonal; false when none was. `negligible` is a squared norm. */
 function sweep(scaled: ColumnMatrix, v: ColumnMatrix, negligible: number): boolean {
+  const orthogonal = Math.max(LEAST_ROUNDING, scaled.rows) * Number.EPSILON
   let rotated = false
   for (let left = 0; left < scaled.columns - 1; left += 1) {
     for (let right = left + 1; right < scaled.columns; right += 1) {
       const [p, q] = [column(scaled, left), column(scaled, right)]
       const [pp, qq, pq] = [dot(p, p), dot(q, q), dot(p, q)]
       if (Math.min(pp, qq) <= negligible) continue
-      if (Math.abs(pq) <= Number.EPSILON * Math.sqrt(pp) * Math.sqrt(qq)) continue
+      if (Math.abs(pq) <= orthogonal * Math.sqrt(pp) * Math.sqrt(qq)) continue
       rotated = true
       const zeta = (qq - pp) / (2 * pq)
       const tangent = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(1, zeta))
