@@ -26,7 +26,7 @@ const SELF = fileURLToPath(import.meta.url)
 const ROUNDS_PER_VISIT = 20
 const PATIENCE_MS = 24 * 3_600_000
 
-/** Growth per round that is let pass. The caches of the accountant fill up to 10,000 bounds: some hundred bytes a round. */
+/** Growth per round that is let pass. The caches of the accountant fill up to 20,000 bounds: some hundred bytes a round. */
 const BOUNDS = { heapBytes: 2000, rssBytes: 8000, handles: 0.001, openFiles: 0.001 } as const
 /** Rows that each round adds, per client; an adapter and the round itself are added once. */
 const TABLES = { Round: 'round', Adapter: 'round', Task: 'client', Update: 'client', PrivacyEvent: 'client' } as const
@@ -42,7 +42,10 @@ interface Sample extends Held {
 }
 
 async function serveCoordinator(stateDir: string, databaseUrl?: string): Promise<void> {
-  const settings = { port: 0, stateDir, logLevel: 'error' as const, requestsPerMinute: 1e6, refusalsPerMinute: 1e6 }
+  const unlimited = { requestsPerMinute: 1e6, refusalsPerMinute: 1e6, transfersPerMinute: 1e6, reportsPerMinute: 1e6 }
+  // A second of the soak stands for a minute: what is kept for an hour must have its end within it.
+  const collection = { collectSeconds: 60, collectGraceSeconds: 60 }
+  const settings = { port: 0, stateDir, logLevel: 'error' as const, ...unlimited, ...collection }
   const coordinator = await startCoordinator(
     { ...settings, ...(databaseUrl !== undefined && { databaseUrl }) },
     { models: tinyModels },

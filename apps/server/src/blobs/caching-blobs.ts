@@ -4,15 +4,22 @@ import { only } from './file-blobs.ts'
 
 /** An object larger than this share of the memory is not kept in it. */
 const LARGEST_SHARE = 1 / 4
+/** Small objects take more memory than their bytes. */
+const MOST_OBJECTS = 1000
 
 /**
- * Keeps the objects that were written or read last in memory, up to `maxBytes` in all: the state that all clients of a round
+ * Keeps the objects that were written or read last in memory, up to `maxBytes` and a thousand in all: the state that all clients of a round
  * fetch, and the updates between their arrival and their aggregation. What is kept was hashed when it arrived or was read, and
  * objects never change, so nothing read from here can differ from what the store holds.
  */
 export function cachingBlobs(inner: BlobStore, maxBytes: number): BlobStore {
   const maxEntrySize = Math.max(1, Math.floor(maxBytes * LARGEST_SHARE))
-  const cache = new LRUCache<string, Uint8Array>({ maxSize: maxBytes, maxEntrySize, sizeCalculation })
+  const cache = new LRUCache<string, Uint8Array>({
+    max: MOST_OBJECTS,
+    maxSize: maxBytes,
+    maxEntrySize,
+    sizeCalculation,
+  })
   return {
     put: (bytes) => inner.put(bytes),
     list: () => inner.list(),

@@ -9,7 +9,7 @@ export interface EpsilonBounds {
   fits(events: readonly AccountedEvent[], budget: Budget): boolean
 }
 
-const MOST_REMEMBERED = 5000
+const MOST_REMEMBERED = 10_000
 
 /** Recomputes epsilon from facts with the clients' own code, and remembers what it has computed. */
 export function epsilonBounds(): EpsilonBounds {
