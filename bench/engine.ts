@@ -83,7 +83,9 @@ class Side {
   }
 
   async end(): Promise<number> {
-    return (await this.ask<{ peakRssMb: number }>('end')).peakRssMb
+    const { peakRssMb } = await this.ask<{ peakRssMb: number }>('end')
+    this.#process.stdin.end()
+    return peakRssMb
   }
 }
 
