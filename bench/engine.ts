@@ -13,6 +13,8 @@
  * `fixed` is 128 tokens a record. `real` draws lengths from the starter mails, cut at the model's own limit. PyTorch pads a
  * batch to its longest record; `sortedRatio` is against PyTorch with its lot sorted by length first, as fedsvd does.
  *
+ * PyTorch is only as fast as its BLAS, which `torchBlas` names: Debian's python3-torch wants libopenblas0-pthread beside it.
+ *
  * PyTorch runs through the first of `--python`, python3 and /usr/bin/python3 that can import torch; without one the bench
  * measures fedsvd alone.
  */
@@ -29,6 +31,9 @@ import { ALPHA, CLASSES, MODELS, RANK } from './engine-models.ts'
 
 const FIXED_TOKENS = 128
 const LONGEST = Math.max(...Object.values(MODELS).map(({ maxTokens }) => maxTokens))
+/** Netlib's, as Debian installs it where no other is. */
+const REFERENCE_BLAS = /^libblas\.so/
+
 const TORCH_BATCH_SIZES = [4, 8, 16, 32]
 
 const { values: given } = parseArgs({
@@ -78,7 +83,9 @@ class Side {
   }
 
   async end(): Promise<number> {
-    return (await this.ask<{ peakRssMb: number }>('end')).peakRssMb
+    const { peakRssMb } = await this.ask<{ peakRssMb: number }>('end')
+    this.#process.stdin.end()
+    return peakRssMb
   }
 }
 
@@ -150,7 +157,7 @@ async function measure(name: string, lengths: 'fixed' | 'real', tokens: readonly
   const { OPENBLAS_CORETYPE: _, OPENBLAS_L2_SIZE: __, ...environment } = process.env
   const torch =
     python === undefined ? undefined : new Side(python, [file('engine_torch.py'), JSON.stringify(request)], environment)
-  const about = torch ? await torch.answer<{ version: string; batchSize: number }>() : undefined
+  const about = torch ? await torch.answer<{ version: string; blas: string; batchSize: number }>() : undefined
   const turns: { ours: Turn; torch?: Turn; sorted?: Turn }[] = []
   for (let round = 0; round < rounds; round++) {
     const own = await ours.turn()
@@ -179,6 +186,7 @@ async function measure(name: string, lengths: 'fixed' | 'real', tokens: readonly
     examplesPerCpuSecond: over((turn) => turn.ours.examplesPerCpuSecond),
     torchPeakRssMb: torchPeakRssMb === undefined ? undefined : Math.round(torchPeakRssMb),
     torch: about?.version,
+    torchBlas: about?.blas,
     torchBatchSize: about?.batchSize,
     lot: tokens.length,
     meanTokens: Math.round(tokens.reduce((sum, length) => sum + length, 0) / tokens.length),
@@ -209,5 +217,10 @@ for (const name of names) {
           : '; no PyTorch here'),
     )
   }
+}
+if (cases.some(({ torchBlas }) => torchBlas !== undefined && REFERENCE_BLAS.test(torchBlas))) {
+  console.error(
+    'PyTorch used the reference BLAS, which is some thirty times slower than an optimised one: no ratio above counts.',
+  )
 }
 if (given.json) console.log(JSON.stringify({ cases, threads, rounds, seconds }, undefined, 2))

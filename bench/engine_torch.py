@@ -10,7 +10,8 @@ Reads one JSON object from the command line. Then, for every line on standard in
 """
 
 import json
-import math
+import os
+import re
 import resource
 import sys
 import time
@@ -182,11 +183,26 @@ def cpu_of_lot(model, size):
     return time.process_time() - start
 
 
+def matrix_library():
+    """What multiplies matrices here: the BLAS that is loaded beside PyTorch, or the one that is built in."""
+    try:
+        with open("/proc/self/maps") as maps:
+            files = {os.path.realpath(line.split()[-1]) for line in maps if "blas" in line or "mkl_rt" in line}
+    except OSError:
+        return "unknown"
+    names = sorted(os.path.basename(file) for file in files if "/" in file)
+    optimised = [name for name in names if re.search("openblas|blis|mkl|atlas", name)]
+    if names:
+        return ", ".join(optimised or names)
+    return "MKL" if torch.backends.mkl.is_available() else "unknown"
+
+
 def main():
     model = Model()
     sizes = sorted({min(size, len(case["lengths"])) for size in case["batchSizes"]})
     best = sizes[0] if len(sizes) == 1 else min(sizes, key=lambda size: cpu_of_lot(model, size))
-    print(json.dumps({"version": torch.__version__, "batchSize": best}), flush=True)
+    about = {"version": torch.__version__, "blas": matrix_library(), "batchSize": best}
+    print(json.dumps(about), flush=True)
     for line in sys.stdin:
         command = line.split()
         if command[0] == "end":

@@ -84,10 +84,10 @@ const CASES: readonly TaskCase[] = [
   {
     task: 'token-classification',
     model: 'tiny-bert',
-    labels: ['other', 'opinion'],
+    labels: ['O', 'opinion'],
     row: (n) => ({
       words: ['this', 'movie', 'was', n % 2 ? 'good' : 'awful'],
-      tags: ['other', 'other', 'other', 'opinion'],
+      tags: ['O', 'O', 'O', 'opinion'],
     }),
     layers: [
       'bert.encoder.layer.0.attention.self.query',
@@ -197,6 +197,9 @@ describe('a run for each task', { timeout: 120_000 }, () => {
     })
     expect(baseline?.records).toBe(6)
     expect(rounds.at(-1)!.evaluation!.loss).toBeLessThan(rounds[0]!.evaluation!.loss)
+    for (const { evaluation } of rounds) {
+      expect(typeof evaluation!.microF1).toBe(facts.task === 'token-classification' ? 'number' : 'undefined')
+    }
   })
 
   it('is declined by a site whose records are for another task, before anything is spent', async () => {

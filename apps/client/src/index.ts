@@ -8,6 +8,7 @@ export {
   type LedgerView,
   ledgerPath,
   openLedger,
+  outcomeOf,
   type PrivacyLedger,
   replay,
   showLedger,

@@ -1,9 +1,13 @@
+import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { Command, Option } from 'commander'
 import { type AccessOptions, accessOf, withAccess } from '../access.ts'
 import { EXPORT_FORMATS, type ExportFormat, exportRun } from '../export-run.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
+import { fetchRun } from '../operator-client.ts'
 import { example } from '../options.ts'
 import { outputFor } from '../output.ts'
+
+type Evaluation = NonNullable<RunSnapshot['rounds'][number]['evaluation']>
 
 interface ExportOptions extends AccessOptions, ModelOptions {
   readonly format: ExportFormat
@@ -25,7 +29,7 @@ export function exportCommand(): Command {
         .default('peft'),
     )
     .option('--out <folder>', 'folder to write to (default: adapter, merged or onnx)')
-    .option('--json', 'print { "files" }')
+    .option('--json', 'print { "files", "evaluation" }')
     .addHelpText(
       'after',
       example(
@@ -35,9 +39,18 @@ export function exportCommand(): Command {
     )
     .action(async (runId: string, options: ExportOptions) => {
       const { format, out = format === 'peft' ? 'adapter' : format } = options
-      const files = await exportRun(accessOf(options), runId, { format, folder: out, models: modelSettingsOf(options) })
+      const access = accessOf(options)
+      const files = await exportRun(access, runId, { format, folder: out, models: modelSettingsOf(options) })
+      const evaluation = (await fetchRun(access, runId)).rounds.at(-1)?.evaluation
       const output = outputFor(options)
-      output.record({ files })
+      output.record({ files, ...(evaluation && { evaluation }) })
       for (const file of files) output.line(`wrote ${file}`)
+      if (evaluation) output.line(qualityText(evaluation))
     })
+}
+
+/** What the newest round measured on the coordinator's public hold-out. */
+export function qualityText({ accuracy, microF1, records }: Evaluation): string {
+  const tags = microF1 === undefined ? '' : `, micro-F1 over all tags but O ${microF1.toFixed(4)}`
+  return `accuracy ${accuracy.toFixed(4)}${tags} on ${records} public records`
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { type LedgerState, replay, spentEvents, verifyLedgerBytes } from '@fedsvd/client'
+import { type LedgerState, outcomeOf, replay, spentEvents, verifyLedgerBytes } from '@fedsvd/client'
 import { type AccountedEvent, ADVERSARY, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Command } from 'commander'
@@ -76,16 +76,20 @@ function viewOf(state: LedgerState) {
     budget: state.budget,
     epsilonPld: pld.epsilonUpperBound(events, delta),
     epsilonRdp: rdp.epsilonUpperBound(events, delta),
-    reservations: state.attempts.map(({ runId, round, attempt, event, frameSha256, outcome }, index) => ({
-      runId,
-      round,
-      attempt,
-      steps: event.steps,
-      sampleRate: event.sampleRate,
-      noiseMultiplier: event.noiseMultiplier,
-      outcome: outcome ?? (frameSha256 === undefined ? 'no result' : 'not delivered yet'),
-      epsilonAfter: after[index]!,
-    })),
+    reservations: state.attempts.map((reservation, index) => {
+      const { runId, round, attempt, event, resumes } = reservation
+      return {
+        runId,
+        round,
+        attempt,
+        steps: event.steps,
+        sampleRate: event.sampleRate,
+        noiseMultiplier: event.noiseMultiplier,
+        ...(resumes && { resumes }),
+        outcome: outcomeOf(state, reservation),
+        epsilonAfter: after[index]!,
+      }
+    }),
   }
 }
 

@@ -19,6 +19,8 @@ export interface Attempt extends AttemptKey {
   /** What it was charged: the whole round, or the one step for which it resumes another. */
   readonly event: PrivacyEvent
   readonly stepwise?: true | undefined
+  /** The attempt that this one goes on from, and the step behind which it begins; undefined where it began anew. */
+  readonly resumes?: { readonly attempt: number; readonly step: number } | undefined
   /** The last step that was kept, by this attempt or by those that it goes on from; undefined before the first. */
   readonly saved?: { readonly step: number; readonly sha256: string } | undefined
   readonly frameSha256?: string
@@ -133,7 +135,7 @@ function newAttempt(
   const from = brokenOff(state, runId, round)
   const fits = from?.attempt === resumes.attempt && (from.saved?.step ?? 0) === resumes.step && stepwise === true
   if (!fits) throw contradiction('an attempt to go on behind the last step that was kept', 'another')
-  return { runId, round, attempt, event, stepwise, saved: from.saved }
+  return { runId, round, attempt, event, stepwise, resumes, saved: from.saved }
 }
 
 function update(

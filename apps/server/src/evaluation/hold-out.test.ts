@@ -45,6 +45,37 @@ describe('the measure on tokens', () => {
     expect(measureTokens(scores, records)).toEqual({ accuracy: 2 / 3, loss: 1.5, records: 2 })
   })
 
+  /*
+   * By hand, with O = 0, PER = 1, LOC = 2:
+   *
+   *   target     O  PER  PER  LOC  |  O    LOC
+   *   predicted  O  PER  O    PER  |  LOC  LOC
+   *
+   * PER: TP 1, FP 1 (for LOC), FN 1 (as O). LOC: TP 1, FP 1 (for O), FN 1 (as PER). Together 2, 2 and 2, so precision and
+   * recall are 1/2 and F1 is 1/2. Three of six words are right.
+   */
+  it('gives tags the F1 over all labels but O', () => {
+    const losses = new Float32Array(4)
+    const scores = [
+      { losses, predicted: Int32Array.of(0, 1, 0, 1) },
+      { losses, predicted: Int32Array.of(2, 2) },
+    ]
+    const tagged = [record(0, 1, 1, 2), record(IGNORED, 0, 2)]
+    expect(measureTokens(scores, tagged, ['O', 'PER', 'LOC'])).toMatchObject({ accuracy: 0.5, microF1: 0.5 })
+    // whatever number O has: here O and LOC have changed places
+    const moved = (value: number) => (value === 1 ? 1 : 2 - value)
+    const renamed = [record(2, 1, 1, 0), record(IGNORED, 2, 0)]
+    const same = scores.map(({ predicted }) => ({ losses, predicted: predicted.map(moved) }))
+    expect(measureTokens(same, renamed, ['LOC', 'PER', 'O'])).toMatchObject({ accuracy: 0.5, microF1: 0.5 })
+  })
+
+  it('has no F1 where there is no O, or nothing but O', () => {
+    const scores = [{ losses: new Float32Array(2), predicted: Int32Array.of(0, 0) }]
+    expect(measureTokens(scores, [record(0, 0)], ['O', 'PER'])).not.toHaveProperty('microF1')
+    expect(measureTokens(scores, [record(0, 1)], ['PER', 'LOC'])).not.toHaveProperty('microF1')
+    expect(measureTokens(scores, [record(0, 1)], ['O', 'PER'])).toMatchObject({ accuracy: 0.5, microF1: 0 })
+  })
+
   it('knows what the most frequent target would reach', () => {
     expect(tokenBaselineOf(records)).toEqual({ majority: 2 / 3, records: 2 })
   })

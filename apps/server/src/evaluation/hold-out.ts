@@ -41,9 +41,10 @@ export async function holdOutEvaluators({ file, models, runtime }: HoldOutOption
       }
     }
     const records = encoded as readonly TargetedRecord[]
+    const tags = manifest.task === 'token-classification' ? manifest.labels : []
     return {
       baseline: tokenBaselineOf(records),
-      evaluate: async (state) => measureTokens(await engine.scores(records, state), records),
+      evaluate: async (state) => measureTokens(await engine.scores(records, state), records, tags),
       [Symbol.asyncDispose]: close,
     }
   }

@@ -29,21 +29,42 @@ export function measure(
   return { accuracy: right / records.length, loss: loss / records.length, records: records.length }
 }
 
+/** The tag of words that are part of nothing, as data sets of tags write it. */
+const OUTSIDE = 'O'
+
 /**
  * Accuracy and mean cross-entropy in nats over the targets of all records together, each counting the same: the perplexity
  * of a language model is exp(loss).
+ *
+ * With `tags`, the labels of a task that has "O" among them, also the micro-averaged F1 over the other labels:
+ * 2 TP / (2 TP + FP + FN). A tag that is predicted where another one is right is a false positive of the first and a false
+ * negative of the second. Absent where no target has and no prediction is such a label.
  */
-export function measureTokens(scores: readonly TargetScores[], records: readonly TargetedRecord[]): Evaluation {
-  let [right, loss, count] = [0, 0, 0]
+export function measureTokens(
+  scores: readonly TargetScores[],
+  records: readonly TargetedRecord[],
+  tags: readonly string[] = [],
+): Evaluation {
+  const outside = tags.indexOf(OUTSIDE)
+  let [right, loss, count, rightInside, inside] = [0, 0, 0, 0, 0]
   for (const [index, record] of records.entries()) {
     const { losses, predicted } = scores[index]!
     for (const [at, target] of targetsOf(record).entries()) {
-      right += Number(predicted[at] === target)
+      const isRight = predicted[at] === target
+      right += Number(isRight)
       loss += losses[at]!
       count += 1
+      rightInside += Number(isRight && target !== outside)
+      inside += Number(target !== outside) + Number(predicted[at] !== outside)
     }
   }
-  return { accuracy: right / count, loss: loss / count, records: records.length }
+  const microF1 = outside >= 0 && inside > 0 ? (2 * rightInside) / inside : undefined
+  return {
+    accuracy: right / count,
+    loss: loss / count,
+    records: records.length,
+    ...(microF1 !== undefined && { microF1 }),
+  }
 }
 
 function targetsOf({ targets }: TargetedRecord): readonly number[] {

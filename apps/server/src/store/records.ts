@@ -190,6 +190,8 @@ export interface Evaluation {
   /** Mean cross-entropy in nats. */
   readonly loss: number
   readonly records: number
+  /** Of tags alone: micro-averaged F1 over all labels but "O", which most words have. */
+  readonly microF1?: number
 }
 
 /** A published round, as its history shows it. */

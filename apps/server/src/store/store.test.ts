@@ -359,8 +359,10 @@ for (const [name, isAvailable, open] of STORES) {
       const history = { round: 0, clients: [deliverer], openedAt: NOW, publishedAt: NOW + 3 }
       expect(await store.rounds.published(runId)).toEqual([history])
       const evaluation = { accuracy: 0.95, loss: 0.123456789, records: 1000 }
-      await store.rounds.setEvaluation(runId, 0, evaluation)
-      expect(await store.rounds.published(runId)).toEqual([{ ...history, evaluation }])
+      for (const measured of [evaluation, { ...evaluation, microF1: 0.625 }]) {
+        await store.rounds.setEvaluation(runId, 0, measured)
+        expect(await store.rounds.published(runId)).toEqual([{ ...history, evaluation: measured }])
+      }
       expect(await store.rounds.published(runId, 0)).toHaveLength(1)
       expect(await store.rounds.published(runId, 1)).toEqual([])
     })

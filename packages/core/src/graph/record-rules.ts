@@ -62,6 +62,20 @@ const layerNormRule: Rule = ({ g, operation, adjoints }) => {
   return [dense(ops.add(g, ops.sub(g, direct, ops.mul(g, x, slope)), offset)), undefined, undefined]
 }
 
+/**
+ * The sum of dy * y over the last axis, which is left in with size 1.
+ *
+ * Of attention y are weights, [.., T, T], and dy is dO V^T with O = y V; then it is the sum of dO * O, over rows as narrow as a
+ * head (Dao et al. 2022, arXiv 2205.14135, appendix B.2).
+ */
+function rowDots(g: GraphBuilder, dy: Value, y: Value): Value {
+  const [mixedBy, turned] = g.producerOf(dy)?.op === 'MatMul' ? g.producerOf(dy)!.inputs : []
+  const values = turned && g.producerOf(turned)?.op === 'Transpose' ? g.producerOf(turned)!.inputs[0] : undefined
+  const mixed = g.operations.find(({ op, inputs }) => op === 'MatMul' && inputs[0] === y && inputs[1] === values)
+  const factors = mixed && mixedBy ? ops.mul(g, mixedBy, mixed.outputs[0]!) : ops.mul(g, dy, y)
+  return ops.reduceSum(g, factors, [-1], true)
+}
+
 const reducedAxes = (g: GraphBuilder, axes: Value) => [...g.constantData(axes)!].map(Number)
 
 /** The shape of a reduction's result with the reduced axes left in, of size 1. */
@@ -121,10 +135,7 @@ export const RECORD_RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
     return ops.scale(g, ops.mul(g, dy, slope), 0.5)
   }),
   Sigmoid: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.mul(g, y, ops.sub(g, g.scalar(1), y)))),
-  Softmax: elementwise((g, dy, _, y) => {
-    const weighted = ops.mul(g, dy, y)
-    return ops.sub(g, weighted, ops.mul(g, y, ops.reduceSum(g, weighted, [-1], true)))
-  }),
+  Softmax: elementwise((g, dy, _, y) => ops.mul(g, y, ops.sub(g, dy, rowDots(g, dy, y)))),
   LogSoftmax: elementwise((g, dy, x) =>
     ops.sub(g, dy, ops.mul(g, ops.softmax(g, x), ops.reduceSum(g, dy, [-1], true))),
   ),

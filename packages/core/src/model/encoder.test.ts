@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type DenseTensor, interpret } from '../graph/index.ts'
+import { BATCH, type DenseTensor, type Graph, GraphBuilder, interpret, SEQUENCE, type Value } from '../graph/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 import {
   type ClassifierModel,
@@ -8,9 +8,11 @@ import {
   encoderFeatures,
   encoderHead,
   encoderLayers,
+  encoderStates,
   encoderTensorName,
   gridSumName,
   inferenceGraph,
+  type LoraAdapters,
   PADDING_ID,
   targetedLayers,
   trainingGraph,
@@ -154,6 +156,58 @@ describe.each(FAMILIES)('%s', (family) => {
       expect(value).toBeCloseTo(expected[at]!, 6)
     })
   })
+})
+
+describe.each(FAMILIES)('the last layer of %s', (family) => {
+  const { config, checkpoint } = tinyEncoder(family)
+  const model = modelOf(family)
+  const shapesOf = ({ operations }: Graph, op: string, side: 'inputs' | 'outputs') =>
+    operations.filter((operation) => operation.op === op).map((operation) => operation[side][0]!.shape)
+
+  it('gives the first token what it would have in company of all', () => {
+    const g = new GraphBuilder()
+    const [tokenIds, typeIds] = (['tokenIds', 'typeIds'] as const).map((name) =>
+      g.input(name, 'int32', [BATCH, SEQUENCE]),
+    ) as [Value, Value]
+    const bare: LoraAdapters = { scale: 1, factors: new Map() }
+    const states = encoderStates(g, { tokenIds, typeIds }, config, checkpoint, bare)
+    const { data, shape } = interpret(g.build({ states }), batch(RECORDS)).states!
+    const first = RECORDS.map((_, n) => data.slice(n * shape[1]! * config.width).slice(0, config.width))
+    const pooled = (row: Float64Array) => (family === 'bert' ? pooler(row) : row)
+    const { features } = interpret(inferenceGraph({ ...model, layers: [] }), { ...byName(all()), ...batch(RECORDS) })
+    first.map(pooled).forEach((row, n) => {
+      row.forEach((value, at) => {
+        expect(features!.data[n * config.width + at]).toBeCloseTo(value, 12)
+      })
+    })
+  })
+
+  it('is computed for the first token alone, and no sum in its reverse pass runs over the weights of attention', () => {
+    const graph = trainingGraph(
+      model,
+      all().map(({ name }) => name),
+      18,
+    )
+    const wide = shapesOf(graph, 'MatMul', 'outputs').filter((shape) => shape.at(-1) === config.ffnWidth)
+    const forwards = wide.filter((shape) => shape.length === 3).slice(0, config.layers)
+    expect(forwards).toEqual(
+      [...Array.from({ length: config.layers - 1 }, () => SEQUENCE), 1].map((rows) => [BATCH, rows, config.ffnWidth]),
+    )
+    for (const shape of shapesOf(graph, 'ReduceSum', 'inputs')) {
+      expect([shape.length, shape.at(-1)]).not.toEqual([4, SEQUENCE])
+    }
+  })
+
+  const all = () => parameters(model)
+  const pooler = (row: Float64Array) => {
+    const [weight, bias] = ['weight', 'bias'].map((part) => checkpoint.get(`bert.pooler.dense.${part}`)!.data) as [
+      Float32Array,
+      Float32Array,
+    ]
+    return Float64Array.from(bias, (shift, out) =>
+      Math.tanh(row.reduce((sum, value, at) => sum + value * weight[out * row.length + at]!, shift)),
+    )
+  }
 })
 
 describe('pairs of texts', () => {

@@ -33,15 +33,14 @@ export function encoderStates(
   checkpoint: Checkpoint,
   adapters: LoraAdapters,
 ): Value {
-  const isToken = ops.toFloat(g, ops.greaterOrEqual(g, inputs.tokenIds, ops.reshape(g, g.indices([0]), [])))
-  let hidden = embed(g, inputs, config, checkpoint)
-  for (let index = 0; index < config.layers; index++) {
-    hidden = transformerLayer(g, hidden, isToken, config, index, checkpoint, adapters)
-  }
-  return hidden
+  return afterLayers(g, inputs, config, checkpoint, adapters, (states) => states)
 }
 
-/** What the head sees [N, width]: the first token's state, which BERT passes through its pooler, a tanh layer. */
+/**
+ * What the head sees [N, width]: the first token's state, which BERT passes through its pooler, a tanh layer.
+ *
+ * Only the first token asks in the last layer: what the other tokens would become there is never seen.
+ */
 export function encoderFeatures(
   g: GraphBuilder,
   inputs: EncoderInputs,
@@ -49,18 +48,39 @@ export function encoderFeatures(
   checkpoint: Checkpoint,
   adapters: LoraAdapters,
 ): Value {
-  const states = encoderStates(g, inputs, config, checkpoint, adapters)
-  const first = firstToken(g, states, inputs.tokenIds, config)
+  const { width } = config
+  const pickFirst = (states: Value) => firstToken(g, states, inputs.tokenIds, config)
+  const states = afterLayers(g, inputs, config, checkpoint, adapters, pickFirst)
+  const first = ops.reshape(g, states, [states.shape[0]!, width])
   if (config.family !== 'bert') return first
   return ops.tanh(g, projection(g, first, poolerLayer(config), checkpoint, adapters))
 }
 
-/** The states [N, width] of every record's first token. */
-function firstToken(g: GraphBuilder, states: Value, tokenIds: Value, { maxTokens, width }: EncoderConfig): Value {
+/** The states after all layers; `asking` picks, from the states before the last one, those that are wanted after it. */
+function afterLayers(
+  g: GraphBuilder,
+  inputs: EncoderInputs,
+  config: EncoderConfig,
+  checkpoint: Checkpoint,
+  adapters: LoraAdapters,
+  asking: (states: Value) => Value,
+): Value {
+  const isToken = ops.toFloat(g, ops.greaterOrEqual(g, inputs.tokenIds, ops.reshape(g, g.indices([0]), [])))
+  let hidden = embed(g, inputs, config, checkpoint)
+  for (let index = 0; index < config.layers; index++) {
+    const isLast = index === config.layers - 1
+    const states = { all: hidden, asking: isLast ? asking(hidden) : hidden }
+    hidden = transformerLayer(g, states, isToken, config, index, checkpoint, adapters)
+  }
+  return hidden
+}
+
+/** The states [N, 1, width] of every record's first token. */
+function firstToken(g: GraphBuilder, states: Value, tokenIds: Value, { maxTokens }: EncoderConfig): Value {
   const data = Float32Array.from({ length: maxTokens }, (_, place) => Number(place === 0))
   const isFirst = ops.firstRows(g, g.weight({ name: 'places.first', shape: [maxTokens], data }), tokenIds, 1)
   const selection = ops.reshape(g, isFirst, [1, 1, isFirst.shape[0]!])
-  return ops.reshape(g, ops.matmul(g, selection, states), [states.shape[0]!, width])
+  return ops.matmul(g, selection, states)
 }
 
 function embed(
@@ -100,9 +120,10 @@ function positionTable(config: EncoderConfig, checkpoint: Checkpoint): NamedTens
   return { name: `${name}.places`, shape, data: rows.map((value, index) => value + types[index % width]!) }
 }
 
+/** Every one of `all` is attended to, and those of `asking` go on. */
 function transformerLayer(
   g: GraphBuilder,
-  x: Value,
+  { all, asking }: { readonly all: Value; readonly asking: Value },
   isToken: Value,
   config: EncoderConfig,
   index: number,
@@ -112,9 +133,9 @@ function transformerLayer(
   const { linear, attentionNorm, ffnNorm } = layerSizes(config, index)
   const project = (layer: ProjectionLayer, input: Value) => projection(g, input, layer, checkpoint, adapters)
   const norm = (name: string, input: Value) => layerNorm(g, input, name, config, checkpoint)
-  const [queries, keys, values] = [project(linear.query, x), project(linear.key, x), project(linear.value, x)]
+  const [queries, keys, values] = [project(linear.query, asking), project(linear.key, all), project(linear.value, all)]
   const mixed = attend(g, { queries, keys, values }, isToken, config.heads)
-  const attended = norm(attentionNorm, ops.add(g, project(linear.out, mixed), x))
+  const attended = norm(attentionNorm, ops.add(g, project(linear.out, mixed), asking))
   const inner = ACTIVATIONS[config.activation](g, project(linear.up, attended))
   return norm(ffnNorm, ops.add(g, project(linear.down, inner), attended))
 }

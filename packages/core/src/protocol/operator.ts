@@ -38,6 +38,15 @@ export type PlanChange = z.infer<typeof planChangeSchema>
 export const roundStateSchema = z.enum(['selected', 'tasked', 'received', 'aggregated', 'published'])
 export type RoundState = z.infer<typeof roundStateSchema>
 
+/** What a published state is worth on the coordinator's public hold-out; `loss` in nats. */
+const evaluationSchema = z.object({
+  accuracy: z.number(),
+  loss: z.number(),
+  records: z.number().int(),
+  /** Of tags alone: micro-averaged F1 over all labels but "O". */
+  microF1: z.number().optional(),
+})
+
 /**
  * A run as its operators see it: `GET /v1/runs/:runId`, and the `run` event of the `/operator` namespace.
  * Every epsilon here is an upper bound at the delta beside it, add-or-remove-one, for the unit and against the adversary
@@ -82,7 +91,7 @@ export const runSnapshotSchema = z.object({
       late: z.array(z.tuple([z.string(), z.number().int().min(0)])).optional(),
       seconds: z.number(),
       /** public: measured on the coordinator's public hold-out, absent where there is none */
-      evaluation: z.object({ accuracy: z.number(), loss: z.number(), records: z.number().int() }).optional(),
+      evaluation: evaluationSchema.optional(),
     }),
   ),
   baseline: z.object({ majority: z.number(), records: z.number().int() }).optional(),

@@ -1,3 +1,4 @@
+import './no-telemetry.ts'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type Graph, toOnnx } from '@fedsvd/core/graph'
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node'

@@ -3,7 +3,7 @@ import { countedBefore, leaseLost } from '../refusals.ts'
 import type { RoundStore } from '../store.ts'
 import type { Fence } from './fence.ts'
 import type { PrismaClient } from './generated/client.ts'
-import { adapterFrom, lateFrom, progressFrom } from './rows.ts'
+import { adapterFrom, evaluationFrom, lateFrom, progressFrom } from './rows.ts'
 import { saveRound } from './save-round.ts'
 
 const PARTS = { tasks: true, updates: true, counted: true } as const
@@ -38,13 +38,13 @@ export function prismaRounds(prisma: PrismaClient, fence: Fence): RoundStore {
         orderBy: { number: 'asc' },
         include: { counted: { orderBy: { clientId: 'asc' } } },
       })
-      return rows.map(({ number, counted, openedAt, publishedAt, accuracy, loss, records }) => ({
+      return rows.map(({ number, counted, openedAt, publishedAt, ...measured }) => ({
         round: number,
         clients: counted.filter(({ round }) => round === number).map(({ clientId }) => clientId),
         ...lateFrom(number, counted),
         openedAt: openedAt.getTime(),
         publishedAt: publishedAt!.getTime(),
-        ...(accuracy !== null && loss !== null && records !== null && { evaluation: { accuracy, loss, records } }),
+        ...evaluationFrom(measured),
       }))
     },
     async history(runId, sinceRound, limit) {

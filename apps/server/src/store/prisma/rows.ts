@@ -9,6 +9,7 @@ import type {
   Participant,
   PlanRecord,
   PrivacyFact,
+  PublishedRound,
   RoundProgress,
   RoundResult,
   RunRecord,
@@ -44,6 +45,14 @@ export function clientFrom(row: Prisma.ClientGetPayload<object>): ClientRecord {
     ...(lastSeenAt !== null && { lastSeenAt: lastSeenAt.getTime() }),
     ...(version !== null && { version }),
   }
+}
+
+export function evaluationFrom(
+  row: Pick<Prisma.RoundGetPayload<object>, 'accuracy' | 'loss' | 'records' | 'microF1'>,
+): Pick<PublishedRound, 'evaluation'> {
+  const { accuracy, loss, records, microF1 } = row
+  if (accuracy === null || loss === null || records === null) return {}
+  return { evaluation: { accuracy, loss, records, ...(microF1 !== null && { microF1 }) } }
 }
 
 export function capFrom({ clientId, epsilon, delta, actor, at }: Prisma.BudgetCapGetPayload<object>): BudgetCap {
