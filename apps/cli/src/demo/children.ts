@@ -43,25 +43,26 @@ export class Children implements AsyncDisposable {
   }
 }
 
-/** Starts `fedsvd ARGS --json`. Disposing sends SIGTERM, and SIGKILL where that does not help. */
+/** Starts `fedsvd ARGS --json`. Disposing sends SIGTERM, and SIGKILL where that does not help; it ends with this process. */
 function startChild(name: string, args: readonly string[], log: string): Child {
   const file = createWriteStream(log)
   const child = spawn(process.execPath, [FEDSVD, ...args, '--json'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
-  child.stdout.pipe(file)
-  child.stderr.pipe(file, { end: false })
+  const [stdout, stderr] = [child.stdout!, child.stderr!]
+  stdout.pipe(file)
+  stderr.pipe(file, { end: false })
   const events: Record<string, unknown>[] = []
   const waiting = new Map<string, (event: Record<string, unknown>) => void>()
   let lastError = ''
   let stopping = false
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  createInterface({ input: stdout }).on('line', (line) => {
     const event = parseEvent(line)
     if (event === undefined) return
     events.push(event)
     waiting.get(String(event.event))?.(event)
   })
-  createInterface({ input: child.stderr }).on('line', (line) => {
+  createInterface({ input: stderr }).on('line', (line) => {
     lastError = line
   })
   const ended = once(child, 'close').then(([code]) => {

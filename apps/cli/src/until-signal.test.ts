@@ -1,0 +1,40 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, expect, it } from 'vitest'
+
+const PROGRAM = `
+  const { untilSignal } = await import('./until-signal.ts')
+  const work = untilSignal(new Promise(() => {}))
+  console.log('waits')
+  await work
+  console.log('closed in order')
+`
+
+/** A process that works for ever, once it does; it has a channel to this one. */
+async function started(): Promise<{ process: ChildProcess; said: () => string }> {
+  const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', PROGRAM]
+  const process_ = spawn(process.execPath, args, {
+    cwd: import.meta.dirname,
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  let text = ''
+  process_.stdout!.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  await once(process_.stdout!, 'data')
+  return { process: process_, said: () => text }
+}
+
+describe('a command that works until it is told to stop', () => {
+  it.each([
+    ['SIGTERM', (child: ChildProcess) => child.kill('SIGTERM')],
+    ['SIGINT', (child: ChildProcess) => child.kill('SIGINT')],
+    ['the end of who started it', (child: ChildProcess) => child.disconnect()],
+  ])('closes in order at %s', { timeout: 60_000 }, async (_, stop) => {
+    const { process: child, said } = await started()
+    const closed = once(child, 'exit')
+    stop(child)
+    expect(await closed).toEqual([0, null])
+    expect(said()).toBe('waits\nclosed in order\n')
+  })
+})
