@@ -1,6 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type ClientDetail, type RunManifest, type RunRequest, runRequestSchema } from '@fedsvd/core/protocol'
-import { Button, NativeSelect, NumberInput, Stack, Table, TagsInput, Text, TextInput, Title } from '@mantine/core'
+import { Button, NativeSelect, NumberInput, Stack, TagsInput, Text, TextInput, Title } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQueries, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
@@ -324,23 +324,23 @@ function Costs({
   })
   return (
     <Scroll label="Cost per client" minWidth={720}>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>Client</Table.Th>
-          <Table.Th className="number">Declared records</Table.Th>
-          <Table.Th className="number">Spent before</Table.Th>
-          <Table.Th className="number">Noise multiplier</Table.Th>
-          <Table.Th className="number">After one round</Table.Th>
-          <Table.Th className="number">After the run</Table.Th>
-          <Table.Th className="number">With all before</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
+      <thead>
+        <tr>
+          <th>Client</th>
+          <th className="number">Declared records</th>
+          <th className="number">Spent before</th>
+          <th className="number">Noise multiplier</th>
+          <th className="number">After one round</th>
+          <th className="number">After the run</th>
+          <th className="number">With all before</th>
+        </tr>
+      </thead>
+      <tbody>
         {clients.map(({ clientId, name, connected }, index) => {
           const { data, error } = costs[index]!
           return (
-            <Table.Tr key={clientId}>
-              <Table.Td>
+            <tr key={clientId}>
+              <td>
                 {name}
                 {!connected && (
                   <Text span size="xs" className="muted">
@@ -348,29 +348,29 @@ function Costs({
                     away
                   </Text>
                 )}
-              </Table.Td>
+              </td>
               {data === undefined || data === null ? (
-                <Table.Td colSpan={6} className="muted">
+                <td colSpan={6} className="muted">
                   {data === null
                     ? 'has declared nothing yet: it took part in no run'
                     : error
                       ? reasonOf(error)
                       : 'computing'}
-                </Table.Td>
+                </td>
               ) : (
                 <>
-                  <Table.Td className="number">{data.records}</Table.Td>
-                  <Table.Td className="number">{data.before === 0 ? '0' : `≤ ${upperBound(data.before)}`}</Table.Td>
-                  <Table.Td className="number">{significant(data.noiseMultiplier)}</Table.Td>
-                  <Table.Td className="number">≤ {upperBound(data.one)}</Table.Td>
-                  <Table.Td className="number">≤ {upperBound(data.all)}</Table.Td>
-                  <Table.Td className="number">≤ {upperBound(data.together)}</Table.Td>
+                  <td className="number">{data.records}</td>
+                  <td className="number">{data.before === 0 ? '0' : `≤ ${upperBound(data.before)}`}</td>
+                  <td className="number">{significant(data.noiseMultiplier)}</td>
+                  <td className="number">≤ {upperBound(data.one)}</td>
+                  <td className="number">≤ {upperBound(data.all)}</td>
+                  <td className="number">≤ {upperBound(data.together)}</td>
                 </>
               )}
-            </Table.Tr>
+            </tr>
           )
         })}
-      </Table.Tbody>
+      </tbody>
     </Scroll>
   )
 }

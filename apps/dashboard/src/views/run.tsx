@@ -28,7 +28,6 @@ export default function Run({ runId }: { readonly runId: string }) {
 function Details({ run }: { readonly run: RunSnapshot }) {
   const role = useRole()
   const rounds = useRounds(run)
-  const now = useNow(5000)
   const traffic = (rounds.data ?? []).reduce(
     (sum, { bytesUp, bytesDown }) => ({ up: sum.up + bytesUp, down: sum.down + bytesDown }),
     { up: 0, down: 0 },
@@ -49,7 +48,7 @@ function Details({ run }: { readonly run: RunSnapshot }) {
           {bytes(traffic.down)}
         </Figure>
       </RunFigures>
-      <Warnings warnings={warningsOf(run, now).slice(0, 20)} more={Math.max(0, warningsOf(run, now).length - 20)} />
+      <RunWarnings run={run} />
       <BurnDown run={run} />
       {isOpen(run) && role !== 'auditor' && <Controls run={run} />}
       <div className="columns">
@@ -64,6 +63,11 @@ function Details({ run }: { readonly run: RunSnapshot }) {
       <Configuration run={run} />
     </Stack>
   )
+}
+
+function RunWarnings({ run }: { readonly run: RunSnapshot }) {
+  const warnings = warningsOf(run, useNow(5000))
+  return <Warnings warnings={warnings.slice(0, 20)} more={Math.max(0, warnings.length - 20)} />
 }
 
 function Configuration({ run }: { readonly run: RunSnapshot }) {
