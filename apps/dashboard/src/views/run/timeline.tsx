@@ -2,12 +2,12 @@ import type { RoundSummary, RunSnapshot } from '@fedsvd/core/protocol'
 import { memo, useCallback, useMemo } from 'react'
 import { Chart } from '../../charts/chart.tsx'
 import { type Ink, roundAxis, valueAxis, wholeOnly, zoomFor } from '../../charts/ink.ts'
-import { bytes, duration } from '../../format.ts'
+import { bytes, duration, plural } from '../../format.ts'
 import { Pages } from '../../parts/pages.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { Empty } from '../../parts/state.tsx'
-import { planOf } from '../../run-facts.ts'
+import { planOf, stalenessOf, takesLate } from '../../run-facts.ts'
 import { PALETTE } from '../../theme.ts'
 
 const ROWS = 20
@@ -51,7 +51,7 @@ export const Timeline = memo(function Timeline({
         <>
           <Durations rounds={rounds} />
           <Pages items={newestFirst} size={ROWS} label="rounds">
-            {(items) => <RoundTable rounds={items} />}
+            {(items) => <RoundTable run={run} rounds={items} />}
           </Pages>
         </>
       )}
@@ -59,7 +59,9 @@ export const Timeline = memo(function Timeline({
   )
 })
 
-function RoundTable({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
+function RoundTable({ run, rounds }: { readonly run: RunSnapshot; readonly rounds: readonly RoundSummary[] }) {
+  const hasStale = takesLate(run)
+  const staleness = useMemo(() => stalenessOf(run), [run])
   const seconds = (value: number | undefined): string => (value === undefined ? '–' : duration(value))
   return (
     <Scroll label="Rounds" minWidth={900}>
@@ -70,6 +72,7 @@ function RoundTable({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
           <th className="number">Selected</th>
           <th className="number">Received</th>
           <th className="number">Late</th>
+          {hasStale && <th className="number">Stale, counted</th>}
           <th className="number">Refused</th>
           <th className="number">Extended</th>
           <th className="number">Training</th>
@@ -89,6 +92,7 @@ function RoundTable({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
               <td className="number">{round.selected}</td>
               <td className="number">{round.received}</td>
               <td className="number">{round.late}</td>
+              {hasStale && <td className="number">{staleWords(staleness.get(round.round) ?? [])}</td>}
               <td className="number">{round.refused}</td>
               <td className="number">{round.extensions}</td>
               <td className="number">{seconds(training)}</td>
@@ -102,6 +106,11 @@ function RoundTable({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
       </tbody>
     </Scroll>
   )
+}
+
+/** How many updates of earlier rounds one counted, and the age of the oldest in states. */
+function staleWords(ages: readonly number[]): string {
+  return ages.length === 0 ? '0' : `${ages.length}, up to ${plural(Math.max(...ages), 'state')} old`
 }
 
 function Durations({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
