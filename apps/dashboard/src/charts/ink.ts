@@ -1,15 +1,23 @@
 import type { EChartsCoreOption } from 'echarts/core'
-import { PALETTE } from '../theme.ts'
+import { PALETTE, PALETTE_ON_DARK } from '../theme.ts'
 
 export interface Ink {
   readonly text: string
   readonly muted: string
   readonly line: string
   readonly paper: string
+  /** Of series, in their order. */
+  readonly series: readonly string[]
 }
 
-export const LIGHT: Ink = { text: '#212529', muted: '#495057', line: '#dee2e6', paper: '#ffffff' }
-export const DARK: Ink = { text: '#e9ecef', muted: '#c1c2c5', line: '#424242', paper: '#242424' }
+export const LIGHT: Ink = { text: '#212529', muted: '#495057', line: '#dee2e6', paper: '#ffffff', series: PALETTE }
+export const DARK: Ink = {
+  text: '#e9ecef',
+  muted: '#c1c2c5',
+  line: '#424242',
+  paper: '#242424',
+  series: PALETTE_ON_DARK,
+}
 
 /** An option in the page's ink, with what all charts share. */
 export function withBase(ink: Ink, option: EChartsCoreOption): EChartsCoreOption {
@@ -25,7 +33,7 @@ export function withBase(ink: Ink, option: EChartsCoreOption): EChartsCoreOption
 function base(ink: Ink) {
   return {
     animation: false,
-    color: [...PALETTE],
+    color: [...ink.series],
     textStyle: { color: ink.text, fontFamily: 'system-ui, sans-serif' },
     // Drawn on the canvas: a tooltip of HTML would need inline styles, which the page forbids itself.
     tooltip: {

@@ -37,9 +37,9 @@ export default function Clients() {
       <Panel title="Enrolled">
         <Loaded answer={clients} what="the clients">
           {(list) => {
-            const found = list.filter(({ name, clientId }) =>
-              `${name} ${clientId}`.toLowerCase().includes(search.toLowerCase()),
-            )
+            const found = list
+              .filter(({ name, clientId }) => `${name} ${clientId}`.toLowerCase().includes(search.toLowerCase()))
+              .sort((left, right) => left.name.localeCompare(right.name, undefined, { numeric: true }))
             return (
               <>
                 {list.length > 0 && (

@@ -57,8 +57,8 @@ function FactTable({ run, facts }: { readonly run: Participation; readonly facts
                 {voided ? 'nothing spent' : epsilon === undefined ? 'computing' : `≤ ${upperBound(epsilon)}`}
               </td>
               <td>{voided ? 'refused' : uploads.has(round) ? 'delivered' : 'none'}</td>
-              <td>{source === 'client' ? 'as reported' : dateTime(recordedAt)}</td>
-              <td>{reportedAt === undefined ? 'no' : dateTime(reportedAt)}</td>
+              <td className="nowrap">{source === 'client' ? 'as reported' : dateTime(recordedAt)}</td>
+              <td className="nowrap">{reportedAt === undefined ? 'no' : dateTime(reportedAt)}</td>
             </tr>
           )
         })}

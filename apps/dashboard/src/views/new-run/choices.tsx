@@ -95,8 +95,7 @@ export function ModelAndTask({ form, list, faults, set, onModel }: Choices) {
 }
 
 function describe({ modelType, maxTokens, tasks }: ModelView): string {
-  const what = modelType === undefined ? 'The encoder that comes with fedsvd' : modelType
-  return `${what}, frozen. Texts of up to ${maxTokens} tokens, ${plural(tasks.length, 'task')}.`
+  return `${modelType ?? 'Comes with the coordinator'}; stays frozen. Texts of up to ${maxTokens} tokens, ${plural(tasks.length, 'task')}.`
 }
 
 /** How the run goes from state to state. */

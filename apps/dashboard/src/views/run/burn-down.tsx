@@ -15,7 +15,6 @@ import { Panel } from '../../parts/panel.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { Empty, Loaded } from '../../parts/state.tsx'
 import { type Client, isOpen, isUsedUp, planOf, shareOf } from '../../run-facts.ts'
-import { PALETTE } from '../../theme.ts'
 
 /** Curves are drawn for so many clients at a time: the ones closest to their budgets. */
 const MOST_DRAWN = 6
@@ -150,7 +149,7 @@ function CurveChart({ run, clients }: { readonly run: RunSnapshot; readonly clie
           },
         }),
         series: drawn.flatMap(({ clientId, name, curve, terms }, index) => {
-          const color = PALETTE[index % PALETTE.length]
+          const color = ink.series[index % ink.series.length]
           const line = {
             type: 'line',
             name,

@@ -75,7 +75,7 @@ function Ranks({ rounds, manifest }: { readonly rounds: readonly WithSpectra[]; 
         rows: layers.map(({ name }) => shortName(name)),
         min: 0,
         max: rank,
-        title: 'effective rank',
+        title: 'effective\nrank',
         format: (value) => value.toFixed(2),
       }),
     [rounds, layers, rank],

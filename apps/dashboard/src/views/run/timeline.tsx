@@ -8,7 +8,6 @@ import { Panel } from '../../parts/panel.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { Empty } from '../../parts/state.tsx'
 import { planOf, stalenessOf, takesLate } from '../../run-facts.ts'
-import { PALETTE } from '../../theme.ts'
 
 const ROWS = 20
 /** More bars than this are drawn as one area for each phase, with steps as wide as the bars. */
@@ -72,7 +71,7 @@ function RoundTable({ run, rounds }: { readonly run: RunSnapshot; readonly round
           <th className="number">Selected</th>
           <th className="number">Received</th>
           <th className="number">Late</th>
-          {hasStale && <th className="number">Stale, counted</th>}
+          {hasStale && <th className="number">Stale</th>}
           <th className="number">Refused</th>
           <th className="number">Extended</th>
           <th className="number">Training</th>
@@ -136,7 +135,11 @@ function Durations({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
           axisLabel: { color: ink.muted, formatter: wholeOnly },
         }),
         yAxis: valueAxis(ink, 'seconds'),
-        series: [part('training', PALETTE[0]), part('collecting', PALETTE[1]), part('aggregating', PALETTE[2])],
+        series: [
+          part('training', ink.series[0]!),
+          part('collecting', ink.series[1]!),
+          part('aggregating', ink.series[2]!),
+        ],
       }
     },
     [rounds],
