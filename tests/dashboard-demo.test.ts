@@ -26,6 +26,9 @@ if (CHROMIUM === undefined) console.warn(`skipped: ${HOW_TO_GET_CHROMIUM}`)
 
 const FEDSVD = fileURLToPath(new URL('../apps/cli/bin/fedsvd.mjs', import.meta.url))
 
+/** Half a minute, unless other work wants the cores as well. */
+const TRAINING_MS = 500_000
+
 interface Summary {
   readonly accuracy: number
   readonly majority: number
@@ -61,8 +64,8 @@ describe.skipIf(CHROMIUM === undefined)('the quick demo in the dashboard', { tim
     for (const name of ['open-source', 'community', 'newsdesk']) {
       await page.getByRole('table', { name: 'Privacy spent per client' }).getByRole('row', { name }).waitFor()
     }
-    await page.getByText('2 of 2', { exact: true }).waitFor()
-    await page.locator('h1 + .state-word', { hasText: 'completed' }).waitFor()
+    await page.getByText('2 of 2', { exact: true }).waitFor({ timeout: TRAINING_MS })
+    await page.locator('h1 + .state-word', { hasText: 'completed' }).waitFor({ timeout: TRAINING_MS })
     expect(await page.evaluate('window.isTheSamePage')).toBe(true)
     expect(await demo.ended).toBe(0)
   })
