@@ -85,11 +85,9 @@ describe.skipIf(CHROMIUM === undefined)('the quick demo in the dashboard', { tim
     expect(summary.clients).toHaveLength(3)
     for (const { name, epsilon, budget } of summary.clients) {
       const shown = (Math.ceil(1000 * epsilon) / 1000).toFixed(3)
-      const cells = await later
-        .getByRole('row', { name: new RegExp(name) })
-        .first()
-        .getByRole('cell')
-        .allTextContents()
+      const row = later.getByRole('table', { name: 'Privacy spent per client' }).getByRole('row', { name })
+      await row.getByText(shown, { exact: true }).waitFor()
+      const cells = await row.getByRole('cell').allTextContents()
       expect(cells.slice(0, 5)).toEqual([name, shown, String(budget), '–', '1e−5'])
       expect(await ownEpsilon(path.join(dir(), name))).toBeCloseTo(epsilon, 9)
     }
