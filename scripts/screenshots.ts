@@ -3,20 +3,16 @@
  * demo does. `npm run screenshots -- URL OPERATOR_TOKEN` takes them of the newest run of a coordinator that is there already.
  * Pictures that would be larger than 200 kB fail it.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { OperatorView, RunSnapshot } from '@fedsvd/core/protocol'
 import type { Page } from 'playwright-core'
-import { builtDashboard, openBrowser, openPage, signInOn } from '../apps/dashboard/test-kit/index.ts'
+import { openBrowser, openPage, signInOn, startDemo } from '../apps/dashboard/test-kit/index.ts'
 import { createOperator, get, SECRET, temporaryFolder, until } from '../apps/server/test-kit/index.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const IMAGES = path.join(ROOT, 'docs', 'images')
-const FEDSVD = path.join(ROOT, 'apps/cli/bin/fedsvd.mjs')
 const MOST_BYTES = 200_000
 const DEMO_LIMIT_MS = 3_600_000
 
@@ -104,33 +100,12 @@ async function takeAll({ url, operatorToken, run }: Shown): Promise<void> {
 
 /** A demo that ends when its pictures are taken. */
 async function withDemo(show: (shown: Shown) => Promise<void>): Promise<void> {
-  await builtDashboard()
   await using folder = await temporaryFolder()
-  const dir = path.join(folder.path, 'demo')
-  const demo = spawn(process.execPath, [FEDSVD, 'demo', '--dir', dir], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = once(demo, 'close')
-  try {
-    const { runId, url } = await announced(demo)
-    const operatorToken = (await readFile(path.join(dir, 'coordinator/operator.token'), 'utf8')).trim()
-    console.log(`waiting for most of run ${runId}`)
-    const run = await until('most of the run', () => mostOf(url, runId, operatorToken), DEMO_LIMIT_MS)
-    await show({ url, operatorToken, run })
-  } finally {
-    demo.kill('SIGINT')
-    await ended
-  }
-}
-
-async function announced(child: ChildProcess): Promise<{ runId: string; url: string }> {
-  const told = new Promise<{ runId: string; url: string }>((resolve) => {
-    createInterface({ input: child.stdout! }).on('line', (line) => {
-      const [, runId, url] = /^run (\S+) at (\S+)/.exec(line) ?? []
-      if (runId !== undefined && url !== undefined) resolve({ runId, url })
-    })
-  })
-  const ended = once(child, 'close').then(() => Promise.reject(new Error('the demo ended before its run began')))
-  ended.catch(() => {}) // it ends later as it should
-  return await Promise.race([told, ended])
+  await using demo = await startDemo(path.join(folder.path, 'demo'))
+  const { url, runId, operatorToken } = demo
+  console.log(`waiting for most of run ${runId}`)
+  const run = await until('most of the run', () => mostOf(url, runId, operatorToken), DEMO_LIMIT_MS)
+  await show({ url, operatorToken, run })
 }
 
 /** When two thirds of the rounds are measured, there is something to see, and something still to come. */

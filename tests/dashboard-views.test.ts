@@ -130,8 +130,8 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', { timeout: 600_000 }, (
     const button = page.getByRole('button', { name: 'Open the run' })
     expect(await button.isDisabled()).toBe(true)
     await page.getByLabel('Name').fill('second run')
-    await page.getByLabel('Model', { exact: true }).fill('tiny')
-    await page.getByLabel('Longest text').fill('16')
+    expect(await page.getByLabel('Model', { exact: true }).inputValue()).toBe('tiny') // the only one
+    expect(await page.getByLabel('Longest text').inputValue()).toBe('16') // the longest that it reads
     await page.getByLabel('Expected lot').fill('10')
     await page.getByLabel('Quorum').fill('4')
     await page.getByText('At most 3, as many as are asked').waitFor()

@@ -15,6 +15,21 @@ export function planOf({ manifest, plan }: RunSnapshot): RunPlan {
   return { rounds, quorum, clientsPerRound, deadlineSeconds }
 }
 
+/** The buffer of a run whose clients train in their own time; undefined for one that goes round by round. */
+export function bufferOf({ manifest: { mode } }: RunSnapshot) {
+  return mode?.name === 'buffered' ? mode : undefined
+}
+
+/** Whether updates of earlier rounds may be counted by a later one. */
+export function takesLate(run: RunSnapshot): boolean {
+  return bufferOf(run) !== undefined || run.manifest.lateUpdates === 'rebase'
+}
+
+/** Of each published round, how many states old the updates of earlier ones were that it counted. */
+export function stalenessOf({ rounds }: RunSnapshot): ReadonlyMap<number, readonly number[]> {
+  return new Map(rounds.map(({ round, late = [] }) => [round, late.map(([, madeIn]) => round - madeIn)]))
+}
+
 /** The client with the largest share of its budget spent. */
 export function mostSpent({ clients }: RunSnapshot): Client | undefined {
   return clients.toSorted((left, right) => shareOf(right) - shareOf(left))[0]
@@ -77,7 +92,11 @@ export function warningsOf(run: RunSnapshot, now: number): readonly Warning[] {
     const isLate = current.state === 'tasked' && current.deadline !== undefined && Date.parse(current.deadline) < now
     if ((current.extensions ?? 0) > 0 || isLate) {
       const got = `${current.received.length} of ${planOf(run).quorum} updates needed`
-      warnings.push({ kind: 'stalled', text: `Round ${current.round} is stalled: its deadline has passed with ${got}` })
+      const what = bufferOf(run) === undefined ? 'Round' : 'Buffer'
+      warnings.push({
+        kind: 'stalled',
+        text: `${what} ${current.round} is stalled: its deadline has passed with ${got}`,
+      })
     }
   }
   const gone = clients.filter(isUsedUp)

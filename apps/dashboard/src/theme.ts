@@ -35,5 +35,6 @@ export const readable: CSSVariablesResolver = () => ({
   dark: { '--mantine-color-dimmed': '#c1c2c5', '--mantine-color-placeholder': '#a6a7ab' },
 })
 
-/** Series of a chart, in the order of Okabe and Ito (2008). */
+/** Series of a chart, by Okabe and Ito (2008): on white, and on black without their blue, which is too dark there. */
 export const PALETTE = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00'] as const
+export const PALETTE_ON_DARK = ['#56b4e9', '#e69f00', '#009e73', '#cc79a7', '#f0e442', '#d55e00'] as const

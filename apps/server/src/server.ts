@@ -236,7 +236,7 @@ export async function startCoordinator(
         others?.cluster.cutClient(clientId)
       },
     }),
-    operatorRoutes({ store, blobs, conductor, now }),
+    operatorRoutes({ store, models, blobs, conductor, now }),
     budgetRoutes({ clients: store.clients, now, onCap: () => conductor.capsChanged() }),
     insightRoutes({
       store,

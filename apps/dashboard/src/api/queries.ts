@@ -3,6 +3,7 @@ import type {
   AuditVerdict,
   ClientDetail,
   ClientView,
+  ModelList,
   RoundSummary,
   RunLedger,
   RunSnapshot,
@@ -83,6 +84,11 @@ export function useStatement(run: RunSnapshot, clientId: string) {
     queryKey: ['statement', run.runId, clientId, steps, run.state],
     queryFn: () => request<SignedStatement>(`GET /v1/runs/${run.runId}/statements/${clientId}`),
   })
+}
+
+/** What a new run may name as its model. */
+export function useModels() {
+  return useQuery({ queryKey: ['models'], queryFn: () => request<ModelList>('GET /v1/models') })
 }
 
 export function useClients() {

@@ -1,7 +1,7 @@
 import { Pagination } from '@mantine/core'
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useDeferredValue, useMemo, useState } from 'react'
 
-/** Long lists a page at a time. */
+/** Long lists a page at a time. The number of a page is marked at once; its rows follow in slices. */
 export function Pages<T>(props: {
   readonly items: readonly T[]
   readonly size: number
@@ -12,9 +12,11 @@ export function Pages<T>(props: {
   const [page, setPage] = useState(1)
   const total = Math.max(1, Math.ceil(items.length / size))
   const shown = Math.min(page, total)
+  const first = size * (useDeferredValue(shown) - 1)
+  const rows = useMemo(() => children(items.slice(first, first + size)), [children, items, first, size])
   return (
     <>
-      {children(items.slice((shown - 1) * size, shown * size))}
+      {rows}
       {total > 1 && (
         <Pagination
           mt="sm"

@@ -1,4 +1,3 @@
-import { Table } from '@mantine/core'
 import type { ReactNode } from 'react'
 
 /** A table that scrolls by itself where the page is narrow, also by keyboard. */
@@ -15,9 +14,9 @@ export function Scroll({
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard
     // biome-ignore lint/a11y/useSemanticElements: it groups no fields of a form
     <div className="scroll" role="group" aria-label={label} tabIndex={0}>
-      <Table miw={minWidth} verticalSpacing={6} aria-label={label}>
+      <table className="table" style={{ minWidth }} aria-label={label}>
         {children}
-      </Table>
+      </table>
     </div>
   )
 }

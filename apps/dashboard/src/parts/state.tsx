@@ -1,6 +1,6 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { Center, Loader, Text } from '@mantine/core'
-import type { ReactNode } from 'react'
+import { type ReactNode, useDeferredValue } from 'react'
 import { Notice } from './notice.tsx'
 
 export function Loading({ what }: { readonly what: string }) {
@@ -39,13 +39,17 @@ interface Answer<T> {
   readonly error: unknown
 }
 
-/** What was asked for, or why it is not there. Older data stay on the page while newer ones cannot be had. */
+/**
+ * What was asked for, or why it is not there. Older data stay on the page while newer ones cannot be had, and while these
+ * are made ready in slices between which the page answers.
+ */
 export function Loaded<T>(props: {
   readonly answer: Answer<T>
   readonly what: string
   readonly children: (data: T) => ReactNode
 }) {
   const { answer, what, children } = props
-  if (answer.data !== undefined) return children(answer.data)
+  const data = useDeferredValue(answer.data)
+  if (data !== undefined) return children(data)
   return answer.error ? <Failure error={answer.error} /> : <Loading what={what} />
 }

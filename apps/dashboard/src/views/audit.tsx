@@ -1,4 +1,4 @@
-import { Box, Code, Stack, Table, Text, TextInput, Title } from '@mantine/core'
+import { Box, Code, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useState } from 'react'
 import { useAuditLog, useAuditVerdict } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
@@ -57,25 +57,25 @@ function Log() {
             <Pages items={found} size={ROWS} label="entries">
               {(items) => (
                 <Scroll label="Audit log" minWidth={900}>
-                  <Table.Thead>
-                    <Table.Tr>
-                      <Table.Th className="number">No.</Table.Th>
-                      <Table.Th>Time</Table.Th>
-                      <Table.Th>Action</Table.Th>
-                      <Table.Th>Actor</Table.Th>
-                      <Table.Th>Object</Table.Th>
-                      <Table.Th>Detail</Table.Th>
-                    </Table.Tr>
-                  </Table.Thead>
-                  <Table.Tbody>
+                  <thead>
+                    <tr>
+                      <th className="number">No.</th>
+                      <th>Time</th>
+                      <th>Action</th>
+                      <th>Actor</th>
+                      <th>Object</th>
+                      <th>Detail</th>
+                    </tr>
+                  </thead>
+                  <tbody>
                     {items.map(({ seq, at, action, actor, object, detail }) => (
-                      <Table.Tr key={seq}>
-                        <Table.Td className="number">{seq}</Table.Td>
-                        <Table.Td className="nowrap">{dateTime(at)}</Table.Td>
-                        <Table.Td className="nowrap">{action}</Table.Td>
-                        <Table.Td title={actor}>{shortened(actor)}</Table.Td>
-                        <Table.Td title={object}>{shortened(object)}</Table.Td>
-                        <Table.Td style={{ overflowWrap: 'anywhere' }}>
+                      <tr key={seq}>
+                        <td className="number">{seq}</td>
+                        <td className="nowrap">{dateTime(at)}</td>
+                        <td className="nowrap">{action}</td>
+                        <td title={actor}>{shortened(actor)}</td>
+                        <td title={object}>{shortened(object)}</td>
+                        <td style={{ overflowWrap: 'anywhere' }}>
                           <small>
                             {Object.entries(detail)
                               .map(
@@ -84,10 +84,10 @@ function Log() {
                               )
                               .join(', ')}
                           </small>
-                        </Table.Td>
-                      </Table.Tr>
+                        </td>
+                      </tr>
                     ))}
-                  </Table.Tbody>
+                  </tbody>
                 </Scroll>
               )}
             </Pages>

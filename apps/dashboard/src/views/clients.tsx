@@ -7,7 +7,6 @@ import {
   NativeSelect,
   NumberInput,
   Stack,
-  Table,
   Text,
   TextInput,
   Title,
@@ -38,9 +37,9 @@ export default function Clients() {
       <Panel title="Enrolled">
         <Loaded answer={clients} what="the clients">
           {(list) => {
-            const found = list.filter(({ name, clientId }) =>
-              `${name} ${clientId}`.toLowerCase().includes(search.toLowerCase()),
-            )
+            const found = list
+              .filter(({ name, clientId }) => `${name} ${clientId}`.toLowerCase().includes(search.toLowerCase()))
+              .sort((left, right) => left.name.localeCompare(right.name, undefined, { numeric: true }))
             return (
               <>
                 {list.length > 0 && (
@@ -63,38 +62,38 @@ export default function Clients() {
                   <Pages items={found} size={ROWS} label="clients">
                     {(items) => (
                       <Scroll label="Clients" minWidth={720}>
-                        <Table.Thead>
-                          <Table.Tr>
-                            <Table.Th>Name</Table.Th>
-                            <Table.Th>State</Table.Th>
-                            <Table.Th>Last seen</Table.Th>
-                            <Table.Th>Version</Table.Th>
-                            <Table.Th>Enrolled</Table.Th>
-                            <Table.Th>Identifier</Table.Th>
-                          </Table.Tr>
-                        </Table.Thead>
-                        <Table.Tbody>
+                        <thead>
+                          <tr>
+                            <th>Name</th>
+                            <th>State</th>
+                            <th>Last seen</th>
+                            <th>Version</th>
+                            <th>Enrolled</th>
+                            <th>Identifier</th>
+                          </tr>
+                        </thead>
+                        <tbody>
                           {items.map(({ clientId, name, connected, revokedAt, enrolledAt, lastSeenAt, version }) => (
-                            <Table.Tr key={clientId}>
-                              <Table.Td>
+                            <tr key={clientId}>
+                              <td>
                                 <Anchor component={Link} href={`/clients/${clientId}`}>
                                   {name}
                                 </Anchor>
-                              </Table.Td>
-                              <Table.Td>
+                              </td>
+                              <td>
                                 <Presence connected={connected} isRevoked={revokedAt !== undefined} />
-                              </Table.Td>
-                              <Table.Td className="nowrap">
+                              </td>
+                              <td className="nowrap">
                                 {connected ? 'now' : lastSeenAt === undefined ? 'never' : dateTime(lastSeenAt)}
-                              </Table.Td>
-                              <Table.Td>{version ?? '–'}</Table.Td>
-                              <Table.Td className="nowrap">{dateTime(enrolledAt)}</Table.Td>
-                              <Table.Td>
+                              </td>
+                              <td>{version ?? '–'}</td>
+                              <td className="nowrap">{dateTime(enrolledAt)}</td>
+                              <td>
                                 <Code>{clientId.slice(0, 8)}</Code>
-                              </Table.Td>
-                            </Table.Tr>
+                              </td>
+                            </tr>
                           ))}
-                        </Table.Tbody>
+                        </tbody>
                       </Scroll>
                     )}
                   </Pages>

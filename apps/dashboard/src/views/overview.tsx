@@ -10,6 +10,7 @@ import { Figure } from '../parts/figure.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { Empty, Loaded } from '../parts/state.tsx'
 import {
+  bufferOf,
   type Client,
   insecurityOf,
   isOpen,
@@ -93,7 +94,7 @@ function RunCard({ run }: { readonly run: RunSnapshot }) {
 
 /** The figures that a run is judged by. */
 export function RunFigures({ run, children }: { readonly run: RunSnapshot; readonly children?: ReactNode }) {
-  const { roundsDone, baseline, clients, current } = run
+  const { roundsDone, baseline, clients } = run
   const { rounds, clientsPerRound } = planOf(run)
   const evaluation = newestEvaluation(run)
   const most = worst(run)
@@ -101,11 +102,7 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
   const central = worstOfClients(run)
   return (
     <div className="figures">
-      <Figure
-        label="Rounds published"
-        kind="public"
-        note={current && isOpen(run) ? `round ${current.round}: ${current.state}` : undefined}
-      >
+      <Figure label="Rounds published" kind="public" note={underWay(run)}>
         {roundsDone} of {rounds}
       </Figure>
       <Figure
@@ -126,12 +123,29 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
       <Figure label="Least budget left" kind="public" note={least?.name}>
         {least ? percent(Math.max(0, 1 - shareOf(least))) : '–'}
       </Figure>
-      <Figure label="Clients connected" kind="public" note={`${plural(clientsPerRound, 'client')} asked per round`}>
+      <Figure
+        label="Clients connected"
+        kind="public"
+        note={
+          bufferOf(run) === undefined
+            ? `${plural(clientsPerRound, 'client')} asked per round`
+            : `at most ${clientsPerRound} train at a time`
+        }
+      >
         {clients.filter(({ connected }) => connected).length} of {clients.length}
       </Figure>
       {children}
     </div>
   )
+}
+
+/** What the run is at. */
+function underWay(run: RunSnapshot): string | undefined {
+  const { current } = run
+  if (current === undefined || !isOpen(run)) return undefined
+  const buffer = bufferOf(run)
+  if (buffer === undefined) return `round ${current.round}: ${current.state}`
+  return `buffer ${current.round}: ${current.received.length} of ${plural(buffer.bufferSize, 'update')}`
 }
 
 /** Bars for so many clients: the ones closest to the end of their budgets. */

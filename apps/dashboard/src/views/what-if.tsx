@@ -3,7 +3,8 @@ import { useDebouncedValue } from '@mantine/hooks'
 import { useCallback, useMemo, useState } from 'react'
 import { useAnswer } from '../accounting/ask.ts'
 import type { PlanQuestionOfPage, Point } from '../accounting/questions.ts'
-import { Chart, type Ink, roundAxis, valueAxis } from '../charts/chart.tsx'
+import { Chart } from '../charts/chart.tsx'
+import { type Ink, roundAxis, valueAxis } from '../charts/ink.ts'
 import { plural, significant, small } from '../format.ts'
 import { Epsilon, EpsilonUnit } from '../parts/epsilon.tsx'
 import { Figure } from '../parts/figure.tsx'
@@ -154,7 +155,7 @@ function Curve({ plan, noiseMultiplier }: { readonly plan: Plan; readonly noiseM
   const { data: points = NO_POINTS } = useAnswer('curve', question)
   const option = useCallback(
     (ink: Ink) => ({
-      grid: { top: 36, left: 48, right: 16, bottom: 40 },
+      grid: { outerBoundsMode: 'none', top: 36, left: 48, right: 16, bottom: 40 },
       xAxis: roundAxis(ink, { name: 'rounds taken part in', min: 0 }),
       yAxis: valueAxis(ink, 'epsilon ≤', {
         min: 0,

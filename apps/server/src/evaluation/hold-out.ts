@@ -27,7 +27,7 @@ export async function holdOutEvaluators({ file, models, runtime }: HoldOutOption
   await loadRuntime(runtime)
   const texts = await readPublicRecords(file)
   return async (manifest) => {
-    const model = await models(manifest.model)
+    const model = await models.open(manifest.model)
     const given = await texts.forTask(manifest.task ?? 'sequence-classification')
     const encoded = await encodeInTurns(given, manifest, await model.loadTokenizer())
     const engine = await model.createEngine(manifest, runtime)

@@ -4,6 +4,7 @@ import express, { Router } from 'express'
 import { z } from 'zod'
 import type { BlobStore } from '../blobs/index.ts'
 import { createEnrolmentTokens, ownsRun } from '../identity/index.ts'
+import type { ModelRegistry } from '../models/index.ts'
 import type { Conductor } from '../runs/index.ts'
 import type { Store } from '../store/index.ts'
 import { callerOf } from './guard.ts'
@@ -11,6 +12,7 @@ import { parseAddress, runNotFound } from './places.ts'
 
 export interface OperatorRoutes {
   readonly store: Store
+  readonly models: ModelRegistry
   readonly blobs: BlobStore
   readonly conductor: Conductor
   readonly now: () => number
@@ -28,7 +30,7 @@ const tokensRequestSchema = z.object({
 })
 
 /** What operators do: enrol clients and run runs. The guard has checked who they are, and that the run is theirs. */
-export function operatorRoutes({ store, blobs, conductor, now }: OperatorRoutes): Router {
+export function operatorRoutes({ store, models, blobs, conductor, now }: OperatorRoutes): Router {
   const router = Router()
   const json = express.json({ limit: '1mb' })
 
@@ -36,6 +38,9 @@ export function operatorRoutes({ store, blobs, conductor, now }: OperatorRoutes)
     const message = parseMessage(tokensRequestSchema, request.body, 'a request for enrolment tokens')
     const tokens = await createEnrolmentTokens(store.clients, message, { by: callerOf(response), now: now() })
     response.status(201).json({ tokens })
+  })
+  router.get('/v1/models', async (_request, response) => {
+    response.json(await models.list())
   })
   router.post('/v1/runs', json, async (request, response) => {
     const message = parseMessage(runRequestSchema, request.body, 'a run request')

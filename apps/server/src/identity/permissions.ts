@@ -33,6 +33,7 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'POST /v1/clients/:clientId/revoke': ADMIN,
   'PATCH /v1/clients/:clientId/budget': ADMIN,
   'POST /v1/enrolment-tokens': WORK,
+  'GET /v1/models': WORK,
   'POST /v1/runs': WORK,
   'GET /v1/runs': READ,
   'GET /v1/runs/:runId': READ,

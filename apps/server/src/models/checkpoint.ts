@@ -1,7 +1,7 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { CheckpointIdentity } from '@fedsvd/core/protocol'
+import type { CheckpointIdentity, ModelList, ModelView } from '@fedsvd/core/protocol'
 import type { ModelReference, ModelSettings, ModelStore, StoredModel } from '@fedsvd/engine/models'
-import type { Model, ModelRegistry } from './registry.ts'
+import { type Model, type ModelRegistry, tasksOf } from './registry.ts'
 
 /**
  * The checkpoints of this coordinator's model folder, and of a hub where one is set. The engine is loaded when the first is
@@ -11,11 +11,34 @@ import type { Model, ModelRegistry } from './registry.ts'
  * needed for evaluation only: a coordinator without them takes the checkpoint's identity from the request.
  */
 export function checkpointModels(settings: ModelSettings): ModelRegistry {
-  let store: Promise<ModelStore> | undefined
-  return async (reference) => {
-    store ??= import('@fedsvd/engine/models').then(({ modelStore }) => modelStore(settings))
-    return await checkpointModel(await store, reference)
+  let opened: Promise<ModelStore> | undefined
+  const store = async (): Promise<ModelStore> => {
+    opened ??= import('@fedsvd/engine/models').then(({ modelStore }) => modelStore(settings))
+    return await opened
   }
+  return {
+    open: async (reference) => await checkpointModel(await store(), reference),
+    list: async () => ({ ...(await listOf(await store())), hasHub: settings.hub !== undefined }),
+  }
+}
+
+/** From each config.json alone. */
+async function listOf(store: ModelStore): Promise<Pick<ModelList, 'models' | 'unusable'>> {
+  const { checkpointSchema, longestText } = await import('@fedsvd/engine/training')
+  const [models, unusable]: [ModelView[], ModelList['unusable']] = [[], []]
+  for (const name of await store.names()) {
+    try {
+      const { config, modelType, isComplete } = await store.open({ name }, 'config')
+      const tasks = await tasksOf(async ({ task, adapter: { rank, alpha, headMode }, classes }) =>
+        checkpointSchema(config, { task, rank, alpha, headMode, classes }),
+      )
+      models.push({ name, modelType, maxTokens: longestText(config), tasks, isComplete })
+    } catch (error) {
+      if (!(error instanceof FedsvdError)) throw error
+      unusable.push({ name, reason: `expected ${error.detail.expected}, got ${error.detail.got}` })
+    }
+  }
+  return { models, unusable }
 }
 
 async function checkpointModel(store: ModelStore, reference: ModelReference): Promise<Model> {

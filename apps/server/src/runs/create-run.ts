@@ -28,7 +28,7 @@ export async function createRun(
   request: RunRequest,
   { models, store, blobs, now, by }: CreateRunParts,
 ): Promise<RunRecord> {
-  const model = await models(request.model)
+  const model = await models.open(request.model)
   checkRequest(request, model.maxTokens)
   const adapter = await model.adapterSchema({
     task: request.task,

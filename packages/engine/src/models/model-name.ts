@@ -18,13 +18,17 @@ export interface ModelName {
  */
 export function parseModelName(name: string): ModelName {
   const { repository, revision } = NAME.exec(name)?.groups ?? {}
-  if (repository !== undefined && !name.includes('..'))
-    return { repository, ...(revision !== undefined && { revision }) }
+  if (repository !== undefined && isModelName(name)) return { repository, ...(revision !== undefined && { revision }) }
   throw new FedsvdError('CONFIG_INVALID', {
     expected: 'a model name such as starter, my-bert or owner/name@commit',
     got: JSON.stringify(name).slice(0, 200),
     remedy: 'Name a folder below the model folder, or a repository of the hub; paths are not names.',
   })
+}
+
+/** Whether a name is one that a model can have. */
+export function isModelName(name: string): boolean {
+  return NAME.test(name) && !name.includes('..')
 }
 
 export function isCommit(revision: string | undefined): boolean {

@@ -44,6 +44,15 @@ describe('the model folder', () => {
     expect(named).toMatchObject({ name: 'lab/bert@v1', folder: join(models, 'lab/bert'), isComplete: true })
   })
 
+  it('knows the names of what lies there, and nothing that is no checkpoint or has no name for one', async () => {
+    for (const name of ['bert', 'lab/bert', 'lab/bert@v1', '.hidden', 'lab/deep/er', 'a..b']) {
+      await cp(join(TINY, 'config.json'), join(models, name, 'config.json'))
+    }
+    await writeFile(join(models, 'notes.txt'), 'no model')
+    expect(await modelStore({ models }).names()).toEqual(['bert', 'lab/bert', 'lab/bert@v1'])
+    expect(await modelStore({ models: join(models, 'nowhere') }).names()).toEqual([])
+  })
+
   it('sees that a file was changed behind its back', async () => {
     await cp(TINY, join(models, 'bert'), { recursive: true })
     const store = modelStore({ models })

@@ -1,5 +1,5 @@
 import { access, readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { CheckpointIdentity } from '@fedsvd/core/protocol'
 import {
@@ -11,7 +11,7 @@ import {
   requireSame,
 } from '../checkpoint/index.ts'
 import type { HubSettings } from './hub.ts'
-import { parseModelName } from './model-name.ts'
+import { isModelName, parseModelName } from './model-name.ts'
 
 /** Where this machine has its checkpoints. */
 export interface ModelSettings {
@@ -38,6 +38,8 @@ export interface StoredModel extends CheckpointFolder {
 }
 
 export interface ModelStore {
+  /** Names of what lies in the model folder, whether or not it can be used; none where there is no such folder. */
+  names(): Promise<readonly string[]>
   /**
    * The checkpoint of that name. With `checkpoint` in the reference, any other content is refused.
    *
@@ -69,6 +71,7 @@ export function modelStore({ models, hub }: ModelSettings): ModelStore {
   })
 
   return {
+    names: () => namesIn(models),
     open: async ({ name, checkpoint }, needs = 'all') => {
       const { repository, revision } = parseModelName(name)
       const here = revision === undefined ? [repository] : [name, repository]
@@ -93,6 +96,20 @@ export function modelStore({ models, hub }: ModelSettings): ModelStore {
       return model
     },
   }
+}
+
+/** Folders with a config.json, at most as deep as a name is. */
+async function namesIn(models: string, folder = models, depth = 2): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const inner = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
+  const found = await Promise.all(
+    inner.map(async ({ name }) => {
+      const place = join(folder, name)
+      if (await exists(join(place, 'config.json'))) return [relative(models, place).split(sep).join('/')]
+      return depth > 1 ? await namesIn(models, place, depth - 1) : []
+    }),
+  )
+  return found.flat().filter(isModelName).sort()
 }
 
 /** @throws FedsvdError CHECKPOINT_INVALID where the model is not what it must be */

@@ -1,6 +1,6 @@
 import type { AccountedEvent } from '@fedsvd/core/accounting'
 import type { ClientCap, ClientDetail } from '@fedsvd/core/protocol'
-import { Box, Button, Group, NumberInput, Table, Text } from '@mantine/core'
+import { Box, Button, Group, NumberInput, Text } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useMemo, useState } from 'react'
 import { useAnswer } from '../../accounting/ask.ts'
@@ -117,24 +117,24 @@ function History({ caps }: { readonly caps: readonly ClientCap[] }) {
   return (
     <Box mt="md">
       <Scroll label="Caps so far" minWidth={360}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Set</Table.Th>
-            <Table.Th className="number">Epsilon per record</Table.Th>
-            <Table.Th className="number">δ</Table.Th>
-            <Table.Th>By</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
+        <thead>
+          <tr>
+            <th>Set</th>
+            <th className="number">Epsilon per record</th>
+            <th className="number">δ</th>
+            <th>By</th>
+          </tr>
+        </thead>
+        <tbody>
           {caps.toReversed().map(({ at, epsilon, delta, actor }) => (
-            <Table.Tr key={at}>
-              <Table.Td className="nowrap">{dateTime(at)}</Table.Td>
-              <Table.Td className="number">{epsilon}</Table.Td>
-              <Table.Td className="number">{small(delta)}</Table.Td>
-              <Table.Td title={actor}>{actor.slice(0, 17)}</Table.Td>
-            </Table.Tr>
+            <tr key={at}>
+              <td className="nowrap">{dateTime(at)}</td>
+              <td className="number">{epsilon}</td>
+              <td className="number">{small(delta)}</td>
+              <td title={actor}>{actor.slice(0, 17)}</td>
+            </tr>
           ))}
-        </Table.Tbody>
+        </tbody>
       </Scroll>
     </Box>
   )

@@ -1,5 +1,4 @@
 import type { Participation } from '@fedsvd/core/protocol'
-import { Table } from '@mantine/core'
 import { useMemo } from 'react'
 import { useAnswer } from '../../accounting/ask.ts'
 import type { BurnDownQuestion } from '../../accounting/questions.ts'
@@ -29,41 +28,41 @@ function FactTable({ run, facts }: { readonly run: Participation; readonly facts
   const uploads = useMemo(() => new Set(delivered), [delivered])
   return (
     <Scroll label={`Ledger events of ${run.name}`} minWidth={840}>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th className="number">Round</Table.Th>
-          <Table.Th className="number">Attempt</Table.Th>
-          <Table.Th className="number">Sampling rate</Table.Th>
-          <Table.Th className="number">Noise multiplier</Table.Th>
-          <Table.Th className="number">Steps</Table.Th>
-          <Table.Th className="number">
+      <thead>
+        <tr>
+          <th className="number">Round</th>
+          <th className="number">Attempt</th>
+          <th className="number">Sampling rate</th>
+          <th className="number">Noise multiplier</th>
+          <th className="number">Steps</th>
+          <th className="number">
             Epsilon after <EpsilonUnit delta={terms.budget.delta} />
-          </Table.Th>
-          <Table.Th>Update</Table.Th>
-          <Table.Th>Counted here</Table.Th>
-          <Table.Th className="nowrap">Client reported</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
+          </th>
+          <th>Update</th>
+          <th>Counted here</th>
+          <th className="nowrap">Client reported</th>
+        </tr>
+      </thead>
+      <tbody>
         {facts.map(({ round, attempt, event, source, voided, recordedAt, reportedAt }) => {
           const epsilon = epsilonAfter.get(round)
           return (
-            <Table.Tr key={`${round}/${attempt}`}>
-              <Table.Td className="number">{round}</Table.Td>
-              <Table.Td className="number">{attempt}</Table.Td>
-              <Table.Td className="number">{significant(event.sampleRate)}</Table.Td>
-              <Table.Td className="number">{significant(event.noiseMultiplier)}</Table.Td>
-              <Table.Td className="number">{event.steps}</Table.Td>
-              <Table.Td className="number">
+            <tr key={`${round}/${attempt}`}>
+              <td className="number">{round}</td>
+              <td className="number">{attempt}</td>
+              <td className="number">{significant(event.sampleRate)}</td>
+              <td className="number">{significant(event.noiseMultiplier)}</td>
+              <td className="number">{event.steps}</td>
+              <td className="number">
                 {voided ? 'nothing spent' : epsilon === undefined ? 'computing' : `≤ ${upperBound(epsilon)}`}
-              </Table.Td>
-              <Table.Td>{voided ? 'refused' : uploads.has(round) ? 'delivered' : 'none'}</Table.Td>
-              <Table.Td>{source === 'client' ? 'as reported' : dateTime(recordedAt)}</Table.Td>
-              <Table.Td>{reportedAt === undefined ? 'no' : dateTime(reportedAt)}</Table.Td>
-            </Table.Tr>
+              </td>
+              <td>{voided ? 'refused' : uploads.has(round) ? 'delivered' : 'none'}</td>
+              <td className="nowrap">{source === 'client' ? 'as reported' : dateTime(recordedAt)}</td>
+              <td className="nowrap">{reportedAt === undefined ? 'no' : dateTime(reportedAt)}</td>
+            </tr>
           )
         })}
-      </Table.Tbody>
+      </tbody>
     </Scroll>
   )
 }

@@ -57,8 +57,14 @@ export function InRun({ run, name }: { readonly run: Participation; readonly nam
         <BudgetBar name={`${name} in ${run.name}`} share={spent / terms.budget.epsilon} />
       </Box>
       {withdrawal !== undefined && <Text size="sm">It has left the run: {withdrawal}.</Text>}
-      <Comparison run={run} />
-      {facts.length === 0 ? <Empty>Nothing was spent in this run.</Empty> : <Facts run={run} />}
+      {facts.length === 0 ? (
+        <Empty>Nothing was spent in this run.</Empty>
+      ) : (
+        <>
+          <Comparison run={run} />
+          <Facts run={run} />
+        </>
+      )}
     </Panel>
   )
 }

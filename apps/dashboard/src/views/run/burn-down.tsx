@@ -1,27 +1,27 @@
 import type { ClientSpending, RunSnapshot } from '@fedsvd/core/protocol'
-import { Anchor, NativeSelect, Table, Text } from '@mantine/core'
+import { Anchor, NativeSelect, Text } from '@mantine/core'
 import { useQueries } from '@tanstack/react-query'
-import { useCallback, useMemo, useState } from 'react'
+import { memo, useCallback, useDeferredValue, useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { ask } from '../../accounting/ask.ts'
 import type { BurnDownQuestion, BurnDown as Curve } from '../../accounting/questions.ts'
 import { useLedger } from '../../api/queries.ts'
-import { Chart, type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart.tsx'
+import { Chart } from '../../charts/chart.tsx'
+import { type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/ink.ts'
 import { small, upperBound } from '../../format.ts'
 import { BudgetBar } from '../../parts/epsilon.tsx'
 import { Pages } from '../../parts/pages.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { Empty, Loaded } from '../../parts/state.tsx'
-import { isOpen, isUsedUp, planOf, shareOf } from '../../run-facts.ts'
-import { PALETTE } from '../../theme.ts'
+import { type Client, isOpen, isUsedUp, planOf, shareOf } from '../../run-facts.ts'
 
 /** Curves are drawn for so many clients at a time: the ones closest to their budgets. */
 const MOST_DRAWN = 6
 const ROWS = 25
 
 /** Who has how much privacy left, and until when. */
-export function BurnDown({ run }: { readonly run: RunSnapshot }) {
+export const BurnDown = memo(function BurnDown({ run }: { readonly run: RunSnapshot }) {
   const ledger = useLedger(run)
   return (
     <Panel title="Privacy spent" kind="public">
@@ -37,9 +37,7 @@ export function BurnDown({ run }: { readonly run: RunSnapshot }) {
       </Loaded>
     </Panel>
   )
-}
-
-type Named = ClientSpending & { readonly curve: Curve | undefined }
+})
 
 function Curves({ run, clients }: { readonly run: RunSnapshot; readonly clients: readonly ClientSpending[] }) {
   const [shown, setShown] = useState('')
@@ -48,8 +46,10 @@ function Curves({ run, clients }: { readonly run: RunSnapshot; readonly clients:
     const shareBy = ({ clientId }: ClientSpending): number => shares.get(clientId) ?? 0
     return clients.toSorted((left, right) => shareBy(right) - shareBy(left))
   }, [clients, run.clients])
-  const chosen = shown === '' ? sorted.slice(0, MOST_DRAWN) : sorted.filter(({ clientId }) => clientId === shown)
-  const drawn = useCurves(run, chosen, false)
+  const drawn = useMemo(
+    () => (shown === '' ? sorted.slice(0, MOST_DRAWN) : sorted.filter(({ clientId }) => clientId === shown)),
+    [shown, sorted],
+  )
   return (
     <>
       {clients.length > 1 && (
@@ -66,7 +66,7 @@ function Curves({ run, clients }: { readonly run: RunSnapshot; readonly clients:
           ]}
         />
       )}
-      <CurveChart run={run} drawn={drawn} />
+      <CurveChart run={run} clients={drawn} />
       <Pages items={sorted} size={ROWS} label="clients">
         {(items) => <CurveTable run={run} clients={items} />}
       </Pages>
@@ -75,21 +75,22 @@ function Curves({ run, clients }: { readonly run: RunSnapshot; readonly clients:
 }
 
 /** The accountant's answers for clients, each undefined until it is there; those before stay meanwhile. */
-function useCurves(run: RunSnapshot, clients: readonly ClientSpending[], isBrief: boolean): readonly Named[] {
-  const curves = useQueries({
-    queries: clients.map((client) => {
-      const question = questionOf(run, client, isBrief)
-      return {
-        queryKey: ['burn-down', client.clientId, question], // no two alike: clients may share their terms
-        queryFn: ({ signal }: { signal: AbortSignal }) => ask('burnDown', question, signal),
-        staleTime: Number.POSITIVE_INFINITY,
-        gcTime: 60_000,
-        placeholderData: (before: Curve | undefined) => before,
-      }
-    }),
-    combine: dataOf,
-  })
-  return useMemo(() => clients.map((client, index) => ({ ...client, curve: curves[index] })), [clients, curves])
+function useCurves(run: RunSnapshot, clients: readonly ClientSpending[], isBrief: boolean) {
+  const queries = useMemo(
+    () =>
+      clients.map((client) => {
+        const question = questionOf(run, client, isBrief)
+        return {
+          queryKey: ['burn-down', client.clientId, question], // no two alike: clients may share their terms
+          queryFn: ({ signal }: { signal: AbortSignal }) => ask('burnDown', question, signal),
+          staleTime: Number.POSITIVE_INFINITY,
+          gcTime: 60_000,
+          placeholderData: (before: Curve | undefined) => before,
+        }
+      }),
+    [run, clients, isBrief],
+  )
+  return useDeferredValue(useQueries({ queries, combine: dataOf }))
 }
 
 function dataOf(answers: readonly { readonly data: Curve | undefined }[]): readonly (Curve | undefined)[] {
@@ -124,14 +125,16 @@ function merged({ sampleRate, noiseMultiplier, spent }: ClientSpending['mechanis
   return { round: spent.at(-1)?.[0] ?? 0, sampleRate, noiseMultiplier, steps }
 }
 
-function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn: readonly Named[] }) {
+function CurveChart({ run, clients }: { readonly run: RunSnapshot; readonly clients: readonly ClientSpending[] }) {
   const { rounds } = planOf(run)
+  const curves = useCurves(run, clients, false)
   const option = useCallback(
     (ink: Ink) => {
+      const drawn = clients.map((client, index) => ({ ...client, curve: curves[index] }))
       const budgets = [...new Set(drawn.map(({ terms }) => terms.budget.epsilon))]
       const isZoomed = rounds > 20
       return {
-        grid: { top: 48, left: 52, right: 16, bottom: isZoomed ? 66 : 40 },
+        grid: { outerBoundsMode: 'none', top: 48, left: 52, right: 16, bottom: isZoomed ? 66 : 40 },
         dataZoom: zoomFor(rounds, ink),
         legend: { data: drawn.map(({ name }) => name) },
         tooltip: { valueFormatter: (value: unknown) => `≤ ${upperBound(Number(value))}` },
@@ -146,7 +149,7 @@ function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn:
           },
         }),
         series: drawn.flatMap(({ clientId, name, curve, terms }, index) => {
-          const color = PALETTE[index % PALETTE.length]
+          const color = ink.series[index % ink.series.length]
           const line = {
             type: 'line',
             name,
@@ -182,72 +185,86 @@ function CurveChart({ run, drawn }: { readonly run: RunSnapshot; readonly drawn:
         }),
       }
     },
-    [drawn, rounds],
+    [clients, curves, rounds],
   )
   return (
     <Chart
       height={320}
       option={option}
-      isBusy={drawn.some(({ curve }) => curve === undefined)}
-      label={`Epsilon spent per round, with budgets and projections, for ${drawn.map(({ name }) => name).join(', ')}; the table below has the figures`}
+      isBusy={clients.some((_, index) => curves[index] === undefined)}
+      label={`Epsilon spent per round, with budgets and projections, for ${clients.map(({ name }) => name).join(', ')}; the table below has the figures`}
     />
   )
 }
 
 function CurveTable({ run, clients }: { readonly run: RunSnapshot; readonly clients: readonly ClientSpending[] }) {
-  const named = useCurves(run, clients, true)
+  const curves = useCurves(run, clients, true)
   const snapshots = useMemo(() => new Map(run.clients.map((client) => [client.clientId, client])), [run.clients])
   return (
     <Scroll label="Privacy spent per client" minWidth={680}>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>Client</Table.Th>
-          <Table.Th className="number">Epsilon ≤</Table.Th>
-          <Table.Th className="number">Budget</Table.Th>
-          <Table.Th className="number">Cap, all runs</Table.Th>
-          <Table.Th className="number">δ</Table.Th>
-          <Table.Th>Spent</Table.Th>
-          <Table.Th className="number">Sampling rate</Table.Th>
-          <Table.Th className="number">Noise multiplier</Table.Th>
-          <Table.Th>Runs out</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {named.map(({ clientId, name, terms, curve, withdrawal, cap }) => {
-          const client = snapshots.get(clientId)
-          const spent = client?.epsilonUpperBound ?? 0
-          return (
-            <Table.Tr key={clientId}>
-              <Table.Td>
-                <Anchor component={Link} href={`/clients/${clientId}`}>
-                  {name}
-                </Anchor>
-                {client && !client.connected && isOpen(run) && (
-                  <Text span size="xs" className="muted">
-                    {' '}
-                    away
-                  </Text>
-                )}
-              </Table.Td>
-              <Table.Td className="number">{upperBound(spent)}</Table.Td>
-              <Table.Td className="number">{terms.budget.epsilon}</Table.Td>
-              <Table.Td className="number">
-                {cap === undefined ? '–' : `${cap.epsilon} at δ ${small(cap.delta)}`}
-              </Table.Td>
-              <Table.Td className="number">{small(terms.budget.delta)}</Table.Td>
-              <Table.Td>
-                <BudgetBar name={name} share={client === undefined ? 0 : shareOf(client)} />
-              </Table.Td>
-              <Table.Td className="number">{terms.sampleRate.toPrecision(3)}</Table.Td>
-              <Table.Td className="number">{terms.noiseMultiplier.toPrecision(4)}</Table.Td>
-              <Table.Td>{runsOut(run, curve, client !== undefined && isUsedUp(client), withdrawal)}</Table.Td>
-            </Table.Tr>
-          )
-        })}
-      </Table.Tbody>
+      <thead>
+        <tr>
+          <th>Client</th>
+          <th className="number">Epsilon ≤</th>
+          <th className="number">Budget</th>
+          <th className="number">Cap, all runs</th>
+          <th className="number">δ</th>
+          <th>Spent</th>
+          <th className="number">Sampling rate</th>
+          <th className="number">Noise multiplier</th>
+          <th>Runs out</th>
+        </tr>
+      </thead>
+      <tbody>
+        {clients.map((client, index) => (
+          <Row
+            key={client.clientId}
+            run={run}
+            client={client}
+            curve={curves[index]}
+            snapshot={snapshots.get(client.clientId)}
+          />
+        ))}
+      </tbody>
     </Scroll>
   )
 }
+
+/** Drawn anew when its own curve arrives, and not with every other. */
+const Row = memo(function Row(props: {
+  readonly run: RunSnapshot
+  readonly client: ClientSpending
+  readonly curve: Curve | undefined
+  readonly snapshot: Client | undefined
+}) {
+  const { run, client, curve, snapshot } = props
+  const { clientId, name, terms, withdrawal, cap } = client
+  return (
+    <tr>
+      <td>
+        <Anchor component={Link} href={`/clients/${clientId}`}>
+          {name}
+        </Anchor>
+        {snapshot && !snapshot.connected && isOpen(run) && (
+          <Text span size="xs" className="muted">
+            {' '}
+            away
+          </Text>
+        )}
+      </td>
+      <td className="number">{upperBound(snapshot?.epsilonUpperBound ?? 0)}</td>
+      <td className="number">{terms.budget.epsilon}</td>
+      <td className="number">{cap === undefined ? '–' : `${cap.epsilon} at δ ${small(cap.delta)}`}</td>
+      <td className="number">{small(terms.budget.delta)}</td>
+      <td>
+        <BudgetBar name={name} share={snapshot === undefined ? 0 : shareOf(snapshot)} />
+      </td>
+      <td className="number">{terms.sampleRate.toPrecision(3)}</td>
+      <td className="number">{terms.noiseMultiplier.toPrecision(4)}</td>
+      <td>{runsOut(run, curve, snapshot !== undefined && isUsedUp(snapshot), withdrawal)}</td>
+    </tr>
+  )
+})
 
 function runsOut(
   run: RunSnapshot,

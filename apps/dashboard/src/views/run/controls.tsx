@@ -8,7 +8,7 @@ import { dateTime, plural } from '../../format.ts'
 import { Confirm } from '../../parts/confirm.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Failure } from '../../parts/state.tsx'
-import { planOf } from '../../run-facts.ts'
+import { bufferOf, planOf } from '../../run-facts.ts'
 
 type Act = (route: string, body: object) => Promise<void>
 
@@ -74,6 +74,17 @@ const FIELDS: readonly Field[] = [
   { key: 'deadlineSeconds', label: 'Deadline (seconds)', help: 'Without a quorum by then, another term.' },
 ]
 
+const OF_A_BUFFER: readonly Field[] = [
+  { key: 'rounds', label: 'States in all', help: 'More extends the run, as far as budgets reach.' },
+  { key: 'quorum', label: 'Fewest updates', help: 'With which a buffer closes at its deadline.' },
+  { key: 'clientsPerRound', label: 'Clients training', help: 'At most, at a time.' },
+  {
+    key: 'deadlineSeconds',
+    label: 'Deadline (seconds)',
+    help: 'For a buffer to fill; with too few updates, another term.',
+  },
+]
+
 function Plan({ run, act }: { readonly run: RunSnapshot; readonly act: Act }) {
   const inForce = planOf(run)
   const [plan, setPlan] = useState<RunPlan>(inForce)
@@ -96,7 +107,7 @@ function Plan({ run, act }: { readonly run: RunSnapshot; readonly act: Act }) {
   return (
     <form onSubmit={(event) => void submit(event)} noValidate>
       <div className="fields">
-        {FIELDS.map(({ key, label, help }) => (
+        {(bufferOf(run) === undefined ? FIELDS : OF_A_BUFFER).map(({ key, label, help }) => (
           <NumberInput
             key={key}
             label={label}
@@ -115,7 +126,7 @@ function Plan({ run, act }: { readonly run: RunSnapshot; readonly act: Act }) {
         loading={isBusy}
         disabled={Object.keys(change).length === 0 || fault !== undefined}
       >
-        Change from the next round on
+        Change from the next {bufferOf(run) === undefined ? 'round' : 'buffer'} on
       </Button>
       {fault !== undefined && (
         <Text size="sm" className="fault" role="alert" mt="xs">
@@ -140,6 +151,9 @@ function faultOf({ rounds, quorum, clientsPerRound, deadlineSeconds }: RunPlan, 
   const isWhole = [rounds, quorum, clientsPerRound].every((value) => Number.isInteger(value) && value >= 1)
   if (!isWhole || !(deadlineSeconds > 0)) return 'Numbers from 1 on.'
   if (quorum > clientsPerRound) return `A quorum is at most the number of clients asked, ${clientsPerRound}.`
+  const buffer = bufferOf(run)
+  if (buffer !== undefined && quorum > buffer.bufferSize)
+    return `The fewest updates are at most the buffer size, ${buffer.bufferSize}.`
   const begun = run.roundsDone + (run.current === undefined ? 0 : 1)
   if (rounds < begun)
     return `${plural(begun, 'round')} ${begun === 1 ? 'has' : 'have'} begun; stop the run to end it earlier.`

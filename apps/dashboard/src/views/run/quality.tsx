@@ -1,13 +1,14 @@
 import type { RunSnapshot } from '@fedsvd/core/protocol'
-import { useCallback } from 'react'
-import { Chart, type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart.tsx'
+import { memo, useCallback } from 'react'
+import { Chart } from '../../charts/chart.tsx'
+import { type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/ink.ts'
 import { percent } from '../../format.ts'
 import { Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/state.tsx'
 import { newestEvaluation } from '../../run-facts.ts'
 
 /** What the model is worth, round by round, on the coordinator's public hold-out. */
-export function Quality({ run }: { readonly run: RunSnapshot }) {
+export const Quality = memo(function Quality({ run }: { readonly run: RunSnapshot }) {
   const { rounds, baseline } = run
   const evaluation = newestEvaluation(run)
   const option = useCallback(
@@ -16,7 +17,7 @@ export function Quality({ run }: { readonly run: RunSnapshot }) {
       const line = { type: 'line', symbolSize: 5, showSymbol: points.length <= 60, sampling: 'lttb' }
       const isZoomed = points.length > 20
       return {
-        grid: { top: 48, left: 52, right: 52, bottom: isZoomed ? 66 : 40 },
+        grid: { outerBoundsMode: 'none', top: 48, left: 52, right: 52, bottom: isZoomed ? 66 : 40 },
         dataZoom: zoomFor(points.length, ink),
         xAxis: roundAxis(ink, { min: 'dataMin', max: 'dataMax' }),
         yAxis: [
@@ -71,4 +72,4 @@ export function Quality({ run }: { readonly run: RunSnapshot }) {
       )}
     </Panel>
   )
-}
+})

@@ -1,13 +1,11 @@
 import type { RoundSummary, RunManifest } from '@fedsvd/core/protocol'
 import { NativeSelect, Text } from '@mantine/core'
-import { useCallback, useMemo, useState } from 'react'
-import { Chart, type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart.tsx'
+import { memo, useMemo, useState } from 'react'
+import { Chart } from '../../charts/chart.tsx'
+import { heatMap } from '../../charts/heat-map.ts'
 import { significant } from '../../format.ts'
 import { Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/state.tsx'
-
-/** Viridis: even steps of lightness, told apart by people with any colour vision. */
-const VIRIDIS = ['#440154', '#472f7d', '#39568c', '#287c8e', '#1f988b', '#35b779', '#90d743', '#fde725']
 
 /** exp of the entropy of the normalised spectrum (Roy and Vetterli 2007): 1 for one direction, r for r equal ones. */
 export function effectiveRank(values: readonly number[]): number {
@@ -21,7 +19,7 @@ export function effectiveRank(values: readonly number[]): number {
 type WithSpectra = RoundSummary & Required<Pick<RoundSummary, 'spectra'>>
 
 /** Which directions the adapter uses: singular values of one layer, or the effective rank of all. */
-export function Spectrum({
+export const Spectrum = memo(function Spectrum({
   rounds,
   manifest,
 }: {
@@ -66,20 +64,18 @@ export function Spectrum({
       )}
     </Panel>
   )
-}
+})
 
 function Ranks({ rounds, manifest }: { readonly rounds: readonly WithSpectra[]; readonly manifest: RunManifest }) {
   const { layers, rank } = manifest.adapter
-  const option = useCallback(
-    (ink: Ink) =>
-      heatMap(ink, {
-        rounds: rounds.map(({ round }) => round),
+  const heat = useMemo(
+    () =>
+      heatMap({
+        ...columnsOf(rounds, ({ spectra }) => spectra.map(effectiveRank)),
         rows: layers.map(({ name }) => shortName(name)),
-        cells: rounds.flatMap(({ spectra }, x) => spectra.map((values, y) => [x, y, effectiveRank(values)])),
         min: 0,
         max: rank,
-        title: 'effective rank',
-        inverse: true,
+        title: 'effective\nrank',
         format: (value) => value.toFixed(2),
       }),
     [rounds, layers, rank],
@@ -87,7 +83,7 @@ function Ranks({ rounds, manifest }: { readonly rounds: readonly WithSpectra[]; 
   return (
     <Chart
       height={heightFor(layers.length)}
-      option={option}
+      {...heat}
       label={`Effective rank of ${layers.length} layers over ${rounds.length} rounds`}
     />
   )
@@ -102,32 +98,34 @@ function Values({
   readonly layer: number
   readonly rank: number
 }) {
-  const option = useCallback(
-    (ink: Ink) => {
-      const logs = rounds.flatMap(({ spectra }, x) =>
-        (spectra[layer] ?? []).map((value, y) => [x, y, value > 0 ? Math.log10(value) : Number.NaN] as const),
-      )
-      const finite = logs.map(([, , value]) => value).filter(Number.isFinite)
-      return heatMap(ink, {
-        rounds: rounds.map(({ round }) => round),
-        rows: Array.from({ length: rank }, (_, index) => `σ${index + 1}`),
-        cells: logs.filter(([, , value]) => Number.isFinite(value)).map((cell) => [...cell]),
-        min: finite.length === 0 ? -1 : Math.min(...finite),
-        max: finite.length === 0 ? 0 : Math.max(...finite),
-        title: 'log₁₀ σ',
-        inverse: true,
-        format: (value) => significant(10 ** value, 3),
-      })
-    },
-    [rounds, layer, rank],
-  )
+  const heat = useMemo(() => {
+    const logs = columnsOf(rounds, ({ spectra }) =>
+      (spectra[layer] ?? []).map((value) => (value > 0 ? Math.log10(value) : Number.NaN)),
+    )
+    let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+    for (const value of logs.columns.flatMap((column) => column ?? [])) {
+      if (value < min) min = value
+      if (value > max) max = value
+    }
+    return heatMap({
+      ...logs,
+      rows: Array.from({ length: rank }, (_, index) => `σ${index + 1}`),
+      ...(min <= max ? { min, max } : { min: -1, max: 0 }),
+      title: 'log₁₀ σ',
+      format: (value) => significant(10 ** value, 3),
+    })
+  }, [rounds, layer, rank])
   return (
-    <Chart
-      height={heightFor(rank)}
-      option={option}
-      label={`Singular values of one layer over ${rounds.length} rounds`}
-    />
+    <Chart height={heightFor(rank)} {...heat} label={`Singular values of one layer over ${rounds.length} rounds`} />
   )
+}
+
+/** A column for every round from the first one with a spectrum to the last, empty where one has none. */
+function columnsOf(rounds: readonly WithSpectra[], valuesOf: (round: WithSpectra) => readonly number[]) {
+  const first = rounds[0]?.round ?? 0
+  const columns: (readonly number[] | undefined)[] = []
+  for (const round of rounds) columns[round.round - first] = valuesOf(round)
+  return { first, columns: Array.from(columns) }
 }
 
 function heightFor(rows: number): number {
@@ -136,46 +134,4 @@ function heightFor(rows: number): number {
 
 function shortName(name: string): string {
   return name.length <= 22 ? name : `…${name.slice(-21)}`
-}
-
-interface HeatMap {
-  readonly rounds: readonly number[]
-  readonly rows: readonly string[]
-  readonly cells: readonly (readonly number[])[]
-  readonly min: number
-  readonly max: number
-  readonly title: string
-  readonly inverse: boolean
-  readonly format: (value: number) => string
-}
-
-function heatMap(ink: Ink, { rounds, rows, cells, min, max, title, inverse, format }: HeatMap) {
-  const isZoomed = rounds.length > 20
-  return {
-    grid: { top: 12, left: 8, right: 84, bottom: isZoomed ? 58 : 32, containLabel: true },
-    dataZoom: zoomFor(rounds.length, ink),
-    legend: { show: false },
-    tooltip: {
-      trigger: 'item',
-      formatter: ({ data }: { data: readonly [number, number, number] }) =>
-        `round ${rounds[data[0]]}, ${rows[data[1]]}: ${format(data[2])}`,
-    },
-    xAxis: roundAxis(ink, { type: 'category', data: rounds }),
-    yAxis: valueAxis(ink, '', { type: 'category', data: rows, inverse }),
-    visualMap: {
-      min,
-      max: max > min ? max : min + 1,
-      calculable: false,
-      orient: 'vertical',
-      right: 0,
-      top: 'middle',
-      itemHeight: 100,
-      itemWidth: 12,
-      precision: 2,
-      text: [title, ''],
-      textStyle: { color: ink.muted },
-      inRange: { color: VIRIDIS },
-    },
-    series: [{ type: 'heatmap', data: cells, progressive: 4000 }],
-  }
 }

@@ -1,16 +1,26 @@
 import type { RoundSummary, RunSnapshot } from '@fedsvd/core/protocol'
-import { Table } from '@mantine/core'
-import { useCallback, useMemo } from 'react'
-import { Chart, type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart.tsx'
-import { bytes, duration } from '../../format.ts'
+import { memo, useCallback, useMemo } from 'react'
+import { Chart } from '../../charts/chart.tsx'
+import { type Ink, roundAxis, valueAxis, wholeOnly, zoomFor } from '../../charts/ink.ts'
+import { bytes, duration, plural } from '../../format.ts'
 import { Pages } from '../../parts/pages.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { Empty } from '../../parts/state.tsx'
-import { planOf } from '../../run-facts.ts'
-import { PALETTE } from '../../theme.ts'
+import { planOf, stalenessOf, takesLate } from '../../run-facts.ts'
 
 const ROWS = 20
+/** More bars than this are drawn as one area for each phase, with steps as wide as the bars. */
+const MOST_BARS = 200
+const BAR = { type: 'bar', barMaxWidth: 32 }
+const AREA = {
+  type: 'line',
+  step: 'middle',
+  showSymbol: false,
+  sampling: 'lttb',
+  lineStyle: { width: 0 },
+  areaStyle: { opacity: 1 },
+}
 
 /** How long each part of a round took, in seconds: undefined where it has not ended. */
 export function phasesOf({ openedAt, firstReceivedAt, closedAt, publishedAt }: RoundSummary) {
@@ -24,7 +34,13 @@ export function phasesOf({ openedAt, firstReceivedAt, closedAt, publishedAt }: R
 }
 
 /** What happened in each round, how long it took and what it moved. */
-export function Timeline({ run, rounds }: { readonly run: RunSnapshot; readonly rounds: readonly RoundSummary[] }) {
+export const Timeline = memo(function Timeline({
+  run,
+  rounds,
+}: {
+  readonly run: RunSnapshot
+  readonly rounds: readonly RoundSummary[]
+}) {
   const newestFirst = useMemo(() => rounds.toReversed(), [rounds])
   return (
     <Panel title="Rounds" kind="public">
@@ -34,57 +50,66 @@ export function Timeline({ run, rounds }: { readonly run: RunSnapshot; readonly 
         <>
           <Durations rounds={rounds} />
           <Pages items={newestFirst} size={ROWS} label="rounds">
-            {(items) => <RoundTable rounds={items} />}
+            {(items) => <RoundTable run={run} rounds={items} />}
           </Pages>
         </>
       )}
     </Panel>
   )
-}
+})
 
-function RoundTable({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
+function RoundTable({ run, rounds }: { readonly run: RunSnapshot; readonly rounds: readonly RoundSummary[] }) {
+  const hasStale = takesLate(run)
+  const staleness = useMemo(() => stalenessOf(run), [run])
   const seconds = (value: number | undefined): string => (value === undefined ? '–' : duration(value))
   return (
     <Scroll label="Rounds" minWidth={900}>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th className="number">Round</Table.Th>
-          <Table.Th>State</Table.Th>
-          <Table.Th className="number">Selected</Table.Th>
-          <Table.Th className="number">Received</Table.Th>
-          <Table.Th className="number">Late</Table.Th>
-          <Table.Th className="number">Refused</Table.Th>
-          <Table.Th className="number">Extended</Table.Th>
-          <Table.Th className="number">Training</Table.Th>
-          <Table.Th className="number">Collecting</Table.Th>
-          <Table.Th className="number">Aggregating</Table.Th>
-          <Table.Th className="number">Up</Table.Th>
-          <Table.Th className="number">Down</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
+      <thead>
+        <tr>
+          <th className="number">Round</th>
+          <th>State</th>
+          <th className="number">Selected</th>
+          <th className="number">Received</th>
+          <th className="number">Late</th>
+          {hasStale && <th className="number">Stale</th>}
+          <th className="number">Refused</th>
+          <th className="number">Extended</th>
+          <th className="number">Training</th>
+          <th className="number">Collecting</th>
+          <th className="number">Aggregating</th>
+          <th className="number">Up</th>
+          <th className="number">Down</th>
+        </tr>
+      </thead>
+      <tbody>
         {rounds.map((round) => {
           const { training, collecting, aggregating } = phasesOf(round)
           return (
-            <Table.Tr key={round.round}>
-              <Table.Td className="number">{round.round}</Table.Td>
-              <Table.Td>{round.state}</Table.Td>
-              <Table.Td className="number">{round.selected}</Table.Td>
-              <Table.Td className="number">{round.received}</Table.Td>
-              <Table.Td className="number">{round.late}</Table.Td>
-              <Table.Td className="number">{round.refused}</Table.Td>
-              <Table.Td className="number">{round.extensions}</Table.Td>
-              <Table.Td className="number">{seconds(training)}</Table.Td>
-              <Table.Td className="number">{seconds(collecting)}</Table.Td>
-              <Table.Td className="number">{seconds(aggregating)}</Table.Td>
-              <Table.Td className="number">{bytes(round.bytesUp)}</Table.Td>
-              <Table.Td className="number">{bytes(round.bytesDown)}</Table.Td>
-            </Table.Tr>
+            <tr key={round.round}>
+              <td className="number">{round.round}</td>
+              <td>{round.state}</td>
+              <td className="number">{round.selected}</td>
+              <td className="number">{round.received}</td>
+              <td className="number">{round.late}</td>
+              {hasStale && <td className="number">{staleWords(staleness.get(round.round) ?? [])}</td>}
+              <td className="number">{round.refused}</td>
+              <td className="number">{round.extensions}</td>
+              <td className="number">{seconds(training)}</td>
+              <td className="number">{seconds(collecting)}</td>
+              <td className="number">{seconds(aggregating)}</td>
+              <td className="number">{bytes(round.bytesUp)}</td>
+              <td className="number">{bytes(round.bytesDown)}</td>
+            </tr>
           )
         })}
-      </Table.Tbody>
+      </tbody>
     </Scroll>
   )
+}
+
+/** How many updates of earlier rounds one counted, and the age of the oldest in states. */
+function staleWords(ages: readonly number[]): string {
+  return ages.length === 0 ? '0' : `${ages.length}, up to ${plural(Math.max(...ages), 'state')} old`
 }
 
 function Durations({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
@@ -92,21 +117,29 @@ function Durations({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
     (ink: Ink) => {
       const phases = rounds.map((round) => ({ round: round.round, ...phasesOf(round) }))
       const isZoomed = rounds.length > 20
-      const bar = (name: 'training' | 'collecting' | 'aggregating', color: string) => ({
-        type: 'bar',
+      const isMany = rounds.length > MOST_BARS
+      const part = (name: 'training' | 'collecting' | 'aggregating', color: string) => ({
+        ...(isMany ? AREA : BAR),
         stack: 'seconds',
         name,
-        barMaxWidth: 32,
         itemStyle: { color },
-        data: phases.map((phase) => phase[name] ?? 0),
+        data: phases.map((phase) => [phase.round, phase[name] ?? 0]),
       })
       return {
-        grid: { top: 48, left: 52, right: 16, bottom: isZoomed ? 66 : 40 },
+        grid: { outerBoundsMode: 'none', top: 48, left: 52, right: 16, bottom: isZoomed ? 66 : 40 },
         dataZoom: zoomFor(rounds.length, ink),
         tooltip: { valueFormatter: (value: unknown) => duration(Number(value)) },
-        xAxis: roundAxis(ink, { type: 'category', data: phases.map(({ round }) => round) }),
+        xAxis: roundAxis(ink, {
+          min: (rounds[0]?.round ?? 0) - 0.5,
+          max: (rounds.at(-1)?.round ?? 0) + 0.5,
+          axisLabel: { color: ink.muted, formatter: wholeOnly },
+        }),
         yAxis: valueAxis(ink, 'seconds'),
-        series: [bar('training', PALETTE[0]), bar('collecting', PALETTE[1]), bar('aggregating', PALETTE[2])],
+        series: [
+          part('training', ink.series[0]!),
+          part('collecting', ink.series[1]!),
+          part('aggregating', ink.series[2]!),
+        ],
       }
     },
     [rounds],
