@@ -22,6 +22,8 @@ export function zerosLike({ name, shape }: TensorSpec): NamedTensor {
 /** One L2 norm over all elements of all tensors, summed in float64. NaN and infinity propagate. */
 export function flatNorm(tensors: readonly NamedTensor[]): number {
   let sum = 0
-  for (const { data } of tensors) for (const value of data) sum += value * value
+  for (const { data } of tensors) {
+    for (let index = 0; index < data.length; index += 1) sum += data[index]! * data[index]!
+  }
   return Math.sqrt(sum)
 }
