@@ -20,16 +20,15 @@ export function fillableDisk(): FillableDisk {
     failures: 0,
     openFile: async (...args: Parameters<OpenFile>) => {
       const handle = await open(...args)
-      const write = (bytes: Uint8Array, offset: number, length?: number) => handle.write(bytes, offset, length)
-      const fillable = async (bytes: Uint8Array, offset: number) => {
-        if (!disk.isFull) return await write(bytes, offset)
+      const fillable = async (chunks: readonly Uint8Array[], position: number) => {
+        if (!disk.isFull) return await handle.writev(chunks, position)
         disk.failures += 1
-        await write(bytes, offset, 7)
+        await handle.write(chunks[0]!, 0, 7, position)
         throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
       }
       return new Proxy(handle, {
         get: (target, name) => {
-          if (name === 'write') return fillable
+          if (name === 'writev') return fillable
           const value: unknown = Reflect.get(target, name, target)
           return typeof value === 'function' ? value.bind(target) : value
         },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, stat, utimes, writeFile } from 'node:fs/promises'
+import { open, readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { S3_BUCKET, S3_KEYS, S3_REGION, s3Double } from '../../test-kit/s3-double.ts'
@@ -202,6 +202,27 @@ describe('blobs in files', () => {
     await utimes(abandoned, hoursAgo, hoursAgo)
     await openFileBlobs(folder.path)
     expect(await filesBelow(folder.path)).toEqual(['fresh'])
+  })
+
+  it('are whole where the system writes less than it was asked to', async () => {
+    await using folder = await temporaryFolder()
+    const slowly: typeof open = async (...args) => {
+      const handle = await open(...args)
+      return new Proxy(handle, {
+        get(target, name) {
+          if (name === 'writev') {
+            return async ([first]: Uint8Array[], position: number) =>
+              await target.write(first!, 0, Math.min(99, first!.length), position)
+          }
+          const value: unknown = Reflect.get(target, name, target)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      })
+    }
+    const blobs = await openFileBlobs(folder.path, slowly)
+    await using pending = await blobs.receive(chunks(bytes, 700), 5000)
+    await pending.keep()
+    expect(new Uint8Array(await blobs.read(sha256))).toEqual(bytes)
   })
 
   it('can be read by nobody but their owner', async () => {

@@ -27,6 +27,9 @@ export interface Arrived extends BlobRef, AsyncDisposable {
   handOver(): Promise<void>
 }
 
+/** Chunks of the network are small, and each write costs a turn of the thread pool. */
+const WRITTEN_TOGETHER = 256 * 1024
+
 /** No request takes so long. */
 const ABANDONED_AFTER_MS = 3_600_000
 
@@ -48,13 +51,20 @@ export async function openSpool(folder: string, openFile: OpenFile = open): Prom
         const handle = await openFile(file, 'wx+', 0o600)
         const hash = createHash('sha256')
         let bytes = 0
+        let [written, waiting] = [0, [] as Uint8Array[]]
+        const flush = async (): Promise<void> => {
+          await writeAll(handle, waiting, written)
+          ;[written, waiting] = [bytes, []]
+        }
         try {
           for await (const chunk of stream) {
+            if (bytes + chunk.length > maxBytes) throw blobTooLarge(maxBytes, bytes + chunk.length)
             bytes += chunk.length
-            if (bytes > maxBytes) throw blobTooLarge(maxBytes, bytes)
             hash.update(chunk)
-            await writeWhole(handle, chunk)
+            waiting.push(chunk)
+            if (bytes - written >= WRITTEN_TOGETHER) await flush()
           }
+          await flush()
         } catch (error) {
           await discard(handle, file)
           throw error
@@ -82,8 +92,24 @@ function arrived(handle: FileHandle, file: string, ref: BlobRef): Arrived {
   }
 }
 
-async function writeWhole(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.length; ) offset += (await handle.write(bytes, offset)).bytesWritten
+/** Writes the chunks one after the other, from a place in the file on. */
+async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], from: number): Promise<void> {
+  let rest = chunks.filter(({ length }) => length > 0)
+  for (let position = from; rest.length > 0; ) {
+    const { bytesWritten } = await handle.writev(rest, position)
+    position += bytesWritten
+    rest = behind(rest, bytesWritten)
+  }
+}
+
+/** What is left of the chunks behind so many bytes. */
+function behind(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let skip = bytes
+  return chunks.flatMap((chunk) => {
+    const left = chunk.subarray(Math.min(skip, chunk.length))
+    skip -= chunk.length - left.length
+    return left.length > 0 ? [left] : []
+  })
 }
 
 async function readWhole(handle: FileHandle, length: number): Promise<Uint8Array> {
