@@ -5,7 +5,9 @@ import { type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/ink.ts'
 import { percent } from '../../format.ts'
 import { Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/state.tsx'
-import { newestEvaluation } from '../../run-facts.ts'
+import { type Evaluation, newestEvaluation } from '../../run-facts.ts'
+
+const MICRO_F1 = 'micro-F1 of all tags but O'
 
 /** What the model is worth, round by round, on the coordinator's public hold-out. */
 export const Quality = memo(function Quality({ run }: { readonly run: RunSnapshot }) {
@@ -14,6 +16,7 @@ export const Quality = memo(function Quality({ run }: { readonly run: RunSnapsho
   const option = useCallback(
     (ink: Ink) => {
       const points = rounds.flatMap(({ round, evaluation }) => (evaluation ? [{ round, ...evaluation }] : []))
+      const tagged = points.flatMap(({ round, microF1 }) => (microF1 === undefined ? [] : [[round, microF1]]))
       const line = { type: 'line', symbolSize: 5, showSymbol: points.length <= 60, sampling: 'lttb' }
       const isZoomed = points.length > 20
       return {
@@ -47,6 +50,7 @@ export const Quality = memo(function Quality({ run }: { readonly run: RunSnapsho
               },
             }),
           },
+          ...(tagged.length > 0 ? [{ ...line, name: MICRO_F1, lineStyle: { type: 'dashed' }, data: tagged }] : []),
           {
             ...line,
             name: 'loss',
@@ -64,12 +68,14 @@ export const Quality = memo(function Quality({ run }: { readonly run: RunSnapsho
       {evaluation === undefined ? (
         <Empty>Nothing measured yet. A coordinator measures only where it was started with a public --hold-out.</Empty>
       ) : (
-        <Chart
-          height={300}
-          option={option}
-          label={`Accuracy and loss per round; the newest accuracy is ${percent(evaluation.accuracy)} on ${evaluation.records} public records${baseline ? `, guessing reaches ${percent(baseline.majority)}` : ''}`}
-        />
+        <Chart height={300} option={option} label={describe(evaluation, baseline)} />
       )}
     </Panel>
   )
 })
+
+function describe({ accuracy, microF1, records }: Evaluation, baseline: RunSnapshot['baseline']): string {
+  const tags = microF1 === undefined ? '' : `, the ${MICRO_F1} ${microF1.toFixed(3)}`
+  const guess = baseline ? `, guessing reaches ${percent(baseline.majority)}` : ''
+  return `Accuracy and loss per round; the newest accuracy is ${percent(accuracy)} on ${records} public records${guess}${tags}`
+}
