@@ -11,18 +11,18 @@ const PROGRAM = `
 `
 
 /** A process that works for ever, once it does; it has a channel to this one. */
-async function started(): Promise<{ process: ChildProcess; said: () => string }> {
+async function started(): Promise<{ child: ChildProcess; said: () => string }> {
   const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', PROGRAM]
-  const process_ = spawn(process.execPath, args, {
+  const child = spawn(process.execPath, args, {
     cwd: import.meta.dirname,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   let text = ''
-  process_.stdout!.on('data', (chunk: Buffer) => {
+  child.stdout!.on('data', (chunk: Buffer) => {
     text += chunk.toString()
   })
-  await once(process_.stdout!, 'data')
-  return { process: process_, said: () => text }
+  await once(child.stdout!, 'data')
+  return { child, said: () => text }
 }
 
 describe('a command that works until it is told to stop', () => {
@@ -31,7 +31,7 @@ describe('a command that works until it is told to stop', () => {
     ['SIGINT', (child: ChildProcess) => child.kill('SIGINT')],
     ['the end of who started it', (child: ChildProcess) => child.disconnect()],
   ])('closes in order at %s', { timeout: 60_000 }, async (_, stop) => {
-    const { process: child, said } = await started()
+    const { child, said } = await started()
     const closed = once(child, 'exit')
     stop(child)
     expect(await closed).toEqual([0, null])

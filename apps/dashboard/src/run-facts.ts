@@ -62,8 +62,6 @@ export function insecurityOf({ alerts, reason = '' }: RunSnapshot): string | und
   return alerts.findLast(({ code }) => code === 'NOISE_INVALID')?.message
 }
 
-export type Evaluation = NonNullable<RunSnapshot['rounds'][number]['evaluation']>
-
 export function newestEvaluation({ rounds }: RunSnapshot) {
   return rounds.findLast(({ evaluation }) => evaluation !== undefined)?.evaluation
 }

@@ -1,4 +1,4 @@
-import type { RunSnapshot } from '@fedsvd/core/protocol'
+import type { Evaluation } from '@fedsvd/core/protocol'
 import { Command, Option } from 'commander'
 import { type AccessOptions, accessOf, withAccess } from '../access.ts'
 import { EXPORT_FORMATS, type ExportFormat, exportRun } from '../export-run.ts'
@@ -6,8 +6,6 @@ import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-o
 import { fetchRun } from '../operator-client.ts'
 import { example } from '../options.ts'
 import { outputFor } from '../output.ts'
-
-type Evaluation = NonNullable<RunSnapshot['rounds'][number]['evaluation']>
 
 interface ExportOptions extends AccessOptions, ModelOptions {
   readonly format: ExportFormat

@@ -46,6 +46,7 @@ const evaluationSchema = z.object({
   /** Of tags alone: micro-averaged F1 over all labels but "O". */
   microF1: z.number().optional(),
 })
+export type Evaluation = z.infer<typeof evaluationSchema>
 
 /**
  * A run as its operators see it: `GET /v1/runs/:runId`, and the `run` event of the `/operator` namespace.

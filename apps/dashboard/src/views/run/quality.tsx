@@ -1,11 +1,11 @@
-import type { RunSnapshot } from '@fedsvd/core/protocol'
+import type { Evaluation, RunSnapshot } from '@fedsvd/core/protocol'
 import { memo, useCallback } from 'react'
 import { Chart } from '../../charts/chart.tsx'
 import { type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/ink.ts'
 import { percent } from '../../format.ts'
 import { Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/state.tsx'
-import { type Evaluation, newestEvaluation } from '../../run-facts.ts'
+import { newestEvaluation } from '../../run-facts.ts'
 
 const MICRO_F1 = 'micro-F1 of all tags but O'
 
