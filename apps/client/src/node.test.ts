@@ -124,6 +124,24 @@ describe.each([
     ])
   })
 
+  it('reports a round alone before it trains, and all that it holds when it connects again', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    for (const round of [0, 1]) {
+      await peer.invite(double.invitation(manifest, round))
+      await site.told('round-delivered', round + 1)
+    }
+    const told = () => {
+      const { since, reservations } = double.reports.at(-1)!
+      return { since, rounds: reservations.map(({ round }) => round) }
+    }
+    expect(told()).toEqual({ since: 1, rounds: [1] })
+    peer.drop()
+    await site.told('connected', 2)
+    await expect.poll(told).toEqual({ since: 0, rounds: [0, 1] })
+  })
+
   it('sends the same bytes when it is invited again, and draws no new noise (trap: a retry that trains again)', async () => {
     await using site = await start()
     const peer = await double.peer()

@@ -172,7 +172,7 @@ export class ClientNode implements AsyncDisposable {
         uploadToken,
         goAhead,
         signal,
-        report: () => this.#report(runId, signal),
+        report: () => this.#report(runId, { since: round, signal }),
         onResumed: (progress) => onEvent({ event: 'round-resumed', runId, round, ...progress }),
         onPart: (progress) => onEvent({ event: 'part', runId, round, ...progress }),
         onStep: (progress) => onEvent({ event: 'step', runId, round, ...progress }),
@@ -185,18 +185,19 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /**
-   * Reports the facts of a run. A coordinator that holds proof of more than this ledger does ends this site's part in the run:
-   * the ledger may be an old copy, and its budget spent already.
+   * Reports the facts of a run: all of them at each connection and offer, those of a round alone before it is trained. A
+   * coordinator that holds proof of more than this ledger does ends this site's part in the run: the ledger may be an old copy,
+   * and its budget spent already.
    *
    * @throws FedsvdError LEDGER_MISMATCH
    * @throws the signal's reason when it aborts
    */
-  async #report(runId: string, signal?: AbortSignal): Promise<void> {
+  async #report(runId: string, { since = 0, signal }: { since?: number; signal?: AbortSignal } = {}): Promise<void> {
     const { ledger, onEvent } = this.#parts
     const reservations: LedgerReport['reservations'] = ledger.state.attempts
-      .filter((attempt) => attempt.runId === runId)
+      .filter(({ runId: owner, round }) => owner === runId && round >= since)
       .map(({ round, attempt, event }) => ({ round, attempt, event: { ...event } }))
-    const { agrees, error } = await this.#link.report({ runId, reservations }, signal)
+    const { agrees, error } = await this.#link.report({ runId, since, reservations }, signal)
     if (agrees) return
     const said = FedsvdError.fromJSON(error)
     onEvent({ event: 'ledger-mismatch', runId, error: said.toJSON() })

@@ -21,8 +21,7 @@ const said = (...reservations: [number, Partial<PrivacyEvent>][]) =>
       reservations: reservations.map(([attempt, changes]) => ({ round: 0, attempt, event: { ...ROUND, ...changes } })),
     },
     clientId: 'a client',
-    known: [],
-    delivered: [],
+    known: { facts: [], delivered: [] },
     agreed: ROUND,
     now: 0,
   })

@@ -1,6 +1,6 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import type { LedgerReport } from '@fedsvd/core/protocol'
-import type { PrivacyFact } from '../store/index.ts'
+import type { Known, PrivacyFact } from '../store/index.ts'
 import { sameEvent } from './same-event.ts'
 
 export interface Reconciliation {
@@ -20,32 +20,41 @@ export interface Reconciliation {
 export function reconcile(input: {
   readonly report: LedgerReport
   readonly clientId: string
-  readonly known: readonly PrivacyFact[]
-  /** Rounds in which an update of the client was accepted. */
-  readonly delivered: readonly number[]
+  /** What the coordinator knew of the same rounds. */
+  readonly known: Known
   /** The event of one round under the terms of the run. */
   readonly agreed: PrivacyEvent
   readonly now: number
 }): Reconciliation {
-  const { report, clientId, known, delivered, agreed, now } = input
+  const { report, clientId, known, agreed, now } = input
   const { runId, reservations } = report
   const keyOf = ({ round, attempt }: { round: number; attempt: number }): string => `${round}/${attempt}`
-  const knownByKey = new Map(known.map((fact) => [keyOf(fact), fact]))
+  const knownByKey = new Map(known.facts.map((fact) => [keyOf(fact), fact]))
   const reported = new Set(reservations.map(keyOf))
   const reportedRounds = new Set(reservations.map(({ round }) => round))
   const adopt = reservations
     .filter((reservation) => knownByKey.get(keyOf(reservation))?.voided !== false)
     .map(({ round, attempt, event }): PrivacyFact => {
-      return { runId, round, clientId, attempt, event, source: 'client', voided: false, recordedAt: now }
+      return {
+        runId,
+        round,
+        clientId,
+        attempt,
+        event,
+        source: 'client',
+        voided: false,
+        recordedAt: now,
+        reportedAt: now,
+      }
     })
   const disagreements = [
     ...reservations
       .filter(({ attempt, event }) => !isOwed(event, attempt, agreed))
       .map(({ round, attempt }) => `round ${round}, attempt ${attempt}: the event is not the one that the terms give`),
-    ...delivered
+    ...known.delivered
       .filter((round) => !reportedRounds.has(round))
       .map((round) => `round ${round}: an update was accepted that the client's ledger does not hold`),
-    ...known
+    ...known.facts
       .filter((fact) => fact.source === 'client' && !fact.voided && !reported.has(keyOf(fact)))
       .map(
         ({ round, attempt }) => `round ${round}, attempt ${attempt}: the client reported it before and no longer does`,

@@ -2,7 +2,7 @@ import { eventOfRound } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { LedgerReply, LedgerReport, RunManifest } from '@fedsvd/core/protocol'
 import { reconcile } from '../privacy/index.ts'
-import type { Held, Participant, Store } from '../store/index.ts'
+import type { Participant, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 
 const MOST_STEPS = 2 ** 31 - 1
@@ -23,19 +23,14 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   const { clientId, terms } = participant
   const begun = 1 + (live?.current?.round ?? (await store.rounds.publishedCount(runId)))
   checkReport(report, Math.max(manifest.rounds, begun))
-  const [known, delivered] = await Promise.all([
-    store.ledger.facts(runId, clientId, since),
-    store.ledger.delivered(runId, clientId, since),
-  ])
+  const held = report.reservations.map(({ round, attempt }) => ({ round, attempt }))
+  const known = await store.ledger.report({ runId, clientId, sinceRound: since, held, at: now })
   const agreed = eventOfRound(manifest, terms)
-  const { adopt, disagreements } = reconcile({ report, clientId, known, delivered, agreed, now })
+  const { adopt, disagreements } = reconcile({ report, clientId, known, agreed, now })
   if (adopt.length > 0) {
     await store.ledger.adopt(adopt)
     await live?.spendingChanged()
   }
-  const toldBefore = new Set(known.filter(({ reportedAt }) => reportedAt !== undefined).map(placeOf))
-  const told = report.reservations.filter((reservation) => !toldBefore.has(placeOf(reservation)))
-  if (told.length > 0) await store.ledger.report(runId, clientId, told, now)
   if (disagreements.length === 0) return { agrees: true }
   const shown = disagreements.slice(0, 3).join('; ')
   const error = new FedsvdError('LEDGER_MISMATCH', {
@@ -46,10 +41,6 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   if (live !== undefined) await live.alert(error.code, error.message, clientId)
   else await store.alerts.add({ runId, clientId, code: error.code, message: error.message, at: now })
   return { agrees: false, error: error.toJSON() }
-}
-
-function placeOf({ round, attempt }: Held): string {
-  return `${round}/${attempt}`
 }
 
 function checkReport({ reservations, since = 0 }: LedgerReport, rounds: number): void {

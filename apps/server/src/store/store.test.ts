@@ -272,8 +272,13 @@ for (const [name, isAvailable, open] of STORES) {
       await join(runId, clientId)
       await store.ledger.adopt([0, 1, 2].map((round) => fact(runId, clientId, { round })))
       const held = [0, 2, 7].map((round) => ({ round, attempt: 1 }))
-      await store.ledger.report(runId, clientId, held, NOW + 5)
-      await store.ledger.report(runId, clientId, held, NOW + 9)
+      const before = await store.ledger.report({ runId, clientId, sinceRound: 1, held, at: NOW + 5 })
+      expect(before).toEqual({
+        facts: [fact(runId, clientId, { round: 1 }), fact(runId, clientId, { round: 2 })],
+        delivered: [],
+      })
+      const after = await store.ledger.report({ runId, clientId, sinceRound: 2, held, at: NOW + 9 })
+      expect(after.facts).toEqual([fact(runId, clientId, { round: 2, reportedAt: NOW + 5 })])
       const facts = await store.ledger.facts(runId, clientId, 0)
       expect(facts.map(({ reportedAt }) => reportedAt)).toEqual([NOW + 5, undefined, NOW + 5])
     })
@@ -343,6 +348,14 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.ledger.delivered(runId, deliverer, 0)).toEqual([0])
       expect(await store.ledger.delivered(runId, deliverer, 1)).toEqual([])
       expect(await store.ledger.delivered(runId, refuser, 0)).toEqual([])
+      const says = { runId, held: [], at: NOW }
+      const [one, none, other] = await Promise.all([
+        store.ledger.report({ ...says, clientId: deliverer, sinceRound: 0 }),
+        store.ledger.report({ ...says, clientId: deliverer, sinceRound: 1 }),
+        store.ledger.report({ ...says, clientId: refuser, sinceRound: 0 }),
+      ])
+      expect([one, none, other].map(({ delivered }) => delivered)).toEqual([[0], [], []])
+      expect([one, none, other].map(({ facts }) => facts.map(({ voided }) => voided))).toEqual([[false], [], [true]])
 
       const result = { sha256: `state-${runId}`, bytes: 77, basis: 1 }
       const aggregated: RoundProgress = { ...received, version: 4, phase: 'aggregated', result }

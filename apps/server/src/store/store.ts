@@ -165,13 +165,30 @@ export interface Spending {
 /** A reservation that a client's own ledger holds. */
 export type Held = Pick<PrivacyFact, 'round' | 'attempt'>
 
+/** What a client says of its own ledger: what it holds of a run from a round on, by round and attempt. */
+export interface Told {
+  readonly runId: string
+  readonly clientId: string
+  readonly sinceRound: number
+  readonly held: readonly Held[]
+  readonly at: number
+}
+
+/** What was stored of a client in a run from a round on. */
+export interface Known {
+  /** Record-level facts, voided ones included, by round and attempt. */
+  readonly facts: readonly PrivacyFact[]
+  /** The rounds for which an update was accepted, late ones included. */
+  readonly delivered: readonly number[]
+}
+
 export interface LedgerStore {
   /** The record-level facts of a client in a run from a round on, voided ones included, by round and attempt. */
   facts(runId: string, clientId: string, sinceRound: number): Promise<readonly PrivacyFact[]>
   /** Adds facts that the client's ledger holds; one that is stored and voided counts again. */
   adopt(facts: readonly PrivacyFact[]): Promise<void>
-  /** Notes of stored facts, by round and attempt, that the client's own ledger holds them; the first time stays. */
-  report(runId: string, clientId: string, held: readonly Held[], at: number): Promise<void>
+  /** Notes of stored facts that the client's own ledger holds them, the first time stays, and says what was known before. */
+  report(told: Told): Promise<Known>
   /** What the clients of a run have spent at record level. */
   spending(runId: string): Promise<readonly Spending[]>
   /** What each of the clients has spent at record level, run by run. */

@@ -7,20 +7,29 @@ import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
   const { facts, rounds } = tables
   const factsOf = (unit: PrivacyFact['event']['unit']) => [...facts.values()].filter(({ event }) => event.unit === unit)
+  const known = (runId: string, clientId: string, sinceRound: number): readonly PrivacyFact[] =>
+    factsOf('record')
+      .filter((fact) => fact.runId === runId && fact.clientId === clientId && fact.round >= sinceRound)
+      .sort((left, right) => left.round - right.round || left.attempt - right.attempt)
+  const delivered = (runId: string, clientId: string, sinceRound: number): readonly number[] =>
+    [...rounds.values()]
+      .filter(({ runId: owner, round }) => owner === runId && round >= sinceRound)
+      .filter(({ tasks }) => tasks.some((task) => task.clientId === clientId && task.update !== undefined))
+      .map(({ round }) => round)
+      .sort((left, right) => left - right)
   return {
-    facts: async (runId, clientId, sinceRound) =>
-      factsOf('record')
-        .filter((fact) => fact.runId === runId && fact.clientId === clientId && fact.round >= sinceRound)
-        .sort((left, right) => left.round - right.round || left.attempt - right.attempt),
+    facts: async (runId, clientId, sinceRound) => known(runId, clientId, sinceRound),
     async adopt(adopted) {
       for (const fact of adopted) addFact(tables, fact)
     },
-    async report(runId, clientId, held, at) {
+    async report({ runId, clientId, sinceRound, held, at }) {
+      const before = { facts: known(runId, clientId, sinceRound), delivered: delivered(runId, clientId, sinceRound) }
       for (const { round, attempt } of held) {
         const key = factKey({ runId, clientId, round, attempt, event: { unit: 'record' } })
         const fact = facts.get(key)
         if (fact !== undefined && fact.reportedAt === undefined) facts.set(key, { ...fact, reportedAt: at })
       }
+      return before
     },
     spending: async (runId) => totals(factsOf('record').filter((fact) => fact.runId === runId)),
     spendingOf: async (clientIds) => {
@@ -55,12 +64,7 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
       }
       return [...sums.values()].sort((left, right) => left.round - right.round)
     },
-    delivered: async (runId, clientId, sinceRound) =>
-      [...rounds.values()]
-        .filter(({ runId: owner, round }) => owner === runId && round >= sinceRound)
-        .filter(({ tasks }) => tasks.some((task) => task.clientId === clientId && task.update !== undefined))
-        .map(({ round }) => round)
-        .sort((left, right) => left - right),
+    delivered: async (runId, clientId, sinceRound) => delivered(runId, clientId, sinceRound),
   }
 }
 

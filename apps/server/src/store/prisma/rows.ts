@@ -181,7 +181,14 @@ export function roundRow(progress: RoundProgress) {
   }
 }
 
-export function factFrom(row: Prisma.PrivacyEventGetPayload<object>): PrivacyFact {
+type FactRow = Prisma.PrivacyEventGetPayload<object>
+
+/** A row as JSON has it: with times as text. */
+export type FactJson = {
+  readonly [K in keyof FactRow]: FactRow[K] extends Date | null ? string | FactRow[K] : FactRow[K]
+}
+
+export function factFrom(row: FactRow | FactJson): PrivacyFact {
   const { runId, round, clientId, attempt, source, voided, recordedAt, reportedAt } = row
   const { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } = row
   const event = { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } as PrivacyEvent
@@ -193,8 +200,8 @@ export function factFrom(row: Prisma.PrivacyEventGetPayload<object>): PrivacyFac
     event,
     source,
     voided,
-    recordedAt: recordedAt.getTime(),
-    ...(reportedAt !== null && { reportedAt: reportedAt.getTime() }),
+    recordedAt: new Date(recordedAt).getTime(),
+    ...(reportedAt !== null && { reportedAt: new Date(reportedAt).getTime() }),
   }
 }
 
