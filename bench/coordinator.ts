@@ -125,8 +125,11 @@ interface Measured {
   readonly peakRssMb: number
 }
 
-async function measure(clients: number, floats: number, seconds: number, databaseUrl?: string): Promise<Measured> {
-  const stateDir = mkdtempSync(join(tmpdir(), 'fedsvd-bench-'))
+async function measure(
+  { clients, floats, seconds }: { clients: number; floats: number; seconds: number },
+  stateDir: string,
+  databaseUrl?: string,
+): Promise<Measured> {
   await using own = databaseUrl === undefined ? undefined : await databaseOn(databaseUrl)
   const database = own === undefined ? [] : [own.url]
   const coordinator = await child(['coordinator', String(floats), stateDir, ...database])
@@ -165,7 +168,6 @@ async function measure(clients: number, floats: number, seconds: number, databas
     }
   } finally {
     for (const host of [...hosts, coordinator]) host.process.kill('SIGKILL')
-    rmSync(stateDir, { recursive: true, force: true })
   }
 }
 
@@ -204,11 +206,15 @@ else {
       'database-url': { type: 'string' },
     },
   })
+  // Removed at the end: ext4 looks through what was deleted in the last minutes whenever it makes a file, 15 times as long.
+  const folder = mkdtempSync(join(tmpdir(), 'fedsvd-bench-'))
+  if (!process.env.KEEP) process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const cases: Measured[] = []
   for (const text of values.cases.split(',')) {
-    const [, clients, size, unit] = /^(\d+)x(\d+)([kM])$/.exec(text) ?? []
-    const floats = RANK * Math.round((Number(size) * (unit === 'M' ? 1e6 : 1e3)) / RANK)
-    const measured = await measure(Number(clients), floats, Number(values.seconds), values['database-url'])
+    const [, clients, count, unit] = /^(\d+)x(\d+)([kM])$/.exec(text) ?? []
+    const floats = RANK * Math.round((Number(count) * (unit === 'M' ? 1e6 : 1e3)) / RANK)
+    const size = { clients: Number(clients), floats, seconds: Number(values.seconds) }
+    const measured = await measure(size, join(folder, text), values['database-url'])
     cases.push(measured)
     const { roundsPerSecond, updatesPerSecond, cpuMsPerUpdate, clientCpuMsPerUpdate, peakRssMb } = measured
     const line = `${text.padEnd(8)} ${roundsPerSecond} rounds/s, ${updatesPerSecond} updates/s, peak ${peakRssMb} MiB; processor ms an update: coordinator ${cpuMsPerUpdate}, clients ${clientCpuMsPerUpdate}`

@@ -3,11 +3,11 @@ import { openTasks } from './progress.ts'
 import { earliestFor } from './staleness.ts'
 
 /**
- * Publishes the next state, durably, and tells whoever still trains for this round that it is over. Where late updates are
+ * Tells whoever still trains for this round that it is over, once its state is published. Where late updates are
  * counted it is not over for them; they hear of it when they are too late even for that.
  */
 export async function broadcast({ run, round, book }: RoundContext): Promise<void> {
-  const progress = await book.dispatch({ type: 'published', at: run.clock.now() })
+  const progress = await book.dispatch({ type: 'published', at: run.clock.now() }) // it is, unless a round broke off before
   if (run.takesLate) run.giveUpBefore(earliestFor(round + 1, run.manifest))
   else {
     for (const { clientId } of openTasks(progress)) {

@@ -4,7 +4,10 @@ import type { ClipNorms } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
 import { encodeState } from './frames.ts'
 
-/** Makes the next state durable: first its bytes, then the row that names them, with the clip norms of the next round. */
+/**
+ * Makes the next state durable and publishes it: first its bytes, then, in one change, the row that names them, with the clip
+ * norms of the next round, and the end of this one.
+ */
 export async function persist(
   { run, book }: RoundContext,
   { state, spectra }: ReturnType<typeof serverStep>,
@@ -15,8 +18,6 @@ export async function persist(
   await blob.keep()
   const { sha256, bytes } = blob
   const values = spectra.map((spectrum) => [...spectrum])
-  await book.dispatch({
-    type: 'aggregated',
-    result: { sha256, bytes, basis: state.basis, spectra: values, ...clipNorms },
-  })
+  const result = { sha256, bytes, basis: state.basis, spectra: values, ...clipNorms }
+  await book.dispatch({ type: 'aggregated', result }, { type: 'published', at: run.clock.now() })
 }

@@ -13,8 +13,7 @@ import { task } from './task.ts'
  * the coordinator's own noise that would be another draw. Rejects with the signal's reason when the run is stopped.
  */
 export async function runRound(round: RoundContext): Promise<void> {
-  await select(round)
-  await task(round)
+  await task(round, await select(round))
   await collect(round)
   round.run.signal.throwIfAborted()
   if (round.book.progress!.result === undefined) {

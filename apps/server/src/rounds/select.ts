@@ -1,18 +1,22 @@
 import { chosen, seededSource } from '@fedsvd/core/random'
 import type { RoundPlan } from '../store/index.ts'
 import { type RoundContext, type RunContext, RunOver, tooFewClients } from './context.ts'
+import type { RoundEvent } from './progress.ts'
 
-/** Fixes who is asked in this round: by the run's public seed, among those that are there and can pay for it. */
-export async function select({ run, round, book }: RoundContext): Promise<void> {
-  if (book.progress === undefined) {
-    const isBuffered = run.manifest.mode?.name === 'buffered'
-    const candidates = isBuffered && round > 0 ? atWork(run, round) : await gather(run, round)
-    const { runId, seed } = run.manifest
-    const clients = draw(seed, candidates, isBuffered ? freePlaces(run) : askedFor(run), round, 0)
-    const plan = roundPlan(run)
-    await book.dispatch({ type: 'selected', runId, round, clients, plan, at: run.clock.now() })
-  }
-  await run.begin()
+/** Who is asked in a round, and what the round goes by. */
+export type Selection = RoundEvent & { readonly type: 'selected' }
+
+/**
+ * Decides who is asked in this round: by the run's public seed, among those that are there and can pay for it. Undefined where
+ * that is stored already.
+ */
+export async function select({ run, round, book }: RoundContext): Promise<Selection | undefined> {
+  if (book.progress !== undefined) return undefined
+  const isBuffered = run.manifest.mode?.name === 'buffered'
+  const candidates = isBuffered && round > 0 ? atWork(run, round) : await gather(run, round)
+  const { runId, seed } = run.manifest
+  const clients = draw(seed, candidates, isBuffered ? freePlaces(run) : askedFor(run), round, 0)
+  return { type: 'selected', runId, round, clients, plan: roundPlan(run), at: run.clock.now() }
 }
 
 function roundPlan({ plan, manifest: { mode } }: RunContext): RoundPlan {

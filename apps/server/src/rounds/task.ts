@@ -4,14 +4,20 @@ import type { AdapterRecord } from '../store/index.ts'
 import type { RoundContext, RunContext } from './context.ts'
 import { despiteOutages } from './pause.ts'
 import { openTasks } from './progress.ts'
+import type { Selection } from './select.ts'
 
 /** Refusals after which asking again would be pointless until the client comes back by itself. */
 const FOR_GOOD: readonly ErrorCode[] = ['BUDGET_EXHAUSTED', 'BUDGET_TOO_SMALL', 'LEDGER_DAMAGED', 'TERMS_CHANGED']
 
-/** Counts the round against every selected client, durably, and only then invites those that are there. */
-export async function task(context: RoundContext): Promise<void> {
+/**
+ * Stores who was selected and counts the round against each of them, in one durable change, and only then invites those that
+ * are there.
+ */
+export async function task(context: RoundContext, selection?: Selection): Promise<void> {
   const { run, book } = context
-  const progress = await book.dispatch({ type: 'tasked', at: run.clock.now() })
+  const tasked = { type: 'tasked', at: run.clock.now() } as const
+  const progress = await book.dispatch(...(selection === undefined ? [tasked] : [selection, tasked]))
+  await run.begin()
   for (const { clientId } of progress.phase === 'tasked' ? openTasks(progress) : []) void invite(context, clientId)
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { coalescing } from './coalesce.ts'
 
@@ -29,13 +30,12 @@ describe('looking up many keys at once', () => {
       return keys.map(() => seen)
     })
     const before = lookUp('a')
-    await Promise.resolve()
-    await Promise.resolve()
+    await turn()
     stored = 'new'
     const after = lookUp('a')
     release()
     expect(await before).toBe('old')
-    await Promise.resolve()
+    await turn()
     release()
     expect(await after).toBe('new')
   })

@@ -1,3 +1,5 @@
+import { setImmediate as turn } from 'node:timers/promises'
+
 interface Waiting<K, V> {
   readonly key: K
   readonly resolve: (value: V) => void
@@ -19,7 +21,7 @@ export function coalescing<K, V>(load: (keys: readonly K[]) => Promise<readonly 
 
   async function drain(): Promise<void> {
     draining = true
-    await Promise.resolve() // whoever asks in the same turn goes along
+    await turn() // messages that came in together are answered together
     while (queue.length > 0) {
       const batch = queue.slice(0, MOST_TOGETHER)
       queue = queue.slice(MOST_TOGETHER)
