@@ -41,6 +41,11 @@ async function openRound(settings: CoordinatorSettings = {}) {
     folder: folder.path,
     invitation: client.invitations[0]!,
     incoming: () => readdir(path.join(folder.path, 'blobs', 'incoming')),
+    /** How many bytes of updates have come in so far. */
+    received: async () => {
+      const page = String((await call(coordinator.url, 'GET /metrics')).body)
+      return Number(/^fedsvd_update_bytes_total (\d+)$/m.exec(page)![1])
+    },
     async [Symbol.asyncDispose]() {
       await coordinator[Symbol.asyncDispose]()
       await folder[Symbol.asyncDispose]()
@@ -87,9 +92,9 @@ describe('a sender that is slow on purpose', () => {
     const slow = await rawConnection(at.coordinator.url)
     slow.send(putHead(at.invitation, `Content-Length: ${frame.length}`))
     slow.send(frame.subarray(0, 100))
-    await until('a file on its way', async () => (await at.incoming()).length === 1)
+    await until('the beginning', async () => (await at.received()) === 100)
     await slow.closed
-    await until('no file', async () => (await at.incoming()).length === 0)
+    expect(await at.incoming()).toEqual([])
     await finishes(at.coordinator, at.runId, [at.client, at.other])
   })
 })
@@ -104,15 +109,17 @@ describe('an upload that is not whole', () => {
   it('leaves nothing when it is broken off, however often', async () => {
     const { client, invitation, coordinator } = at
     const frame = client.frame(invitation)
+    let sent = await at.received()
     for (let attempt = 0; attempt < 20; attempt += 1) {
       const sender = await rawConnection(coordinator.url)
       sender.send(putHead(invitation, `Content-Length: ${frame.length}`))
       sender.send(frame.subarray(0, 1 + 10 * attempt))
-      await until('a file on its way', async () => (await at.incoming()).length === 1)
+      sent += 1 + 10 * attempt
+      await until('the beginning', async () => (await at.received()) === sent)
       if (attempt % 2 === 0) sender.socket.resetAndDestroy()
       else sender.socket.end()
-      await until('no file', async () => (await at.incoming()).length === 0)
     }
+    expect(await at.incoming()).toEqual([])
   })
 
   it('is refused when it ends early by its own account', async () => {

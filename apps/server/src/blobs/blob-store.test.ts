@@ -114,6 +114,11 @@ describe.each(Object.entries(subjects))('blobs %s', (_, open) => {
       /FRAME_TOO_LARGE: expected at most 4999 bytes, got 5000 bytes or more/,
     )
     await expect(at.blobs.receive(chunks(bytes, 700, new Error('cut')), 9000)).rejects.toThrow('cut')
+    const large = new Uint8Array(600_000)
+    const unwanted = await at.blobs.receive(chunks(large, 70_000), 600_000)
+    await unwanted[Symbol.asyncDispose]()
+    await expect(at.blobs.receive(chunks(large, 70_000), 599_999)).rejects.toThrow(/FRAME_TOO_LARGE/)
+    await expect(at.blobs.receive(chunks(large, 70_000, new Error('cut')), 900_000)).rejects.toThrow('cut')
     expect(await at.leftovers()).toEqual([])
   })
 
@@ -202,6 +207,33 @@ describe('blobs in files', () => {
     await utimes(abandoned, hoursAgo, hoursAgo)
     await openFileBlobs(folder.path)
     expect(await filesBelow(folder.path)).toEqual(['fresh'])
+  })
+
+  it('make no file of what is small before it is kept, and of the rest while it arrives', async () => {
+    await using folder = await temporaryFolder()
+    const blobs = await openFileBlobs(folder.path)
+    await using small = await blobs.receive(chunks(bytes, 700), 10_000)
+    expect(await filesBelow(folder.path)).toEqual([])
+    expect(await small.read()).toEqual(bytes)
+    const large = Buffer.alloc(300_000, 'large')
+    await using _arriving = await blobs.receive(chunks(large, large.length), 300_000)
+    expect(await filesBelow(folder.path)).toHaveLength(1)
+  })
+
+  it('hold no more in memory than they may, however many send at once', async () => {
+    await using folder = await temporaryFolder()
+    const blobs = await openFileBlobs(folder.path)
+    const arrivals: AsyncDisposable[] = []
+    const one = Buffer.alloc(250_000)
+    const receive = async (): Promise<void> =>
+      void arrivals.push(await blobs.receive(chunks(one, one.length), one.length))
+    for (let count = 0; count < 140; count += 1) await receive() // 35 MB, of which 32 MiB fit
+    const onDisk = (await filesBelow(folder.path)).length
+    expect(onDisk).toBe(140 - Math.floor(2 ** 25 / one.length))
+    for (const arrival of arrivals) await arrival[Symbol.asyncDispose]()
+    expect(await filesBelow(folder.path)).toEqual([])
+    await using _again = await blobs.receive(chunks(one, one.length), one.length)
+    expect(await filesBelow(folder.path)).toEqual([])
   })
 
   it('are whole where the system writes less than it was asked to', async () => {
@@ -309,9 +341,9 @@ describe('blobs in an S3-compatible store', () => {
     const wrongRegion = await openS3Blobs({ ...at, region: 'us-east-1' }, folder.path)
     await expect(wrongRegion.put(bytes)).rejects.toThrow(/AuthorizationHeaderMalformed/)
     const blobs = await openS3Blobs(at, folder.path)
-    await using pending = await blobs.receive(chunks(bytes, 700), 5000)
+    await using pending = await blobs.receive(chunks(new Uint8Array(300_000).fill(1), 70_000), 300_000)
     const [file] = await filesBelow(folder.path)
-    await writeFile(path.join(folder.path, file!), new Uint8Array(5000))
+    await writeFile(path.join(folder.path, file!), new Uint8Array(300_000))
     await expect(pending.keep()).rejects.toThrow(/XAmzContentSHA256Mismatch/)
     expect(double.objects.size).toBe(0)
   })

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import type { BlobStore, PendingBlob } from './blob-store.ts'
 import { blobNotFound, checkBytes, checkName, isName, storageUnavailable } from './faults.ts'
 import { only } from './file-blobs.ts'
@@ -9,8 +8,8 @@ import { openSpool } from './spool.ts'
 const PROBE = 'probe'
 
 /**
- * Objects in an S3-compatible store, each under `<prefix>/<sha256>`. Bytes arrive in a file of `spoolFolder`, as their name
- * is known only when they are whole; one PUT makes an object appear as a whole, under the hash that its signature covers.
+ * Objects in an S3-compatible store, each under `<prefix>/<sha256>`. Bytes arrive in memory or in a file of `spoolFolder`, as
+ * their name is known only when they are whole; one PUT makes an object appear as a whole, under the hash that its signature covers.
  */
 export async function openS3Blobs(settings: S3Settings, spoolFolder: string): Promise<BlobStore> {
   const client = new S3Client(settings)
@@ -25,12 +24,12 @@ export async function openS3Blobs(settings: S3Settings, spoolFolder: string): Pr
 
   async function receive(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<PendingBlob> {
     const arrived = await spool.take(stream, maxBytes)
-    const { sha256, bytes, file } = arrived
+    const { sha256, bytes } = arrived
     return {
       sha256,
       bytes,
       read: () => arrived.read(),
-      keep: () => client.put(sha256, { sha256, bytes, content: createReadStream(file) }),
+      keep: () => client.put(sha256, { sha256, bytes, content: arrived.content() }),
       [Symbol.asyncDispose]: () => arrived[Symbol.asyncDispose](),
     }
   }

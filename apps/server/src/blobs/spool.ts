@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { BlobRef } from '../store/index.ts'
@@ -10,25 +11,31 @@ export type OpenFile = typeof open
 /** A folder in which bytes arrive before they have a name. */
 export interface Spool {
   /**
-   * Writes a stream to a file of its own while it is hashed.
+   * Hashes a stream as it arrives. What is small stays in memory, as long as there is room for it; the rest is written to a file
+   * of its own meanwhile.
    *
    * @throws FedsvdError FRAME_TOO_LARGE, STORAGE_UNAVAILABLE, or what the stream throws; the file is gone then
    */
   take(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Arrived>
 }
 
-/** A file without a name; disposing it removes it, unless it was handed over. */
+/** Bytes without a name, in memory or in a file; disposing them removes the file, unless it was handed over. */
 export interface Arrived extends BlobRef, AsyncDisposable {
+  /** Where the bytes are once they are flushed. */
   readonly file: string
   read(): Promise<Uint8Array>
-  /** Flushes the bytes to the disk. */
+  /** The bytes from their beginning, for sending. */
+  content(): AsyncIterable<Uint8Array>
+  /** Writes the bytes to the file, as far as they are not there yet, and flushes it to the disk. */
   sync(): Promise<void>
   /** Somebody else has the file now. */
   handOver(): Promise<void>
 }
 
-/** Chunks of the network are small, and each write costs a turn of the thread pool. */
+/** Chunks of the network are small, and each write costs a turn of the thread pool; less than this needs no file to arrive in. */
 const WRITTEN_TOGETHER = 256 * 1024
+/** What has arrived and waits to be kept takes no more memory than this, however many send at a time. */
+const MOST_IN_MEMORY = 32 * 1024 * 1024
 
 /** No request takes so long. */
 const ABANDONED_AFTER_MS = 3_600_000
@@ -44,52 +51,131 @@ export async function openSpool(folder: string, openFile: OpenFile = open): Prom
     const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })) // it is gone by now
     if (mtimeMs < Date.now() - ABANDONED_AFTER_MS) await rm(file, { force: true })
   }
+  let inMemory = 0
   return {
     take: (stream, maxBytes) =>
       onDisk(async () => {
-        const file = path.join(folder, randomUUID())
-        const handle = await openFile(file, 'wx+', 0o600)
         const hash = createHash('sha256')
+        const file = new SpoolFile(path.join(folder, randomUUID()), openFile)
         let bytes = 0
-        let [written, waiting] = [0, [] as Uint8Array[]]
-        const flush = async (): Promise<void> => {
-          await writeAll(handle, waiting, written)
-          ;[written, waiting] = [bytes, []]
-        }
         try {
           for await (const chunk of stream) {
             if (bytes + chunk.length > maxBytes) throw blobTooLarge(maxBytes, bytes + chunk.length)
             bytes += chunk.length
             hash.update(chunk)
-            waiting.push(chunk)
-            if (bytes - written >= WRITTEN_TOGETHER) await flush()
+            await file.append(chunk)
           }
-          await flush()
+          if (file.isOpen || inMemory + bytes > MOST_IN_MEMORY) await file.flush()
         } catch (error) {
-          await discard(handle, file)
+          await file.discard()
           throw error
         }
-        return arrived(handle, file, { sha256: hash.digest('hex'), bytes })
+        const held = file.isOpen ? 0 : bytes
+        inMemory += held
+        return arrived(file, { sha256: hash.digest('hex'), bytes }, () => {
+          inMemory -= held
+        })
       }),
   }
 }
 
-function arrived(handle: FileHandle, file: string, ref: BlobRef): Arrived {
+function arrived(file: SpoolFile, ref: BlobRef, onEnd: () => void): Arrived {
   let isMine = true
+  const end = (): boolean => {
+    const wasMine = isMine
+    if (isMine) onEnd()
+    isMine = false
+    return wasMine
+  }
   return {
     ...ref,
-    file,
-    read: () => onDisk(() => readWhole(handle, ref.bytes)),
-    sync: () => onDisk(() => handle.sync()),
+    file: file.path,
+    read: () => onDisk(() => file.read(ref.bytes)),
+    content: () => file.content(),
+    sync: () => onDisk(() => file.sync()),
     async handOver() {
-      isMine = false
-      await handle.close()
+      end()
+      await file.close()
     },
     async [Symbol.asyncDispose]() {
-      if (isMine) await discard(handle, file)
-      isMine = false
+      if (end()) await file.discard()
     },
   }
+}
+
+/** A file that is made when there is something to write to it. */
+class SpoolFile {
+  readonly path: string
+  readonly #openFile: OpenFile
+  #handle: FileHandle | undefined
+  #waiting: Uint8Array[] = []
+  #waitingBytes = 0
+  #written = 0
+
+  constructor(file: string, openFile: OpenFile) {
+    this.path = file
+    this.#openFile = openFile
+  }
+
+  get isOpen(): boolean {
+    return this.#handle !== undefined
+  }
+
+  async append(chunk: Uint8Array): Promise<void> {
+    if (chunk.length === 0) return
+    this.#waiting.push(chunk)
+    this.#waitingBytes += chunk.length
+    if (this.#waitingBytes >= WRITTEN_TOGETHER) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    this.#handle ??= await this.#openFile(this.path, 'wx+', 0o600)
+    await writeAll(this.#handle, this.#waiting, this.#written)
+    this.#written += this.#waitingBytes
+    this.#waiting = []
+    this.#waitingBytes = 0
+  }
+
+  /** All that was appended: what never went to the file, or the file. */
+  async read(bytes: number): Promise<Uint8Array> {
+    if (this.#handle !== undefined) return await readWhole(this.#handle, bytes)
+    const whole = joined(this.#waiting, bytes)
+    this.#waiting = [whole]
+    return whole
+  }
+
+  async *content(): AsyncIterable<Uint8Array> {
+    yield* this.#handle === undefined ? this.#waiting : createReadStream(this.path)
+  }
+
+  async sync(): Promise<void> {
+    await this.flush()
+    await this.#handle!.sync()
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close()
+  }
+
+  async discard(): Promise<void> {
+    if (this.#handle === undefined) return
+    try {
+      await this.close()
+    } finally {
+      await rm(this.path, { force: true })
+    }
+  }
+}
+
+/** The pieces as one. */
+function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes)
+  let offset = 0
+  for (const piece of pieces) {
+    whole.set(piece, offset)
+    offset += piece.length
+  }
+  return whole
 }
 
 /** Writes the chunks one after the other, from a place in the file on. */
@@ -120,12 +206,4 @@ async function readWhole(handle: FileHandle, length: number): Promise<Uint8Array
     offset += bytesRead
   }
   return bytes
-}
-
-async function discard(handle: FileHandle, file: string): Promise<void> {
-  try {
-    await handle.close()
-  } finally {
-    await rm(file, { force: true })
-  }
 }
