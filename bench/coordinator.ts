@@ -6,7 +6,8 @@
  *
  * Prints `{ cases: [{ clients, floats, rounds, roundsPerSecond, updatesPerSecond, cpuMsPerUpdate, clientCpuMsPerUpdate, peakRssMb }] }`;
  * memory and the first time are those of the coordinator's process, the second that of all client processes. Processor time
- * tells more than the clock where other work shares the machine. The first rounds of each case warm up and are not counted.
+ * tells more than the clock where other work shares the machine. The first seconds and rounds of each case are not counted: the
+ * code is compiled then, on both sides.
  * With a database URL each case gets a database of its own on that server.
  */
 import { type ChildProcess, fork } from 'node:child_process'
@@ -15,18 +16,24 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { RunManifest, RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
 import pg from 'pg'
 import { startCoordinator } from '../apps/server/src/index.ts'
 import { type Model, registryOf } from '../apps/server/src/models/index.ts'
-import { FakeClient, get, post, until } from '../apps/server/test-kit/index.ts'
-import { nullTraining } from './null-training.ts'
+import { get, post } from '../apps/server/test-kit/fake-client.ts'
+import { until } from '../apps/server/test-kit/until.ts'
+import { answerUsage, type Usage } from './usage.ts'
 
 const SELF = fileURLToPath(import.meta.url)
+/** A program of its own: what it does is done on other machines in earnest, so it takes as little of this one as it can. */
+const CLIENTS = fileURLToPath(new URL('./coordinator-clients.ts', import.meta.url))
+/** Else the frames of the clients pile up until their whole memory is searched, several times a second. */
+const BUFFERS_DIE_YOUNG = ['--max-semi-space-size=1']
 const CASES = '4x41k,10x41k,10x1M,50x41k,100x41k'
-const WARM_UP = 3
+const WARM_UP = { rounds: 3, seconds: 15 }
 const CLIENT_PROCESSES = 2
 const RANK = 8
 
@@ -80,36 +87,18 @@ async function serveCoordinator(floats: number, stateDir: string, databaseUrl?: 
   answerUsage()
 }
 
-async function serveClients(url: string, tokens: readonly string[]): Promise<void> {
-  for (const [index, token] of tokens.entries()) {
-    const client = await FakeClient.enrol(url, token, `client ${process.pid} ${index}`, { train: nullTraining })
-    await client.connect()
-  }
-  answerUsage()
-  process.send?.('connected')
-}
-
-interface Usage {
-  readonly cpuMs: number
-  readonly peakRssMb: number
-}
-
-/** Tells the parent, whenever it asks, what this process has used so far. */
-function answerUsage(): void {
-  process.on('message', () => {
-    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
-    process.send?.({ cpuMs: (userCPUTime + systemCPUTime) / 1000, peakRssMb: Math.round(maxRSS / 1024) })
-  })
-}
-
 async function usageOf(host: ChildProcess): Promise<Usage> {
   host.send('usage')
   const [usage] = (await once(host, 'message')) as [Usage]
   return usage
 }
 
-async function child(args: readonly string[]): Promise<{ process: ChildProcess; said: unknown }> {
-  const started = fork(SELF, args, { execArgv: ['--import', 'tsx'] })
+async function child(
+  program: string,
+  args: readonly string[],
+  flags: readonly string[] = [],
+): Promise<{ process: ChildProcess; said: unknown }> {
+  const started = fork(program, args, { execArgv: ['--import', 'tsx', ...flags] })
   const [said] = (await once(started, 'message')) as [unknown]
   return { process: started, said }
 }
@@ -132,24 +121,26 @@ async function measure(
 ): Promise<Measured> {
   await using own = databaseUrl === undefined ? undefined : await databaseOn(databaseUrl)
   const database = own === undefined ? [] : [own.url]
-  const coordinator = await child(['coordinator', String(floats), stateDir, ...database])
+  const coordinator = await child(SELF, ['coordinator', String(floats), stateDir, ...database])
   const { url, operatorToken } = coordinator.said as { url: string; operatorToken: string }
   const tokens = await enrolmentTokens(url, operatorToken, clients)
   const share = Math.ceil(clients / CLIENT_PROCESSES)
   const hosts = await Promise.all(
     Array.from({ length: Math.ceil(clients / share) }, (_, index) =>
-      child(['clients', url, ...tokens.slice(index * share, (index + 1) * share)]),
+      child(CLIENTS, [url, ...tokens.slice(index * share, (index + 1) * share)], BUFFERS_DIE_YOUNG),
     ),
   )
   try {
     const request = requestOf(clients, 100_000)
     const { runId } = await post<RunManifest>(url, '/v1/runs', request, operatorToken)
     const done = async () => (await get<RunSnapshot>(url, `/v1/runs/${runId}`, operatorToken)).roundsDone
-    const warm = await until('the first rounds', async () => (await done()) >= WARM_UP && (await done()), 120_000)
+    await sleep(1000 * WARM_UP.seconds)
+    await until('the first rounds', async () => (await done()) >= WARM_UP.rounds, 120_000)
+    const warm = await done()
     const all = [coordinator, ...hosts].map((host) => host.process)
     const before = await Promise.all(all.map(usageOf))
     const start = performance.now()
-    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
+    await sleep(1000 * seconds)
     const rounds = (await done()) - warm
     const elapsed = (performance.now() - start) / 1000
     const after = await Promise.all(all.map(usageOf))
@@ -196,7 +187,6 @@ async function enrolmentTokens(url: string, operatorToken: string, count: number
 
 const [role, ...rest] = process.argv.slice(2)
 if (role === 'coordinator') await serveCoordinator(Number(rest[0]), rest[1]!, rest[2])
-else if (role === 'clients') await serveClients(rest[0]!, rest.slice(1))
 else {
   const { values } = parseArgs({
     options: {

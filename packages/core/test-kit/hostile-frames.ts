@@ -117,7 +117,7 @@ function moved(bytes: Uint8Array, from: number, to: number): Uint8Array {
   return copy
 }
 
-function misaligned(bytes: Uint8Array, offset: number): Uint8Array {
+export function misaligned(bytes: Uint8Array, offset: number): Uint8Array {
   const wide = new Uint8Array(bytes.length + offset)
   wide.set(bytes, offset)
   return wide.subarray(offset)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type AdapterSchema, type AdapterState, canonicalSchema } from '@fedsvd/core/adapters'
 import * as protocol from '@fedsvd/core/protocol'
 
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
+export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
 
 type Public = Pick<protocol.RunManifest, 'runId' | 'adapter'>
 
@@ -26,13 +26,19 @@ export function decodeState(
   return protocol.decodeState({ runId, schemaHash, adapter, basis }, bytes, sha256)
 }
 
-/** The content of an update of this client for this round and basis. @throws FedsvdError as `decodeFrame` does */
+/**
+ * The content of an update of this client for this round and basis, without a copy: the tensors are for reading. `digest` is left
+ * out for bytes of the store, which gives none that do not have the hash that they are named by.
+ *
+ * @throws FedsvdError as `decodeFrame` does
+ */
 export function decodeUpdate(
   manifest: Public & Pick<protocol.RunManifest, 'adaptiveClipping'>,
   expected: { readonly schemaHash: string; readonly round: number; readonly basis: number; readonly clientId: string },
   bytes: Uint8Array,
+  digest?: protocol.Sha256,
 ): protocol.UpdateContent {
   const specs = protocol.updateSpecs(manifest)
   const expectation = { ...expected, kind: 'update' as const, runId: manifest.runId, specs }
-  return protocol.updateOfTensors(manifest, protocol.decodeFrame(bytes, expectation, sha256).tensors)
+  return protocol.updateOfTensors(manifest, protocol.viewFrame(bytes, expectation, digest).tensors)
 }

@@ -6,7 +6,7 @@ import { flatNorm } from '@fedsvd/core/tensor'
 import type { BlobStore, PendingBlob } from '../blobs/index.ts'
 import type { RoundProgress } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
-import { decodeUpdate } from './frames.ts'
+import { decodeUpdate, sha256 } from './frames.ts'
 import type { Gate } from './gate.ts'
 import { baseOf } from './late-deltas.ts'
 import { checkAdmissible, notOpen, type RoundEvent } from './progress.ts'
@@ -118,7 +118,8 @@ async function check(
   terms: PrivacyTerms,
 ): Promise<void> {
   const { manifest, schemaHash } = run
-  const { tensors } = decodeUpdate(manifest, { schemaHash, round, basis: base.basis, clientId }, await blob.read())
+  const place = { schemaHash, round, basis: base.basis, clientId }
+  const { tensors } = decodeUpdate(manifest, place, await blob.read(), sha256)
   const norm = flatNorm(tensors)
   const { clipNorm = manifest.clipNorm } = base
   const { sum: noiseMultiplier } = splitNoise(terms.noiseMultiplier, manifest.adaptiveClipping)

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isFedsvdError } from '../errors.ts'
 import type { NamedTensor } from '../tensor/index.ts'
-import { decodeFrame, encodeFrame, type Frame, frameBytes } from './frame.ts'
+import { decodeFrame, encodeFrame, type Frame, frameBytes, viewFrame } from './frame.ts'
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
 const tensors: NamedTensor[] = [
@@ -54,6 +54,30 @@ describe('the binary frame', () => {
     const decoded = decode(misaligned)
     misaligned.fill(0)
     expect(decoded).toEqual(frame)
+  })
+
+  it('is viewed without a copy where it is aligned, and copied where it is not', () => {
+    const aligned = bytes.slice()
+    const misaligned = new Uint8Array(bytes.length + 1).subarray(1)
+    misaligned.set(bytes)
+    const [shared, copied] = [aligned, misaligned].map((input) => viewFrame(input, expectation, sha256))
+    expect([shared, copied]).toEqual([frame, frame])
+    const own = decodeFrame(aligned, expectation, sha256)
+    aligned.fill(0, 104, 112)
+    misaligned.fill(0, 104, 112)
+    expect(shared!.tensors[0]!.data.slice(0, 2)).toEqual(Float32Array.of(0, 0))
+    expect([copied, own]).toEqual([frame, frame])
+  })
+
+  it('is held against everything but its checksum where that was checked before', () => {
+    const damaged = bytes.slice()
+    damaged[bytes.length - 1]! ^= 1
+    expect(codeOf(() => viewFrame(damaged, expectation, sha256))).toBe('FRAME_CHECKSUM')
+    expect(viewFrame(damaged, expectation)).toEqual(frame)
+    const infinite = bytes.slice()
+    new DataView(infinite.buffer).setFloat32(104, Number.POSITIVE_INFINITY, true)
+    expect(codeOf(() => viewFrame(infinite, expectation))).toBe('NOT_FINITE')
+    expect(codeOf(() => viewFrame(bytes, { ...expectation, round: 8 }))).toBe('UPDATE_STALE')
   })
 
   it.each<[string, string, Uint8Array]>([

@@ -98,6 +98,20 @@ export interface FrameExpectation extends FrameHeader {
  * @throws FedsvdError FRAME_TOO_LARGE, FRAME_MALFORMED, PROTOCOL_VERSION, FRAME_CHECKSUM, UPDATE_STALE, SHAPE_MISMATCH, NOT_FINITE
  */
 export function decodeFrame(bytes: Uint8Array, expectation: FrameExpectation, sha256: Sha256): Frame {
+  const { tensors, ...header } = viewFrame(bytes, expectation, sha256)
+  const own = ({ name, shape, data }: NamedTensor): NamedTensor => {
+    return { name, shape, data: data.buffer === bytes.buffer ? data.slice() : data }
+  }
+  return { ...header, tensors: tensors.map(own) }
+}
+
+/**
+ * As {@link decodeFrame}, without a copy: the tensors are the bytes themselves, for whoever only reads them, wherever the order
+ * and the alignment of the bytes allow it. `sha256` may be left out for bytes whose hash was checked by whoever stored them.
+ *
+ * @throws FedsvdError as `decodeFrame` does
+ */
+export function viewFrame(bytes: Uint8Array, expectation: FrameExpectation, sha256?: Sha256): Frame {
   const expectedBytes = frameBytes(expectation.specs)
   if (bytes.length > expectedBytes) throw wrongSize('FRAME_TOO_LARGE', expectedBytes, bytes.length)
   if (bytes.length < FIXED_HEADER_BYTES + DIGEST_BYTES) throw wrongSize('FRAME_MALFORMED', expectedBytes, bytes.length)
@@ -115,7 +129,7 @@ export function decodeFrame(bytes: Uint8Array, expectation: FrameExpectation, sh
   }
   if (bytes.length < expectedBytes) throw wrongSize('FRAME_MALFORMED', expectedBytes, bytes.length)
   const end = bytes.length - DIGEST_BYTES
-  if (!equalBytes(sha256(bytes.subarray(0, end)), bytes.subarray(end))) {
+  if (sha256 !== undefined && !equalBytes(sha256(bytes.subarray(0, end)), bytes.subarray(end))) {
     throw new FedsvdError('FRAME_CHECKSUM', {
       expected: `SHA-256 ${hex(bytes.subarray(end, end + 4))}... over the frame`,
       got: 'a different digest',
@@ -186,12 +200,20 @@ function checkShapes(view: DataView, specs: readonly TensorSpec[]): number {
 function readTensors(bytes: Uint8Array, payload: number, specs: readonly TensorSpec[]): NamedTensor[] {
   let offset = payload
   return specs.map(({ name, shape }) => {
-    const data = new Float32Array(sizeOf(shape))
-    new Uint8Array(data.buffer).set(littleEndian(bytes.subarray(offset, offset + data.byteLength)))
+    const data = floatsAt(bytes, offset, sizeOf(shape))
     offset += data.byteLength
     checkFinite(name, data)
     return { name, shape, data }
   })
+}
+
+/** The values at a place of the bytes: those bytes where this machine can read them there, else a copy of them. */
+function floatsAt(bytes: Uint8Array, offset: number, length: number): Float32Array {
+  const start = bytes.byteOffset + offset
+  if (IS_LITTLE_ENDIAN && start % 4 === 0) return new Float32Array(bytes.buffer, start, length)
+  const data = new Float32Array(length)
+  new Uint8Array(data.buffer).set(littleEndian(bytes.subarray(offset, offset + data.byteLength)))
+  return data
 }
 
 function checkFinite(name: string, data: Float32Array): void {
