@@ -4,7 +4,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { S3_BUCKET, S3_KEYS, S3_REGION, s3Double } from '../../test-kit/s3-double.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import type { BlobStore, StoredBlob } from './blob-store.ts'
+import type { BlobStore, PendingBlob, StoredBlob } from './blob-store.ts'
 import { cachingBlobs } from './caching-blobs.ts'
 import { openFileBlobs } from './file-blobs.ts'
 import { memoryBlobs } from './memory-blobs.ts'
@@ -114,11 +114,11 @@ describe.each(Object.entries(subjects))('blobs %s', (_, open) => {
       /FRAME_TOO_LARGE: expected at most 4999 bytes, got 5000 bytes or more/,
     )
     await expect(at.blobs.receive(chunks(bytes, 700, new Error('cut')), 9000)).rejects.toThrow('cut')
-    const large = new Uint8Array(600_000)
-    const unwanted = await at.blobs.receive(chunks(large, 70_000), 600_000)
+    const large = new Uint8Array(17_000_000)
+    const unwanted = await at.blobs.receive(chunks(large, 70_000), 17_000_000)
     await unwanted[Symbol.asyncDispose]()
-    await expect(at.blobs.receive(chunks(large, 70_000), 599_999)).rejects.toThrow(/FRAME_TOO_LARGE/)
-    await expect(at.blobs.receive(chunks(large, 70_000, new Error('cut')), 900_000)).rejects.toThrow('cut')
+    await expect(at.blobs.receive(chunks(large, 70_000), 16_999_999)).rejects.toThrow(/FRAME_TOO_LARGE/)
+    await expect(at.blobs.receive(chunks(large, 70_000, new Error('cut')), 20_000_000)).rejects.toThrow('cut')
     expect(await at.leftovers()).toEqual([])
   })
 
@@ -209,31 +209,23 @@ describe('blobs in files', () => {
     expect(await filesBelow(folder.path)).toEqual(['fresh'])
   })
 
-  it('make no file of what is small before it is kept, and of the rest while it arrives', async () => {
+  it('make a file of what arrives only where memory has no room for it, and of the rest when it is kept', async () => {
     await using folder = await temporaryFolder()
     const blobs = await openFileBlobs(folder.path)
-    await using small = await blobs.receive(chunks(bytes, 700), 10_000)
-    expect(await filesBelow(folder.path)).toEqual([])
-    expect(await small.read()).toEqual(bytes)
-    const large = Buffer.alloc(300_000, 'large')
-    await using _arriving = await blobs.receive(chunks(large, large.length), 300_000)
-    expect(await filesBelow(folder.path)).toHaveLength(1)
-  })
-
-  it('hold no more in memory than they may, however many send at once', async () => {
-    await using folder = await temporaryFolder()
-    const blobs = await openFileBlobs(folder.path)
-    const arrivals: AsyncDisposable[] = []
-    const one = Buffer.alloc(250_000)
-    const receive = async (): Promise<void> =>
-      void arrivals.push(await blobs.receive(chunks(one, one.length), one.length))
-    for (let count = 0; count < 140; count += 1) await receive() // 35 MB, of which 32 MiB fit
-    const onDisk = (await filesBelow(folder.path)).length
-    expect(onDisk).toBe(140 - Math.floor(2 ** 25 / one.length))
+    const inFiles = async () => (await filesBelow(folder.path)).length
+    const frame = Buffer.alloc(4_000_000, 'frame')
+    const arrivals: PendingBlob[] = []
+    for (let count = 0; count < 20; count += 1) arrivals.push(await blobs.receive(chunks(frame, 65_536), frame.length))
+    expect(await inFiles()).toBe(20 - Math.floor(2 ** 26 / frame.length)) // 80 MB, of which 64 MiB fit
+    for (const arrival of arrivals) expect(Buffer.compare(await arrival.read(), frame)).toBe(0)
+    await arrivals[0]!.keep()
     for (const arrival of arrivals) await arrival[Symbol.asyncDispose]()
-    expect(await filesBelow(folder.path)).toEqual([])
-    await using _again = await blobs.receive(chunks(one, one.length), one.length)
-    expect(await filesBelow(folder.path)).toEqual([])
+    expect(await filesBelow(folder.path)).toEqual([arrivals[0]!.sha256])
+    await using _fits = await blobs.receive(chunks(frame, 65_536), frame.length)
+    expect(await inFiles()).toBe(1)
+    const huge = Buffer.alloc(17_000_000)
+    await using _tooLarge = await blobs.receive(chunks(huge, 65_536), huge.length)
+    expect(await inFiles()).toBe(2)
   })
 
   it('are whole where the system writes less than it was asked to', async () => {
@@ -341,9 +333,9 @@ describe('blobs in an S3-compatible store', () => {
     const wrongRegion = await openS3Blobs({ ...at, region: 'us-east-1' }, folder.path)
     await expect(wrongRegion.put(bytes)).rejects.toThrow(/AuthorizationHeaderMalformed/)
     const blobs = await openS3Blobs(at, folder.path)
-    await using pending = await blobs.receive(chunks(new Uint8Array(300_000).fill(1), 70_000), 300_000)
+    await using pending = await blobs.receive(chunks(new Uint8Array(17_000_000).fill(1), 70_000), 17_000_000)
     const [file] = await filesBelow(folder.path)
-    await writeFile(path.join(folder.path, file!), new Uint8Array(300_000))
+    await writeFile(path.join(folder.path, file!), new Uint8Array(17_000_000))
     await expect(pending.keep()).rejects.toThrow(/XAmzContentSHA256Mismatch/)
     expect(double.objects.size).toBe(0)
   })

@@ -9,7 +9,7 @@ import type { BlobRef } from '../store/index.ts'
 export interface BlobStore {
   put(bytes: Uint8Array): Promise<BlobRef>
   /**
-   * Takes bytes in as they arrive, hashing them while they are written and never holding more than 256 KiB and a chunk in memory.
+   * Takes bytes in as they arrive and hashes them; they wait in memory, or in a file where they would take too much of it.
    *
    * @throws FedsvdError FRAME_TOO_LARGE as soon as more than `maxBytes` have come; nothing is left behind
    */

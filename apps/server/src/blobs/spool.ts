@@ -11,8 +11,8 @@ export type OpenFile = typeof open
 /** A folder in which bytes arrive before they have a name. */
 export interface Spool {
   /**
-   * Hashes a stream as it arrives. What is small stays in memory, as long as there is room for it; the rest is written to a file
-   * of its own meanwhile.
+   * Hashes a stream as it arrives. It stays in memory as long as there is room for it; what finds none is written to a file of its
+   * own meanwhile.
    *
    * @throws FedsvdError FRAME_TOO_LARGE, STORAGE_UNAVAILABLE, or what the stream throws; the file is gone then
    */
@@ -32,10 +32,12 @@ export interface Arrived extends BlobRef, AsyncDisposable {
   handOver(): Promise<void>
 }
 
-/** Chunks of the network are small, and each write costs a turn of the thread pool; less than this needs no file to arrive in. */
+/** Chunks of the network are small, and each write costs a turn of the thread pool. */
 const WRITTEN_TOGETHER = 256 * 1024
-/** What has arrived and waits to be kept takes no more memory than this, however many send at a time. */
-const MOST_IN_MEMORY = 32 * 1024 * 1024
+/** What arrives and waits to be kept takes no more memory than this, and 256 KiB more for each sender who found it taken. */
+const MOST_IN_MEMORY = 64 * 1024 * 1024
+/** Larger ones would take the place of many. */
+const LARGEST_IN_MEMORY = MOST_IN_MEMORY / 4
 
 /** No request takes so long. */
 const ABANDONED_AFTER_MS = 3_600_000
@@ -51,12 +53,12 @@ export async function openSpool(folder: string, openFile: OpenFile = open): Prom
     const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })) // it is gone by now
     if (mtimeMs < Date.now() - ABANDONED_AFTER_MS) await rm(file, { force: true })
   }
-  let inMemory = 0
+  const room = new Room(MOST_IN_MEMORY)
   return {
     take: (stream, maxBytes) =>
       onDisk(async () => {
         const hash = createHash('sha256')
-        const file = new SpoolFile(path.join(folder, randomUUID()), openFile)
+        const file = new SpoolFile(path.join(folder, randomUUID()), openFile, room)
         let bytes = 0
         try {
           for await (const chunk of stream) {
@@ -65,28 +67,18 @@ export async function openSpool(folder: string, openFile: OpenFile = open): Prom
             hash.update(chunk)
             await file.append(chunk)
           }
-          if (file.isOpen || inMemory + bytes > MOST_IN_MEMORY) await file.flush()
+          if (file.isOpen) await file.flush()
         } catch (error) {
           await file.discard()
           throw error
         }
-        const held = file.isOpen ? 0 : bytes
-        inMemory += held
-        return arrived(file, { sha256: hash.digest('hex'), bytes }, () => {
-          inMemory -= held
-        })
+        return arrived(file, { sha256: hash.digest('hex'), bytes })
       }),
   }
 }
 
-function arrived(file: SpoolFile, ref: BlobRef, onEnd: () => void): Arrived {
+function arrived(file: SpoolFile, ref: BlobRef): Arrived {
   let isMine = true
-  const end = (): boolean => {
-    const wasMine = isMine
-    if (isMine) onEnd()
-    isMine = false
-    return wasMine
-  }
   return {
     ...ref,
     file: file.path,
@@ -94,27 +86,51 @@ function arrived(file: SpoolFile, ref: BlobRef, onEnd: () => void): Arrived {
     content: () => file.content(),
     sync: () => onDisk(() => file.sync()),
     async handOver() {
-      end()
+      isMine = false
       await file.close()
     },
     async [Symbol.asyncDispose]() {
-      if (end()) await file.discard()
+      if (isMine) await file.discard()
+      isMine = false
     },
   }
 }
 
-/** A file that is made when there is something to write to it. */
+/** Memory that several share. */
+class Room {
+  #left: number
+
+  constructor(bytes: number) {
+    this.#left = bytes
+  }
+
+  /** False, and nothing taken, when there is not so much left. */
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false
+    this.#left -= bytes
+    return true
+  }
+
+  giveBack(bytes: number): void {
+    this.#left += bytes
+  }
+}
+
+/** A file that is made when there is no room for its bytes in memory, or when they are flushed. */
 class SpoolFile {
   readonly path: string
   readonly #openFile: OpenFile
+  readonly #room: Room
   #handle: FileHandle | undefined
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
+  #taken = 0
   #written = 0
 
-  constructor(file: string, openFile: OpenFile) {
+  constructor(file: string, openFile: OpenFile, room: Room) {
     this.path = file
     this.#openFile = openFile
+    this.#room = room
   }
 
   get isOpen(): boolean {
@@ -125,15 +141,30 @@ class SpoolFile {
     if (chunk.length === 0) return
     this.#waiting.push(chunk)
     this.#waitingBytes += chunk.length
-    if (this.#waitingBytes >= WRITTEN_TOGETHER) await this.flush()
+    if (this.#fits(chunk.length)) return
+    if (this.#waitingBytes >= WRITTEN_TOGETHER || !this.isOpen) await this.flush()
+  }
+
+  /** Takes room for a chunk, unless the bytes go to the file already. */
+  #fits(bytes: number): boolean {
+    if (this.isOpen || this.#waitingBytes > LARGEST_IN_MEMORY || !this.#room.take(bytes)) return false
+    this.#taken += bytes
+    return true
   }
 
   async flush(): Promise<void> {
     this.#handle ??= await this.#openFile(this.path, 'wx+', 0o600)
     await writeAll(this.#handle, this.#waiting, this.#written)
     this.#written += this.#waitingBytes
+    this.#forget()
+  }
+
+  /** Nothing of it is in memory any more. */
+  #forget(): void {
     this.#waiting = []
     this.#waitingBytes = 0
+    this.#room.giveBack(this.#taken)
+    this.#taken = 0
   }
 
   /** All that was appended: what never went to the file, or the file. */
@@ -158,6 +189,7 @@ class SpoolFile {
   }
 
   async discard(): Promise<void> {
+    this.#forget()
     if (this.#handle === undefined) return
     try {
       await this.close()

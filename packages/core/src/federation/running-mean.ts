@@ -37,10 +37,16 @@ export function beginMean(specs: readonly TensorSpec[]): RunningMean {
       return specs.map(({ name, shape }, index) => ({
         name,
         shape,
-        data: new Float32Array(sums[index]!.map((value) => value / count)),
+        data: meanOf(sums[index]!, count),
       }))
     },
   }
+}
+
+function meanOf(sum: Float64Array, count: number): Float32Array {
+  const mean = new Float32Array(sum.length)
+  for (let element = 0; element < sum.length; element += 1) mean[element] = sum[element]! / count
+  return mean
 }
 
 /** @throws FedsvdError SHAPE_MISMATCH unless the tensors are those of the specs, in their order */
