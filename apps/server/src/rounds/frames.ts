@@ -16,14 +16,14 @@ export function encodeState({ runId }: Public, schemaHash: string, state: Adapte
   return protocol.encodeState({ runId, schemaHash }, state, sha256)
 }
 
-/** @throws FedsvdError as `decodeFrame` does */
+/** A published state that was read from the store, for reading. @throws FedsvdError as `decodeFrame` does */
 export function decodeState(
   { runId, adapter }: Public,
   schemaHash: string,
   basis: number,
   bytes: Uint8Array,
 ): AdapterState {
-  return protocol.decodeState({ runId, schemaHash, adapter, basis }, bytes, sha256)
+  return protocol.viewState({ runId, schemaHash, adapter, basis }, bytes)
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   toRowMajor,
   transpose,
   transposeOfRowMajor,
+  triangularFactor,
 } from '../linalg/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 import type { AdapterSchema, AdapterState } from './schema.ts'
@@ -26,7 +27,8 @@ export interface Refactorised {
  * Re-factorises B A = U S V^T into A' = V^T (orthonormal rows) and B' = U S, exactly and without forming the product
  * (FedSVD, Lee et al. 2025, arXiv 2505.12805, algorithm 1).
  *
- * With A^T = Q_a R_a and B R_a^T = Q_g R_g, a one-sided Jacobi rotation V of R_g gives B' = Q_g (R_g V) and A' = V^T Q_a^T.
+ * With A^T = Q_a R_a and the triangular factor R_g of B R_a^T, a one-sided Jacobi rotation V of R_g gives A' = V^T Q_a^T and
+ * B' = (B R_a^T) V. The left factor of R_g is never needed.
  *
  * Guarantees up to float64 rounding: B'A' = BA; A'A'^T = I; the columns of B' are orthogonal with descending norms.
  * The row space of A' is that of A (of A extended by arbitrary orthonormal directions, where A is rank-deficient).
@@ -40,9 +42,8 @@ export function refactoriseLayer(a: NamedTensor, b: NamedTensor): Refactorised {
   const [dOut] = b.shape as [number, number]
   const rowSpace = thinQr(transposeOfRowMajor(rank, dIn, a.data))
   const product = multiply(fromRowMajor(dOut, rank, b.data), transpose(rowSpace.r))
-  const columnSpace = thinQr(product)
-  const { scaled, v, singularValues } = jacobiSvd(columnSpace.r)
-  const factors = { aTransposed: multiply(rowSpace.q, v), b: multiply(columnSpace.q, scaled), singularValues }
+  const { v, singularValues } = jacobiSvd(triangularFactor(product))
+  const factors = { aTransposed: multiply(rowSpace.q, v), b: multiply(product, v), singularValues }
   fixSigns(factors)
   return factors
 }

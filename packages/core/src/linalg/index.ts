@@ -11,4 +11,4 @@ export {
   transposeOfRowMajor,
   zeros,
 } from './matrix.ts'
-export { thinQr } from './thin-qr.ts'
+export { thinQr, triangularFactor } from './thin-qr.ts'

@@ -8,6 +8,22 @@ import { addScaled, type ColumnMatrix, column, dot, zeros } from './matrix.ts'
  */
 export function thinQr(matrix: ColumnMatrix): { q: ColumnMatrix; r: ColumnMatrix } {
   const { rows, columns } = matrix
+  const { reflectors, r } = triangularised(matrix)
+  const q = zeros(rows, columns)
+  for (let index = 0; index < columns; index += 1) q.data[index * rows + index] = 1
+  for (let index = columns - 1; index >= 0; index -= 1) {
+    for (let other = index; other < columns; other += 1) reflect(reflectors[index]!, column(q, other).subarray(index))
+  }
+  return { q, r }
+}
+
+/** R of {@link thinQr} alone, at less than half the work. */
+export function triangularFactor(matrix: ColumnMatrix): ColumnMatrix {
+  return triangularised(matrix).r
+}
+
+function triangularised(matrix: ColumnMatrix): { reflectors: readonly Float64Array[]; r: ColumnMatrix } {
+  const { rows, columns } = matrix
   if (rows < columns) throw new RangeError(`thinQr expected rows >= columns, got ${rows} x ${columns}`)
   const work: ColumnMatrix = { rows, columns, data: matrix.data.slice() }
   const r = zeros(columns, columns)
@@ -18,12 +34,7 @@ export function thinQr(matrix: ColumnMatrix): { q: ColumnMatrix; r: ColumnMatrix
     for (let other = index; other < columns; other += 1) reflect(reflector, column(work, other).subarray(index))
     r.data.set(column(work, index).subarray(0, index + 1), index * columns)
   }
-  const q = zeros(rows, columns)
-  for (let index = 0; index < columns; index += 1) q.data[index * rows + index] = 1
-  for (let index = columns - 1; index >= 0; index -= 1) {
-    for (let other = index; other < columns; other += 1) reflect(reflectors[index]!, column(q, other).subarray(index))
-  }
-  return { q, r }
+  return { reflectors, r }
 }
 
 /** Unit vector v with (I - 2 v v^T) x = -sign(x_0) |x| e_0; all zeros (the identity) when x is zero. */

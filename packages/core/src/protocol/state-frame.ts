@@ -5,13 +5,19 @@ import {
   stateSpecs,
   tensorsOfState,
 } from '../adapters/index.ts'
-import { decodeFrame, encodeFrame, NO_CLIENT, type Sha256 } from './frame.ts'
+import { decodeFrame, encodeFrame, type FrameExpectation, NO_CLIENT, type Sha256, viewFrame } from './frame.ts'
 
 /** Which published state a frame holds. In a `state` frame the field `round` is the basis, too. */
 export interface StateOfRun {
   readonly runId: string
   /** Hex SHA-256 of `canonicalSchema(adapter)`, as in every frame of the run. */
   readonly schemaHash: string
+}
+
+/** The state that a frame is expected to hold. */
+export interface ExpectedState extends StateOfRun {
+  readonly adapter: AdapterSchema
+  readonly basis: number
 }
 
 /** The `state` frame in which a coordinator publishes an adapter state. */
@@ -22,11 +28,17 @@ export function encodeState({ runId, schemaHash }: StateOfRun, state: AdapterSta
 }
 
 /** Decodes a `state` frame that must be of this run, basis and schema. @throws FedsvdError as `decodeFrame` does */
-export function decodeState(
-  { runId, schemaHash, adapter, basis }: StateOfRun & { readonly adapter: AdapterSchema; readonly basis: number },
-  bytes: Uint8Array,
-  sha256: Sha256,
-): AdapterState {
-  const header = { kind: 'state', round: basis, basis, runId, clientId: NO_CLIENT, schemaHash } as const
-  return stateFromTensors(adapter, basis, decodeFrame(bytes, { ...header, specs: stateSpecs(adapter) }, sha256).tensors)
+export function decodeState(expected: ExpectedState, bytes: Uint8Array, sha256: Sha256): AdapterState {
+  const { tensors } = decodeFrame(bytes, expectationOf(expected), sha256)
+  return stateFromTensors(expected.adapter, expected.basis, tensors)
+}
+
+/** As {@link decodeState}, for bytes of a store that names them by their hash: see {@link viewFrame}. */
+export function viewState(expected: ExpectedState, bytes: Uint8Array): AdapterState {
+  const { tensors } = viewFrame(bytes, expectationOf(expected))
+  return stateFromTensors(expected.adapter, expected.basis, tensors)
+}
+
+function expectationOf({ runId, schemaHash, adapter, basis }: ExpectedState): FrameExpectation {
+  return { kind: 'state', round: basis, basis, runId, clientId: NO_CLIENT, schemaHash, specs: stateSpecs(adapter) }
 }

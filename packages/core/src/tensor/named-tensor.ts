@@ -21,9 +21,19 @@ export function zerosLike({ name, shape }: TensorSpec): NamedTensor {
 
 /** One L2 norm over all elements of all tensors, summed in float64. NaN and infinity propagate. */
 export function flatNorm(tensors: readonly NamedTensor[]): number {
-  let sum = 0
-  for (const { data } of tensors) {
-    for (let index = 0; index < data.length; index += 1) sum += data[index]! * data[index]!
+  return Math.sqrt(tensors.reduce((sum, { data }) => sum + squaredNorm(data), 0))
+}
+
+/** Four sums side by side: one alone would wait for each of its additions. */
+function squaredNorm(data: Float32Array): number {
+  const whole = data.length - (data.length % 4)
+  let [a, b, c, d] = [0, 0, 0, 0]
+  for (let index = 0; index < whole; index += 4) {
+    a += data[index]! * data[index]!
+    b += data[index + 1]! * data[index + 1]!
+    c += data[index + 2]! * data[index + 2]!
+    d += data[index + 3]! * data[index + 3]!
   }
-  return Math.sqrt(sum)
+  for (let index = whole; index < data.length; index += 1) a += data[index]! * data[index]!
+  return a + b + (c + d)
 }
