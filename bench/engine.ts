@@ -19,6 +19,7 @@
  * measures fedsvd alone.
  */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,17 +61,28 @@ interface Turn {
 class Side {
   readonly #process: ChildProcessWithoutNullStreams
   readonly #lines: AsyncIterator<string>
+  /** The end of what it wrote to its error output. */
+  #complaints = ''
 
   constructor(command: string, args: readonly string[], environment = process.env) {
     this.#process = spawn(command, args, { env: environment })
-    this.#process.stderr.resume()
+    this.#process.stderr.setEncoding('utf8').on('data', (said: string) => {
+      this.#complaints = `${this.#complaints}${said}`.slice(-2000)
+    })
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]()
   }
 
   async answer<T>(): Promise<T> {
     const { value, done } = await this.#lines.next()
-    if (done === true) throw new Error(`${this.#process.spawnargs.slice(0, 3).join(' ')} ended early`)
+    if (done === true) throw new Error(await this.#whyItEnded())
     return JSON.parse(value) as T
+  }
+
+  async #whyItEnded(): Promise<string> {
+    const { exitCode, signalCode } = this.#process
+    if (exitCode === null && signalCode === null) await once(this.#process, 'close')
+    const end = this.#process.signalCode ?? `exit code ${this.#process.exitCode}`
+    return `${this.#process.spawnargs.slice(0, 3).join(' ')} ended early, ${end}: ${this.#complaints.trim()}`
   }
 
   async ask<T>(line: string): Promise<T> {
