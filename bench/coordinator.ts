@@ -198,7 +198,7 @@ else {
   })
   // Removed at the end: ext4 looks through what was deleted in the last minutes whenever it makes a file, 15 times as long.
   const folder = mkdtempSync(join(tmpdir(), 'fedsvd-bench-'))
-  if (!process.env.KEEP) process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const cases: Measured[] = []
   for (const text of values.cases.split(',')) {
     const [, clients, count, unit] = /^(\d+)x(\d+)([kM])$/.exec(text) ?? []

@@ -182,7 +182,7 @@ describe('traces', () => {
     expect(rounds).toHaveLength(2)
     for (const round of rounds) {
       const inside = spans.filter(({ parentSpanId }) => parentSpanId === round.spanId)
-      const phases = ['round selected', 'round tasked', 'round received', 'round aggregated']
+      const phases = ['round tasked', 'round received']
       expect(inside.map(({ name }) => name).toSorted()).toEqual(phases.toSorted())
       for (const phase of inside) {
         expect(phase.traceId).toBe(round.traceId)
@@ -195,7 +195,7 @@ describe('traces', () => {
     expect(accepted).toHaveLength(4)
     const refused = named('update').filter(({ attributes }) => attributes.some(({ key }) => key === 'error.type'))
     expect(refused).toHaveLength(4)
-    expect(named('database rounds.save').length).toBeGreaterThan(8)
+    expect(named('database rounds.save').length).toBeGreaterThan(5) // to open, to close and to publish each round, at least
     const stored = spans.filter(({ name, parentSpanId }) => name.startsWith('database ') && parentSpanId !== undefined)
     expect(stored.length).toBeGreaterThan(0) // what an upload asks of the database is inside its span
     const text = receiver.bodies.join('\n')
