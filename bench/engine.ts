@@ -219,9 +219,9 @@ for (const name of names) {
       kind === 'fixed' ? Array.from({ length: lot }, () => FIXED_TOKENS) : lotOf(distribution, lot, model.maxTokens)
     const result = await measure(name, kind, tokens, python)
     cases.push(result)
-    if (given.json) continue
     const { examplesPerSecond, peakRssMb, torchExamplesPerSecond, ratio, cpuRatio, sortedRatio } = result
-    console.log(
+    const tell = given.json ? console.error : console.log // one row may take minutes
+    tell(
       `${name}, ${kind} (${result.meanTokens} tokens on average): ${examplesPerSecond} examples/s, ${peakRssMb} MiB` +
         (python
           ? `; PyTorch ${result.torch} ${torchExamplesPerSecond}; ratio ${ratio} (by processor time ${cpuRatio}` +
