@@ -112,6 +112,11 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
       >
         {evaluation ? percent(evaluation.accuracy) : '–'}
       </Figure>
+      {evaluation?.microF1 !== undefined && (
+        <Figure label="Micro-F1" kind="public" note="of all tags but O">
+          {evaluation.microF1.toFixed(3)}
+        </Figure>
+      )}
       <Figure label="Worst epsilon" kind="public" note={most?.name}>
         {most ? <Epsilon value={most.epsilonUpperBound} delta={most.delta} /> : '–'}
       </Figure>

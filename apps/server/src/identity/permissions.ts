@@ -76,8 +76,9 @@ export function findRoute(
   | { readonly access: Access; readonly isServed: boolean; readonly params: Readonly<Record<string, string>> }
   | undefined {
   const asked = method === 'HEAD' ? 'GET' : method
+  const segments = path.split('/')
   const fitting = PATTERNS.flatMap((route) => {
-    const params = match(route.segments, path.split('/'))
+    const params = match(route.segments, segments)
     return params === undefined ? [] : [{ ...route, params }]
   })
   const served = fitting.find((route) => route.method === asked)
