@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import type { OpenFile } from '../src/blobs/spool.ts'
+import type { OpenFile } from '../src/blobs/spool-file.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const run = promisify(execFile)

@@ -3,7 +3,8 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import path from 'node:path'
 import type { BlobStore, PendingBlob, StoredBlob } from './blob-store.ts'
 import { blobNotFound, checkBytes, checkName, isName, onDisk } from './faults.ts'
-import { type Arrived, type OpenFile, openSpool } from './spool.ts'
+import { type Arrived, openSpool } from './spool.ts'
+import type { OpenFile } from './spool-file.ts'
 
 /**
  * Objects as files `<first two hex digits>/<sha256>` below a folder. A file appears under its name only when it is whole:

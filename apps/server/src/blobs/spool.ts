@@ -1,12 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { BlobRef } from '../store/index.ts'
 import { blobTooLarge, onDisk } from './faults.ts'
-
-/** The part of `node:fs/promises` that makes files; handed in, so that a test can take the room away. */
-export type OpenFile = typeof open
+import { type OpenFile, Room, SpoolFile } from './spool-file.ts'
 
 /** A folder in which bytes arrive before they have a name. */
 export interface Spool {
@@ -32,12 +29,8 @@ export interface Arrived extends BlobRef, AsyncDisposable {
   handOver(): Promise<void>
 }
 
-/** Chunks of the network are small, and each write costs a turn of the thread pool. */
-const WRITTEN_TOGETHER = 256 * 1024
 /** What arrives and waits to be kept takes no more memory than this, and 256 KiB more for each sender who found it taken. */
 const MOST_IN_MEMORY = 64 * 1024 * 1024
-/** Larger ones would take the place of many. */
-const LARGEST_IN_MEMORY = MOST_IN_MEMORY / 4
 
 /** No request takes so long. */
 const ABANDONED_AFTER_MS = 3_600_000
@@ -94,148 +87,4 @@ function arrived(file: SpoolFile, ref: BlobRef): Arrived {
       isMine = false
     },
   }
-}
-
-/** Memory that several share. */
-class Room {
-  #left: number
-
-  constructor(bytes: number) {
-    this.#left = bytes
-  }
-
-  /** False, and nothing taken, when there is not so much left. */
-  take(bytes: number): boolean {
-    if (bytes > this.#left) return false
-    this.#left -= bytes
-    return true
-  }
-
-  giveBack(bytes: number): void {
-    this.#left += bytes
-  }
-}
-
-/** A file that is made when there is no room for its bytes in memory, or when they are flushed. */
-class SpoolFile {
-  readonly path: string
-  readonly #openFile: OpenFile
-  readonly #room: Room
-  #handle: FileHandle | undefined
-  #waiting: Uint8Array[] = []
-  #waitingBytes = 0
-  #taken = 0
-  #written = 0
-
-  constructor(file: string, openFile: OpenFile, room: Room) {
-    this.path = file
-    this.#openFile = openFile
-    this.#room = room
-  }
-
-  get isOpen(): boolean {
-    return this.#handle !== undefined
-  }
-
-  async append(chunk: Uint8Array): Promise<void> {
-    if (chunk.length === 0) return
-    this.#waiting.push(chunk)
-    this.#waitingBytes += chunk.length
-    if (this.#fits(chunk.length)) return
-    if (this.#waitingBytes >= WRITTEN_TOGETHER || !this.isOpen) await this.flush()
-  }
-
-  /** Takes room for a chunk, unless the bytes go to the file already. */
-  #fits(bytes: number): boolean {
-    if (this.isOpen || this.#waitingBytes > LARGEST_IN_MEMORY || !this.#room.take(bytes)) return false
-    this.#taken += bytes
-    return true
-  }
-
-  async flush(): Promise<void> {
-    this.#handle ??= await this.#openFile(this.path, 'wx+', 0o600)
-    await writeAll(this.#handle, this.#waiting, this.#written)
-    this.#written += this.#waitingBytes
-    this.#forget()
-  }
-
-  /** Nothing of it is in memory any more. */
-  #forget(): void {
-    this.#waiting = []
-    this.#waitingBytes = 0
-    this.#room.giveBack(this.#taken)
-    this.#taken = 0
-  }
-
-  /** All that was appended: what never went to the file, or the file. */
-  async read(bytes: number): Promise<Uint8Array> {
-    if (this.#handle !== undefined) return await readWhole(this.#handle, bytes)
-    const whole = joined(this.#waiting, bytes)
-    this.#waiting = [whole]
-    return whole
-  }
-
-  async *content(): AsyncIterable<Uint8Array> {
-    yield* this.#handle === undefined ? this.#waiting : createReadStream(this.path)
-  }
-
-  async sync(): Promise<void> {
-    await this.flush()
-    await this.#handle!.sync()
-  }
-
-  async close(): Promise<void> {
-    await this.#handle?.close()
-  }
-
-  async discard(): Promise<void> {
-    this.#forget()
-    if (this.#handle === undefined) return
-    try {
-      await this.close()
-    } finally {
-      await rm(this.path, { force: true })
-    }
-  }
-}
-
-/** The pieces as one. */
-function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes)
-  let offset = 0
-  for (const piece of pieces) {
-    whole.set(piece, offset)
-    offset += piece.length
-  }
-  return whole
-}
-
-/** Writes the chunks one after the other, from a place in the file on. */
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], from: number): Promise<void> {
-  let rest = chunks.filter(({ length }) => length > 0)
-  for (let position = from; rest.length > 0; ) {
-    const { bytesWritten } = await handle.writev(rest, position)
-    position += bytesWritten
-    rest = behind(rest, bytesWritten)
-  }
-}
-
-/** What is left of the chunks behind so many bytes. */
-function behind(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
-  let skip = bytes
-  return chunks.flatMap((chunk) => {
-    const left = chunk.subarray(Math.min(skip, chunk.length))
-    skip -= chunk.length - left.length
-    return left.length > 0 ? [left] : []
-  })
-}
-
-async function readWhole(handle: FileHandle, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
-  for (let offset = 0; offset < length; ) {
-    const { bytesRead } = await handle.read(bytes, offset, length - offset, offset)
-    if (bytesRead === 0) throw new Error(`a file of ${length} bytes ended after ${offset}`)
-    offset += bytesRead
-  }
-  return bytes
 }
