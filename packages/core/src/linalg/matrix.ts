@@ -46,12 +46,28 @@ export function toRowMajor({ rows, columns, data }: ColumnMatrix): Float32Array 
 /** left (m x k) times right (k x n). */
 export function multiply(left: ColumnMatrix, right: ColumnMatrix): ColumnMatrix {
   const result = zeros(left.rows, right.columns)
+  const whole = left.columns - (left.columns % 4)
   for (let index = 0; index < right.columns; index += 1) {
     const target = column(result, index)
-    for (let inner = 0; inner < left.columns; inner += 1)
-      addScaled(target, right.data[index * right.rows + inner]!, column(left, inner))
+    const factors = column(right, index)
+    for (let inner = 0; inner < whole; inner += 4) addFour(target, factors, left, inner)
+    for (let inner = whole; inner < left.columns; inner += 1) addScaled(target, factors[inner]!, column(left, inner))
   }
   return result
+}
+
+/** target += factors[i] times column i of `source`, for four columns from `first` on: one pass over a tall target instead of four. */
+function addFour(target: Float64Array, factors: Float64Array, source: ColumnMatrix, first: number): void {
+  const [f0, f1, f2, f3] = factors.subarray(first, first + 4) as unknown as [number, number, number, number]
+  const [s0, s1, s2, s3] = [
+    column(source, first),
+    column(source, first + 1),
+    column(source, first + 2),
+    column(source, first + 3),
+  ]
+  for (let index = 0; index < target.length; index += 1) {
+    target[index] = target[index]! + (f0 * s0[index]! + f1 * s1[index]! + (f2 * s2[index]! + f3 * s3[index]!))
+  }
 }
 
 export function transpose(matrix: ColumnMatrix): ColumnMatrix {
