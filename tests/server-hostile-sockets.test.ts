@@ -115,6 +115,9 @@ describe('what comes in over a socket', () => {
     const bad = Array.from({ length: 20_000 }, () => ({}))
     expect((await emit('ledger-report', { runId, reservations: bad })).error?.code).toBe('MESSAGE_INVALID')
     expect((await emit('ledger-report', { runId: { length: { toString: 1 } } })).error?.code).toBe('MESSAGE_INVALID')
+    for (const since of [2 ** 40, 999_999]) {
+      expect((await emit('ledger-report', { runId, since, reservations: [] })).error?.code).toBe('MESSAGE_INVALID')
+    }
     await areWell()
   })
 

@@ -411,6 +411,21 @@ describe.each([
     expect(double.sent.some(({ kind }) => kind === 'upload')).toBe(false)
   })
 
+  it('trains nothing before the coordinator has agreed with all that its ledger holds (trap: an old copy of a ledger)', async () => {
+    let invited = false
+    double.answerReport = ({ since }) => {
+      if (since !== 0) return { agrees: true } // of the round alone nothing is wrong
+      return { agrees: false, error: refusal(invited ? 'LEDGER_MISMATCH' : 'DATABASE_UNAVAILABLE').toJSON() }
+    }
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    invited = true
+    await peer.invite(double.invitation(manifest, 3))
+    expect(await site.told('round-failed')).toMatchObject({ error: { code: 'LEDGER_MISMATCH' } })
+    expect(double.sent.some(({ kind }) => kind === 'upload')).toBe(false)
+  })
+
   it('keeps the frame until a later round is answered, and clears up when the run ends', async () => {
     await using site = await start()
     const peer = await double.peer()

@@ -33,6 +33,8 @@ export class ClientNode implements AsyncDisposable {
   readonly #work = new RoundsAtWork()
   /** Runs whose spending the coordinator remembers better than this ledger. */
   readonly #mismatched = new Map<string, FedsvdError>()
+  /** Runs whose facts, all of them, the coordinator has agreed with since this site connected. */
+  readonly #agreed = new Set<string>()
   readonly #stopped = new AbortController()
   /** Offers are answered one after the other: encoding the records of two runs at once would take twice the memory. */
   #agreeing: Promise<unknown> = Promise.resolve()
@@ -70,6 +72,7 @@ export class ClientNode implements AsyncDisposable {
     return {
       onConnected: () => {
         connected()
+        this.#agreed.clear()
         onEvent({ event: 'connected', coordinator, clientId })
         for (const runId of this.#runs.keys()) void this.#report(runId).catch(() => {})
       },
@@ -172,7 +175,7 @@ export class ClientNode implements AsyncDisposable {
         uploadToken,
         goAhead,
         signal,
-        report: () => this.#report(runId, { since: round, signal }),
+        report: () => this.#report(runId, { since: this.#agreed.has(runId) ? round : 0, signal }),
         onResumed: (progress) => onEvent({ event: 'round-resumed', runId, round, ...progress }),
         onPart: (progress) => onEvent({ event: 'part', runId, round, ...progress }),
         onStep: (progress) => onEvent({ event: 'step', runId, round, ...progress }),
@@ -185,9 +188,9 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /**
-   * Reports the facts of a run: all of them at each connection and offer, those of a round alone before it is trained. A
-   * coordinator that holds proof of more than this ledger does ends this site's part in the run: the ledger may be an old copy,
-   * and its budget spent already.
+   * Reports the facts of a run: all of them at each connection and offer, and again before a round is trained until the coordinator
+   * has agreed with them; from then on those of the round alone. A coordinator that holds proof of more than this ledger does
+   * ends this site's part in the run: the ledger may be an old copy, and its budget spent already.
    *
    * @throws FedsvdError LEDGER_MISMATCH
    * @throws the signal's reason when it aborts
@@ -198,6 +201,7 @@ export class ClientNode implements AsyncDisposable {
       .filter(({ runId: owner, round }) => owner === runId && round >= since)
       .map(({ round, attempt, event }) => ({ round, attempt, event: { ...event } }))
     const { agrees, error } = await this.#link.report({ runId, since, reservations }, signal)
+    if (agrees && since === 0) this.#agreed.add(runId)
     if (agrees) return
     const said = FedsvdError.fromJSON(error)
     onEvent({ event: 'ledger-mismatch', runId, error: said.toJSON() })

@@ -19,6 +19,12 @@ export const ROUNDS = 2
 const CLIENTS = 3
 const log = pino({ level: 'silent' })
 const metrics = createMetrics()
+
+/** How many publications of rounds were told in all lives of this process. */
+export async function publicationsTold(): Promise<number> {
+  const { values } = await metrics.rounds.get()
+  return values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0
+}
 const bounds = epsilonBounds()
 /** Deadlines never come: a round that needed one would never end, and the test would say so. Shorter waits take no time. */
 const clock: Clock = {

@@ -6,6 +6,8 @@ export type OpenFile = typeof open
 
 /** Chunks of the network are small, and each write costs a turn of the thread pool. */
 const WRITTEN_TOGETHER = 256 * 1024
+/** What a chunk takes of memory besides its bytes: a sender decides how small it is. */
+const CHUNK_OVERHEAD = 512
 /** Larger ones would take the place of many. */
 const LARGEST_SHARE = 1 / 4
 
@@ -39,6 +41,9 @@ export class SpoolFile {
   #handle: FileHandle | undefined
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
+  /** The memory that `#waiting` takes. */
+  #cost = 0
+  /** What of it was taken from the room. */
   #taken = 0
   #written = 0
 
@@ -56,14 +61,16 @@ export class SpoolFile {
     if (chunk.length === 0) return
     this.#waiting.push(chunk)
     this.#waitingBytes += chunk.length
-    if (this.#fits(chunk.length)) return
-    if (this.#waitingBytes >= WRITTEN_TOGETHER || !this.isOpen) await this.flush()
+    const cost = chunk.length + CHUNK_OVERHEAD
+    this.#cost += cost
+    if (this.#fits(cost)) return
+    if (this.#cost >= WRITTEN_TOGETHER || !this.isOpen) await this.flush()
   }
 
   /** Takes room for a chunk, unless the bytes go to the file already. */
-  #fits(bytes: number): boolean {
-    if (this.isOpen || this.#waitingBytes > LARGEST_SHARE * this.#room.bytes || !this.#room.take(bytes)) return false
-    this.#taken += bytes
+  #fits(cost: number): boolean {
+    if (this.isOpen || this.#cost > LARGEST_SHARE * this.#room.bytes || !this.#room.take(cost)) return false
+    this.#taken += cost
     return true
   }
 
@@ -78,6 +85,7 @@ export class SpoolFile {
   #forget(): void {
     this.#waiting = []
     this.#waitingBytes = 0
+    this.#cost = 0
     this.#room.giveBack(this.#taken)
     this.#taken = 0
   }

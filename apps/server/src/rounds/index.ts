@@ -1,4 +1,5 @@
 export { RoundBook } from './book.ts'
+export { broadcast } from './broadcast.ts'
 export { type ClientGateway, type RoundContext, type RunContext, RunOver } from './context.ts'
 export { decodeState, encodeState, schemaHashOf } from './frames.ts'
 export { Gate } from './gate.ts'

@@ -1,6 +1,6 @@
 import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import type { RunState } from '@fedsvd/core/protocol'
-import { isOutage, pause, RunOver, runRound } from '../rounds/index.ts'
+import { broadcast, isOutage, pause, RunOver, runRound } from '../rounds/index.ts'
 import type { LiveRun } from './live-run.ts'
 
 export interface Ending {
@@ -54,6 +54,8 @@ async function runRounds(run: LiveRun): Promise<Ending> {
   const { runId } = run.manifest
   for (;;) {
     let round = await run.store.rounds.publishedCount(runId)
+    const unannounced = run.unannounced(round)
+    if (unannounced !== undefined) await broadcast(unannounced)
     for (; round < (await run.latestPlan()).rounds; round += 1) await runRound(await run.openRound(round))
     await run.evaluations.settled()
     if (round >= (await run.latestPlan()).rounds) return { state: 'completed' } // it may have been extended meanwhile

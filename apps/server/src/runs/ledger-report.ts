@@ -44,12 +44,16 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
 }
 
 function checkReport({ reservations, since = 0 }: LedgerReport, rounds: number): void {
-  for (const { round, event } of reservations) {
-    if (round >= since && round < rounds && event.steps <= MOST_STEPS && event.unit === 'record') continue
-    throw new FedsvdError('MESSAGE_INVALID', {
-      expected: `reservations of rounds ${since} to ${rounds - 1} with at most ${MOST_STEPS} steps, per record`,
-      got: `round ${round} with ${event.steps} steps, per ${event.unit}`,
-      remedy: 'Report what the ledger holds for this run.',
-    })
-  }
+  const fits = ({ round, event }: LedgerReport['reservations'][number]): boolean =>
+    round >= since && round < rounds && event.steps <= MOST_STEPS && event.unit === 'record'
+  const odd = reservations.find((reservation) => !fits(reservation))
+  if (odd === undefined && since <= rounds) return
+  throw new FedsvdError('MESSAGE_INVALID', {
+    expected: `reservations of rounds ${Math.min(since, rounds)} to ${rounds - 1} with at most ${MOST_STEPS} steps, per record`,
+    got:
+      odd === undefined
+        ? `those since round ${since}`
+        : `round ${odd.round} with ${odd.event.steps} steps, per ${odd.event.unit}`,
+    remedy: 'Report what the ledger holds for this run.',
+  })
 }

@@ -74,6 +74,8 @@ export class LiveRun implements RunContext {
   #plan: RunPlan
   #spending = new SpendingBook([])
   #current: RoundContext | undefined
+  /** The last round whose publication was told here. */
+  #announced: number | undefined
 
   private constructor({ manifest, state }: RunRecord, parts: RunParts) {
     this.manifest = manifest
@@ -262,8 +264,15 @@ export class LiveRun implements RunContext {
     this.#changed()
   }
 
+  /** The round that was under way here, where it is among those that are published and nobody was told: the answer was lost. */
+  unannounced(published: number): RoundContext | undefined {
+    const { round = Number.POSITIVE_INFINITY } = this.#current ?? {}
+    return round < published && round !== this.#announced ? this.#current : undefined
+  }
+
   published(round: number, seconds: number): void {
     const { runId } = this.manifest
+    this.#announced = round
     this.log.info({ runId, round, seconds }, 'round published')
     this.#parts.metrics.rounds.observe(seconds)
     this.evaluations.catchUp()

@@ -1,7 +1,15 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Invitation, InvitationReply } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
-import { expectedAdapter, live, type Outage, ProcessInOutage, prepared, storedRounds } from '../../test-kit/index.ts'
+import {
+  expectedAdapter,
+  live,
+  type Outage,
+  ProcessInOutage,
+  prepared,
+  publicationsTold,
+  storedRounds,
+} from '../../test-kit/index.ts'
 import type { Store } from '../store/index.ts'
 
 const OUT_OF_MEMORY = {
@@ -26,6 +34,7 @@ function refusingOnce(): (clientId: string, invitation: Invitation) => Invitatio
 async function runThrough(outage?: Outage) {
   const { durable, clients, runId } = await prepared()
   const process = new ProcessInOutage(outage)
+  const toldBefore = await publicationsTold()
   const conductor = await live(durable, clients, process, refusingOnce())
   const isOver = await ended(durable.store, runId)
   const { calls, callsAtStart } = process
@@ -33,7 +42,8 @@ async function runThrough(outage?: Outage) {
   const snapshot = await conductor.snapshot(runId)
   const rounds = await storedRounds(durable.store, runId)
   await conductor[Symbol.asyncDispose]()
-  return { isOver, snapshot, rounds, clients, callsAtStart, calls }
+  const told = (await publicationsTold()) - toldBefore
+  return { isOver, snapshot, rounds, clients, told, callsAtStart, calls }
 }
 
 async function ended(store: Store, runId: string): Promise<boolean> {
@@ -44,7 +54,7 @@ async function ended(store: Store, runId: string): Promise<boolean> {
   return false
 }
 
-function faultsOf({ isOver, snapshot, rounds, clients }: Awaited<ReturnType<typeof runThrough>>): string[] {
+function faultsOf({ isOver, snapshot, rounds, clients, told }: Awaited<ReturnType<typeof runThrough>>): string[] {
   if (!isOver) return [`the run hangs as ${snapshot.state}: ${JSON.stringify(snapshot.current)}`]
   const faults: string[] = []
   if (snapshot.adapter !== expectedAdapter(snapshot, clients)) faults.push('an update was lost or counted twice')
@@ -54,6 +64,7 @@ function faultsOf({ isOver, snapshot, rounds, clients }: Awaited<ReturnType<type
     const expected = 2 * asked.filter((task) => task.clientId === clientId).length
     if (steps !== expected) faults.push(`${name} is charged ${steps} steps in place of ${expected}`)
   }
+  if (told !== rounds.length) faults.push(`${told} publications were told of ${rounds.length}`)
   if (snapshot.alerts.length === 0) faults.push('the alert of the refusal is lost')
   return faults
 }

@@ -11,7 +11,7 @@ import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './man
 const MOST_RESERVATIONS = 20_000
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
-const round = z.number().int().min(0)
+const round = z.number().int().min(0).max(1_000_000)
 const base64url = z
   .string()
   .regex(/^[A-Za-z0-9_-]+$/)
