@@ -220,6 +220,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', { timeout: 600_000 }, (
 
   it('can be walked through by keyboard alone', async () => {
     const page = await open('/')
+    await page.getByRole('article').first().waitFor() // before the runs are there, there is nothing to walk to
     await page.keyboard.press('Tab')
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content')
     await page.keyboard.press('Enter')
