@@ -201,8 +201,10 @@ export class ClientNode implements AsyncDisposable {
       .filter(({ runId: owner, round }) => owner === runId && round >= since)
       .map(({ round, attempt, event }) => ({ round, attempt, event: { ...event } }))
     const { agrees, error } = await this.#link.report({ runId, since, reservations }, signal)
-    if (agrees && since === 0) this.#agreed.add(runId)
-    if (agrees) return
+    if (agrees) {
+      if (since === 0) this.#agreed.add(runId)
+      return
+    }
     const said = FedsvdError.fromJSON(error)
     onEvent({ event: 'ledger-mismatch', runId, error: said.toJSON() })
     if (said.code !== 'LEDGER_MISMATCH') return

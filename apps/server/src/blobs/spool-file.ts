@@ -40,7 +40,6 @@ export class SpoolFile {
   readonly #room: Room
   #handle: FileHandle | undefined
   #waiting: Uint8Array[] = []
-  #waitingBytes = 0
   /** The memory that `#waiting` takes. */
   #cost = 0
   /** What of it was taken from the room. */
@@ -60,7 +59,6 @@ export class SpoolFile {
   async append(chunk: Uint8Array): Promise<void> {
     if (chunk.length === 0) return
     this.#waiting.push(chunk)
-    this.#waitingBytes += chunk.length
     const cost = chunk.length + CHUNK_OVERHEAD
     this.#cost += cost
     if (this.#fits(cost)) return
@@ -76,15 +74,13 @@ export class SpoolFile {
 
   async flush(): Promise<void> {
     this.#handle ??= await this.#openFile(this.path, 'wx+', 0o600)
-    await writeAll(this.#handle, this.#waiting, this.#written)
-    this.#written += this.#waitingBytes
+    this.#written = await writeAll(this.#handle, this.#waiting, this.#written)
     this.#forget()
   }
 
   /** Nothing of it is in memory any more. */
   #forget(): void {
     this.#waiting = []
-    this.#waitingBytes = 0
     this.#cost = 0
     this.#room.giveBack(this.#taken)
     this.#taken = 0
@@ -133,14 +129,15 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
   return whole
 }
 
-/** Writes the chunks one after the other, from a place in the file on. */
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], from: number): Promise<void> {
-  let rest = chunks.filter(({ length }) => length > 0)
-  for (let position = from; rest.length > 0; ) {
+/** Writes the chunks, none of which is empty, one after the other, from a place in the file on; returns the place behind them. */
+async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], from: number): Promise<number> {
+  let position = from
+  for (let rest = chunks; rest.length > 0; ) {
     const { bytesWritten } = await handle.writev(rest, position)
     position += bytesWritten
     rest = behind(rest, bytesWritten)
   }
+  return position
 }
 
 /** What is left of the chunks behind so many bytes. */

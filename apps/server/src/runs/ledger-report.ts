@@ -23,8 +23,7 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   const { clientId, terms } = participant
   const begun = 1 + (live?.current?.round ?? (await store.rounds.publishedCount(runId)))
   checkReport(report, Math.max(manifest.rounds, begun))
-  const held = report.reservations.map(({ round, attempt }) => ({ round, attempt }))
-  const known = await store.ledger.report({ runId, clientId, sinceRound: since, held, at: now })
+  const known = await store.ledger.report({ runId, clientId, sinceRound: since, held: report.reservations, at: now })
   const agreed = eventOfRound(manifest, terms)
   const { adopt, disagreements } = reconcile({ report, clientId, known, agreed, now })
   if (adopt.length > 0) {
