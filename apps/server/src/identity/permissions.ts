@@ -56,7 +56,10 @@ export const OPERATOR_NAMESPACE = '/operator'
 export const NAMESPACES: Readonly<Record<string, Access>> = { '/': [], '/client': 'client', [OPERATOR_NAMESPACE]: READ }
 
 /** Events that a connection may send; anything else is refused. Operators send none. */
-export const EVENTS: Readonly<Record<string, Access>> = { '/client ledger-report': 'client' }
+export const EVENTS: Readonly<Record<string, Access>> = {
+  '/client ledger-report': 'client',
+  '/client round-failed': 'client',
+}
 
 /** @throws FedsvdError FORBIDDEN unless the entry names the caller's role */
 export function requireRole({ role }: Caller, access: Access, what: string): void {

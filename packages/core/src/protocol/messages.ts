@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ERROR_CATALOGUE } from '../errors.ts'
+import { ERROR_CATALOGUE, type ErrorCode } from '../errors.ts'
 import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './manifest.ts'
 
 /*
@@ -122,6 +122,30 @@ export const ledgerReportSchema = z.object({
 })
 export const ledgerReplySchema = z.object({ agrees: z.boolean(), error: wireErrorSchema.optional() })
 
+/**
+ * Why a round failed at a client, as far as that may leave a site: faults of the published state or of the machine, which no
+ * record decides. Anything else is `SITE_DECLINED`, and its reason stays with the site.
+ */
+export const ROUND_FAILURES = [
+  'SITE_DECLINED',
+  'BLOB_NOT_FOUND',
+  'FRAME_MALFORMED',
+  'FRAME_TOO_LARGE',
+  'FRAME_CHECKSUM',
+  'SHAPE_MISMATCH',
+  'NOT_FINITE',
+  'CHECKPOINT_INVALID',
+  'HUB_UNAVAILABLE',
+  'RUNTIME_UNAVAILABLE',
+  'STORAGE_UNAVAILABLE',
+] as const satisfies readonly ErrorCode[]
+
+/**
+ * `round-failed`: no update comes from this client for this round unless it is invited again. Not acknowledged: a client that
+ * is not connected sends it when it is, and a coordinator that does not know the message drops it.
+ */
+export const roundFailedSchema = z.object({ runId: z.uuid(), round, code: z.enum(ROUND_FAILURES) })
+
 // --- HTTP: tensors ---------------------------------------------------------------------------------------------------
 
 /** PUT /v1/runs/:runId/rounds/:round/update, body: an `update` frame. Idempotent: the same bytes again are a duplicate. */
@@ -139,6 +163,7 @@ export type RunPaused = z.infer<typeof runPausedSchema>
 export type RunEnded = z.infer<typeof runEndedSchema>
 export type LedgerReport = z.infer<typeof ledgerReportSchema>
 export type LedgerReply = z.infer<typeof ledgerReplySchema>
+export type RoundFailed = z.infer<typeof roundFailedSchema>
 export type UploadReply = z.infer<typeof uploadReplySchema>
 export type WireError = z.infer<typeof wireErrorSchema>
 
@@ -153,4 +178,5 @@ export interface ServerToClientEvents {
 }
 export interface ClientToServerEvents {
   'ledger-report'(message: LedgerReport, reply: (reply: LedgerReply) => void): void
+  'round-failed'(message: RoundFailed): void
 }
