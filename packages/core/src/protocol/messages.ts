@@ -9,6 +9,11 @@ import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './man
 
 /** More do not fit into one message. */
 const MOST_RESERVATIONS = 20_000
+const MOST_CHARGES = 1000
+
+/** What a site may pay for outside the rounds of a run. */
+export const chargePurposeSchema = z.enum(['count', 'evaluation', 'statistics'])
+export type ChargePurpose = z.infer<typeof chargePurposeSchema>
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 const round = z.number().int().min(0).max(1_000_000)
@@ -36,9 +41,22 @@ export const enrolRequestSchema = z.object({
 })
 export const enrolReplySchema = z.object({ clientId: z.uuid() })
 
-/** POST /v1/challenge: a nonce, valid once and for a minute, to be signed as `fedsvd-session-v1:<clientId>:<nonce>`. */
+/** Entries of a ledger: one of 4 MB has 15,000, and a site writes about `localSteps` + 3 for each round. */
+const ledgerLength = z.number().int().min(0).max(1_000_000_000)
+
+/**
+ * How far a client's ledger has come: the number of its entries and the hash of the last. The hashes are chained behind a
+ * secret salt in the ledger's first entry, so nobody can test a guess of its content, the data set's fingerprint included.
+ */
+export const ledgerHeadSchema = z.object({ length: ledgerLength, head: sha256Hex })
+export type LedgerHead = z.infer<typeof ledgerHeadSchema>
+
+/**
+ * POST /v1/challenge: a nonce, valid once and for a minute, to be signed as `fedsvd-session-v1:<clientId>:<nonce>`.
+ * `ledgerLength`: the coordinator remembers the client's ledger at this length, and asks for the hash of that entry.
+ */
 export const challengeRequestSchema = z.object({ clientId: z.uuid() })
-export const challengeReplySchema = z.object({ nonce: base64url })
+export const challengeReplySchema = z.object({ nonce: base64url, ledgerLength: ledgerLength.optional() })
 
 /** Socket.IO handshake `auth` on the namespace `/client`. */
 export const clientHandshakeSchema = z.object({
@@ -51,6 +69,10 @@ export const clientHandshakeSchema = z.object({
     .string()
     .regex(/^[\w.+-]{1,40}$/)
     .optional(),
+  /** Made at random by each process, so that a second host with the same state is told from the first that comes back. */
+  instance: z.uuid().optional(),
+  /** The ledger as it is now; `confirmed` is the hash of its entry number `ledgerLength` of the challenge, counted from 1. */
+  ledger: ledgerHeadSchema.extend({ confirmed: sha256Hex.optional() }).optional(),
 })
 
 /** The text that a client signs to prove that it holds the enrolled key. */
@@ -119,6 +141,19 @@ export const ledgerReportSchema = z.object({
   reservations: z
     .array(z.object({ round, attempt: z.number().int().min(1).max(1000), event: privacyEventSchema }))
     .max(MOST_RESERVATIONS),
+  /** What the ledger paid for in this run outside its rounds, all of it, numbered from 1. */
+  charges: z
+    .array(
+      z.object({
+        number: z.number().int().min(1).max(MOST_CHARGES),
+        purpose: chargePurposeSchema,
+        event: privacyEventSchema,
+      }),
+    )
+    .max(MOST_CHARGES)
+    .optional(),
+  /** The ledger when the report was made. */
+  ledger: ledgerHeadSchema.optional(),
 })
 export const ledgerReplySchema = z.object({ agrees: z.boolean(), error: wireErrorSchema.optional() })
 
