@@ -118,13 +118,15 @@ async function realLengths(): Promise<readonly number[]> {
   const folder = mkdtempSync(join(tmpdir(), 'fedsvd-bench-'))
   const [{ clients }, tokenizer] = [await writeStarterCorpus(folder), await loadStarterTokenizer()]
   const every = 16
-  const lengths = clients.flatMap(({ file }) =>
+  const lines = clients.flatMap(({ file }) =>
     readFileSync(file, 'utf8')
       .trim()
       .split('\n')
-      .filter((_, n) => n % every === 0)
-      .map((line) => tokenizer.encode((JSON.parse(line) as TextRecord).text, LONGEST).length),
+      .filter((_, n) => n % every === 0),
   )
+  const lengths: number[] = []
+  for (const line of lines)
+    lengths.push((await tokenizer.encode((JSON.parse(line) as TextRecord).text, LONGEST)).length)
   rmSync(folder, { recursive: true })
   return lengths
 }

@@ -61,18 +61,19 @@ interface Party {
 const steps = number('rounds') * number('local-steps')
 const corpus = await writeStarterCorpus(join(mkdtempSync(join(tmpdir(), 'fedsvd-bench-')), 'data'))
 const tokenizer = await loadStarterTokenizer()
-const encoded = (file: string) => {
+const encoded = async (file: string) => {
   const lines = readFileSync(file, 'utf8').trim().split('\n')
   const records = lines.map((line) => JSON.parse(line) as TextRecord)
-  return encodeRecords(records, tokenizer, LABELS, number('tokens'))
+  return await encodeRecords(records, tokenizer, LABELS, number('tokens'))
 }
-const holdOut = encoded(corpus.holdOut)
-const parties: Party[] = corpus.clients.map(({ file }) => {
-  const records = encoded(file)
+const holdOut = await encoded(corpus.holdOut)
+const parties: Party[] = []
+for (const { file } of corpus.clients) {
+  const records = await encoded(file)
   const sampleRate = number('lot') / records.length
   const question = { epsilon: number('epsilon'), delta: DELTA, sampleRate, steps, accountant: pld }
-  return { records, sampleRate, noiseMultiplier: calibrateNoiseMultiplier(question) }
-})
+  parties.push({ records, sampleRate, noiseMultiplier: calibrateNoiseMultiplier(question) })
+}
 
 await using encoder = await createStarterEngine({
   rank: number('rank'),

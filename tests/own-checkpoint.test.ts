@@ -126,7 +126,8 @@ describe('a BERT of one’s own', { timeout: 120_000 }, () => {
       expect(data).not.toEqual([...untrained.b, ...untrained.head][index]!.data)
     }
     const tokenizer = await (await openCheckpoint(here('models/merged'))).tokenizer()
-    const records = [GOOD, BAD].map((text) => ({ ...encodeText({ text }, tokenizer, 24), label: 0 }))
+    const encoded = await Promise.all([GOOD, BAD].map((text) => encodeText({ text }, tokenizer, 24)))
+    const records = encoded.map((text) => ({ ...text, label: 0 }))
     await using adapted = await engineFor(manifest, { threads: 1 }, store)
     const expected = await classifier(adapted).logits(records, state)
     expect(expected[1]! - expected[0]!, 'a good review is called good').toBeGreaterThan(0)

@@ -7,8 +7,12 @@ import { BUDGET } from './sample-run.ts'
 /** One token for each letter. */
 export const letters: Tokenizer = {
   vocabularySize: 65_536,
-  encode: (text, maxTokens) =>
-    Int32Array.from([...(text || ' ')].slice(0, maxTokens), (letter) => letter.charCodeAt(0)),
+  encode: async (text, maxTokens) => letterIds(text, maxTokens),
+}
+
+/** The tokens of {@link letters}. */
+export function letterIds(text: string, maxTokens: number): Int32Array {
+  return Int32Array.from([...(text || ' ')].slice(0, maxTokens), (letter) => letter.charCodeAt(0))
 }
 
 /** A site of `records` short letters in a folder: its configuration for a client. */

@@ -46,7 +46,7 @@ export function encodedStores(stateDir: string, site: SiteData, tokenizerFor: To
     prune,
     async open(manifest, signal) {
       const tokenizer = await tokenizerFor(manifest.model)
-      const key = keyOf(site, manifest, tokenizer)
+      const key = await keyOf(site, manifest, tokenizer)
       const name = `${key}.records`
       const path = join(folder, name)
       let store = openRecordStore(path, key)
@@ -86,20 +86,23 @@ export function encodedStores(stateDir: string, site: SiteData, tokenizerFor: To
 async function encode(
   site: SiteData,
   { labels }: RunManifest,
-  toTokens: (record: SiteRecord) => EncodedRecord,
+  toTokens: (record: SiteRecord) => Promise<EncodedRecord>,
   { writer, fingerprinter }: { readonly writer: RecordStoreWriter; readonly fingerprinter: Fingerprinter },
   signal: AbortSignal,
 ): Promise<void> {
   for await (const record of site.read(labels.length > 0 ? labels : undefined)) {
     signal.throwIfAborted()
     fingerprinter.add(record)
-    writer.add(toTokens(record))
+    writer.add(await toTokens(record))
   }
   if (fingerprinter.finish() !== site.fingerprint) throw dataChanged(site.path)
   writer.finish()
 }
 
-function encoderFor({ task, labels, model }: RunManifest, tokenizer: Tokenizer): (record: SiteRecord) => EncodedRecord {
+function encoderFor(
+  { task, labels, model }: RunManifest,
+  tokenizer: Tokenizer,
+): (record: SiteRecord) => Promise<EncodedRecord> {
   const encode = taskEncoder(tokenizer, { task, labels, maxTokens: model.maxTokens })
   return (record) => encode(record, 'in the data set')
 }
@@ -108,9 +111,13 @@ function encoderFor({ task, labels, model }: RunManifest, tokenizer: Tokenizer):
 const PROBE = 'The quick brown fox, 1984: naïve Übung – 日本語 👋 <b>x_y</b>\n\tdon’t re-encode 3.14159!'
 
 /** Whatever decides the content of a store, as one name. */
-function keyOf({ fingerprint }: SiteData, { task, model, labels }: RunManifest, tokenizer: Tokenizer): string {
+async function keyOf(
+  { fingerprint }: SiteData,
+  { task, model, labels }: RunManifest,
+  tokenizer: Tokenizer,
+): Promise<string> {
   const { name, checkpoint, maxTokens } = model
-  const probe = [...tokenizer.encode(PROBE, 512)]
+  const probe = [...(await tokenizer.encode(PROBE, 512))]
   const vocabularySize = tokenizer.vocabularySize
   return sha256Hex(
     canonicalJson({ format: 1, fingerprint, name, checkpoint, task, maxTokens, labels, vocabularySize, probe }),

@@ -13,7 +13,7 @@ import { fingerprintRecords } from '@fedsvd/engine/data'
 import { describe, expect, it } from 'vitest'
 import { labelOf } from '../../test-kit/fake-engine.ts'
 import { sampleManifest } from '../../test-kit/sample-run.ts'
-import { letters } from '../../test-kit/site.ts'
+import { letterIds, letters } from '../../test-kit/site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { encodedStores, loadSiteData, roundedDown, type SiteData } from './index.ts'
 
@@ -103,8 +103,8 @@ describe('the encoded records of a site', () => {
     const records = await stores.open(manifest, signal)
     expect(records.size).toBe(2)
     expect([records.read(0), records.read(1)]).toEqual([
-      { tokenIds: letters.encode('one ', 4), label: 0 },
-      { tokenIds: letters.encode('two', 4), label: 1 },
+      { tokenIds: letterIds('one ', 4), label: 0 },
+      { tokenIds: letterIds('two', 4), label: 1 },
     ])
     records.close()
   })
@@ -144,9 +144,9 @@ describe('the encoded records of a site', () => {
     expect(contents[2]).toEqual(contents[0])
     ;(await open({ model: { name: 'none', maxTokens: 3 } })).close()
     ;(await open({ labels: ['spam', 'ham'] })).close()
-    const capitals = { ...letters, encode: (text: string, max: number) => letters.encode(text.toUpperCase(), max) }
+    const capitals = { ...letters, encode: async (text: string, max: number) => letterIds(text.toUpperCase(), max) }
     const other = await open({}, capitals)
-    expect(other.read(1).tokenIds).toEqual(letters.encode('TWO', 4))
+    expect(other.read(1).tokenIds).toEqual(letterIds('TWO', 4))
     other.close()
     expect(readings).toBe(4)
   })
@@ -159,7 +159,7 @@ describe('the encoded records of a site', () => {
     const [name] = stored(folder, site)
     writeFileSync(join(folder.path, 'state', 'encoded', site.fingerprint, name!), 'nonsense')
     const records = await open()
-    expect(records.read(1)).toEqual({ tokenIds: letters.encode('two', 4), label: 1 })
+    expect(records.read(1)).toEqual({ tokenIds: letterIds('two', 4), label: 1 })
     records.close()
   })
 

@@ -60,7 +60,7 @@ async function encodeInTurns(
   const encode = taskEncoder(tokenizer, { task, labels, maxTokens: model.maxTokens })
   const records: EncodedRecord[] = []
   for (const [index, record] of given.entries()) {
-    records.push(encode(record, `in record ${index + 1}`))
+    records.push(await encode(record, `in record ${index + 1}`))
     if (index % RECORDS_AT_A_TIME === RECORDS_AT_A_TIME - 1) await setImmediate()
   }
   return records

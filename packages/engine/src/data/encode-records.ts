@@ -9,14 +9,16 @@ import type { TextRecord } from './text-record.ts'
  *
  * @throws FedsvdError LABEL_UNKNOWN naming the position (from 1) of the first record with a label outside `labels`.
  */
-export function encodeRecords(
+export async function encodeRecords(
   records: readonly TextRecord[],
   tokenizer: Tokenizer,
   labels: readonly string[],
   maxTokens: number,
-): LabelledRecord[] {
+): Promise<LabelledRecord[]> {
   const encode = recordEncoder(tokenizer, labels, maxTokens)
-  return records.map((record, position) => encode(record, `in record ${position + 1}`))
+  const encoded: LabelledRecord[] = []
+  for (const [position, record] of records.entries()) encoded.push(await encode(record, `in record ${position + 1}`))
+  return encoded
 }
 
 /**
@@ -28,11 +30,11 @@ export function recordEncoder(
   tokenizer: Tokenizer,
   labels: readonly string[],
   maxTokens: number,
-): (record: TextRecord, place: string) => LabelledRecord {
+): (record: TextRecord, place: string) => Promise<LabelledRecord> {
   const index = labelIndex(labels)
-  return (record, place) => {
+  return async (record, place) => {
     const target = index.get(record.label)
     if (target === undefined) throw labelUnknown(labels, place)
-    return { ...encodeText(record, tokenizer, maxTokens), label: target }
+    return { ...(await encodeText(record, tokenizer, maxTokens)), label: target }
   }
 }

@@ -37,11 +37,11 @@ export interface EncodingTerms {
 export function taskEncoder(
   tokenizer: Tokenizer,
   { task = 'sequence-classification', labels, maxTokens }: EncodingTerms,
-): (record: SiteRecord, place: string) => EncodedRecord {
+): (record: SiteRecord, place: string) => Promise<EncodedRecord> {
   const encode = encoderOf(task, tokenizer, labels, maxTokens)
-  return (record, place) => {
+  return async (record, place) => {
     const found = taskOf(record)
-    if (found === task) return encode(record as never, place)
+    if (found === task) return await encode(record as never, place)
     throw new FedsvdError('CONFIG_INVALID', {
       expected: `records for ${task}, which this run is for`,
       got: `records for ${found}`,
@@ -50,7 +50,7 @@ export function taskEncoder(
   }
 }
 
-type Encode = (record: never, place: string) => EncodedRecord
+type Encode = (record: never, place: string) => Promise<EncodedRecord>
 
 function encoderOf(task: Task, tokenizer: Tokenizer, labels: readonly string[], maxTokens: number): Encode {
   switch (task) {
@@ -69,8 +69,8 @@ function tagged(tokenizer: Tokenizer, labels: readonly string[], maxTokens: numb
   const index = labelIndex(labels)
   const encodeWords = tokenizer.encodeWords?.bind(tokenizer)
   if (encodeWords === undefined) throw wholeTextsOnly()
-  return ({ words, tags }: TaggedRecord, place: string): EncodedRecord => {
-    const { tokenIds, firstTokens } = encodeWords(words, maxTokens)
+  return async ({ words, tags }: TaggedRecord, place: string): Promise<EncodedRecord> => {
+    const { tokenIds, firstTokens } = await encodeWords(words, maxTokens)
     const targets = new Int32Array(tokenIds.length).fill(IGNORED)
     for (const [word, tag] of tags.entries()) {
       const target = index.get(tag)
@@ -84,17 +84,17 @@ function tagged(tokenizer: Tokenizer, labels: readonly string[], maxTokens: numb
 
 function continued(tokenizer: Tokenizer, maxTokens: number) {
   const [begin] = writers(tokenizer)
-  return ({ text }: PassageRecord, place: string): EncodedRecord => {
-    const whole = [...begin(text), ...endOf(tokenizer)]
+  return async ({ text }: PassageRecord, place: string): Promise<EncodedRecord> => {
+    const whole = [...(await begin(text)), ...endOf(tokenizer)]
     return nextTokens(whole.slice(0, maxTokens), 1, place)
   }
 }
 
 function answered(tokenizer: Tokenizer, maxTokens: number) {
   const [begin, carryOn] = writers(tokenizer)
-  return ({ prompt, answer }: InstructionRecord, place: string): EncodedRecord => {
-    const reply = [...carryOn(answer), ...endOf(tokenizer)].slice(0, Math.max(1, maxTokens - 1))
-    const question = [...begin(prompt)].slice(-Math.max(1, maxTokens - reply.length))
+  return async ({ prompt, answer }: InstructionRecord, place: string): Promise<EncodedRecord> => {
+    const reply = [...(await carryOn(answer)), ...endOf(tokenizer)].slice(0, Math.max(1, maxTokens - 1))
+    const question = [...(await begin(prompt))].slice(-Math.max(1, maxTokens - reply.length))
     return nextTokens([...question, ...reply], question.length, place)
   }
 }

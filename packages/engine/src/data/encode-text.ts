@@ -16,14 +16,14 @@ export function plainSpaces(text: string): string {
  *
  * @throws FedsvdError CONFIG_INVALID for a pair where the model takes one text only
  */
-export function encodeText(
+export async function encodeText(
   { text, pair }: Pick<TextRecord, 'text' | 'pair'>,
   tokenizer: Tokenizer,
   maxTokens: number,
-): EncodedText {
+): Promise<EncodedText> {
   const prepared = (raw: string) => (tokenizer.keepsWhiteSpace ? raw : plainSpaces(raw))
-  if (pair === undefined) return { tokenIds: tokenizer.encode(prepared(text), maxTokens) }
-  if (tokenizer.encodePair) return tokenizer.encodePair(prepared(text), prepared(pair), maxTokens)
+  if (pair === undefined) return { tokenIds: await tokenizer.encode(prepared(text), maxTokens) }
+  if (tokenizer.encodePair) return await tokenizer.encodePair(prepared(text), prepared(pair), maxTokens)
   throw new FedsvdError('CONFIG_INVALID', {
     expected: 'records of one text, which is what this model takes',
     got: 'a pair of texts',

@@ -1,170 +1,223 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { Tokenizer as Pieces } from '@huggingface/tokenizers'
+import type { Encoding, Tokenizer as RustTokenizer } from 'tokenizers'
 import type { EncodedText, EncodedWords, Tokenizer } from './tokenizer.ts'
-
-type JsonObject = Readonly<Record<string, unknown>>
+import { contentOf, type JsonObject, withTokenizerConfig } from './tokenizer-config.ts'
 
 /**
- * The tokenizer of a checkpoint, as `tokenizer.json` and `tokenizer_config.json` describe it.
+ * The tokenizer of a checkpoint, as `tokenizer.json` and `tokenizer_config.json` describe it, by Hugging Face's own Rust
+ * library: ids are equal to those of Transformers' fast tokenizers for every component, because the code is the same.
  *
  * Texts go in as they are. Longer ones are cut before the special tokens are added, so that these are always there; of two
- * texts the longer one is cut, as "longest_first" does in Hugging Face's own library.
+ * texts the longer one is cut, as "longest_first" does in Transformers.
  */
 export class HuggingFaceTokenizer implements Tokenizer {
   readonly vocabularySize: number
   readonly keepsWhiteSpace = true
   readonly endId: number | undefined
-  readonly #pieces: Pieces
+  readonly #rust: RustTokenizer
+  readonly #pairs: PairEncoder
+  /** The special tokens before a text and behind it. */
+  readonly #before: readonly number[]
+  readonly #behind: readonly number[]
   readonly #cutsLeft: boolean
   readonly #spaceBeforeWords: boolean
+  /** What stands for a text that gives no token at all. */
+  readonly #blank: number
 
-  /** @throws FedsvdError CHECKPOINT_INVALID for files that describe no tokenizer */
-  constructor(tokenizer: JsonObject, config: JsonObject = {}) {
+  private constructor(rust: RustTokenizer, pairs: PairEncoder, around: Around, files: TokenizerFiles) {
+    const { tokenizer, config } = files
+    this.#rust = rust
+    this.#pairs = pairs
+    this.#before = around.before
+    this.#behind = around.behind
+    this.#cutsLeft = config.truncation_side === 'left'
+    this.#spaceBeforeWords = isByteLevel(tokenizer)
+    this.vocabularySize = 1 + Object.values(rust.getVocab(true)).reduce((most, id) => Math.max(most, id), -1)
+    const idOf = (token: unknown) => {
+      const content = contentOf(token)
+      return content === undefined ? undefined : (rust.tokenToId(content) ?? undefined)
+    }
+    const model = tokenizer.model as JsonObject
+    const unknown = typeof model.unk_id === 'number' ? model.unk_id : idOf(model.unk_token ?? config.unk_token)
+    this.endId = idOf(config.eos_token)
+    this.#blank = unknown ?? this.endId ?? 0
+  }
+
+  /**
+   * @param tokenizer the content of `tokenizer.json`
+   * @param config the content of `tokenizer_config.json`, where there is one
+   * @throws FedsvdError CHECKPOINT_INVALID for files that describe no tokenizer, RUNTIME_UNAVAILABLE where the library has no
+   *   build for this platform
+   */
+  static async create(tokenizer: JsonObject, config: JsonObject = {}): Promise<HuggingFaceTokenizer> {
+    const { Tokenizer: Rust } = await loadLibrary()
+    const described = withTokenizerConfig(tokenizer, config)
+    const make = () => Rust.fromString(JSON.stringify(described))
+    let rust: RustTokenizer
     try {
-      this.#pieces = new Pieces(tokenizer, config)
+      rust = make()
+      if (!(rust.getVocabSize(true) > 0)) throw new Error('an empty vocabulary')
     } catch (cause) {
       throw invalid('a tokenizer.json that describes a tokenizer', String(cause), cause)
     }
-    this.#cutsLeft = config.truncation_side === 'left'
-    this.#spaceBeforeWords = isByteLevel(tokenizer)
-    this.vocabularySize = this.#pieces.model?.vocab.length ?? 0
-    const end = contentOf(config.eos_token)
-    this.endId = end === undefined ? undefined : this.#pieces.token_to_id(end)
+    const pairs = pairEncoder(make, config.truncation_side === 'left' ? 'left' : 'right')
+    return new HuggingFaceTokenizer(rust, pairs, await aroundText(rust), { tokenizer: described, config })
   }
 
-  encode(text: string, maxTokens: number): Int32Array {
-    const room = this.#room(maxTokens, this.#withSpecials([]).tokens.length)
-    const { tokens } = this.#withSpecials(this.#cut(this.pieces(text), room))
-    return this.ids(tokens.length > 0 ? tokens : [this.#pieces.model?.unk_token ?? ''])
+  async encode(text: string, maxTokens: number): Promise<Int32Array> {
+    const kept = this.#cut(await this.#idsOf(text), this.#room(maxTokens))
+    const ids = [...this.#before, ...kept, ...this.#behind]
+    return Int32Array.from(ids.length > 0 ? ids : [this.#blank])
   }
 
-  encodePair(first: string, second: string, maxTokens: number): EncodedText {
-    const room = this.#room(maxTokens, this.#withSpecials([], []).tokens.length)
-    const [a, b] = [this.pieces(first), this.pieces(second)]
-    const [keptOfA, keptOfB] = longestFirst(a.length, b.length, room)
-    const { tokens, types } = this.#withSpecials(this.#cut(a, keptOfA), this.#cut(b, keptOfB))
-    return { tokenIds: this.ids(tokens), typeIds: Int32Array.from(types) }
+  async encodePair(first: string, second: string, maxTokens: number): Promise<EncodedText> {
+    const encoding = await this.#pairs(first, second, maxTokens)
+    return { tokenIds: Int32Array.from(encoding.getIds()), typeIds: Int32Array.from(encoding.getTypeIds()) }
   }
 
-  /** As Hugging Face's `is_split_into_words`; byte-level vocabularies have words behind a space. */
-  encodeWords(words: readonly string[], maxTokens: number): EncodedWords {
-    const { before, behind } = this.#around()
-    const room = this.#room(maxTokens, before.length + behind.length)
-    const pieces: string[] = []
-    const firstTokens = words.map((word) => {
-      const own = this.pieces(this.#spaceBeforeWords ? ` ${word}` : word)
-      const first = own.length > 0 && pieces.length < room ? before.length + pieces.length : -1
+  /** As Transformers' `is_split_into_words`; byte-level vocabularies have words behind a space. */
+  async encodeWords(words: readonly string[], maxTokens: number): Promise<EncodedWords> {
+    const room = this.#room(maxTokens)
+    const spaced = words.map((word) => (this.#spaceBeforeWords ? ` ${word}` : word))
+    const encoded = await this.#rust.encodeBatch(spaced, { addSpecialTokens: false })
+    const pieces: number[] = []
+    const firstTokens = encoded.map((word) => {
+      const own = word.getIds()
+      const first = own.length > 0 && pieces.length < room ? this.#before.length + pieces.length : -1
       pieces.push(...own)
       return first
     })
-    const tokenIds = this.ids([...before, ...pieces.slice(0, room), ...behind])
+    const tokenIds = Int32Array.from([...this.#before, ...pieces.slice(0, room), ...this.#behind])
     return { tokenIds, firstTokens: Int32Array.from(firstTokens) }
   }
 
-  encodeBeginning(text: string): Int32Array {
-    return this.ids([...this.#around().before, ...this.pieces(text)])
+  async encodeBeginning(text: string): Promise<Int32Array> {
+    return Int32Array.from([...this.#before, ...(await this.#idsOf(text))])
   }
 
-  encodeContinuation(text: string): Int32Array {
-    return this.ids(this.pieces(text))
+  async encodeContinuation(text: string): Promise<Int32Array> {
+    return Int32Array.from(await this.#idsOf(text))
   }
 
-  /** The pieces of a text, without special tokens and uncut. */
-  pieces(text: string): readonly string[] {
-    return this.#pieces.tokenize(text)
+  /** The ids of a text, without special tokens and uncut. */
+  async #idsOf(text: string): Promise<readonly number[]> {
+    return (await this.#rust.encode(text, null, { addSpecialTokens: false })).getIds()
   }
 
-  /** The ids of pieces; an unknown one is the unknown token. @throws FedsvdError CHECKPOINT_INVALID where there is none */
-  ids(pieces: readonly string[]): Int32Array {
-    return Int32Array.from(pieces, (piece) => {
-      const id = this.#pieces.token_to_id(piece) ?? this.#pieces.model?.unk_token_id
-      if (id === undefined) throw invalid('a token for every text, or an unknown token', 'a text with neither')
-      return id
-    })
+  #cut(ids: readonly number[], kept: number): readonly number[] {
+    return this.#cutsLeft ? ids.slice(Math.max(0, ids.length - kept)) : ids.slice(0, kept)
   }
 
-  /** The special tokens on either side of a text. */
-  #around(): { readonly before: readonly string[]; readonly behind: readonly string[] } {
-    const { tokens } = this.#withSpecials([PLACEHOLDER])
-    const at = tokens.indexOf(PLACEHOLDER)
-    return { before: tokens.slice(0, at), behind: tokens.slice(at + 1) }
-  }
-
-  #withSpecials(first: readonly string[], second?: readonly string[]): { tokens: string[]; types: number[] } {
-    const processed = this.#pieces.post_processor?.post_process([...first], second ? [...second] : null, true)
-    const { tokens = [...first], tokens_pair: pair, token_type_ids: types } = processed ?? {}
-    // a processor that adds nothing leaves the second text beside the first
-    const rest = processed === undefined ? second : pair
-    const all = rest ? [...tokens, ...rest] : tokens
-    return {
-      tokens: all,
-      types: types?.length === all.length ? types : typesAfter(tokens.length, all.length),
-    }
-  }
-
-  #cut(pieces: readonly string[], kept: number): readonly string[] {
-    return this.#cutsLeft ? pieces.slice(Math.max(0, pieces.length - kept)) : pieces.slice(0, kept)
-  }
-
-  #room(maxTokens: number, specials: number): number {
-    if (maxTokens === Number.POSITIVE_INFINITY || (Number.isInteger(maxTokens) && maxTokens > specials)) {
-      return maxTokens - specials
-    }
-    throw new FedsvdError('CONFIG_INVALID', {
-      expected: `maxTokens to be an integer above the ${specials} special tokens`,
-      got: String(maxTokens),
-      remedy: 'Give the number of tokens that the model looks at, such as 128.',
-    })
+  #room(maxTokens: number): number {
+    return roomFor(maxTokens, this.#before.length + this.#behind.length)
   }
 }
 
-/** Stands for a text among special tokens; no vocabulary has it. */
-const PLACEHOLDER = '\0'
+interface TokenizerFiles {
+  readonly tokenizer: JsonObject
+  readonly config: JsonObject
+}
+
+/** The special tokens on either side of a text. */
+interface Around {
+  readonly before: readonly number[]
+  readonly behind: readonly number[]
+}
+
+/** Texts of which most tokenizers make at least one token; for the others, so many entries of the vocabulary are tried. */
+const PROBES = ['a', 'A', '1', '.', '中']
+const MOST_PROBES = 500
+
+/** Finds the special tokens by encoding a text whose own ids are known. */
+async function aroundText(rust: RustTokenizer): Promise<Around> {
+  for (const probe of [...PROBES, ...Object.keys(rust.getVocab(true)).slice(0, MOST_PROBES)]) {
+    const encoding = await rust.encode(probe)
+    const [ids, sequences] = [encoding.getIds(), encoding.getSequenceIds()]
+    const isOfText = (sequence: unknown) => typeof sequence === 'number'
+    const first = sequences.findIndex(isOfText)
+    if (first < 0) continue
+    return { before: ids.slice(0, first), behind: ids.slice(sequences.findLastIndex(isOfText) + 1) }
+  }
+  throw invalid('a tokenizer whose special tokens stand around the text', 'one that leaves every text out')
+}
+
+type PairEncoder = (first: string, second: string, maxTokens: number) => Promise<Encoding>
+
+/**
+ * Pairs are cut by the library itself, since which text loses the odd token hangs on how far it looked into each of them. Its
+ * limit is a setting of the tokenizer: this one is used for pairs alone, and for one after the other.
+ */
+function pairEncoder(make: () => RustTokenizer, direction: 'left' | 'right'): PairEncoder {
+  let rust: RustTokenizer | undefined
+  let last: Promise<unknown> = Promise.resolve()
+  const encode = async (first: string, second: string, maxTokens: number): Promise<Encoding> => {
+    rust ??= make()
+    rust.disableTruncation()
+    roomFor(maxTokens, (await rust.encode('', '')).getIds().length)
+    if (maxTokens !== Number.POSITIVE_INFINITY) rust.setTruncation(maxTokens, { direction })
+    return await rust.encode(first, second)
+  }
+  return (first, second, maxTokens) => {
+    const encoding = last.then(() => encode(first, second, maxTokens))
+    last = encoding.catch(() => {})
+    return encoding
+  }
+}
+
+/** How many tokens are left for texts. @throws FedsvdError CONFIG_INVALID where there is room for none */
+function roomFor(maxTokens: number, specials: number): number {
+  if (maxTokens === Number.POSITIVE_INFINITY || (Number.isInteger(maxTokens) && maxTokens > specials)) {
+    return maxTokens - specials
+  }
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `maxTokens to be an integer above the ${specials} special tokens`,
+    got: String(maxTokens),
+    remedy: 'Give the number of tokens that the model looks at, such as 128.',
+  })
+}
+
+async function loadLibrary(): Promise<typeof import('tokenizers')> {
+  try {
+    return await import('tokenizers')
+  } catch (cause) {
+    throw new FedsvdError(
+      'RUNTIME_UNAVAILABLE',
+      {
+        expected: `the library "tokenizers" on ${process.platform}-${process.arch}`,
+        got: String(cause),
+        remedy:
+          'Use a platform that it has a build for (Linux, macOS or Windows on x64 or arm64), or the starter model.',
+      },
+      { cause },
+    )
+  }
+}
 
 /** Whether pieces know a space before them, as in the vocabularies of GPT-2, RoBERTa, Llama 3 and Qwen. */
 function isByteLevel({ pre_tokenizer: rules }: JsonObject): boolean {
   return (JSON.stringify(rules) ?? '').includes('"ByteLevel"')
 }
 
-/** A special token of tokenizer_config.json: its text, or an object around it. */
-function contentOf(token: unknown): string | undefined {
-  const text = typeof token === 'object' && token !== null ? (token as JsonObject).content : token
-  return typeof text === 'string' ? text : undefined
-}
-
-/** Reads the tokenizer of a checkpoint folder. @throws FedsvdError CHECKPOINT_INVALID */
+/** Reads the tokenizer of a checkpoint folder. @throws FedsvdError CHECKPOINT_INVALID, RUNTIME_UNAVAILABLE */
 export async function loadHuggingFaceTokenizer(folder: string): Promise<HuggingFaceTokenizer> {
   const tokenizer = await readJson(join(folder, 'tokenizer.json'))
-  if (tokenizer === undefined) {
-    throw invalid(`a tokenizer.json in ${folder}`, 'none')
-  }
-  return new HuggingFaceTokenizer(tokenizer, await readJson(join(folder, 'tokenizer_config.json')))
+  if (tokenizer === undefined) throw invalid(`a tokenizer.json in ${folder}`, 'none')
+  return await HuggingFaceTokenizer.create(tokenizer, await readJson(join(folder, 'tokenizer_config.json')))
 }
 
 async function readJson(path: string): Promise<JsonObject | undefined> {
   const text = await readFile(path, 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
+  let value: unknown
   try {
-    return JSON.parse(text) as JsonObject
+    value = JSON.parse(text)
   } catch (cause) {
     throw invalid(`JSON in ${path}`, 'something else', cause)
   }
-}
-
-/** 0 for the first `first` of `all` tokens, then 1. */
-function typesAfter(first: number, all: number): number[] {
-  return Array.from({ length: all }, (_, at) => Number(at >= first))
-}
-
-/** How many tokens of two texts are kept: the shorter one whole, unless it has more than half of the room. */
-function longestFirst(first: number, second: number, room: number): readonly [number, number] {
-  if (first + second <= room) return [first, second]
-  const half = Math.floor(room / 2)
-  const shorter = Math.min(first, second)
-  if (shorter <= half) return first <= second ? [first, room - first] : [room - second, second]
-  return first > second ? [room - half, half] : [half, room - half]
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+  throw invalid(`a JSON object in ${path}`, Array.isArray(value) ? 'a list' : String(value))
 }
 
 function invalid(expected: string, got: string, cause?: unknown): FedsvdError {

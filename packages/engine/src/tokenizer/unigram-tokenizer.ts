@@ -30,7 +30,12 @@ export class UnigramTokenizer implements Tokenizer {
     this.trie = buildPieceTrie(pieces, reserved)
   }
 
-  encode(text: string, maxTokens: number): Int32Array {
+  async encode(text: string, maxTokens: number): Promise<Int32Array> {
+    return this.idsOf(text, maxTokens)
+  }
+
+  /** {@link encode} at once. */
+  idsOf(text: string, maxTokens: number): Int32Array {
     if (!(maxTokens === Number.POSITIVE_INFINITY || (Number.isInteger(maxTokens) && maxTokens > 0))) {
       throw new FedsvdError('CONFIG_INVALID', {
         expected: 'maxTokens to be a positive integer',
