@@ -7,6 +7,8 @@ import type { AccountedEvent } from './event.ts'
  * - the bound holds: every rounding, truncation and floating-point error is on the side of a larger epsilon;
  * - no events cost nothing: epsilon 0, delta 0;
  * - only the multiset of (sampleRate, noiseMultiplier, steps) matters, not order or grouping (up to rounding);
+ * - what `rdp` and `pld` say holds for events that were fixed before the first of them was released; where events are
+ *   chosen after seeing results, only a filter is a bound (`filter.ts`), and theirs is an odometer: what was spent so far;
  * - bad input is refused: CONFIG_INVALID (sampleRate, steps, delta, epsilon) or NOISE_INVALID (noiseMultiplier).
  *
  * Amplification comes from the Poisson sampling inside each event and from nowhere else. There is deliberately no
@@ -15,7 +17,7 @@ import type { AccountedEvent } from './event.ts'
  * `Account` is an immutable value for a ledger that grows: `append` returns a new one and never alters the old.
  */
 export interface Accountant<Account = unknown> {
-  readonly name: 'rdp' | 'pld'
+  readonly name: 'rdp' | 'pld' | 'filter'
   /** The smallest epsilon that this accountant can prove at `delta` for the composition of `events`. */
   epsilonUpperBound(events: readonly AccountedEvent[], delta: number): number
   /** The smallest delta that this accountant can prove at `epsilon`: the inverse of `epsilonUpperBound`. */

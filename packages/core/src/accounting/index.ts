@@ -8,6 +8,15 @@ export {
   type PrivacyEvent,
 } from './event.ts'
 export { checkEvent, mergeEvents } from './events.ts'
+export {
+  bestOrder,
+  chooseRule,
+  type FilterRule,
+  filterOf,
+  type PrivacyBudget,
+  type PrivacyFilter,
+  scheduleRule,
+} from './filter.ts'
 export { type PlanQuestion, type PlanRow, planTable } from './plan-table.ts'
 export { type PldAccount, pld } from './pld.ts'
 export { RDP_ORDERS, type RdpAccount, rdp, renyiDivergences } from './rdp.ts'
