@@ -1,4 +1,5 @@
 import { GAUSS_3, GAUSS_5 } from '../numeric/index.ts'
+import { groupLoss } from './group-of-records.ts'
 import { outcomeRange, type SubsampledGaussian } from './subsampled-gaussian.ts'
 
 /**
@@ -42,10 +43,24 @@ function outcomeAt({ sampleRate: q, noiseMultiplier: sigma }: SubsampledGaussian
   return sigma * sigma * unsampledLoss(q, loss) + 0.5
 }
 
+/** The loss of a step and its inverse within [low, high]: of one record, or of a group of them. */
+function lossOf(mechanism: SubsampledGaussian): {
+  lossAt(x: number): number
+  outcomeAt(loss: number, low: number, high: number): number
+} {
+  const { sampleRate, noiseMultiplier, groupSize = 1 } = mechanism
+  if (groupSize > 1) return groupLoss({ sampleRate, noiseMultiplier, groupSize })
+  return {
+    lossAt: (x) => lossAt(mechanism, x),
+    outcomeAt: (loss, low, high) => Math.max(low, Math.min(high, outcomeAt(mechanism, loss))),
+  }
+}
+
 /** The losses between which all but e^`logTail` of either distribution lies. */
 export function lossRange(mechanism: SubsampledGaussian, logTail: number): [number, number] {
   const [lowest, highest] = outcomeRange(mechanism, logTail)
-  return [lossAt(mechanism, lowest), lossAt(mechanism, highest)]
+  const loss = lossOf(mechanism)
+  return [loss.lossAt(lowest), loss.lossAt(highest)]
 }
 
 /**
@@ -59,11 +74,12 @@ export function lossRange(mechanism: SubsampledGaussian, logTail: number): [numb
  * @param logTail log of the probability that may be left out, for instance log(delta / steps) - 14
  */
 export function connectTheDots(mechanism: SubsampledGaussian, spacing: number, logTail: number): LossLattice {
-  const sigma = mechanism.noiseMultiplier
+  const { noiseMultiplier: sigma, groupSize = 1 } = mechanism
+  const { lossAt, outcomeAt } = lossOf(mechanism)
   const variance = sigma * sigma
   const [lowest, highest] = outcomeRange(mechanism, logTail)
-  const first = Math.floor(lossAt(mechanism, lowest) / spacing)
-  const last = Math.max(first + 1, Math.ceil(lossAt(mechanism, highest) / spacing))
+  const first = Math.floor(lossAt(lowest) / spacing)
+  const last = Math.max(first + 1, Math.ceil(lossAt(highest) / spacing))
   const mass = new Float64Array(last - first + 1)
   const density = 1 / (sigma * Math.sqrt(2 * Math.PI))
   const upperShare = 1 / -Math.expm1(-spacing)
@@ -71,10 +87,9 @@ export function connectTheDots(mechanism: SubsampledGaussian, spacing: number, l
   let left = lowest
   for (let i = 0; i < last - first; i++) {
     const loss = (first + i) * spacing
-    const right =
-      i + 1 === last - first ? highest : Math.max(left, Math.min(highest, outcomeAt(mechanism, loss + spacing)))
+    const right = i + 1 === last - first ? highest : outcomeAt(loss + spacing, left, highest)
     const width = right - left
-    const roughness = (width / sigma) * (1 + Math.max(Math.abs(left), Math.abs(right)) / sigma) + width / variance
+    const roughness = (width / sigma) * (1 + Math.max(Math.abs(left), Math.abs(right)) / sigma) + (groupSize * width) / variance
     const panels = Math.max(1, Math.ceil(roughness))
     const { nodes, weights } = roughness < 0.05 ? GAUSS_3 : GAUSS_5
     let all = 0
@@ -82,7 +97,7 @@ export function connectTheDots(mechanism: SubsampledGaussian, spacing: number, l
     for (let panel = 0; panel < panels; panel++) {
       for (let k = 0; k < nodes.length; k++) {
         const x = left + (width * (panel + (nodes[k] as number))) / panels
-        const lossHere = lossAt(mechanism, x)
+        const lossHere = lossAt(x)
         const probability = (weights[k] as number) * Math.exp(lossHere - (x * x) / (2 * variance))
         all += probability
         up += probability * Math.min(1, Math.max(0, -Math.expm1(loss - lossHere) * upperShare))
@@ -94,7 +109,7 @@ export function connectTheDots(mechanism: SubsampledGaussian, spacing: number, l
     left = right
   }
 
-  const steepest = (Math.max(-lowest, highest) + 1) / variance
+  const steepest = (groupSize * (Math.max(-lowest, highest) + groupSize)) / variance
   const largest = spacing * Math.max(Math.abs(first), Math.abs(last))
   return { spacing, first, mass, leftOut: Math.exp(logTail), lossRounding: 2 ** -50 * (1 + steepest + largest) }
 }

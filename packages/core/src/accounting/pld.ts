@@ -113,6 +113,12 @@ export const pld: Accountant<PldAccount> = {
   },
 }
 
+/** {@link pld} for `groupSize` records together instead of one; see `group-privacy.ts`, which checks its arguments. */
+export function groupEpsilon(events: readonly AccountedEvent[], delta: number, groupSize: number): number {
+  const merged = mergeEvents(events).map((event) => ({ ...event, groupSize }))
+  return merged.length === 0 ? 0 : readEpsilon(resolved(merged, merged, delta), delta)
+}
+
 /**
  * The composition of `events` on a lattice chosen for `planned` (these events, and room for more) that is fine enough for
  * the epsilon it is read at: a first bound is followed down, and the composition with the smallest one is kept. Each is a

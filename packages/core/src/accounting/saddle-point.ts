@@ -1,5 +1,6 @@
 import type { AccountedEvent } from './event.ts'
-import { logMomentOf, outcomeRange } from './subsampled-gaussian.ts'
+import { groupLogMoment } from './group-of-records.ts'
+import { type LogMoment, logMomentOf, outcomeRange, type SubsampledGaussian } from './subsampled-gaussian.ts'
 
 /** Which record's loss is followed: that of removing one, or that of adding one. The worse of the two counts. */
 export type Direction = 'remove' | 'add'
@@ -22,11 +23,18 @@ export function cumulantFunctions(
   logTail: number,
 ): Record<Direction, CumulantFunction> {
   const parts = events.map((event) => ({
-    logMoment: logMomentOf(event, outcomeRange(event, logTail)),
+    logMoment: logMomentWithin(event, outcomeRange(event, logTail)),
     steps: event.steps,
   }))
   const sum = (order: number) => parts.reduce((total, { logMoment, steps }) => total + steps * logMoment(order), 0)
   return { remove: (s) => sum(1 + s), add: (s) => sum(-s) }
+}
+
+function logMomentWithin(mechanism: SubsampledGaussian, range: [number, number]): LogMoment {
+  const { sampleRate, noiseMultiplier, groupSize = 1 } = mechanism
+  return groupSize > 1
+    ? groupLogMoment({ sampleRate, noiseMultiplier, groupSize }, range)
+    : logMomentOf(mechanism, range)
 }
 
 const TILT_RANGE = { least: 1e-6, most: 1e12 } as const

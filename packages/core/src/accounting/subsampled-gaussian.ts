@@ -11,12 +11,17 @@ import { GAUSS_5, LogSum, logAddExp } from '../numeric/index.ts'
 export interface SubsampledGaussian {
   readonly sampleRate: number
   readonly noiseMultiplier: number
+  /** Follows the loss of that many records together, see `group-of-records.ts`; 1 where it is absent. */
+  readonly groupSize?: number
 }
 
 /** The outcomes outside which less than e^`logTail` of either distribution lies. */
-export function outcomeRange({ noiseMultiplier: sigma }: SubsampledGaussian, logTail: number): [number, number] {
+export function outcomeRange(
+  { noiseMultiplier: sigma, groupSize = 1 }: SubsampledGaussian,
+  logTail: number,
+): [number, number] {
   const sigmas = Math.sqrt(-2 * logTail)
-  return [-sigma * sigmas, 1 + sigma * sigmas]
+  return [-sigma * sigmas, groupSize + sigma * sigmas]
 }
 
 /** Tails beyond this many standard deviations are below e^-72 of the integral and are left out. */
