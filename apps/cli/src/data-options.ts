@@ -11,6 +11,7 @@ export interface DataOptions {
   readonly tagsColumn?: string
   readonly promptColumn?: string
   readonly answerColumn?: string
+  readonly unitColumn?: string
 }
 
 /** What a data set may be, for the help texts. */
@@ -27,10 +28,12 @@ export function withDataOptions(command: Command): Command {
     .option('--tags-column <name>', 'column of the tags, one for each word (default: "tags")')
     .option('--prompt-column <name>', 'column of the prompt, for instructions (default: "prompt")')
     .option('--answer-column <name>', 'column of the answer (default: "answer")')
+    .option('--unit-column <name>', 'column that names the person of a record: persons are then the unit of privacy')
 }
 
 /** The options as the reader takes them. */
 export function readOptionsOf(options: DataOptions): DataOptions {
   const { task, textColumn, pairColumn, labelColumn, wordsColumn, tagsColumn, promptColumn, answerColumn } = options
-  return { task, textColumn, pairColumn, labelColumn, wordsColumn, tagsColumn, promptColumn, answerColumn }
+  const { unitColumn } = options
+  return { task, textColumn, pairColumn, labelColumn, wordsColumn, tagsColumn, promptColumn, answerColumn, unitColumn }
 }

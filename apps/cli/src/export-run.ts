@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { PrivacyUnit } from '@fedsvd/core/accounting'
 import { type AdapterState, canonicalSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { decodeState, type RunSnapshot, readFrameBasis } from '@fedsvd/core/protocol'
@@ -13,7 +14,7 @@ export interface PrivacyStatement {
   readonly name: string
   readonly epsilonUpperBound: number
   readonly delta: number
-  readonly unit: 'record' | 'client'
+  readonly unit: PrivacyUnit
   readonly relation: 'add-or-remove-one'
   readonly adversary: string
 }

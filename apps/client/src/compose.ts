@@ -37,7 +37,8 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
   await loadRuntime(config)
   const site = await loadSiteData(config.dataFile, config, config.stateDir)
-  onEvent({ event: 'data-loaded', records: site.records, fingerprint: site.fingerprint })
+  const { records, fingerprint, unit, withoutUnit } = site
+  onEvent({ event: 'data-loaded', records, fingerprint, unit, withoutUnit })
   const models = modelStore(modelSettings(config))
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
   try {

@@ -24,6 +24,8 @@ const clientConfigSchema = z.object({
   tagsColumn: column,
   promptColumn: column,
   answerColumn: column,
+  /** Names the person of a record: persons are then the unit of privacy of this site, and of every run that it takes part in. */
+  unitColumn: column,
   /** Folder of the key, the ledgers and the outbox. Losing it is losing the proof of what was spent. */
   stateDir: z.string().min(1),
   /** What this data set may spend in its whole life, over all runs and coordinators. */

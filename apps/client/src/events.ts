@@ -1,3 +1,4 @@
+import type { SiteUnit } from '@fedsvd/core/accounting'
 import type { ErrorCode, ErrorDetail } from '@fedsvd/core/errors'
 import type { PrivacyTerms } from '@fedsvd/core/protocol'
 
@@ -5,7 +6,7 @@ type ErrorFact = { code: ErrorCode } & ErrorDetail
 
 /** What a node tells the people at its own site. None of it is sent anywhere. */
 export type ClientEvent =
-  | { event: 'data-loaded'; records: number; fingerprint: string }
+  | { event: 'data-loaded'; records: number; fingerprint: string; unit: SiteUnit; withoutUnit: number }
   /** Ledgers of other data sets lie in the same state folder. Where they share records with this one, their epsilons add up. */
   | { event: 'other-ledgers'; count: number }
   | { event: 'waiting'; coordinator: string }
@@ -17,7 +18,7 @@ export type ClientEvent =
   | { event: 'refused'; error: ErrorFact }
   /** A message that made no sense was dropped; nothing else happened. */
   | { event: 'dropped'; error: ErrorFact }
-  | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms }
+  | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms; unit: SiteUnit }
   | { event: 'declined'; runId: string; round?: number; error: ErrorFact }
   | { event: 'round-started'; runId: string; round: number; rounds: number }
   /** The round had broken off: it goes on behind this step, and paid for one more. */

@@ -13,6 +13,7 @@ export {
   replay,
   showLedger,
   spentEvents,
+  unitOfLedger,
   verifyLedger,
   verifyLedgerBytes,
 } from './ledger/index.ts'

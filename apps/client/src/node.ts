@@ -1,3 +1,4 @@
+import { unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { CLIP_NORM_RANGE } from '@fedsvd/core/privacy'
 import type { Invitation, InvitationReply, LedgerReport, Offer, OfferReply, RunEnded } from '@fedsvd/core/protocol'
@@ -108,7 +109,7 @@ export class ClientNode implements AsyncDisposable {
       const run = await agreeTo(manifest, { ...this.#parts, coordinator, signal: this.#stopped.signal }, known)
       this.#runs.set(runId, run)
       const { terms } = run.bound
-      onEvent({ event: 'joined', runId, name, terms })
+      onEvent({ event: 'joined', runId, name, terms, unit: unitOfRun(manifest) })
       void this.#report(runId).catch(() => {})
       return { accepted: true, terms }
     } catch (error) {

@@ -1,9 +1,9 @@
-import { type AccountedEvent, pld, rdp } from '@fedsvd/core/accounting'
+import { type AccountedEvent, groupEpsilonUpperBound, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { parseMessage, privacyEventSchema } from '@fedsvd/core/protocol'
 import { Command } from 'commander'
 import { z } from 'zod'
-import { example } from '../options.ts'
+import { example, positiveInteger } from '../options.ts'
 import { outputFor, table } from '../output.ts'
 
 const requestSchema = z.object({
@@ -15,6 +15,7 @@ const requestSchema = z.object({
 export function accountCommand(): Command {
   return new Command('account')
     .description('Read privacy events as JSON on standard input and print what they cost together.')
+    .option('--group <count>', 'also for a person with that many records, the unit being the record', positiveInteger)
     .option('--json', 'print { "epsilonRdp", "epsilonPld", "delta" }')
     .addHelpText(
       'after',
@@ -22,9 +23,13 @@ export function accountCommand(): Command {
         `echo '{"events":[{"sampleRate":0.01,"noiseMultiplier":1,"steps":1000}],"delta":1e-5}' | fedsvd account --json`,
       ),
     )
-    .action(async (options: { json?: boolean }) => {
+    .action(async (options: { json?: boolean; group?: number }) => {
       const { events, delta } = parseMessage(requestSchema, parseJson(await readStandardInput()), 'a request')
-      const answer = accountFor(events, delta)
+      const { group } = options
+      const answer = {
+        ...accountFor(events, delta),
+        ...(group !== undefined && { group, epsilonGroup: groupEpsilonUpperBound(events, delta, group) }),
+      }
       const output = outputFor(options)
       output.record(answer)
       output.line(
@@ -32,6 +37,9 @@ export function accountCommand(): Command {
           ['accountant', 'epsilon (upper bound)'],
           ['PLD', answer.epsilonPld.toFixed(4)],
           ['RDP', answer.epsilonRdp.toFixed(4)],
+          ...(answer.epsilonGroup === undefined
+            ? []
+            : [[`PLD, of ${group} records together`, answer.epsilonGroup.toFixed(4)]]),
         ]),
       )
       output.line(`\nat delta ${delta}, unit record, add-or-remove-one, Poisson sampling`)

@@ -149,7 +149,7 @@ function report(event: ClientEvent, output: Output, progress: Progress): void {
 function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): string {
   switch (event.event) {
     case 'data-loaded':
-      return `loaded ${event.records} records, data set ${event.fingerprint.slice(0, 12)}`
+      return `loaded ${event.records} records, data set ${event.fingerprint.slice(0, 12)}, unit of privacy: ${event.unit}${event.withoutUnit > 0 ? ` (${event.withoutUnit} more name no person and are left out)` : ''}`
     case 'other-ledgers':
       return `${event.count} other ${event.count === 1 ? 'data set has its ledger' : 'data sets have their ledgers'} here: where they share records with this one, their epsilons add up`
     case 'waiting':
@@ -168,7 +168,7 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       return `turned away: ${lineOf(event.error)}`
     case 'joined': {
       const { noiseMultiplier, sampleRate, budget } = event.terms
-      return `joined "${event.name}": noise multiplier ${noiseMultiplier.toFixed(3)}, sample rate ${sampleRate.toFixed(4)}, epsilon at most ${budget.epsilon} at delta ${budget.delta}`
+      return `joined "${event.name}": noise multiplier ${noiseMultiplier.toFixed(3)}, sample rate ${sampleRate.toFixed(4)}, epsilon at most ${budget.epsilon} at delta ${budget.delta} per ${event.unit}`
     }
     case 'declined':
       return `declined: ${lineOf(event.error)}`

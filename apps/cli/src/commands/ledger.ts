@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { type LedgerState, outcomeOf, replay, spentEvents, verifyLedgerBytes } from '@fedsvd/client'
+import { type LedgerState, outcomeOf, replay, spentEvents, unitOfLedger, verifyLedgerBytes } from '@fedsvd/client'
 import { type AccountedEvent, ADVERSARY, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Command } from 'commander'
@@ -45,7 +45,7 @@ async function show(options: LedgerOptions): Promise<void> {
     output.record(view)
     output.line(`data set ${fingerprint}`)
     output.line(
-      `spent    epsilon <= ${view.epsilonPld.toFixed(4)} of ${view.budget.epsilon} at delta ${view.budget.delta} (RDP: ${view.epsilonRdp.toFixed(4)}), unit record, add-or-remove-one, against ${ADVERSARY.record}\n`,
+      `spent    epsilon <= ${view.epsilonPld.toFixed(4)} of ${view.budget.epsilon} at delta ${view.budget.delta} (RDP: ${view.epsilonRdp.toFixed(4)}), unit ${view.unit}, add-or-remove-one, against ${ADVERSARY[view.unit]}\n`,
     )
     const rows = view.reservations.map((one) => [
       one.runId.slice(0, 8),
@@ -74,6 +74,7 @@ function viewOf(state: LedgerState) {
   return {
     fingerprint: state.fingerprint,
     budget: state.budget,
+    unit: unitOfLedger(state) ?? 'record',
     epsilonPld: pld.epsilonUpperBound(events, delta),
     epsilonRdp: rdp.epsilonUpperBound(events, delta),
     reservations: state.attempts.map((reservation, index) => {

@@ -1,4 +1,4 @@
-import { ADVERSARY, type PlanRow, planTable } from '@fedsvd/core/accounting'
+import { ADVERSARY, groupEpsilonUpperBound, type PlanRow, planTable } from '@fedsvd/core/accounting'
 import { Command } from 'commander'
 import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { outputFor, table } from '../output.ts'
@@ -11,6 +11,7 @@ interface PlanOptions {
   readonly delta: number
   readonly rounds: number[]
   readonly noiseMultiplier?: number
+  readonly recordsPerPerson?: number
   readonly json?: boolean
 }
 
@@ -25,6 +26,7 @@ export function planCommand(): Command {
     .option('--delta <number>', 'at most 1 / records', probability, 1e-5)
     .option('--rounds <counts>', 'one or more numbers of rounds, with commas', roundCounts, [5, 10, 20, 40, 80])
     .option('--noise-multiplier <number>', 'instead: how many rounds this noise allows', positiveNumber)
+    .option('--records-per-person <count>', 'also what a person with that many records is promised', positiveInteger)
     .option('--json', 'print the rows as JSON')
     .addHelpText(
       'after',
@@ -34,18 +36,24 @@ export function planCommand(): Command {
       ),
     )
     .action((options: PlanOptions) => {
-      const rows = plan(options)
+      const { recordsPerPerson: group } = options
+      const rows = plan(options).map((row) => ({
+        ...row,
+        ...(group !== undefined && { epsilonOfPerson: ofPerson(row, options, group) }),
+      }))
+      const ofPersonHeader = group === undefined ? [] : [`of ${group} records together (PLD)`]
       const output = outputFor(options)
       output.record({ epsilon: options.epsilon, delta: options.delta, sampleRate: sampleRate(options), rows })
       output.line(
         table([
-          ['rounds', 'steps', 'noise multiplier', 'epsilon (PLD)', 'epsilon (RDP)'],
+          ['rounds', 'steps', 'noise multiplier', 'epsilon (PLD)', 'epsilon (RDP)', ...ofPersonHeader],
           ...rows.map((row) => [
             row.rounds,
             row.steps,
             row.noiseMultiplier.toFixed(4),
             row.epsilonPld.toFixed(4),
             row.epsilonRdp.toFixed(4),
+            ...(row.epsilonOfPerson === undefined ? [] : [row.epsilonOfPerson.toFixed(4)]),
           ]),
         ]),
       )
@@ -61,6 +69,11 @@ function plan(options: PlanOptions): PlanRow[] {
   return planTable(
     noiseMultiplier === undefined ? { ...question, rounds } : { ...question, noiseMultipliers: [noiseMultiplier] },
   )
+}
+
+function ofPerson({ steps, noiseMultiplier }: PlanRow, options: PlanOptions, group: number): number {
+  const events = steps === 0 ? [] : [{ sampleRate: sampleRate(options), noiseMultiplier, steps }]
+  return groupEpsilonUpperBound(events, options.delta, group)
 }
 
 function sampleRate({ lot, records }: PlanOptions): number {

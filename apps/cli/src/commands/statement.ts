@@ -44,7 +44,9 @@ async function verifyFile(file: string, options: VerifyOptions): Promise<void> {
   output.record({ valid: true, runId: run.runId, clientId: client.clientId, ...guarantee })
   output.line(`signed by the key given, and both epsilons follow from its events`)
   output.line(`${client.name} in ${run.name}: epsilon <= ${guarantee.epsilonPld} at delta ${guarantee.delta}`)
-  output.line(`per ${guarantee.unit}, ${guarantee.relation}, against ${guarantee.adversary}`)
+  const { maxRecordsPerUnit } = guarantee
+  const records = maxRecordsPerUnit === undefined ? '' : ` (at most ${maxRecordsPerUnit} records of each in use)`
+  output.line(`per ${guarantee.unit}${records}, ${guarantee.relation}, against ${guarantee.adversary}`)
 }
 
 function checkSignature({ statement, publicKey, signature }: SignedStatement, trusted: string): void {

@@ -1,15 +1,16 @@
+import type { PrivacyUnit } from '@fedsvd/core/accounting'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { table } from '../output.ts'
 
 /** What one client has spent at one level of privacy. */
 export interface ClientSpending {
   readonly name: string
-  readonly unit: 'record' | 'client'
+  readonly unit: PrivacyUnit
   readonly adversary: string
   readonly epsilon: number
   readonly delta: number
   readonly budget: number
-  /** Noised steps of the client (unit record), or draws of the coordinator's own noise (unit client). */
+  /** Noised steps of the client (unit record or person), or draws of the coordinator's own noise (unit client). */
   readonly steps: number
 }
 

@@ -5,9 +5,11 @@ import {
   type EncodedRecord,
   Fingerprinter,
   openRecordStore,
+  openUnitIndex,
   RecordStoreWriter,
   type SiteRecord,
   taskEncoder,
+  UnitGrouper,
 } from '@fedsvd/engine/data'
 import type { RecordSource } from '@fedsvd/engine/lots'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
@@ -40,7 +42,9 @@ export function encodedStores(stateDir: string, site: SiteData, tokenizerFor: To
   const folder = join(stateDir, 'encoded', site.fingerprint)
   const users = new Map<string, number>()
   const prune = (): void => {
-    for (const name of namesIn(folder)) if (!users.has(name)) rmSync(join(folder, name), { force: true })
+    for (const name of namesIn(folder)) {
+      if (!users.has(name.replace(/\.units$/, '.records'))) rmSync(join(folder, name), { force: true })
+    }
   }
   return {
     prune,
@@ -49,30 +53,40 @@ export function encodedStores(stateDir: string, site: SiteData, tokenizerFor: To
       const key = await keyOf(site, manifest, tokenizer)
       const name = `${key}.records`
       const path = join(folder, name)
+      const unitsPath = join(folder, `${key}.units`)
+      const { unit } = manifest
       let store = openRecordStore(path, key)
-      if (store === undefined) {
+      let units = unit && openUnitIndex(unitsPath, key)
+      if (store === undefined || (unit !== undefined && units === undefined)) {
+        store?.[Symbol.dispose]()
         prune()
         using writer = new RecordStoreWriter(path, key)
         using fingerprinter = new Fingerprinter(folder)
-        await encode(site, manifest, encoderFor(manifest, tokenizer), { writer, fingerprinter }, signal)
+        using grouper = unit && new UnitGrouper(folder)
+        await encode(site, manifest, encoderFor(manifest, tokenizer), { writer, fingerprinter, grouper }, signal)
+        if (unit !== undefined) grouper?.write(unitsPath, key, unit.maxRecords)
         store = openRecordStore(path, key)
+        units = unit && openUnitIndex(unitsPath, key)
       }
-      if (store?.size !== site.records) {
+      if (store?.size !== site.records || (unit !== undefined && units === undefined)) {
         store?.[Symbol.dispose]()
+        units?.[Symbol.dispose]()
         throw dataChanged(site.path)
       }
       const { size, lengthsOf, read } = store
-      const opened = store
+      const opened = { store, units }
       users.set(name, (users.get(name) ?? 0) + 1)
       let isOpen = true
       return {
         size,
         lengthsOf,
         read,
+        ...(units && { units }),
         close() {
           if (!isOpen) return
           isOpen = false
-          opened[Symbol.dispose]()
+          opened.store[Symbol.dispose]()
+          opened.units?.[Symbol.dispose]()
           const left = users.get(name)! - 1
           if (left > 0) users.set(name, left)
           else users.delete(name)
@@ -82,18 +96,26 @@ export function encodedStores(stateDir: string, site: SiteData, tokenizerFor: To
   }
 }
 
+interface EncodingParts {
+  readonly writer: RecordStoreWriter
+  readonly fingerprinter: Fingerprinter
+  /** Where persons are the units. */
+  readonly grouper: UnitGrouper | undefined
+}
+
 /** Reads the data set once more and names it again: what is trained on is what the ledger pays for. */
 async function encode(
   site: SiteData,
   { labels }: RunManifest,
   toTokens: (record: SiteRecord) => Promise<EncodedRecord>,
-  { writer, fingerprinter }: { readonly writer: RecordStoreWriter; readonly fingerprinter: Fingerprinter },
+  { writer, fingerprinter, grouper }: EncodingParts,
   signal: AbortSignal,
 ): Promise<void> {
   for await (const record of site.read(labels.length > 0 ? labels : undefined)) {
     signal.throwIfAborted()
     fingerprinter.add(record)
     writer.add(await toTokens(record))
+    if (record.unit !== undefined) grouper?.add(record.unit)
   }
   if (fingerprinter.finish() !== site.fingerprint) throw dataChanged(site.path)
   writer.finish()
@@ -112,15 +134,16 @@ const PROBE = 'The quick brown fox, 1984: naïve Übung – 日本語 👋 <b>x_
 
 /** Whatever decides the content of a store, as one name. */
 async function keyOf(
-  { fingerprint }: SiteData,
-  { task, model, labels }: RunManifest,
+  { fingerprint, unitColumn }: SiteData,
+  { task, model, labels, unit }: RunManifest,
   tokenizer: Tokenizer,
 ): Promise<string> {
   const { name, checkpoint, maxTokens } = model
   const probe = [...(await tokenizer.encode(PROBE, 512))]
   const vocabularySize = tokenizer.vocabularySize
+  const what = { format: 1, fingerprint, name, checkpoint, task, maxTokens, labels, vocabularySize, probe }
   return sha256Hex(
-    canonicalJson({ format: 1, fingerprint, name, checkpoint, task, maxTokens, labels, vocabularySize, probe }),
+    canonicalJson(unit === undefined ? what : { ...what, unit: { column: unitColumn, maxRecords: unit.maxRecords } }),
   )
 }
 

@@ -198,6 +198,55 @@ describe('the encoded records of a site', () => {
   })
 })
 
+describe('persons as units', () => {
+  const ROWS = ['ann,one', 'bob,two', ',left out', 'ann,three', 'ann,four'].map((row) => `${row},ham\n`).join('')
+  const UNIT = { kind: 'person', maxRecords: 2, combine: 'mean' } as const
+  const personSite = ({ path }: TemporaryFolder, content = `who,text,label\n${ROWS}`) => {
+    writeFileSync(join(path, 'data.csv'), content)
+    return loadSiteData(join(path, 'data.csv'), { unitColumn: 'who' }, join(path, 'state'))
+  }
+
+  it('are counted apart from the records that name none, which are left out', async () => {
+    using folder = temporaryFolder()
+    expect(await personSite(folder)).toMatchObject({ records: 4, unit: 'person', withoutUnit: 1 })
+    await expect(personSite(folder, 'who,text,label\n,one,ham\n')).rejects.toThrow('DATA_EMPTY')
+    expect(await siteOf(folder)).toMatchObject({ unit: 'record', withoutUnit: 0 })
+  })
+
+  it('have their records together, the first so many in the order of the file', async () => {
+    using folder = temporaryFolder()
+    const stores = encodedStores(join(folder.path, 'state'), await personSite(folder), async () => letters)
+    for (const _ of ['made', 'found again']) {
+      const records = await stores.open({ ...manifest, unit: UNIT }, signal)
+      expect(records.size).toBe(4)
+      const groups = Array.from({ length: records.units!.size }, (_, unit) => [...records.units!.recordsOf(unit)])
+      expect(groups.toSorted((a, b) => a[0]! - b[0]!)).toEqual([[0, 2], [1]])
+      expect(records.read(2).tokenIds).toEqual(letters.encode('thre', 4))
+      records.close()
+    }
+    const wider = await stores.open({ ...manifest, unit: { ...UNIT, maxRecords: 9 } }, signal)
+    expect(wider.units!.recordsOf(0).length + wider.units!.recordsOf(1).length).toBe(4)
+    wider.close()
+  })
+
+  it('are made again where the groups are damaged, and go with the records', async () => {
+    using folder = temporaryFolder()
+    const site = await personSite(folder)
+    const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
+    const encoded = join(folder.path, 'state', 'encoded', site.fingerprint)
+    ;(await stores.open({ ...manifest, unit: UNIT }, signal)).close()
+    const name = readdirSync(encoded).find((file) => file.endsWith('.units'))!
+    writeFileSync(join(encoded, name), 'nonsense')
+    const records = await stores.open({ ...manifest, unit: UNIT }, signal)
+    expect(records.units!.size).toBe(2)
+    stores.prune()
+    expect(readdirSync(encoded)).toHaveLength(2)
+    records.close()
+    stores.prune()
+    expect(readdirSync(encoded)).toEqual([])
+  })
+})
+
 describe('roundedDown', () => {
   it.each([
     [1, 1],

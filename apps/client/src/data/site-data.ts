@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { dataEmpty, Fingerprinter, type ReadOptions, readSiteRecords, type SiteRecord } from '@fedsvd/engine/data'
 import { filesState } from './files-state.ts'
@@ -8,9 +9,15 @@ export interface SiteData {
   readonly path: string
   /** How many there are: private, like everything about them. */
   readonly records: number
+  /** Whose presence this site's budget hides: persons where a unit column is named, else records. */
+  readonly unit: SiteUnit
+  /** The column that names the person of a record. */
+  readonly unitColumn?: string | undefined
+  /** Records that are left out because they name no person; always 0 where records are the unit. Private as well. */
+  readonly withoutUnit: number
   /** The name under which the ledger keeps the budget of these records. */
   readonly fingerprint: string
-  /** Streams the records again; any label outside `labels` is refused with its place. */
+  /** Streams the records again, those that are left out excepted; any label outside `labels` is refused with its place. */
   read(labels?: readonly string[]): AsyncIterable<SiteRecord>
   /**
    * What was agreed on these records holds for no others, so nothing is trained once their files were touched.
@@ -29,7 +36,13 @@ export interface SiteData {
 export async function loadSiteData(path: string, columns: ReadOptions, stateDir: string): Promise<SiteData> {
   const before = filesState(path)
   using fingerprinter = new Fingerprinter(join(stateDir, 'encoded'))
-  for await (const record of readSiteRecords(path, columns)) fingerprinter.add(record)
+  const unit: SiteUnit = columns.unitColumn === undefined ? 'record' : 'person'
+  const isInUse = (record: SiteRecord): boolean => unit === 'record' || record.unit !== undefined
+  let withoutUnit = 0
+  for await (const record of readSiteRecords(path, columns)) {
+    if (isInUse(record)) fingerprinter.add(record)
+    else withoutUnit += 1
+  }
   if (fingerprinter.records === 0) throw dataEmpty(path)
   const requireUnchanged = (): void => {
     if (filesState(path) !== before) throw dataChanged(path)
@@ -38,8 +51,13 @@ export async function loadSiteData(path: string, columns: ReadOptions, stateDir:
   return {
     path,
     records: fingerprinter.records,
+    unit,
+    unitColumn: columns.unitColumn,
+    withoutUnit,
     fingerprint: fingerprinter.finish(),
-    read: (labels) => readSiteRecords(path, { ...columns, labels }),
+    async *read(labels) {
+      for await (const record of readSiteRecords(path, { ...columns, labels })) if (isInUse(record)) yield record
+    },
     requireUnchanged,
   }
 }

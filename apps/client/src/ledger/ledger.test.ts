@@ -12,7 +12,7 @@ import {
   TERMS,
 } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { type LedgerOptions, lastAttempt, ledgerPath, openLedger, spentEvents } from './index.ts'
+import { type LedgerOptions, lastAttempt, ledgerPath, openLedger, spentEvents, unitOfLedger } from './index.ts'
 
 const SHA = 'ab'.repeat(32)
 /** One round of the sample run has 5 steps at 0.25 each: 1.25, so a budget of 6 pays for four rounds and not for five. */
@@ -235,5 +235,33 @@ describe('a closed ledger', () => {
     ledger.bind(sampleBound())
     ledger[Symbol.dispose]()
     expect(() => ledger.reserve(RUN_A, 0)).toThrow('LEDGER_DAMAGED')
+  })
+})
+
+describe('the unit of a ledger', () => {
+  const person = { kind: 'person', maxRecords: 3, combine: 'mean' } as const
+  const ofPersons = (runId: string) => sampleBound(sampleManifest({ runId, unit: person }))
+
+  it('is that of its first run, and no run of another one is bound', () => {
+    using folder = temporaryFolder()
+    {
+      using ledger = open(folder.path)
+      expect(unitOfLedger(ledger.state)).toBeUndefined()
+      ledger.bind(ofPersons(RUN_A))
+      expect(ledger.reserve(RUN_A, 0).entry.event.unit).toBe('person')
+      const before = bytes(folder.path)
+      expect(() => ledger.bind(sampleBound(sampleManifest({ runId: RUN_B })))).toThrow(/SITE_DECLINED.*person.*record/)
+      expect(bytes(folder.path)).toEqual(before)
+    }
+    using again = open(folder.path)
+    expect(unitOfLedger(again.state)).toBe('person')
+    again.bind(ofPersons(RUN_B))
+  })
+
+  it('cannot become persons where it was records', () => {
+    using folder = temporaryFolder()
+    using ledger = open(folder.path)
+    ledger.bind(sampleBound())
+    expect(() => ledger.bind(ofPersons(RUN_B))).toThrow(/SITE_DECLINED.*record.*person/)
   })
 })

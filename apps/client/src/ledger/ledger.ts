@@ -14,6 +14,7 @@ import { canonicalJson, sha256Hex } from './chain.ts'
 import { type AttemptKey, LEDGER_FORMAT } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
 import { type BoundRun, brokenOff, type LedgerState, lastAttempt, spentEvents } from './replay.ts'
+import { requireUnit } from './unit.ts'
 
 /** Where the ledger of a data set is kept. */
 export function ledgerPath(stateDir: string, fingerprint: string): string {
@@ -28,7 +29,11 @@ export function ledgerPath(stateDir: string, fingerprint: string): string {
  */
 export interface PrivacyLedger extends Disposable {
   readonly state: LedgerState
-  /** Agrees to a run's terms, once. The same terms again change nothing. @throws FedsvdError TERMS_CHANGED */
+  /**
+   * Agrees to a run's terms, once. The same terms again change nothing.
+   *
+   * @throws FedsvdError TERMS_CHANGED, SITE_DECLINED for a run of another unit of privacy than those before
+   */
   bind(run: BoundRun): void
   /**
    * Pays for one more attempt at a round, before any noise is drawn. Each attempt is paid for, whatever becomes of it.
@@ -89,8 +94,9 @@ export function openLedger(
     },
     bind(run) {
       const known = current().runs.get(run.runId)
-      if (known === undefined) file.append({ kind: 'bound', ...run })
-      else requireSameTerms(known, run)
+      if (known !== undefined) return requireSameTerms(known, run)
+      requireUnit(current(), run.event.unit)
+      file.append({ kind: 'bound', ...run })
     },
     reserve(runId, round) {
       const run = current().runs.get(runId)

@@ -3,6 +3,7 @@ import type { FedsvdError } from '@fedsvd/core/errors'
 import type { Budget, PrivacyTerms } from '@fedsvd/core/protocol'
 import { canonicalJson } from './chain.ts'
 import type { AttemptKey, LedgerEntry, LedgerFact, LedgerFactOf } from './entry.ts'
+import { unitOfLedger } from './unit.ts'
 import { damaged } from './verify.ts'
 
 /** What a data set agreed to for one run. */
@@ -86,6 +87,10 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
     case 'bound': {
       if (state.runs.has(fact.runId)) throw contradiction(`run ${fact.runId} to be bound once`, 'a second time')
       const { kind: _, ...run } = fact
+      const unit = unitOfLedger(state)
+      if (unit !== undefined && unit !== run.event.unit) {
+        throw contradiction(`runs whose unit is the ${unit} only`, `one whose unit is the ${run.event.unit}`)
+      }
       return { ...state, runs: new Map(state.runs).set(run.runId, run) }
     }
     case 'reserved':

@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import type { SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import type { Budget } from '@fedsvd/core/protocol'
 import { ACCOUNTANTS } from './budget.ts'
 import type { LedgerEntry } from './entry.ts'
 import { replay, spentEvents } from './replay.ts'
+import { unitOfLedger } from './unit.ts'
 import { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
 
 /** What an owner sees of one ledger: its facts, and what they add up to at its own delta. */
@@ -18,7 +20,9 @@ export interface LedgerView {
   readonly unfinished: number
   /** Noised steps of all reservations. */
   readonly steps: number
-  /** Upper bounds at `budget.delta`: unit record, add or remove one. The tight one is what is shown and enforced. */
+  /** What one unit is; undefined before the first run. */
+  readonly unit: SiteUnit | undefined
+  /** Upper bounds at `budget.delta`: for that unit, add or remove one. The tight one is what is shown and enforced. */
   readonly epsilonPld: number
   readonly epsilonRdp: number
   /** `budget.epsilon` less `epsilonPld`. Epsilon does not simply add up: what a new run buys is found by calibration. */
@@ -62,6 +66,7 @@ export function showLedger(place: string): readonly LedgerView[] {
       fingerprint,
       entries,
       budget: state.budget,
+      unit: unitOfLedger(state),
       reservations: events.length,
       unfinished: state.attempts.filter(({ frameSha256 }) => frameSha256 === undefined).length,
       steps: events.reduce((sum, { steps }) => sum + steps, 0),

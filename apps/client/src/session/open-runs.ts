@@ -1,4 +1,5 @@
-import { eventOfRound } from '@fedsvd/core/accounting'
+import { eventOfRound, type SiteUnit, unitOfRun } from '@fedsvd/core/accounting'
+import { FedsvdError } from '@fedsvd/core/errors'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
 import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { EncodedRecords, EncodedStores, SiteData } from '../data/index.ts'
@@ -36,6 +37,7 @@ export interface AgreementParts {
 export async function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: OpenRun): Promise<OpenRun> {
   const { ledger, site, stores, coordinator, signal } = parts
   site.requireUnchanged()
+  requireUnitOf(site, unitOfRun(manifest))
   const terms = ledger.state.runs.get(manifest.runId)?.terms ?? newTerms(manifest, parts)
   const bound: BoundRun = {
     runId: manifest.runId,
@@ -70,6 +72,17 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
       await made?.[Symbol.asyncDispose]()
     },
   }
+}
+
+/** A site counts persons exactly where it names a column for them, and takes part in runs of its unit only. */
+function requireUnitOf({ unit }: SiteData, asked: SiteUnit): void {
+  if (unit === asked) return
+  throw new FedsvdError('SITE_DECLINED', {
+    expected: `a run whose unit of privacy is the ${unit}, as this site ${unit === 'person' ? 'names' : 'does not name'} a unit column`,
+    got: `one whose unit is the ${asked}`,
+    remedy:
+      unit === 'person' ? 'Ask for a run with persons as units' : 'Start the client with --unit-column to take part',
+  })
 }
 
 function newTerms(manifest: RunManifest, { ledger, site, declaredRecords }: AgreementParts): PrivacyTerms {

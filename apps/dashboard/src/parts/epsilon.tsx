@@ -1,9 +1,8 @@
+import type { PrivacyUnit } from '@fedsvd/core/accounting'
 import { small, upperBound } from '../format.ts'
 
 /** An upper bound on epsilon; its unit and delta always stand beside it. */
-type Unit = 'record' | 'client'
-
-export function Epsilon(props: { readonly value: number; readonly delta: number; readonly unit?: Unit }) {
+export function Epsilon(props: { readonly value: number; readonly delta: number; readonly unit?: PrivacyUnit }) {
   const { value, delta, unit = 'record' } = props
   return (
     <span className="nowrap">
@@ -13,7 +12,7 @@ export function Epsilon(props: { readonly value: number; readonly delta: number;
 }
 
 /** Unit and delta, for a column whose every row shares them. */
-export function EpsilonUnit({ delta, unit = 'record' }: { readonly delta: number; readonly unit?: Unit }) {
+export function EpsilonUnit({ delta, unit = 'record' }: { readonly delta: number; readonly unit?: PrivacyUnit }) {
   return (
     <small className="muted">
       per {unit}, δ {small(delta)}

@@ -118,7 +118,7 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
         </Figure>
       )}
       <Figure label="Worst epsilon" kind="public" note={most?.name}>
-        {most ? <Epsilon value={most.epsilonUpperBound} delta={most.delta} /> : '–'}
+        {most ? <Epsilon value={most.epsilonUpperBound} delta={most.delta} unit={most.unit} /> : '–'}
       </Figure>
       {central !== undefined && (
         <Figure label="Worst, of whole clients" kind="public" note={`budget ${central.budget}, in all runs`}>
@@ -175,7 +175,7 @@ function Budgets({ run }: { readonly run: RunSnapshot }) {
 }
 
 function Budget({ client }: { readonly client: Client }) {
-  const { clientId, name, epsilonUpperBound, budget, delta, cap } = client
+  const { clientId, name, epsilonUpperBound, budget, delta, unit, cap } = client
   const isCapped = cap !== undefined && cap.epsilonUpperBound / cap.budget > epsilonUpperBound / budget
   return (
     <div className="budget">
@@ -190,7 +190,7 @@ function Budget({ client }: { readonly client: Client }) {
           </>
         ) : (
           <>
-            <Epsilon value={epsilonUpperBound} delta={delta} /> of {budget}
+            <Epsilon value={epsilonUpperBound} delta={delta} unit={unit} /> of {budget}
           </>
         )}
         {isUsedUp(client) && ', used up'}

@@ -1,4 +1,4 @@
-import { type AccountedEvent, ADVERSARY, pld, rdp } from '@fedsvd/core/accounting'
+import { type AccountedEvent, ADVERSARY, pld, rdp, unitOfRun } from '@fedsvd/core/accounting'
 import type { ClientSpending, PrivacyStatement, RunSnapshot } from '@fedsvd/core/protocol'
 
 export interface StatementFacts {
@@ -15,6 +15,7 @@ export function privacyStatement({ run, client, publicKey, version, now }: State
   const { runId, name, state, roundsDone, manifest } = run
   const { method, rounds, clipNorm } = manifest
   const { budget } = client.terms
+  const unit = unitOfRun(manifest)
   const events = client.mechanisms.map(({ sampleRate, noiseMultiplier, spent }) => ({
     mechanism: 'poisson-subsampled-gaussian' as const,
     sampleRate,
@@ -31,13 +32,14 @@ export function privacyStatement({ run, client, publicKey, version, now }: State
     run: { runId, name, method, state, rounds, roundsDone },
     client: { clientId: client.clientId, name: client.name, publicKey },
     guarantee: {
-      unit: 'record',
+      unit,
+      ...(manifest.unit && { maxRecordsPerUnit: manifest.unit.maxRecords }),
       relation: 'add-or-remove-one',
       sampling: 'poisson',
       ...boundsOf(events, budget.delta),
       delta: budget.delta,
       budget: { epsilon: budget.epsilon, delta: budget.delta },
-      adversary: ADVERSARY.record,
+      adversary: ADVERSARY[unit],
     },
     events,
     ...(clientLevel && {

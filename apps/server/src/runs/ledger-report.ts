@@ -1,4 +1,4 @@
-import { eventOfRound } from '@fedsvd/core/accounting'
+import { eventOfRound, type SiteUnit, unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { LedgerReply, LedgerReport, RunManifest } from '@fedsvd/core/protocol'
 import { reconcile } from '../privacy/index.ts'
@@ -22,7 +22,7 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   const { runId, since = 0 } = report
   const { clientId, terms } = participant
   const begun = 1 + (live?.current?.round ?? (await store.rounds.publishedCount(runId)))
-  checkReport(report, Math.max(manifest.rounds, begun))
+  checkReport(report, Math.max(manifest.rounds, begun), unitOfRun(manifest))
   const known = await store.ledger.report({ runId, clientId, sinceRound: since, held: report.reservations, at: now })
   const agreed = eventOfRound(manifest, terms)
   const { adopt, disagreements } = reconcile({ report, clientId, known, agreed, now })
@@ -42,13 +42,13 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   return { agrees: false, error: error.toJSON() }
 }
 
-function checkReport({ reservations, since = 0 }: LedgerReport, rounds: number): void {
+function checkReport({ reservations, since = 0 }: LedgerReport, rounds: number, unit: SiteUnit): void {
   const fits = ({ round, event }: LedgerReport['reservations'][number]): boolean =>
-    round >= since && round < rounds && event.steps <= MOST_STEPS && event.unit === 'record'
+    round >= since && round < rounds && event.steps <= MOST_STEPS && event.unit === unit
   const odd = reservations.find((reservation) => !fits(reservation))
   if (odd === undefined && since <= rounds) return
   throw new FedsvdError('MESSAGE_INVALID', {
-    expected: `reservations of rounds ${Math.min(since, rounds)} to ${rounds - 1} with at most ${MOST_STEPS} steps, per record`,
+    expected: `reservations of rounds ${Math.min(since, rounds)} to ${rounds - 1} with at most ${MOST_STEPS} steps, per ${unit}`,
     got:
       odd === undefined
         ? `those since round ${since}`

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { type AccountedEvent, ADVERSARY } from '@fedsvd/core/accounting'
+import { type AccountedEvent, ADVERSARY, unitOfRun } from '@fedsvd/core/accounting'
 import type { Budget, ClientLevel, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
@@ -78,9 +78,11 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
 }
 
 async function clientsOf(
-  { runId, localSteps, clientLevel }: RunManifest,
+  manifest: RunManifest,
   { store, bounds, central, caps, isConnected, live }: SnapshotParts,
 ): Promise<RunSnapshot['clients']> {
+  const { runId, localSteps, clientLevel } = manifest
+  const unit = unitOfRun(manifest)
   const participants = await store.runs.participants(runId)
   const names = await store.clients.names(participants.map(({ clientId }) => clientId))
   const spending = live?.spending ?? new SpendingBook(await store.ledger.spending(runId))
@@ -98,8 +100,8 @@ async function clientsOf(
       delta: budget.delta,
       budget: budget.epsilon,
       exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !bounds.fits([...events, next], budget),
-      unit: 'record',
-      adversary: ADVERSARY.record,
+      unit,
+      adversary: ADVERSARY[unit],
       ...capOf(clientId, next, caps, bounds),
       ...(clientLevel && { clientLevel: centralOf(clientId, clientLevel, central, bounds) }),
     })

@@ -89,7 +89,8 @@ export function connectTheDots(mechanism: SubsampledGaussian, spacing: number, l
     const loss = (first + i) * spacing
     const right = i + 1 === last - first ? highest : outcomeAt(loss + spacing, left, highest)
     const width = right - left
-    const roughness = (width / sigma) * (1 + Math.max(Math.abs(left), Math.abs(right)) / sigma) + (groupSize * width) / variance
+    const roughness =
+      (width / sigma) * (1 + Math.max(Math.abs(left), Math.abs(right)) / sigma) + (groupSize * width) / variance
     const panels = Math.max(1, Math.ceil(roughness))
     const { nodes, weights } = roughness < 0.05 ? GAUSS_3 : GAUSS_5
     let all = 0

@@ -8,7 +8,7 @@
  */
 export interface PrivacyEvent {
   readonly mechanism: 'poisson-subsampled-gaussian'
-  /** Probability with which each record enters a lot, independently: 0 < sampleRate <= 1. */
+  /** Probability with which each unit (record or person) enters a lot, independently: 0 < sampleRate <= 1. */
   readonly sampleRate: number
   /** Noise standard deviation over L2 sensitivity: > 0. */
   readonly noiseMultiplier: number
@@ -16,7 +16,23 @@ export interface PrivacyEvent {
   readonly steps: number
   readonly clipNorm: number
   readonly relation: 'add-or-remove-one'
-  readonly unit: 'record' | 'client'
+  readonly unit: PrivacyUnit
+}
+
+/**
+ * Whose presence an epsilon hides: one record, one person with up to a public number of records (both by the noise of the
+ * site), or a whole client (by the noise of the coordinator).
+ */
+export type PrivacyUnit = SiteUnit | 'client'
+
+/** The units that a site itself protects: every run has one of them. */
+export type SiteUnit = 'record' | 'person'
+
+export const SITE_UNITS: readonly SiteUnit[] = ['record', 'person']
+
+/** The unit of a run, from its manifest: a record where nothing is said. */
+export function unitOfRun({ unit }: { readonly unit?: { readonly kind: 'person' } | undefined }): SiteUnit {
+  return unit?.kind ?? 'record'
 }
 
 /**
@@ -24,7 +40,11 @@ export interface PrivacyEvent {
  * their ledgers can be compared fact by fact.
  */
 export function eventOfRound(
-  run: { readonly localSteps: number; readonly clipNorm: number },
+  run: {
+    readonly localSteps: number
+    readonly clipNorm: number
+    readonly unit?: { readonly kind: 'person' } | undefined
+  },
   terms: { readonly sampleRate: number; readonly noiseMultiplier: number },
 ): PrivacyEvent {
   return {
@@ -34,7 +54,7 @@ export function eventOfRound(
     steps: run.localSteps,
     clipNorm: run.clipNorm,
     relation: 'add-or-remove-one',
-    unit: 'record',
+    unit: unitOfRun(run),
   }
 }
 
@@ -60,8 +80,9 @@ export function eventOfClientLevelRound(terms: {
 /** Against whom an epsilon of each unit holds: shown wherever one is. */
 export const ADVERSARY = {
   record: "everyone outside the client's process, the coordinator included",
+  person: "everyone outside the client's process, the coordinator included",
   client: 'everyone except the coordinator, which is trusted to add the noise',
-} as const satisfies Record<PrivacyEvent['unit'], string>
+} as const satisfies Record<PrivacyUnit, string>
 
 /** The part of an event that decides epsilon. */
 export type AccountedEvent = Pick<PrivacyEvent, 'sampleRate' | 'noiseMultiplier' | 'steps'>

@@ -90,7 +90,10 @@ export function groupLogMoment(group: GroupOfRecords, range: readonly [number, n
   const { lossAt } = groupLoss(group)
   const nodes = Array.from({ length: Math.ceil((range[1] - range[0]) / step) + 1 }, (_, i) => {
     const x = range[0] + i * step
-    return { loss: lossAt(x), logWeight: Math.log(step / (sigma * Math.sqrt(2 * Math.PI))) - (x * x) / (2 * sigma * sigma) }
+    return {
+      loss: lossAt(x),
+      logWeight: Math.log(step / (sigma * Math.sqrt(2 * Math.PI))) - (x * x) / (2 * sigma * sigma),
+    }
   })
   return (s) => {
     if (s === 0 || s === 1) return 0

@@ -6,6 +6,10 @@ export {
   eventOfClientLevelRound,
   eventOfRound,
   type PrivacyEvent,
+  type PrivacyUnit,
+  SITE_UNITS,
+  type SiteUnit,
+  unitOfRun,
 } from './event.ts'
 export { checkEvent, mergeEvents } from './events.ts'
 export {

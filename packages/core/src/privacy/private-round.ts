@@ -252,7 +252,7 @@ function requireTerms(terms: PrivateRoundTerms, { event, resumes }: ReservedEntr
   const paidFor = { ...event, steps: resumes?.steps ?? event.steps }
   const same =
     event.mechanism === 'poisson-subsampled-gaussian' &&
-    event.unit === 'record' &&
+    event.unit !== 'client' &&
     event.relation === 'add-or-remove-one' &&
     (['noiseMultiplier', 'sampleRate', 'steps'] as const).every((term) => terms[term] === paidFor[term]) &&
     (terms.clipNorm === event.clipNorm || (terms.adaptiveClipping !== undefined && isPositive(terms.clipNorm)))

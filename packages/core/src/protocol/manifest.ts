@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LARGEST_GROUP } from '../accounting/index.ts'
 import { TASKS } from '../adapters/index.ts'
 
 const name = z.string().min(1).max(200)
@@ -54,6 +55,19 @@ export const clientLevelSchema = z.object({
   adaptiveClipping: adaptiveClippingSchema.optional(),
 })
 export type ClientLevel = z.infer<typeof clientLevelSchema>
+
+/**
+ * The unit of privacy of a run, where it is not a record: a person, or whatever the site's unit column names. Absent: one
+ * record. Lots are drawn of units, `expectedLotSize` and the declared count are of units, and one unit's vector is clipped.
+ */
+export const unitSchema = z.strictObject({
+  kind: z.literal('person'),
+  /** Of a unit with more records, the first so many in the order of the file are used; the others never. Public. */
+  maxRecords: count.max(LARGEST_GROUP),
+  /** How the gradients of a unit's records become its vector, before it is clipped. */
+  combine: z.enum(['mean', 'sum']),
+})
+export type RunUnit = z.infer<typeof unitSchema>
 
 /** How the updates of a round become one; see `AggregationRule` in the federation folder. Absent: their mean. */
 export const aggregationSchema = z.discriminatedUnion('name', [
@@ -115,7 +129,8 @@ export const runManifestSchema = z.object({
   rounds: count.max(1_000_000),
   /** Local DP-SGD steps of one client in one round (tau). */
   localSteps: count.max(10_000),
-  /** Expected size of a Poisson lot; a client's sampleRate is this over its declared number of records. */
+  unit: unitSchema.optional(),
+  /** Expected size of a Poisson lot, in units; a client's sampleRate is this over its declared number of units. */
   expectedLotSize: count,
   clipNorm: positive,
   learningRate: positive,
@@ -137,7 +152,7 @@ export type RunManifest = z.infer<typeof runManifestSchema>
 
 /** What a client promises for a whole run: constants that it chose itself and that never change afterwards. */
 export const privacyTermsSchema = z.object({
-  /** A public constant declared by the site, not the true size of its data. */
+  /** A public constant declared by the site, not the true size of its data: of records, or of persons where they are the unit. */
   declaredRecords: count,
   sampleRate: z.number().gt(0).max(1),
   noiseMultiplier: positive,
@@ -152,5 +167,5 @@ export const privacyEventSchema = z.object({
   steps: count,
   clipNorm: positive,
   relation: z.literal('add-or-remove-one'),
-  unit: z.enum(['record', 'client']),
+  unit: z.enum(['record', 'person', 'client']),
 })

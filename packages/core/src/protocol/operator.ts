@@ -106,7 +106,7 @@ export const runSnapshotSchema = z.object({
       delta: z.number(),
       budget: z.number(),
       exhausted: z.boolean(),
-      unit: z.literal('record').default('record'),
+      unit: z.enum(['record', 'person']).default('record'),
       adversary: z.string().default(ADVERSARY.record),
       /** What all runs of this coordinator have cost the client, per record, where an operator has put a cap on it. */
       cap: z

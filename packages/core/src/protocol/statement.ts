@@ -20,7 +20,9 @@ export const privacyStatementSchema = z.object({
   }),
   client: z.object({ clientId: z.uuid(), name: z.string(), publicKey: base64url }),
   guarantee: z.object({
-    unit: z.literal('record'),
+    unit: z.enum(['record', 'person']),
+    /** Records of one person that can be in use at most; where the unit is a person. */
+    maxRecordsPerUnit: z.number().int().positive().optional(),
     relation: z.literal('add-or-remove-one'),
     sampling: z.literal('poisson'),
     /** Upper bounds, of the events below, at this delta. */

@@ -19,6 +19,8 @@ export interface ColumnNames {
   readonly answerColumn?: string | undefined
   /** Default "source"; a file need not have it. */
   readonly sourceColumn?: string | undefined
+  /** Names the person that a record belongs to, where persons are the unit of privacy; there is none unless it is named. */
+  readonly unitColumn?: string | undefined
 }
 
 /** The settings by which each task may be recognised, and which make no sense for any other. */
@@ -67,7 +69,13 @@ export function requiredColumns(names: ColumnNames, task: Task): readonly string
   }
 }
 
-/** All columns that are looked at: the required ones, and the source where a file has it. */
+/** The columns that a table has to have: those of the records, and that of the unit where one is named. */
+export function tableColumns(names: ColumnNames, task: Task): readonly string[] {
+  const { unitColumn } = names
+  return [...requiredColumns(names, task), ...(unitColumn === undefined ? [] : [unitColumn])]
+}
+
+/** All columns that are looked at: those that a table has to have, and the source where a file has it. */
 export function readColumns(names: ColumnNames, task: Task): readonly string[] {
-  return [...requiredColumns(names, task), names.sourceColumn ?? 'source']
+  return [...tableColumns(names, task), names.sourceColumn ?? 'source']
 }

@@ -11,6 +11,9 @@ const DIGESTS_IN_MEMORY = 2 ** 17
 const MERGE_BYTES = 2 ** 24
 const LEAST_READ = 128 * DIGEST
 
+/** Files of this process so far: two sorters at work in one folder have one each. */
+let files = 0
+
 /**
  * Sorts any number of digests in bounded memory: full blocks are sorted and written, one behind the other, into one file, and
  * merged at the end (an external merge sort). What fits into one block never touches the disk.
@@ -74,7 +77,7 @@ export class DigestSorter implements Disposable {
 
   #openFile(): number {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
-    const path = join(this.#folder, `digests.${process.pid}.tmp`)
+    const path = join(this.#folder, `digests.${process.pid}.${files++}.tmp`)
     const fd = openSync(path, 'w+', 0o600)
     try {
       rmSync(path)

@@ -23,3 +23,4 @@ export {
   type TextRecord,
   taskOf,
 } from './text-record.ts'
+export { openUnitIndex, UnitGrouper } from './unit-index.ts'

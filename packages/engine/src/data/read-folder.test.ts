@@ -28,6 +28,18 @@ async function refusal(options: ReadOptions = {}): Promise<string> {
   return error.message
 }
 
+describe('the column of the unit', () => {
+  it('stands in the file of labels, and cannot be named without one', async () => {
+    write({ 'labels.csv': 'file,label,who\na.txt,ham,p1\n', 'a.txt': 'one' })
+    expect(await loadRecords(folder, { unitColumn: 'who' })).toEqual([{ text: 'one', label: 'ham', unit: 'p1' }])
+    expect(await refusal({ unitColumn: 'patient' })).toMatch('"patient"')
+    rmSync(join(folder, 'labels.csv'))
+    rmSync(join(folder, 'a.txt'))
+    write({ 'ham/a.txt': 'one' })
+    expect(await refusal({ unitColumn: 'who' })).toMatch('labels.csv with a column "who"')
+  })
+})
+
 describe('a folder for each label', () => {
   it('gives one record a file, in the order of the names', async () => {
     write({

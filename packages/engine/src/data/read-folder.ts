@@ -29,21 +29,23 @@ const FILE_COLUMN = 'file'
  * silently left out is a record that nobody misses.
  */
 export async function* folderRows(folder: string, task: Task, names: ColumnNames): AsyncGenerator<Row> {
-  const { textColumn = 'text', labelColumn = 'label' } = names
+  const { textColumn = 'text', labelColumn = 'label', unitColumn } = names
   if (task !== 'sequence-classification' && task !== 'causal-lm') {
     throw refused(`a file with one record in each row, for ${task}`, folder)
   }
   const { files, folders } = await entriesOf(folder)
   if (task === 'causal-lm') {
+    if (unitColumn !== undefined) throw noUnits(folder, unitColumn)
     if (folders.length > 0) throw refused('text files only, without folders', join(folder, folders[0]!))
     for (const name of files) yield await textRow(join(folder, name), textColumn)
     return
   }
   const labelFile = files.find((name) => LABEL_FILES.includes(name))
   if (labelFile !== undefined) {
-    yield* listedRows(folder, labelFile, files, { textColumn, labelColumn })
+    yield* listedRows(folder, labelFile, files, { textColumn, labelColumn, unitColumn })
     return
   }
+  if (unitColumn !== undefined) throw noUnits(folder, unitColumn)
   if (files.length > 0)
     throw refused(`a folder for each label, or ${LABEL_FILES[0]} beside the texts`, join(folder, files[0]!))
   for (const label of folders) {
@@ -54,16 +56,25 @@ export async function* folderRows(folder: string, task: Task, names: ColumnNames
   }
 }
 
+interface ListedColumns {
+  readonly textColumn: string
+  readonly labelColumn: string
+  readonly unitColumn: string | undefined
+}
+
 async function* listedRows(
   folder: string,
   labelFile: string,
   files: readonly string[],
-  { textColumn, labelColumn }: { readonly textColumn: string; readonly labelColumn: string },
+  { textColumn, labelColumn, unitColumn }: ListedColumns,
 ): AsyncGenerator<Row> {
   const path = join(folder, labelFile)
   const left = new Set(files)
   left.delete(labelFile)
-  for await (const { value, place } of labelRows(path, labelColumn)) {
+  for await (const { value, place } of labelRows(path, [
+    labelColumn,
+    ...(unitColumn === undefined ? [] : [unitColumn]),
+  ])) {
     const row = Object(value) as Record<string, unknown>
     const name = row[FILE_COLUMN]
     if (typeof name !== 'string' || !left.delete(name)) {
@@ -76,11 +87,11 @@ async function* listedRows(
   if (unlisted !== undefined) throw refused(`a label for every file in ${labelFile}`, join(folder, unlisted))
 }
 
-function labelRows(path: string, labelColumn: string): AsyncGenerator<Row> {
+function labelRows(path: string, columns: readonly string[]): AsyncGenerator<Row> {
   const bytes = createReadStream(path)
   const extension = extname(path)
   if (extension === '.jsonl') return jsonlRows(bytes, path)
-  return csvRows(bytes, path, extension === '.tsv' ? '\t' : ',', [FILE_COLUMN, labelColumn])
+  return csvRows(bytes, path, extension === '.tsv' ? '\t' : ',', [FILE_COLUMN, ...columns])
 }
 
 async function textRow(file: string, textColumn: string, more: Readonly<Record<string, unknown>> = {}): Promise<Row> {
@@ -100,6 +111,10 @@ async function entriesOf(folder: string): Promise<{ readonly files: string[]; re
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
   const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name)
   return { files: files.sort(), folders: folders.sort() }
+}
+
+function noUnits(folder: string, unitColumn: string): FedsvdError {
+  return refused(`${LABEL_FILES[0]} with a column "${unitColumn}" beside the texts, since persons are the unit`, folder)
 }
 
 function refused(expected: string, path: string): FedsvdError {

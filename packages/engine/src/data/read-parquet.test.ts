@@ -43,6 +43,12 @@ describe('Parquet', () => {
     ])
   })
 
+  it('the column of the unit, which has to be there', async () => {
+    const units = readSiteRecords(vector('letters-snappy'), { unitColumn: 'source' })
+    expect((await units.next()).value).toEqual({ ...letter(0), unit: 'list 0' })
+    await expect(all(readSiteRecords(vector('letters-snappy'), { unitColumn: 'patient' }))).rejects.toThrow('"patient"')
+  })
+
   it('other columns by name, numbers as labels', async () => {
     const renamed = readSiteRecords(vector('letters-snappy'), { textColumn: 'other', labelColumn: 'source' })
     expect((await renamed.next()).value).toEqual({ text: 'unused unused unused ', label: 'list 0', source: 'list 0' })

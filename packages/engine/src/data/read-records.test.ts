@@ -243,3 +243,34 @@ describe('records of every task', () => {
     )
   })
 })
+
+describe('the column of the unit', () => {
+  const options = { unitColumn: 'patient_id' }
+  const expected = [
+    { text: 'one', label: 'a', unit: 'p1' },
+    { text: 'two', label: 'a', unit: 'p1' },
+    { text: 'three', label: 'b', unit: '7' },
+    { text: 'four', label: 'b' },
+  ]
+
+  test('is one text for one person whatever the format, and absent where it is blank', async () => {
+    const rows = [
+      { text: 'one', label: 'a', patient_id: 'p1' },
+      { text: 'two', label: 'a', patient_id: ' p1 ' },
+      { text: 'three', label: 'b', patient_id: 7 },
+      { text: 'four', label: 'b', patient_id: null },
+    ]
+    expect(await load('units.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'), options)).toEqual(expected)
+    const csv = 'patient_id,text,label\np1,one,a\n p1 ,two,a\n7,three,b\n ,four,b\n'
+    expect(await load('units.csv', csv, options)).toEqual(expected)
+    expect(await load('unit-less.jsonl', '{"text":"one","label":"a"}', options)).toEqual([{ text: 'one', label: 'a' }])
+  })
+
+  test('is not read where it is not named, and must be there where it is', async () => {
+    expect(await load('not-named.csv', 'patient_id,text,label\np1,one,a\n')).toEqual([{ text: 'one', label: 'a' }])
+    expect(await refusal(load('missing.csv', 'text,label\none,a\n', options))).toMatchObject({
+      code: 'DATA_UNREADABLE',
+      message: expect.stringContaining('"patient_id"'),
+    })
+  })
+})

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { readColumns, requiredColumns, taskOfColumns } from './columns.ts'
+import { readColumns, tableColumns, taskOfColumns } from './columns.ts'
 import { csvRows } from './read-csv.ts'
 import { folderRows } from './read-folder.ts'
 import { jsonlRows } from './read-jsonl.ts'
@@ -63,7 +63,7 @@ export async function* readRows(path: string, options: ReadOptions = {}): AsyncG
 
 function fileRows(file: string, options: ReadOptions): AsyncGenerator<Row> {
   const task = taskOfColumns(options, options.task)
-  const required = requiredColumns(options, task)
+  const required = tableColumns(options, task)
   const compressed = extname(file).toLowerCase() === '.gz'
   const bytes = (): AsyncIterable<Buffer> => (compressed ? unzipped(file) : createReadStream(file))
   switch (extname(compressed ? file.slice(0, -3) : file).toLowerCase()) {

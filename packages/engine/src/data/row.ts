@@ -22,7 +22,7 @@ export interface Row {
 export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
   const task = taskOfColumns(options, options.task)
   const columns = requiredColumns(options, task)
-  const { sourceColumn = 'source', labels } = options
+  const { sourceColumn = 'source', unitColumn, labels } = options
   const known = labels && new Set(labels)
   const [first = '', second = '', third = ''] = columns
 
@@ -65,7 +65,8 @@ export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
     const members = value as Members
     const record = fieldsOf(members, place)
     const source = scalar(members[sourceColumn])
-    return source ? { ...record, source } : record
+    const unit = unitColumn === undefined ? undefined : unitIn(members[unitColumn])
+    return { ...record, ...(source && { source }), ...(unit && { unit }) }
   }
 }
 
@@ -98,6 +99,11 @@ function wordsIn(members: Members, column: string, place: Place): readonly strin
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
+}
+
+/** One text for one person: without white space around it and in one normal form. Blank is no person. */
+function unitIn(value: unknown): string | undefined {
+  return scalar(value)?.normalize('NFC').trim()
 }
 
 function scalar(value: unknown): string | undefined {

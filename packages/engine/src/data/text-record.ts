@@ -3,6 +3,8 @@ import type { Task } from '@fedsvd/core/adapters'
 interface Sourced {
   /** Where it comes from, such as a mailing list. Never seen by a model. */
   readonly source?: string
+  /** The person that it belongs to, where the site names a column for it; absent where that column has no value. */
+  readonly unit?: string
 }
 
 /** One labelled text, or a pair of texts, as a data set holds it, for sequence classification. */
@@ -35,8 +37,8 @@ export interface InstructionRecord extends Sourced {
 }
 
 /**
- * One record of a site, by the task that it is for. It is the unit of privacy: its whole loss makes one gradient, which is
- * clipped once.
+ * One record of a site, by the task that it is for. Its whole loss makes one gradient. It is the unit of privacy unless
+ * the run has persons as units: see `unit`.
  */
 export type SiteRecord = TextRecord | TaggedRecord | PassageRecord | InstructionRecord
 

@@ -1,2 +1,2 @@
-export { type RecordSource, recordsInMemory } from './record-source.ts'
+export { type RecordSource, recordsInMemory, type Units, unitsIn } from './record-source.ts'
 export { shortestFirst } from './shortest-first.ts'

@@ -36,7 +36,7 @@ function FactTable({ run, facts }: { readonly run: Participation; readonly facts
           <th className="number">Noise multiplier</th>
           <th className="number">Steps</th>
           <th className="number">
-            Epsilon after <EpsilonUnit delta={terms.budget.delta} />
+            Epsilon after <EpsilonUnit delta={terms.budget.delta} unit={run.facts[0]?.event.unit} />
           </th>
           <th>Update</th>
           <th>Counted here</th>

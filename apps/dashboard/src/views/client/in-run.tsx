@@ -22,6 +22,7 @@ export function InRun({ run, name }: { readonly run: Participation; readonly nam
     [counted, terms],
   )
   const { data } = useAnswer('spent', question)
+  const unit = facts[0]?.event.unit
   const spent = data?.epsilonPld ?? 0
   return (
     <Panel
@@ -38,7 +39,7 @@ export function InRun({ run, name }: { readonly run: Participation; readonly nam
     >
       <div className="figures">
         <Figure label="Epsilon spent" kind="public" note={`budget ${terms.budget.epsilon}, stated by the site`}>
-          {data === undefined ? 'computing' : <Epsilon value={spent} delta={terms.budget.delta} />}
+          {data === undefined ? 'computing' : <Epsilon value={spent} delta={terms.budget.delta} unit={unit} />}
         </Figure>
         <Figure label="Rounds counted" kind="public">
           {new Set(counted.map(({ round }) => round)).size}
@@ -46,7 +47,7 @@ export function InRun({ run, name }: { readonly run: Participation; readonly nam
         <Figure label="Updates delivered" kind="public">
           {delivered.length}
         </Figure>
-        <Figure label="Declared records" kind="public" note="a constant that the site chose">
+        <Figure label={`Declared ${unit ?? 'record'}s`} kind="public" note="a constant that the site chose">
           {terms.declaredRecords}
         </Figure>
         <Figure label="Noise multiplier" kind="public" note={`sampling rate ${significant(terms.sampleRate)}`}>

@@ -19,8 +19,8 @@ export function Projection({ request: wanted }: { readonly request: RunRequest |
     <Panel title="What it would cost each client" kind="public">
       <Text size="sm" className="muted" mb="sm">
         Sites choose their noise themselves. Shown is the least that keeps the whole run within the budget asked, for
-        the records that each declared last; epsilon is per record{wanted && `, δ ${small(wanted.target.delta)}`}, by
-        PLD. A site with less left adds more noise or stays out.
+        what each declared last; epsilon is per {wanted?.unit?.kind ?? 'record'}
+        {wanted && `, δ ${small(wanted.target.delta)}`}, by PLD. A site with less left adds more noise or stays out.
       </Text>
       <Loaded answer={clients} what="the clients">
         {(list) => {

@@ -1,3 +1,4 @@
+import { unitOfRun } from '@fedsvd/core/accounting'
 import type { ClientSpending, RunSnapshot } from '@fedsvd/core/protocol'
 import { Anchor, NativeSelect, Text } from '@mantine/core'
 import { useQueries } from '@tanstack/react-query'
@@ -26,9 +27,9 @@ export const BurnDown = memo(function BurnDown({ run }: { readonly run: RunSnaps
   return (
     <Panel title="Privacy spent" kind="public">
       <Text size="sm" className="muted" mb="sm">
-        Epsilon per record (add or remove one), an upper bound by PLD at each client's own δ, computed in this browser
-        from the facts of the ledger by the accountant that the clients and the coordinator run. The dotted lines go on
-        as if a client were asked in every round to come.
+        Epsilon per {unitOfRun(run.manifest)} (add or remove one), an upper bound by PLD at each client's own δ,
+        computed in this browser from the facts of the ledger by the accountant that the clients and the coordinator
+        run. The dotted lines go on as if a client were asked in every round to come.
       </Text>
       <Loaded answer={ledger} what="the ledger">
         {(clients) =>

@@ -1,3 +1,4 @@
+import { unitOfRun } from '@fedsvd/core/accounting'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { dateTime, plural, significant, small } from '../../format.ts'
 import { Panel } from '../../parts/panel.tsx'
@@ -5,6 +6,10 @@ import { bufferOf, planOf, takesLate } from '../../run-facts.ts'
 
 /** What a coordinator goes by where the manifest says nothing. */
 const USUAL_MAX_STALENESS = 20
+
+function unitTextOf({ unit }: RunSnapshot['manifest']): string {
+  return unit === undefined ? 'a record' : `a person, by the ${unit.combine} of at most ${unit.maxRecords} records`
+}
 
 /** What was decided when the run was opened, and what operators have changed since. */
 export function Configuration({ run }: { readonly run: RunSnapshot }) {
@@ -30,7 +35,8 @@ export function Configuration({ run }: { readonly run: RunSnapshot }) {
     ],
     ['Rounds', rounds === manifest.rounds ? rounds : `${rounds}, ${manifest.rounds} of them announced at first`],
     ['Local steps', manifest.localSteps],
-    ['Expected lot', manifest.expectedLotSize],
+    ['Unit of privacy', unitTextOf(manifest)],
+    ['Expected lot', `${manifest.expectedLotSize} ${unitOfRun(manifest)}s`],
     [
       'Clip norm',
       adaptiveClipping
@@ -40,7 +46,7 @@ export function Configuration({ run }: { readonly run: RunSnapshot }) {
     ['Learning rate', manifest.learningRate],
     ['Momentum', manifest.momentum],
     ['Feature scale', model.featureScale],
-    ['Asked of each client', `epsilon ${target.epsilon} per record at δ ${small(target.delta)}`],
+    ['Asked of each client', `epsilon ${target.epsilon} per ${unitOfRun(manifest)} at δ ${small(target.delta)}`],
     [
       'Privacy of clients',
       clientLevel &&

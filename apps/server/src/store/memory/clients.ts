@@ -1,13 +1,15 @@
 import { isLarger, tokenRefused } from '../refusals.ts'
 import type { ClientStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
-import type { Tables } from './tables.ts'
+import { levelOf, type Tables } from './tables.ts'
 
 export function memoryClients(tables: Tables): ClientStore {
   const { tokens, clients, caps, facts } = tables
   const capsOf = (clientId: string) => caps.filter((cap) => cap.clientId === clientId)
   const isUsed = (clientId: string) =>
-    [...facts.values()].some((fact) => fact.clientId === clientId && !fact.voided && fact.event.unit === 'record')
+    [...facts.values()].some(
+      (fact) => fact.clientId === clientId && !fact.voided && levelOf(fact.event.unit) === 'site',
+    )
   return {
     async addTokens(added, audit) {
       for (const token of added) tokens.set(token.hash, token)

@@ -2,13 +2,13 @@ import type { PrivacyFact } from '../records.ts'
 import { chargedBefore, spentMeanwhile } from '../refusals.ts'
 import type { LedgerStore, RoundSpending, Spending } from '../store.ts'
 import type { Fence } from './cluster.ts'
-import { addFact, factKey, keyOf, type Tables } from './tables.ts'
+import { addFact, factKey, keyOf, levelOf, type PrivacyLevel, type Tables } from './tables.ts'
 
 export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
   const { facts, rounds } = tables
-  const factsOf = (unit: PrivacyFact['event']['unit']) => [...facts.values()].filter(({ event }) => event.unit === unit)
+  const factsOf = (level: PrivacyLevel) => [...facts.values()].filter(({ event }) => levelOf(event.unit) === level)
   const known = (runId: string, clientId: string, sinceRound: number): readonly PrivacyFact[] =>
-    factsOf('record')
+    factsOf('site')
       .filter((fact) => fact.runId === runId && fact.clientId === clientId && fact.round >= sinceRound)
       .sort((left, right) => left.round - right.round || left.attempt - right.attempt)
   const delivered = (runId: string, clientId: string, sinceRound: number): readonly number[] =>
@@ -31,9 +31,9 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
       }
       return before
     },
-    spending: async (runId) => totals(factsOf('record').filter((fact) => fact.runId === runId)),
+    spending: async (runId) => totals(factsOf('site').filter((fact) => fact.runId === runId)),
     spendingOf: async (clientIds) => {
-      const own = factsOf('record').filter(({ clientId }) => clientIds.includes(clientId))
+      const own = factsOf('site').filter(({ clientId }) => clientIds.includes(clientId))
       const runIds = [...new Set(own.map(({ runId }) => runId))]
       return runIds.flatMap((runId) =>
         totals(own.filter((fact) => fact.runId === runId)).map((spending) => ({ ...spending, runId })),
@@ -55,7 +55,7 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
     },
     async spendingByRound(runId) {
       const sums = new Map<string, RoundSpending>()
-      for (const { runId: owner, clientId, round, event, voided } of factsOf('record')) {
+      for (const { runId: owner, clientId, round, event, voided } of factsOf('site')) {
         if (owner !== runId || voided) continue
         const { sampleRate, noiseMultiplier, steps } = event
         const key = keyOf(clientId, round, sampleRate, noiseMultiplier)

@@ -1,3 +1,4 @@
+import type { PrivacyUnit } from '@fedsvd/core/accounting'
 import type { AuditEntry } from '@fedsvd/core/protocol'
 import type {
   AdapterRecord,
@@ -60,14 +61,21 @@ export function keyOf(...parts: readonly (string | number)[]): string {
   return parts.join('/')
 }
 
+/** Who adds the noise of an event: the site, whose runs have one unit each, or the coordinator. */
+export type PrivacyLevel = 'site' | 'client'
+
+export function levelOf(unit: PrivacyUnit): PrivacyLevel {
+  return unit === 'client' ? 'client' : 'site'
+}
+
 export function factKey({
   runId,
   clientId,
   round,
   attempt,
   event,
-}: Pick<PrivacyFact, 'runId' | 'clientId' | 'round' | 'attempt'> & { event: { unit: string } }): string {
-  return keyOf(runId, clientId, round, event.unit, attempt)
+}: Pick<PrivacyFact, 'runId' | 'clientId' | 'round' | 'attempt'> & { event: { unit: PrivacyUnit } }): string {
+  return keyOf(runId, clientId, round, levelOf(event.unit), attempt)
 }
 
 /** A fact that is stored already only counts again; what was stated first stays. */

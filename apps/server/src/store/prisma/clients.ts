@@ -3,6 +3,7 @@ import type { ClientStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import type { PrismaClient } from './generated/client.ts'
 import { capFrom, clientFrom, date } from './rows.ts'
+import { SITE_LEVEL } from './site-level.ts'
 
 export function prismaClients(prisma: PrismaClient): ClientStore {
   return {
@@ -76,7 +77,7 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
         const before = await tx.budgetCap.findFirst({ where: { clientId }, orderBy: { id: 'desc' } })
         if (before !== null && isLarger({ epsilon, delta }, before)) {
           const used = await tx.privacyEvent.findFirst({
-            where: { clientId, voided: false, unit: 'record' },
+            where: { clientId, voided: false, unit: SITE_LEVEL },
             select: { clientId: true },
           })
           if (used !== null) return false

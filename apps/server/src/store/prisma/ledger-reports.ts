@@ -3,6 +3,7 @@ import { coalescing } from './coalesce.ts'
 import { Prisma, type PrismaClient } from './generated/client.ts'
 import { groupBy } from './group-by.ts'
 import { type FactJson, factFrom } from './rows.ts'
+import { SITE_LEVEL } from './site-level.ts'
 
 /** How JSON has a row of "Update", in part. */
 interface Delivery {
@@ -45,11 +46,11 @@ async function noteAndRead(
       UPDATE "PrivacyEvent" AS "old" SET "reportedAt" = "new"."reportedAt"
       FROM jsonb_populate_recordset(NULL::"PrivacyEvent", ${JSON.stringify(held)}::jsonb) AS "new"
       WHERE "old"."runId" = ${runId}::uuid AND "old"."round" >= ${sinceRound} AND "old"."round" = "new"."round"
-        AND "old"."clientId" = "new"."clientId" AND "old"."attempt" = "new"."attempt" AND "old"."unit" = 'record'
+        AND "old"."clientId" = "new"."clientId" AND "old"."attempt" = "new"."attempt" AND "old"."unit" = ANY(${SITE_LEVEL.in})
         AND "old"."reportedAt" IS NULL)
     SELECT
       (SELECT coalesce(jsonb_agg("fact" ORDER BY "round", "attempt"), '[]') FROM "PrivacyEvent" AS "fact"
-        WHERE ${theirs} AND "unit" = 'record') AS "facts",
+        WHERE ${theirs} AND "unit" = ANY(${SITE_LEVEL.in})) AS "facts",
       (SELECT coalesce(jsonb_agg(jsonb_build_object('clientId', "clientId", 'round', "round") ORDER BY "round"), '[]')
         FROM "Update" WHERE ${theirs}) AS "delivered"`
   return found

@@ -5,6 +5,7 @@ import type { Fence } from './fence.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
 import { ledgerReports } from './ledger-reports.ts'
 import { factFrom, factRow } from './rows.ts'
+import { SITE_LEVEL } from './site-level.ts'
 
 /** Held to the end of the transaction by whoever charges at client level, whichever run it is for. */
 const CHARGE_LOCK = 72707371
@@ -13,18 +14,18 @@ export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
   return {
     async facts(runId, clientId, sinceRound) {
       const rows = await prisma.privacyEvent.findMany({
-        where: { runId, clientId, round: { gte: sinceRound }, unit: 'record' },
+        where: { runId, clientId, round: { gte: sinceRound }, unit: SITE_LEVEL },
         orderBy: [{ round: 'asc' }, { attempt: 'asc' }],
       })
       return rows.map(factFrom)
     },
     adopt: (facts) => prisma.$transaction((tx) => addFacts(tx, facts)),
     report: ledgerReports(prisma),
-    spending: (runId) => totals(prisma, { runId, unit: 'record' }),
+    spending: (runId) => totals(prisma, { runId, unit: SITE_LEVEL }),
     async spendingOf(clientIds) {
       const groups = await prisma.privacyEvent.groupBy({
         by: ['runId', 'clientId', 'sampleRate', 'noiseMultiplier'],
-        where: { clientId: { in: [...clientIds] }, unit: 'record', voided: false },
+        where: { clientId: { in: [...clientIds] }, unit: SITE_LEVEL, voided: false },
         _sum: { steps: true },
       })
       return groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 }))
@@ -47,7 +48,7 @@ export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
     async spendingByRound(runId) {
       const groups = await prisma.privacyEvent.groupBy({
         by: ['round', 'clientId', 'sampleRate', 'noiseMultiplier'],
-        where: { runId, voided: false, unit: 'record' },
+        where: { runId, voided: false, unit: SITE_LEVEL },
         _sum: { steps: true },
         orderBy: { round: 'asc' },
       })
@@ -73,7 +74,10 @@ async function requireSpent(tx: Prisma.TransactionClient, seen: ReadonlyMap<stri
   for (const [clientId, steps] of seen) if ((spent.get(clientId) ?? 0) !== steps) throw spentMeanwhile()
 }
 
-async function totals(prisma: PrismaClient, where: { runId?: string; unit: string }): Promise<Spending[]> {
+async function totals(
+  prisma: PrismaClient,
+  where: { runId?: string; unit: string | typeof SITE_LEVEL },
+): Promise<Spending[]> {
   const groups = await prisma.privacyEvent.groupBy({
     by: ['clientId', 'sampleRate', 'noiseMultiplier'],
     where: { ...where, voided: false },

@@ -4,6 +4,7 @@ import type { RoundChange } from '../store.ts'
 import { heldLease } from './fence.ts'
 import { Prisma, type PrismaClient } from './generated/client.ts'
 import { adapterRow, factRow, roundRow } from './rows.ts'
+import { SITE_LEVEL } from './site-level.ts'
 
 /** What goes into the statement besides the change of the round itself. */
 export interface SavedWith {
@@ -122,7 +123,7 @@ function facts({ after: { runId, round }, spent, released }: RoundChange): Prism
     ON CONFLICT ("runId", "clientId", "round", "unit", "attempt") DO UPDATE SET "voided" = false)`
   const voided = Prisma.sql`released AS (
     UPDATE ${EVENT} SET "voided" = true FROM moved
-    WHERE "runId" = ${runId}::uuid AND "round" = ${round} AND "attempt" = 1 AND "unit" = 'record'
+    WHERE "runId" = ${runId}::uuid AND "round" = ${round} AND "attempt" = 1 AND "unit" = ANY(${SITE_LEVEL.in})
       AND "clientId" = ANY(${[...released]}::uuid[]))`
   return [...(spent.length > 0 ? [charged] : []), ...(released.length > 0 ? [voided] : [])]
 }
