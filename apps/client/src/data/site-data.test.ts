@@ -221,7 +221,7 @@ describe('persons as units', () => {
       expect(records.size).toBe(4)
       const groups = Array.from({ length: records.units!.size }, (_, unit) => [...records.units!.recordsOf(unit)])
       expect(groups.toSorted((a, b) => a[0]! - b[0]!)).toEqual([[0, 2], [1]])
-      expect(records.read(2).tokenIds).toEqual(letters.encode('thre', 4))
+      expect(records.read(2).tokenIds).toEqual(letterIds('thre', 4))
       records.close()
     }
     const wider = await stores.open({ ...manifest, unit: { ...UNIT, maxRecords: 9 } }, signal)
