@@ -10,7 +10,9 @@ export function modelCommand(): Command {
     .addCommand(
       withModelOptions(
         new Command('show')
-          .description('What a checkpoint is, which layers it has, and the identity that a run names it by.')
+          .description(
+            'Prove that a checkpoint can be trained; which layers it has, and the identity that a run names it by.',
+          )
           .argument('<name>', 'name of the checkpoint, such as my-bert or owner/name@commit'),
       )
         .option('--json', 'print one JSON object')
@@ -21,9 +23,10 @@ export function modelCommand(): Command {
 
 async function show(name: string, options: ModelOptions & { json?: boolean }): Promise<void> {
   const { modelStore } = await import('@fedsvd/engine/models')
-  const { checkpointSchema, longestText } = await import('@fedsvd/engine/training')
+  const { checkpointSchema, longestText, proveCheckpoint } = await import('@fedsvd/engine/training')
   const stored = await modelStore(modelSettingsOf(options)).open({ name })
   const checkpoint = await stored.identity()
+  await proveCheckpoint(stored)
   const terms = { rank: 1, alpha: 1, headMode: 'trained', classes: 2 } as const
   const endings = (targets?: readonly string[]) => {
     const { layers } = checkpointSchema(stored.config, { ...terms, targets })
@@ -40,6 +43,7 @@ async function show(name: string, options: ModelOptions & { json?: boolean }): P
   const output = outputFor(options)
   output.record(facts)
   output.line(`${facts.name}: ${facts.modelType}, texts of up to ${facts.maxTokens} tokens`)
+  output.line(`a made-up record went through it: tensors, sizes and tokenizer fit together`)
   output.line(`adapted by default  ${facts.targets.join(', ')}`)
   output.line(`linear layers       ${facts.layers.join(', ')}`)
   output.line(`identity, for model.checkpoint of a run where the coordinator has config.json only:`)

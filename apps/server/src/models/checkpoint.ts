@@ -50,6 +50,11 @@ async function checkpointModel(store: ModelStore, reference: ModelReference): Pr
     maxTokens: longestText(stored.config),
     adapterSchema: async ({ task, adapter: { rank, alpha, headMode, targets }, classes }) =>
       checkpointSchema(stored.config, { task, rank, alpha, headMode, targets, classes }),
+    prove: async () => {
+      if (!stored.isComplete) return
+      const { proveCheckpoint } = await import('@fedsvd/engine/training')
+      await proveCheckpoint(stored)
+    },
     trainedHead: async (request) => {
       if (!stored.isComplete) return undefined
       const { checkpointHead } = await import('@fedsvd/engine/models')

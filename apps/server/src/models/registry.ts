@@ -29,6 +29,12 @@ export interface Model {
   readonly maxTokens: number
   /** Which tensors a run on this model adapts. @throws FedsvdError ADAPTER_INVALID */
   adapterSchema(request: AdapterRequest): Promise<AdapterSchema>
+  /**
+   * Runs a made-up record through the checkpoint where this coordinator has all of it; absent for what is part of fedsvd.
+   *
+   * @throws FedsvdError CHECKPOINT_INVALID for a checkpoint on which no run could train
+   */
+  prove?(): Promise<void>
   /** The head that the checkpoint was trained with, where it has one that fits and this coordinator has its tensors. */
   trainedHead?(request: HeadRequest): Promise<readonly NamedTensor[] | undefined>
   loadTokenizer(): Promise<Tokenizer>

@@ -35,6 +35,7 @@ export async function createRun(
     adapter: request.adapter,
     classes: request.labels.length,
   })
+  await model.prove?.()
   const clientLevel = request.clientLevel && clientLevelOf(request.clientLevel, request)
   const { name: modelName, checkpoint } = model
   const given = {

@@ -7,7 +7,7 @@ export {
 } from './classification-head.ts'
 export { headSpecs } from './classifier.ts'
 export { type ClassifierModel, deployedGraph, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
-export type { ConfigFields } from './config-fields.ts'
+export { type ConfigFields, invalidConfig } from './config-fields.ts'
 export {
   decoderDefaultTargets,
   decoderFeatures,

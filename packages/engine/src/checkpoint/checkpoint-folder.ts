@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Checkpoint } from '@fedsvd/core/model'
+import { type JsonObject, jsonObject, readBytes } from '../files/index.ts'
 import { type HuggingFaceTokenizer, loadHuggingFaceTokenizer } from '../tokenizer/index.ts'
-import { type JsonObject, jsonObject, readBytes } from './read-json.ts'
 import { readTensors } from './tensor-files.ts'
 
 /** A checkpoint on disk as Hugging Face's libraries save it: config.json, safetensors, tokenizer.json. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { CheckpointIdentity } from '@fedsvd/core/protocol'
-import { readBytes } from './read-json.ts'
+import { readBytes } from '../files/index.ts'
 import { forEachTensor } from './tensor-files.ts'
 
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json']

@@ -2,8 +2,8 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { NamedTensor } from '@fedsvd/core/tensor'
+import { jsonObject, readBytes } from '../files/index.ts'
 import { isFloat, openSafetensors, type SafetensorsEntry, type SafetensorsFile } from '../safetensors/index.ts'
-import { jsonObject, readBytes } from './read-json.ts'
 
 const SINGLE = 'model.safetensors'
 const INDEX = 'model.safetensors.index.json'
@@ -29,14 +29,23 @@ export async function forEachTensor(folder: string, visit: Visit): Promise<void>
   }
 }
 
-/** The float tensors of a checkpoint folder as float32; whatever `keep` refuses is not read. */
+/**
+ * The float tensors of a checkpoint folder as float32; whatever `keep` refuses is not read.
+ *
+ * @throws FedsvdError CHECKPOINT_INVALID also for a tensor that holds NaN or infinity: nothing can be trained on it
+ */
 export async function readTensors(
   folder: string,
   keep: (name: string) => boolean = () => true,
 ): Promise<Map<string, NamedTensor>> {
   const tensors = new Map<string, NamedTensor>()
   await forEachTensor(folder, async (entry, file) => {
-    if (isFloat(entry) && keep(entry.name)) tensors.set(entry.name, await file.read(entry))
+    const wrapper = /^(module|_orig_mod)\./.exec(entry.name)?.[1]
+    if (wrapper !== undefined) throw wrapped(entry.name, wrapper)
+    if (!isFloat(entry) || !keep(entry.name)) return
+    const tensor = await file.read(entry)
+    if (!tensor.data.every(Number.isFinite)) throw notFinite(entry.name)
+    tensors.set(entry.name, tensor)
   })
   return tensors
 }
@@ -65,6 +74,23 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   )
+}
+
+/** Names of a model that was saved from inside torch's DataParallel or torch.compile. */
+function wrapped(name: string, wrapper: string): FedsvdError {
+  return new FedsvdError('CHECKPOINT_INVALID', {
+    expected: 'tensors under the names that the model itself has',
+    got: `"${name}", of a model inside a wrapper`,
+    remedy: `Save the model inside: model.${wrapper}.save_pretrained(folder).`,
+  })
+}
+
+function notFinite(name: string): FedsvdError {
+  return new FedsvdError('CHECKPOINT_INVALID', {
+    expected: `finite values in the tensor ${name}`,
+    got: 'NaN or infinity',
+    remedy: 'The checkpoint diverged or was damaged when it was saved: use another one.',
+  })
 }
 
 function invalid(expected: string, got: string): FedsvdError {

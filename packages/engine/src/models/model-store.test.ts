@@ -70,7 +70,9 @@ describe('the model folder', () => {
     const whole = await modelStore({ models: join(TINY, '..') }).open({ name: 'bert' })
     const checkpoint = await whole.identity()
     expect((await store.open({ name: 'bert', checkpoint }, 'config')).isComplete).toBe(false)
-    await expect(store.open({ name: 'bert', checkpoint })).rejects.toThrow(/safetensors and a tokenizer.json beside/)
+    await expect(store.open({ name: 'bert', checkpoint })).rejects.toThrow(
+      /model.safetensors, or its shards and their index, in .*got config.json. Copy the whole checkpoint/,
+    )
     const other = { ...checkpoint, config: '0'.repeat(64) }
     await expect(store.open({ name: 'bert', checkpoint: other }, 'config')).rejects.toThrow(/the config of "bert"/)
   })

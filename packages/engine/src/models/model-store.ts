@@ -119,15 +119,33 @@ async function requireContent(
   needs: 'all' | 'config',
 ): Promise<void> {
   if (!model.isComplete && needs === 'all') {
-    throw new FedsvdError('CHECKPOINT_INVALID', {
-      expected: `safetensors and a tokenizer.json beside ${join(model.folder, 'config.json')}`,
-      got: 'a config.json without them',
-      remedy: 'Copy the whole checkpoint.',
-    })
+    throw await incomplete(model.folder)
   }
   if (expected === undefined) return
   const found = model.isComplete ? await model.identity() : { ...expected, config: await configHash(model.folder) }
   requireSame(model.name, expected, found)
+}
+
+/** The refusal of a folder that lacks its tensors, its tokenizer or both. */
+async function incomplete(folder: string): Promise<FedsvdError> {
+  const files = (await readdir(folder)).sort()
+  const pickled = files.filter((name) => /\.(bin|pt|pth|ckpt|h5|msgpack)$/.test(name))
+  if (!(await hasTensors(folder))) {
+    return new FedsvdError('CHECKPOINT_INVALID', {
+      expected: `model.safetensors, or its shards and their index, in ${folder}`,
+      got: files.join(', '),
+      remedy:
+        pickled.length > 0
+          ? `Load ${pickled[0]} in Transformers and save it with save_pretrained, which writes safetensors.`
+          : 'Copy the whole checkpoint.',
+    })
+  }
+  const slow = files.filter((name) => /^(vocab\.(txt|json)|merges\.txt|.*\.model|spiece.*)$/.test(name))
+  return new FedsvdError('CHECKPOINT_INVALID', {
+    expected: `tokenizer.json in ${folder}`,
+    got: slow.length > 0 ? `only ${slow.join(', ')}` : files.join(', '),
+    remedy: 'Make it once: AutoTokenizer.from_pretrained(folder, use_fast=True).save_pretrained(folder) in Python.',
+  })
 }
 
 /** Changes when a file of the folder does. */

@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
 import { sizeOf } from '@fedsvd/core/tensor'
+import { FOREIGN_BYTES } from '../files/index.ts'
 import {
   encodeHeader,
   headerLength,
@@ -35,7 +36,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   })
   try {
     const { size } = await file.stat()
-    const length = headerLength(await readRange(file, 0, Math.min(LENGTH_BYTES, size)), size)
+    const length = headerLength(await readRange(file, 0, Math.min(FOREIGN_BYTES, size)), size)
     const header = parseHeader(await readRange(file, LENGTH_BYTES, length), size)
     const bytesOf = ({ start, bytes }: SafetensorsEntry) => readRange(file, start, bytes)
     return {
@@ -49,8 +50,14 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
     }
   } catch (error) {
     await file.close()
-    throw error
+    throw error instanceof FedsvdError ? inFile(path, error) : error
   }
+}
+
+/** The same refusal with the file's name. */
+function inFile(path: string, error: FedsvdError): FedsvdError {
+  const { expected, got, remedy } = error.detail
+  return new FedsvdError(error.code, { expected: `${expected} in ${path}`, got, remedy }, { cause: error })
 }
 
 /**

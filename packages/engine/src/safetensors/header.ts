@@ -1,5 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { sizeOf, type TensorSpec } from '@fedsvd/core/tensor'
+import { type ForeignFile, foreignFile, repeatedKey } from '../files/index.ts'
 import { DTYPES } from './dtypes.ts'
 
 /*
@@ -23,8 +24,14 @@ export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-/** The length of the JSON header of a file of `fileBytes`, from its first 8 bytes. @throws FedsvdError CHECKPOINT_INVALID */
+/**
+ * The length of the JSON header of a file of `fileBytes`, from its first bytes: 8, and more to say what else a file is.
+ *
+ * @throws FedsvdError CHECKPOINT_INVALID
+ */
 export function headerLength(first: Uint8Array, fileBytes: number): number {
+  const foreign = foreignFile(first)
+  if (foreign !== undefined) throw notSafetensors(foreign)
   if (first.length < LENGTH_BYTES) throw invalid('a header length of 8 bytes', `${first.length} bytes`)
   const view = new DataView(first.buffer, first.byteOffset, first.byteLength)
   const length = Number(view.getBigUint64(0, true))
@@ -35,14 +42,17 @@ export function headerLength(first: Uint8Array, fileBytes: number): number {
 }
 
 /**
- * Reads the JSON header of a file of `fileBytes`: every range lies inside the file and has the size of its tensor.
+ * Reads the JSON header of a file of `fileBytes`: each tensor is named once and has the bytes of its size, and the ranges
+ * fill the file without an overlap or a gap, as the format asks.
  *
  * @throws FedsvdError CHECKPOINT_INVALID
  */
 export function parseHeader(json: Uint8Array, fileBytes: number): SafetensorsHeader {
   const { [METADATA]: metadata, ...tensors } = jsonObject(json)
   const payload = LENGTH_BYTES + json.length
+  if (typeof (metadata ?? {}) !== 'object') throw invalid(`an object as ${METADATA}`, typeof metadata)
   const entries = Object.entries(tensors).map(([name, entry]) => entryOf(name, entry, payload, fileBytes))
+  checkRanges(entries, payload, fileBytes)
   return { entries, metadata: (metadata ?? {}) as Record<string, string> }
 }
 
@@ -59,6 +69,17 @@ function entryOf(name: string, value: unknown, payload: number, fileBytes: numbe
     throw invalid(`${bytes} bytes for ${name}`, `the range ${from} to ${to}`)
   }
   return { name, dtype: dtype as string, shape, start: payload + from, bytes }
+}
+
+function checkRanges(entries: readonly SafetensorsEntry[], payload: number, fileBytes: number): void {
+  let end = payload
+  for (const { name, start, bytes } of entries.toSorted((a, b) => a.start - b.start || a.bytes - b.bytes)) {
+    if (start < end) throw invalid(`bytes of ${name} that no other tensor has`, `an overlap of ${end - start} bytes`)
+    if (start > end)
+      throw invalid(`the bytes of ${name} behind those of another tensor`, `a gap of ${start - end} bytes`)
+    end = start + bytes
+  }
+  if (end !== fileBytes) throw invalid(`a file of ${end} bytes, as its header says`, `${fileBytes} bytes`)
 }
 
 /** The first bytes of a file of float32 tensors: length and header, padded so that the tensors are aligned. */
@@ -87,14 +108,27 @@ export function invalid(expected: string, got: string, cause?: unknown): FedsvdE
   )
 }
 
+function notSafetensors({ what, remedy }: ForeignFile): FedsvdError {
+  return new FedsvdError('CHECKPOINT_INVALID', { expected: 'a safetensors file', got: what, remedy })
+}
+
 function isCounts(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0)
 }
 
 function jsonObject(bytes: Uint8Array): Record<string, unknown> {
+  let json: string
+  let value: unknown
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Record<string, unknown>
+    json = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    value = JSON.parse(json)
   } catch (cause) {
     throw invalid('a JSON header', 'text that is no JSON', cause)
   }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid('a JSON object as header', json.slice(0, 100))
+  }
+  const repeated = repeatedKey(json)
+  if (repeated !== undefined) throw invalid('each tensor and each member once in the header', `"${repeated}" twice`)
+  return value as Record<string, unknown>
 }

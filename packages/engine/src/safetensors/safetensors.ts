@@ -30,7 +30,7 @@ export function decodeSafetensors(bytes: Uint8Array): {
   tensors: NamedTensor[]
   metadata: Readonly<Record<string, string>>
 } {
-  const length = headerLength(bytes.subarray(0, LENGTH_BYTES), bytes.length)
+  const length = headerLength(bytes, bytes.length)
   const { entries, metadata } = parseHeader(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length), bytes.length)
   const tensors = entries.filter(isFloat).map((entry) => {
     // a copy: the tensor owns its elements, and they are aligned

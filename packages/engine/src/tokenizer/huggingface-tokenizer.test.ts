@@ -122,7 +122,7 @@ describe('the files of a tokenizer', () => {
     try {
       await expect(loadHuggingFaceTokenizer(folder)).rejects.toThrow(/CHECKPOINT_INVALID: expected a tokenizer.json/)
       await writeFile(join(folder, 'tokenizer.json'), '{')
-      await expect(loadHuggingFaceTokenizer(folder)).rejects.toThrow(/expected JSON in .*tokenizer.json/)
+      await expect(loadHuggingFaceTokenizer(folder)).rejects.toThrow(/expected a JSON object in .*tokenizer.json/)
       await writeFile(join(folder, 'tokenizer.json'), '{}')
       await expect(loadHuggingFaceTokenizer(folder)).rejects.toThrow(/a tokenizer.json that describes a tokenizer/)
       await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(wordPieceTokenizer(['a'])))

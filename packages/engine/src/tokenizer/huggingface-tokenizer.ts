@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Encoding, Tokenizer as RustTokenizer } from 'tokenizers'
+import { type JsonObject, jsonObject } from '../files/index.ts'
 import type { EncodedText, EncodedWords, Tokenizer } from './tokenizer.ts'
-import { contentOf, type JsonObject, withTokenizerConfig } from './tokenizer-config.ts'
+import { contentOf, withTokenizerConfig } from './tokenizer-config.ts'
 
 /**
  * The tokenizer of a checkpoint, as `tokenizer.json` and `tokenizer_config.json` describe it, by Hugging Face's own Rust
@@ -209,15 +210,7 @@ export async function loadHuggingFaceTokenizer(folder: string): Promise<HuggingF
 
 async function readJson(path: string): Promise<JsonObject | undefined> {
   const text = await readFile(path, 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw invalid(`JSON in ${path}`, 'something else', cause)
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
-  throw invalid(`a JSON object in ${path}`, Array.isArray(value) ? 'a list' : String(value))
+  return text === undefined ? undefined : jsonObject(text, path)
 }
 
 function invalid(expected: string, got: string, cause?: unknown): FedsvdError {

@@ -1,5 +1,4 @@
-/** A JSON object of a checkpoint's files. */
-export type JsonObject = Readonly<Record<string, unknown>>
+import type { JsonObject } from '../files/index.ts'
 
 /** Classes of Transformers whose fast tokenizers take case, accents and Chinese characters from the configuration. */
 const BERT_CLASSES =

@@ -1,6 +1,13 @@
 import { type AdapterSchema, canonicalSchema, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type ConfigFields, DECODER_TYPES, decoderConfig, encoderConfig } from '@fedsvd/core/model'
+import {
+  type ConfigFields,
+  DECODER_TYPES,
+  decoderConfig,
+  ENCODER_FAMILIES,
+  encoderConfig,
+  invalidConfig,
+} from '@fedsvd/core/model'
 import { createDecoderEngine, decoderSchema } from './decoder.ts'
 import {
   createEncoderEngine,
@@ -32,12 +39,20 @@ export interface CheckpointEngineOptions extends EncoderEngineOptions {
  *   that fit no layer
  */
 export function checkpointSchema(config: ConfigFields, options: CheckpointAdapterOptions): AdapterSchema {
+  requireSupported(config)
   if (isDecoder(config)) return decoderSchema(decoderConfig(config), options)
   return encoderSchema(encoderConfig(config), options)
 }
 
+/** How many token ids a checkpoint knows. @throws FedsvdError CHECKPOINT_INVALID */
+export function vocabularySizeOf(config: ConfigFields): number {
+  requireSupported(config)
+  return isDecoder(config) ? decoderConfig(config).sizes.vocabularySize : encoderConfig(config).vocabularySize
+}
+
 /** The longest text that a checkpoint takes, in tokens. @throws FedsvdError CHECKPOINT_INVALID */
 export function longestText(config: ConfigFields): number {
+  requireSupported(config)
   return isDecoder(config) ? decoderConfig(config).sizes.maxTokens : encoderConfig(config).maxTokens
 }
 
@@ -67,6 +82,16 @@ export async function createCheckpointEngine(
   if (isDecoder(checkpoint.config)) return await createDecoderEngine(checkpoint, options)
   if (task === 'token-classification') return await createEncoderTagger(checkpoint, options)
   return await createEncoderEngine(checkpoint, options)
+}
+
+/** @throws FedsvdError CHECKPOINT_INVALID for another architecture, and for weights that are quantised */
+function requireSupported({ model_type: type, quantization_config: quantised }: ConfigFields): void {
+  const supported: readonly unknown[] = [...Object.keys(ENCODER_FAMILIES), ...DECODER_TYPES]
+  if (!supported.includes(type)) throw invalidConfig(`a model_type among ${supported.join(', ')}`, type)
+  if (quantised !== undefined && quantised !== null) {
+    const { quant_method: method = 'of an unnamed method' } = quantised as ConfigFields
+    throw invalidConfig('weights that are not quantised', `quantization_config ${String(method)}`)
+  }
 }
 
 function isDecoder({ model_type: type }: ConfigFields): boolean {

@@ -26,6 +26,7 @@ export {
   starterEngineFor,
   tokenizerFor,
 } from './engine-for.ts'
+export { proveCheckpoint } from './prove-checkpoint.ts'
 export {
   createStarterEngine,
   type StarterAdapterOptions,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { FOREIGN_BYTES, foreignFile } from './foreign-file.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -19,9 +20,10 @@ export function jsonObject(text: string, path: string): JsonObject {
   } catch {
     // said below
   }
+  const foreign = foreignFile(new TextEncoder().encode(text.slice(0, FOREIGN_BYTES)))
   throw new FedsvdError('CHECKPOINT_INVALID', {
     expected: `a JSON object in ${path}`,
-    got: 'something else',
-    remedy: 'Download the checkpoint again.',
+    got: foreign?.what ?? JSON.stringify(text.slice(0, 60)),
+    remedy: foreign?.remedy ?? 'Download the checkpoint again.',
   })
 }
