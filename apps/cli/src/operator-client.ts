@@ -25,7 +25,7 @@ export interface OperatorAccess {
 
 export async function createEnrolmentTokens(access: OperatorAccess, count: number): Promise<string[]> {
   const reply = await request(access, 'POST', '/v1/enrolment-tokens', { count, expiresInSeconds: 3600 })
-  return parseMessage(z.object({ tokens: z.array(z.string()) }), await reply.json(), 'enrolment tokens').tokens
+  return parseMessage(z.strictObject({ tokens: z.array(z.string()) }), await reply.json(), 'enrolment tokens').tokens
 }
 
 export async function createRun(access: OperatorAccess, run: RunRequest): Promise<string> {
@@ -51,7 +51,7 @@ export async function createOperator(access: OperatorAccess, operator: OperatorR
 
 export async function fetchOperators(access: OperatorAccess): Promise<OperatorView[]> {
   const reply = await request(access, 'GET', '/v1/operators')
-  return parseMessage(z.object({ operators: z.array(operatorSchema) }), await reply.json(), 'operators').operators
+  return parseMessage(z.strictObject({ operators: z.array(operatorSchema) }), await reply.json(), 'operators').operators
 }
 
 export async function disableOperator(access: OperatorAccess, operatorId: string): Promise<OperatorView> {

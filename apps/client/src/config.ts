@@ -1,13 +1,13 @@
 import { TASKS } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { budgetSchema, enrolRequestSchema } from '@fedsvd/core/protocol'
+import { budgetSchema, enrolRequestSchema, LIMITS, nearestName, wholeIn } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 
 const column = z.string().min(1).optional()
 
-const clientConfigSchema = z.object({
+const clientConfigSchema = z.strictObject({
   /** Address of the coordinator, http or https. */
   coordinator: z.url({ protocol: /^https?$/ }),
   /** The name that operators see. */
@@ -38,14 +38,14 @@ const clientConfigSchema = z.object({
   cert: z.string().min(1).optional(),
   key: z.string().min(1).optional(),
   /** A public constant in place of the true number of records; default: that number, rounded down to two digits. */
-  declaredRecords: z.number().int().positive().optional(),
+  declaredRecords: wholeIn(LIMITS.declaredRecords).optional(),
   /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
   models: z.string().min(1).default('.fedsvd/models'),
   /** Address of the hub to fetch checkpoints from; nothing is fetched where it is absent, whatever a run asks for. */
   hub: z.url({ protocol: /^https?$/ }).optional(),
   /** Access token for repositories of the hub that are not public. */
   hubToken: z.string().min(1).optional(),
-  threads: z.number().int().positive().max(256).default(1),
+  threads: z.number().int().min(1).max(256).default(1),
   /** What computes: see docs/how-to/use-a-gpu.md. */
   runtime: z.enum(RUNTIMES).default('onnxruntime'),
   /** Device of onnxruntime. */
@@ -53,7 +53,11 @@ const clientConfigSchema = z.object({
   /** End when the first run in which this client takes part has ended. */
   once: z.boolean().default(false),
   /** How long to wait for the coordinator at the start, in seconds; for ever when absent. */
-  maxWaitSeconds: z.number().positive().optional(),
+  maxWaitSeconds: z
+    .number()
+    .min(0.001)
+    .max(10 * 365 * 24 * 3600)
+    .optional(),
 })
 
 export type ClientConfig = z.infer<typeof clientConfigSchema>
@@ -64,10 +68,20 @@ export function clientConfig(input: ClientConfigInput): ClientConfig {
   const result = clientConfigSchema.safeParse(input)
   if (result.success) return result.data
   const [issue] = result.error.issues
+  if (issue?.code === 'unrecognized_keys') throw unknownSetting(issue.keys[0]!)
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `a valid ${issue?.path.join('.') || 'configuration'}`,
     got: (issue?.message ?? 'something else').replace(/\.$/, ''),
     remedy: 'Correct the setting: see fedsvd join --help',
+  })
+}
+
+function unknownSetting(name: string): FedsvdError {
+  const nearest = nearestName(name, Object.keys(clientConfigSchema.shape))
+  return new FedsvdError('CONFIG_INVALID', {
+    expected: 'settings that a client has',
+    got: name,
+    remedy: nearest === undefined ? 'Leave it out.' : `Did you mean ${nearest}?`,
   })
 }
 

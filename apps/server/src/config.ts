@@ -1,14 +1,18 @@
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { nearestName } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
+
+/** More than a process can answer: whoever wants no limit sets this one. */
+const MOST_PER_MINUTE = 10_000_000
 
 /** A switch: `true`, or `1` in the environment. */
 const flag = z.union([z.boolean(), z.stringbool()])
 
 /** Settings of a coordinator. This file is the only one that reads the environment. */
-export const configSchema = z.object({
+export const configSchema = z.strictObject({
   /** Address to listen on. */
   host: z.string().min(1).default('127.0.0.1'),
   /** 0 takes a free one. */
@@ -89,15 +93,15 @@ export const configSchema = z.object({
   /** How long a shutdown waits for requests under way, uploads above all, before it cuts them. */
   graceSeconds: z.coerce.number().min(0).max(600).default(10),
   /** Enrolments and challenges that one address may ask for in a minute. */
-  requestsPerMinute: z.coerce.number().int().min(1).default(600),
+  requestsPerMinute: z.coerce.number().int().min(1).max(MOST_PER_MINUTE).default(600),
   /** Refused requests after which an address has to wait, in a minute. */
-  refusalsPerMinute: z.coerce.number().int().min(1).default(300),
+  refusalsPerMinute: z.coerce.number().int().min(1).max(MOST_PER_MINUTE).default(300),
   /** Refused sign-ins of operators after which an address has to wait, in a minute. */
-  refusedSignInsPerMinute: z.coerce.number().int().min(1).default(10),
+  refusedSignInsPerMinute: z.coerce.number().int().min(1).max(MOST_PER_MINUTE).default(10),
   /** Updates and states that one client may send and fetch in a minute. */
-  transfersPerMinute: z.coerce.number().int().min(1).default(600),
+  transfersPerMinute: z.coerce.number().int().min(1).max(MOST_PER_MINUTE).default(600),
   /** Ledger reports that one client may send in a minute. */
-  reportsPerMinute: z.coerce.number().int().min(1).default(600),
+  reportsPerMinute: z.coerce.number().int().min(1).max(MOST_PER_MINUTE).default(600),
   /** How long a request may take to send its headers, and all of itself; and how long a connection may be still. */
   headersSeconds: z.coerce.number().min(0.05).max(600).default(15),
   requestSeconds: z.coerce.number().min(0.05).max(86_400).default(600),
@@ -164,12 +168,23 @@ export function settingsFromEnvironment(environment: NodeJS.ProcessEnv = process
 export function completeConfig(settings: CoordinatorSettings): CoordinatorConfig {
   const result = configSchema.safeParse(settings)
   if (result.success) return result.data
+  const unknown = result.error.issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []))
+  if (unknown.length > 0) throw unknownSetting(unknown[0]!)
   const names = [...new Set(result.error.issues.map(({ path: [setting] }) => String(setting)))]
   const variables = names.map((name) => ENVIRONMENT[name as keyof typeof ENVIRONMENT] ?? name)
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `valid settings for ${names.join(', ')}`,
     got: result.error.issues.map(({ path: [setting], message }) => `${String(setting)}: ${message}`).join('; '),
     remedy: `Correct ${variables.join(', ')}.`,
+  })
+}
+
+function unknownSetting(name: string): FedsvdError {
+  const nearest = nearestName(name, Object.keys(configSchema.shape))
+  return new FedsvdError('CONFIG_INVALID', {
+    expected: 'settings that the coordinator has',
+    got: name,
+    remedy: nearest === undefined ? 'Leave it out.' : `Did you mean ${nearest}?`,
   })
 }
 

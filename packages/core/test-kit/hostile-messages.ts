@@ -44,6 +44,8 @@ const manifest = {
   seed: 'public',
 }
 
+const { runId: _, ...request } = manifest
+
 /** Messages that fit, to start from. */
 export const GOOD_MESSAGES: Readonly<Record<string, unknown>> = {
   enrolRequestSchema: { protocolVersion: 1, token: 'token', name: 'site', publicKey: 'A'.repeat(43) },
@@ -53,7 +55,7 @@ export const GOOD_MESSAGES: Readonly<Record<string, unknown>> = {
   invitationReplySchema: { accepted: false, error },
   ledgerReportSchema: { runId, since: 0, reservations: [{ round: 0, attempt: 1, event }] },
   ledgerReplySchema: { agrees: false, error },
-  runRequestSchema: { ...manifest, adapter: { rank: 2, alpha: 2, headMode: 'trained', targets: ['query'] } },
+  runRequestSchema: { ...request, adapter: { rank: 2, alpha: 2, headMode: 'trained', targets: ['query'] } },
   offerSchema: { manifest },
   invitationSchema: {
     runId,

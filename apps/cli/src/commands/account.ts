@@ -1,14 +1,20 @@
 import { type AccountedEvent, groupEpsilonUpperBound, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { parseMessage, privacyEventSchema } from '@fedsvd/core/protocol'
+import { LIMITS, numberIn, parseMessage, privacyEventSchema, wholeIn } from '@fedsvd/core/protocol'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { example, positiveInteger } from '../options.ts'
 import { outputFor, table } from '../output.ts'
 
-const requestSchema = z.object({
-  events: z.array(privacyEventSchema.pick({ sampleRate: true, noiseMultiplier: true, steps: true })).max(1_000_000),
-  delta: z.number().gt(0).lt(1),
+const requestSchema = z.strictObject({
+  events: z
+    .array(
+      privacyEventSchema
+        .pick({ sampleRate: true, noiseMultiplier: true })
+        .extend({ steps: wholeIn(LIMITS.stepsInAll) }),
+    )
+    .max(1_000_000),
+  delta: numberIn(LIMITS.delta),
 })
 
 /** `fedsvd account`: what a list of privacy events costs, by both accountants. */

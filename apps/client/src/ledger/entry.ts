@@ -1,5 +1,10 @@
-import { budgetSchema, privacyEventSchema, privacyTermsSchema } from '@fedsvd/core/protocol'
+import * as protocol from '@fedsvd/core/protocol'
 import { z } from 'zod'
+
+/** A ledger is read by the rules that held when it was written. */
+const budgetSchema = protocol.storedForm(protocol.budgetSchema)
+const privacyEventSchema = protocol.storedForm(protocol.privacyEventSchema)
+const privacyTermsSchema = protocol.storedForm(protocol.privacyTermsSchema)
 
 /** The version of the file format, written in the first entry. */
 export const LEDGER_FORMAT = 1

@@ -16,8 +16,8 @@ export interface AccountRoutes {
   readonly cutClient: (clientId: string) => void
 }
 
-const operatorPlace = z.object({ operatorId: z.uuid() })
-const clientPlace = z.object({ clientId: z.uuid() })
+const operatorPlace = z.strictObject({ operatorId: z.uuid() })
+const clientPlace = z.strictObject({ clientId: z.uuid() })
 
 /** Who may come in: operators and clients. */
 export function accountRoutes({ store, now, isConnected, cutOperator, cutClient }: AccountRoutes): Router {

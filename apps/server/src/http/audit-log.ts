@@ -6,7 +6,7 @@ import { parseAddress } from './places.ts'
 
 const BATCH = 1000
 
-const pageSchema = z.object({
+const pageSchema = z.strictObject({
   after: z.coerce.number().int().min(0).max(2_147_483_647).default(0),
   limit: z.coerce.number().int().min(1).max(BATCH).default(100),
 })

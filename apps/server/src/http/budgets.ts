@@ -15,7 +15,7 @@ export interface BudgetRoutes {
   readonly onCap: () => Promise<void>
 }
 
-const clientPlace = z.object({ clientId: z.uuid() })
+const clientPlace = z.strictObject({ clientId: z.uuid() })
 
 /** What operators let a client spend at most. A cap only ever takes away: what the site allows, its own ledger decides. */
 export function budgetRoutes({ clients, now, onCap }: BudgetRoutes): Router {

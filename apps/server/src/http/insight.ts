@@ -16,9 +16,9 @@ export interface InsightRoutes {
 
 const MOST_ROUNDS = 1000
 
-const runPlace = z.object({ runId: z.uuid() })
-const clientPlace = z.object({ clientId: z.uuid() })
-const pageSchema = z.object({
+const runPlace = z.strictObject({ runId: z.uuid() })
+const clientPlace = z.strictObject({ clientId: z.uuid() })
+const pageSchema = z.strictObject({
   since: z.coerce.number().int().min(0).max(1_000_000).default(0),
   limit: z.coerce.number().int().min(1).max(MOST_ROUNDS).default(MOST_ROUNDS),
 })

@@ -20,7 +20,7 @@ export interface OperatorRoutes {
 
 const DAY_SECONDS = 24 * 3600
 
-const tokensRequestSchema = z.object({
+const tokensRequestSchema = z.strictObject({
   count: z.number().int().min(1).max(1000),
   expiresInSeconds: z
     .number()
@@ -82,5 +82,5 @@ export function operatorRoutes({ store, models, blobs, conductor, now }: Operato
 }
 
 function runIdOf(params: unknown): string {
-  return parseAddress(z.object({ runId: z.uuid() }), params).runId
+  return parseAddress(z.strictObject({ runId: z.uuid() }), params).runId
 }

@@ -16,7 +16,7 @@ export interface StatementRoutes {
   readonly now: () => number
 }
 
-const place = z.object({ runId: z.uuid(), clientId: z.uuid() })
+const place = z.strictObject({ runId: z.uuid(), clientId: z.uuid() })
 
 /** Signed statements of what a client has spent, and the key to verify them with. */
 export function statementRoutes({ store, conductor, key, now }: StatementRoutes): Router {

@@ -27,9 +27,11 @@ export interface TensorRoutes {
 
 const DISCARD_MS = 2000
 
-const placeSchema = z.object({ runId: z.uuid(), round: z.coerce.number().int().min(0).max(1_000_000) })
+const placeSchema = z.strictObject({ runId: z.uuid(), round: z.coerce.number().int().min(0).max(1_000_000) })
 
-const blobSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hex') })
+const blobSchema = z.strictObject({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hex'),
+})
 
 /** Tensors: published states go out, updates come in. */
 export function tensorRoutes(parts: TensorRoutes): Router {

@@ -11,7 +11,7 @@ export {
   type SiteUnit,
   unitOfRun,
 } from './event.ts'
-export { checkEvent, mergeEvents } from './events.ts'
+export { checkEvent, LEAST_DELTA, mergeEvents } from './events.ts'
 export {
   bestOrder,
   chooseRule,

@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { LIMITS, numberIn, wholeIn } from './limits.ts'
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 
 /** One line of the audit log: who did what to what, chained to the line before it. */
-export const auditEntrySchema = z.object({
+export const auditEntrySchema = z.strictObject({
   /** 1 for the first entry, and one more for each that follows. */
-  seq: z.number().int().min(1),
+  seq: wholeIn(LIMITS.count).min(1),
   at: z.iso.datetime(),
   /** `operator:<id>`, `operator-token`, `client:<id>` or `anonymous`. */
   actor: z.string(),
@@ -13,7 +14,7 @@ export const auditEntrySchema = z.object({
   /** What was acted on, such as `run:<id>`. */
   object: z.string(),
   /** Circumstances; never a secret. */
-  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])),
+  detail: z.record(z.string(), z.union([z.string(), numberIn(LIMITS.measured), z.boolean(), z.array(z.string())])),
   /** Hash of the entry before; {@link AUDIT_GENESIS} for the first. */
   previousHash: hash,
   /** Hex SHA-256 of {@link auditEntryText}. */
@@ -22,16 +23,16 @@ export const auditEntrySchema = z.object({
 export type AuditEntry = z.infer<typeof auditEntrySchema>
 
 /** GET /v1/audit-log. */
-export const auditPageSchema = z.object({ entries: z.array(auditEntrySchema) })
+export const auditPageSchema = z.strictObject({ entries: z.array(auditEntrySchema) })
 
 /** GET /v1/audit-log/verify. A chain cannot show that its newest entries were cut off: compare with a head noted before. */
-export const auditVerdictSchema = z.object({
+export const auditVerdictSchema = z.strictObject({
   intact: z.boolean(),
-  entries: z.number().int().min(0),
+  entries: wholeIn(LIMITS.count),
   /** Hash of the newest intact entry. */
   head: hash,
   /** The first fault, where there is one. */
-  fault: z.object({ seq: z.number().int(), reason: z.string() }).optional(),
+  fault: z.strictObject({ seq: wholeIn(LIMITS.count), reason: z.string() }).optional(),
 })
 export type AuditVerdict = z.infer<typeof auditVerdictSchema>
 

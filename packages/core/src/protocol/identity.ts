@@ -7,7 +7,7 @@ export type Role = z.infer<typeof roleSchema>
 const operatorName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,79}$/u)
 
 /** An operator as others see it: no secret, no hash. */
-export const operatorSchema = z.object({
+export const operatorSchema = z.strictObject({
   id: z.uuid(),
   name: operatorName,
   role: roleSchema,
@@ -17,7 +17,7 @@ export const operatorSchema = z.object({
 export type OperatorView = z.infer<typeof operatorSchema>
 
 /** POST /v1/operators. The secret is shown to nobody again; the coordinator keeps its scrypt hash. */
-export const operatorRequestSchema = z.object({
+export const operatorRequestSchema = z.strictObject({
   name: operatorName,
   role: roleSchema,
   secret: z.string().min(12).max(200),
@@ -25,7 +25,7 @@ export const operatorRequestSchema = z.object({
 export type OperatorRequest = z.infer<typeof operatorRequestSchema>
 
 /** POST /v1/session: a session in an httpOnly cookie, or as a bearer token for programs. */
-export const signInRequestSchema = z.object({
+export const signInRequestSchema = z.strictObject({
   name: z.string().min(1).max(200),
   secret: z.string().min(1).max(200),
   as: z.enum(['cookie', 'token']).default('cookie'),
@@ -33,7 +33,7 @@ export const signInRequestSchema = z.object({
 export type SignInRequest = z.input<typeof signInRequestSchema>
 
 /** Who is speaking, and until when: POST and GET /v1/session. */
-export const sessionInfoSchema = z.object({
+export const sessionInfoSchema = z.strictObject({
   /** Absent for the operator token of the coordinator itself, which is nobody's. */
   operator: operatorSchema.pick({ id: true, name: true }).optional(),
   role: roleSchema,
@@ -47,7 +47,7 @@ export const sessionInfoSchema = z.object({
 export type SessionInfo = z.infer<typeof sessionInfoSchema>
 
 /** GET /v1/clients. */
-export const clientViewSchema = z.object({
+export const clientViewSchema = z.strictObject({
   clientId: z.uuid(),
   name: z.string(),
   enrolledAt: z.iso.datetime(),

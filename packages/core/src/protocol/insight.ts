@@ -1,18 +1,21 @@
 import { z } from 'zod'
 import { clientViewSchema } from './identity.ts'
+import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { budgetSchema, privacyEventSchema, privacyTermsSchema } from './manifest.ts'
 import { roundStateSchema, runStateSchema } from './operator.ts'
+import { storedForm } from './stored-form.ts'
 
 /*
  * What operators read beside snapshots: facts only. Epsilon is computed from them by whoever shows it, with
  * `@fedsvd/core/accounting`.
  */
 
-const count = z.number().int().min(0)
+const count = wholeIn(LIMITS.count)
+const measured = numberIn(LIMITS.measured)
 const time = z.iso.datetime()
 
 /** How one round went. Public: times, sizes and counts as the coordinator saw them. */
-export const roundSummarySchema = z.object({
+export const roundSummarySchema = z.strictObject({
   round: count,
   state: roundStateSchema,
   openedAt: time,
@@ -34,28 +37,28 @@ export const roundSummarySchema = z.object({
   /** Size of the published state times the clients that were asked to start from it. */
   bytesDown: count,
   /** Singular values of each layer's B A after the round, descending. Noised: post-processing of noised updates. */
-  spectra: z.array(z.array(z.number())).optional(),
+  spectra: z.array(z.array(measured)).optional(),
 })
 export type RoundSummary = z.infer<typeof roundSummarySchema>
 
 /** GET /v1/runs/:runId/rounds: at most `limit` rounds from `since` on, the one under way included. */
-export const runRoundsSchema = z.object({ rounds: z.array(roundSummarySchema) })
+export const runRoundsSchema = z.strictObject({ rounds: z.array(roundSummarySchema) })
 
 const accountedEventSchema = privacyEventSchema.pick({ sampleRate: true, noiseMultiplier: true, steps: true })
 
 /** What the coordinator has counted for one client in one run, voided facts left out. */
-export const clientSpendingSchema = z.object({
+export const clientSpendingSchema = z.strictObject({
   clientId: z.uuid(),
   name: z.string(),
-  terms: privacyTermsSchema,
+  terms: storedForm(privacyTermsSchema),
   /** The code with which it left the run. */
   withdrawal: z.string().optional(),
   /** The cap that is in force, with what other runs have spent of it. */
-  cap: budgetSchema.extend({ elsewhere: z.array(accountedEventSchema) }).optional(),
+  cap: storedForm(budgetSchema.extend({ elsewhere: z.array(accountedEventSchema) })).optional(),
   mechanisms: z.array(
-    z.object({
-      sampleRate: z.number(),
-      noiseMultiplier: z.number(),
+    z.strictObject({
+      sampleRate: measured,
+      noiseMultiplier: measured,
       /** [round, steps], by round. */
       spent: z.array(z.tuple([count, count])),
     }),
@@ -64,22 +67,22 @@ export const clientSpendingSchema = z.object({
 export type ClientSpending = z.infer<typeof clientSpendingSchema>
 
 /** GET /v1/runs/:runId/ledger. */
-export const runLedgerSchema = z.object({ clients: z.array(clientSpendingSchema) })
+export const runLedgerSchema = z.strictObject({ clients: z.array(clientSpendingSchema) })
 export type RunLedger = z.infer<typeof runLedgerSchema>
 
 /** One client in one run: its terms and every fact about its data. */
-export const participationSchema = z.object({
+export const participationSchema = z.strictObject({
   runId: z.uuid(),
   name: z.string(),
   state: runStateSchema,
   joinedAt: time,
-  terms: privacyTermsSchema,
+  terms: storedForm(privacyTermsSchema),
   withdrawal: z.string().optional(),
   facts: z.array(
-    z.object({
+    z.strictObject({
       round: count,
-      attempt: z.number().int().min(1),
-      event: privacyEventSchema,
+      attempt: wholeIn(LIMITS.count),
+      event: storedForm(privacyEventSchema),
       /** Who stated it first: the coordinator when it asked, or the client's own ledger. */
       source: z.enum(['coordinator', 'client']),
       /** The client refused, so nothing was spent. */
@@ -91,16 +94,16 @@ export const participationSchema = z.object({
   ),
   /** Rounds in which an update of the client was accepted. */
   delivered: z.array(count),
-  alerts: z.array(z.object({ code: z.string(), message: z.string(), at: time })),
+  alerts: z.array(z.strictObject({ code: z.string(), message: z.string(), at: time })),
 })
 export type Participation = z.infer<typeof participationSchema>
 
 /** The most that an operator lets a client spend, per record, in all runs of the coordinator; who set it, and when. */
-export const clientCapSchema = budgetSchema.extend({ actor: z.string(), at: time })
+export const clientCapSchema = storedForm(budgetSchema.extend({ actor: z.string(), at: time }))
 export type ClientCap = z.infer<typeof clientCapSchema>
 
 /** PATCH /v1/clients/:clientId/budget, for `{ epsilon, delta }`: every cap so far, oldest first. */
-export const clientCapsSchema = z.object({ caps: z.array(clientCapSchema) })
+export const clientCapsSchema = z.strictObject({ caps: z.array(clientCapSchema) })
 
 /** GET /v1/clients/:clientId: operators see the part of it that belongs to their own runs. */
 export const clientDetailSchema = clientViewSchema.extend({

@@ -1,12 +1,9 @@
 import { z } from 'zod'
-import { LARGEST_GROUP } from '../accounting/index.ts'
 import { TASKS } from '../adapters/index.ts'
+import { LIMITS, numberIn, wholeIn } from './limits.ts'
 
 const name = z.string().min(1).max(200)
-const positive = z.number().positive().finite()
-const count = z.number().int().positive()
-
-const tensorSpec = z.object({ name, shape: z.array(count).max(4) })
+const tensorSpec = z.strictObject({ name, shape: z.array(wholeIn(LIMITS.dimension)).max(4) })
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 
@@ -14,14 +11,14 @@ const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
  * What a checkpoint holds, wherever it lies: hex SHA-256 of `config.json`, of the tensors (names, element types, shapes and
  * bytes, however they are spread over files) and of the tokenizer's files.
  */
-export const checkpointIdentitySchema = z.object({ config: sha256Hex, tensors: sha256Hex, tokenizer: sha256Hex })
+export const checkpointIdentitySchema = z.strictObject({ config: sha256Hex, tensors: sha256Hex, tokenizer: sha256Hex })
 export type CheckpointIdentity = z.infer<typeof checkpointIdentitySchema>
 
-export const adapterSchemaSchema = z.object({
-  rank: count.max(1024),
-  alpha: positive,
+export const adapterSchemaSchema = z.strictObject({
+  rank: wholeIn(LIMITS.rank),
+  alpha: numberIn(LIMITS.alpha),
   layers: z
-    .array(z.object({ name, dIn: count, dOut: count }))
+    .array(z.strictObject({ name, dIn: wholeIn(LIMITS.dimension), dOut: wholeIn(LIMITS.dimension) }))
     .min(1)
     .max(10_000),
   head: z.array(tensorSpec).max(16),
@@ -29,7 +26,7 @@ export const adapterSchemaSchema = z.object({
 })
 
 /** (epsilon, delta) of one data set; epsilon is an upper bound under record-level add-or-remove-one. */
-export const budgetSchema = z.object({ epsilon: positive.max(1000), delta: z.number().gt(0).lt(1) })
+export const budgetSchema = z.strictObject({ epsilon: numberIn(LIMITS.epsilon), delta: numberIn(LIMITS.delta) })
 export type Budget = z.infer<typeof budgetSchema>
 
 /**
@@ -37,10 +34,10 @@ export type Budget = z.infer<typeof budgetSchema>
  * is the share of norms that should lie under it, `learningRate` how fast it moves, `countShare` the part of the mechanism's
  * budget that the votes take. The votes are inside the same event: epsilon is what it would be without them.
  */
-export const adaptiveClippingSchema = z.object({
-  quantile: z.number().gt(0).lt(1),
-  learningRate: positive.max(2),
-  countShare: z.number().min(1e-4).max(0.5),
+export const adaptiveClippingSchema = z.strictObject({
+  quantile: numberIn(LIMITS.quantile),
+  learningRate: numberIn(LIMITS.clipLearningRate),
+  countShare: numberIn(LIMITS.countShare),
 })
 
 /**
@@ -48,9 +45,9 @@ export const adaptiveClippingSchema = z.object({
  * record-level one, which stays as it is. Absent: there is none. `clipNorm` bounds one client's delta in one flat norm; the
  * budget covers everything that the coordinator has charged to a client at this level, in all of its runs.
  */
-export const clientLevelSchema = z.object({
-  clipNorm: positive,
-  noiseMultiplier: positive,
+export const clientLevelSchema = z.strictObject({
+  clipNorm: numberIn(LIMITS.clipNorm),
+  noiseMultiplier: numberIn(LIMITS.noiseMultiplier),
   budget: budgetSchema,
   adaptiveClipping: adaptiveClippingSchema.optional(),
 })
@@ -63,7 +60,7 @@ export type ClientLevel = z.infer<typeof clientLevelSchema>
 export const unitSchema = z.strictObject({
   kind: z.literal('person'),
   /** Of a unit with more records, the first so many in the order of the file are used; the others never. Public. */
-  maxRecords: count.max(LARGEST_GROUP),
+  maxRecords: wholeIn(LIMITS.recordsPerUnit),
   /** How the gradients of a unit's records become its vector, before it is clipped. */
   combine: z.enum(['mean', 'sum']),
 })
@@ -71,10 +68,10 @@ export type RunUnit = z.infer<typeof unitSchema>
 
 /** How the updates of a round become one; see `AggregationRule` in the federation folder. Absent: their mean. */
 export const aggregationSchema = z.discriminatedUnion('name', [
-  z.object({ name: z.literal('mean') }),
-  z.object({ name: z.literal('median') }),
-  z.object({ name: z.literal('trimmed-mean'), byzantine: count }),
-  z.object({ name: z.literal('krum'), byzantine: count }),
+  z.strictObject({ name: z.literal('mean') }),
+  z.strictObject({ name: z.literal('median') }),
+  z.strictObject({ name: z.literal('trimmed-mean'), byzantine: wholeIn(LIMITS.clients) }),
+  z.strictObject({ name: z.literal('krum'), byzantine: wholeIn(LIMITS.clients) }),
 ])
 
 /**
@@ -83,8 +80,12 @@ export const aggregationSchema = z.discriminatedUnion('name', [
  * An update that is s states old by then counts with weight (1 + s)^-stalenessExponent, a public number.
  */
 export const modeSchema = z.discriminatedUnion('name', [
-  z.object({ name: z.literal('synchronous') }),
-  z.object({ name: z.literal('buffered'), bufferSize: count, stalenessExponent: z.number().min(0).max(10) }),
+  z.strictObject({ name: z.literal('synchronous') }),
+  z.strictObject({
+    name: z.literal('buffered'),
+    bufferSize: wholeIn(LIMITS.clients),
+    stalenessExponent: numberIn(LIMITS.stalenessExponent),
+  }),
 ])
 export type Mode = z.infer<typeof modeSchema>
 
@@ -92,7 +93,7 @@ export type Mode = z.infer<typeof modeSchema>
  * Everything about a run that is public and fixed before the first round. Clients bind it in their ledgers by its hash:
  * a run whose manifest changes afterwards is refused.
  */
-export const runManifestSchema = z.object({
+export const runManifestSchema = z.strictObject({
   runId: z.uuid(),
   name,
   /** `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline). */
@@ -105,67 +106,67 @@ export const runManifestSchema = z.object({
    */
   lateUpdates: z.enum(['reject', 'rebase']).optional(),
   /** How many states old a late update may be; 20 where it is absent. */
-  maxStaleness: count.max(1000).optional(),
+  maxStaleness: wholeIn(LIMITS.staleness).optional(),
   /** Asks this many times clientsPerRound, and closes a round once clientsPerRound have delivered; 1 where it is absent. */
-  overSelection: z.number().min(1).max(10).optional(),
-  model: z.object({
+  overSelection: numberIn(LIMITS.overSelection).optional(),
+  model: z.strictObject({
     /** The frozen checkpoint: `starter`, or the name under which each side finds one in its own model folder. */
     name,
     /** What that checkpoint must hold; absent for `starter`, which is part of fedsvd. Whoever finds another refuses. */
     checkpoint: checkpointIdentitySchema.optional(),
     /** Longer inputs are cut to this many tokens. */
-    maxTokens: count.max(100_000),
+    maxTokens: wholeIn(LIMITS.tokens),
     /**
      * Multiplies the encoder's output before the head sees it; 1 where it is absent. It decides how the one clip norm is
      * shared: the head's gradient grows with it, that of B does not.
      */
-    featureScale: positive.optional(),
+    featureScale: numberIn(LIMITS.featureScale).optional(),
   }),
   /** What the model is trained for. Absent: `sequence-classification`. */
   task: z.enum(TASKS).optional(),
   /** Names of the classes or tags, two or more; the index is the label. None where the task predicts tokens. */
   labels: z.array(name).max(10_000),
   adapter: adapterSchemaSchema,
-  rounds: count.max(1_000_000),
+  rounds: wholeIn(LIMITS.rounds),
   /** Local DP-SGD steps of one client in one round (tau). */
-  localSteps: count.max(10_000),
+  localSteps: wholeIn(LIMITS.localSteps),
   unit: unitSchema.optional(),
   /** Expected size of a Poisson lot, in units; a client's sampleRate is this over its declared number of units. */
-  expectedLotSize: count,
-  clipNorm: positive,
-  learningRate: positive,
+  expectedLotSize: wholeIn(LIMITS.lotSize),
+  clipNorm: numberIn(LIMITS.clipNorm),
+  learningRate: numberIn(LIMITS.learningRate),
   /** Heavy-ball momentum on the noised gradients; 0 is plain SGD. */
-  momentum: z.number().min(0).lt(1),
+  momentum: numberIn(LIMITS.momentum),
   /** What the run asks each client to spend at most; a client's own limit always wins. */
   target: budgetSchema,
   clientLevel: clientLevelSchema.optional(),
   /** Moves the record-level clipNorm, of which the manifest has the first, once per round and for all clients alike. */
   adaptiveClipping: adaptiveClippingSchema.optional(),
   /** Clients selected per round, and how many updates close a round. */
-  clientsPerRound: count,
-  quorum: count,
-  deadlineSeconds: positive,
+  clientsPerRound: wholeIn(LIMITS.clients),
+  quorum: wholeIn(LIMITS.clients),
+  deadlineSeconds: numberIn(LIMITS.deadlineSeconds),
   /** Seed of the public initialisation of A and of the head. */
   seed: z.string().min(1).max(200),
 })
 export type RunManifest = z.infer<typeof runManifestSchema>
 
 /** What a client promises for a whole run: constants that it chose itself and that never change afterwards. */
-export const privacyTermsSchema = z.object({
+export const privacyTermsSchema = z.strictObject({
   /** A public constant declared by the site, not the true size of its data: of records, or of persons where they are the unit. */
-  declaredRecords: count,
-  sampleRate: z.number().gt(0).max(1),
-  noiseMultiplier: positive,
+  declaredRecords: wholeIn(LIMITS.declaredRecords),
+  sampleRate: numberIn(LIMITS.sampleRate),
+  noiseMultiplier: numberIn(LIMITS.noiseMultiplier),
   budget: budgetSchema,
 })
 export type PrivacyTerms = z.infer<typeof privacyTermsSchema>
 
-export const privacyEventSchema = z.object({
+export const privacyEventSchema = z.strictObject({
   mechanism: z.literal('poisson-subsampled-gaussian'),
-  sampleRate: z.number().gt(0).max(1),
-  noiseMultiplier: positive,
-  steps: count,
-  clipNorm: positive,
+  sampleRate: numberIn(LIMITS.sampleRate),
+  noiseMultiplier: numberIn(LIMITS.noiseMultiplier),
+  steps: wholeIn(LIMITS.localSteps),
+  clipNorm: numberIn(LIMITS.clipNorm),
   relation: z.literal('add-or-remove-one'),
   unit: z.enum(['record', 'person', 'client']),
 })

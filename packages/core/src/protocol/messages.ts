@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors.ts'
+import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './manifest.ts'
 
 /*
@@ -9,58 +10,58 @@ import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './man
 
 /** More do not fit into one message. */
 const MOST_RESERVATIONS = 20_000
-const MOST_CHARGES = 1000
+const MOST_CHARGES = LIMITS.charge.most
 
 /** What a site may pay for outside the rounds of a run. */
 export const chargePurposeSchema = z.enum(['count', 'evaluation', 'statistics'])
 export type ChargePurpose = z.infer<typeof chargePurposeSchema>
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
-const round = z.number().int().min(0).max(1_000_000)
+const round = wholeIn(LIMITS.round)
 const base64url = z
   .string()
   .regex(/^[A-Za-z0-9_-]+$/)
   .max(400)
 
-export const wireErrorSchema = z.object({
+export const wireErrorSchema = z.strictObject({
   code: z.enum(Object.keys(ERROR_CATALOGUE) as [string, ...string[]], { error: 'no code of the catalogue' }),
   expected: z.string().max(2000),
   got: z.string().max(2000),
   remedy: z.string().max(2000),
 })
-const refusal = z.object({ accepted: z.literal(false), error: wireErrorSchema })
+const refusal = z.strictObject({ accepted: z.literal(false), error: wireErrorSchema })
 
 // --- HTTP: who a client is -------------------------------------------------------------------------------------------
 
 /** POST /v1/enrol: a single-use token buys an identity, bound to an Ed25519 public key (raw 32 bytes, base64url). */
-export const enrolRequestSchema = z.object({
-  protocolVersion: z.number().int(),
+export const enrolRequestSchema = z.strictObject({
+  protocolVersion: wholeIn(LIMITS.protocolVersion),
   token: z.string().min(1).max(200),
   name: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,79}$/u),
   publicKey: base64url,
 })
-export const enrolReplySchema = z.object({ clientId: z.uuid() })
+export const enrolReplySchema = z.strictObject({ clientId: z.uuid() })
 
 /** Entries of a ledger: one of 4 MB has 15,000, and a site writes about `localSteps` + 3 for each round. */
-const ledgerLength = z.number().int().min(0).max(1_000_000_000)
+const ledgerLength = wholeIn(LIMITS.ledgerLength)
 
 /**
  * How far a client's ledger has come: the number of its entries and the hash of the last. The hashes are chained behind a
  * secret salt in the ledger's first entry, so nobody can test a guess of its content, the data set's fingerprint included.
  */
-export const ledgerHeadSchema = z.object({ length: ledgerLength, head: sha256Hex })
+export const ledgerHeadSchema = z.strictObject({ length: ledgerLength, head: sha256Hex })
 export type LedgerHead = z.infer<typeof ledgerHeadSchema>
 
 /**
  * POST /v1/challenge: a nonce, valid once and for a minute, to be signed as `fedsvd-session-v1:<clientId>:<nonce>`.
  * `ledgerLength`: the coordinator remembers the client's ledger at this length, and asks for the hash of that entry.
  */
-export const challengeRequestSchema = z.object({ clientId: z.uuid() })
-export const challengeReplySchema = z.object({ nonce: base64url, ledgerLength: ledgerLength.optional() })
+export const challengeRequestSchema = z.strictObject({ clientId: z.uuid() })
+export const challengeReplySchema = z.strictObject({ nonce: base64url, ledgerLength: ledgerLength.optional() })
 
 /** Socket.IO handshake `auth` on the namespace `/client`. */
-export const clientHandshakeSchema = z.object({
-  protocolVersion: z.number().int(),
+export const clientHandshakeSchema = z.strictObject({
+  protocolVersion: wholeIn(LIMITS.protocolVersion),
   clientId: z.uuid(),
   nonce: base64url,
   signature: base64url,
@@ -83,46 +84,46 @@ export function sessionChallengeText(clientId: string, nonce: string): string {
 // --- Socket.IO, coordinator to client --------------------------------------------------------------------------------
 
 /** `session`: a bearer token for GET /v1/blobs/:sha256, valid while this connection lives. */
-export const sessionSchema = z.object({ sessionToken: base64url })
+export const sessionSchema = z.strictObject({ sessionToken: base64url })
 
 /** `offer`: a run is open to this client. The reply states the client's terms, or why it stays out. */
-export const offerSchema = z.object({ manifest: runManifestSchema })
+export const offerSchema = z.strictObject({ manifest: runManifestSchema })
 export const offerReplySchema = z.discriminatedUnion('accepted', [
-  z.object({ accepted: z.literal(true), terms: privacyTermsSchema }),
+  z.strictObject({ accepted: z.literal(true), terms: privacyTermsSchema }),
   refusal,
 ])
 
 /** `invite`: train one round. The reply comes before training starts; a refusal spends nothing. */
-export const invitationSchema = z.object({
+export const invitationSchema = z.strictObject({
   runId: z.uuid(),
   round,
-  basis: round,
+  basis: wholeIn(LIMITS.basis),
   /** The published state to start from: a `state` frame. */
-  state: z.object({ sha256: sha256Hex, bytes: z.number().int().positive() }),
+  state: z.strictObject({ sha256: sha256Hex, bytes: wholeIn(LIMITS.bytes) }),
   /** Bearer token for PUT /v1/runs/:runId/rounds/:round/update, for this client and round only. */
   uploadToken: base64url,
   deadline: z.iso.datetime(),
   /** How many rounds the run has by now; there where operators extended it beyond the manifest, and the round is one of those. */
-  rounds: z.number().int().positive().optional(),
+  rounds: wholeIn(LIMITS.rounds).optional(),
   /** The clip norm of this round; there where the manifest has adaptiveClipping, and only there. */
-  clipNorm: z.number().positive().finite().optional(),
+  clipNorm: numberIn(LIMITS.adaptedClipNorm).optional(),
 })
 export const invitationReplySchema = z.discriminatedUnion('accepted', [
-  z.object({ accepted: z.literal(true) }),
+  z.strictObject({ accepted: z.literal(true) }),
   refusal,
 ])
 
 /** `round-closed`: the round takes no more updates; a client that still trains for it stops. */
-export const roundClosedSchema = z.object({ runId: z.uuid(), round })
+export const roundClosedSchema = z.strictObject({ runId: z.uuid(), round })
 
 /**
  * `run-paused`: the run stands still. A client that trains for it holds, and goes on where it was when it is invited to the
  * same round again: that costs nothing new. Sent when the run is paused, and again on each connection.
  */
-export const runPausedSchema = z.object({ runId: z.uuid() })
+export const runPausedSchema = z.strictObject({ runId: z.uuid() })
 
 /** `run-ended`: nothing more will be asked in this run. */
-export const runEndedSchema = z.object({
+export const runEndedSchema = z.strictObject({
   runId: z.uuid(),
   state: z.enum(['completed', 'stopped', 'failed']),
   reason: z.string().max(2000).optional(),
@@ -134,18 +135,18 @@ export const runEndedSchema = z.object({
  * `ledger-report`: what the client's own ledger holds for a run, as facts. Sent after each connection and each reservation,
  * before the update leaves. The coordinator adopts what it does not know yet and raises an alert where it knows more.
  */
-export const ledgerReportSchema = z.object({
+export const ledgerReportSchema = z.strictObject({
   runId: z.uuid(),
   /** The report is complete from this round on (absent: from the first), so that a long run need not repeat its past. */
   since: round.optional(),
   reservations: z
-    .array(z.object({ round, attempt: z.number().int().min(1).max(1000), event: privacyEventSchema }))
+    .array(z.strictObject({ round, attempt: wholeIn(LIMITS.attempt), event: privacyEventSchema }))
     .max(MOST_RESERVATIONS),
   /** What the ledger paid for in this run outside its rounds, all of it, numbered from 1. */
   charges: z
     .array(
-      z.object({
-        number: z.number().int().min(1).max(MOST_CHARGES),
+      z.strictObject({
+        number: wholeIn(LIMITS.charge),
         purpose: chargePurposeSchema,
         event: privacyEventSchema,
       }),
@@ -155,7 +156,7 @@ export const ledgerReportSchema = z.object({
   /** The ledger when the report was made. */
   ledger: ledgerHeadSchema.optional(),
 })
-export const ledgerReplySchema = z.object({ agrees: z.boolean(), error: wireErrorSchema.optional() })
+export const ledgerReplySchema = z.strictObject({ agrees: z.boolean(), error: wireErrorSchema.optional() })
 
 /**
  * Why a round failed at a client, as far as that may leave a site: faults of the published state or of the machine, which no
@@ -179,12 +180,12 @@ export const ROUND_FAILURES = [
  * `round-failed`: no update comes from this client for this round unless it is invited again. Not acknowledged: a client that
  * is not connected sends it when it is, and a coordinator that does not know the message drops it.
  */
-export const roundFailedSchema = z.object({ runId: z.uuid(), round, code: z.enum(ROUND_FAILURES) })
+export const roundFailedSchema = z.strictObject({ runId: z.uuid(), round, code: z.enum(ROUND_FAILURES) })
 
 // --- HTTP: tensors ---------------------------------------------------------------------------------------------------
 
 /** PUT /v1/runs/:runId/rounds/:round/update, body: an `update` frame. Idempotent: the same bytes again are a duplicate. */
-export const uploadReplySchema = z.object({ status: z.enum(['accepted', 'duplicate']), sha256: sha256Hex })
+export const uploadReplySchema = z.strictObject({ status: z.enum(['accepted', 'duplicate']), sha256: sha256Hex })
 
 export type EnrolRequest = z.infer<typeof enrolRequestSchema>
 export type EnrolReply = z.infer<typeof enrolReplySchema>

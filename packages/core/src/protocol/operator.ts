@@ -1,6 +1,11 @@
 import { z } from 'zod'
 import { ADVERSARY } from '../accounting/index.ts'
+import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { adapterSchemaSchema, clientLevelSchema, runManifestSchema } from './manifest.ts'
+import { storedForm } from './stored-form.ts'
+
+const count = wholeIn(LIMITS.count)
+const measured = numberIn(LIMITS.measured)
 
 /** What an operator (or the CLI on their behalf) sends to open a run: the manifest without what the coordinator decides. */
 export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: true }).extend({
@@ -39,12 +44,12 @@ export const roundStateSchema = z.enum(['selected', 'tasked', 'received', 'aggre
 export type RoundState = z.infer<typeof roundStateSchema>
 
 /** What a published state is worth on the coordinator's public hold-out; `loss` in nats. */
-const evaluationSchema = z.object({
-  accuracy: z.number(),
-  loss: z.number(),
-  records: z.number().int(),
+const evaluationSchema = z.strictObject({
+  accuracy: measured,
+  loss: measured,
+  records: count,
   /** Of tags alone: micro-averaged F1 over all labels but "O". */
-  microF1: z.number().optional(),
+  microF1: measured.optional(),
 })
 export type Evaluation = z.infer<typeof evaluationSchema>
 
@@ -53,26 +58,27 @@ export type Evaluation = z.infer<typeof evaluationSchema>
  * Every epsilon here is an upper bound at the delta beside it, add-or-remove-one, for the unit and against the adversary
  * beside it.
  */
-export const runSnapshotSchema = z.object({
+export const runSnapshotSchema = z.strictObject({
   runId: z.uuid(),
   name: z.string(),
   state: runStateSchema,
   reason: z.string().optional(),
-  manifest: runManifestSchema,
+  /** As it is stored: runs of earlier releases may hold numbers that no new run can have. */
+  manifest: storedForm(runManifestSchema),
   /** What the next round goes by. Version 0 is the manifest's. */
-  plan: runPlanSchema
-    .extend({
-      version: z.number().int().min(0),
+  plan: storedForm(
+    runPlanSchema.extend({
+      version: count,
       changedAt: z.iso.datetime().optional(),
       /** The actor of the audit entry. */
       changedBy: z.string().optional(),
-    })
-    .optional(),
+    }),
+  ).optional(),
   /** Rounds published so far. */
-  roundsDone: z.number().int().min(0),
+  roundsDone: count,
   current: z
-    .object({
-      round: z.number().int(),
+    .strictObject({
+      round: count,
       state: roundStateSchema,
       selected: z.array(z.string()),
       received: z.array(z.string()),
@@ -80,45 +86,50 @@ export const runSnapshotSchema = z.object({
       /** Without a quorum by then, the round waits for another term. */
       deadline: z.iso.datetime().optional(),
       /** How often that has happened. */
-      extensions: z.number().int().optional(),
+      extensions: count.optional(),
     })
     .optional(),
   /** Those that are published: all of them in `GET /v1/runs/:runId`, the newest 20 in lists and in the `run` event. */
   rounds: z.array(
-    z.object({
-      round: z.number().int(),
+    z.strictObject({
+      round: count,
       clients: z.array(z.string()),
       /** Updates of earlier rounds, [client, round], that were moved to the basis of this one and counted here. */
-      late: z.array(z.tuple([z.string(), z.number().int().min(0)])).optional(),
-      seconds: z.number(),
+      late: z.array(z.tuple([z.string(), count])).optional(),
+      seconds: measured,
       /** public: measured on the coordinator's public hold-out, absent where there is none */
       evaluation: evaluationSchema.optional(),
     }),
   ),
-  baseline: z.object({ majority: z.number(), records: z.number().int() }).optional(),
+  baseline: z.strictObject({ majority: measured, records: count }).optional(),
   clients: z.array(
-    z.object({
+    z.strictObject({
       clientId: z.uuid(),
       name: z.string(),
       connected: z.boolean(),
-      steps: z.number().int(),
-      epsilonUpperBound: z.number(),
-      delta: z.number(),
-      budget: z.number(),
+      steps: count,
+      epsilonUpperBound: numberIn(LIMITS.epsilonSpent),
+      delta: measured,
+      budget: measured,
       exhausted: z.boolean(),
       unit: z.enum(['record', 'person']).default('record'),
       adversary: z.string().default(ADVERSARY.record),
       /** What all runs of this coordinator have cost the client, per record, where an operator has put a cap on it. */
       cap: z
-        .object({ epsilonUpperBound: z.number(), delta: z.number(), budget: z.number(), exhausted: z.boolean() })
+        .strictObject({
+          epsilonUpperBound: numberIn(LIMITS.epsilonSpent),
+          delta: measured,
+          budget: measured,
+          exhausted: z.boolean(),
+        })
         .optional(),
       /** What the coordinator's own noise has cost this client, in all runs of this coordinator; absent without it. */
       clientLevel: z
-        .object({
-          draws: z.number().int(),
-          epsilonUpperBound: z.number(),
-          delta: z.number(),
-          budget: z.number(),
+        .strictObject({
+          draws: count,
+          epsilonUpperBound: numberIn(LIMITS.epsilonSpent),
+          delta: measured,
+          budget: measured,
           exhausted: z.boolean(),
           unit: z.literal('client'),
           adversary: z.string(),
@@ -126,12 +137,14 @@ export const runSnapshotSchema = z.object({
         .optional(),
     }),
   ),
-  alerts: z.array(z.object({ code: z.string(), message: z.string(), at: z.string(), clientId: z.uuid().optional() })),
+  alerts: z.array(
+    z.strictObject({ code: z.string(), message: z.string(), at: z.string(), clientId: z.uuid().optional() }),
+  ),
   createdAt: z.iso.datetime().optional(),
   endedAt: z.iso.datetime().optional(),
   /** noised: the clip norms, per record and per client, with which the next round works, where they adapt. */
-  clipNorm: z.number().optional(),
-  clientClipNorm: z.number().optional(),
+  clipNorm: measured.optional(),
+  clientClipNorm: measured.optional(),
   /** SHA-256 of the newest published state. */
   adapter: z.string().optional(),
 })

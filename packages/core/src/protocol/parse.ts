@@ -1,9 +1,12 @@
 import { z } from 'zod'
 import { FedsvdError } from '../errors.ts'
+import { nearestName } from './nearest-name.ts'
 
 interface Fault {
   readonly path: readonly PropertyKey[]
   readonly message: string
+  /** The fault is a key, named by the message, that should not be there. */
+  readonly isUnknownKey?: true
 }
 
 /** A longer array is looked at in parts of this length, and no further than its first fault. */
@@ -21,7 +24,7 @@ export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: stri
     if (fault !== undefined) throw invalid(what, fault)
     const result = schema.safeParse(value)
     if (result.success) return result.data
-    throw invalid(what, result.error.issues[0])
+    throw invalid(what, faultOf(schema, result.error.issues[0]))
   } catch (error) {
     if (error instanceof FedsvdError) throw error
     // A made-up object can make the validator itself stumble, such as a `length` that is no number.
@@ -74,6 +77,28 @@ function faultOfChunk(element: z.ZodType, values: readonly unknown[]): Fault | u
   return undefined
 }
 
+/** A key that the schema does not name is told by its name, with the nearest one that it does. */
+function faultOf(schema: z.ZodType, issue: z.core.$ZodIssue | undefined): Fault | undefined {
+  if (issue?.code !== 'unrecognized_keys') return issue
+  const unknown = issue.keys[0]!.slice(0, LONGEST_PART)
+  const nearest = nearestName(unknown, namesAt(schema, issue.path))
+  const name = [...issue.path, unknown].map(String).join('.')
+  const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`
+  return { path: issue.path, message: `${name.slice(-LONGEST_PART / 2)}${hint}`, isUnknownKey: true }
+}
+
+function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  const inner = schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault
+  if (inner) return namesAt(schema.unwrap() as z.ZodType, path)
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => namesAt(option as z.ZodType, path))
+  const [first, ...rest] = path
+  if (schema instanceof z.ZodArray) return namesAt(schema.element as z.ZodType, rest)
+  if (!(schema instanceof z.ZodObject)) return []
+  const shape = schema.shape as Record<string, z.ZodType>
+  if (first === undefined) return Object.keys(shape)
+  return Object.hasOwn(shape, first) ? namesAt(shape[String(first)]!, rest) : []
+}
+
 function holdsArray(schema: z.ZodType): boolean {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
     return holdsArray(schema.unwrap() as z.ZodType)
@@ -96,7 +121,9 @@ function invalid(what: string, fault: Fault | undefined, cause?: unknown): Fedsv
   return new FedsvdError(
     'MESSAGE_INVALID',
     {
-      expected: `${what} with a valid ${field.slice(0, LONGEST_PART)}`,
+      expected: fault?.isUnknownKey
+        ? `${what} with known fields only`
+        : `${what} with a valid ${field.slice(0, LONGEST_PART)}`,
       got: (fault?.message ?? 'something else').slice(0, LONGEST_PART).replace(/\.$/, ''),
       remedy: 'Check the message against the protocol reference.',
     },

@@ -1,16 +1,22 @@
 import { z } from 'zod'
-import { budgetSchema } from './manifest.ts'
+import { LIMITS, numberIn, wholeIn } from './limits.ts'
+import { budgetSchema, privacyEventSchema } from './manifest.ts'
+import { storedForm } from './stored-form.ts'
 
-const count = z.number().int().min(0)
-const epsilon = z.number().min(0)
+const count = wholeIn(LIMITS.count)
+const epsilon = numberIn(LIMITS.epsilonSpent)
+/** A statement is about what was spent, under whatever rules held then. */
+const { sampleRate, noiseMultiplier, clipNorm } = storedForm(privacyEventSchema).shape
+const storedBudget = storedForm(budgetSchema)
+const { delta } = storedBudget.shape
 const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/)
 
 /** What a client has spent in one run, with every constant that the figures were computed from. */
-export const privacyStatementSchema = z.object({
+export const privacyStatementSchema = z.strictObject({
   kind: z.literal('fedsvd-privacy-statement'),
   version: z.literal(1),
   madeAt: z.iso.datetime(),
-  run: z.object({
+  run: z.strictObject({
     runId: z.uuid(),
     name: z.string(),
     method: z.string(),
@@ -18,42 +24,40 @@ export const privacyStatementSchema = z.object({
     rounds: count,
     roundsDone: count,
   }),
-  client: z.object({ clientId: z.uuid(), name: z.string(), publicKey: base64url }),
-  guarantee: z.object({
+  client: z.strictObject({ clientId: z.uuid(), name: z.string(), publicKey: base64url }),
+  guarantee: z.strictObject({
     unit: z.enum(['record', 'person']),
     /** Records of one person that can be in use at most; where the unit is a person. */
-    maxRecordsPerUnit: z.number().int().positive().optional(),
+    maxRecordsPerUnit: wholeIn(LIMITS.count).optional(),
     relation: z.literal('add-or-remove-one'),
     sampling: z.literal('poisson'),
     /** Upper bounds, of the events below, at this delta. */
     epsilonPld: epsilon,
     epsilonRdp: epsilon,
-    delta: z.number().gt(0).lt(1),
+    delta,
     /** What the client said that it would not exceed in this run. */
-    budget: budgetSchema,
+    budget: storedBudget,
     adversary: z.string(),
   }),
   /** Those of one mechanism added up; `rounds` is how many rounds they stand for. */
   events: z.array(
-    z.object({
+    z.strictObject({
       mechanism: z.literal('poisson-subsampled-gaussian'),
-      sampleRate: z.number().gt(0).max(1),
-      noiseMultiplier: z.number().positive(),
-      steps: z.number().int().positive(),
-      clipNorm: z.number().positive(),
+      sampleRate,
+      noiseMultiplier,
+      steps: count,
+      clipNorm,
       rounds: count,
     }),
   ),
   /** What the coordinator's own noise promises besides, in all of its runs together; absent where the run has none. */
-  clientLevel: z
-    .object({ draws: count, epsilonPld: epsilon, delta: z.number().gt(0).lt(1), adversary: z.string() })
-    .optional(),
-  code: z.object({ name: z.literal('fedsvd'), version: z.string() }),
+  clientLevel: z.strictObject({ draws: count, epsilonPld: epsilon, delta, adversary: z.string() }).optional(),
+  code: z.strictObject({ name: z.literal('fedsvd'), version: z.string() }),
 })
 export type PrivacyStatement = z.infer<typeof privacyStatementSchema>
 
 /** GET /v1/runs/:runId/statements/:clientId: a statement, and the coordinator's Ed25519 signature of its text. */
-export const signedStatementSchema = z.object({
+export const signedStatementSchema = z.strictObject({
   statement: privacyStatementSchema,
   /** Raw 32-byte Ed25519 public key, base64url; GET /v1/statement-key has it too. */
   publicKey: base64url.length(43),

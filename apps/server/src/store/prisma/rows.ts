@@ -1,5 +1,5 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
-import { runManifestSchema } from '@fedsvd/core/protocol'
+import { type RunManifest, runManifestSchema, storedForm } from '@fedsvd/core/protocol'
 import type {
   AdapterRecord,
   BudgetCap,
@@ -19,12 +19,15 @@ import type { Prisma } from './generated/client.ts'
 
 /** Rows of the database as records of the domain, and back. */
 
+/** Runs of earlier releases stay readable, whatever numbers their operators chose. */
+const storedManifestSchema = storedForm(runManifestSchema)
+
 export const date = (milliseconds: number): Date => new Date(milliseconds)
 
 export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
   const { state, reason, manifest, createdAt, endedAt, majority, holdOut, ownerId } = row
   return {
-    manifest: runManifestSchema.parse(manifest),
+    manifest: manifestFrom(manifest),
     state,
     ...(reason !== null && { reason }),
     createdAt: createdAt.getTime(),
@@ -32,6 +35,11 @@ export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
     ...(ownerId !== null && { ownerId }),
     ...(majority !== null && holdOut !== null && { baseline: { majority, records: holdOut } }),
   }
+}
+
+/** It was checked when it came in, by the rules of its time: one that today's shape does not fit is still the run's. */
+function manifestFrom(stored: unknown): RunManifest {
+  return storedManifestSchema.safeParse(stored).data ?? (stored as RunManifest)
 }
 
 export function clientFrom(row: Prisma.ClientGetPayload<object>): ClientRecord {
