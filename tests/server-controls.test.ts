@@ -201,7 +201,7 @@ describe('the plan of a run', () => {
   it.each([
     [{ quorum: 3 }, 'CONFIG_INVALID'],
     [{ rounds: 0 }, 'MESSAGE_INVALID'],
-    [{ deadlineSeconds: 1e9 }, 'CONFIG_INVALID'],
+    [{ deadlineSeconds: 1e9 }, 'MESSAGE_INVALID'],
     [{ learningRate: 1 }, 'MESSAGE_INVALID'],
     [{}, 'MESSAGE_INVALID'],
   ])('refuses %o, and nothing changes', async (change, code) => {
