@@ -1,5 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { MemoryStore, type Options, type RateLimitRequestHandler, rateLimit } from 'express-rate-limit'
+import { type RateLimitRequestHandler, rateLimit } from 'express-rate-limit'
+import { WindowedHits } from './windowed-hits.ts'
 
 const MINUTE_MS = 60_000
 
@@ -16,6 +17,7 @@ export function limitRefusals(perMinute: number): RateLimitRequestHandler {
 function limiter(perMinute: number, skipSuccessfulRequests: boolean): RateLimitRequestHandler {
   return rateLimit({
     windowMs: MINUTE_MS,
+    store: new WindowedHits(MINUTE_MS),
     limit: perMinute,
     skipSuccessfulRequests,
     standardHeaders: 'draft-7',
@@ -33,10 +35,9 @@ function limiter(perMinute: number, skipSuccessfulRequests: boolean): RateLimitR
 
 /** Throws RATE_LIMITED for a caller that has come more than `perMinute` times in a minute; a caller is one client. */
 export function limitPerClient(perMinute: number, what: string): (clientId: string) => Promise<void> {
-  const hits = new MemoryStore()
-  hits.init({ windowMs: MINUTE_MS } as Options)
+  const hits = new WindowedHits(MINUTE_MS)
   return async (clientId) => {
-    const { totalHits } = await hits.increment(clientId)
+    const { totalHits } = hits.increment(clientId)
     if (totalHits <= perMinute) return
     throw new FedsvdError('RATE_LIMITED', {
       expected: `at most ${perMinute} ${what} a minute from one client`,

@@ -56,14 +56,14 @@ export class OperatorSessions {
     throw refused('none')
   }
 
-  /** Puts the end of a session off, as it is in use. */
+  /** Puts the end of a session off, as it is in use; one that was made by a clock that was ahead ends when it should. */
   async renew({ session }: Caller): Promise<void> {
     if (session === undefined) return
     const found = await this.#operators.session(session.hash, this.#parts.now())
     if (found === undefined) return
     const [{ createdAt, expiresAt }] = found
     const renewed = Math.min(this.#parts.now() + SESSION_IDLE_MS, createdAt + SESSION_LIFETIME_MS)
-    if (renewed - expiresAt >= MINUTE_MS) await this.#operators.renewSession(session.hash, renewed)
+    if (Math.abs(renewed - expiresAt) >= MINUTE_MS) await this.#operators.renewSession(session.hash, renewed)
   }
 
   /** When a session ends as things stand; undefined when it has. */
@@ -118,8 +118,11 @@ export class OperatorSessions {
   }
 
   async #callerOf(sessionId: string): Promise<Caller> {
-    const found = await this.#operators.session(hashOf(sessionId), this.#parts.now())
+    const now = this.#parts.now()
+    const found = await this.#operators.session(hashOf(sessionId), now)
     if (found === undefined) throw refused('another one, or one that has ended')
+    if (found[0].expiresAt > now + SESSION_IDLE_MS + MINUTE_MS)
+      throw refused('one that was begun by a clock that was ahead')
     return callerIn(sessionId, ...found)
   }
 

@@ -10,9 +10,10 @@ import { invite } from './task.ts'
 export async function collect(context: RoundContext): Promise<void> {
   const { run, round, book } = context
   let extensions = 0 // whoever takes the round up again, after a fault or a death, looks at a missed deadline again
-  while (book.progress!.phase === 'tasked') {
+  for (;;) {
     run.signal.throwIfAborted()
-    const { deadline } = book.progress!
+    const { phase, deadline } = await book.dispatch({ type: 'deadline', at: run.clock.now() })
+    if (phase !== 'tasked') break
     const late = book.progress!.extensions > extensions
     if (late) await raiseMissedDeadline(context)
     extensions = book.progress!.extensions
@@ -20,8 +21,6 @@ export async function collect(context: RoundContext): Promise<void> {
     else await fillPlaces(context, late)
     if (book.progress!.phase !== 'tasked') break
     await run.pulse.next(deadline)
-    const now = run.clock.now()
-    if (now >= deadline) await book.dispatch({ type: 'deadline', at: now })
   }
   run.log.info({ runId: run.manifest.runId, round, updates: deliveredTasks(book.progress!).length }, 'round closed')
 }

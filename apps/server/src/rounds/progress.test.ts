@@ -81,6 +81,13 @@ describe('the round as a reducer', () => {
     expect(reduce(one, deadline(1150))).toBe(one)
   })
 
+  it('is never due later than its term says, whatever the clock was when that was stored', () => {
+    const ahead = { ...play(selected, tasked, deliver('a')), deadline: 1010 + 7_200_000 }
+    const judged = reduce(ahead, deadline(2000))
+    expect(judged).toMatchObject({ phase: 'tasked', deadline: 2100, extensions: 0 })
+    expect(reduce(judged, deadline(2050))).toBe(judged)
+  })
+
   it('gives a paused run a whole term when it is resumed, and keeps everything else', () => {
     const progress = play(selected, tasked, deliver('a'))
     expect(reduce(progress, { type: 'resumed', at: 5000 })).toEqual({ ...progress, version: 4, deadline: 5100 })

@@ -36,7 +36,7 @@ export type RoundEvent =
  * `selected -> tasked -> received -> aggregated -> published`, never back. The round takes updates in `tasked` only. It
  * closes (`received`) when clientsPerRound have delivered, when everyone asked has delivered or refused and the quorum is met,
  * or at the deadline with a quorum; at a deadline without one, and when a paused run is resumed, it stays open for another
- * term. With a bufferSize it closes when so many updates are in, late ones of earlier rounds included, or at the deadline with
+ * term. A deadline is never further away than its term: one that is counts from then on. With a bufferSize it closes when so many updates are in, late ones of earlier rounds included, or at the deadline with
  * a quorum. An event that changes nothing returns the same object.
  *
  * A client gives at most one update to a round, its own or a late one: rules that bear so many malicious clients count on it.
@@ -91,7 +91,10 @@ function step(progress: RoundProgress, event: Exclude<RoundEvent, { type: 'selec
     case 'late':
       return takeLate(progress, event)
     case 'deadline':
-      if (phase !== 'tasked' || event.at < progress.deadline) return progress
+      if (phase !== 'tasked') return progress
+      // It was stored by a clock that was ahead, of another machine or before a restart.
+      if (progress.deadline > event.at + termOf(plan)) return { ...progress, deadline: event.at + termOf(plan) }
+      if (event.at < progress.deadline) return progress
       if (countOf(progress) >= plan.quorum) return { ...progress, phase: 'received', closedAt: event.at }
       return { ...progress, deadline: event.at + termOf(plan), extensions: progress.extensions + 1 }
     case 'resumed':

@@ -11,7 +11,7 @@ export interface ClusterTables {
 }
 
 const isAlive = (row: { readonly expiresAt: number } | undefined): boolean =>
-  row !== undefined && row.expiresAt > Date.now()
+  row !== undefined && row.expiresAt > performance.now()
 
 export function memoryCluster({ runs, cluster }: Tables): ClusterStore {
   const { coordinators, leases, connections, nonces } = cluster
@@ -24,7 +24,7 @@ export function memoryCluster({ runs, cluster }: Tables): ClusterStore {
   return {
     async beat(coordinator, lifetimeMs) {
       const isKnown = coordinators.has(coordinator.id)
-      coordinators.set(coordinator.id, { ...coordinator, expiresAt: Date.now() + lifetimeMs })
+      coordinators.set(coordinator.id, { ...coordinator, expiresAt: performance.now() + lifetimeMs })
       return isKnown
     },
     coordinators: async () => [...coordinators.values()].filter(isAlive).map(({ id, shared }) => ({ id, shared })),
@@ -33,19 +33,19 @@ export function memoryCluster({ runs, cluster }: Tables): ClusterStore {
       for (const lease of leases.values()) if (lease.owner === id) leases.set(lease.runId, { ...lease, expiresAt: 0 })
     },
     async sweep(deadForMs) {
-      for (const { id, expiresAt } of coordinators.values()) if (expiresAt <= Date.now() - deadForMs) forget(id)
-      for (const [nonce, expiresAt] of nonces) if (expiresAt <= Date.now()) nonces.delete(nonce)
+      for (const { id, expiresAt } of coordinators.values()) if (expiresAt <= performance.now() - deadForMs) forget(id)
+      for (const [nonce, expiresAt] of nonces) if (expiresAt <= performance.now()) nonces.delete(nonce)
     },
     async take(runId, owner, lifetimeMs) {
       const last = leases.get(runId)
       if (last !== undefined && last.owner !== owner && isAlive(last)) return undefined
       const lease = { runId, owner, epoch: (last?.epoch ?? 0) + 1 }
-      leases.set(runId, { ...lease, expiresAt: Date.now() + lifetimeMs })
+      leases.set(runId, { ...lease, expiresAt: performance.now() + lifetimeMs })
       return lease
     },
     async renew(owner, lifetimeMs) {
       const held = [...leases.values()].filter((lease) => lease.owner === owner && isOpen(lease.runId))
-      for (const lease of held) leases.set(lease.runId, { ...lease, expiresAt: Date.now() + lifetimeMs })
+      for (const lease of held) leases.set(lease.runId, { ...lease, expiresAt: performance.now() + lifetimeMs })
       return held.map(({ runId, epoch }) => ({ runId, owner, epoch }))
     },
     async release({ runId, owner, epoch }) {
@@ -81,7 +81,7 @@ export function memoryCluster({ runs, cluster }: Tables): ClusterStore {
     },
     async spendNonce(nonce, lifetimeMs) {
       if (nonces.has(nonce)) return false
-      nonces.set(nonce, Date.now() + lifetimeMs)
+      nonces.set(nonce, performance.now() + lifetimeMs)
       return true
     },
   }
