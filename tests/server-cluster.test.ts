@@ -225,7 +225,7 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
   it('do not start with other secrets than the others', TIMEOUT, async () => {
     await using cluster = await testCluster()
     await cluster.start()
-    await expect(cluster.start({ uploadSecret: 'another secret than that of the others' })).rejects.toThrow(/code 1/)
+    await expect(cluster.start({ uploadSecret: 'another-secret-than-that-of-the-others' })).rejects.toThrow(/code 1/)
   })
 })
 

@@ -7,10 +7,10 @@
  * memory, to show that the limit is one.
  */
 import { drawPoissonLot } from '@fedsvd/core/random'
+import { osRandomness } from '@fedsvd/engine/crypto'
 import { loadRecords } from '@fedsvd/engine/data'
 import { encodedStores, loadSiteData } from '../src/data/index.ts'
 import { clippedLotSum } from '../src/round/gradients.ts'
-import { osRandomness } from '../src/round/os-randomness.ts'
 import { fakeEngine } from './fake-engine.ts'
 import { sampleManifest } from './sample-run.ts'
 import { letters } from './site.ts'

@@ -1,15 +1,27 @@
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { nearestName } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
+import { SECRETS, type SecretLength, secretFault } from './secrets.ts'
 
 /** More than a process can answer: whoever wants no limit sets this one. */
 const MOST_PER_MINUTE = 10_000_000
 
 /** A switch: `true`, or `1` in the environment. */
 const flag = z.union([z.boolean(), z.stringbool()])
+
+/** Without the line break that a file or an editor puts behind it. */
+const trimmed = z.string().trim().min(1)
+
+const secret = (length: SecretLength) =>
+  trimmed.check(({ value, issues }) => {
+    const fault = secretFault(value, length)
+    if (fault !== undefined)
+      issues.push({ code: 'custom', message: `expected a random secret, got ${fault}`, input: '' })
+  })
 
 /** Settings of a coordinator. This file is the only one that reads the environment. */
 export const configSchema = z.strictObject({
@@ -35,9 +47,9 @@ export const configSchema = z.strictObject({
     .regex(/^postgres(ql)?:\/\//, 'expected a postgresql:// address')
     .optional(),
   /** Made up and stored in the state folder where it is absent. */
-  operatorToken: z.string().min(20).max(200).optional(),
+  operatorToken: secret(SECRETS.operatorToken).optional(),
   /** Key of the upload tokens; made up and stored where it is absent. Coordinators that share a database share it too. */
-  uploadSecret: z.string().min(32).max(200).optional(),
+  uploadSecret: secret(SECRETS.uploadSecret).optional(),
   /**
    * Where tensors are kept: `s3://bucket/prefix`, or a folder; the folder `blobs` of the state folder where it is absent.
    * Coordinators that share a database share it too.
@@ -52,11 +64,11 @@ export const configSchema = z.strictObject({
   /** Address of an S3-compatible service; that of AWS in the region where it is absent. */
   s3Endpoint: z.url({ protocol: /^https?$/ }).optional(),
   s3Region: z.string().min(1).default('us-east-1'),
-  s3AccessKeyId: z.string().min(1).optional(),
-  s3SecretAccessKey: z.string().min(1).optional(),
-  s3SessionToken: z.string().min(1).optional(),
+  s3AccessKeyId: trimmed.optional(),
+  s3SecretAccessKey: trimmed.optional(),
+  s3SessionToken: trimmed.optional(),
   /** Secret bytes (32, base64url) of the key that signs privacy statements; made up and stored where they are absent. */
-  statementKey: z.string().length(43).optional(),
+  statementKey: secret(SECRETS.statementKey).optional(),
   /** Keep the updates of published rounds, which nothing needs any more. */
   keepUpdates: flag.default(false),
   /** How often objects that nothing refers to are looked for and removed; 0 for never. */
@@ -76,7 +88,7 @@ export const configSchema = z.strictObject({
   /** Address of the hub to fetch checkpoints from, such as https://huggingface.co; nothing is fetched where it is absent. */
   hub: z.url({ protocol: /^https?$/ }).optional(),
   /** Access token for repositories of the hub that are not public. */
-  hubToken: z.string().min(1).max(400).optional(),
+  hubToken: trimmed.max(400).optional(),
   /** Threads for the evaluation on the hold-out. */
   threads: z.coerce.number().int().min(1).max(256).default(1),
   /** What computes the evaluation: see docs/how-to/use-a-gpu.md. */
@@ -158,10 +170,43 @@ export const ENVIRONMENT = {
   trustedProxies: 'FEDSVD_TRUSTED_PROXIES',
 } as const satisfies Record<keyof CoordinatorConfig, string>
 
-/** Reads the settings that the environment gives; an empty variable counts as absent. */
+/** Settings that may stand in a file: the variable with `_FILE` behind it names it, as secrets of containers are mounted. */
+const FROM_FILES = [
+  'operatorToken',
+  'uploadSecret',
+  'statementKey',
+  'databaseUrl',
+  's3SecretAccessKey',
+  's3SessionToken',
+  'hubToken',
+] as const satisfies readonly (keyof CoordinatorConfig)[]
+
+/**
+ * Reads the settings that the environment gives, and the files that it names; an empty variable counts as absent.
+ *
+ * @throws FedsvdError CONFIG_INVALID for a file that cannot be read, and for a setting that is given twice
+ */
 export function settingsFromEnvironment(environment: NodeJS.ProcessEnv = process.env): CoordinatorSettings {
   const given = Object.entries(ENVIRONMENT).map(([setting, variable]) => [setting, environment[variable] || undefined])
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
+  const inFiles = FROM_FILES.map((setting) => [setting, fromFile(environment, ENVIRONMENT[setting])])
+  return Object.fromEntries([...given, ...inFiles].filter(([, value]) => value !== undefined))
+}
+
+function fromFile(environment: NodeJS.ProcessEnv, variable: string): string | undefined {
+  const file = environment[`${variable}_FILE`]
+  if (!file) return undefined
+  const invalid = (got: string): FedsvdError =>
+    new FedsvdError('CONFIG_INVALID', {
+      expected: `either ${variable} or ${variable}_FILE, the name of a file that can be read`,
+      got,
+      remedy: `Correct ${variable}_FILE.`,
+    })
+  if (environment[variable]) throw invalid('both')
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw invalid((error as Error).message)
+  }
 }
 
 /** Completes and checks settings. @throws FedsvdError CONFIG_INVALID naming every setting at fault */

@@ -52,6 +52,7 @@ import {
 } from './realtime/index.ts'
 import { type Clock, systemClock } from './rounds/index.ts'
 import { Conductor } from './runs/index.ts'
+import { SECRETS } from './secrets.ts'
 import type { Store } from './store/index.ts'
 import { openEmbeddedStore, openPostgresStore } from './store/prisma/index.ts'
 import { createLog, createMetrics, openTracer, roundSpans, tracedStore } from './telemetry/index.ts'
@@ -102,9 +103,12 @@ export async function startCoordinator(
   const listener = await createListener(config, (request, response) => app(request, response))
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
-  const operatorToken = config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token')))
-  const uploadSecret = config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret')))
-  const statementSecret = config.statementKey ?? (await secretFile(path.join(config.stateDir, 'statement.key')))
+  const operatorToken =
+    config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token'), SECRETS.operatorToken))
+  const uploadSecret =
+    config.uploadSecret ?? (await secretFile(path.join(config.stateDir, 'upload.secret'), SECRETS.uploadSecret))
+  const statementSecret =
+    config.statementKey ?? (await secretFile(path.join(config.stateDir, 'statement.key'), SECRETS.statementKey))
   const key = statementKey(statementSecret)
   const now = (): number => clock.now()
   const graceMs = 1000 * config.collectGraceSeconds

@@ -14,6 +14,7 @@ export const ERROR_CATALOGUE = {
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer' },
   STORAGE_UNAVAILABLE: { status: 503, title: 'The store of tensors is full or does not answer' },
   DATABASE_LOCKED: { status: 409, title: 'Another coordinator uses this embedded database' },
+  DATABASE_DAMAGED: { status: 500, title: 'The embedded database is not whole' },
   MIGRATION_FAILED: { status: 500, title: 'The database schema could not be brought up to date' },
   // data and models
   DATA_UNREADABLE: { status: 400, title: 'A row of the data set cannot be read' },

@@ -1,8 +1,9 @@
-import { createPublicKey, verify } from 'node:crypto'
+import { verify } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { parseMessage, type SignedStatement, signedStatementSchema, statementText } from '@fedsvd/core/protocol'
+import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import { Command } from 'commander'
 import { example } from '../options.ts'
 import { outputFor } from '../output.ts'
@@ -51,7 +52,7 @@ async function verifyFile(file: string, options: VerifyOptions): Promise<void> {
 
 function checkSignature({ statement, publicKey, signature }: SignedStatement, trusted: string): void {
   if (publicKey !== trusted) throw notSigned(`the key ${trusted}`, `the key ${publicKey}`)
-  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' })
+  const key = publicKeyFrom(publicKey)
   const isGood = verify(null, Buffer.from(statementText(statement)), key, Buffer.from(signature, 'base64url'))
   if (!isGood) throw notSigned('a statement as it was signed', 'one that was changed afterwards')
 }

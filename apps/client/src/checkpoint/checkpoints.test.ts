@@ -1,11 +1,11 @@
 import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
+import { osRandomness } from '@fedsvd/engine/crypto'
 import { describe, expect, it } from 'vitest'
 import { BUDGET, FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { brokenOff, nextCharge, openLedger, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
-import { osRandomness } from '../round/os-randomness.ts'
 import { fileCheckpoints, requireCheckpointsNoted } from './index.ts'
 
 /* The ledger and the checkpoints of a round that is followed step by step. RUN_A has 5 steps a round, each costs 0.01. */

@@ -1,2 +1,2 @@
-export { osRandomness } from './os-randomness.ts'
+export { osRandomness } from '@fedsvd/engine/crypto'
 export { type RoundParts, runRound } from './round.ts'

@@ -34,7 +34,9 @@ export function loadIdentity(stateDir: string): Identity {
 
 function readKey(path: string): KeyObject {
   try {
-    return createPrivateKey(readFileSync(path))
+    const key = createPrivateKey(readFileSync(path))
+    if (key.asymmetricKeyType !== 'ed25519') throw new TypeError(`a key for ${key.asymmetricKeyType}`)
+    return key
   } catch (cause) {
     throw new FedsvdError(
       'CONFIG_INVALID',

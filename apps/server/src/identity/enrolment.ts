@@ -1,9 +1,9 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type EnrolRequest, PROTOCOL_VERSION } from '@fedsvd/core/protocol'
+import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import type { ClientRecord, ClientStore } from '../store/index.ts'
 import { actorOf, type Caller } from './caller.ts'
-import { publicKeyFrom } from './public-key.ts'
 
 /** Makes single-use enrolment tokens. Only their hashes are stored: whoever reads the database cannot enrol. */
 export async function createEnrolmentTokens(

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { PROTOCOL_VERSION, sessionChallengeText } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
+import { SECRETS } from '../secrets.ts'
 import { createMemoryStore } from '../store/memory/index.ts'
 import { createSessions, secretFile, uploadTokens } from './index.ts'
 
@@ -99,7 +100,7 @@ describe('a secret in a file', () => {
   it('is made up once, and only its owner may read it', async () => {
     await using folder = await temporaryFolder()
     const file = path.join(folder.path, 'secret')
-    const [first, second] = [await secretFile(file), await secretFile(file)]
+    const [first, second] = [await secretFile(file, SECRETS.uploadSecret), await secretFile(file, SECRETS.uploadSecret)]
     expect(first).toBe(second)
     expect(Buffer.from(first, 'base64url')).toHaveLength(32)
     expect((await stat(file)).mode & 0o777).toBe(0o600)

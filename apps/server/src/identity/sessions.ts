@@ -1,9 +1,9 @@
 import { randomBytes, verify } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type ClientHandshake, sessionChallengeText } from '@fedsvd/core/protocol'
+import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import type { ClientRecord, ClientStore } from '../store/index.ts'
 import { checkProtocolVersion } from './enrolment.ts'
-import { publicKeyFrom } from './public-key.ts'
 
 export const NONCE_LIFETIME_MS = 60_000
 const MOST_NONCES = 100_000

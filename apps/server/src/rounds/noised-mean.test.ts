@@ -1,9 +1,9 @@
 import { eventOfClientLevelRound } from '@fedsvd/core/accounting'
 import { reservationFrom } from '@fedsvd/core/privacy'
 import { type RandomSource, seededSource } from '@fedsvd/core/random'
+import { osRandomness } from '@fedsvd/engine/crypto'
 import { describe, expect, it } from 'vitest'
 import { tinyModel, tinyRequest } from '../../test-kit/tiny-model.ts'
-import { osRandomness } from '../runs/os-randomness.ts'
 import { RunOver } from './context.ts'
 import { noisedMean } from './noised-mean.ts'
 

@@ -1,4 +1,5 @@
 export * from './audit.ts'
+export { ed25519KeyFault } from './ed25519-key.ts'
 export * from './frame.ts'
 export * from './identity.ts'
 export * from './insight.ts'

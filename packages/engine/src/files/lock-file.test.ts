@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { lockFile } from './lock-file.ts'
+import { lockData, lockFile } from './lock-file.ts'
 
 const MODULE = fileURLToPath(new URL('./lock-file.ts', import.meta.url))
 
@@ -41,6 +41,18 @@ describe('a lock file', () => {
     const lock = lockFile(file, refusal)
     expect(await readFile(file, 'utf8')).toBe(`${process.pid}\n`)
     lock[Symbol.dispose]()
+  })
+
+  it('of data is held where the lock file was removed, and leaves the data as they are', async () => {
+    const data = `${file}.data`
+    await writeFile(data, 'content')
+    const locks = [lockFile(file, refusal), lockData(data, refusal)]
+    await rm(file)
+    const another = lockFile(file, refusal) // nothing else is possible: it is another file now
+    expect(() => lockData(data, refusal)).toThrow('LEDGER_LOCKED')
+    for (const lock of [...locks, another]) lock[Symbol.dispose]()
+    lockData(data, refusal)[Symbol.dispose]()
+    expect(await readFile(data, 'utf8')).toBe('content')
   })
 
   it('goes to one of many processes, and to another as soon as that one is killed', async () => {

@@ -21,12 +21,16 @@ const MIGRATIONS = fileURLToPath(new URL('../../../../../prisma/migrations', imp
 /** With a single connection a transaction may have to wait for all that came before it. */
 const TRANSACTIONS = { maxWait: 30_000, timeout: 30_000 }
 
-/** A store on any database that speaks PostgreSQL's protocol. Brings the schema up to date first. */
+/**
+ * A store on any database that speaks PostgreSQL's protocol. Brings the schema up to date first; `check` looks at the database
+ * before that.
+ */
 export async function openPrismaStore(
   connection: pg.PoolConfig,
   beforeClose: () => Promise<void> = async () => {},
+  check: (client: pg.Client) => Promise<void> = async () => {},
 ): Promise<Store> {
-  await migrate(connection)
+  await migrate(connection, check)
   const prisma = new PrismaClient({ adapter: new PrismaPg(connection), transactionOptions: TRANSACTIONS })
   const open = (leaseOf: LeaseOf | undefined, close: () => Promise<void>): Store => {
     const guard = fence(leaseOf)
@@ -55,10 +59,11 @@ export async function openPrismaStore(
   })
 }
 
-async function migrate(connection: pg.PoolConfig): Promise<void> {
+async function migrate(connection: pg.PoolConfig, check: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client(connection)
   try {
     await client.connect()
+    await check(client)
     await applyMigrations(client, MIGRATIONS)
   } catch (error) {
     throw translateDatabaseError(error)

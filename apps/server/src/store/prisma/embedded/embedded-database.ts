@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { FileLock } from '@fedsvd/engine/files'
 import type pg from 'pg'
 import type { Store } from '../../store.ts'
 import { openPrismaStore } from '../prisma-store.ts'
-import { lockDatabase } from './lock-database.ts'
+import { checkTableFiles, databaseIsWhole, prepareDatabaseFolder } from './database-folder.ts'
+import { lockDatabase, lockDatabaseFiles } from './lock-database.ts'
 
 const PORT = 5432
 
@@ -16,25 +18,34 @@ const PORT = 5432
  * PGlite does not flush its files. The socket lies in a folder that only its owner may enter. `onFailure` hears of a
  * database thread that dies later; every method then rejects with DATABASE_UNAVAILABLE.
  *
- * @throws FedsvdError DATABASE_LOCKED, DATABASE_UNAVAILABLE or MIGRATION_FAILED
+ * @throws FedsvdError DATABASE_LOCKED, DATABASE_DAMAGED, DATABASE_UNAVAILABLE or MIGRATION_FAILED
  */
 export async function openEmbeddedStore(folder: string, onFailure: (error: Error) => void): Promise<Store> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const lock = lockDatabase(path.join(folder, 'lock'))
-  const socketFolder = await mkdtemp(path.join(tmpdir(), 'fedsvd-'))
-  const worker = new Worker(new URL('./database-worker.mjs', import.meta.url), {
-    workerData: { dataDir: path.join(folder, 'data'), listen: { path: path.join(socketFolder, `.s.PGSQL.${PORT}`) } },
-  })
+  const steps: (() => unknown)[] = []
   const close = async (): Promise<void> => {
-    await stop(worker)
-    await rm(socketFolder, { recursive: true, force: true })
-    lock[Symbol.dispose]()
+    for (const undo of steps.splice(0).reverse()) await undo()
   }
+  const hold = (lock: FileLock): void => void steps.push(() => lock[Symbol.dispose]())
   try {
+    hold(lockDatabase(path.join(folder, 'lock')))
+    const { data, isNew } = await prepareDatabaseFolder(folder)
+    if (!isNew) hold(lockDatabaseFiles(data))
+    const socketFolder = await mkdtemp(path.join(tmpdir(), 'fedsvd-'))
+    steps.push(() => rm(socketFolder, { recursive: true, force: true }))
+    const worker = new Worker(new URL('./database-worker.mjs', import.meta.url), {
+      workerData: { dataDir: data, listen: { path: path.join(socketFolder, `.s.PGSQL.${PORT}`) } },
+    })
+    steps.push(() => stop(worker))
     await started(worker)
+    if (isNew) hold(lockDatabaseFiles(data))
     worker.on('error', onFailure)
     worker.unref()
-    return await openPrismaStore(connectionTo(socketFolder), close)
+    const store = await openPrismaStore(connectionTo(socketFolder), close, async (client) => {
+      if (!isNew) await checkTableFiles(data, client)
+    })
+    await databaseIsWhole(folder)
+    return store
   } catch (error) {
     await close()
     throw error

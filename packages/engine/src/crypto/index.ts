@@ -1,0 +1,2 @@
+export { osRandomness } from './os-randomness.ts'
+export { publicKeyFrom } from './public-key.ts'
