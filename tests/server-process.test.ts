@@ -56,9 +56,9 @@ describe('the coordinator as a process', () => {
     expect(await get(url, '/readyz')).toEqual({ status: 'ready' })
     first.signal('SIGTERM')
     expect((await first.ended()).code).toBe(0)
-    expect(await readdir(path.join(folder.path, 'database'))).toEqual(['data', 'lock'])
+    expect(await readdir(path.join(folder.path, 'database'))).toEqual(['data', 'lock', 'made'])
     lockDatabase(path.join(folder.path, 'database', 'lock'))[Symbol.dispose]() // the file stays, the lock is free
-    expect(await readdir(path.join(elsewhere.path, 'database'))).toEqual(['data', 'lock'])
+    expect(await readdir(path.join(elsewhere.path, 'database'))).toEqual(['data', 'lock', 'made'])
     lockDatabase(path.join(elsewhere.path, 'database', 'lock'))[Symbol.dispose]() // the file stays, the lock is free
   })
 
