@@ -1,5 +1,7 @@
+export { DEVICE_TOLERANCES } from './device-factors.ts'
 export { type Initialiser, initialState } from './initialise.ts'
-export { type Refactorised, refactorise, refactoriseLayer } from './refactorise.ts'
+export { type Refactorised, type RefactorisedState, refactorise, refactoriseLayer } from './refactorise.ts'
+export { type DeviceRefactorised, refactoriseOnDevice } from './refactorise-on-device.ts'
 export * from './schema.ts'
 export { predictsTokens, TASKS, type Task } from './task.ts'
 export { checkSchema, stateFromTensors, tensorsOfState } from './validate.ts'

@@ -11,6 +11,7 @@ import {
   triangularFactor,
 } from '../linalg/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
+import type { Factors } from './factors.ts'
 import type { AdapterSchema, AdapterState } from './schema.ts'
 
 /** The exact factors of one layer after re-factorisation, in float64. */
@@ -48,20 +49,28 @@ export function refactoriseLayer(a: NamedTensor, b: NamedTensor): Refactorised {
   return factors
 }
 
+/** A state after re-factorisation, and the singular values of each layer. */
+export interface RefactorisedState {
+  readonly state: AdapterState
+  readonly spectra: readonly Float64Array[]
+}
+
+/** The exact factors as a state holds them. */
+export function rowMajorFactors({ aTransposed, b, singularValues }: Refactorised): Factors {
+  return { a: new Float32Array(aTransposed.data), b: toRowMajor(b), singularValues }
+}
+
 /**
  * Re-factorises every layer of a state; the head is untouched and the basis moves on by one. `spectra[i]` are the singular
  * values of layer i. A pure function of public values: it costs no privacy (post-processing).
  */
-export function refactorise(
-  schema: AdapterSchema,
-  state: AdapterState,
-): { state: AdapterState; spectra: readonly Float64Array[] } {
-  const layers = schema.layers.map((_, index) => refactoriseLayer(state.a[index]!, state.b[index]!))
+export function refactorise(schema: AdapterSchema, state: AdapterState): RefactorisedState {
+  const layers = schema.layers.map((_, index) => rowMajorFactors(refactoriseLayer(state.a[index]!, state.b[index]!)))
   return {
     state: {
       basis: state.basis + 1,
-      a: state.a.map((tensor, index) => ({ ...tensor, data: new Float32Array(layers[index]!.aTransposed.data) })),
-      b: state.b.map((tensor, index) => ({ ...tensor, data: toRowMajor(layers[index]!.b) })),
+      a: state.a.map((tensor, index) => ({ ...tensor, data: layers[index]!.a })),
+      b: state.b.map((tensor, index) => ({ ...tensor, data: layers[index]!.b })),
       head: state.head,
     },
     spectra: layers.map(({ singularValues }) => singularValues),

@@ -1,3 +1,6 @@
+export { cholesky, solveTransposed } from './cholesky.ts'
+export type { DeviceStack, LinearAlgebraDevice, StackShape } from './device.ts'
+export { jacobiEigen } from './jacobi-eigen.ts'
 export { jacobiSvd } from './jacobi-svd.ts'
 export {
   type ColumnMatrix,
@@ -11,4 +14,5 @@ export {
   transposeOfRowMajor,
   zeros,
 } from './matrix.ts'
+export { type Eigen, symmetricEigen } from './symmetric-eigen.ts'
 export { thinQr, triangularFactor } from './thin-qr.ts'

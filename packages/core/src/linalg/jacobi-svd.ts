@@ -1,4 +1,5 @@
 import { type ColumnMatrix, column, dot, identity } from './matrix.ts'
+import { rotate } from './symmetric-eigen.ts'
 
 const MAX_SWEEPS = 60
 /**
@@ -65,14 +66,6 @@ function sweep(scaled: ColumnMatrix, v: ColumnMatrix, negligible: number): boole
     }
   }
   return rotated
-}
-
-function rotate(p: Float64Array, q: Float64Array, cosine: number, sine: number): void {
-  for (let index = 0; index < p.length; index += 1) {
-    const [x, y] = [p[index]!, q[index]!]
-    p[index] = cosine * x - sine * y
-    q[index] = sine * x + cosine * y
-  }
 }
 
 function pick(matrix: ColumnMatrix, order: readonly number[]): ColumnMatrix {

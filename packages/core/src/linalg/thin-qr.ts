@@ -68,7 +68,7 @@ function triangularised(matrix: ColumnMatrix): { reflectors: readonly Float64Arr
 }
 
 /** Unit vector v with (I - 2 v v^T) x = -sign(x_0) |x| e_0; all zeros (the identity) when x is zero. */
-function reflectorOf(x: Float64Array): Float64Array {
+export function reflectorOf(x: Float64Array): Float64Array {
   const v = x.slice()
   const scale = v.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)
   if (scale === 0) return v
@@ -80,6 +80,6 @@ function reflectorOf(x: Float64Array): Float64Array {
 }
 
 /** x <- (I - 2 v v^T) x, in place. */
-function reflect(v: Float64Array, x: Float64Array): void {
+export function reflect(v: Float64Array, x: Float64Array): void {
   addScaled(x, -2 * dot(v, x), v)
 }

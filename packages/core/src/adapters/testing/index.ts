@@ -1,0 +1,2 @@
+export { hostDevice } from './host-device.ts'
+export { layersOf, type RefactoriseRoute, refactoriseContract } from './refactorise-contract.ts'
