@@ -6,7 +6,7 @@ const OPSET_VERSION = 18
 const IR_VERSION = 8
 
 /** Numbers of ONNX's `TensorProto.DataType`. */
-const DATA_TYPE: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 }
+const DATA_TYPE: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 }
 
 /** ONNX's `TensorProto.DataLocation.EXTERNAL`. */
 const EXTERNAL = 1

@@ -1,5 +1,5 @@
-/** Element types that the graph uses; every number that is learned or summed is float32. */
-export type DType = 'float32' | 'int32' | 'int64' | 'bool'
+/** Element types that the graph uses; every number that is learned or summed is float32, float64 is the coordinator's. */
+export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool'
 
 /** A size: a number, or the name of a size that is known only when the graph runs. */
 export type Dim = number | string

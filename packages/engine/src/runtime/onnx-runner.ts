@@ -51,16 +51,25 @@ export function requireProvider(provider: ExecutionProvider): void {
 }
 
 async function createSession(graph: Graph, options: OnnxRunnerOptions): Promise<InferenceSession> {
-  const { executionProvider = 'cpu' } = options
-  requireProvider(executionProvider)
-  try {
-    const settings = sessionOptions(executionProvider, options)
+  return await openSession(options, async (settings) => {
     const lowered = forOnnxruntime(graph)
     if (weightBytes(lowered) <= (options.maxInlineBytes ?? MAX_INLINE_BYTES)) {
       return await InferenceSession.create(toOnnx(lowered, options.name), settings)
     }
     await using files = await writeModelFiles(lowered, options.name)
     return await InferenceSession.create(files.modelPath, settings)
+  })
+}
+
+/** A session on the device of the options. @throws FedsvdError RUNTIME_UNAVAILABLE where the device cannot be used */
+export async function openSession(
+  options: OnnxRunnerOptions,
+  create: (settings: InferenceSession.SessionOptions) => Promise<InferenceSession>,
+): Promise<InferenceSession> {
+  const { executionProvider = 'cpu' } = options
+  requireProvider(executionProvider)
+  try {
+    return await create(sessionOptions(executionProvider, options))
   } catch (cause) {
     if (executionProvider === 'cpu') throw cause
     throw new FedsvdError(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type ImportPackage, loadFastestTfjsBackend, loadTfjsBackend } from './backends.ts'
+import { loadFastestTfjsBackend, loadTfjsBackend } from './backends.ts'
+import type { ImportPackage } from './import-package.ts'
 
 const absent = Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
 const broken = new Error('libtensorflow.so.2: cannot open shared object file\nat dlopen')
@@ -18,12 +19,12 @@ const [gpu, cpu] = [{ name: 'gpu' }, { name: 'cpu' }]
 describe('TensorFlow.js with TensorFlow’s own library', () => {
   it('is taken from the GPU package where both are installed, however the package exports', async () => {
     const both = installed({ '@tensorflow/tfjs-node-gpu': { default: gpu }, '@tensorflow/tfjs-node': cpu })
-    expect(await loadFastestTfjsBackend(both)).toEqual({ tf: gpu, name: 'tensorflow' })
+    expect(await loadFastestTfjsBackend(both)).toEqual({ tf: gpu, name: 'tensorflow', source: 'node-gpu' })
   })
 
   it('is taken from the CPU package where that alone is installed', async () => {
     const one = installed({ '@tensorflow/tfjs-node': cpu })
-    expect(await loadFastestTfjsBackend(one)).toEqual({ tf: cpu, name: 'tensorflow' })
+    expect(await loadFastestTfjsBackend(one)).toEqual({ tf: cpu, name: 'tensorflow', source: 'node' })
   })
 
   it('is missed with the command that adds it, and never replaced by a slow backend', async () => {

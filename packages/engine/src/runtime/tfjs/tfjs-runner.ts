@@ -2,7 +2,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import type { ConstantData, Graph, Operation } from '@fedsvd/core/graph'
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { type GraphRunner, inputOf, type RunTensor } from '../graph-runner.ts'
-import type { TfjsBackend } from './backends.ts'
+import { selectBackend, type TfjsBackend } from './backends.ts'
 import { type Held, isSizes, OPERATORS, type Tf } from './operators.ts'
 
 /**
@@ -11,19 +11,22 @@ import { type Held, isSizes, OPERATORS, type Tf } from './operators.ts'
  * The weights are uploaded once. Every other tensor is disposed as soon as nothing needs it any more, also when a run
  * fails: between runs the weights are all there is.
  */
-export async function createTfjsRunner(graph: Graph, { tf, name: backend }: TfjsBackend): Promise<GraphRunner> {
-  await select(tf, backend)
+export async function createTfjsRunner(graph: Graph, backend: TfjsBackend): Promise<GraphRunner> {
+  const { tf } = backend
+  await selectBackend(backend)
   const weights = new Map<string, Held>(
     graph.constants.map(({ name, shape, data }) => [name, heldConstant(tf, shape, data)]),
   )
   const steps = withLastUses(graph)
   return {
     run: async (inputs) => {
-      await select(tf, backend)
+      await selectBackend(backend)
       const outputs = tf.tidy(() => execute(tf, graph, steps, weights, inputs))
       try {
         const results = outputs.map(async (tensor, index) => [graph.outputs[index]!.name, await fetch(tensor)] as const)
-        return Object.fromEntries(await Promise.all(results))
+        const fetched = Object.fromEntries(await Promise.all(results))
+        await backend.settled?.()
+        return fetched
       } finally {
         tf.dispose(outputs)
       }
@@ -34,11 +37,6 @@ export async function createTfjsRunner(graph: Graph, { tf, name: backend }: Tfjs
       return Promise.resolve()
     },
   }
-}
-
-/** The backend is a setting of the whole library; between this and the end of a synchronous run nobody changes it. */
-async function select(tf: Tf, backend: string): Promise<void> {
-  while (tf.getBackend() !== backend) await tf.setBackend(backend)
 }
 
 interface Step {

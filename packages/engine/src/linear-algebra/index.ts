@@ -1,0 +1,2 @@
+export { onnxDevice } from './onnx-device.ts'
+export { openDevice } from './open-device.ts'
