@@ -1,4 +1,7 @@
 import { defineConfig } from 'vitest/config'
+import { useSoftwareAdapter } from './scripts/software-adapter.ts'
+
+useSoftwareAdapter()
 
 export default defineConfig({
   test: {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { hostDevice } from '../../test-kit/host-device.ts'
+import { layersOf, refactoriseContract } from '../../test-kit/refactorise-contract.ts'
 import type { DeviceStack, LinearAlgebraDevice } from '../linalg/index.ts'
 import { DEVICE_TOLERANCES } from './device-factors.ts'
 import { refactorise } from './refactorise.ts'
 import { refactoriseOnDevice } from './refactorise-on-device.ts'
-import { hostDevice, layersOf, refactoriseContract } from './testing/index.ts'
 
 refactoriseContract('the exact route', async () => ({
   refactorise: async (schema, state) => ({ ...refactorise(schema, state), fallbacks: [] }),

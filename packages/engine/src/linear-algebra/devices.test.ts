@@ -1,14 +1,13 @@
-import { DEVICE_TOLERANCES, refactoriseOnDevice } from '@fedsvd/core/adapters'
-import { refactoriseContract } from '@fedsvd/core/adapters/testing'
+import { type AdapterSchema, type AdapterState, DEVICE_TOLERANCES, refactoriseOnDevice } from '@fedsvd/core/adapters'
 import type { LinearAlgebraDevice } from '@fedsvd/core/linalg'
 import { describe, expect, it } from 'vitest'
+import { refactoriseContract } from '../../../core/test-kit/refactorise-contract.ts'
 import { webGpuHere } from '../runtime/tfjs/testing/webgpu-here.ts'
 import { openDevice } from './index.ts'
 import { addedSegments, segmentsOf } from './segments.ts'
 
 const route = (device: LinearAlgebraDevice) => ({
-  refactorise: (...layers: Parameters<typeof refactoriseOnDevice> extends [unknown, ...infer Rest] ? Rest : never) =>
-    refactoriseOnDevice(device, ...layers),
+  refactorise: (schema: AdapterSchema, state: AdapterState) => refactoriseOnDevice(device, schema, state),
   ...DEVICE_TOLERANCES[device.precision],
   mayFallBack: true,
 })

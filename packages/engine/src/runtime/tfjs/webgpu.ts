@@ -1,5 +1,4 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core'
 import type { ImportPackage } from './import-package.ts'
 import { loadInstalled } from './import-package.ts'
 import type { Tf } from './operators.ts'
@@ -21,7 +20,6 @@ interface WebGpuBackend {
     readonly lost: Promise<{ readonly message: string }>
     readonly queue: { onSubmittedWorkDone(): Promise<void> }
   }
-  runWebGPUProgram(program: object, inputs: readonly TensorInfo[], dtype: string): TensorInfo
 }
 
 /** TensorFlow.js on WebGPU: waits for all that was submitted, and throws the first error that the device reported. */
@@ -62,7 +60,6 @@ async function open(load: ImportPackage): Promise<WebGpuTf> {
   tf.enableProdMode()
   await loadInstalled('@tensorflow/tfjs-backend-webgpu', load)
   await tf.setBackend('webgpu')
-  correctCast(tf)
   return { tf, settled: watch(tf.backend() as unknown as WebGpuBackend) }
 }
 
@@ -94,47 +91,5 @@ function watch({ device }: WebGpuBackend): () => Promise<void> {
       got: `"${failure.split('\n', 1)[0]}"`,
       remedy: 'Look at the driver and at the memory of the device, or choose another runtime.',
     })
-  }
-}
-
-/**
- * Replaces the backend's Cast from bool and int32 to float32, which relabels the bytes and converts nothing: 1 becomes
- * 1.4e-45. A program that copies reads by the type of its input and writes by that of its output.
- */
-function correctCast(tf: Tf): void {
-  const original = tf.getKernel('Cast', 'webgpu')
-  const kernelFunc: KernelFunc = (args) => {
-    const x = args.inputs.x as TensorInfo
-    const isRelabelled = args.attrs?.dtype === 'float32' && (x.dtype === 'int32' || x.dtype === 'bool')
-    if (!isRelabelled || tf.util.sizeFromShape(x.shape) === 0) return original.kernelFunc(args)
-    return (args.backend as WebGpuBackend).runWebGPUProgram(copyProgram(x.shape), [x], 'float32')
-  }
-  tf.unregisterKernel('Cast', 'webgpu')
-  tf.registerKernel({ ...original, kernelFunc })
-}
-
-const WORKGROUP = 128
-/** Workgroups that WebGPU allows along one dimension. */
-const MAX_WORKGROUPS = 65_535
-
-/** A program of the backend, in the form that its own unary operators have. */
-function copyProgram(shape: readonly number[]): object {
-  const groups = Math.ceil(shape.reduce((product, size) => product * size, 1) / WORKGROUP)
-  const side = Math.ceil(Math.sqrt(groups))
-  return {
-    variableNames: ['A'],
-    size: true,
-    workgroupSize: [WORKGROUP, 1, 1],
-    outputShape: [...shape],
-    dispatchLayout: { x: shape.map((_, axis) => axis) },
-    dispatch: groups <= MAX_WORKGROUPS ? [groups, 1, 1] : [side, Math.ceil(groups / side), 1],
-    shaderKey: 'fedsvd_copy',
-    getUserCode: () => `
-      fn main(index : i32) {
-        if (index < uniforms.size) {
-          setOutputAtIndex(index, getAByOutputIndex(index));
-        }
-      }
-    `,
   }
 }

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fillGaussian, seededSource } from '../../random/index.ts'
-import type { NamedTensor } from '../../tensor/index.ts'
-import { refactorise } from '../refactorise.ts'
-import type { DeviceRefactorised } from '../refactorise-on-device.ts'
-import type { AdapterSchema, AdapterState } from '../schema.ts'
+import { refactorise } from '../src/adapters/refactorise.ts'
+import type { DeviceRefactorised } from '../src/adapters/refactorise-on-device.ts'
+import type { AdapterSchema, AdapterState } from '../src/adapters/schema.ts'
+import { fillGaussian, seededSource } from '../src/random/index.ts'
+import type { NamedTensor } from '../src/tensor/index.ts'
 
 /** A way to re-factorise, and what it promises. */
 export interface RefactoriseRoute {

@@ -1,4 +1,4 @@
-import type { DeviceStack, LinearAlgebraDevice, StackShape } from '../../linalg/index.ts'
+import type { DeviceStack, LinearAlgebraDevice, StackShape } from '../src/linalg/index.ts'
 
 /**
  * A device in this language, by the definition of its two products. In float32 every product and every sum is rounded, as a
