@@ -10,7 +10,7 @@ import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, loadSiteData, roundedDown } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
-import { ledgerFiles, openLedger } from './ledger/index.ts'
+import { openLedger } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
 import { osRandomness } from './round/index.ts'
@@ -42,10 +42,10 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   const models = modelStore(modelSettings(config))
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
   try {
-    const others = ledgerFiles(config.stateDir).length - 1
-    if (others > 0) onEvent({ event: 'other-ledgers', count: others })
-    requireReserved(config.stateDir, ledger.state)
-    requireCheckpointsNoted(config.stateDir, ledger.state)
+    const { adopted } = ledger.state
+    if (adopted.size > 0) onEvent({ event: 'ledgers-adopted', count: adopted.size })
+    requireReserved(config.stateDir, ledger)
+    requireCheckpointsNoted(config.stateDir, ledger)
     const identity = loadIdentity(config.stateDir)
     const clientId = await enrolOnce(config, identity, transport, onEvent)
     const node = new ClientNode({

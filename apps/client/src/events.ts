@@ -7,8 +7,8 @@ type ErrorFact = { code: ErrorCode } & ErrorDetail
 /** What a node tells the people at its own site. None of it is sent anywhere. */
 export type ClientEvent =
   | { event: 'data-loaded'; records: number; fingerprint: string; unit: SiteUnit; withoutUnit: number }
-  /** Ledgers of other data sets lie in the same state folder. Where they share records with this one, their epsilons add up. */
-  | { event: 'other-ledgers'; count: number }
+  /** So many ledgers of earlier releases or other folders count in the budget of this site. */
+  | { event: 'ledgers-adopted'; count: number }
   | { event: 'waiting'; coordinator: string }
   | { event: 'enrolled'; clientId: string }
   | { event: 'connected'; coordinator: string; clientId: string }

@@ -1,15 +1,16 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CoordinatorDouble, type Peer, refusal } from '../test-kit/coordinator-double.ts'
 import { fakeEngine } from '../test-kit/fake-engine.ts'
+import { fixture } from '../test-kit/fixtures/index.ts'
 import { loopbackTransport } from '../test-kit/loopback-transport.ts'
 import { serveDouble } from '../test-kit/network-double.ts'
 import { type RunningSite, type SiteOptions, startSite } from '../test-kit/running-site.ts'
 import { RUN_B, sampleManifest } from '../test-kit/sample-run.ts'
 import { letters, sampleSite } from '../test-kit/site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../test-kit/temporary-folder.ts'
-import { startClient } from './index.ts'
+import { showLedger, startClient } from './index.ts'
 import { networkTransport, type Transport } from './transport/index.ts'
 
 /*
@@ -457,10 +458,20 @@ describe.each([
     expect(second).toMatchObject({ accepted: false, error: { code: 'BUDGET_TOO_SMALL' } })
   })
 
-  it('says that other data sets of the same folder are counted apart', async () => {
-    await (await start())[Symbol.asyncDispose]()
-    await using site = await start({ records: 101 })
-    expect(await site.told('other-ledgers')).toEqual({ event: 'other-ledgers', count: 1 })
+  it('goes on, under its terms, with a run that the release before agreed to in the ledger of a data set', async () => {
+    for (const part of ['ledgers', 'checkpoints', 'outbox'])
+      cpSync(fixture('ledgers-by-data-set', 'state', part), join(folder.path, 'state', part), { recursive: true })
+    await using site = await start({ budget: { epsilon: 100, delta: 1e-5 } })
+    expect(await site.told('ledgers-adopted')).toEqual({ event: 'ledgers-adopted', count: 2 })
+    const peer = await double.peer()
+    const offered = await peer.offer(manifest)
+    expect(offered).toMatchObject({ accepted: true, terms: { budget: { epsilon: 6 } } })
+    await peer.invite(double.invitation(manifest, 1))
+    expect(await site.told('round-resumed')).toMatchObject({ round: 1, step: 2 })
+    await site.told('round-delivered')
+    const [view] = showLedger(join(folder.path, 'state')).filter(({ isMoved }) => !isMoved)
+    expect(view!.budget.epsilon).toBe(4)
+    expect(view!.steps).toBe(5 + 5 + 3 + 1)
   })
 
   it('survives a listener that fails', async () => {

@@ -19,9 +19,9 @@ import { CoordinatorDouble, type Peer } from '../test-kit/coordinator-double.ts'
 import { labelOf } from '../test-kit/fake-engine.ts'
 import { loopbackTransport } from '../test-kit/loopback-transport.ts'
 import { type RunningSite, type SiteOptions, startSite } from '../test-kit/running-site.ts'
-import { RUN_B, sampleManifest } from '../test-kit/sample-run.ts'
+import { BUDGET, FINGERPRINT, RUN_B, sampleManifest } from '../test-kit/sample-run.ts'
 import { type TemporaryFolder, temporaryFolder } from '../test-kit/temporary-folder.ts'
-import { showLedger } from './ledger/index.ts'
+import { openLedger, showLedger } from './ledger/index.ts'
 
 /*
  * The traps of the field that belong to a client, each with the figure that it would get wrong. A run here has 1,212 trained
@@ -234,17 +234,24 @@ describe('trap: a ledger that forgets', () => {
     await expect(start()).rejects.toThrow(/LEDGER_DAMAGED.*reserved attempt 1 of round 0/)
   })
 
-  it('because it was copied to another data set', async () => {
+  it('because it was copied to another budget', async () => {
     await spendOneRound()
-    const old = ledgerFile()
-    await using other = await startSite({ folder: folder.path, transport: loopbackTransport(double), records: 50 })
-    await other[Symbol.asyncDispose]()
-    const ledgers = join(stateDir(), 'ledgers')
-    const another = readdirSync(ledgers).find((name) => name.endsWith('.jsonl') && join(ledgers, name) !== old)!
-    copyFileSync(old, join(ledgers, another))
-    await expect(startSite({ folder: folder.path, transport: loopbackTransport(double), records: 50 })).rejects.toThrow(
-      'LEDGER_DAMAGED',
-    )
+    copyFileSync(ledgerFile(), join(stateDir(), 'ledgers', 'another.jsonl'))
+    expect(() => openLedger(stateDir(), FINGERPRINT, BUDGET, { name: 'another' })).toThrow('LEDGER_DAMAGED')
+  })
+
+  it('because a row more is another data set: the budget is that of the site, and both count', async () => {
+    await spendOneRound()
+    await using other = await startSite({ folder: folder.path, transport: loopbackTransport(double), records: 101 })
+    const [view, ...others] = showLedger(stateDir())
+    expect(others).toEqual([])
+    const next = wide({ runId: RUN_B })
+    const peer = await double.peer()
+    await agree(peer, next)
+    await train(other, peer, next, 0)
+    const [after] = showLedger(stateDir())
+    expect(after!.epsilonPld).toBeGreaterThan(view!.epsilonPld)
+    expect(after!.datasets).toHaveLength(2)
   })
 })
 

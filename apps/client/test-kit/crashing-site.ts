@@ -128,8 +128,8 @@ process.on('uncaughtException', (error) => {
 })
 if (fatal !== undefined) dieAt(Number(fatal), when ?? 'before')
 using ledger = openLedger(stateDir, FINGERPRINT, GENEROUS, { accountants })
-requireReserved(stateDir, ledger.state)
-requireCheckpointsNoted(stateDir, ledger.state)
+requireReserved(stateDir, ledger)
+requireCheckpointsNoted(stateDir, ledger)
 ledger.bind(bound)
 for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds); round += 1) {
   const bits = new WitnessedBits()

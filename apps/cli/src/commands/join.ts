@@ -39,7 +39,7 @@ export function joinCommand(): Command {
     .argument('<coordinator>', 'address of the coordinator, such as https://fedsvd.example:7373')
     .addOption(new Option('--name <name>', 'what operators call this site').env('FEDSVD_NAME').makeOptionMandatory())
     .addOption(
-      new Option('--epsilon <number>', 'life-time budget of this data set')
+      new Option('--epsilon <number>', 'life-time budget of this site, over everything that it trains on')
         .env('FEDSVD_EPSILON')
         .argParser(positiveNumber)
         .makeOptionMandatory(),
@@ -150,8 +150,8 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
   switch (event.event) {
     case 'data-loaded':
       return `loaded ${event.records} records, data set ${event.fingerprint.slice(0, 12)}, unit of privacy: ${event.unit}${event.withoutUnit > 0 ? ` (${event.withoutUnit} more name no person and are left out)` : ''}`
-    case 'other-ledgers':
-      return `${event.count} other ${event.count === 1 ? 'data set has its ledger' : 'data sets have their ledgers'} here: where they share records with this one, their epsilons add up`
+    case 'ledgers-adopted':
+      return `${event.count} earlier ${event.count === 1 ? 'ledger counts' : 'ledgers count'} in the budget of this site`
     case 'waiting':
       return `enrolling at ${event.coordinator}`
     case 'enrolled':

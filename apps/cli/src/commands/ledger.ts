@@ -12,14 +12,14 @@ interface LedgerOptions {
   readonly json?: boolean
 }
 
-/** `fedsvd ledger`: what this site's data sets have spent, from the site's own files. */
+/** `fedsvd ledger`: what this site has spent, from the site's own files. */
 export function ledgerCommand(): Command {
   const command = new Command('ledger').description(
     "Read this site's own privacy ledgers; needs no coordinator and changes nothing.",
   )
   command.addCommand(
     new Command('show')
-      .description('Show what each data set has spent and what is left.')
+      .description('Show what each budget of this site has spent and what is left.')
       .option('--state-dir <folder>', 'state folder of the client', join('.fedsvd', 'client'))
       .option('--json', 'print the ledgers as JSON')
       .addHelpText('after', example('fedsvd ledger show --state-dir .fedsvd/client'))
@@ -38,12 +38,19 @@ export function ledgerCommand(): Command {
 
 async function show(options: LedgerOptions): Promise<void> {
   const output = outputFor(options)
-  for (const { fingerprint, bytes } of await ledgersIn(options.stateDir)) {
-    const state = replay(verifyLedgerBytes(bytes, fingerprint).entries)
+  for (const { name, bytes } of await ledgersIn(options.stateDir)) {
+    const state = replay(verifyLedgerBytes(bytes, name).entries)
     if (state === undefined) continue
     const view = viewOf(state)
     output.record(view)
-    output.line(`data set ${fingerprint}`)
+    if (view.isMoved) {
+      output.line(`ledger ${name}: adopted, its spending counts in the budget of the site\n`)
+      continue
+    }
+    output.line(`budget   ${name}`)
+    for (const dataset of view.datasets) output.line(`data set ${dataset}`)
+    for (const { name: adopted, hashes } of state.adopted.values())
+      output.line(`adopted  ${adopted}: ${hashes.length} entries of an earlier ledger count here`)
     output.line(
       `spent    epsilon <= ${view.epsilonPld.toFixed(4)} of ${view.budget.epsilon} at delta ${view.budget.delta} (RDP: ${view.epsilonRdp.toFixed(4)}), unit ${view.unit}, add-or-remove-one, against ${ADVERSARY[view.unit]}\n`,
     )
@@ -63,6 +70,11 @@ async function show(options: LedgerOptions): Promise<void> {
         ...rows,
       ]),
     )
+    for (const { purpose, event, runId } of state.charges) {
+      output.line(
+        `charged  ${purpose}${runId === undefined ? '' : ` of run ${runId.slice(0, 8)}`}: ${event.steps} steps at sample rate ${event.sampleRate.toFixed(4)}, noise multiplier ${event.noiseMultiplier.toFixed(4)}`,
+      )
+    }
     output.line()
   }
 }
@@ -72,9 +84,12 @@ function viewOf(state: LedgerState) {
   const events = spentEvents(state)
   const after = epsilonAfterEach(events, delta)
   return {
-    fingerprint: state.fingerprint,
+    name: state.name,
+    datasets: [...state.datasets],
+    isMoved: state.isMoved,
     budget: state.budget,
     unit: unitOfLedger(state) ?? 'record',
+    charges: state.charges,
     epsilonPld: pld.epsilonUpperBound(events, delta),
     epsilonRdp: rdp.epsilonUpperBound(events, delta),
     reservations: state.attempts.map((reservation, index) => {
@@ -105,17 +120,17 @@ function epsilonAfterEach(events: readonly AccountedEvent[], delta: number): num
 
 async function verify(options: LedgerOptions): Promise<void> {
   const output = outputFor(options)
-  for (const { fingerprint, bytes } of await ledgersIn(options.stateDir)) {
-    const { entries, head, tail } = verifyLedgerBytes(bytes, fingerprint)
+  for (const { name, bytes } of await ledgersIn(options.stateDir)) {
+    const { entries, head, tail } = verifyLedgerBytes(bytes, name)
     replay(entries)
-    output.record({ fingerprint, entries: entries.length, head, tail })
+    output.record({ name, entries: entries.length, head, tail })
     output.line(
-      `${fingerprint.slice(0, 16)}  ${entries.length} entries, chain unbroken${tail === 'torn' ? ', torn last line' : ''}, head ${head.slice(0, 16)}`,
+      `${name.slice(0, 16)}  ${entries.length} entries, chain unbroken${tail === 'torn' ? ', torn last line' : ''}, head ${head.slice(0, 16)}`,
     )
   }
 }
 
-async function ledgersIn(stateDir: string): Promise<{ fingerprint: string; bytes: Uint8Array }[]> {
+async function ledgersIn(stateDir: string): Promise<{ name: string; bytes: Uint8Array }[]> {
   const folder = join(stateDir, 'ledgers')
   const files = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.jsonl'))
   if (files.length === 0) {
@@ -126,6 +141,6 @@ async function ledgersIn(stateDir: string): Promise<{ fingerprint: string; bytes
     })
   }
   return Promise.all(
-    files.map(async (file) => ({ fingerprint: basename(file, '.jsonl'), bytes: await readFile(join(folder, file)) })),
+    files.map(async (file) => ({ name: basename(file, '.jsonl'), bytes: await readFile(join(folder, file)) })),
   )
 }

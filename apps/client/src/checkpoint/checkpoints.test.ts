@@ -51,7 +51,7 @@ describe('a round that is followed step by step', () => {
       step(round) // made, and lost
     }
     using ledger = open(folder.path)
-    requireCheckpointsNoted(folder.path, ledger.state)
+    requireCheckpointsNoted(folder.path, ledger)
     const { saved } = brokenOff(ledger.state, RUN_A, 0)!
     expect(saved?.step).toBe(2)
     expect(nextCharge(ledger.state, sampleBound(), 0).steps).toBe(1)
@@ -157,7 +157,7 @@ describe('checkpoints', () => {
     kept(folder.path)
     using ledger = open(folder.path)
     const place = join(folder.path, 'checkpoints', FINGERPRINT)
-    const check = () => requireCheckpointsNoted(folder.path, ledger.state)
+    const check = () => requireCheckpointsNoted(folder.path, ledger)
     expect(check).not.toThrow() // one step further than the ledger: a crash between the file and its line
     writeFileSync(join(place, `${RUN_A}-0-1-1-${hash}.step.77.tmp`), 'half')
     expect(check).not.toThrow()

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { assertSavedStep, type SavedStep } from '@fedsvd/core/privacy'
-import { type LedgerState, removeDurably, sha256Hex, writeFileDurably } from '../ledger/index.ts'
+import { type PrivacyLedger, removeDurably, sha256Hex, writeFileDurably } from '../ledger/index.ts'
 
 /**
  * Steps of rounds that are under way, as the mechanism left them: noised values, good to go on from after a crash. A step is
@@ -66,18 +66,22 @@ export function fileCheckpoints(stateDir: string, fingerprint: string): Checkpoi
  *
  * @throws FedsvdError LEDGER_DAMAGED
  */
-export function requireCheckpointsNoted(stateDir: string, { fingerprint, attempts }: LedgerState): void {
+export function requireCheckpointsNoted(
+  stateDir: string,
+  { fingerprint, state: { attempts, datasets } }: Pick<PrivacyLedger, 'fingerprint' | 'state'>,
+): void {
   const isNoted = ({ runId, round, attempt, step }: StepKey): boolean => {
     const found = attempts.find((one) => one.runId === runId && one.round === round && one.attempt === attempt)
     return found !== undefined && (found.frameSha256 !== undefined || step <= (found.saved?.step ?? 0) + 1)
   }
-  const orphan = keysIn(checkpointFolder(stateDir, fingerprint)).find((key) => !isNoted(key))
+  const folders = [...new Set(datasets).add(fingerprint)].map((dataset) => checkpointFolder(stateDir, dataset))
+  const orphan = folders.flatMap(keysIn).find((key) => !isNoted(key))
   if (orphan === undefined) return
   const { runId, round, attempt, step } = orphan
   throw new FedsvdError('LEDGER_DAMAGED', {
     expected: `a ledger that knows attempt ${attempt} of round ${round} of run ${runId} up to step ${step - 1}`,
     got: `step ${step} of it, and less in the ledger`,
-    remedy: 'Restore the newest copy of the ledger; until then nothing is trained on this data set.',
+    remedy: 'Restore the newest copy of the ledger; until then nothing is trained here.',
   })
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import { LEDGER_FORMAT, type LedgerEntry, type LedgerFact } from './entry.ts'
+import type { LedgerEntry, LedgerFact } from './entry.ts'
 
 /** Lower-case hex SHA-256. */
 export function sha256Hex(bytes: string | Uint8Array): string {
@@ -14,9 +14,14 @@ export function canonicalJson(value: unknown): string {
   return text
 }
 
-/** What the first line chains to. It names the data set, so a line cannot be moved to another data set's ledger. */
-export function genesisHash(fingerprint: string): string {
-  return sha256Hex(`fedsvd-ledger-v${LEDGER_FORMAT}:${fingerprint}`)
+/** True for the name of a ledger of format 1, which is the fingerprint of its data set. */
+export function isFingerprint(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name)
+}
+
+/** What the first line chains to. It names the ledger, so a line cannot be moved to another one. */
+export function genesisHash(name: string): string {
+  return sha256Hex(`fedsvd-ledger-v${isFingerprint(name) ? 1 : 2}:${name}`)
 }
 
 /** Puts a fact behind the line whose hash is `previous`: `hash = SHA-256(previous || canonical JSON of the rest)`. */

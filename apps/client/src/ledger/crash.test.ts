@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleProgram, type Ending, startProcess } from '../../test-kit/process-of-a-site.ts'
 import { BUDGET, FINGERPRINT, perStep, RUN_A } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { ledgerPath, openLedger, spentEvents } from './index.ts'
+import { ledgerPath, openLedger, SITE_BUDGET, spentEvents } from './index.ts'
 import { replay } from './replay.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
@@ -75,7 +75,7 @@ class Life {
 
   /** Compares the ledger with what the witness saw. */
   check(): void {
-    const { entries } = verifyLedgerBytes(this.#ledgerBytes(), FINGERPRINT)
+    const { entries } = verifyLedgerBytes(this.#ledgerBytes(), SITE_BUDGET)
     const attempts = replay(entries)?.attempts ?? []
     const witnessed = this.#witnessed()
 
@@ -99,12 +99,12 @@ class Life {
 
   /** Steps that the ledger charged for a round. */
   steps(of: number): number {
-    const { attempts } = replay(verifyLedgerBytes(this.#ledgerBytes(), FINGERPRINT).entries)!
+    const { attempts } = replay(verifyLedgerBytes(this.#ledgerBytes(), SITE_BUDGET).entries)!
     return attempts.reduce((sum, { round, event }) => (round === of ? sum + event.steps : sum), 0)
   }
 
   #ledgerBytes(): Uint8Array {
-    const path = ledgerPath(this.stateDir, FINGERPRINT)
+    const path = ledgerPath(this.stateDir)
     return existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
   }
 

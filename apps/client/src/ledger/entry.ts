@@ -1,30 +1,50 @@
 import * as protocol from '@fedsvd/core/protocol'
 import { z } from 'zod'
+import { ownerStatementSchema, publicKeySchema } from '../owner/statement.ts'
 
 /** A ledger is read by the rules that held when it was written. */
 const budgetSchema = protocol.storedForm(protocol.budgetSchema)
 const privacyEventSchema = protocol.storedForm(protocol.privacyEventSchema)
 const privacyTermsSchema = protocol.storedForm(protocol.privacyTermsSchema)
 
-/** The version of the file format, written in the first entry. */
-export const LEDGER_FORMAT = 1
+/**
+ * The version of the file format, written in the first entry. Format 1 had one ledger for each data set, named by its
+ * fingerprint; format 2 has one for each budget, and its entries name the data set that they are about.
+ */
+export const LEDGER_FORMAT = 2
+
+/** The budget of everything that a site trains on, unless the data owner has signed that a data set stands apart. */
+export const SITE_BUDGET = 'site'
+
+/** Never 64 hexadecimal digits, which name a ledger of format 1. */
+export const budgetNameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/)
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 const attempt = z.number().int().min(1)
 const round = z.number().int().min(0)
 const roundKey = { runId: z.uuid(), round, attempt }
+/** Fingerprint of the data set that an entry is about; absent in a ledger of format 1, which is about one only. */
+const dataset = sha256Hex.optional()
 
-/** The first line: which data set this is, and what it may spend in its life. */
-const opened = z.strictObject({
-  kind: z.literal('opened'),
-  format: z.literal(LEDGER_FORMAT),
-  fingerprint: sha256Hex,
-  budget: budgetSchema,
-})
+/**
+ * The first line: which budget this is, and what it may spend in its life. `salt` is random and stays here: a coordinator is
+ * told the hash of the last line, and without the salt it could test guesses of the data set's fingerprint by it.
+ */
+const opened = z.discriminatedUnion('format', [
+  z.strictObject({ kind: z.literal('opened'), format: z.literal(1), fingerprint: sha256Hex, budget: budgetSchema }),
+  z.strictObject({
+    kind: z.literal('opened'),
+    format: z.literal(LEDGER_FORMAT),
+    name: budgetNameSchema,
+    salt: sha256Hex,
+    budget: budgetSchema,
+  }),
+])
 
-/** A run and the terms that this data set agreed to for all of it. `event` is what each of its rounds will spend. */
+/** A run and the terms that this site agreed to for all of it. `event` is what each of its rounds will spend. */
 const bound = z.strictObject({
   kind: z.literal('bound'),
+  dataset,
   runId: z.uuid(),
   coordinator: z.string().min(1),
   manifestSha256: sha256Hex,
@@ -33,7 +53,7 @@ const bound = z.strictObject({
 })
 
 /**
- * The only kind that spends: one attempt at one round may now draw noise.
+ * What a round spends: one attempt at it may now draw noise.
  *
  * `stepwise`: the attempt writes a `stepped` line after each step and before the next, so at most one step more than these
  * lines say can have begun. (Ledgers from before there were such lines do not have it.) `resumes`: the attempt goes on behind
@@ -42,9 +62,19 @@ const bound = z.strictObject({
 const reserved = z.strictObject({
   kind: z.literal('reserved'),
   ...roundKey,
+  dataset,
   event: privacyEventSchema,
   stepwise: z.literal(true).optional(),
   resumes: z.strictObject({ attempt, step: z.number().int().min(0) }).optional(),
+})
+
+/** What is spent outside rounds, before its noise is drawn; `runId` where it is for one run. */
+const charged = z.strictObject({
+  kind: z.literal('charged'),
+  purpose: chargePurposeSchema,
+  dataset: sha256Hex,
+  runId: z.uuid().optional(),
+  event: privacyEventSchema,
 })
 
 /** A step was made and its noised result is on disk, so the next one may begin. */
@@ -77,11 +107,39 @@ const recovered = z.strictObject({
   droppedSha256: sha256Hex,
 })
 
+/**
+ * Another ledger counts in this one from here on: its lines, as they stand there, from number `from` on. `root` is the hash
+ * of its first line, which tells it from every other ledger, and `head` that of the last line here. Its budget holds here too
+ * where it is the smaller one. A ledger that grew afterwards is adopted again, from where it was left.
+ */
+const adopted = z.strictObject({
+  kind: z.literal('adopted'),
+  ledger: z.union([sha256Hex, budgetNameSchema]),
+  root: sha256Hex,
+  from: z.number().int().min(0),
+  head: sha256Hex,
+  entries: z.array(z.unknown()).min(1),
+})
+
+/** The last line of an adopted ledger: nothing is spent by it any more. Older releases do not know it, and refuse the file. */
+const moved = z.strictObject({ kind: z.literal('moved'), to: budgetNameSchema })
+
+/** The key of the data owner, taken at its first use; statements by another key are refused from here on. */
+const owner = z.strictObject({ kind: z.literal('owner'), publicKey: publicKeySchema })
+
+/** Something that the data owner signed. */
+const stated = z.strictObject({ kind: z.literal('stated'), statement: ownerStatementSchema })
+
 /** What happened, without the place in the chain. */
 export const ledgerFactSchema = z.discriminatedUnion('kind', [
   opened,
+  adopted,
+  moved,
+  owner,
+  stated,
   bound,
   reserved,
+  charged,
   stepped,
   finished,
   acknowledged,
@@ -90,6 +148,14 @@ export const ledgerFactSchema = z.discriminatedUnion('kind', [
 ])
 export type LedgerFact = z.infer<typeof ledgerFactSchema>
 export type LedgerFactOf<K extends LedgerFact['kind']> = Extract<LedgerFact, { kind: K }>
+
+/** A line as it is read. */
+export const ledgerLineSchema = z.strictObject({
+  seq: z.number().int().min(0),
+  at: z.iso.datetime(),
+  fact: ledgerFactSchema,
+  hash: sha256Hex,
+})
 
 /** One line of the ledger. `at` is for people; no decision is taken on it. */
 export interface LedgerEntry {

@@ -1,10 +1,19 @@
 export { ACCOUNTANTS, type Accountants, requireBudget, withinBudget } from './budget.ts'
 export { canonicalJson, sha256Hex } from './chain.ts'
 export { makeFolderDurably, removeDurably, writeFileDurably } from './durable-files.ts'
-export type { AttemptKey, LedgerEntry, LedgerFact } from './entry.ts'
-export { type LedgerOptions, ledgerPath, openLedger, type PrivacyLedger } from './ledger.ts'
+export { type AttemptKey, budgetNameSchema, type LedgerEntry, type LedgerFact, SITE_BUDGET } from './entry.ts'
+export { type LedgerOptions, ledgerPath, openLedger, type PaidCharge, type PrivacyLedger } from './ledger.ts'
 export { outcomeOf } from './outcome.ts'
-export { type BoundRun, brokenOff, type LedgerState, lastAttempt, nextCharge, replay, spentEvents } from './replay.ts'
+export {
+  type BoundRun,
+  brokenOff,
+  type Charge,
+  type LedgerState,
+  lastAttempt,
+  nextCharge,
+  replay,
+  spentEvents,
+} from './replay.ts'
 export { requireUnit, unitOfLedger } from './unit.ts'
 export { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
 export { type LedgerVerdict, type LedgerView, ledgerFiles, showLedger, verifyLedger } from './view.ts'

@@ -14,8 +14,9 @@ export class LedgerFile implements Disposable {
   readonly #lock: Disposable
   readonly #now: () => Date
   #state: LedgerState | undefined
+  /** The hash of the last line; before the first, that which it chains to. */
   #head: string
-  #length: number
+  readonly #hashes: string[]
   #usable = true
   #closed = false
 
@@ -24,7 +25,7 @@ export class LedgerFile implements Disposable {
    *
    * @throws FedsvdError LEDGER_LOCKED, LEDGER_DAMAGED
    */
-  constructor(path: string, fingerprint: string, now: () => Date) {
+  constructor(path: string, name: string, now: () => Date) {
     makeFolderDurably(dirname(path))
     this.#now = now
     this.#lock = lockLedger(`${path}.lock`)
@@ -32,10 +33,10 @@ export class LedgerFile implements Disposable {
     try {
       syncFolder(dirname(path))
       const bytes = readFileSync(path)
-      const { entries, head, wholeBytes, tail } = verifyLedgerBytes(bytes, fingerprint)
+      const { entries, head, wholeBytes, tail } = verifyLedgerBytes(bytes, name)
       this.#state = replay(entries)
       this.#head = head
-      this.#length = entries.length
+      this.#hashes = entries.map(({ hash }) => hash)
       if (tail === 'unterminated') appendDurably(this.#fd, Buffer.from('\n'))
       if (tail === 'torn') this.#cutOff(bytes.subarray(wholeBytes), wholeBytes)
     } catch (error) {
@@ -49,6 +50,11 @@ export class LedgerFile implements Disposable {
     return this.#state
   }
 
+  /** The hash of each line, in order. */
+  get hashes(): readonly string[] {
+    return this.#hashes
+  }
+
   /**
    * Appends one fact and returns its hash once it is on stable storage. A fact that contradicts the state is refused before
    * anything is written. After a failed write nobody knows what is on the disk, so nothing more is accepted.
@@ -57,14 +63,14 @@ export class LedgerFile implements Disposable {
    */
   append(fact: LedgerFact): string {
     if (!this.#usable) throw notUsable()
-    const next = advance(this.#state, fact, this.#length + 1)
-    const entry = chain(this.#head, this.#length, this.#now().toISOString(), fact)
+    const next = advance(this.#state, fact, this.#hashes.length + 1)
+    const entry = chain(this.#head, this.#hashes.length, this.#now().toISOString(), fact)
     this.#usable = false
     appendDurably(this.#fd, Buffer.from(encodeEntry(entry)))
     this.#usable = true
     this.#state = next
     this.#head = entry.hash
-    this.#length += 1
+    this.#hashes.push(entry.hash)
     return entry.hash
   }
 

@@ -4,7 +4,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BUDGET, FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { lastAttempt, ledgerPath, openLedger, type PrivacyLedger, sha256Hex, spentEvents } from './index.ts'
+import {
+  lastAttempt,
+  ledgerPath,
+  openLedger,
+  type PrivacyLedger,
+  SITE_BUDGET,
+  sha256Hex,
+  spentEvents,
+} from './index.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 /*
@@ -65,7 +73,7 @@ class Life {
   }
 
   check(): void {
-    const { entries } = verifyLedgerBytes(readFileSync(ledgerPath(this.#folder, FINGERPRINT)), FINGERPRINT)
+    const { entries } = verifyLedgerBytes(readFileSync(ledgerPath(this.#folder)), SITE_BUDGET)
     const written = entries.flatMap(({ fact }) =>
       fact.kind === 'reserved' ? [`${fact.runId}/${fact.round}/${fact.attempt}`] : [],
     )
@@ -117,7 +125,7 @@ class Life {
 
   /** As a kill in the middle of `write`: the caller never gets the reservation, so nothing is spent in truth. */
   #tear(runId: string, index: number, kept: number): void {
-    const path = ledgerPath(this.#folder, FINGERPRINT)
+    const path = ledgerPath(this.#folder)
     const before = readFileSync(path).length
     try {
       this.#ledger.reserve(runId, index)

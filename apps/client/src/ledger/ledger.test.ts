@@ -20,7 +20,7 @@ const QUARTER_PER_STEP: LedgerOptions = { accountants: { quick: perStep(0.5, 'rd
 
 const open = (folder: string, budget: { epsilon: number; delta: number } = BUDGET, options = QUARTER_PER_STEP) =>
   openLedger(folder, FINGERPRINT, budget, options)
-const bytes = (folder: string) => readFileSync(ledgerPath(folder, FINGERPRINT))
+const bytes = (folder: string) => readFileSync(ledgerPath(folder))
 
 describe('the ledger', () => {
   it('remembers everything when it is opened again', () => {
@@ -35,7 +35,7 @@ describe('the ledger', () => {
     }
     using again = open(folder.path)
     expect(again.state.runs.get(RUN_A)).toEqual(sampleBound())
-    const reserved = { runId: RUN_A, attempt: 1, event: sampleBound().event, stepwise: true }
+    const reserved = { runId: RUN_A, attempt: 1, dataset: FINGERPRINT, event: sampleBound().event, stepwise: true }
     expect(again.state.attempts).toEqual([
       { ...reserved, round: 0, frameSha256: SHA, outcome: 'accepted' },
       { ...reserved, round: 1 },
@@ -55,7 +55,7 @@ describe('the ledger', () => {
     using folder = temporaryFolder()
     using ledger = open(folder.path)
     expect(ledger.state.attempts).toEqual([])
-    expect(statSync(ledgerPath(folder.path, FINGERPRINT)).mode & 0o077).toBe(0)
+    expect(statSync(ledgerPath(folder.path)).mode & 0o077).toBe(0)
   })
 
   it('counts an attempt that crashed before it had a frame: attempt 2 is paid for as well', () => {

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import {
   assertSavedStep,
@@ -8,27 +10,36 @@ import {
   reservationFrom,
   type SavedStep,
 } from '@fedsvd/core/privacy'
-import type { Budget } from '@fedsvd/core/protocol'
+import type { Budget, ChargePurpose, LedgerHead } from '@fedsvd/core/protocol'
+import { isSigned, type OwnerStatement, statementInvalid } from '../owner/statement.ts'
+import { adoptEarlier } from './adopt-earlier.ts'
+import { smaller } from './adopted.ts'
 import { ACCOUNTANTS, type Accountants, requireBudget } from './budget.ts'
 import { canonicalJson, sha256Hex } from './chain.ts'
-import { type AttemptKey, LEDGER_FORMAT } from './entry.ts'
+import { type AttemptKey, LEDGER_FORMAT, SITE_BUDGET } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
 import { type BoundRun, brokenOff, type LedgerState, lastAttempt, spentEvents } from './replay.ts'
 import { requireUnit } from './unit.ts'
 
-/** Where the ledger of a data set is kept. */
-export function ledgerPath(stateDir: string, fingerprint: string): string {
-  return join(stateDir, 'ledgers', `${fingerprint}.jsonl`)
+/** Where the ledger of a budget is kept. */
+export function ledgerPath(stateDir: string, name = SITE_BUDGET): string {
+  return join(stateDir, 'ledgers', `${name}.jsonl`)
 }
 
 /**
- * The durable account of one data set's privacy, held by one process at a time.
+ * The durable account of one budget, held by one process at a time: by default that of everything a site trains on.
  *
- * Every method that returns has its fact on stable storage first. Budgets belong to the data: they outlive runs, processes
- * and coordinators. See `verify.ts` for what the file guarantees, `replay.ts` for what the facts mean.
+ * Every method that returns has its fact on stable storage first. A budget belongs to the people in the site's data: it outlives
+ * data sets, runs, processes and coordinators. See `verify.ts` for what the file guarantees, `replay.ts` for what the facts mean.
  */
 export interface PrivacyLedger extends Disposable {
   readonly state: LedgerState
+  /** Fingerprint of the data set that is trained on now; every entry that spends names it. */
+  readonly fingerprint: string
+  /** How far the ledger has come, as a coordinator is told. */
+  readonly head: LedgerHead
+  /** The hash of an entry, counted from 1; undefined where there is none. */
+  hashAt(length: number): string | undefined
   /**
    * Agrees to a run's terms, once. The same terms again change nothing.
    *
@@ -38,7 +49,7 @@ export interface PrivacyLedger extends Disposable {
   /**
    * Pays for one more attempt at a round, before any noise is drawn. Each attempt is paid for, whatever becomes of it.
    *
-   * @throws FedsvdError BUDGET_EXHAUSTED when the data set, or what it granted to this run, cannot pay (nothing is written);
+   * @throws FedsvdError BUDGET_EXHAUSTED when the site, or what it granted to this run, cannot pay (nothing is written);
    *   TERMS_CHANGED for a run that was never bound, or a round that has its result already
    */
   reserve(runId: string, round: number): Reservation
@@ -59,56 +70,85 @@ export interface PrivacyLedger extends Disposable {
   finish(key: AttemptKey, frameSha256: string): void
   /** Notes the coordinator's last word on a frame; a second word changes nothing. */
   acknowledge(key: AttemptKey, outcome: 'accepted' | 'duplicate' | 'refused', code?: string): void
+  /**
+   * Pays for something outside the rounds of a run, before its noise is drawn. Charged is spent, whatever becomes of it.
+   *
+   * @param runId where it is for one run, which then has to pay for it as well
+   * @throws FedsvdError BUDGET_EXHAUSTED (nothing is written); TERMS_CHANGED for a run that was never bound
+   */
+  charge(purpose: ChargePurpose, event: PrivacyEvent, runId?: string): PaidCharge
+  /**
+   * Takes in a statement of the data owner, once. The first one fixes the owner's key.
+   *
+   * @throws FedsvdError STATEMENT_INVALID for one that is not signed, or by another key than the first
+   */
+  accept(statement: OwnerStatement): void
 }
 
 export interface LedgerOptions {
   /** For the time stamps, which are for people only. */
   readonly now?: () => Date
   readonly accountants?: Accountants
+  /** Name of the budget; default: that of the site. */
+  readonly name?: string
+  /** State folders of earlier releases and other places, whose ledgers count in this one. */
+  readonly earlier?: readonly string[]
+}
+
+/** A charge on stable storage: its noise may be drawn. */
+export interface PaidCharge {
+  readonly event: PrivacyEvent
+  readonly entryHash: string
 }
 
 /**
- * Opens (or creates) the ledger of a data set, verifies all of it, cuts off a torn last line, and holds it exclusively.
+ * Opens (or creates) the ledger of a budget, verifies all of it, cuts off a torn last line, and holds it exclusively.
  *
- * A budget that differs from the recorded one can only lower it: the smaller of both holds from now on.
+ * The site's ledger adopts every ledger of format 1 in its folder and in those of `earlier`: what they spent counts, and their
+ * budgets are upper bounds of this one. A budget that differs from the recorded one can only lower it: the smaller of both holds
+ * from now on.
  *
- * @throws FedsvdError LEDGER_LOCKED when another process holds it, LEDGER_DAMAGED when the chain is broken
+ * @param fingerprint of the data set that is trained on
+ * @throws FedsvdError LEDGER_LOCKED when another process holds it or an adopted one, LEDGER_DAMAGED when a chain is broken,
+ *   LEDGER_MISMATCH when an adopted ledger has a past that differs from what was adopted
  */
 export function openLedger(
   stateDir: string,
   fingerprint: string,
   budget: Budget,
-  { now = () => new Date(), accountants = ACCOUNTANTS }: LedgerOptions = {},
+  { now = () => new Date(), accountants = ACCOUNTANTS, name = SITE_BUDGET, earlier = [] }: LedgerOptions = {},
 ): PrivacyLedger {
-  const file = new LedgerFile(ledgerPath(stateDir, fingerprint), fingerprint, now)
-  if (file.state === undefined) file.append({ kind: 'opened', format: LEDGER_FORMAT, fingerprint, budget })
+  const file = openFile(stateDir, name, budget, { now, earlier })
   const current = (): LedgerState => file.state!
-  const lowered = smaller(current().budget, budget)
-  if (canonicalJson(lowered) !== canonicalJson(current().budget))
-    file.append({ kind: 'budget-lowered', budget: lowered })
-
+  const whose = name === SITE_BUDGET ? 'this site' : `the budget ${name}`
   const paid = { datasetFingerprint: fingerprint, durable: true, stepwise: true }
+  const dataset = fingerprint
   return {
+    fingerprint,
     get state() {
       return current()
     },
+    get head() {
+      return { length: file.hashes.length, head: file.hashes.at(-1)! }
+    },
+    hashAt: (length) => file.hashes[length - 1],
     bind(run) {
       const known = current().runs.get(run.runId)
       if (known !== undefined) return requireSameTerms(known, run)
       requireUnit(current(), run.event.unit)
-      file.append({ kind: 'bound', ...run })
+      file.append({ kind: 'bound', dataset, ...run })
     },
     reserve(runId, round) {
       const run = current().runs.get(runId)
-      if (run === undefined) throw termsChanged('a run that this data set agreed to', `run ${runId}`)
+      if (run === undefined) throw termsChanged('a run that this site agreed to', `run ${runId}`)
       const last = lastAttempt(current(), runId, round)
       if (last?.frameSha256 !== undefined)
         throw termsChanged(`no second result for round ${round}`, 'a request for one')
       const { event, terms } = run
       requireBudget(spentEvents(current(), runId), event, terms.budget, 'this run', accountants)
-      requireBudget(spentEvents(current()), event, current().budget, 'this data set', accountants)
+      requireBudget(spentEvents(current()), event, current().budget, whose, accountants)
       const key = { runId, round, attempt: (last?.attempt ?? 0) + 1 }
-      const entryHash = file.append({ kind: 'reserved', ...key, event, stepwise: true })
+      const entryHash = file.append({ kind: 'reserved', ...key, dataset, event, stepwise: true })
       return reservationFrom({ ...paid, ...key, event, entryHash })
     },
     resume(runId, round) {
@@ -118,10 +158,10 @@ export function openLedger(
         throw termsChanged(`an attempt at round ${round} that broke off between its steps`, 'none')
       const event = { ...run.event, steps: 1 }
       requireBudget(spentEvents(current(), runId), event, run.terms.budget, 'this run', accountants)
-      requireBudget(spentEvents(current()), event, current().budget, 'this data set', accountants)
+      requireBudget(spentEvents(current()), event, current().budget, whose, accountants)
       const key = { runId, round, attempt: from.attempt + 1 }
       const resumes = { attempt: from.attempt, step: from.saved?.step ?? 0 }
-      const entryHash = file.append({ kind: 'reserved', ...key, event, stepwise: true, resumes })
+      const entryHash = file.append({ kind: 'reserved', ...key, dataset, event, stepwise: true, resumes })
       const { steps } = run.event
       const resumption = { ...resumes, steps, savedSha256: from.saved?.sha256 }
       return reservationFrom({ ...paid, ...key, event, entryHash, resumes: resumption })
@@ -148,18 +188,64 @@ export function openLedger(
         ...(code === undefined ? {} : { code }),
       })
     },
+    charge(purpose, event, runId) {
+      const run = runId === undefined ? undefined : current().runs.get(runId)
+      if (runId !== undefined && run === undefined) throw termsChanged('a run that this site agreed to', `run ${runId}`)
+      requireUnit(current(), event.unit)
+      if (run !== undefined)
+        requireBudget(spentEvents(current(), runId), event, run.terms.budget, 'this run', accountants)
+      requireBudget(spentEvents(current()), event, current().budget, whose, accountants)
+      const entryHash = file.append({ kind: 'charged', purpose, dataset, ...(runId !== undefined && { runId }), event })
+      return { event, entryHash }
+    },
+    accept(statement) {
+      const { owner, statements } = current()
+      if (!isSigned(statement)) throw statementInvalid('a signature of the data owner', 'another signature')
+      if (owner !== undefined && owner !== statement.publicKey)
+        throw statementInvalid(`a statement of the data owner with the key ${owner}`, `one of ${statement.publicKey}`)
+      if (statements.some(({ signature }) => signature === statement.signature)) return
+      if (owner === undefined) file.append({ kind: 'owner', publicKey: statement.publicKey })
+      file.append({ kind: 'stated', statement })
+    },
     [Symbol.dispose]() {
       file[Symbol.dispose]()
     },
   }
 }
 
-function keyOf({ runId, round, attempt }: AttemptKey): AttemptKey {
-  return { runId, round, attempt }
+function openFile(
+  stateDir: string,
+  name: string,
+  budget: Budget,
+  { now, earlier }: Required<Pick<LedgerOptions, 'now' | 'earlier'>>,
+): LedgerFile {
+  const path = ledgerPath(stateDir, name)
+  const file = new LedgerFile(path, name, now)
+  try {
+    const salt = randomBytes(32).toString('hex')
+    if (file.state === undefined) file.append({ kind: 'opened', format: LEDGER_FORMAT, name, salt, budget })
+    if (file.state?.isMoved) throw movedAway(path)
+    if (name === SITE_BUDGET) adoptEarlier(file, [stateDir, ...earlier], path, now)
+    const lowered = smaller(file.state!.budget, budget)
+    if (canonicalJson(lowered) !== canonicalJson(file.state!.budget))
+      file.append({ kind: 'budget-lowered', budget: lowered })
+    return file
+  } catch (error) {
+    file[Symbol.dispose]()
+    throw error
+  }
 }
 
-function smaller(recorded: Budget, asked: Budget): Budget {
-  return { epsilon: Math.min(recorded.epsilon, asked.epsilon), delta: Math.min(recorded.delta, asked.delta) }
+function movedAway(path: string): FedsvdError {
+  return new FedsvdError('LEDGER_LOCKED', {
+    expected: 'a ledger that spends by itself',
+    got: `${path}, which another ledger of this site has adopted`,
+    remedy: 'Start the client on the state folder that adopted it; what was spent here counts there.',
+  })
+}
+
+function keyOf({ runId, round, attempt }: AttemptKey): AttemptKey {
+  return { runId, round, attempt }
 }
 
 function requireSameTerms(known: BoundRun, asked: BoundRun): void {

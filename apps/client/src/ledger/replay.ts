@@ -1,12 +1,14 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import type { FedsvdError } from '@fedsvd/core/errors'
-import type { Budget, PrivacyTerms } from '@fedsvd/core/protocol'
+import type { Budget, ChargePurpose, PrivacyTerms } from '@fedsvd/core/protocol'
+import { isSigned, type OwnerStatement } from '../owner/statement.ts'
+import { type AdoptedLedger, adopt } from './adopted.ts'
 import { canonicalJson } from './chain.ts'
-import type { AttemptKey, LedgerEntry, LedgerFact, LedgerFactOf } from './entry.ts'
+import { type AttemptKey, type LedgerEntry, type LedgerFact, type LedgerFactOf, SITE_BUDGET } from './entry.ts'
 import { unitOfLedger } from './unit.ts'
 import { damaged } from './verify.ts'
 
-/** What a data set agreed to for one run. */
+/** What a site agreed to for one run. */
 export interface BoundRun {
   readonly runId: string
   readonly coordinator: string
@@ -17,6 +19,12 @@ export interface BoundRun {
 
 /** One reservation and how far it came. */
 export interface Attempt extends AttemptKey {
+  /** Fingerprint of the data set that it trains on. */
+  readonly dataset: string
+  /**
+   * Of an adopted ledger, for a run or a round that this one holds otherwise: it is spent, and counts for nothing else.
+   */
+  readonly aside?: true | undefined
   /** What it was charged: the whole round, or the one step for which it resumes another. */
   readonly event: PrivacyEvent
   readonly stepwise?: true | undefined
@@ -28,18 +36,39 @@ export interface Attempt extends AttemptKey {
   readonly outcome?: 'accepted' | 'duplicate' | 'refused'
 }
 
+/** Something that was paid for outside the rounds of a run. */
+export interface Charge {
+  readonly purpose: ChargePurpose
+  readonly dataset: string
+  readonly runId?: string | undefined
+  readonly event: PrivacyEvent
+}
+
 /** Everything that a ledger says, in memory. Epsilon is not in it: it is computed from the events on demand. */
 export interface LedgerState {
-  readonly fingerprint: string
+  /** Name of the budget; of a ledger of format 1, the fingerprint of its one data set. */
+  readonly name: string
+  /** The one data set of a ledger of format 1. */
+  readonly fingerprint?: string | undefined
   readonly budget: Budget
   readonly runs: ReadonlyMap<string, BoundRun>
   /** All reservations in the order in which they were made, with their progress. Each one is spent. */
   readonly attempts: readonly Attempt[]
+  readonly charges: readonly Charge[]
+  /** Fingerprints of all data sets that runs were agreed on or charges made for. */
+  readonly datasets: ReadonlySet<string>
+  /** By the hash of their first line. */
+  readonly adopted: ReadonlyMap<string, AdoptedLedger>
+  /** True when another ledger has adopted this one. */
+  readonly isMoved: boolean
+  /** Public key of the data owner, once it was used. */
+  readonly owner?: string | undefined
+  readonly statements: readonly OwnerStatement[]
 }
 
 /** The newest attempt of a round, or undefined when the round has none. */
 export function lastAttempt(state: LedgerState, runId: string, round: number): Attempt | undefined {
-  return state.attempts.findLast((attempt) => attempt.runId === runId && attempt.round === round)
+  return state.attempts.findLast(({ aside, ...one }) => aside !== true && one.runId === runId && one.round === round)
 }
 
 /** The attempt of a round that broke off and can be gone on with for one step's payment; undefined where there is none. */
@@ -53,11 +82,11 @@ export function nextCharge(state: LedgerState, { runId, event }: BoundRun, round
   return brokenOff(state, runId, round) === undefined ? event : { ...event, steps: 1 }
 }
 
-/** Every event that was spent: of all runs, or of one. */
+/** Every event that was spent, by rounds and outside them: of everything, or of one run. */
 export function spentEvents(state: LedgerState, runId?: string): readonly PrivacyEvent[] {
-  return state.attempts
-    .filter((attempt) => runId === undefined || attempt.runId === runId)
-    .map((attempt) => attempt.event)
+  return [...state.attempts, ...state.charges]
+    .filter((spending) => runId === undefined || spending.runId === runId)
+    .map(({ event }) => event)
 }
 
 /**
@@ -76,25 +105,58 @@ export function replay(entries: readonly LedgerEntry[]): LedgerState | undefined
  * @throws FedsvdError LEDGER_DAMAGED when the fact contradicts the state
  */
 export function advance(state: LedgerState | undefined, fact: LedgerFact, line: number): LedgerState {
-  const contradiction = (expected: string, got: string): FedsvdError => damaged(line, expected, got)
+  const contradiction: Contradiction = (expected, got) => damaged(line, expected, got)
   if (state === undefined) {
     if (fact.kind !== 'opened') throw contradiction('the kind "opened"', `"${fact.kind}"`)
-    return { fingerprint: fact.fingerprint, budget: fact.budget, runs: new Map(), attempts: [] }
+    return {
+      ...(fact.format === 1 ? { name: fact.fingerprint, fingerprint: fact.fingerprint } : { name: fact.name }),
+      budget: fact.budget,
+      runs: new Map(),
+      attempts: [],
+      charges: [],
+      datasets: new Set(fact.format === 1 ? [fact.fingerprint] : []),
+      adopted: new Map(),
+      isMoved: false,
+      statements: [],
+    }
   }
+  if (state.isMoved && fact.kind !== 'moved') throw contradiction('nothing after "moved"', `"${fact.kind}"`)
   switch (fact.kind) {
     case 'opened':
       throw contradiction('one "opened" only', 'a second one')
     case 'bound': {
       if (state.runs.has(fact.runId)) throw contradiction(`run ${fact.runId} to be bound once`, 'a second time')
-      const { kind: _, ...run } = fact
+      const { kind: _, dataset, ...run } = fact
       const unit = unitOfLedger(state)
       if (unit !== undefined && unit !== run.event.unit) {
         throw contradiction(`runs whose unit is the ${unit} only`, `one whose unit is the ${run.event.unit}`)
       }
-      return { ...state, runs: new Map(state.runs).set(run.runId, run) }
+      const datasets = withDataset(state, dataset, contradiction)
+      return { ...state, datasets, runs: new Map(state.runs).set(run.runId, run) }
     }
-    case 'reserved':
-      return { ...state, attempts: [...state.attempts, newAttempt(state, fact, contradiction)] }
+    case 'charged': {
+      const { kind: _, ...charge } = fact
+      const datasets = withDataset(state, charge.dataset, contradiction)
+      return { ...state, datasets, charges: [...state.charges, charge] }
+    }
+    case 'adopted':
+      return adopt(state, fact, line)
+    case 'moved':
+      return { ...state, isMoved: true }
+    case 'owner':
+      if (state.owner !== undefined) throw contradiction('one key of the data owner', 'a second one')
+      return { ...state, owner: fact.publicKey }
+    case 'stated': {
+      const { statement } = fact
+      if (statement.publicKey !== state.owner)
+        throw contradiction('a statement of the data owner', 'one of another key')
+      if (!isSigned(statement)) throw contradiction('a statement that its owner signed', 'another signature')
+      return { ...state, statements: [...state.statements, statement] }
+    }
+    case 'reserved': {
+      const datasets = withDataset(state, fact.dataset, contradiction)
+      return { ...state, datasets, attempts: [...state.attempts, newAttempt(state, fact, contradiction)] }
+    }
     case 'stepped':
       return update(state, fact, { saved: { step: fact.step, sha256: fact.savedSha256 } }, contradiction, (attempt) => {
         if (attempt !== brokenOff(state, fact.runId, fact.round))
@@ -123,10 +185,30 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
   }
 }
 
+type Contradiction = (expected: string, got: string) => FedsvdError
+
+/**
+ * The data sets of a ledger and one more. A budget that is not the site's own pays for those alone of which the data owner
+ * has signed that they share no people with any other.
+ */
+function withDataset(
+  { name, fingerprint, datasets, statements }: LedgerState,
+  dataset: string | undefined,
+  contradiction: Contradiction,
+): ReadonlySet<string> {
+  const isNamed = fingerprint === undefined ? dataset !== undefined : dataset === undefined
+  if (!isNamed)
+    throw contradiction(fingerprint === undefined ? 'the data set' : 'no other data set', 'an entry without')
+  if (dataset === undefined || datasets.has(dataset)) return datasets
+  const isCovered = statements.some((one) => one.kind === 'disjoint' && one.budget === name && one.dataset === dataset)
+  if (name !== SITE_BUDGET && !isCovered) throw contradiction('a data set that the data owner set apart', dataset)
+  return new Set(datasets).add(dataset)
+}
+
 function newAttempt(
   state: LedgerState,
-  { runId, round, attempt, event, stepwise, resumes }: LedgerFactOf<'reserved'>,
-  contradiction: (expected: string, got: string) => FedsvdError,
+  { runId, round, attempt, event, stepwise, resumes, dataset = state.fingerprint }: LedgerFactOf<'reserved'>,
+  contradiction: Contradiction,
 ): Attempt {
   const run = state.runs.get(runId)
   if (run === undefined) throw contradiction('a reservation for a bound run', `run ${runId}`)
@@ -136,24 +218,25 @@ function newAttempt(
   const next = (last?.attempt ?? 0) + 1
   if (attempt !== next) throw contradiction(`attempt ${next} of round ${round}`, `attempt ${attempt}`)
   if (last?.frameSha256 !== undefined) throw contradiction(`no attempt after round ${round} was finished`, 'one more')
-  if (resumes === undefined) return { runId, round, attempt, event, ...(stepwise && { stepwise }) }
+  const key = { runId, round, attempt, dataset: dataset! }
+  if (resumes === undefined) return { ...key, event, ...(stepwise && { stepwise }) }
   const from = brokenOff(state, runId, round)
   const fits = from?.attempt === resumes.attempt && (from.saved?.step ?? 0) === resumes.step && stepwise === true
   if (!fits) throw contradiction('an attempt to go on behind the last step that was kept', 'another')
-  return { runId, round, attempt, event, stepwise, resumes, saved: from.saved }
+  return { ...key, event, stepwise, resumes, saved: from.saved }
 }
 
 function update(
   state: LedgerState,
   key: AttemptKey,
   change: Partial<Attempt>,
-  contradiction: (expected: string, got: string) => FedsvdError,
+  contradiction: Contradiction,
   /** What the attempt should be, when it is not. */
   fault: (attempt: Attempt) => string | undefined,
 ): LedgerState {
   const { runId, round, attempt } = key
   const index = state.attempts.findLastIndex(
-    (one) => one.runId === runId && one.round === round && one.attempt === attempt,
+    (one) => one.aside !== true && one.runId === runId && one.round === round && one.attempt === attempt,
   )
   const found = state.attempts[index]
   const expected = found === undefined ? 'an attempt that was reserved' : fault(found)

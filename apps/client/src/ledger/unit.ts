@@ -3,11 +3,11 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import type { LedgerState } from './replay.ts'
 
 /**
- * The unit for which a ledger counts: that of the first run that was bound in it, undefined before. One ledger has one unit.
+ * The unit for which a ledger counts: that of the first run that was bound in it, or charge made by it; undefined before. One ledger has one unit.
  * An epsilon per person and one per record do not compose to anything that could be stated in one number for persons.
  */
-export function unitOfLedger({ runs }: LedgerState): SiteUnit | undefined {
-  const [first] = runs.values()
+export function unitOfLedger({ runs, charges }: LedgerState): SiteUnit | undefined {
+  const [first] = [...runs.values(), ...charges]
   return first && siteUnit(first.event.unit)
 }
 
@@ -16,7 +16,7 @@ function siteUnit(unit: string): SiteUnit {
 }
 
 /**
- * Refuses a run whose unit is not that of the ledger.
+ * Refuses a run, or a charge, whose unit is not that of the ledger.
  *
  * @throws FedsvdError SITE_DECLINED
  */

@@ -1,16 +1,8 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { z } from 'zod'
 import { chain, encodeEntry, genesisHash } from './chain.ts'
-import { type LedgerEntry, ledgerFactSchema } from './entry.ts'
+import { type LedgerEntry, ledgerLineSchema } from './entry.ts'
 
 const NEWLINE = 0x0a
-
-const lineSchema = z.strictObject({
-  seq: z.number().int().min(0),
-  at: z.iso.datetime(),
-  fact: ledgerFactSchema,
-  hash: z.string().regex(/^[0-9a-f]{64}$/),
-})
 
 /** A ledger file, read and verified. */
 export interface VerifiedLedger {
@@ -36,12 +28,13 @@ export interface VerifiedLedger {
  * Guarantees: every byte before the tail is covered by the chain; changing, removing, inserting or moving a line is found.
  * Removing whole lines from the end is not visible here: the outbox and the coordinator's own record reveal it.
  *
+ * @param name of the budget, or the data set's fingerprint for a ledger of format 1
  * @throws FedsvdError LEDGER_DAMAGED naming the line
  */
-export function verifyLedgerBytes(bytes: Uint8Array, fingerprint: string): VerifiedLedger {
+export function verifyLedgerBytes(bytes: Uint8Array, name: string): VerifiedLedger {
   const wholeBytes = bytes.lastIndexOf(NEWLINE) + 1
   const entries: LedgerEntry[] = []
-  let head = genesisHash(fingerprint)
+  let head = genesisHash(name)
   const append = (line: string): void => {
     const entry = parseLine(line, entries.length + 1)
     checkPlace(entry, line, entries.length, head)
@@ -82,7 +75,7 @@ function parseLine(line: string, number: number): LedgerEntry {
   } catch (cause) {
     throw damaged(number, 'JSON', 'something else', cause)
   }
-  const result = lineSchema.safeParse(json)
+  const result = ledgerLineSchema.safeParse(json)
   if (result.success) return result.data
   const [issue] = result.error.issues
   throw damaged(number, `a valid ${issue?.path.join('.') || 'entry'}`, issue?.message ?? 'something else')
@@ -113,7 +106,7 @@ function detail(expected: string, got: string) {
     expected,
     got,
     remedy:
-      'Nothing is trained on this data set. Restore the ledger from a copy that is not older than its last training, ' +
+      'Nothing is trained here. Restore the ledger from a copy that is not older than its last training, ' +
       'or treat the whole budget as spent.',
   }
 }

@@ -10,7 +10,7 @@ function threeRounds(folder: string): string {
   ledger.bind(sampleBound())
   for (const round of [0, 1, 2]) ledger.reserve(RUN_A, round)
   ledger.finish({ runId: RUN_A, round: 1, attempt: 1 }, 'ab'.repeat(32))
-  return ledgerPath(folder, FINGERPRINT)
+  return ledgerPath(folder)
 }
 
 describe('showLedger', () => {
@@ -23,7 +23,8 @@ describe('showLedger', () => {
     expect(others).toEqual([])
     expect(view).toMatchObject({
       path,
-      fingerprint: FINGERPRINT,
+      name: 'site',
+      datasets: [FINGERPRINT],
       budget: BUDGET,
       reservations: 3,
       unfinished: 2,

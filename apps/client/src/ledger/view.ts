@@ -12,13 +12,20 @@ import { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
 /** What an owner sees of one ledger: its facts, and what they add up to at its own delta. */
 export interface LedgerView {
   readonly path: string
-  readonly fingerprint: string
+  /** Of the budget; of a ledger of format 1, the fingerprint of its data set. */
+  readonly name: string
+  /** Fingerprints of the data sets that spent by it, those of adopted ledgers included. */
+  readonly datasets: readonly string[]
+  /** The site's ledger has adopted this one: what it spent counts there, and nothing is spent by it any more. */
+  readonly isMoved: boolean
   readonly entries: readonly LedgerEntry[]
   readonly budget: Budget
+  /** Events outside rounds. */
+  readonly charges: number
   /** Reservations, each of them spent, and how many of them never became a frame. */
   readonly reservations: number
   readonly unfinished: number
-  /** Noised steps of all reservations. */
+  /** Noised steps of all of these. */
   readonly steps: number
   /** What one unit is; undefined before the first run. */
   readonly unit: SiteUnit | undefined
@@ -55,7 +62,7 @@ export function ledgerFiles(place: string): readonly string[] {
  */
 export function showLedger(place: string): readonly LedgerView[] {
   return ledgerFiles(place).map((path) => {
-    const { fingerprint, entries, tail } = readVerified(path)
+    const { name, entries, tail } = readVerified(path)
     const state = replay(entries)
     if (state === undefined) throw notOpened(path)
     const { epsilon, delta } = state.budget
@@ -63,11 +70,14 @@ export function showLedger(place: string): readonly LedgerView[] {
     const epsilonPld = ACCOUNTANTS.tight.epsilonUpperBound(events, delta)
     return {
       path,
-      fingerprint,
+      name,
+      datasets: [...state.datasets],
+      isMoved: state.isMoved,
       entries,
       budget: state.budget,
       unit: unitOfLedger(state),
-      reservations: events.length,
+      charges: state.charges.length,
+      reservations: state.attempts.length,
       unfinished: state.attempts.filter(({ frameSha256 }) => frameSha256 === undefined).length,
       steps: events.reduce((sum, { steps }) => sum + steps, 0),
       epsilonPld,
@@ -102,9 +112,9 @@ export function verifyLedger(place: string): readonly LedgerVerdict[] {
   })
 }
 
-function readVerified(path: string): VerifiedLedger & { fingerprint: string } {
-  const fingerprint = basename(path, '.jsonl')
-  return { fingerprint, ...verifyLedgerBytes(readBytes(path), fingerprint) }
+function readVerified(path: string): VerifiedLedger & { name: string } {
+  const name = basename(path, '.jsonl')
+  return { name, ...verifyLedgerBytes(readBytes(path), name) }
 }
 
 function readBytes(path: string): Uint8Array {

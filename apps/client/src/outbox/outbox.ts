@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type AttemptKey, type LedgerState, removeDurably, sha256Hex, writeFileDurably } from '../ledger/index.ts'
+import { type AttemptKey, type PrivacyLedger, removeDurably, sha256Hex, writeFileDurably } from '../ledger/index.ts'
 
 /**
  * Finished frames, kept until a later round of their run is answered for good. A retry sends these bytes and no others.
@@ -19,30 +19,42 @@ export interface Outbox {
 
 const FRAME_FILE = /^([0-9a-f-]{36})-(\d+)-(\d+)\.frame$/
 
-/** The outbox of one data set, in the state folder. */
+/**
+ * The outbox of a site, in the state folder: one folder for each data set. A frame is found whichever data set it was made from,
+ * so one that is not delivered yet is delivered also when the site's data have changed since.
+ */
 export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
-  const folder = outboxFolder(stateDir, fingerprint)
-  const path = ({ runId, round, attempt }: AttemptKey): string => join(folder, `${runId}-${round}-${attempt}.frame`)
+  const folders = (): readonly string[] => foldersIn(stateDir)
+  const nameOf = ({ runId, round, attempt }: AttemptKey): string => `${runId}-${round}-${attempt}.frame`
+  const read = (key: AttemptKey): Uint8Array | undefined => {
+    for (const folder of folders()) {
+      const frame = readIfThere(join(folder, nameOf(key)))
+      if (frame !== undefined) return frame
+    }
+    return undefined
+  }
   return {
     put(key, frame) {
-      writeFileDurably(path(key), frame)
+      writeFileDurably(join(outboxFolder(stateDir, fingerprint), nameOf(key)), frame)
       return sha256Hex(frame)
     },
     find(key) {
-      const frame = readIfThere(path(key))
+      const frame = read(key)
       return frame && sha256Hex(frame)
     },
     get(key, sha256) {
-      const frame = readIfThere(path(key))
+      const frame = read(key)
       if (frame !== undefined && sha256Hex(frame) === sha256) return frame
       throw new FedsvdError('LEDGER_DAMAGED', {
-        expected: `the frame ${sha256.slice(0, 16)}... in ${path(key)}`,
+        expected: `the frame ${sha256.slice(0, 16)}... in ${nameOf(key)} of the outbox`,
         got: frame === undefined ? 'no file' : 'other bytes',
         remedy: 'Restore the folder; this round cannot be sent again, and its budget stays spent.',
       })
     },
     clear(runId, before = Number.POSITIVE_INFINITY) {
-      for (const key of keysIn(folder)) if (key.runId === runId && key.round < before) removeDurably(path(key))
+      for (const folder of folders())
+        for (const key of keysIn(folder))
+          if (key.runId === runId && key.round < before) removeDurably(join(folder, nameOf(key)))
     },
   }
 }
@@ -53,17 +65,25 @@ export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
  *
  * @throws FedsvdError LEDGER_DAMAGED
  */
-export function requireReserved(stateDir: string, { fingerprint, attempts }: LedgerState): void {
-  const folder = outboxFolder(stateDir, fingerprint)
+export function requireReserved(
+  stateDir: string,
+  { fingerprint, state: { attempts, datasets } }: Pick<PrivacyLedger, 'fingerprint' | 'state'>,
+): void {
+  const folders = [...new Set(datasets).add(fingerprint)].map((dataset) => outboxFolder(stateDir, dataset))
   const nameOf = ({ runId, round, attempt }: AttemptKey): string => `${runId}/${round}/${attempt}`
   const reserved = new Set(attempts.map(nameOf))
-  const orphan = keysIn(folder).find((key) => !reserved.has(nameOf(key)))
+  const orphan = folders.flatMap(keysIn).find((key) => !reserved.has(nameOf(key)))
   if (orphan === undefined) return
   throw new FedsvdError('LEDGER_DAMAGED', {
     expected: `a ledger that reserved attempt ${orphan.attempt} of round ${orphan.round} of run ${orphan.runId}`,
     got: 'a finished frame of it, and no reservation',
-    remedy: 'Restore the newest copy of the ledger; until then nothing is trained on this data set.',
+    remedy: 'Restore the newest copy of the ledger; until then nothing is trained here.',
   })
+}
+
+function foldersIn(stateDir: string): readonly string[] {
+  const root = join(stateDir, 'outbox')
+  return namesIn(root).map((name) => join(root, name))
 }
 
 function outboxFolder(stateDir: string, fingerprint: string): string {

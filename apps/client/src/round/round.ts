@@ -113,7 +113,7 @@ function pay(
   if (broken.saved === undefined) return { reservation: ledger.resume(runId, round) }
   const bytes = checkpoints.find(runId, round, broken.saved.sha256)
   const resume = bytes && { bytes, sha256 }
-  const place = { runId, round, datasetFingerprint: ledger.state.fingerprint }
+  const place = { runId, round, datasetFingerprint: ledger.fingerprint }
   return resume && canResume(resume, broken.saved.sha256, terms, place)
     ? { reservation: ledger.resume(runId, round), resume }
     : { reservation: ledger.reserve(runId, round) }
