@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CoordinatorDouble, type Peer, refusal } from '../test-kit/coordinator-double.ts'
@@ -459,10 +459,12 @@ describe.each([
   })
 
   it('goes on, under its terms, with a run that the release before agreed to in the ledger of a data set', async () => {
-    for (const part of ['ledgers', 'checkpoints', 'outbox'])
-      cpSync(fixture('ledgers-by-data-set', 'state', part), join(folder.path, 'state', part), { recursive: true })
+    copyEarlierState(folder.path)
+    const isOther = (name: string): boolean => !name.startsWith('ec3d')
+    const ledgers = join(folder.path, 'state', 'ledgers')
+    for (const name of readdirSync(ledgers).filter(isOther)) rmSync(join(ledgers, name))
     await using site = await start({ budget: { epsilon: 100, delta: 1e-5 } })
-    expect(await site.told('ledgers-adopted')).toEqual({ event: 'ledgers-adopted', count: 2 })
+    expect(await site.told('ledgers-adopted')).toEqual({ event: 'ledgers-adopted', count: 1 })
     const peer = await double.peer()
     const offered = await peer.offer(manifest)
     expect(offered).toMatchObject({ accepted: true, terms: { budget: { epsilon: 6 } } })
@@ -470,8 +472,20 @@ describe.each([
     expect(await site.told('round-resumed')).toMatchObject({ round: 1, step: 2 })
     await site.told('round-delivered')
     const [view] = showLedger(join(folder.path, 'state')).filter(({ isMoved }) => !isMoved)
+    expect(view!.budget.epsilon).toBe(6)
+    expect(view!.steps).toBe(5 + 5 + 1)
+  })
+
+  it('counts the ledgers of all data sets, and refuses a run that the smallest of their budgets does not pay for', async () => {
+    copyEarlierState(folder.path)
+    await using site = await start({ budget: { epsilon: 100, delta: 1e-5 } })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    expect(await peer.invite(double.invitation(manifest, 1))).toMatchObject({ accepted: false })
+    expect((await site.told('declined')).error).toMatchObject({ code: 'BUDGET_EXHAUSTED' })
+    const [view] = showLedger(join(folder.path, 'state')).filter(({ isMoved }) => !isMoved)
     expect(view!.budget.epsilon).toBe(4)
-    expect(view!.steps).toBe(5 + 5 + 3 + 1)
+    expect(view!.steps).toBe(5 + 5 + 3)
   })
 
   it('survives a listener that fails', async () => {
@@ -519,4 +533,10 @@ function gated() {
       return opened
     },
   }
+}
+
+/** The state of the release before, but for where it enrolled: the coordinator of a test is another one. */
+function copyEarlierState(folder: string): void {
+  for (const part of ['ledgers', 'checkpoints', 'outbox'])
+    cpSync(fixture('ledgers-by-data-set', 'state', part), join(folder, 'state', part), { recursive: true })
 }

@@ -32,7 +32,7 @@ export function requireBudget(
   spent: readonly AccountedEvent[],
   next: AccountedEvent,
   budget: Budget,
-  whose = 'this data set',
+  whose = 'this site',
   accountants: Accountants = ACCOUNTANTS,
 ): void {
   if (withinBudget([...spent, next], budget, accountants)) return
