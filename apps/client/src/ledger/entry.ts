@@ -71,7 +71,7 @@ const reserved = z.strictObject({
 /** What is spent outside rounds, before its noise is drawn; `runId` where it is for one run. */
 const charged = z.strictObject({
   kind: z.literal('charged'),
-  purpose: chargePurposeSchema,
+  purpose: protocol.chargePurposeSchema,
   dataset: sha256Hex,
   runId: z.uuid().optional(),
   event: privacyEventSchema,

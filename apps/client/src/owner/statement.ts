@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import canonicalize from 'canonicalize'
 import { z } from 'zod'
 
@@ -54,11 +55,15 @@ export function signStatement(draft: StatementDraft, key: KeyObject): OwnerState
   return { ...unsigned, signature: sign(null, signedBytes(unsigned), key).toString('base64url') }
 }
 
-/** True when the statement is signed by the key that it names. */
+/** True when the statement is signed by the key that it names, which is not one under which anything is signed. */
 export function isSigned(statement: OwnerStatement): boolean {
-  const { publicKey: x, signature } = statement
-  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
-  return verify(null, signedBytes(statement), key, Buffer.from(signature, 'base64url'))
+  try {
+    const key = publicKeyFrom(statement.publicKey)
+    return verify(null, signedBytes(statement), key, Buffer.from(statement.signature, 'base64url'))
+  } catch (error) {
+    if (isFedsvdError(error, 'SIGNATURE_INVALID')) return false
+    throw error
+  }
 }
 
 /**
