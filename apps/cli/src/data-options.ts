@@ -12,6 +12,9 @@ export interface DataOptions {
   readonly promptColumn?: string
   readonly answerColumn?: string
   readonly unitColumn?: string
+  readonly encoding?: string
+  readonly delimiter?: string
+  readonly quoting?: 'double' | 'none'
 }
 
 /** What a data set may be, for the help texts. */
@@ -29,11 +32,29 @@ export function withDataOptions(command: Command): Command {
     .option('--prompt-column <name>', 'column of the prompt, for instructions (default: "prompt")')
     .option('--answer-column <name>', 'column of the answer (default: "answer")')
     .option('--unit-column <name>', 'column that names the person of a record: persons are then the unit of privacy')
+    .option('--encoding <name>', 'encoding of text files, such as windows-1252 or utf-16le (default: UTF-8)')
+    .option('--delimiter <character>', 'between the fields of a table (default: comma in .csv, tab in .tsv)')
+    .addOption(
+      new Option('--quoting <kind>', 'double: fields may stand in double quotes; none (default in .tsv)').choices([
+        'double',
+        'none',
+      ]),
+    )
 }
 
 /** The options as the reader takes them. */
 export function readOptionsOf(options: DataOptions): DataOptions {
   const { task, textColumn, pairColumn, labelColumn, wordsColumn, tagsColumn, promptColumn, answerColumn } = options
-  const { unitColumn } = options
-  return { task, textColumn, pairColumn, labelColumn, wordsColumn, tagsColumn, promptColumn, answerColumn, unitColumn }
+  const { unitColumn, encoding, delimiter, quoting } = options
+  const columns = {
+    textColumn,
+    pairColumn,
+    labelColumn,
+    wordsColumn,
+    tagsColumn,
+    promptColumn,
+    answerColumn,
+    unitColumn,
+  }
+  return { task, ...columns, encoding, delimiter, quoting }
 }

@@ -26,6 +26,12 @@ const clientConfigSchema = z.strictObject({
   answerColumn: column,
   /** Names the person of a record: persons are then the unit of privacy of this site, and of every run that it takes part in. */
   unitColumn: column,
+  /** Encoding of text files, a WHATWG label; default UTF-8, and any other is refused. */
+  encoding: z.string().min(1).max(40).optional(),
+  /** Between the fields of a text table; default: a comma in .csv files, a tab in .tsv files. */
+  delimiter: z.string().length(1).optional(),
+  /** Whether fields may stand in double quotes; default: in .csv files they may, in .tsv files a quote is a character. */
+  quoting: z.enum(['double', 'none']).optional(),
   /** Folder of the key, the ledgers and the outbox. Losing it is losing the proof of what was spent. */
   stateDir: z.string().min(1),
   /** What this data set may spend in its whole life, over all runs and coordinators. */

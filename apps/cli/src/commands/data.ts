@@ -58,10 +58,12 @@ function print({ path, task, records, columns, labels, lengths, lengthUnit, ...r
   if (labels.length > 0) {
     const total = labels.reduce((sum, { count }) => sum + count, 0)
     const share = (count: number): string => `${((100 * count) / total).toFixed(1)} %`
-    const rows = labels.slice(0, LABELS_SHOWN).map(({ label, count }) => [label, count, share(count)])
+    const rows = labels.slice(0, LABELS_SHOWN).map(({ label, count }) => [shownLabel(label), count, share(count)])
     output.line(`labels    ${labels.length}\n`)
     output.line(table([['label', 'count', 'share'], ...rows]))
     if (labels.length > LABELS_SHOWN) output.line(`and ${labels.length - LABELS_SHOWN} more`)
+    const odd = labels.filter(({ label }) => shownLabel(label) !== label).length
+    if (odd > 0) output.line(`warning   ${odd} labels have white space at an edge, or characters that do not show`)
     output.line()
   }
   if (fingerprint !== undefined) output.line(`ledger    ${fingerprint}`)
@@ -69,4 +71,13 @@ function print({ path, task, records, columns, labels, lengths, lengthUnit, ...r
     output.line(`problems  ${problems.count}, the first:`)
     output.line(problems.first.message)
   }
+}
+
+/** A label as it is, or quoted and with escapes where another one could look the same on a screen. */
+function shownLabel(label: string): string {
+  const isPlain = label === label.trim() && !/[\p{C}\p{Z}]/u.test(label.replaceAll(' ', '')) && !label.includes('  ')
+  if (isPlain) return label
+  return JSON.stringify(label).replace(/[^\x20-\x7e\p{L}\p{M}\p{N}\p{P}\p{S}]/gu, (character) => {
+    return `\\u{${character.codePointAt(0)!.toString(16)}}`
+  })
 }

@@ -1,12 +1,13 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { valueText } from './value-text.ts'
 
 /**
- * The labels of a run, in the order of the model's outputs.
+ * The labels of a run, in the order of the model's outputs, each in the one spelling that records have: see `valueText`.
  *
  * @throws FedsvdError CONFIG_INVALID unless there are at least two labels and all differ.
  */
 export function labelIndex(labels: readonly string[]): ReadonlyMap<string, number> {
-  const index = new Map(labels.map((label, position) => [label, position]))
+  const index = new Map(labels.map((label, position) => [valueText(label) ?? label, position]))
   if (index.size < 2 || index.size < labels.length) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: 'a label set of two or more different labels',

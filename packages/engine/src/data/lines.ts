@@ -1,10 +1,10 @@
 import { unreadable } from './place.ts'
-import { validUtf8Length } from './utf8.ts'
 
 /** No honest record is longer; a file without line ends must not be gathered in memory. */
 export const LONGEST_LINE = 16 * 1024 * 1024
 
-const NEWLINE = 0x0a
+const LF = 0x0a
+const CR = 0x0d
 
 /** One line, without its end. */
 export interface Line {
@@ -14,16 +14,16 @@ export interface Line {
 }
 
 /**
- * Yields the lines of a UTF-8 byte stream with their numbers, cut at LF only (a CR before it goes too). `node:readline`
- * would also cut at U+2028 and U+2029, which may stand unescaped inside a JSON string.
+ * Yields the lines of UTF-8 bytes with their numbers, cut at LF, CR LF and CR, in any mix. `node:readline` would also cut at
+ * U+2028 and U+2029, which may stand unescaped inside a JSON string; LF and CR may not.
  *
- * @throws FedsvdError DATA_UNREADABLE for a line that is not UTF-8 or longer than {@link LONGEST_LINE} bytes.
+ * @throws FedsvdError DATA_UNREADABLE for a line longer than {@link LONGEST_LINE} bytes.
  */
 export async function* utf8Lines(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Line> {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
   let line = 0
   let pending: Buffer[] = []
   let pendingLength = 0
+  let isAfterCr = false
   const requireShort = (length: number, at: number): void => {
     if (length <= LONGEST_LINE) return
     throw unreadable({ file, line: at }, `a line of at most ${LONGEST_LINE} bytes`, 'a longer one')
@@ -34,23 +34,28 @@ export async function* utf8Lines(bytes: AsyncIterable<Buffer>, file: string): As
     pending = []
     pendingLength = 0
     requireShort(whole.length, line)
-    try {
-      const text = decoder.decode(whole)
-      return { file, line, text: text.endsWith('\r') ? text.slice(0, -1) : text }
-    } catch (cause) {
-      const got = `other bytes from byte ${validUtf8Length(whole) + 1} of that line on`
-      throw unreadable({ file, line }, 'UTF-8 text', got, cause)
-    }
+    return { file, line, text: whole.toString('utf8') }
   }
   for await (const chunk of bytes) {
-    let start = 0
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+    let start: number = isAfterCr && chunk[0] === LF ? 1 : 0
+    if (chunk.length > 0) isAfterCr = false
+    for (let end = lineEnd(chunk, start); end >= 0; end = lineEnd(chunk, start)) {
       yield take(chunk.subarray(start, end))
-      start = end + 1
+      const isCr = chunk[end] === CR
+      start = isCr && chunk[end + 1] === LF ? end + 2 : end + 1
+      isAfterCr = isCr && start === chunk.length && chunk[end + 1] === undefined
     }
+    if (start >= chunk.length) continue
     pending.push(chunk.subarray(start))
     pendingLength += chunk.length - start
     requireShort(pendingLength, line + 1)
   }
   if (pendingLength > 0) yield take(Buffer.alloc(0))
+}
+
+/** The position of the first line end at or behind `start`; -1 where there is none. */
+function lineEnd(chunk: Buffer, start: number): number {
+  const lf = chunk.indexOf(LF, start)
+  const cr = chunk.subarray(0, lf < 0 ? chunk.length : lf).indexOf(CR, start)
+  return cr < 0 ? lf : cr
 }

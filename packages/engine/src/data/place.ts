@@ -13,13 +13,19 @@ export function placeText({ file, line, row }: Place): string {
 }
 
 /** DATA_UNREADABLE for one place. It says where and what is wrong but never quotes the data: errors can leave the site. */
-export function unreadable(place: Place, expected: string, got: string, cause?: unknown): FedsvdError {
+export function unreadable(
+  place: Place,
+  expected: string,
+  got: string,
+  cause?: unknown,
+  remedy = 'Correct or remove that row, or name the right columns, and start again.',
+): FedsvdError {
   return new FedsvdError(
     'DATA_UNREADABLE',
     {
       expected: `${expected} at ${placeText(place)}`,
       got,
-      remedy: 'Correct or remove that row, or name the right columns, and start again.',
+      remedy,
     },
     { cause },
   )
@@ -32,4 +38,14 @@ export function kindOf(value: unknown): string {
   if (value === '') return 'an empty text'
   if (typeof value === 'string') return value.trim() === '' ? 'only white space' : 'a text'
   return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+/** The refusal of a text in another encoding than it was read in; it quotes nothing. */
+export function otherEncoding(place: Place, got: string, encoding?: string): FedsvdError {
+  const guess = encoding ?? 'windows-1252'
+  return new FedsvdError('DATA_UNREADABLE', {
+    expected: `UTF-8 text at ${placeText(place)}`,
+    got,
+    remedy: `Say in which encoding it is, such as --encoding ${guess}, or save it as UTF-8.`,
+  })
 }

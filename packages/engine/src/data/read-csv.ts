@@ -1,50 +1,99 @@
 import { Readable } from 'node:stream'
-import { CsvError, type Info, parse } from 'csv-parse'
+import { CsvError, type InfoRecord, parse } from 'csv-parse'
+import { LineIndex } from './line-index.ts'
 import { LONGEST_LINE } from './lines.ts'
 import { unreadable } from './place.ts'
 import type { Row } from './row.ts'
-import { checkedUtf8 } from './utf8.ts'
 
-/** Reads RFC 4180 text whose first row names the columns; quoted fields may hold line breaks. */
+/** How the fields of a table in a text file are told apart. */
+export interface CsvDialect {
+  readonly delimiter: string
+  /** `double`: fields may stand in double quotes and then hold line ends (RFC 4180); `none`: a quote is a character. */
+  readonly quoting: 'double' | 'none'
+}
+
+/** What a dialect is by the ending of the file. Files of tab-separated values are written without quoting. */
+export const CSV: CsvDialect = { delimiter: ',', quoting: 'double' }
+export const TSV: CsvDialect = { delimiter: '\t', quoting: 'none' }
+
+/**
+ * Reads the rows of a table whose first row names the columns, from UTF-8 bytes. Line ends may be LF, CR LF, CR, or a mix of
+ * them; blank lines are passed over. The place of a row is its first line.
+ *
+ * @throws FedsvdError DATA_UNREADABLE for a row that has other fields than the first one, or is not well formed
+ */
 export async function* csvRows(
   bytes: AsyncIterable<Buffer>,
   file: string,
-  delimiter: ',' | '\t',
+  { delimiter, quoting }: CsvDialect,
   required: readonly string[],
 ): AsyncGenerator<Row> {
-  const header = (columns: string[]): string[] => {
-    requireHeader(columns, required, file)
-    return columns
-  }
+  const lines = new LineIndex()
+  let end = 0 // of the rows so far, in bytes
   const parser = parse({
-    bom: true,
-    columns: header,
+    columns: (columns: string[]): string[] => {
+      requireHeader(columns, required, { file, line: lines.lineOf(0) })
+      end = parser.info.bytes
+      return columns
+    },
     delimiter,
-    info: true,
+    quote: quoting === 'double' ? '"' : false,
+    record_delimiter: ['\r\n', '\n', '\r'],
     max_record_size: LONGEST_LINE,
     skip_empty_lines: true,
+    on_record: (value: unknown, { bytes: until }: InfoRecord): Row => {
+      const line = lines.lineOf(end)
+      end = until
+      return { value, place: { file, line } }
+    },
   })
-  const rows = Readable.from(checkedUtf8(bytes, file))
+  const rows = Readable.from(watched(bytes, lines))
     .on('error', (error) => parser.destroy(error))
     .pipe(parser)
   try {
-    for await (const { record, info } of rows as AsyncIterable<{ record: unknown; info: Info }>) {
-      yield { value: record, place: { file, line: info.lines } }
-    }
+    for await (const row of rows as AsyncIterable<Row>) yield row
   } catch (error) {
     // The parser's own message can quote the row, so only its code is passed on.
     if (!(error instanceof CsvError)) throw error
-    const line = Number(error.lines ?? 1)
-    if (error.code === 'CSV_MAX_RECORD_SIZE') {
-      throw unreadable({ file, line }, `a row of at most ${LONGEST_LINE} bytes`, 'a longer one')
-    }
-    throw unreadable({ file, line }, 'well-formed CSV', error.code)
+    const place = { file, line: lines.lineOf(end) }
+    const { expected, got } = FAULTS[error.code] ?? { expected: 'well-formed CSV', got: error.code }
+    throw unreadable(place, expected, got, undefined, remedyFor(error.code))
   }
 }
 
-/** A column that stands there twice would be read once, and nobody could say which. */
-function requireHeader(columns: readonly string[], required: readonly string[], file: string): void {
-  const place = { file, line: 1 }
+/** What is wrong with a row, by the parser's code for it. */
+const FAULTS: Readonly<Record<string, { readonly expected: string; readonly got: string }>> = {
+  CSV_MAX_RECORD_SIZE: { expected: `a row of at most ${LONGEST_LINE} bytes`, got: 'a longer one' },
+  CSV_RECORD_INCONSISTENT_COLUMNS: {
+    expected: 'well-formed CSV, as many fields as the first row has,',
+    got: 'another number of them',
+  },
+  CSV_QUOTE_NOT_CLOSED: { expected: 'well-formed CSV', got: 'a quote that is never closed' },
+  INVALID_OPENING_QUOTE: { expected: 'well-formed CSV', got: 'a quote in the middle of a field' },
+  CSV_INVALID_CLOSING_QUOTE: { expected: 'well-formed CSV', got: 'text behind the closing quote of a field' },
+}
+
+const QUOTES = new Set(['CSV_QUOTE_NOT_CLOSED', 'INVALID_OPENING_QUOTE', 'CSV_INVALID_CLOSING_QUOTE'])
+
+function remedyFor(code: string): string | undefined {
+  return QUOTES.has(code)
+    ? 'Correct that row, or pass --quoting none where quotes are characters of the text.'
+    : undefined
+}
+
+async function* watched(bytes: AsyncIterable<Buffer>, lines: LineIndex): AsyncGenerator<Buffer> {
+  for await (const chunk of bytes) {
+    lines.add(chunk)
+    yield chunk
+  }
+}
+
+/** A column that stands there twice would be read once, and no one could say which. */
+function requireHeader(
+  columns: readonly string[],
+  required: readonly string[],
+  place: { readonly file: string; readonly line: number },
+): void {
   const twice = columns.find((column, index) => columns.indexOf(column) !== index)
   if (twice !== undefined) throw unreadable(place, 'columns of different names', `"${twice}" twice`)
   const missing = required.filter((column) => !columns.includes(column))

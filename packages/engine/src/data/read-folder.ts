@@ -1,15 +1,15 @@
 import { createReadStream } from 'node:fs'
-import { open, readdir } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
+import { Readable } from 'node:stream'
 import type { Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { ColumnNames } from './columns.ts'
 import { LONGEST_LINE } from './lines.ts'
 import { kindOf, placeText, unreadable } from './place.ts'
-import { csvRows } from './read-csv.ts'
+import { CSV, csvRows, TSV } from './read-csv.ts'
 import { jsonlRows } from './read-jsonl.ts'
-import type { Row } from './row.ts'
-import { validUtf8Length } from './utf8.ts'
+import type { ReadOptions, Row } from './row.ts'
+import { textBytes } from './text-bytes.ts'
 
 /** What a file of labels in a folder may be called. */
 const LABEL_FILES = ['labels.csv', 'labels.tsv', 'labels.jsonl']
@@ -28,8 +28,8 @@ const FILE_COLUMN = 'file'
  * Names that begin with a dot are passed over; anything else that is not expected is refused, because a file that is
  * silently left out is a record that nobody misses.
  */
-export async function* folderRows(folder: string, task: Task, names: ColumnNames): AsyncGenerator<Row> {
-  const { textColumn = 'text', labelColumn = 'label', unitColumn } = names
+export async function* folderRows(folder: string, task: Task, options: ReadOptions): AsyncGenerator<Row> {
+  const { textColumn = 'text', labelColumn = 'label', unitColumn, encoding } = options
   if (task !== 'sequence-classification' && task !== 'causal-lm') {
     throw refused(`a file with one record in each row, for ${task}`, folder)
   }
@@ -37,12 +37,12 @@ export async function* folderRows(folder: string, task: Task, names: ColumnNames
   if (task === 'causal-lm') {
     if (unitColumn !== undefined) throw noUnits(folder, unitColumn)
     if (folders.length > 0) throw refused('text files only, without folders', join(folder, folders[0]!))
-    for (const name of files) yield await textRow(join(folder, name), textColumn)
+    for (const name of files) yield await textRow(join(folder, name), { textColumn, encoding })
     return
   }
   const labelFile = files.find((name) => LABEL_FILES.includes(name))
   if (labelFile !== undefined) {
-    yield* listedRows(folder, labelFile, files, { textColumn, labelColumn, unitColumn })
+    yield* listedRows(folder, labelFile, files, { textColumn, labelColumn, unitColumn, encoding })
     return
   }
   if (unitColumn !== undefined) throw noUnits(folder, unitColumn)
@@ -52,7 +52,11 @@ export async function* folderRows(folder: string, task: Task, names: ColumnNames
     const inside = await entriesOf(join(folder, label))
     if (inside.folders.length > 0) throw refused('text files only', join(folder, label, inside.folders[0]!))
     for (const name of inside.files)
-      yield await textRow(join(folder, label, name), textColumn, { [labelColumn]: label })
+      yield await textRow(
+        join(folder, label, name),
+        { textColumn, encoding },
+        { [labelColumn]: label.normalize('NFC') },
+      )
   }
 }
 
@@ -60,57 +64,63 @@ interface ListedColumns {
   readonly textColumn: string
   readonly labelColumn: string
   readonly unitColumn: string | undefined
+  readonly encoding: string | undefined
 }
 
 async function* listedRows(
   folder: string,
   labelFile: string,
   files: readonly string[],
-  { textColumn, labelColumn, unitColumn }: ListedColumns,
+  { textColumn, labelColumn, unitColumn, encoding }: ListedColumns,
 ): AsyncGenerator<Row> {
   const path = join(folder, labelFile)
-  const left = new Set(files)
-  left.delete(labelFile)
+  // by their names in one normal form: a list made on another system may spell an accent as two characters
+  const left = new Map(files.filter((name) => name !== labelFile).map((name) => [name.normalize('NFC'), name]))
   for await (const { value, place } of labelRows(path, [
     labelColumn,
     ...(unitColumn === undefined ? [] : [unitColumn]),
   ])) {
     const row = Object(value) as Record<string, unknown>
-    const name = row[FILE_COLUMN]
-    if (typeof name !== 'string' || !left.delete(name)) {
-      const got = typeof name === 'string' ? 'another name, or one that stands there before' : kindOf(name)
+    const listed = row[FILE_COLUMN]
+    const name = typeof listed === 'string' ? left.get(listed.normalize('NFC')) : undefined
+    if (name === undefined) {
+      const got = typeof listed === 'string' ? 'another name, or one that stands there before' : kindOf(listed)
       throw unreadable(place, `the name of a text file of this folder in "${FILE_COLUMN}"`, got)
     }
-    yield await textRow(join(folder, name), textColumn, row)
+    left.delete(name.normalize('NFC'))
+    yield await textRow(join(folder, name), { textColumn, encoding }, row)
   }
-  const [unlisted] = left
+  const [unlisted] = left.values()
   if (unlisted !== undefined) throw refused(`a label for every file in ${labelFile}`, join(folder, unlisted))
 }
 
 function labelRows(path: string, columns: readonly string[]): AsyncGenerator<Row> {
-  const bytes = createReadStream(path)
+  const bytes = textBytes(createReadStream(path), path)
   const extension = extname(path)
   if (extension === '.jsonl') return jsonlRows(bytes, path)
-  return csvRows(bytes, path, extension === '.tsv' ? '\t' : ',', [FILE_COLUMN, ...columns])
+  return csvRows(bytes, path, extension === '.tsv' ? TSV : CSV, [FILE_COLUMN, ...columns])
 }
 
-async function textRow(file: string, textColumn: string, more: Readonly<Record<string, unknown>> = {}): Promise<Row> {
+async function textRow(
+  file: string,
+  { textColumn, encoding }: { readonly textColumn: string; readonly encoding: string | undefined },
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<Row> {
   const place = { file }
   if (extname(file).toLowerCase() !== '.txt') throw refused('text files, ending in .txt', file)
   await using handle = await open(file)
   const { size } = await handle.stat()
   if (size > LONGEST_LINE) throw unreadable(place, `a text of at most ${LONGEST_LINE} bytes`, 'a longer one')
-  const bytes = await handle.readFile()
-  const valid = validUtf8Length(bytes)
-  if (valid < bytes.length) throw unreadable(place, 'UTF-8 text', `other bytes from byte ${valid + 1} on`)
-  return { value: { ...more, [textColumn]: new TextDecoder().decode(bytes) }, place }
+  const chunks: Buffer[] = []
+  for await (const chunk of textBytes(Readable.from([await handle.readFile()]), file, encoding)) chunks.push(chunk)
+  return { value: { ...more, [textColumn]: Buffer.concat(chunks).toString('utf8') }, place }
 }
 
+/** Files and folders by name, those behind symbolic links included. */
 async function entriesOf(folder: string): Promise<{ readonly files: string[]; readonly folders: string[] }> {
-  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'))
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
-  const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name)
-  return { files: files.sort(), folders: folders.sort() }
+  const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort()
+  const kinds = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).isDirectory()))
+  return { files: names.filter((_, at) => !kinds[at]), folders: names.filter((_, at) => kinds[at]) }
 }
 
 function noUnits(folder: string, unitColumn: string): FedsvdError {

@@ -1,8 +1,10 @@
+import { repeatedKey } from '../files/index.ts'
+import { exactNumbers } from './exact-numbers.ts'
 import { utf8Lines } from './lines.ts'
 import { unreadable } from './place.ts'
 import type { Row } from './row.ts'
 
-/** Reads one JSON object a line; blank lines are skipped. */
+/** Reads one JSON object a line from UTF-8 bytes; blank lines are passed over. Whole numbers keep all of their digits. */
 export async function* jsonlRows(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Row> {
   for await (const { text, line } of utf8Lines(bytes, file)) {
     if (text.trim() === '') continue
@@ -14,6 +16,10 @@ export async function* jsonlRows(bytes: AsyncIterable<Buffer>, file: string): As
       // The parser's own message quotes the line, so it is not passed on.
       throw unreadable(place, 'one JSON object', 'text that is not JSON')
     }
-    yield { value, place }
+    const repeated = repeatedKey(text)
+    if (repeated !== undefined) {
+      throw unreadable(place, 'every member of the object once', `${JSON.stringify(repeated)} twice`)
+    }
+    yield { value: exactNumbers(text, value), place }
   }
 }

@@ -114,11 +114,23 @@ describe('CSV', () => {
     [
       'a row with too many fields',
       'text,label\none,ham\nsecret,ham,more\n',
-      /well-formed CSV at .*:3, got CSV_RECORD_INCON/,
+      /as many fields as the first row has, at .*:3, got another number/,
     ],
-    ['a stray quote', 'text,label\none,ham\nsec"ret,ham\n', /well-formed CSV at .*:3, got INVALID_OPENING_QUOTE/],
-    ['a quote that never closes', 'text,label\n"secret,ham\n', /well-formed CSV at .*, got CSV_QUOTE_NOT_CLOSED/],
-    ['a row with too few fields', 'text,label\none,ham\nsecret\n', /well-formed CSV at .*:3, got CSV_RECORD_INCON/],
+    [
+      'a stray quote',
+      'text,label\none,ham\nsec"ret,ham\n',
+      /well-formed CSV at .*:3, got a quote in the middle of a field. .*--quoting none/,
+    ],
+    [
+      'a quote that never closes',
+      'text,label\n"secret,ham\n',
+      /well-formed CSV at .*:2, got a quote that is never closed/,
+    ],
+    [
+      'a row with too few fields',
+      'text,label\none,ham\nsecret\n',
+      /as many fields as the first row has, at .*:3, got another number/,
+    ],
     ['a column that stands there twice', 'text,label,text\na,b,secret\n', /different names at .*:1, got "text" twice/],
     [
       'a row without bounds',

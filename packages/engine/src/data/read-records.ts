@@ -4,11 +4,12 @@ import { extname } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { readColumns, tableColumns, taskOfColumns } from './columns.ts'
-import { csvRows } from './read-csv.ts'
+import { CSV, type CsvDialect, csvRows, TSV } from './read-csv.ts'
 import { folderRows } from './read-folder.ts'
 import { jsonlRows } from './read-jsonl.ts'
 import { parquetRows } from './read-parquet.ts'
 import { type ReadOptions, type Row, rowReader } from './row.ts'
+import { decoderFor, textBytes } from './text-bytes.ts'
 import type { SiteRecord, TextRecord } from './text-record.ts'
 
 /**
@@ -65,15 +66,22 @@ function fileRows(file: string, options: ReadOptions): AsyncGenerator<Row> {
   const task = taskOfColumns(options, options.task)
   const required = tableColumns(options, task)
   const compressed = extname(file).toLowerCase() === '.gz'
-  const bytes = (): AsyncIterable<Buffer> => (compressed ? unzipped(file) : createReadStream(file))
+  if (options.encoding !== undefined) decoderFor(options.encoding) // refused before the file is opened
+  const bytes = (): AsyncIterable<Buffer> => {
+    return textBytes(compressed ? unzipped(file) : createReadStream(file), file, options.encoding)
+  }
+  const table = (usual: CsvDialect): AsyncGenerator<Row> => {
+    const dialect = dialectOf(usual, options)
+    return csvRows(bytes(), file, dialect, required)
+  }
   switch (extname(compressed ? file.slice(0, -3) : file).toLowerCase()) {
     case '.jsonl':
     case '.ndjson':
       return jsonlRows(bytes(), file)
     case '.csv':
-      return csvRows(bytes(), file, ',', required)
+      return table(CSV)
     case '.tsv':
-      return csvRows(bytes(), file, '\t', required)
+      return table(TSV)
     case '.parquet':
       if (!compressed) return parquetRows(file, required, readColumns(options, task))
   }
@@ -81,6 +89,19 @@ function fileRows(file: string, options: ReadOptions): AsyncGenerator<Row> {
     expected: 'a data file ending in .jsonl, .ndjson, .csv, .tsv (or one of these and .gz) or .parquet, or a folder',
     got: file,
     remedy: 'Rename or convert the file.',
+  })
+}
+
+/** The dialect of a file's ending with what the options say. @throws FedsvdError CONFIG_INVALID */
+function dialectOf(
+  usual: CsvDialect,
+  { delimiter = usual.delimiter, quoting = usual.quoting }: ReadOptions,
+): CsvDialect {
+  if (delimiter.length === 1 && !/["\r\n]/.test(delimiter)) return { delimiter, quoting }
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'one character as the delimiter, no quote and no line end',
+    got: JSON.stringify(delimiter),
+    remedy: "Pass one such as --delimiter ';'.",
   })
 }
 

@@ -2,12 +2,20 @@ import type { Task } from '@fedsvd/core/adapters'
 import { type ColumnNames, requiredColumns, taskOfColumns } from './columns.ts'
 import { labelUnknown } from './label-set.ts'
 import { kindOf, type Place, placeText, unreadable } from './place.ts'
+import type { CsvDialect } from './read-csv.ts'
 import type { SiteRecord } from './text-record.ts'
+import { valueText } from './value-text.ts'
 
 /** How the columns (CSV, Parquet) or members (JSONL) of a file map to a record, and which labels it may hold. */
 export interface ReadOptions extends ColumnNames {
   /** Default: the task whose columns are named, else sequence classification. */
   readonly task?: Task | undefined
+  /** WHATWG label of the encoding of text files; default UTF-8, and anything else is refused. */
+  readonly encoding?: string | undefined
+  /** Between the fields of a text table, one character; default: by the ending, a comma or a tab. */
+  readonly delimiter?: string | undefined
+  /** Whether fields may stand in double quotes; default: in .csv files they may, in .tsv files a quote is a character. */
+  readonly quoting?: CsvDialect['quoting'] | undefined
   /** When given, any other label or tag is refused with LABEL_UNKNOWN. */
   readonly labels?: readonly string[] | undefined
 }
@@ -23,7 +31,7 @@ export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
   const task = taskOfColumns(options, options.task)
   const columns = requiredColumns(options, task)
   const { sourceColumn = 'source', unitColumn, labels } = options
-  const known = labels && new Set(labels)
+  const known = labels && new Set(labels.map((label) => valueText(label) ?? label))
   const [first = '', second = '', third = ''] = columns
 
   const checked = (label: string, place: Place): string => {
@@ -43,7 +51,7 @@ export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
       }
       case 'token-classification': {
         const words = wordsIn(members, first, place)
-        const tags = wordsIn(members, second, place)
+        const tags = wordsIn(members, second, place, valueText)
         if (words.length === tags.length) return { task, words, tags: tags.map((tag) => checked(tag, place)) }
         throw unreadable(
           place,
@@ -64,7 +72,7 @@ export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
     }
     const members = value as Members
     const record = fieldsOf(members, place)
-    const source = scalar(members[sourceColumn])
+    const source = wordText(members[sourceColumn])
     const unit = unitColumn === undefined ? undefined : unitIn(members[unitColumn])
     return { ...record, ...(source && { source }), ...(unit && { unit }) }
   }
@@ -74,21 +82,36 @@ type Members = Readonly<Record<string, unknown>>
 
 function textIn(members: Members, column: string, place: Place): string {
   const text = members[column]
+  requireWhole(text, place)
   if (typeof text === 'string' && text.trim() !== '') return text
   throw unreadable(place, `a text that is not blank in "${column}"`, kindOf(text))
 }
 
 function labelIn(members: Members, column: string, place: Place): string {
-  const label = scalar(members[column])
+  const label = valueText(members[column])
+  requireWhole(label, place)
   if (label) return label
   throw unreadable(place, `a label in "${column}"`, kindOf(members[column]))
 }
 
+/** Half a character, which JSON can spell, would become another one on its way to the tokenizer. */
+function requireWhole(text: unknown, place: Place): void {
+  if (typeof text === 'string' && /\p{Surrogate}/u.test(text)) {
+    throw unreadable(place, 'whole characters', 'half of one (a lone surrogate)')
+  }
+}
+
 /** A list of words, or one text whose words stand between white space, as CSV files have them. */
-function wordsIn(members: Members, column: string, place: Place): readonly string[] {
+function wordsIn(
+  members: Members,
+  column: string,
+  place: Place,
+  toText: (value: unknown) => string | undefined = wordText,
+): readonly string[] {
   const value = members[column]
   const words: readonly unknown[] = typeof value === 'string' ? value.split(/\s+/).filter(Boolean) : listOf(value)
-  const found = words.flatMap((word) => scalar(word) || [])
+  const found = words.flatMap((word) => toText(word) || [])
+  for (const word of found) requireWhole(word, place)
   if (found.length > 0 && found.length === words.length) return found
   throw unreadable(
     place,
@@ -103,10 +126,10 @@ function listOf(value: unknown): readonly unknown[] {
 
 /** One text for one person: without white space around it and in one normal form. Blank is no person. */
 function unitIn(value: unknown): string | undefined {
-  return scalar(value)?.normalize('NFC').trim()
+  return valueText(value)?.normalize('NFC').trim()
 }
 
-function scalar(value: unknown): string | undefined {
-  const kinds = ['string', 'number', 'bigint', 'boolean']
-  return kinds.includes(typeof value) ? String(value) : undefined
+/** A text as it stands, and any other value in its one spelling: the word "NaN" is a word. */
+function wordText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : valueText(value)
 }

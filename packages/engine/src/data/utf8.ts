@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { unreadable } from './place.ts'
+import { otherEncoding } from './place.ts'
 
 const NEWLINE = 0x0a
 
@@ -68,5 +68,5 @@ function mayContinue(cut: Buffer): boolean {
 }
 
 function notUtf8(file: string, line: number, column: number) {
-  return unreadable({ file, line }, 'UTF-8 text', `other bytes from byte ${column + 1} of that line on`)
+  return otherEncoding({ file, line }, `other bytes from byte ${column + 1} of that line on`)
 }

@@ -1,0 +1,226 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fingerprintRecords } from './fingerprint.ts'
+import { loadRecords, readSiteRecords } from './read-records.ts'
+import type { ReadOptions } from './row.ts'
+import type { SiteRecord } from './text-record.ts'
+
+/*
+ * Files that people really have. A row is never merged, dropped or changed silently.
+ */
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'fedsvd-inputs-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const write = (name: string, content: string | Uint8Array): string => {
+  const path = join(folder, name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, content)
+  return path
+}
+const load = (name: string, content: string | Uint8Array, options?: ReadOptions) =>
+  loadRecords(write(name, content), options)
+const pairs = (records: readonly { readonly text: string; readonly label: string }[]) =>
+  records.map(({ text, label }) => [text, label])
+
+describe('line ends of any mix', () => {
+  const rows = [
+    ['a good one', 'ham'],
+    ['bad one', 'spam'],
+    ['third', 'ham'],
+  ]
+  const ends = ['\n', '\r\n', '\r']
+  const mixes = ends.flatMap((first) => ends.flatMap((second) => ends.map((last) => [first, second, last] as const)))
+
+  it.each(mixes)('CSV with %j, %j and %j', async (first, second, last) => {
+    const content = `text,label${first}${rows[0]}${second}${rows[1]}${first}${rows[2]}${last}`
+    expect(pairs(await load('mixed.csv', content))).toEqual(rows)
+  })
+
+  it.each(mixes)('JSONL with %j, %j and %j', async (first, second, last) => {
+    const [one, two, three] = rows.map(([text, label]) => JSON.stringify({ text, label }))
+    expect(pairs(await load('mixed.jsonl', `${one}${first}${two}${second}${three}${last}`))).toEqual(rows)
+  })
+
+  it('a single column', async () => {
+    const path = write('one-column.csv', 'text\r\nfirst note\nsecond note\nthird note\n')
+    const texts: unknown[] = []
+    for await (const record of readSiteRecords(path, { task: 'causal-lm' }))
+      texts.push((record as { text: string }).text)
+    expect(texts).toEqual(['first note', 'second note', 'third note'])
+  })
+
+  it('one fingerprint for all of them', async () => {
+    const fingerprints = new Set<string>()
+    for (const end of ends) {
+      const content = ['text,label', ...rows.map(String)].join(end)
+      fingerprints.add(fingerprintRecords(await load('ends.csv', content)))
+    }
+    expect(fingerprints.size).toBe(1)
+  })
+})
+
+describe('quotes in tab-separated files are characters', () => {
+  it.each<[string, string, ReadOptions, string[][]]>([
+    [
+      'a quote that opens and closes two rows later merges nothing',
+      'label\ttext\n0\tone\n1\t"two starts\n0\tthree ends"\n1\tfour\n',
+      {},
+      [
+        ['one', '0'],
+        ['"two starts', '1'],
+        ['three ends"', '0'],
+        ['four', '1'],
+      ],
+    ],
+    [
+      'inside a field',
+      'sentence\tlabel\nhe said "no" twice\t0\nplain\t1\n',
+      { textColumn: 'sentence' },
+      [
+        ['he said "no" twice', '0'],
+        ['plain', '1'],
+      ],
+    ],
+    [
+      'that never close',
+      'sentence\tlabel\n"hide new secretions \t0\nthat loves "its" characters"\t1\n',
+      { textColumn: 'sentence' },
+      [
+        ['"hide new secretions ', '0'],
+        ['that loves "its" characters"', '1'],
+      ],
+    ],
+  ])('%s', async (_, content, options, expected) => {
+    expect(pairs(await load('glue.tsv', content, options))).toEqual(expected)
+  })
+
+  it('unless quoting is asked for; and in a CSV file the other way round', async () => {
+    expect(pairs(await load('quoted.tsv', 'text\tlabel\n"a\tb"\tx\n', { quoting: 'double' }))).toEqual([['a\tb', 'x']])
+    expect(pairs(await load('raw.csv', 'text,label\n"a,x\n', { quoting: 'none' }))).toEqual([['"a', 'x']])
+  })
+
+  it('another delimiter', async () => {
+    expect(pairs(await load('german.csv', 'text;label\na, b;x\n', { delimiter: ';' }))).toEqual([['a, b', 'x']])
+    await expect(load('german.csv', 'text;label\n', { delimiter: '||' })).rejects.toThrow(
+      /CONFIG_INVALID.*one character/,
+    )
+  })
+})
+
+describe('encodings', () => {
+  const utf16be = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16()
+  it.each<[string, string, Uint8Array, RegExp]>([
+    [
+      'UTF-16 LE',
+      'a.csv',
+      Buffer.from('\ufefftext,label\na,ham\n', 'utf16le'),
+      /got text in UTF-16LE.*--encoding utf-16le/,
+    ],
+    ['UTF-16 BE', 'a.jsonl', utf16be('{"text":"a","label":"x"}\n'), /got text in UTF-16BE.*--encoding utf-16be/],
+    ['UTF-16 without a mark', 'a.csv', Buffer.from('text,label\na,ham\n', 'utf16le'), /got text in UTF-16LE/],
+    [
+      'Latin-1',
+      'a.csv',
+      Buffer.from('text,label\ncaf\xe9,ham\n', 'latin1'),
+      /a.csv:2, got other bytes from byte 4.*--encoding windows-1252/,
+    ],
+    ['a NUL byte', 'a.csv', Buffer.from('text,label\na\0b,ham\n'), /text without NUL bytes at .*a.csv:2/],
+  ])('%s is named, with the remedy', async (_, name, bytes, message) => {
+    await expect(load(name, bytes)).rejects.toThrow(message)
+  })
+
+  it.each<[string, Uint8Array]>([
+    ['windows-1252', Buffer.from('text,label\ncaf\xe9 \x80,ham\n', 'latin1')],
+    ['utf-16le', Buffer.from('\ufefftext,label\ncafé €,ham\n', 'utf16le')],
+    ['utf-16be', utf16be('text,label\ncafé €,ham\n')],
+    ['utf8', Buffer.from('\ufefftext,label\ncafé €,ham\n')],
+  ])('%s is read where it is asked for', async (encoding, bytes) => {
+    expect(pairs(await load('coded.csv', bytes, { encoding }))).toEqual([['café €', 'ham']])
+  })
+
+  it('a name that is no encoding, and bytes that the named one does not have', async () => {
+    await expect(load('a.csv', 'text,label\n', { encoding: 'klingon' })).rejects.toThrow(/CONFIG_INVALID.*got klingon/)
+    await expect(load('a.csv', Buffer.of(0x81, 0x20, 0x0a), { encoding: 'shift_jis' })).rejects.toThrow(
+      /text in shift_jis/,
+    )
+  })
+})
+
+describe('the place of a row is its first line', () => {
+  it('with line ends inside of earlier rows, and of its own', async () => {
+    const content = 'text,label\r\n"a\r\nb",ham\r\n"c\r\nd\r\ne",x\r\nf,ham\r\n'
+    await expect(load('line4.csv', content, { labels: ['ham', 'spam'] })).rejects.toThrow(/line4.csv:4/)
+  })
+
+  it.each(['\n', '\r\n', '\r'])('behind blank lines that end in %j', async (end) => {
+    const content = ['text,label', '', 'a,ham', '', '', ',ham'].join(end)
+    await expect(load('blank.csv', content)).rejects.toThrow(/blank.csv:6, got an empty text/)
+  })
+
+  it('in a long file that comes in many chunks', async () => {
+    const rows = Array.from({ length: 20_000 }, (_, n) => `"line one of ${n}\r\nline two",ham`)
+    await expect(load('long.csv', `text,label\r\n${rows.join('\r\n')}\r\n,ham\r\n`)).rejects.toThrow(/long.csv:40002,/)
+  })
+})
+
+describe('values that would be lost', () => {
+  it.each<[string, string, RegExp]>([
+    [
+      'a key that stands there twice',
+      '{"text":"a","label":"x","label":"y"}',
+      /every member of the object once at .*:1, got "label" twice/,
+    ],
+    ['NaN, which is no JSON', '{"text":"a","label":NaN}', /one JSON object at .*:1/],
+    ['half a character in the text', '{"text":"a\\ud800","label":"x"}', /whole characters at .*:1, got half of one/],
+    ['half a character in the label', '{"text":"a","label":"\\udc00"}', /whole characters at .*:1/],
+  ])('%s is refused', async (_, line, message) => {
+    await expect(load('bad.jsonl', `${line}\n`)).rejects.toThrow(message)
+  })
+
+  it('integers beyond 2^53 keep their digits', async () => {
+    const content = '{"text":"9007199254740993","label":9007199254740993}\n{"text":"b","label":-9007199254740995}\n'
+    expect(pairs(await load('big.jsonl', content))).toEqual([
+      ['9007199254740993', '9007199254740993'],
+      ['b', '-9007199254740995'],
+    ])
+  })
+})
+
+describe('folders', () => {
+  it('are read through symbolic links', async () => {
+    write('elsewhere/ham/a.txt', 'one')
+    mkdirSync(join(folder, 'mail/spam'), { recursive: true })
+    write('mail/spam/b.txt', 'two')
+    symlinkSync(join(folder, 'elsewhere/ham'), join(folder, 'mail/ham'))
+    symlinkSync(join(folder, 'elsewhere/ham/a.txt'), join(folder, 'mail/spam/c.txt'))
+    expect(pairs(await loadRecords(join(folder, 'mail')))).toEqual([
+      ['one', 'ham'],
+      ['two', 'spam'],
+      ['one', 'spam'],
+    ])
+  })
+
+  it('have one label and one file for a name, however its accents are spelled', async () => {
+    write('mail/gru\u0308n/a.txt', 'one')
+    write('mail/rot/b.txt', 'two')
+    expect(pairs(await loadRecords(join(folder, 'mail')))[0]).toEqual(['one', 'gr\u00fcn'])
+    write('list/u\u0308.txt', 'text')
+    write('list/labels.csv', 'file,label\n\u00fc.txt,x\n')
+    expect(pairs(await loadRecords(join(folder, 'list')))).toEqual([['text', 'x']])
+  })
+})
+
+it('a record has one label whatever spells it', async () => {
+  const spellings = ['text,label\na,True\nb,1.0\nc,-0.0\n', 'text,label\na,TRUE\nb,1\nc,0\n']
+  for (const content of spellings) {
+    const records: readonly SiteRecord[] = await load('spelled.csv', content, { labels: ['true', '1', '0'] })
+    expect(records.map((record) => (record as { label: string }).label)).toEqual(['true', '1', '0'])
+  }
+  await expect(load('missing.csv', 'text,label\na,NaN\n')).rejects.toThrow(/a label in "label"/)
+})
