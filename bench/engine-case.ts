@@ -6,6 +6,7 @@
  */
 import { createInterface } from 'node:readline'
 import { type AdapterState, initialState } from '@fedsvd/core/adapters'
+import { lotOfAll, recordsInMemory } from '@fedsvd/engine/lots'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 import { CLASSES, engineOf, MODELS } from './engine-models.ts'
 
@@ -32,14 +33,15 @@ const records = lengths.map((length, n) => ({
   tokenIds: Int32Array.from({ length }, (_, t) => (977 * n + 131 * t) % model.vocabularySize),
   label: n % CLASSES,
 }))
-await engine.clippedLotSum(records, state, 1)
+const lot = lotOfAll(recordsInMemory(records))
+await engine.clippedLotSum(lot, state, 1)
 say({ ready: true })
 for await (const line of createInterface({ input: process.stdin })) {
   if (line === 'end') break
   let examples = 0
   const [start, cpuStart] = [performance.now(), process.cpuUsage()]
   do {
-    await engine.clippedLotSum(records, state, 1)
+    await engine.clippedLotSum(lot, state, 1)
     examples += records.length
   } while (performance.now() - start < 1000 * Number(line))
   const { user, system } = process.cpuUsage(cpuStart)

@@ -17,12 +17,13 @@ import { parseArgs } from 'node:util'
 import { calibrateNoiseMultiplier, eventOfRound, pld } from '@fedsvd/core/accounting'
 import { type AdapterState, initialState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
 import { beginMean, serverStep } from '@fedsvd/core/federation'
-import { beginPrivateRound, gridContribution, type PrivateRound, reservationFrom } from '@fedsvd/core/privacy'
+import { beginPrivateRound, type PrivateRound, reservationFrom } from '@fedsvd/core/privacy'
 import type { RandomSource } from '@fedsvd/core/random'
-import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
+import type { NamedTensor } from '@fedsvd/core/tensor'
 import { type EncodedRecord, encodeRecords, type TextRecord, writeStarterCorpus } from '@fedsvd/engine/data'
+import { recordsInMemory } from '@fedsvd/engine/lots'
 import { loadStarterTokenizer } from '@fedsvd/engine/tokenizer'
-import { createStarterEngine, type TrainingEngine } from '@fedsvd/engine/training'
+import { createStarterEngine, sumOfLot, type TrainingEngine } from '@fedsvd/engine/training'
 
 const LABELS = ['ham', 'spam']
 const DELTA = 1e-5
@@ -146,11 +147,12 @@ async function train(party: Party, state: AdapterState, round: number) {
     source,
   })
   const layers = engine.schema.layers.length
+  const records = recordsInMemory(party.records)
   for (let step = 0; step < terms.steps; step += 1) {
-    const lot = Array.from(privateRound.drawLot(party.records.length), (index) => party.records[index]!)
+    const lot = { records, members: privateRound.drawLot(records.size) }
     const trained = privateRound.current()
     const here = { ...state, b: trained.slice(0, layers), head: trained.slice(layers) }
-    privateRound.step((await engine.clippedLotSum(lot, here, terms.clipNorm)).gridSum)
+    privateRound.step(await engine.clippedLotSum(lot, here, terms.clipNorm))
   }
   return privateRound.finish().tensors
 }
@@ -178,25 +180,31 @@ async function headAlone(base: TrainingEngine): Promise<TrainingEngine> {
       const row = weight!.data.subarray(label * width, (label + 1) * width)
       return features.get(record)!.reduce((sum, value, index) => sum + value * row[index]!, bias!.data[label]!)
     })
+  const gradientOf = (record: EncodedRecord, state: AdapterState): readonly Float64Array[] => {
+    const powers = logitsOf(record, state).map(Math.exp)
+    const total = powers.reduce((sum, power) => sum + power, 0)
+    const errors = powers.map((power, label) => power / total - Number('label' in record && label === record.label))
+    const x = features.get(record)!
+    return [
+      Float64Array.from(errors.flatMap((error) => Array.from(x, (value) => error * value))),
+      Float64Array.from(errors),
+    ]
+  }
   return {
     ...base,
     schema,
     logits: async (records, state) => Float32Array.from(records.flatMap((record) => logitsOf(record, state))),
-    async clippedLotSum(records, state, clipNorm) {
-      const gridSum = trainedSpecs(schema).map(({ shape }) => new Float64Array(sizeOf(shape)))
-      for (const record of records) {
-        const powers = logitsOf(record, state).map(Math.exp)
-        const total = powers.reduce((sum, power) => sum + power, 0)
-        const errors = powers.map((power, label) => power / total - Number('label' in record && label === record.label))
-        const x = features.get(record)!
-        const values = [errors.flatMap((error) => Array.from(x, (value) => error * value)), errors]
-        const gradient = schema.head.map((spec, t) => ({ ...spec, data: Float32Array.from(values[t]!) }))
-        for (const [t, contribution] of gridContribution(gradient, clipNorm).entries()) {
-          for (const [i, value] of contribution.entries()) gridSum[t]![i] = gridSum[t]![i]! + value
-        }
-      }
-      return { gridSum, norms: new Float32Array(records.length), losses: new Float32Array(records.length) }
-    },
+    clippedLotSum: (lot, state, clipNorm, options) =>
+      sumOfLot(
+        lot,
+        { specs: trainedSpecs(schema), clipNorm },
+        {
+          accepted: (record) => record,
+          shapeOf: () => ({ rows: 64, length: 1, targets: 0 }),
+          gradients: async (records) => records.map((record) => gradientOf(record, state)),
+        },
+        options,
+      ),
   }
 }
 

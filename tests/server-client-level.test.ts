@@ -1,6 +1,6 @@
 import { pld } from '@fedsvd/core/accounting'
-import { canonicalSchema, initialState, trainedTensors } from '@fedsvd/core/adapters'
-import { gridContribution, gridOf } from '@fedsvd/core/privacy'
+import { canonicalSchema, initialState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
+import { beginClippedSum, gridOf } from '@fedsvd/core/privacy'
 import { decodeState, readFrameBasis } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
 import { hexSha256, sha256, testCoordinator, trainAndUpload, until } from '../apps/server/test-kit/index.ts'
@@ -72,7 +72,11 @@ describe('a run with client-level privacy', () => {
     const schemaHash = hexSha256(Buffer.from(canonicalSchema(adapter)))
     const state = decodeState({ runId, schemaHash, adapter, basis: readFrameBasis(bytes) }, bytes, sha256)
     const before = trainedTensors(adapter, initialState(adapter, { seed }))
-    const clipped = clients.map((client) => gridContribution(client.delta(runId, 0), 0.05))
+    const clipped = clients.map((client) => {
+      const sum = beginClippedSum({ specs: trainedSpecs(adapter), clipNorm: 0.05 })
+      sum.add(client.delta(runId, 0).map(({ data }) => data))
+      return sum.finish().units
+    })
     const offBy = (divisor: number) =>
       Math.hypot(
         ...trainedTensors(adapter, state).flatMap(({ data }, t) =>

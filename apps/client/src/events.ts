@@ -25,7 +25,20 @@ export type ClientEvent =
   | { event: 'round-resumed'; runId: string; round: number; step: number; steps: number }
   /** Within a step, after each micro-batch: `done` of the `of` records of the lot, both private. */
   | { event: 'part'; runId: string; round: number; step: number; steps: number; done: number; of: number }
-  | { event: 'step'; runId: string; round: number; step: number; steps: number; records: number; seconds: number }
+  /**
+   * `records` are those of the lot, `leftOut` those among them that contributed zeros: the model cannot take them, or their
+   * gradients are not finite. Both are private.
+   */
+  | {
+      event: 'step'
+      runId: string
+      round: number
+      step: number
+      steps: number
+      records: number
+      leftOut: number
+      seconds: number
+    }
   | { event: 'round-delivered'; runId: string; round: number; events: number }
   | { event: 'round-failed'; runId: string; round: number; error: ErrorFact }
   | { event: 'ledger-mismatch'; runId: string; error?: ErrorFact }

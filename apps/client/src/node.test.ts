@@ -1,6 +1,6 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CoordinatorDouble, type Peer, refusal } from '../test-kit/coordinator-double.ts'
 import { fakeEngine } from '../test-kit/fake-engine.ts'
 import { fixture } from '../test-kit/fixtures/index.ts'
@@ -226,6 +226,7 @@ describe.each([
     peer.roundClosed({ runId: manifest.runId, round: 0 })
     await double.settled(peer)
     gate.open()
+    await vi.waitFor(() => expect(kinds()).toContain('stepped'))
     await peer.invite(double.invitation(manifest, 1))
     await site.told('round-delivered')
     expect(double.frames.has(`${manifest.runId}/0`)).toBe(false)

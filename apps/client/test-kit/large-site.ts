@@ -10,7 +10,6 @@ import { drawPoissonLot } from '@fedsvd/core/random'
 import { osRandomness } from '@fedsvd/engine/crypto'
 import { loadRecords } from '@fedsvd/engine/data'
 import { encodedStores, loadSiteData } from '../src/data/index.ts'
-import { clippedLotSum } from '../src/round/gradients.ts'
 import { fakeEngine } from './fake-engine.ts'
 import { sampleManifest } from './sample-run.ts'
 import { letters } from './site.ts'
@@ -33,7 +32,7 @@ if (mode === 'all') {
   for (const sampleRate of [0.01, 1]) {
     const members = drawPoissonLot(osRandomness, records.size, sampleRate)
     lots.push(members.length)
-    await clippedLotSum(engine, { records, members }, undefined as never, manifest.clipNorm, signal)
+    await engine.clippedLotSum({ records, members }, undefined as never, manifest.clipNorm, { signal })
   }
   process.stdout.write(JSON.stringify({ records: site.records, fingerprint: site.fingerprint, lots, seen }))
 }

@@ -1,6 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { beginPrivateRound, type PrivateRoundOptions, reservationFrom } from '@fedsvd/core/privacy'
+import {
+  beginClippedSum,
+  beginPrivateRound,
+  type ClippedSum,
+  GRID_BITS,
+  type PrivateRoundOptions,
+  reservationFrom,
+} from '@fedsvd/core/privacy'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { fail } from '../output.ts'
 import { auditCommand } from './audit.ts'
@@ -25,7 +32,16 @@ const audit = (args: readonly string[], begin?: typeof beginPrivateRound) =>
 
 const clipOff: typeof beginPrivateRound = (options) => {
   const round = beginPrivateRound(options)
-  return { ...round, step: (sum) => round.step(sum.map((values) => values.map((value) => 10 * value))) }
+  return {
+    ...round,
+    step: (sum) => {
+      const louder = beginClippedSum(sum.terms)
+      for (const [at, units] of sum.units[0]!.entries()) {
+        for (let left = 10 * units; left > 0; left -= 2 ** GRID_BITS) louder.addWindow(0, at, Float64Array.of(9))
+      }
+      round.step(louder.finish())
+    },
+  }
 }
 
 const halfNoise = (options: PrivateRoundOptions) => {
@@ -56,9 +72,9 @@ const halfNoise = (options: PrivateRoundOptions) => {
       honest.drawLot(records)
       return quiet.drawLot(records)
     },
-    step(gridSum: readonly Float64Array[]) {
-      honest.step(gridSum)
-      quiet.step(gridSum)
+    step(sum: ClippedSum) {
+      honest.step(sum)
+      quiet.step(sum)
     },
     current: () => quiet.current(),
   }

@@ -4,12 +4,13 @@ import { Progress } from './progress.ts'
 
 const RUN = { runId: 'a run', round: 1 }
 const part = (step: number, done: number, of: number) => ({ event: 'part' as const, ...RUN, step, steps: 4, done, of })
-const step = (number: number, records: number) => ({
+const step = (number: number, records: number, leftOut = 0) => ({
   event: 'step' as const,
   ...RUN,
   step: number,
   steps: 4,
   records,
+  leftOut,
   seconds: 10,
 })
 

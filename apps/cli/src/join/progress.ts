@@ -12,8 +12,10 @@ export interface Screen {
 const REWRITE_MS = 100
 const LINE_MS = 30_000
 
-/** The event of a step as it may be written down: without the size of its lot, which is private. */
-export type PublicStep = Omit<Extract<ClientEvent, { event: 'step' }>, 'records'> & { readonly secondsLeft: number }
+/** The event of a step as it may be written down: without the numbers of its records, which are private. */
+export type PublicStep = Omit<Extract<ClientEvent, { event: 'step' }>, 'records' | 'leftOut'> & {
+  readonly secondsLeft: number
+}
 
 /**
  * Follows the rounds of a client and shows how far they are.
@@ -50,7 +52,10 @@ export class Progress {
   }
 
   /** A step has ended. @returns the step as it may be written down, and its line where one is due */
-  step({ records, ...step }: Extract<ClientEvent, { event: 'step' }>): { fact: PublicStep; line: string | undefined } {
+  step({ records, leftOut, ...step }: Extract<ClientEvent, { event: 'step' }>): {
+    fact: PublicStep
+    line: string | undefined
+  } {
     const key = keyOf(step.runId, step.round)
     const pace = this.#rounds.get(key) ?? this.#paceOf(step.runId, step.round, step.step, step.steps, step.seconds)
     pace.stepped(records)
@@ -58,6 +63,9 @@ export class Progress {
     const { secondsLeft } = pace.at(now)
     if (step.step === step.steps) this.#rounds.delete(key)
     const fact = { ...step, secondsLeft: Math.round(Math.max(0, secondsLeft)) }
+    if (this.#screen.isTerminal && leftOut > 0) {
+      this.#rewrite(`  step ${step.step}: ${leftOut} of ${records} records counted as zeros (seen here only)`)
+    }
     if (this.#screen.isTerminal || now - this.#lastLine < LINE_MS) return { fact, line: undefined }
     this.#lastLine = now
     return { fact, line: `  step ${step.step} of ${step.steps}, ${clockTime(secondsLeft)} left in this round` }

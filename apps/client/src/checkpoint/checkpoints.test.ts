@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
+import { beginClippedSum, beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
 import { osRandomness } from '@fedsvd/engine/crypto'
 import { describe, expect, it } from 'vitest'
 import { BUDGET, FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
@@ -31,7 +31,7 @@ const begin = (reservation: ReturnType<PrivacyLedger['reserve']>, resume?: Uint8
 }
 const step = (round: PrivateRound) => {
   round.drawLot(5)
-  round.step([new Float64Array(3)])
+  round.step(beginClippedSum({ specs: SPECS, clipNorm: sampleBound().event.clipNorm }).finish())
   return round.save()
 }
 

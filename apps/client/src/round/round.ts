@@ -18,7 +18,6 @@ import type { Outbox } from '../outbox/index.ts'
 import type { CoordinatorLink, Latest } from '../transport/index.ts'
 import { deliver } from './deliver.ts'
 import { encodeUpdate, sha256 } from './encode-update.ts'
-import { clippedLotSum } from './gradients.ts'
 import { loadState, schemaHash } from './load-state.ts'
 
 /** Everything that one round at one client needs. */
@@ -46,7 +45,8 @@ export interface RoundParts {
   onResumed(progress: { step: number; steps: number }): void
   /** Local progress, for this site's own eyes. */
   onPart(progress: { step: number; steps: number; done: number; of: number }): void
-  onStep(progress: { step: number; steps: number; records: number; seconds: number }): void
+  /** `leftOut`: records of the lot that the model cannot take, or whose gradient is not finite. */
+  onStep(progress: { step: number; steps: number; records: number; leftOut: number; seconds: number }): void
 }
 
 /**
@@ -135,14 +135,14 @@ async function privateStep(parts: RoundParts, state: AdapterState, round: Privat
   const started = performance.now()
   const members = round.drawLot(records.size)
   const here = withTrained(manifest.adapter, state, round.current())
-  const clipNorm = clipNormOf(parts)
-  const { gridSum, votes } = await clippedLotSum(engine, { records, members }, here, clipNorm, signal, {
-    goAhead,
+  const sum = await engine.clippedLotSum({ records, members }, here, clipNormOf(parts), {
+    signal,
+    goAhead: () => goAhead.value(signal),
     onPart: (done) => parts.onPart({ step, steps: manifest.localSteps, done, of: members.length }),
   })
-  round.step(gridSum, manifest.adaptiveClipping && votes)
+  round.step(sum)
   const seconds = (performance.now() - started) / 1000
-  parts.onStep({ step, steps: manifest.localSteps, records: members.length, seconds })
+  parts.onStep({ step, steps: manifest.localSteps, records: members.length, leftOut: sum.leftOut, seconds })
 }
 
 /** The clip norm in force: where it adapts, that of the invitation. */

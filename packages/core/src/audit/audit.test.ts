@@ -8,7 +8,8 @@ import {
   curveOf,
   DELTA,
 } from '../../test-kit/audited-round.ts'
-import { GRID_BITS, gridSensitivity } from '../privacy/index.ts'
+import { clippedSumOf } from '../../test-kit/clipped-sums.ts'
+import { beginClippedSum, GRID_BITS, gridSensitivity } from '../privacy/index.ts'
 import { zerosLike } from '../tensor/index.ts'
 import { curveRejected, epsilonLowerBound } from './curve-test.ts'
 import { canarySpecs, scoreGradientCanaries } from './gradient-canaries.ts'
@@ -56,7 +57,7 @@ describe('an audit of a broken mechanism', () => {
     'clip off, so that a gradient of 10 clipNorm counts ten times': {
       wrap: (round) => ({
         ...round,
-        step: (sum) => round.step(sum.map((values) => values.map((value) => 10 * value))),
+        step: (sum) => round.step(clippedSumOf(sum.terms, [sum.units[0]!.map((units) => 10 * units)])),
       }),
     },
   }
@@ -118,7 +119,7 @@ describe('an audit of a broken mechanism', () => {
     expect(more.exceeded).toBe(false)
     expect(more.epsilonLowerBound).toBeLessThan(2)
     const deaf = audited(CLAIMS[1], CANARIES, 'deaf', {
-      wrap: (round) => ({ ...round, step: (sum) => round.step(sum.map((values) => values.fill(0))) }),
+      wrap: (round) => ({ ...round, step: (sum) => round.step(beginClippedSum(sum.terms).finish()) }),
     })
     expect(deaf).toMatchObject({ exceeded: false, epsilonLowerBound: 0, epsilonLowerBoundOneRun: 0 })
   })
@@ -132,7 +133,7 @@ describe('scoreGradientCanaries', () => {
       wrap: (round) => ({
         ...round,
         step: (sum) => {
-          sums.push(...sum[0]!)
+          sums.push(...sum.units[0]!)
           round.step(sum)
         },
       }),

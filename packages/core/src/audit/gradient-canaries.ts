@@ -1,4 +1,4 @@
-import { GRID_BITS, gridContribution, gridOf, type PrivateRound, type PrivateRoundOptions } from '../privacy/index.ts'
+import { beginClippedSum, GRID_BITS, gridOf, type PrivateRound, type PrivateRoundOptions } from '../privacy/index.ts'
 import type { TensorSpec } from '../tensor/index.ts'
 
 /** How much longer than clipNorm a canary's gradient is: only clipping can hold its influence down. */
@@ -20,7 +20,7 @@ export type CanaryTerms = Pick<
  *
  * Canary i has a gradient of 10 clipNorm along coordinate i and of 0 elsewhere: the loudest record that there can be, and
  * the easiest to see, since no other canary touches its coordinate. The data set holds those with `included[i]` = 1. Lots,
- * clipping to the grid, summing, noise and the step are those of training: `drawLot`, {@link gridContribution}, `step`.
+ * clipping to the grid, summing, noise and the step are those of training: `drawLot`, {@link beginClippedSum}, `step`.
  *
  * The score is the logarithm of how much likelier the observed steps are with the canary than without it, under the terms
  * that are claimed; all steps are seen, as in the accountant's claim. A wrong score would make the audit weaker, never wrong.
@@ -39,14 +39,12 @@ export function scoreGradientCanaries(
   const dataSet = Uint32Array.from(included.keys()).filter((canary) => included[canary] === 1)
   const scores = new Float64Array(canaries)
   const perContribution = (-terms.learningRate * gridOf(terms.clipNorm) * 2 ** GRID_BITS) / terms.expectedLotSize
+  const loud = Float64Array.of(LOUDNESS * terms.clipNorm)
   let before = round.current()[0]!.data
   for (let step = 1; step <= terms.steps; step++) {
-    const sum = new Float64Array(canaries)
-    for (const record of round.drawLot(dataSet.length)) {
-      const canary = dataSet[record]!
-      sum[canary]! += contributionAtItsCoordinate(terms.clipNorm)
-    }
-    round.step([sum])
+    const sum = beginClippedSum({ specs: canarySpecs(canaries), clipNorm: terms.clipNorm })
+    for (const record of round.drawLot(dataSet.length)) sum.addWindow(0, dataSet[record]!, loud)
+    round.step(sum.finish())
     const after = round.current()[0]!.data
     for (let i = 0; i < canaries; i++) {
       scores[i]! += logLikelihoodRatio((after[i]! - before[i]!) / perContribution, terms)
@@ -55,12 +53,6 @@ export function scoreGradientCanaries(
     onStep(step)
   }
   return scores
-}
-
-/** A canary's integer contribution. Its other coordinates are 0 before and after clipping, and add nothing to the norm. */
-function contributionAtItsCoordinate(clipNorm: number): number {
-  const gradient = { name: 'audit.canaries', shape: [1], data: Float32Array.of(LOUDNESS * clipNorm) }
-  return gridContribution([gradient], clipNorm)[0]![0]!
 }
 
 /** log((1 - q) N(x; 0, sigma) + q N(x; 1, sigma)) - log N(x; 0, sigma), x in units of one clipped contribution. */

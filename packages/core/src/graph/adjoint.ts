@@ -1,7 +1,7 @@
 import { FedsvdError } from '../errors.ts'
 import type { GraphBuilder } from './builder.ts'
 import { add, matmul, reduceSum, reshape, sameShape, transposeMatrix } from './operators.ts'
-import { axisFromFront, BATCH, formatShape, isPerRecord, type Value } from './value.ts'
+import { BATCH, formatShape, isPerRecord, type Value } from './value.ts'
 
 /**
  * The derivative of every record's loss with respect to one value, never summed over the records.
@@ -66,9 +66,4 @@ function multiplyOut(g: GraphBuilder, adjoint: Adjoint): { value: Value; transpo
   const column = reshape(g, narrow, [BATCH, Math.min(p, q), 1])
   const row = reshape(g, wide, [BATCH, 1, Math.max(p, q)])
   return { value: matmul(g, column, row), transposed }
-}
-
-/** The axes of a per-record tensor other than the records. */
-export function axesWithinRecord({ shape }: Value): readonly number[] {
-  return shape.map((_, axis) => axisFromFront(shape, axis)).slice(1)
 }

@@ -1,6 +1,5 @@
 export type { PerRecordGradient } from './adjoint.ts'
 export { GraphBuilder } from './builder.ts'
-export { type ClippedGridSum, clippedGridSum } from './clip.ts'
 export type { DenseTensor } from './dense.ts'
 export { interpret } from './interpreter.ts'
 export { type ExternalData, MICROSOFT, type OnnxGraph, type OnnxOperation, toOnnx } from './onnx.ts'

@@ -1,17 +1,10 @@
-import {
-  BATCH,
-  clippedGridSum,
-  type Graph,
-  GraphBuilder,
-  perRecordGradients,
-  SEQUENCE,
-  type Value,
-} from '../graph/index.ts'
+import { BATCH, type Graph, GraphBuilder, SEQUENCE, type Value } from '../graph/index.ts'
 import type { NamedTensor, TensorSpec } from '../tensor/index.ts'
 import { type ClassificationHead, linearHead } from './classification-head.ts'
 import { crossEntropy } from './classifier.ts'
 import type { LoraAdapters } from './linear.ts'
 import { tensorOf } from './parameters.ts'
+import { privateStepGraph } from './private-step.ts'
 import type { LinearLayer } from './starter-encoder.ts'
 
 /** An encoder with adapted layers and a classification head on top. */
@@ -28,11 +21,6 @@ export interface ClassifierModel {
   readonly head?: ClassificationHead
   /** Features [N, featureWidth] of token ids [N, T]; models of pairs are told which text a token belongs to [N, T]. */
   encode(g: GraphBuilder, tokenIds: Value, adapters: LoraAdapters, typeIds: Value): Value
-}
-
-/** The name under which the integer sum of a trained tensor leaves the training graph. */
-export function gridSumName(parameter: string): string {
-  return `gridSum:${parameter}`
 }
 
 /**
@@ -58,23 +46,16 @@ export function deployedGraph(model: ClassifierModel, trained: ReadonlyMap<strin
 }
 
 /**
- * One micro-batch of the private step: see {@link clippedGridSum} for the arithmetic.
+ * One micro-batch of the private step.
  *
- * Inputs: as for inference, and `labels` [N] int32, `clipNorm` [] float32. Outputs: `norms` [N], `losses` [N], and for
- * each trained tensor {@link gridSumName}. `trained` names factors and head tensors, in any order.
+ * Inputs: as for inference, and `labels` [N] int32. Outputs: as {@link privateStepGraph}. `trained` names factors and head
+ * tensors, in any order.
  */
-export function trainingGraph(model: ClassifierModel, trained: readonly string[], gridBits: number): Graph {
+export function trainingGraph(model: ClassifierModel, trained: readonly string[]): Graph {
   const g = new GraphBuilder()
   const { logits, parameters } = forward(g, model)
   const losses = crossEntropy(g, logits, g.input('labels', 'int32', [BATCH]))
-  const gradients = perRecordGradients(
-    g,
-    losses,
-    trained.map((name) => parameters.get(name)!),
-  )
-  const { sums, norms } = clippedGridSum(g, gradients, g.input('clipNorm', 'float32', []), gridBits)
-  const outputs = trained.map((name, index) => [gridSumName(name), sums[index]!] as const)
-  return g.build({ norms, losses, ...Object.fromEntries(outputs) })
+  return privateStepGraph(g, losses, parameters, trained)
 }
 
 function forward(

@@ -6,7 +6,7 @@ export {
   linearHead,
 } from './classification-head.ts'
 export { headSpecs } from './classifier.ts'
-export { type ClassifierModel, deployedGraph, gridSumName, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
+export { type ClassifierModel, deployedGraph, inferenceGraph, trainingGraph } from './classifier-graphs.ts'
 export { type ConfigFields, invalidConfig } from './config-fields.ts'
 export {
   decoderDefaultTargets,
@@ -27,6 +27,7 @@ export { GPT2_DEFAULT_TARGETS, type Gpt2Config, gpt2, gpt2Layers, storesInputsFi
 export type { LoraAdapters } from './linear.ts'
 export { LLAMA_DEFAULT_TARGETS, type LlamaConfig, llama, llamaLayers } from './llama.ts'
 export type { Checkpoint } from './parameters.ts'
+export { gradientName } from './private-step.ts'
 export type { Llama3Scaling } from './rotary.ts'
 export {
   type LinearLayer,

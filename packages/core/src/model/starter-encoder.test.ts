@@ -3,7 +3,7 @@ import { type DenseTensor, type Graph, interpret } from '../graph/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 import {
   type ClassifierModel,
-  gridSumName,
+  gradientName,
   headSpecs,
   inferenceGraph,
   PADDING_ID,
@@ -12,15 +12,11 @@ import {
   starterLayers,
   trainingGraph,
 } from './index.ts'
-import { TINY_ENCODER, tinyCheckpoint, waveNamed } from './testing/index.ts'
+import { gradientsOf, summedGradient, TINY_ENCODER, tinyCheckpoint, waveNamed } from './testing/index.ts'
 
 const TARGETS: readonly StarterTarget[] = ['attention.qkv', 'attention.out', 'ffn.conv1', 'ffn.conv2', 'pooler.dense']
 const CLASSES = 3
 const RANK = 2
-/** In float64 a gradient can be read off the grid to 2^-40 of clipNorm. */
-const FINE_GRID_BITS = 40
-/** Above every norm below, so that nothing is clipped; a test says so. */
-const LARGE_CLIP_NORM = 1024
 
 const checkpoint = tinyCheckpoint()
 const model = (targets = TARGETS): ClassifierModel => ({
@@ -55,13 +51,12 @@ function tokens(records: readonly (readonly number[])[], length = Math.max(...re
 const RECORDS = [[3, 1, 4, 1], [5, 0, 2], [10], [6, 5, 3, 5, 8, 9]] as const
 const LABELS = [0, 2, 1, 2]
 
-function step(graph: Graph, records: readonly (readonly number[])[], labels: readonly number[], clipNorm: number) {
+function step(graph: Graph, records: readonly (readonly number[])[], labels: readonly number[]) {
   return (factors: Readonly<Record<string, DenseTensor>>, length?: number) =>
     interpret(graph, {
       ...factors,
       ...tokens(records, length),
       labels: { shape: [labels.length], data: Float64Array.from(labels) },
-      clipNorm: { shape: [], data: Float64Array.of(clipNorm) },
     })
 }
 
@@ -69,8 +64,8 @@ describe('the gradient of every trained tensor, through the whole encoder', () =
   const adapted = model()
   const all = parameters(adapted)
   const trained = all.map(({ name }) => name)
-  const graph = trainingGraph(adapted, trained, FINE_GRID_BITS)
-  const run = step(graph, RECORDS, LABELS, LARGE_CLIP_NORM)
+  const graph = trainingGraph(adapted, trained)
+  const run = step(graph, RECORDS, LABELS)
   const base = byName(all)
   const results = run(base)
 
@@ -82,7 +77,7 @@ describe('the gradient of every trained tensor, through the whole encoder', () =
       return run({ ...base, [name]: moved }).losses!.data.reduce((sum, loss) => sum + loss, 0)
     }
     const differences = data.map((_, index) => (lossAt(index, h) - lossAt(index, -h)) / (2 * h))
-    const gradient = results[gridSumName(name)]!.data.map((units) => (units * LARGE_CLIP_NORM) / 2 ** FINE_GRID_BITS)
+    const gradient = summedGradient(results, name)
     const largest = Math.max(...differences.map(Math.abs))
     expect(largest).toBeGreaterThan(1e-6)
     // 1 / width and the like enter the graph as float32 constants, hence 1e-6 and not 1e-9
@@ -91,28 +86,24 @@ describe('the gradient of every trained tensor, through the whole encoder', () =
     }
   })
 
-  it('nothing was clipped above, and the norms are those of the gradients', () => {
-    expect(Math.max(...results.norms!.data)).toBeLessThan(LARGE_CLIP_NORM)
-    const alone = step(graph, [RECORDS[1]], [LABELS[1]!], LARGE_CLIP_NORM)(base)
-    const units = trained.flatMap((name) => [...alone[gridSumName(name)]!.data])
-    expect(Math.hypot(...units) * (LARGE_CLIP_NORM / 2 ** FINE_GRID_BITS)).toBeCloseTo(alone.norms!.data[0]!, 8)
-    expect(alone.norms!.data[0]).toBeCloseTo(results.norms!.data[1]!, 10)
+  it("is each record's own: alone it is the same", () => {
+    const alone = step(graph, [RECORDS[1]], [LABELS[1]!])(base)
+    for (const name of trained) expect(gradientsOf(alone, name)[0]).toEqual(gradientsOf(results, name)[1])
   })
 })
 
-describe('every trained tensor is inside the flat norm', () => {
+describe('every trained tensor leaves the graph', () => {
   const adapted = model()
   const all = parameters(adapted)
+  const names = all.map(({ name }) => name)
 
-  it.each(all.map(({ name }) => name))('leaving %s out makes the norm smaller by its share', (name) => {
-    const names = all.map((tensor) => tensor.name)
-    const norm = (trained: readonly string[]) =>
-      step(trainingGraph(adapted, trained, FINE_GRID_BITS), [RECORDS[0]], [0], LARGE_CLIP_NORM)(byName(all))
-    const whole = norm(names)
-    const without = norm(names.filter((other) => other !== name))
-    const own = Math.hypot(...whole[gridSumName(name)]!.data) * (LARGE_CLIP_NORM / 2 ** FINE_GRID_BITS)
-    expect(own).toBeGreaterThan(1e-4)
-    expect(Math.hypot(without.norms!.data[0]!, own)).toBeCloseTo(whole.norms!.data[0]!, 8)
+  it.each(names)('%s has a gradient, in its own layout, whatever else is trained', (name) => {
+    const run = (trained: readonly string[]) =>
+      step(trainingGraph(adapted, trained), [RECORDS[0]], [0])(byName(all))[gradientName(name)]!
+    const [whole, own] = [run(names), run([name])]
+    expect(whole.shape).toEqual([1, ...all.find((tensor) => tensor.name === name)!.shape])
+    expect(Math.hypot(...whole.data)).toBeGreaterThan(1e-4)
+    expect(own.data).toEqual(whole.data)
   })
 })
 
@@ -120,23 +111,23 @@ describe('what must not matter', () => {
   const adapted = model()
   const factors = byName(parameters(adapted))
   const names = parameters(adapted).map(({ name }) => name)
-  const graph = trainingGraph(adapted, names, 18)
+  const graph = trainingGraph(adapted, names)
 
   it('how far records are padded', () => {
-    const run = step(graph, RECORDS.slice(0, 3), LABELS.slice(0, 3), 0.1)
+    const run = step(graph, RECORDS.slice(0, 3), LABELS.slice(0, 3))
     const [narrow, wide] = [run(factors), run(factors, 6)]
     expect(wide.losses!.data).toEqual(narrow.losses!.data)
-    for (const name of names) expect(wide[gridSumName(name)]!.data).toEqual(narrow[gridSumName(name)]!.data)
+    for (const name of names) expect(gradientsOf(wide, name)).toEqual(gradientsOf(narrow, name))
   })
 
   it('who else is in the batch, and in which order', () => {
-    const together = step(graph, RECORDS, LABELS, 0.1)(factors)
-    const backwards = step(graph, [...RECORDS].reverse(), [...LABELS].reverse(), 0.1)(factors)
-    const apart = RECORDS.map((record, index) => step(graph, [record], [LABELS[index]!], 0.1)(factors))
+    const together = step(graph, RECORDS, LABELS)(factors)
+    const backwards = step(graph, [...RECORDS].reverse(), [...LABELS].reverse())(factors)
+    const apart = RECORDS.map((record, index) => step(graph, [record], [LABELS[index]!])(factors))
     for (const name of names) {
-      const sum = together[gridSumName(name)]!.data
-      expect(backwards[gridSumName(name)]!.data).toEqual(sum)
-      expect(sum.map((_, i) => apart.reduce((total, one) => total + one[gridSumName(name)]!.data[i]!, 0))).toEqual(sum)
+      const all = gradientsOf(together, name)
+      expect(gradientsOf(backwards, name).toReversed()).toEqual(all)
+      expect(apart.flatMap((one) => gradientsOf(one, name))).toEqual(all)
     }
     expect(Float64Array.from(apart, (one) => one.losses!.data[0]!)).toEqual(together.losses!.data)
   })
@@ -194,7 +185,7 @@ describe('the adapted model', () => {
 describe('what is trained decides what is computed', () => {
   it('a trained head alone needs no derivative of the encoder', () => {
     const count = (trained: readonly string[]) =>
-      trainingGraph(model(), trained, 18).operations.filter(({ op }) => op === 'MatMul').length
+      trainingGraph(model(), trained).operations.filter(({ op }) => op === 'MatMul').length
     const forward = inferenceGraph(model()).operations.filter(({ op }) => op === 'MatMul').length
     expect(count(['classifier.bias'])).toBe(forward)
     expect(count(['classifier.weight'])).toBe(forward + 1)

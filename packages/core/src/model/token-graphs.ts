@@ -1,17 +1,8 @@
-import {
-  BATCH,
-  clippedGridSum,
-  type Graph,
-  GraphBuilder,
-  ops,
-  perRecordGradients,
-  SEQUENCE,
-  type Value,
-} from '../graph/index.ts'
+import { BATCH, type Graph, GraphBuilder, ops, SEQUENCE, type Value } from '../graph/index.ts'
 import type { TensorSpec } from '../tensor/index.ts'
 import { positionsOf } from './causal-attention.ts'
-import { gridSumName } from './classifier-graphs.ts'
 import type { LoraAdapters } from './linear.ts'
+import { privateStepGraph } from './private-step.ts'
 import type { LinearLayer } from './starter-encoder.ts'
 import {
   meanOverTargets,
@@ -54,21 +45,12 @@ export function tokenInferenceGraph(model: TokenModel): Graph {
 /**
  * One micro-batch of the private step. A record's loss is the mean over its targets, and its gradient is clipped once.
  *
- * Inputs: as for inference, and `clipNorm` [] float32. Outputs: `norms` [N], `losses` [N], and for each trained tensor
- * `gridSumName`. `trained` names factors and head tensors, in any order.
+ * Inputs: as for inference. Outputs: as {@link privateStepGraph}. `trained` names factors and head tensors, in any order.
  */
-export function tokenTrainingGraph(model: TokenModel, trained: readonly string[], gridBits: number): Graph {
+export function tokenTrainingGraph(model: TokenModel, trained: readonly string[]): Graph {
   const g = new GraphBuilder()
   const { scored, targets, parameters } = forward(g, model)
-  const losses = meanOverTargets(g, scored.losses, targets)
-  const gradients = perRecordGradients(
-    g,
-    losses,
-    trained.map((name) => parameters.get(name)!),
-  )
-  const { sums, norms } = clippedGridSum(g, gradients, g.input('clipNorm', 'float32', []), gridBits)
-  const outputs = trained.map((name, index) => [gridSumName(name), sums[index]!] as const)
-  return g.build({ norms, losses, ...Object.fromEntries(outputs) })
+  return privateStepGraph(g, meanOverTargets(g, scored.losses, targets), parameters, trained)
 }
 
 function forward(g: GraphBuilder, model: TokenModel) {

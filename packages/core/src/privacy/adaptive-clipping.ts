@@ -6,7 +6,7 @@ import { SMOOTHING } from './sensitivity.ts'
  * The unit is a record at a client, or a client at the coordinator; "each" below is one of them.
  *
  * Each casts a vote with its gradient: +1 when its norm is at most the clip norm, -1 when it is above (twice the paper's
- * b - 1/2). The gradient sum and the sum of votes are released together, as ONE Gaussian mechanism in dimension + 1
+ * b - 1/2); a norm that is not a number votes as one above. The gradient sum and the sum of votes are released together, as ONE Gaussian mechanism in dimension + 1
  * coordinates. Adding or removing one changes the gradient sum by at most the grid sensitivity S and the votes by exactly 1;
  * with noise sigma_g = S z / sqrt(1 - rho) and sigma_v = z / sqrt(rho), the change measured in standard deviations is at most
  *
@@ -53,26 +53,6 @@ export function splitNoise(
 /** Parameter of the discrete Gaussian on the votes, in units of 1 / VOTE_UNIT votes; see `gridSigma` for the smoothing. */
 export function voteSigma(voteNoise: number): number {
   return Math.hypot(voteNoise * VOTE_UNIT, SMOOTHING)
-}
-
-/**
- * The sum of votes on a clip norm: norms at or below it minus norms above it. No norms give 0.
- *
- * @throws FedsvdError NOT_FINITE for NaN or infinity, which would vote by an accident of comparison
- */
-export function votesOn(norms: Iterable<number>, clipNorm: number): number {
-  let votes = 0
-  for (const norm of norms) {
-    if (!Number.isFinite(norm)) {
-      throw new FedsvdError('NOT_FINITE', {
-        expected: 'finite norms to compare with the clip norm',
-        got: 'NaN or infinity',
-        remedy: 'Lower the learning rate or look for the record that overflows; nothing was released.',
-      })
-    }
-    votes += norm <= clipNorm ? 1 : -1
-  }
-  return votes
 }
 
 /**

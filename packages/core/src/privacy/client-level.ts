@@ -1,9 +1,9 @@
 import { FedsvdError } from '../errors.ts'
 import { discreteGaussian, RandomBits, type RandomSource } from '../random/index.ts'
-import { flatNorm, type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
-import { type AdaptiveClipping, shareUnder, splitNoise, VOTE_UNIT, voteSigma, votesOn } from './adaptive-clipping.ts'
-import { isPositive, requireSpecs } from './checks.ts'
-import { gridContribution } from './clip.ts'
+import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
+import { type AdaptiveClipping, shareUnder, splitNoise, VOTE_UNIT, voteSigma } from './adaptive-clipping.ts'
+import { isPositive, requireFinite, requireSpecs } from './checks.ts'
+import { beginClippedSum, clippedUnits } from './clipped-sum.ts'
 import type { Randomness } from './private-update.ts'
 import { type Reservation, type ReservedEntry, useReservation } from './reservation.ts'
 import { gridOf, gridSigma } from './sensitivity.ts'
@@ -57,9 +57,8 @@ export function beginClientLevelRound(options: ClientLevelOptions): ClientLevelR
   requireTerms(options, reserved)
   const { specs, clipNorm, noiseMultiplier, expectedClients, source, adaptiveClipping } = options
   const split = splitNoise(noiseMultiplier, adaptiveClipping)
-  const sums = specs.map(({ shape }) => new Float64Array(sizeOf(shape)))
+  const sum = beginClippedSum({ specs, clipNorm })
   const added = new Set<string>()
-  let votes = 0
   let finished = false
 
   const requireOpen = () => {
@@ -70,31 +69,29 @@ export function beginClientLevelRound(options: ClientLevelOptions): ClientLevelR
       requireOpen()
       if (added.has(clientId)) throw addedBefore(clientId)
       requireSpecs(delta, specs, 'Send the delta of every trained tensor, in the order of the trained specs.')
-      const contribution = gridContribution(delta, clipNorm)
+      requireFinite(delta, 'a finite delta', 'Leave this client out of the round; the sum is as it was.')
       added.add(clientId)
-      votes += votesOn([flatNorm(delta)], clipNorm)
-      sums.forEach((sum, t) => {
-        const units = contribution[t]!
-        for (let i = 0; i < sum.length; i++) sum[i]! += units[i]!
-      })
+      sum.add(delta.map(({ data }) => data))
     },
     finish() {
       requireOpen()
       finished = true
-      const dimension = sums.reduce((total, { length }) => total + length, 0)
+      const clipped = sum.finish()
+      const sums = clippedUnits(clipped, { specs, clipNorm })
+      const dimension = specs.reduce((total, { shape }) => total + sizeOf(shape), 0)
       const gaussian = discreteGaussian(gridSigma({ noiseMultiplier: split.sum, dimension }))
       const bits = RandomBits.from(source)
       const unit = gridOf(clipNorm) / expectedClients
       const tensors = specs.map(({ name, shape }, t) => {
         const noise = new Float64Array(sums[t]!.length)
         gaussian.fill(bits, noise)
-        return { name, shape, data: Float32Array.from(sums[t]!, (sum, i) => (sum + noise[i]!) * unit) }
+        return { name, shape, data: Float32Array.from(sums[t]!, (units, i) => (units + noise[i]!) * unit) }
       })
       const randomness = source.kind === 'os-csprng' ? 'secure' : 'NOT PRIVATE'
       if (adaptiveClipping === undefined) return { tensors, reserved, randomness }
       const voteNoise = new Float64Array(1)
       discreteGaussian(voteSigma(split.votes)).fill(bits, voteNoise)
-      const shareUnderClip = shareUnder(votes * VOTE_UNIT + voteNoise[0]!, expectedClients)
+      const shareUnderClip = shareUnder(clipped.votes * VOTE_UNIT + voteNoise[0]!, expectedClients)
       return { tensors, reserved, randomness, shareUnderClip }
     },
   }

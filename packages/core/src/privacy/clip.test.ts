@@ -1,86 +1,89 @@
 import { describe, expect, it } from 'vitest'
+import { contributionOf } from '../../test-kit/clipped-sums.ts'
 import { fillGaussian, seededSource } from '../random/index.ts'
 import { flatNorm, type NamedTensor } from '../tensor/index.ts'
-import { clipFlat, gridContribution } from './clip.ts'
-import { gridOf } from './sensitivity.ts'
+import { normOf, requireClipNorm, roundTo, unitsPerValue } from './clip.ts'
+import { CLIP_TARGET, GRID_BITS, gridOf } from './sensitivity.ts'
 
 const tensor = (name: string, values: readonly number[]): NamedTensor => ({
   name,
   shape: [values.length],
   data: Float32Array.from(values),
 })
+const flat = (units: readonly Float64Array[]) => units.flatMap((part) => [...part])
 
-describe('clipFlat', () => {
+describe('the clip', () => {
   it('scales by clipNorm over the one norm of all tensors: 3 and 4 make 5', () => {
-    const { tensors, norm, scale } = clipFlat([tensor('a', [3, 0]), tensor('b', [0, 4])], 2)
-    expect(norm).toBe(5)
-    expect(scale).toBe(2 / 5)
-    expect([...tensors[0]!.data, ...tensors[1]!.data].map((value) => value * 5)).toEqual(
-      [6, 0, 0, 8].map((value) => expect.closeTo(value, 5)),
-    )
+    expect(normOf([Float32Array.of(3, 0), Float32Array.of(0, 4)])).toBe(5)
+    const units = flat(contributionOf([tensor('a', [3, 0]), tensor('b', [0, 4])], 2))
+    expect(units).toEqual([0.6, 0, 0, 0.8].map((share) => Math.round(share * CLIP_TARGET)))
   })
 
   it('leaves what is short enough alone, and never lengthens', () => {
-    const short = [tensor('a', [0.3, -0.4])]
-    expect(clipFlat(short, 0.500001).tensors).toEqual(short)
-    expect(clipFlat(short, 7).scale).toBe(1)
+    expect(unitsPerValue(0.5, 0.500001)).toBe(2 ** GRID_BITS / 0.500001)
+    expect(unitsPerValue(0.5, 7)).toBe(2 ** GRID_BITS / 7)
+    expect(unitsPerValue(1e-40, 7)).toBe(2 ** GRID_BITS / 7)
   })
 
   it('no trained tensor is outside the norm: a large one anywhere shrinks all the others', () => {
     const names = ['layer.0.lora_B', 'layer.1.lora_B', 'head.weight', 'head.bias']
     for (const loud of names) {
-      const { tensors } = clipFlat(
+      const units = contributionOf(
         names.map((name) => tensor(name, [name === loud ? 1e6 : 1])),
         1,
       )
-      expect(flatNorm(tensors)).toBeCloseTo(1, 6)
-      for (const { name, data } of tensors) if (name !== loud) expect(Math.abs(data[0]!)).toBeLessThan(1e-5)
+      expect(Math.hypot(...flat(units))).toBeCloseTo(2 ** GRID_BITS, 0)
+      for (const [index, name] of names.entries()) if (name !== loud) expect(units[index]![0]).toBeLessThanOrEqual(1)
     }
   })
 
   it('trap: a zero-norm gradient divides by zero. It stays zero', () => {
-    const { tensors, norm, scale } = clipFlat([tensor('a', [0, 0, 0])], 1)
-    expect([norm, scale]).toEqual([0, 1])
-    expect([...tensors[0]!.data]).toEqual([0, 0, 0])
-    expect([...gridContribution([tensor('a', [0, 0])], 1)[0]!]).toEqual([0, 0])
-    expect(clipFlat([], 1).norm).toBe(0)
+    expect(flat(contributionOf([tensor('a', [0, 0, -0])], 1))).toEqual([0, 0, 0])
+    expect(unitsPerValue(0, 1)).toBe(2 ** GRID_BITS)
   })
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
-    'trap: %d passes the clip. It is refused',
-    (bad) => {
-      expect(() => clipFlat([tensor('a', [1]), tensor('b', [0, bad])], 1)).toThrow('NOT_FINITE')
-      expect(() => clipFlat([tensor('a', [1]), tensor('b', [0, bad])], 1)).toThrow('in b')
-      expect(() => gridContribution([tensor('a', [bad])], 1)).toThrow('NOT_FINITE')
-    },
-  )
-
-  it('holds at the ends of float32, where squares overflow it', () => {
-    const { tensors } = clipFlat([tensor('a', [3e38, -3e38]), tensor('b', [1e-45])], 1)
-    expect(flatNorm(tensors)).toBeCloseTo(1, 6)
+  it('holds at the ends of float32, where squares overflow it or vanish', () => {
+    const large = contributionOf([tensor('a', [3e38, -3e38]), tensor('b', [1e-45])], 1)
+    expect(Math.hypot(...flat(large))).toBeCloseTo(2 ** GRID_BITS, 0)
+    const small = contributionOf([tensor('a', [2e-45, -2e-45, 3e-40])], 1e-46)
+    expect(Math.hypot(...flat(small))).toBeCloseTo(2 ** GRID_BITS, 0)
   })
 
-  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('refuses clipNorm %d', (clipNorm) => {
-    expect(() => clipFlat([tensor('a', [1])], clipNorm)).toThrow('NOISE_INVALID')
-    expect(() => gridContribution([tensor('a', [1])], clipNorm)).toThrow('NOISE_INVALID')
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-300, 1e300])('refuses clipNorm %d', (clipNorm) => {
+    expect(() => requireClipNorm(clipNorm)).toThrow('NOISE_INVALID')
+    expect(() => contributionOf([tensor('a', [1])], clipNorm)).toThrow('NOISE_INVALID')
   })
 })
 
-describe('gridContribution', () => {
-  it('is the clipped gradient in grid units, to half a unit', () => {
+describe('the grid', () => {
+  it('has the clipped gradient in it, to half a unit', () => {
     const data = new Float32Array(500)
     fillGaussian(seededSource('gradient'), data)
     const gradient = [{ name: 'g', shape: [500], data }]
-    const clipped = clipFlat(gradient, 0.8).tensors[0]!.data
-    gridContribution(gradient, 0.8)[0]!.forEach((units, i) => {
+    const scale = (0.8 * (1 - 2 ** -20)) / flatNorm(gradient)
+    for (const [i, units] of contributionOf(gradient, 0.8)[0]!.entries()) {
       expect(Number.isInteger(units)).toBe(true)
-      expect(Math.abs(units - clipped[i]! / gridOf(0.8))).toBeLessThan(0.51)
-    })
+      expect(Math.abs(units - (data[i]! * scale) / gridOf(0.8))).toBeLessThanOrEqual(0.5 + 1e-6)
+    }
   })
 
-  it('rounds ties to even, as ONNX does', () => {
-    const clipNorm = 2 ** 18 // one grid unit is 1
-    const [units] = gridContribution([tensor('a', [0.5, 1.5, 2.5, -0.5, -1.5, 0.75, -0.25])], clipNorm)
-    expect([...units!].map((value) => value + 0)).toEqual([0, 2, 2, 0, -2, 1, 0])
+  it('rounds ties to even, and a zero has no sign', () => {
+    const units = new Float64Array(9)
+    const squares = roundTo(units, 1, Float64Array.of(0.5, 1.5, 2.5, -0.5, -1.5, 0.75, -0.25), 1)
+    expect([...units]).toEqual([0, 0, 2, 2, 0, -2, 1, 0, 0])
+    expect(squares).toBe(13)
+  })
+
+  it('gives integers below 2^51, and above it squares beyond every bound', () => {
+    const units = new Float64Array(1)
+    for (const value of [2 ** 51 - 1, -(2 ** 51) + 1, 2 ** 51 - 1.5]) {
+      roundTo(units, 0, Float64Array.of(value), 1)
+      expect(Number.isInteger(units[0])).toBe(true)
+    }
+    for (const value of [2 ** 51, -(2 ** 51) - 0.5, -(2 ** 52.5), 2 ** 60, 1e300, -1e300]) {
+      expect(roundTo(units, 0, Float64Array.of(value), 1)).toBeGreaterThan(2 ** 99)
+    }
+    expect(roundTo(units, 0, Float64Array.of(Number.NaN), 1)).toBeNaN()
+    expect(roundTo(units, 0, Float64Array.of(Number.POSITIVE_INFINITY), 1)).not.toBeLessThan(2 ** 99)
   })
 })

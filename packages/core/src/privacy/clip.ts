@@ -1,66 +1,69 @@
 import { FedsvdError } from '../errors.ts'
-import { flatNorm, type NamedTensor } from '../tensor/index.ts'
-import { isPositive, requireFinite } from './checks.ts'
-import { gridOf } from './sensitivity.ts'
+import { squaredNorm } from '../tensor/index.ts'
+import { CLIP_TARGET, GRID_BITS } from './sensitivity.ts'
 
-/** Tensors scaled to a flat norm of at most clipNorm, with the norm they had and the factor they were multiplied by. */
-export interface Clipped {
-  readonly tensors: readonly NamedTensor[]
-  readonly norm: number
-  readonly scale: number
+/** A trained tensor's share of a gradient, or a part of it. */
+export type GradientPart = Float32Array | Float64Array
+
+/** One L2 norm over all parts, in float64. NaN and infinity propagate. */
+export function normOf(parts: readonly GradientPart[]): number {
+  return Math.sqrt(parts.reduce((sum, part) => sum + squaredNorm(part), 0))
 }
 
 /**
- * Scales tensors by min(1, clipNorm / norm), where norm is ONE L2 norm over all of them together.
- *
- * - A norm of clipNorm or less leaves the values as they are; a norm of 0 gives zeros, with a scale of 1.
- * - NaN and infinity are refused with NOT_FINITE before anything is scaled: clipping would turn them into numbers.
- * - No tensor at all is a norm of 0.
- *
- * This is the reference for what the engine does inside its graph, and the clip of client-level updates.
+ * What a gradient of this norm is multiplied by, to be clipped and in grid units: the smaller of 2^GRID_BITS / clipNorm,
+ * which leaves its length as it is, and CLIP_TARGET / norm.
  */
-export function clipFlat(tensors: readonly NamedTensor[], clipNorm: number): Clipped {
-  requireClipNorm(clipNorm)
-  const norm = finiteNorm(tensors)
-  const scale = norm > clipNorm ? clipNorm / norm : 1
-  const scaled = tensors.map(({ name, shape, data }) => ({ name, shape, data: data.map((value) => value * scale) }))
-  return { tensors: scaled, norm, scale }
+export function unitsPerValue(norm: number, clipNorm: number): number {
+  return Math.min(2 ** GRID_BITS / clipNorm, CLIP_TARGET / norm)
 }
 
 /**
- * The integer contribution of one record: Round(min(1, clipNorm / norm) * g / grid), grid = clipNorm * 2^-GRID_BITS, one
- * array per tensor. Rounds to nearest, ties to even, as the ONNX operator `Round` does. Same edge cases as {@link clipFlat}.
+ * Writes Round(value * factor) for every value, ties to even, into `units`, from `start` on.
+ *
+ * @returns the sum of their squares, exact while it is at most 2^53; above 2^53, or NaN, where a value is too large or none
  */
-export function gridContribution(gradient: readonly NamedTensor[], clipNorm: number): readonly Float64Array[] {
-  requireClipNorm(clipNorm)
-  const norm = finiteNorm(gradient)
-  const factor = (norm > clipNorm ? clipNorm / norm : 1) / gridOf(clipNorm)
-  return gradient.map(({ data }) => Float64Array.from(data, (value) => roundHalfToEven(value * factor)))
-}
-
-/** The norm of finite tensors; NOT_FINITE names the first tensor that holds NaN or infinity. */
-function finiteNorm(tensors: readonly NamedTensor[]): number {
-  requireFinite(
-    tensors,
-    'finite values before clipping',
-    'Lower the learning rate or look for the record that overflows; nothing was released.',
-  )
-  return flatNorm(tensors)
-}
-
-function requireClipNorm(clipNorm: number): void {
-  if (!isPositive(clipNorm)) {
-    throw new FedsvdError('NOISE_INVALID', {
-      expected: 'a finite clipNorm above 0',
-      got: String(clipNorm),
-      remedy: 'Set the clipNorm of the run.',
-    })
+export function roundTo(units: Float64Array, start: number, part: GradientPart, factor: number): number {
+  // Four sums side by side: one alone would wait for each of its additions.
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const whole = part.length - (part.length % 4)
+  for (let i = 0; i < whole; i += 4) {
+    const p = part[i]! * factor + ROUNDS - ROUNDS
+    const q = part[i + 1]! * factor + ROUNDS - ROUNDS
+    const r = part[i + 2]! * factor + ROUNDS - ROUNDS
+    const s = part[i + 3]! * factor + ROUNDS - ROUNDS
+    units[start + i] = p
+    units[start + i + 1] = q
+    units[start + i + 2] = r
+    units[start + i + 3] = s
+    a += p * p
+    b += q * q
+    c += r * r
+    d += s * s
   }
+  for (let i = whole; i < part.length; i++) {
+    const p = part[i]! * factor + ROUNDS - ROUNDS
+    units[start + i] = p
+    a += p * p
+  }
+  return a + b + (c + d)
 }
 
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value)
-  const rest = value - floor
-  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1
-  return floor % 2 === 0 ? floor : floor + 1
+/**
+ * Added and taken away again, this rounds |x| < 2^51 to the nearest integer: in [2^52, 2^53] the doubles are the integers.
+ * Beyond 2^51 the result is not always an integer, but its square is far above every bound.
+ */
+const ROUNDS = 1.5 * 2 ** 52
+
+/** Within these 2^GRID_BITS / clipNorm, the grid and what is computed with them are normal doubles. */
+const CLIP_NORMS = { least: 2 ** -900, most: 2 ** 900 } as const
+
+/** NOISE_INVALID unless the clip norm is a positive number that float64 can divide by. */
+export function requireClipNorm(clipNorm: number): void {
+  if (clipNorm >= CLIP_NORMS.least && clipNorm <= CLIP_NORMS.most) return
+  throw new FedsvdError('NOISE_INVALID', {
+    expected: `a clipNorm from ${CLIP_NORMS.least} to ${CLIP_NORMS.most}`,
+    got: String(clipNorm),
+    remedy: 'Set the clipNorm of the run.',
+  })
 }

@@ -6,7 +6,6 @@ export {
   splitNoise,
   VOTE_UNIT,
   voteSigma,
-  votesOn,
 } from './adaptive-clipping.ts'
 export {
   beginClientLevelRound,
@@ -14,7 +13,8 @@ export {
   type ClientLevelOptions,
   type ClientLevelRound,
 } from './client-level.ts'
-export { type Clipped, clipFlat, gridContribution } from './clip.ts'
+export type { GradientPart } from './clip.ts'
+export { beginClippedSum, type ClippedSum, type ClippedSumBuilder, type ClipTerms } from './clipped-sum.ts'
 export {
   beginPrivateRound,
   canResume,
@@ -36,11 +36,11 @@ export {
 } from './reservation.ts'
 export { assertSavedStep, type SavedFor, type SavedStep } from './saved-step.ts'
 export {
+  CLIP_TARGET,
   discretisationSlack,
   GRID_BITS,
   gridOf,
   gridSensitivity,
   gridSigma,
-  MAX_MICRO_BATCH,
-  NORM_SLACK,
+  squaredBound,
 } from './sensitivity.ts'

@@ -3,13 +3,12 @@ import { discreteGaussian, drawPoissonLot, RandomBits, type RandomSource } from 
 import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
 import { type AdaptiveClipping, shareUnder, splitNoise, VOTE_UNIT, voteSigma } from './adaptive-clipping.ts'
 import { isPositive, requireFinite, requireSpecs } from './checks.ts'
+import { requireClipNorm } from './clip.ts'
+import { type ClippedSum, clippedUnits } from './clipped-sum.ts'
 import { type PrivateUpdate, privateUpdate, type Randomness } from './private-update.ts'
 import { type DurableStep, type Reservation, type ReservedEntry, requireKept, useReservation } from './reservation.ts'
 import { decodeSavedStep, type RoundState, type SavedFor, type SavedStep, savedStep } from './saved-step.ts'
 import { gridOf, gridSigma } from './sensitivity.ts'
-
-const MOST_VOTES = 2 ** 32
-const LARGEST_SUM = 2 ** 52 // sum and noise then stay below 2^53, where float64 adds integers exactly
 
 /** The agreed terms of one client's round: public constants, all of them. */
 export interface PrivateRoundTerms {
@@ -62,19 +61,18 @@ export interface PrivateRound {
   readonly stepsDone: number
   /**
    * Draws the next lot from `records` records: each enters with probability `sampleRate`, independently. The indices stay
-   * in this process. An empty lot is a lot: call `step` with zeros.
+   * in this process. An empty lot is a lot: call `step` with a sum of no records.
    */
   drawLot(records: number): Uint32Array
   /**
-   * Adds discrete Gaussian noise to every coordinate of the lot's integer sum (in grid units, one array per trained
-   * tensor), then moves the parameters: theta <- theta - learningRate * noisySum * grid / expectedLotSize.
+   * Adds discrete Gaussian noise to every coordinate of the lot's integer sum, then moves the parameters:
+   * theta <- theta - learningRate * noisySum * grid / expectedLotSize. With adaptive clipping the lot's votes on the clip
+   * norm are released, too.
    *
-   * `votes` is the lot's sum of votes on the clip norm: there with adaptive clipping, and only then.
-   *
-   * Refuses NOT_FINITE and SHAPE_MISMATCH sums, NOISE_INVALID ones (and votes) that are not integers, STEP_ORDER when no lot
-   * was drawn for it, RESERVATION_MISSING when the reserved steps are used up.
+   * Refuses NOISE_INVALID what is no clipped sum on the tensors and the clip norm of the round, STEP_ORDER when no lot was
+   * drawn for it, RESERVATION_MISSING when the reserved steps are used up. Nothing about a record makes it refuse.
    */
-  step(gridSum: readonly Float64Array[], votes?: number): void
+  step(sum: ClippedSum): void
   /**
    * The round as it stands after a step, to go on from in another process; noised, every value of it. STEP_ORDER before the
    * first step, with a lot drawn, and when the round is over.
@@ -140,11 +138,10 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
       advance('draw', 'step')
       return drawPoissonLot(bits, records, sampleRate)
     },
-    step(gridSum, votes) {
+    step(lot) {
       if (stepsDone === steps) throw beyondReservation(steps)
       advance('step', 'closed')
-      requireGridSum(gridSum, specs)
-      requireVotes(votes, options.adaptiveClipping)
+      const gridSum = clippedUnits(lot, { specs, clipNorm })
       theta.forEach((values, t) => {
         const noisySum = new Float64Array(values.length)
         noise.fill(bits, noisySum)
@@ -158,7 +155,7 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
       if (voteNoise !== undefined) {
         const drawn = new Float64Array(1)
         voteNoise.fill(bits, drawn)
-        noisedVotes += votes! * VOTE_UNIT + drawn[0]!
+        noisedVotes += lot.votes * VOTE_UNIT + drawn[0]!
       }
       stepsDone += 1
       stage = reserved.stepwise === true && stepsDone < steps ? 'keep' : 'draw'
@@ -264,6 +261,7 @@ function requireTerms(terms: PrivateRoundTerms, { event, resumes }: ReservedEntr
       remedy: 'Reserve what is to be run; nothing was drawn.',
     })
   }
+  requireClipNorm(terms.clipNorm)
   const { learningRate, expectedLotSize, momentum = 0 } = terms
   if (!(isPositive(learningRate) && isPositive(expectedLotSize) && momentum >= 0 && momentum < 1)) {
     throw new FedsvdError('NOISE_INVALID', {
@@ -272,44 +270,6 @@ function requireTerms(terms: PrivateRoundTerms, { event, resumes }: ReservedEntr
       remedy: 'Correct the terms of the run; nothing was drawn.',
     })
   }
-}
-
-function requireGridSum(gridSum: readonly Float64Array[], specs: readonly TensorSpec[]): void {
-  const sizes = specs.map(({ shape }) => sizeOf(shape))
-  if (gridSum.length !== sizes.length || sizes.some((size, t) => gridSum[t]!.length !== size)) {
-    throw new FedsvdError('SHAPE_MISMATCH', {
-      expected: `one sum per trained tensor, of ${sizes.join(', ')} values`,
-      got: gridSum.map(({ length }) => length).join(', ') || 'none',
-      remedy: 'Sum the gradients of every trained tensor, in the order of the trained specs.',
-    })
-  }
-  for (const sum of gridSum) {
-    for (const value of sum) {
-      if (Number.isInteger(value) && Math.abs(value) <= LARGEST_SUM) continue
-      if (!Number.isFinite(value)) {
-        throw new FedsvdError('NOT_FINITE', {
-          expected: 'a finite gradient sum',
-          got: 'NaN or infinity',
-          remedy: 'Look for the record that overflows, or lower the learning rate; nothing was released.',
-        })
-      }
-      throw new FedsvdError('NOISE_INVALID', {
-        expected: 'a gradient sum in whole grid units, of at most 2^52 of them',
-        got: 'a fraction or more',
-        remedy: 'Clip, divide by the grid and round each record before adding; nothing was released.',
-      })
-    }
-  }
-}
-
-function requireVotes(votes: number | undefined, adaptive: AdaptiveClipping | undefined): void {
-  if (adaptive === undefined ? votes === undefined : Number.isInteger(votes) && Math.abs(votes!) <= MOST_VOTES) return
-  throw new FedsvdError('NOISE_INVALID', {
-    expected:
-      adaptive === undefined ? 'no votes without adaptive clipping' : 'a whole number of votes on the clip norm',
-    got: votes === undefined ? 'none' : 'something else',
-    remedy: 'Pass the votes of the same lot with adaptive clipping, and nothing without; nothing was released.',
-  })
 }
 
 function outOfOrder(call: string, state: string): FedsvdError {

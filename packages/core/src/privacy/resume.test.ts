@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { clippedSumOf } from '../../test-kit/clipped-sums.ts'
 import { asOperatingSystem } from '../../test-kit/scripted-source.ts'
 import type { PrivacyEvent } from '../accounting/index.ts'
 import { RandomBits, seededSource } from '../random/index.ts'
@@ -88,17 +89,22 @@ const options = (changes: Changes = {}, paid: ReservedEntry = entry()): PrivateR
   }
 }
 const noise = (seed = 'noise'): RandomBits => RandomBits.from(asOperatingSystem(seededSource(seed)))
-const sums = (step: number) => SPECS.map(({ shape }) => new Float64Array(sizeOf(shape)).fill(1000 * step))
+const sums = (step: number) =>
+  clippedSumOf(
+    { specs: SPECS, clipNorm: EVENT.clipNorm },
+    SPECS.map(({ shape }) => new Float64Array(sizeOf(shape)).fill(1000 * step)),
+    3,
+  )
 
 const proof = ({ reserved: { runId, round, attempt }, step }: SavedStep) =>
   durableStepFrom({ runId, round, attempt, step, durable: true })
 
 /** Makes steps up to `upTo`, keeping each but the last. @returns the last kept */
-function steps(round: PrivateRound, upTo: number, adaptive = false): SavedStep | undefined {
+function steps(round: PrivateRound, upTo: number): SavedStep | undefined {
   let saved: SavedStep | undefined
   while (round.stepsDone < upTo) {
     round.drawLot(20)
-    round.step(sums(round.stepsDone + 1), adaptive ? 3 : undefined)
+    round.step(sums(round.stepsDone + 1))
     if (round.stepsDone === STEPS) break
     saved = round.save()
     round.kept(proof(saved))
@@ -108,7 +114,7 @@ function steps(round: PrivateRound, upTo: number, adaptive = false): SavedStep |
 
 function whole(changes: Changes = {}): PrivateUpdate {
   const round = beginPrivateRound(options(changes))
-  steps(round, STEPS, changes.adaptiveClipping !== undefined)
+  steps(round, STEPS)
   return round.finish()
 }
 
@@ -120,10 +126,10 @@ describe('a round that is gone on with', () => {
     for (const adaptiveClipping of [undefined, ADAPTIVE]) {
       const terms: Changes = adaptiveClipping ? { adaptiveClipping } : {}
       const source = noise()
-      const saved = steps(beginPrivateRound(options({ ...terms, source })), at, adaptiveClipping !== undefined)!
+      const saved = steps(beginPrivateRound(options({ ...terms, source })), at)!
       const round = resume(saved, Uint8Array.from(saved.bytes), { ...terms, source })
       expect(round.stepsDone).toBe(at)
-      steps(round, STEPS, adaptiveClipping !== undefined)
+      steps(round, STEPS)
       const update = round.finish()
       const expected = whole(terms)
       expect(update.tensors).toEqual(expected.tensors)

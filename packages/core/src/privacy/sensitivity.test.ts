@@ -1,21 +1,25 @@
 import { describe, expect, it } from 'vitest'
+import { contributionOf } from '../../test-kit/clipped-sums.ts'
 import { fillGaussian, RandomBits, seededSource } from '../random/index.ts'
-import { gridContribution } from './clip.ts'
-import {
-  discretisationSlack,
-  GRID_BITS,
-  gridOf,
-  gridSensitivity,
-  gridSigma,
-  MAX_MICRO_BATCH,
-  NORM_SLACK,
-} from './sensitivity.ts'
+import { discretisationSlack, GRID_BITS, gridOf, gridSensitivity, gridSigma, squaredBound } from './sensitivity.ts'
 
 const norm = (arrays: readonly Float64Array[]) =>
   Math.sqrt(arrays.reduce((sum, values) => values.reduce((inner, value) => inner + value * value, sum), 0))
 
 describe('gridSensitivity', () => {
-  it('bounds the contribution of every record, also of those made to be rounded up everywhere', () => {
+  it('is the root of the bound that is enforced, for every size', () => {
+    for (let dimension = 1; dimension < 2 ** 33; dimension = Math.ceil(dimension * 1.7)) {
+      const size = { dimension, gridBits: GRID_BITS }
+      const squared = squaredBound(size)
+      expect(Number.isSafeInteger(squared)).toBe(true)
+      expect(Math.abs(gridSensitivity(size) ** 2 / squared - 1)).toBeLessThan(2 ** -51)
+      // (2^18 + sqrt(d) / 2)^2 = 2^36 + 2^18 sqrt(d) + d / 4, in integers: the bound is not below it
+      const rest = BigInt(squared) - 2n ** 36n - BigInt(Math.ceil(dimension / 4))
+      expect(rest + 1n >= 0n && (rest + 1n) ** 2n >= 2n ** 36n * BigInt(dimension)).toBe(true)
+    }
+  })
+
+  it('leaves room for every honest record, also for those made to be rounded up everywhere', () => {
     const bits = new RandomBits(seededSource('records'))
     for (const dimension of [1, 7, 1000, 40_000]) {
       const bound = gridSensitivity({ dimension, gridBits: GRID_BITS })
@@ -25,40 +29,19 @@ describe('gridSensitivity', () => {
       const spike = new Float32Array(dimension)
       spike[0] = 1e30
       for (const data of [gaussian, halves, spike]) {
-        const contribution = norm(gridContribution([{ name: 'g', shape: [dimension], data }], 2))
+        const contribution = norm(contributionOf([{ name: 'g', shape: [dimension], data }], 2))
         expect(contribution).toBeLessThanOrEqual(bound)
+        expect(contribution).toBeGreaterThan(0)
       }
     }
   })
 
-  it('needs its term for rounding: without it, an honest record of norm clipNorm exceeds the bound', () => {
+  it('needs its term for rounding: without it, an honest record of norm clipNorm would be left out', () => {
     const dimension = 1_012_600 // 2^18 / sqrt(d) = 260.51 grid units for each coordinate, and all of them round up
     const data = new Float32Array(dimension).fill(1 / Math.sqrt(dimension))
-    const contribution = norm(gridContribution([{ name: 'g', shape: [dimension], data }], 1))
-    expect(contribution).toBeGreaterThan((1 + NORM_SLACK) * 2 ** GRID_BITS) // 261 * 1006.28 = 262,639 > 262,400
+    const contribution = norm(contributionOf([{ name: 'g', shape: [dimension], data }], 1))
+    expect(contribution).toBeGreaterThan(2 ** GRID_BITS) // 261 * 1006.28 = 262,639 > 262,144
     expect(contribution).toBeLessThanOrEqual(gridSensitivity({ dimension, gridBits: GRID_BITS }))
-  })
-})
-
-describe('MAX_MICRO_BATCH', () => {
-  const largest = Math.round((1 + NORM_SLACK) * 2 ** GRID_BITS)
-
-  it('keeps float32 sums exact, in any order', () => {
-    const bits = new RandomBits(seededSource('orders'))
-    for (let trial = 0; trial < 200; trial++) {
-      const values = Array.from({ length: MAX_MICRO_BATCH }, (_, i) =>
-        trial === 0 || bits.uint32() % 4 ? largest - i : i - largest,
-      )
-      const single = values.reduce((sum, value) => Math.fround(sum + value), 0)
-      expect(single).toBe(values.reduce((sum, value) => sum + value, 0))
-    }
-  })
-
-  it('could not be larger: one record more and float32 loses a unit', () => {
-    const values = [...Array.from({ length: MAX_MICRO_BATCH }, () => largest), largest - 1]
-    const single = values.reduce((sum, value) => Math.fround(sum + value), 0)
-    expect(single).not.toBe(values.reduce((sum, value) => sum + value, 0))
-    expect(MAX_MICRO_BATCH).toBe(63)
   })
 })
 

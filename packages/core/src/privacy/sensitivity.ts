@@ -1,34 +1,40 @@
 /**
  * How much one record can move the integer sum that the noise is added to, and how much noise that takes.
  *
- * The argument, from the gradient of one record to epsilon:
+ * The argument, from the gradient of one record to epsilon. A unit of privacy is called a record here; it may be a person
+ * or a client.
  *
  * 1. Grid. Gaussian noise on doubles leaks through the low bits (Mironov 2012, "On significance of the least significant
- *    bits for differential privacy"), so nothing real-valued is ever noised. With grid = clipNorm * 2^-GRID_BITS, the
- *    contribution of a record is q = Round(c * g / grid), c = min(1, clipNorm / norm): a vector of integers.
- * 2. One record. Before rounding, |c g / grid| <= (1 + NORM_SLACK) * 2^GRID_BITS: exactly 2^GRID_BITS in real arithmetic,
- *    and the slack is for a norm and a quotient taken in float32. Rounding moves each of the d coordinates by at most 1/2,
- *    hence the vector by at most sqrt(d) / 2. Their sum is {@link gridSensitivity}.
- * 3. The lot. Records are rounded one by one and only then added, and the sums are exact integers: inside a micro-batch
- *    because {@link MAX_MICRO_BATCH} keeps every partial sum within the 2^24 that float32 counts exactly, between
- *    micro-batches because float64 counts to 2^53. So adding or removing a record changes the lot's sum by its own q and
- *    by nothing else, whatever the batching: 2 is the L2 sensitivity, with no floating-point remainder.
+ *    bits for differential privacy"), so nothing real-valued is ever noised. A record contributes a vector of integers q,
+ *    in units of clipNorm * 2^-GRID_BITS.
+ * 2. The bound is enforced, not derived. Before q is added, the sum of its squares is compared with {@link squaredBound},
+ *    and a q that is above it, or holds NaN, is left out: it contributes zeros. The comparison is exact although it is
+ *    made in float64. Squares are not negative; as long as a partial sum is at most 2^53 it is an integer that float64
+ *    holds, and once it is above 2^53 rounding can bring it back to 2^53 but not below, and later terms do not lower it.
+ *    The bound is below 2^53, so the computed sum is at most the bound exactly when the true one is. NaN compares as
+ *    false, which leaves the record out. No property of clip, norm, runtime or device enters this.
+ * 3. The lot. Integers are added in float64, which is exact up to 2^53: a coordinate of one record is below 2^20 and a
+ *    lot has at most 2^32 records. So adding or removing a record changes the lot's sum by its own q and by nothing else:
+ *    {@link gridSensitivity} is the L2 sensitivity, with no floating-point remainder. What is left to assume is that q is
+ *    a function of the record alone, and of nothing beside it in its micro-batch.
  * 4. The noise is discrete Gaussian on the integers (Canonne, Kamath and Steinke 2020). {@link gridSigma} makes it
  *    provably as good as continuous Gaussian noise of noiseMultiplier * sensitivity, for every accountant.
  * 5. Scaling by grid, the learning rate and the expected lot size happens after the noise: post-processing.
+ *
+ * That no honest record is left out is a matter of utility, and is proved as well: see {@link CLIP_TARGET}.
  */
 
 /** Resolution of the grid: a record of norm clipNorm has 2^18 grid units. */
 export const GRID_BITS = 18
 
-/** Relative room for float32 rounding in the norm and in the scaled gradient. The engine's tests show that it suffices. */
-export const NORM_SLACK = 2 ** -10
-
 /**
- * The most records whose grid contributions may be added in float32: 63. A coordinate of one record is at most
- * (1 + NORM_SLACK) * 2^18 + 1/2, so that 63 of them stay within 2^24 in any order of addition, and 64 might not.
+ * Records are clipped to this many grid units, 2^18 less one part in 2^20, so that float64 rounding never carries an honest
+ * record over the bound. With d scalars and u = 2^-53, the computed sum of squares is within (d + 1) u of the true one, in
+ * any order of addition (Higham 2002, section 4.2), so the norm, the quotient and the product are within (d / 2 + 4) u,
+ * which is at most 2^-21 for d up to 2^33. So |c g / grid| <= 2^18 before rounding, and rounding each coordinate to an
+ * integer moves the vector by at most sqrt(d) / 2.
  */
-export const MAX_MICRO_BATCH = Math.floor(2 ** 24 / ((1 + NORM_SLACK) * 2 ** GRID_BITS + 0.5))
+export const CLIP_TARGET = 2 ** GRID_BITS * (1 - 2 ** -20)
 
 /** Width of one grid unit, in units of the gradient. */
 export function gridOf(clipNorm: number): number {
@@ -36,12 +42,19 @@ export function gridOf(clipNorm: number): number {
 }
 
 /**
- * L2 sensitivity of the lot's integer sum under adding or removing one record, in grid units: an upper bound.
- *
- * `dimension` is the number of trained scalars, all of them. At d = 100,000 the rounding costs 0.06 %, at 10 million 0.6 %.
+ * The largest sum of squares that a record's integers may have: (2^gridBits + sqrt(d) / 2)^2, rounded up to an integer.
+ * `dimension` is the number of trained scalars, all of them.
  */
-export function gridSensitivity({ dimension, gridBits }: { dimension: number; gridBits: number }): number {
-  return (1 + NORM_SLACK) * 2 ** gridBits + Math.sqrt(dimension) / 2
+export function squaredBound({ dimension, gridBits }: { dimension: number; gridBits: number }): number {
+  return Math.ceil((2 ** gridBits + Math.sqrt(dimension) / 2) ** 2)
+}
+
+/**
+ * L2 sensitivity of the lot's integer sum under adding or removing one record, in grid units: the root of
+ * {@link squaredBound}. At d = 100,000 the rounding costs 0.06 %, at 10 million 0.6 %.
+ */
+export function gridSensitivity(size: { dimension: number; gridBits: number }): number {
+  return Math.sqrt(squaredBound(size))
 }
 
 export const SMOOTHING = 3

@@ -24,9 +24,10 @@ export function flatNorm(tensors: readonly NamedTensor[]): number {
   return Math.sqrt(tensors.reduce((sum, { data }) => sum + squaredNorm(data), 0))
 }
 
-/** Four sums side by side: one alone would wait for each of its additions. */
-function squaredNorm(data: Float32Array): number {
+/** The sum of squares in float64, where no square of a float32 overflows or vanishes. NaN and infinity propagate. */
+export function squaredNorm(data: Float32Array | Float64Array): number {
   const whole = data.length - (data.length % 4)
+  // Four sums side by side: one alone would wait for each of its additions.
   let [a, b, c, d] = [0, 0, 0, 0]
   for (let index = 0; index < whole; index += 4) {
     a += data[index]! * data[index]!

@@ -1,2 +1,3 @@
+export { type Lot, lotOfAll } from './lot.ts'
 export { type RecordSource, recordsInMemory, type Units, unitsIn } from './record-source.ts'
 export { shortestFirst } from './shortest-first.ts'

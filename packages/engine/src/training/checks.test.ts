@@ -3,6 +3,7 @@ import { TINY_ENCODER, tinyCheckpoint } from '@fedsvd/core/model/testing'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createStarterEngine, type EncodedRecord, starterSchema, type TrainingEngine } from './index.ts'
+import { lotOf } from './testing/index.ts'
 
 const OPTIONS = {
   rank: 2,
@@ -15,7 +16,7 @@ const OPTIONS = {
 
 const record = (ids: readonly number[], label = 0): EncodedRecord => ({ tokenIds: Int32Array.from(ids), label })
 
-describe('bad input is refused with a code and leaves the engine usable', () => {
+describe('bad input', () => {
   let engine: TrainingEngine
   let state: AdapterState
   beforeAll(async () => {
@@ -29,20 +30,9 @@ describe('bad input is refused with a code and leaves the engine usable', () => 
     b: state.b.map((tensor, index) => (index === 1 ? change(tensor) : tensor)),
   })
 
-  it.each<[string, () => { records?: readonly EncodedRecord[]; state?: AdapterState; clipNorm?: number }, RegExp]>([
-    ['a record without tokens', () => ({ records: [record([1]), record([])] }), /DATA_EMPTY.*record 1/],
-    [
-      'more tokens than the model reads',
-      () => ({ records: [record([1, 1, 1, 1, 1, 1, 1])] }),
-      /SHAPE_MISMATCH.*at most 6/,
-    ],
-    ['an id beyond the vocabulary', () => ({ records: [record([11])] }), /SHAPE_MISMATCH.*from 0 to 10/],
-    ['a negative id', () => ({ records: [record([1, -1])] }), /SHAPE_MISMATCH.*from 0 to 10/],
-    ['a label beyond the classes', () => ({ records: [record([1], 3)] }), /LABEL_UNKNOWN.*0 to 2, got 3/],
-    ['a label that is not whole', () => ({ records: [record([1], 0.5)] }), /LABEL_UNKNOWN/],
-    ['a clipNorm of 0', () => ({ clipNorm: 0 }), /CONFIG_INVALID.*positive clipNorm/],
-    ['a clipNorm that float32 rounds to 0', () => ({ clipNorm: 1e-60 }), /CONFIG_INVALID/],
-    ['a clipNorm of NaN', () => ({ clipNorm: Number.NaN }), /CONFIG_INVALID/],
+  it.each<[string, () => { state?: AdapterState; clipNorm?: number }, RegExp]>([
+    ['a clipNorm of 0', () => ({ clipNorm: 0 }), /NOISE_INVALID.*a clipNorm from/],
+    ['a clipNorm of NaN', () => ({ clipNorm: Number.NaN }), /NOISE_INVALID/],
     [
       'a factor of another shape',
       () => ({ state: withB((tensor) => ({ ...tensor, shape: [...tensor.shape].reverse() })) }),
@@ -60,15 +50,40 @@ describe('bad input is refused with a code and leaves the engine usable', () => 
       () => ({ state: withB((tensor) => ({ ...tensor, data: tensor.data.map(() => Number.NaN) })) }),
       /NOT_FINITE.*lora_B/,
     ],
-    [
-      'a finite head whose logits overflow float32',
-      () => ({ state: { ...state, head: state.head.map((spec) => ({ ...spec, data: spec.data.map(() => 3e38) })) } }),
-      /NOT_FINITE.*gradient norm/,
-    ],
-  ])('%s', async (_, change, message) => {
-    const { records = [record([1, 2])], state: given = state, clipNorm = 1 } = change()
-    await expect(engine.clippedLotSum(records, given, clipNorm)).rejects.toThrow(message)
-    await expect(engine.clippedLotSum([record([1, 2])], state, 1)).resolves.toBeDefined()
+  ])('that is no record is refused with a code and leaves the engine usable: %s', async (_, change, message) => {
+    const { state: given = state, clipNorm = 1 } = change()
+    for (const records of [[record([1, 2])], []]) {
+      await expect(engine.clippedLotSum(lotOf(records), given, clipNorm)).rejects.toThrow(message)
+    }
+    await expect(engine.clippedLotSum(lotOf([record([1, 2])]), state, 1)).resolves.toBeDefined()
+  })
+
+  const malformed: [string, EncodedRecord, RegExp][] = [
+    ['without tokens', record([]), /DATA_EMPTY.*record 1/],
+    ['of more tokens than the model reads', record([1, 1, 1, 1, 1, 1, 1]), /SHAPE_MISMATCH.*at most 6.*record 1/],
+    ['with an id beyond the vocabulary', record([11]), /SHAPE_MISMATCH.*from 0 to 10/],
+    ['with a negative id', record([1, -1]), /SHAPE_MISMATCH.*from 0 to 10/],
+    ['with a label beyond the classes', record([1], 3), /LABEL_UNKNOWN.*0 to 2, got 3/],
+    ['with a label that is not whole', record([1], 0.5), /LABEL_UNKNOWN/],
+    ['of another task', { tokenIds: Int32Array.of(1), targets: Int32Array.of(1) }, /SHAPE_MISMATCH.*one label/],
+  ]
+
+  it.each(malformed)('a record %s contributes zeros and votes like one that was clipped', async (_, bad) => {
+    const alone = await engine.clippedLotSum(lotOf([record([1, 2])]), state, 1000)
+    const beside = await engine.clippedLotSum(lotOf([bad, record([1, 2]), bad]), state, 1000)
+    expect(beside.units).toEqual(alone.units)
+    expect([beside.records, beside.leftOut, beside.votes]).toEqual([3, 2, alone.votes - 2])
+  })
+
+  it.each(malformed)('a record %s is refused by name where gradients are asked for', async (_, bad, message) => {
+    await expect(engine.recordGradients([record([1, 2]), bad], state)).rejects.toThrow(message)
+  })
+
+  it('a finite state whose logits overflow float32 makes every record zeros, and nothing throws', async () => {
+    const head = state.head.map((spec) => ({ ...spec, data: spec.data.map(() => 3e38) }))
+    const sum = await engine.clippedLotSum(lotOf([record([1, 2]), record([3], 1)]), { ...state, head }, 1)
+    expect(sum.units.every((units) => units.every((value) => value === 0))).toBe(true)
+    expect([sum.records, sum.leftOut, sum.votes]).toEqual([2, 2, -2])
   })
 
   it('looks at tokens, not at labels, for inference', async () => {

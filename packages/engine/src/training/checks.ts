@@ -33,51 +33,62 @@ export function checkState(schema: AdapterSchema, state: AdapterState): readonly
   return tensors
 }
 
-/** Throws DATA_EMPTY or SHAPE_MISMATCH for token lists that the model cannot read. */
-export function checkTokens(records: readonly EncodedRecord[], { maxTokens, vocabularySize }: RecordLimits): void {
-  for (const [position, { tokenIds, typeIds }] of records.entries()) {
-    if (tokenIds.length === 0) {
-      throw new FedsvdError('DATA_EMPTY', {
-        expected: 'at least one token in every record',
-        got: `none in record ${position}`,
-        remedy: 'Drop records without text before training.',
-      })
-    }
-    if (tokenIds.length > maxTokens) {
-      const got = `${tokenIds.length} in record ${position}`
-      throw mismatch(`at most ${maxTokens} tokens`, got, 'Truncate the token lists when they are encoded.')
-    }
-    if (!tokenIds.every((id) => id >= 0 && id < vocabularySize)) {
-      const expected = `token ids from 0 to ${vocabularySize - 1}`
-      throw mismatch(expected, `another id in record ${position}`, "Encode the texts with the model's own tokenizer.")
-    }
-    if (typeIds && !(typeIds.length === tokenIds.length && typeIds.every((type) => type === 0 || type === 1))) {
-      throw mismatch('0 or 1 as the type of every token', `others in record ${position}`, 'Encode the texts in pairs.')
-    }
+/** Throws what is wrong with the first record that is not sound, and says which one it is. */
+export function requireSound(
+  records: readonly EncodedRecord[],
+  fault: (record: EncodedRecord) => FedsvdError | undefined,
+): void {
+  for (const [position, record] of records.entries()) {
+    const found = fault(record)
+    if (found === undefined) continue
+    const { code, detail } = found
+    throw new FedsvdError(code, { ...detail, got: `${detail.got} in record ${position}` })
   }
 }
 
-/** Throws SHAPE_MISMATCH for a record without a label, LABEL_UNKNOWN for a label that is not 0 .. classes - 1. */
-export function checkLabels(records: readonly EncodedRecord[], { classes }: RecordLimits): void {
-  for (const [position, record] of records.entries()) {
-    if (!('label' in record)) throw otherTask('one label', `targets for tokens in record ${position}`)
-    const { label } = record
-    if (Number.isInteger(label) && label >= 0 && label < classes) continue
-    throw labelUnknown(`a label from 0 to ${classes - 1}`, `${label} in record ${position}`)
+/** DATA_EMPTY or SHAPE_MISMATCH for a token list that the model cannot read. */
+export function tokensFault(
+  { tokenIds, typeIds }: EncodedRecord,
+  { maxTokens, vocabularySize }: RecordLimits,
+): FedsvdError | undefined {
+  if (tokenIds.length === 0) {
+    return new FedsvdError('DATA_EMPTY', {
+      expected: 'at least one token in every record',
+      got: 'none',
+      remedy: 'Drop records without text before training.',
+    })
   }
+  if (tokenIds.length > maxTokens) {
+    const remedy = 'Truncate the token lists when they are encoded.'
+    return mismatch(`at most ${maxTokens} tokens`, `${tokenIds.length}`, remedy)
+  }
+  if (!tokenIds.every((id) => id >= 0 && id < vocabularySize)) {
+    const expected = `token ids from 0 to ${vocabularySize - 1}`
+    return mismatch(expected, 'another id', "Encode the texts with the model's own tokenizer.")
+  }
+  if (typeIds && !(typeIds.length === tokenIds.length && typeIds.every((type) => type === 0 || type === 1))) {
+    return mismatch('0 or 1 as the type of every token', 'others', 'Encode the texts in pairs.')
+  }
+  return undefined
 }
 
-/** Throws SHAPE_MISMATCH unless every token has a target, LABEL_UNKNOWN for one that is neither a class nor ignored. */
-export function checkTargets(records: readonly EncodedRecord[], { classes }: RecordLimits): void {
-  for (const [position, record] of records.entries()) {
-    if (!('targets' in record)) throw otherTask('a target for every token', `one label in record ${position}`)
-    const { targets, tokenIds } = record
-    if (targets.length !== tokenIds.length) {
-      throw otherTask('a target for every token', `${targets.length} for ${tokenIds.length} in record ${position}`)
-    }
-    if (targets.every((target) => target === IGNORED || (target >= 0 && target < classes))) continue
-    throw labelUnknown(`targets from 0 to ${classes - 1}, or ${IGNORED}`, `another one in record ${position}`)
+/** SHAPE_MISMATCH for a record without a label, LABEL_UNKNOWN for a label that is not 0 .. classes - 1. */
+export function labelFault(record: EncodedRecord, { classes }: RecordLimits): FedsvdError | undefined {
+  if (!('label' in record)) return otherTask('one label', 'targets for tokens')
+  const { label } = record
+  if (Number.isInteger(label) && label >= 0 && label < classes) return undefined
+  return labelUnknown(`a label from 0 to ${classes - 1}`, `${label}`)
+}
+
+/** SHAPE_MISMATCH unless every token has a target, LABEL_UNKNOWN for one that is neither a class nor ignored. */
+export function targetsFault(record: EncodedRecord, { classes }: RecordLimits): FedsvdError | undefined {
+  if (!('targets' in record)) return otherTask('a target for every token', 'one label')
+  const { targets, tokenIds } = record
+  if (targets.length !== tokenIds.length) {
+    return otherTask('a target for every token', `${targets.length} for ${tokenIds.length}`)
   }
+  if (targets.every((target) => target === IGNORED || (target >= 0 && target < classes))) return undefined
+  return labelUnknown(`targets from 0 to ${classes - 1}, or ${IGNORED}`, 'another one')
 }
 
 /** Throws CONFIG_INVALID unless texts may be so long: `most` is what the checkpoint takes. */
@@ -87,16 +98,6 @@ export function checkMaxTokens(maxTokens: number, most: number): void {
     expected: `maxTokens from 1 to ${most}`,
     got: `${maxTokens}`,
     remedy: 'Longer texts are truncated when they are encoded.',
-  })
-}
-
-/** Throws CONFIG_INVALID unless the clipping norm is a positive float32. */
-export function checkClipNorm(clipNorm: number): void {
-  if (Number.isFinite(clipNorm) && Math.fround(clipNorm) > 0 && Number.isFinite(Math.fround(clipNorm))) return
-  throw new FedsvdError('CONFIG_INVALID', {
-    expected: 'a positive clipNorm that float32 can hold',
-    got: `${clipNorm}`,
-    remedy: 'Choose a clipNorm such as 1.',
   })
 }
 

@@ -1,10 +1,9 @@
 import type { AdapterSchema, AdapterState } from '@fedsvd/core/adapters'
 import { type ClassifierModel, inferenceGraph, PADDING_ID, trainingGraph } from '@fedsvd/core/model'
-import { GRID_BITS, MAX_MICRO_BATCH } from '@fedsvd/core/privacy'
 import type { RunnerFactory } from '../runtime/index.ts'
-import { checkFinite, checkLabels, checkTokens, type RecordLimits } from './checks.ts'
+import { checkFinite, labelFault, type RecordLimits, tokensFault } from './checks.ts'
 import { graphEngine } from './graph-engine.ts'
-import { microBatches, padBatch, paddedLength } from './micro-batches.ts'
+import { padBatch } from './micro-batches.ts'
 import type { EncodedRecord, TrainingEngine } from './training-engine.ts'
 
 export interface ClassifierEngineOptions {
@@ -22,21 +21,15 @@ export function classifierEngine(options: ClassifierEngineOptions): TrainingEngi
   const { model, schema, limits, maxPlaces, createRunner } = options
   const engine = graphEngine<EncodedRecord>({
     schema,
+    positions: limits.positions,
+    maxPlaces,
     createRunner,
-    training: (trained) => trainingGraph(model, trained, GRID_BITS),
+    training: (trained) => trainingGraph(model, trained),
     inference: () => inferenceGraph(model),
-    checked: (records, purpose) => {
-      checkTokens(records, limits)
-      if (purpose === 'training') checkLabels(records, limits)
-      return records
-    },
-    batches: (records) => {
-      const lengths = records.map(({ tokenIds }) => paddedLength(tokenIds.length, limits.positions))
-      return microBatches(lengths, { maxRecords: MAX_MICRO_BATCH, maxPlaces })
-    },
-    pack: (records, members) => ({
-      ...padBatch(records, members, { paddingId: PADDING_ID, maxTokens: limits.positions }),
-    }),
+    fault: (record, purpose) =>
+      tokensFault(record, limits) ?? (purpose === 'training' ? labelFault(record, limits) : undefined),
+    targets: () => 0,
+    pack: (records, shape) => ({ ...padBatch(records, shape, PADDING_ID) }),
   })
 
   const rowsOf = async (
@@ -59,6 +52,7 @@ export function classifierEngine(options: ClassifierEngineOptions): TrainingEngi
   return {
     schema,
     clippedLotSum: engine.clippedLotSum,
+    recordGradients: engine.recordGradients,
     logits: (records, state) => rowsOf('logits', model.classes, records, state),
     features: (records, state) => rowsOf('features', model.featureWidth, records, state),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),

@@ -8,10 +8,10 @@ import {
   createDecoderEngine,
   decoderSchema,
   type EncodedRecord,
-  type LotResult,
   type TokenEngine,
   type TrainingEngine,
 } from './index.ts'
+import { type LotResult, lotResult } from './testing/index.ts'
 
 interface Case {
   readonly model: 'gpt2' | 'llama' | 'qwen2'
@@ -128,7 +128,7 @@ describe.each(vectors.cases.map((facts, index) => [`${facts.model}, ${facts.task
     let lot: LotResult
     beforeAll(async () => {
       engine = await createDecoderEngine(checkpoint, { task: facts.task, schema, classes: vectors.classes, threads: 1 })
-      lot = await engine.clippedLotSum(records, state, facts.clipNorm)
+      lot = await lotResult(engine, records, state, facts.clipNorm)
     })
     afterAll(async () => await engine[Symbol.asyncDispose]())
     const inNats = ({ gridSum }: LotResult, clipNorm: number) =>
@@ -156,7 +156,7 @@ describe.each(vectors.cases.map((facts, index) => [`${facts.model}, ${facts.task
     it('the gradient of each record alone', async () => {
       for (const [n, record] of records.entries()) {
         const clipNorm = 1.001 * facts.norms[n]!
-        const alone = await engine.clippedLotSum([record], state, clipNorm)
+        const alone = await lotResult(engine, [record], state, clipNorm)
         expect(relativeError(inNats(alone, clipNorm), perRecord[n]!)).toBeLessThan(TOLERANCE)
       }
     })

@@ -6,7 +6,8 @@ import { waveNamed } from '@fedsvd/core/model/testing'
 import { gridOf } from '@fedsvd/core/privacy'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../checkpoint/index.ts'
-import { createEncoderEngine, type EncodedRecord, encoderSchema, type LotResult, type TrainingEngine } from './index.ts'
+import { createEncoderEngine, type EncodedRecord, encoderSchema, type TrainingEngine } from './index.ts'
+import { type LotResult, lotResult } from './testing/index.ts'
 
 /** Written by scripts/encoder_vectors.py: float64 autograd, one unpadded record at a time. */
 interface Vectors {
@@ -56,7 +57,7 @@ describe.each(['bert', 'roberta', 'xlm-roberta', 'distilbert'])('%s against PyTo
       typeIds: Int32Array.from(typeIds),
       label,
     }))
-    lot = await engine.clippedLotSum(records, state, vectors.clipNorm)
+    lot = await lotResult(engine, records, state, vectors.clipNorm)
   })
   afterAll(async () => await engine[Symbol.asyncDispose]())
 
@@ -94,7 +95,7 @@ describe.each(['bert', 'roberta', 'xlm-roberta', 'distilbert'])('%s against PyTo
   it('the clipped gradient of every record', async () => {
     const grid = gridOf(vectors.clipNorm)
     for (const [n, record] of records.entries()) {
-      const { gridSum } = await engine.clippedLotSum([record], state, vectors.clipNorm)
+      const { gridSum } = await lotResult(engine, [record], state, vectors.clipNorm)
       const actual = gridSum.flatMap((tensor) => [...tensor].map((units) => units * grid))
       const expected = clipped(n)
       expect(actual).toHaveLength(expected.length)
@@ -115,11 +116,11 @@ describe.each(['bert', 'roberta', 'xlm-roberta', 'distilbert'])('%s against PyTo
   })
 
   it('is the same in another order, in other batches and at another padding, integer for integer', async () => {
-    const backwards = await engine.clippedLotSum([...records].reverse(), state, vectors.clipNorm)
+    const backwards = await lotResult(engine, [...records].reverse(), state, vectors.clipNorm)
     expect(backwards.gridSum).toEqual(lot.gridSum)
     expect(backwards.norms.toReversed()).toEqual(lot.norms)
     const apart: LotResult[] = []
-    for (const record of records) apart.push(await engine.clippedLotSum([record], state, vectors.clipNorm))
+    for (const record of records) apart.push(await lotResult(engine, [record], state, vectors.clipNorm))
     const sum = lot.gridSum.map((tensor, index) =>
       tensor.map((_, at) => apart.reduce((total, one) => total + one.gridSum[index]![at]!, 0)),
     )

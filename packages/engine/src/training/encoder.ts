@@ -53,8 +53,8 @@ export interface EncoderCheckpoint {
   tensors(keep: (name: string) => boolean): Promise<Checkpoint>
 }
 
-/** As for the starter encoder: enough places to keep the products busy, few enough for the cache. */
-const MAX_PLACES = 1024
+/** As for the starter encoder: enough places to keep the products busy, few enough that blank rows cost little. */
+const MAX_PLACES = 256
 
 /**
  * The schema of a run on a checkpoint, from its config alone: PEFT's names, the head as Hugging Face has it.

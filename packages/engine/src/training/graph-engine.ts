@@ -1,26 +1,34 @@
 import { type AdapterSchema, type AdapterState, trainedSpecs } from '@fedsvd/core/adapters'
+import type { FedsvdError } from '@fedsvd/core/errors'
 import type { Graph } from '@fedsvd/core/graph'
-import { gridSumName } from '@fedsvd/core/model'
+import { gradientName } from '@fedsvd/core/model'
+import type { GradientPart } from '@fedsvd/core/privacy'
 import { sizeOf } from '@fedsvd/core/tensor'
-import type { GraphRunner, RunnerFactory, RunTensor } from '../runtime/index.ts'
-import { checkClipNorm, checkFinite, checkState } from './checks.ts'
-import type { EncodedRecord, PrivateEngine } from './training-engine.ts'
+import type { RunnerFactory, RunTensor } from '../runtime/index.ts'
+import { checkState, requireSound } from './checks.ts'
+import { type GradientSource, sumOfLot } from './lot-sum.ts'
+import { type BatchShape, microBatches, paddedLength, shapeFor } from './micro-batches.ts'
+import type { EncodedRecord, PrivateEngine, RecordGradient } from './training-engine.ts'
 
 type Tensors = Readonly<Record<string, RunTensor>>
 
 /** What a task brings: its two graphs, and how records of type R become their inputs. */
 export interface EngineParts<R extends EncodedRecord> {
   readonly schema: AdapterSchema
+  /** Places that the model has. */
+  readonly positions: number
+  /** Most places of a micro-batch. */
+  readonly maxPlaces: number
   /** Makes each of the two graphs ready when it is first needed. */
   readonly createRunner: RunnerFactory
-  /** Names of trained tensors to the graph of the private step: `norms`, `losses` and a grid sum for each. */
+  /** Names of trained tensors to the graph of the private step: `losses`, and the gradients of each. */
   training(trained: readonly string[]): Graph
   inference(): Graph
-  /** The records, if they are the task's and fit the model; those for inference need no labels. Throws what is wrong. */
-  checked(records: readonly EncodedRecord[], purpose: 'training' | 'inference'): readonly R[]
-  /** Positions in `records`, each in exactly one micro-batch. */
-  batches(records: readonly R[]): Iterable<readonly number[]>
-  pack(records: readonly R[], members: readonly number[]): Tensors
+  /** What is wrong with a record, if it is not the task's or does not fit the model; one for inference needs no label. */
+  fault(record: EncodedRecord, purpose: 'training' | 'inference'): FedsvdError | undefined
+  /** Targets of a record that {@link fault} has passed; 0 where it has one label. */
+  targets(record: R): number
+  pack(records: readonly R[], shape: BatchShape): Tensors
 }
 
 export interface GraphEngine extends PrivateEngine {
@@ -32,55 +40,82 @@ export interface GraphEngine extends PrivateEngine {
   ): Promise<void>
 }
 
+/** A product with a single row takes another path through the runtime, with another order of addition; two rows do not. */
+const MIN_ROWS = 2
+
+/** Most records of a micro-batch for inference. */
+const MAX_RECORDS = 64
+
 /** The private step over micro-batches, for any task that is written as graphs. */
 export function graphEngine<R extends EncodedRecord>(parts: EngineParts<R>): GraphEngine {
-  const { schema, createRunner } = parts
+  const { schema, createRunner, positions, maxPlaces } = parts
   const trained = trainedSpecs(schema)
+  const sizes = trained.map(({ shape }) => sizeOf(shape))
+  const limits = { positions, maxPlaces, dimension: sizes.reduce((sum, size) => sum + size, 0) }
   const training = lazy(() => createRunner(parts.training(trained.map(({ name }) => name)), 'private step'))
   const inference = lazy(() => createRunner(parts.inference(), 'inference'))
   const enqueue = queue()
 
-  const sweep = async (
-    runner: GraphRunner,
-    records: readonly R[],
-    inputs: Tensors,
-    collect: (members: readonly number[], outputs: Tensors) => void,
-  ): Promise<void> => {
-    for (const members of parts.batches(records)) {
-      collect(members, await runner.run({ ...inputs, ...parts.pack(records, members) }))
-    }
+  const step = async (records: readonly R[], shape: BatchShape, inputs: Tensors): Promise<RecordGradient[]> => {
+    const runner = await training.get()
+    const outputs = await runner.run({ ...inputs, ...parts.pack(records, shape) })
+    return records.map((_, row) => ({
+      loss: outputs.losses!.data[row]!,
+      gradient: trained.map(({ name }, t) => {
+        const rows = outputs[gradientName(name)]!.data as Float32Array
+        return rows.subarray(row * sizes[t]!, (row + 1) * sizes[t]!)
+      }),
+    }))
   }
+  const shapeOf = (record: R): BatchShape => shapeFor(record.tokenIds.length, parts.targets(record), limits)
+  const gradientsWith = (inputs: Tensors): GradientSource<R> => ({
+    accepted: (record) => (parts.fault(record, 'training') ? undefined : (record as R)),
+    shapeOf,
+    gradients: async (records, shape) => gradientsOnly(await enqueue(() => step(records, shape, inputs))),
+  })
 
   return {
     schema,
-    clippedLotSum: (lot, state, clipNorm) =>
+    clippedLotSum: async (lot, state, clipNorm, options) => {
+      const inputs = byName(checkState(schema, state))
+      return await sumOfLot(lot, { specs: trained, clipNorm }, gradientsWith(inputs), options)
+    },
+    recordGradients: (given, state) =>
       enqueue(async () => {
-        checkClipNorm(clipNorm)
-        const factors = byName(checkState(schema, state))
-        const records = parts.checked(lot, 'training')
-        const inputs = { ...factors, clipNorm: { shape: [], data: Float32Array.of(clipNorm) } }
-        const gridSum = trained.map(({ shape }) => new Float64Array(sizeOf(shape)))
-        const norms = new Float32Array(records.length)
-        const losses = new Float32Array(records.length)
-        if (records.length === 0) return { gridSum, norms, losses }
-        await sweep(await training.get(), records, inputs, (members, outputs) => {
-          trained.forEach(({ name }, index) => {
-            addTo(gridSum[index]!, outputs[gridSumName(name)]!.data)
-          })
-          members.forEach((position, row) => {
-            norms[position] = outputs.norms!.data[row]!
-            losses[position] = outputs.losses!.data[row]!
-          })
-        })
-        checkFinite(norms, 'gradient norm')
-        checkFinite(losses, 'loss')
-        return { gridSum, norms, losses }
+        const inputs = byName(checkState(schema, state))
+        requireSound(given, (record) => parts.fault(record, 'training'))
+        const records = given as readonly R[]
+        const found: RecordGradient[] = []
+        const byShape = new Map<string, { readonly shape: BatchShape; readonly members: number[] }>()
+        for (const [position, record] of records.entries()) {
+          const shape = shapeOf(record)
+          const key = `${shape.length} ${shape.targets}`
+          if (!byShape.has(key)) byShape.set(key, { shape, members: [] })
+          byShape.get(key)!.members.push(position)
+        }
+        for (const { shape, members: all } of byShape.values()) {
+          for (let start = 0; start < all.length; start += shape.rows) {
+            const members = all.slice(start, start + shape.rows)
+            const batch = members.map((position) => records[position]!)
+            for (const [row, gradient] of (await step(batch, shape, inputs)).entries()) found[members[row]!] = gradient
+          }
+        }
+        return found
       }),
     infer: (given, state, collect) =>
       enqueue(async () => {
         const inputs = byName(checkState(schema, state))
-        const records = parts.checked(given, 'inference')
-        await sweep(await inference.get(), records, inputs, collect)
+        requireSound(given, (record) => parts.fault(record, 'inference'))
+        const records = given as readonly R[]
+        const runner = await inference.get()
+        const lengths = records.map(({ tokenIds }) => paddedLength(tokenIds.length, positions))
+        for (const members of microBatches(lengths, { maxRecords: MAX_RECORDS, maxPlaces })) {
+          const rows = Math.max(members.length, MIN_ROWS)
+          const batch = members.map((position) => records[position]!)
+          const targets = Math.max(0, ...batch.map((record) => shapeOf(record).targets))
+          const shape = { rows, length: lengths[members.at(-1)!]!, targets }
+          collect(members, await runner.run({ ...inputs, ...parts.pack(batch, shape) }))
+        }
       }),
     [Symbol.asyncDispose]: () =>
       enqueue(async () => {
@@ -89,13 +124,12 @@ export function graphEngine<R extends EncodedRecord>(parts: EngineParts<R>): Gra
   }
 }
 
-function byName(tensors: readonly ({ readonly name: string } & RunTensor)[]): Tensors {
-  return Object.fromEntries(tensors.map(({ name, shape, data }) => [name, { shape, data }]))
+function gradientsOnly(found: readonly RecordGradient[]): readonly (readonly GradientPart[])[] {
+  return found.map(({ gradient }) => gradient)
 }
 
-/** Adds integers exactly: both sides are far below 2^53. */
-function addTo(sum: Float64Array, values: ArrayLike<number>): void {
-  for (let index = 0; index < sum.length; index++) sum[index] = sum[index]! + values[index]!
+function byName(tensors: readonly ({ readonly name: string } & RunTensor)[]): Tensors {
+  return Object.fromEntries(tensors.map(({ name, shape, data }) => [name, { shape, data }]))
 }
 
 /** A value that is made at most once, when it is first asked for. */

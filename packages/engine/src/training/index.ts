@@ -26,6 +26,8 @@ export {
   starterEngineFor,
   tokenizerFor,
 } from './engine-for.ts'
+export { type GradientSource, type LotSumOptions, sumOfLot } from './lot-sum.ts'
+export type { BatchShape } from './micro-batches.ts'
 export { proveCheckpoint } from './prove-checkpoint.ts'
 export {
   createStarterEngine,
@@ -37,8 +39,8 @@ export { maxPlacesFor, type TokenEngineOptions, tokenEngine } from './token-engi
 export type {
   EncodedRecord,
   LabelledRecord,
-  LotResult,
   PrivateEngine,
+  RecordGradient,
   TargetedRecord,
   TargetScores,
   TaskEngine,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { microBatches, padBatch } from './micro-batches.ts'
+import { microBatches, padBatch, shapeFor } from './micro-batches.ts'
 
 describe('microBatches', () => {
   it('puts records of similar lengths together: three short ones, then two long ones', () => {
@@ -41,18 +41,26 @@ describe('microBatches', () => {
 
 describe('padBatch', () => {
   const records = [[7], [1, 2, 3], [4, 5]].map((ids, label) => ({ tokenIds: Int32Array.from(ids), label }))
-  const padding = { paddingId: -1, maxTokens: 4 }
 
-  it('fills rows up to the longest member, rounded up as far as the model goes', () => {
-    const { tokenIds, labels } = padBatch(records, [2, 1], padding)
-    expect(tokenIds).toEqual({ shape: [2, 4], data: Int32Array.of(4, 5, -1, -1, 1, 2, 3, -1) })
-    expect(labels).toEqual({ shape: [2], data: Int32Array.of(2, 1) })
-    expect(padBatch(records, [2, 1], { ...padding, maxTokens: 128 }).tokenIds.shape).toEqual([2, 16])
+  it('fills rows up to the given length, and rows after the last record with a label that no class has', () => {
+    const { tokenIds, labels } = padBatch([records[2]!, records[1]!], { rows: 3, length: 4 }, -1)
+    expect(tokenIds).toEqual({ shape: [3, 4], data: Int32Array.of(4, 5, -1, -1, 1, 2, 3, -1, -1, -1, -1, -1) })
+    expect(labels).toEqual({ shape: [3], data: Int32Array.of(2, 1, -1) })
+  })
+})
+
+describe('shapeFor', () => {
+  const limits = { positions: 100, maxPlaces: 512, dimension: 1000 }
+
+  it('pads lengths and targets to 16, as far as the model goes, and fills the places with rows', () => {
+    expect(shapeFor(1, 0, limits)).toEqual({ rows: 32, length: 16, targets: 0 })
+    expect(shapeFor(33, 17, limits)).toEqual({ rows: 10, length: 48, targets: 32 })
+    expect(shapeFor(99, 100, limits)).toEqual({ rows: 5, length: 100, targets: 100 })
+    expect(shapeFor(99, 1, { ...limits, maxPlaces: 8 }).rows).toBe(1)
   })
 
-  it('gives a single record a blank row for company, with a label that no class has', () => {
-    const { tokenIds, labels } = padBatch(records, [0], padding)
-    expect(tokenIds.data).toEqual(Int32Array.of(7, -1, -1, -1, -1, -1, -1, -1))
-    expect(labels.data).toEqual(Int32Array.of(0, -1))
+  it('holds gradients of 64 MiB at most, or those of one record', () => {
+    expect(shapeFor(16, 0, { ...limits, dimension: 2 ** 21 }).rows).toBe(8)
+    expect(shapeFor(16, 0, { ...limits, dimension: 2 ** 26 }).rows).toBe(1)
   })
 })

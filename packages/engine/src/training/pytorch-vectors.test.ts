@@ -3,7 +3,8 @@ import { type AdapterState, specOfA, specOfB } from '@fedsvd/core/adapters'
 import { waveNamed } from '@fedsvd/core/model/testing'
 import { gridOf } from '@fedsvd/core/privacy'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createStarterEngine, type LotResult, type TrainingEngine } from './index.ts'
+import { createStarterEngine, type TrainingEngine } from './index.ts'
+import { type LotResult, lotResult } from './testing/index.ts'
 
 /** Written by scripts/starter_vectors.py: float64 autograd, one record at a time. */
 interface Vectors {
@@ -47,7 +48,7 @@ describe.each(['onnxruntime', 'tfjs-wasm'] as const)('the private step on %s aga
       head: head.map((spec, index) => waveNamed(100 + index, spec, amplitudes.head)),
     }
     const records = vectors.records.map(({ tokenIds, label }) => ({ tokenIds: Int32Array.from(tokenIds), label }))
-    lot = await engine.clippedLotSum(records, state, clipNorm)
+    lot = await lotResult(engine, records, state, clipNorm)
     logits = await engine.logits(records, state)
   })
   afterAll(async () => await engine[Symbol.asyncDispose]())

@@ -1,11 +1,12 @@
 import { type AdapterState, initialState, tensorsOfState, trainedSpecs } from '@fedsvd/core/adapters'
 import { type Graph, interpret } from '@fedsvd/core/graph'
-import { gridSumName, type StarterEncoderConfig } from '@fedsvd/core/model'
+import { gradientName, type StarterEncoderConfig } from '@fedsvd/core/model'
 import { TINY_ENCODER, tinyCheckpoint, waveNamed } from '@fedsvd/core/model/testing'
 import { describe, expect, it } from 'vitest'
 import { loadRuntime } from '../runtime/index.ts'
-import { createStarterEngine, type EncodedRecord, type LotResult, type TrainingEngine } from './index.ts'
+import { createStarterEngine, type EncodedRecord, type LabelledRecord, type TrainingEngine } from './index.ts'
 import { padBatch } from './micro-batches.ts'
+import { type LotResult, lotResult } from './testing/index.ts'
 
 const TERMS = { rank: 2, alpha: 4, headMode: 'trained', classes: 3 } as const
 const RUNTIMES = ['onnxruntime', 'tfjs-cpu', 'tfjs-wasm'] as const
@@ -37,7 +38,7 @@ const stateOf = ({ schema }: TrainingEngine): AdapterState => {
 }
 
 describe.each(RUNTIMES)('the private step on %s', (runtime) => {
-  it('agrees with the interpreter: losses and norms to float32, every sum to one unit a record', async () => {
+  it('agrees with the interpreter: losses, norms and every gradient to float32', async () => {
     const graphs: Graph[] = []
     const load = await loadRuntime({ threads: 1, runtime })
     await using engine = await createStarterEngine({
@@ -49,28 +50,28 @@ describe.each(RUNTIMES)('the private step on %s', (runtime) => {
         return load(graph, name)
       },
     })
-    const [state, records, clipNorm] = [stateOf(engine), recordsOf([6, 3, 1, 5], TINY_ENCODER.vocabularySize), 0.7]
-    const actual = await engine.clippedLotSum(records, state, clipNorm)
-    const members = records.map((_, index) => index)
-    const batch = padBatch(records, members, { paddingId: -1, maxTokens: TINY_ENCODER.maxTokens })
+    const [state, records] = [stateOf(engine), recordsOf([6, 3, 1, 5], TINY_ENCODER.vocabularySize)]
+    const actual = await engine.recordGradients(records, state)
+    const batch = padBatch(records as LabelledRecord[], { rows: records.length, length: TINY_ENCODER.maxTokens }, -1)
     const parameters = tensorsOfState(state).map((tensor) => [tensor.name, tensor] as const)
-    const feeds = { ...Object.fromEntries(parameters), ...batch, clipNorm: { shape: [], data: [clipNorm] } }
     const expected = interpret(
       graphs[0]!,
       Object.fromEntries(
-        Object.entries(feeds).map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]),
+        Object.entries({ ...Object.fromEntries(parameters), ...batch }).map(([name, { shape, data }]) => [
+          name,
+          { shape, data: Float64Array.from(data) },
+        ]),
       ),
     )
-    members.forEach((n) => {
-      expect(Math.abs(actual.losses[n]! - expected.losses!.data[n]!)).toBeLessThan(1e-5)
-      expect(Math.abs(actual.norms[n]! / expected.norms!.data[n]! - 1)).toBeLessThan(1e-5)
-    })
-    expect(actual.norms.some((norm) => norm > clipNorm)).toBe(true)
-    for (const [index, { name }] of trainedSpecs(engine.schema).entries()) {
-      const sum = expected[gridSumName(name)]!.data
-      sum.forEach((units, at) => {
-        expect(Math.abs(actual.gridSum[index]![at]! - units)).toBeLessThanOrEqual(records.length)
-      })
+    for (const [n, { loss, gradient }] of actual.entries()) {
+      expect(Math.abs(loss - expected.losses!.data[n]!)).toBeLessThan(1e-5)
+      for (const [index, { name }] of trainedSpecs(engine.schema).entries()) {
+        const size = gradient[index]!.length
+        const own = expected[gradientName(name)]!.data.subarray(n * size, (n + 1) * size)
+        const norm = Math.hypot(...own)
+        expect(norm).toBeGreaterThan(0)
+        expect(Math.hypot(...own.map((value, at) => value - gradient[index]![at]!)) / norm).toBeLessThan(1e-5)
+      }
     }
   })
 
@@ -79,17 +80,18 @@ describe.each(RUNTIMES)('the private step on %s', (runtime) => {
       ...TERMS,
       threads: 1,
       runtime,
+      maxPlaces: 64,
       encoder: { config: SMALL_ENCODER, checkpoint: tinyCheckpoint(SMALL_ENCODER) },
     })
     const state = stateOf(engine)
     const records = recordsOf([3, 17, 9, 40, 1, 25, 64, 48], SMALL_ENCODER.vocabularySize)
-    const together = await engine.clippedLotSum(records, state, 1)
+    const together = await lotResult(engine, records, state, 1)
     const apart: LotResult[] = []
-    for (const record of records) apart.push(await engine.clippedLotSum([record], state, 1))
+    for (const record of records) apart.push(await lotResult(engine, [record], state, 1))
     for (const [index, sum] of together.gridSum.entries()) {
       const added = sum.map((_, at) => apart.reduce((units, { gridSum }) => units + gridSum[index]![at]!, 0))
       expect(added).toEqual(sum)
     }
-    expect(Float32Array.from(apart, ({ norms }) => norms[0]!)).toEqual(together.norms)
+    expect(Float64Array.from(apart, ({ norms }) => norms[0]!)).toEqual(together.norms)
   })
 })

@@ -7,10 +7,10 @@ import {
   createDecoderEngine,
   decoderSchema,
   type EncodedRecord,
-  type LotResult,
   type PrivateEngine,
   type TokenEngine,
 } from './index.ts'
+import { type LotResult, lotResult, total } from './testing/index.ts'
 
 /** Wide enough for blocked matrix products, long enough for four lengths of padding. */
 const GPT2: ConfigFields = {
@@ -63,11 +63,6 @@ const recordsOf = (lengths: readonly number[], task: Task): EncodedRecord[] =>
     return { tokenIds, targets }
   })
 
-const total = (results: readonly LotResult[]): Float64Array[] =>
-  results[0]!.gridSum.map((tensor, index) =>
-    tensor.map((_, at) => results.reduce((sum, { gridSum }) => sum + gridSum[index]![at]!, 0)),
-  )
-
 describe.each([
   ['gpt2', GPT2],
   ['qwen2', LLAMA],
@@ -80,22 +75,22 @@ describe.each([
     beforeAll(async () => {
       engine = await engineOf(config, task)
       state = stateOf(engine)
-      together = await engine.clippedLotSum(records, state, 0.5)
+      together = await lotResult(engine, records, state, 0.5)
     })
     afterAll(async () => await engine[Symbol.asyncDispose]())
 
     it('a lot is the sum over batches of one, integer for integer', async () => {
       const apart: LotResult[] = []
-      for (const record of records) apart.push(await engine.clippedLotSum([record], state, 0.5))
+      for (const record of records) apart.push(await lotResult(engine, [record], state, 0.5))
       expect(total(apart)).toEqual(together.gridSum)
-      expect(Float32Array.from(apart, ({ norms }) => norms[0]!)).toEqual(together.norms)
+      expect(Float64Array.from(apart, ({ norms }) => norms[0]!)).toEqual(together.norms)
       expect(Float32Array.from(apart, ({ losses }) => losses[0]!)).toEqual(together.losses)
       expect(together.gridSum.some((tensor) => tensor.some((units) => units !== 0))).toBe(true)
     })
 
     it('the order changes nothing, nor does another number of threads', async () => {
       await using second = await engineOf(config, task, 2)
-      const backwards = await second.clippedLotSum(records.toReversed(), state, 0.5)
+      const backwards = await lotResult(second, records.toReversed(), state, 0.5)
       expect(backwards.gridSum).toEqual(together.gridSum)
       expect(backwards.norms.toReversed()).toEqual(together.norms)
     })
@@ -108,7 +103,7 @@ describe('what a token engine refuses', () => {
     engine = (await engineOf(GPT2, 'token-classification')) as TokenEngine
   })
   afterAll(async () => await engine[Symbol.asyncDispose]())
-  const refusal = (record: EncodedRecord) => engine.clippedLotSum([record], stateOf(engine), 1)
+  const refusal = (record: EncodedRecord) => engine.recordGradients([record], stateOf(engine))
   const tokenIds = Int32Array.of(1, 2)
 
   it.each<[string, EncodedRecord, RegExp]>([
@@ -127,8 +122,8 @@ describe('what a token engine refuses', () => {
 
   it('and a classifier refuses a record with targets', async () => {
     await using classifier = await engineOf(GPT2, 'sequence-classification')
-    const lot = classifier.clippedLotSum([{ tokenIds, targets: tokenIds }], stateOf(classifier), 1)
-    await expect(lot).rejects.toThrow(/SHAPE_MISMATCH: expected one label, got targets for tokens/)
+    const gradients = classifier.recordGradients([{ tokenIds, targets: tokenIds }], stateOf(classifier))
+    await expect(gradients).rejects.toThrow(/SHAPE_MISMATCH: expected one label, got targets for tokens/)
   })
 })
 

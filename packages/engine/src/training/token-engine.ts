@@ -1,10 +1,9 @@
 import type { AdapterSchema } from '@fedsvd/core/adapters'
 import { PADDING_ID, type TokenModel, tokenInferenceGraph, tokenTrainingGraph } from '@fedsvd/core/model'
-import { GRID_BITS, MAX_MICRO_BATCH } from '@fedsvd/core/privacy'
 import type { RunnerFactory } from '../runtime/index.ts'
-import { checkFinite, checkTargets, checkTokens, type RecordLimits } from './checks.ts'
+import { checkFinite, type RecordLimits, targetsFault, tokensFault } from './checks.ts'
 import { graphEngine } from './graph-engine.ts'
-import { microBatches, padBatch, paddedLength } from './micro-batches.ts'
+import { padBatch } from './micro-batches.ts'
 import { padTargets, targetPositions } from './pad-targets.ts'
 import type { TargetedRecord, TargetScores, TokenEngine } from './training-engine.ts'
 
@@ -17,8 +16,8 @@ export interface TokenEngineOptions {
   readonly createRunner: RunnerFactory
 }
 
-/** As for classification: enough places to keep the products busy, few enough for the cache. */
-const MAX_PLACES = 1024
+/** As for classification: enough places to keep the products busy, few enough that blank rows cost little. */
+const MAX_PLACES = 256
 
 /** Most logits of a micro-batch, 128 MiB of them, unless a single record has more. */
 const MAX_LOGITS = 2 ** 25
@@ -33,27 +32,19 @@ export function tokenEngine(options: TokenEngineOptions): TokenEngine {
   const { model, schema, limits, maxPlaces, createRunner } = options
   const engine = graphEngine<TargetedRecord>({
     schema,
+    positions: limits.positions,
+    maxPlaces,
     createRunner,
-    training: (trained) => tokenTrainingGraph(model, trained, GRID_BITS),
+    training: (trained) => tokenTrainingGraph(model, trained),
     inference: () => tokenInferenceGraph(model),
-    checked: (records) => {
-      checkTokens(records, limits)
-      checkTargets(records, limits)
-      return records as readonly TargetedRecord[]
-    },
-    batches: (records) => {
-      const lengths = records.map(({ tokenIds }) => paddedLength(tokenIds.length, limits.positions))
-      return microBatches(lengths, { maxRecords: MAX_MICRO_BATCH, maxPlaces })
-    },
-    pack: (records, members) => {
-      const batch = padBatch(records, members, { paddingId: PADDING_ID, maxTokens: limits.positions })
-      const { positions, targets } = padTargets(records, members, batch.tokenIds.shape[0])
-      return { ...batch, positions, targets }
-    },
+    fault: (record) => tokensFault(record, limits) ?? targetsFault(record, limits),
+    targets: (record) => Math.max(1, targetPositions(record).length),
+    pack: (records, shape) => ({ ...padBatch(records, shape, PADDING_ID), ...padTargets(records, shape) }),
   })
   return {
     schema,
     clippedLotSum: engine.clippedLotSum,
+    recordGradients: engine.recordGradients,
     scores: async (records, state) => {
       const found: TargetScores[] = []
       await engine.infer(records, state, (members, outputs) => {

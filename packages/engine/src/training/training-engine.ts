@@ -1,34 +1,37 @@
 import type { AdapterSchema, AdapterState } from '@fedsvd/core/adapters'
+import type { ClippedSum } from '@fedsvd/core/privacy'
 import type { EncodedRecord, LabelledRecord, TargetedRecord } from '../data/index.ts'
+import type { Lot } from '../lots/index.ts'
+import type { LotSumOptions } from './lot-sum.ts'
 
 export type { EncodedRecord, LabelledRecord, TargetedRecord }
 
-/** The clipped, gridded sum over a lot, and what is known about each of its records. */
-export interface LotResult {
-  /**
-   * Integers, in units of clipNorm * 2^-GRID_BITS: one array per trained tensor in the order of `trainedSpecs(schema)`.
-   * Exact: a record contributes the same integers whatever else is in the lot, so adding or removing one changes the sum
-   * by its own contribution and by nothing else.
-   */
-  readonly gridSum: readonly Float64Array[]
-  /** L2 norm of every record's gradient before clipping, in input order. Private: it never leaves the client. */
-  readonly norms: Float32Array
-  /** Cross-entropy of every record in nats, in input order. Private as well. */
-  readonly losses: Float32Array
+/** What the private step computes of one record. Private, all of it. */
+export interface RecordGradient {
+  /** Cross-entropy in nats. */
+  readonly loss: number
+  /** Row-major, one array per trained tensor, in the order of `trainedSpecs(schema)`; before clipping. */
+  readonly gradient: readonly Float32Array[]
 }
 
 /**
- * Computes with the private records of one client. All results are a function of the arguments alone; calls are queued,
- * never interleaved.
+ * Computes with the private records of one client. All results are a function of the arguments alone; runs of
+ * the model are queued, so calls may overlap.
  *
- * Errors: DATA_EMPTY (a record without tokens), LABEL_UNKNOWN (a label outside 0 .. classes - 1), SHAPE_MISMATCH (a
- * factor or a token list that does not fit the model, or a record of another task), NOT_FINITE (a factor, gradient or
- * logit is NaN or infinite), CONFIG_INVALID (a clipNorm that is not a positive number).
+ * Errors: SHAPE_MISMATCH or NOT_FINITE (a state that does not fit the model), NOISE_INVALID (a clipNorm out of range), and,
+ * but for `clippedLotSum`, DATA_EMPTY (a record without tokens), LABEL_UNKNOWN (a label outside 0 .. classes - 1) and
+ * SHAPE_MISMATCH (a token list that does not fit the model, or a record of another task).
  */
 export interface PrivateEngine extends AsyncDisposable {
   readonly schema: AdapterSchema
-  /** The exact integer sum over any number of records; no records give zeros. */
-  clippedLotSum(records: readonly EncodedRecord[], state: AdapterState, clipNorm: number): Promise<LotResult>
+  /**
+   * The exact integer sum over a lot of any size; an empty one gives zeros. A record contributes the same integers whatever
+   * else is in the lot. Nothing about a record makes it fail: one that the model cannot take, or whose gradient is not
+   * finite, contributes zeros.
+   */
+  clippedLotSum(lot: Lot, state: AdapterState, clipNorm: number, options?: LotSumOptions): Promise<ClippedSum>
+  /** The gradient of each record by itself, in input order: for tests, and for the test of the engine by itself. */
+  recordGradients(records: readonly EncodedRecord[], state: AdapterState): Promise<readonly RecordGradient[]>
 }
 
 /** What a model says at the targets of one record, in their order. */

@@ -3,6 +3,7 @@ import { TINY_ENCODER, tinyCheckpoint } from '@fedsvd/core/model/testing'
 import { describe, expect, it } from 'vitest'
 import { loadRuntime, type RunTensor } from '../runtime/index.ts'
 import { createStarterEngine } from './index.ts'
+import { lotOf } from './testing/index.ts'
 import { isProven, triedFirst } from './trial.ts'
 
 const limits = { maxTokens: 6, positions: 6, vocabularySize: 11, classes: 2 }
@@ -39,22 +40,22 @@ async function engineWith(alter: (name: string, tensor: RunTensor, rows: number)
 describe('the trial before the first private step', () => {
   it('lets a sound runtime pass, is made once, and leaves the results alone', async () => {
     const { engine, counter, state } = await engineWith((_, tensor) => tensor)
-    const first = await engine.clippedLotSum([record], state, 1)
+    const first = await engine.clippedLotSum(lotOf([record]), state, 1)
     const afterTrial = counter.runs
     expect(afterTrial).toBeGreaterThan(24)
-    expect(await engine.clippedLotSum([record], state, 1)).toEqual(first)
+    expect((await engine.clippedLotSum(lotOf([record]), state, 1)).units).toEqual(first.units)
     expect(counter.runs).toBe(afterTrial + 1)
   })
 
   it('refuses a runtime in which one coordinate moves by one unit in larger batches, and goes on refusing', async () => {
     const { engine, counter, state } = await engineWith((output, tensor, rows) =>
-      output === 'gridSum:classifier.bias' && rows > 4
+      output === 'gradient:classifier.bias' && rows > 4
         ? { ...tensor, data: (tensor.data as Float32Array).map((value, index) => value + (index === 1 ? 1 : 0)) }
         : tensor,
     )
-    await expect(engine.clippedLotSum([record], state, 1)).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
+    await expect(engine.clippedLotSum(lotOf([record]), state, 1)).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
     const { runs } = counter
-    await expect(engine.clippedLotSum([record], state, 1)).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
+    await expect(engine.clippedLotSum(lotOf([record]), state, 1)).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
     expect(counter.runs).toBe(runs)
   })
 

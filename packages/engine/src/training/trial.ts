@@ -3,6 +3,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { fillGaussian, RandomBits, seededSource, uniformBelow } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import { IGNORED } from '../data/index.ts'
+import { lotOfAll, recordsInMemory } from '../lots/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import type { RecordLimits } from './checks.ts'
 import type { EncodedRecord, PrivateEngine } from './training-engine.ts'
@@ -34,10 +35,10 @@ export function triedFirst<E extends PrivateEngine>(
   let trial: Promise<void> | undefined
   return {
     ...engine,
-    clippedLotSum: async (records, state, clipNorm) => {
+    clippedLotSum: async (lot, state, clipNorm, settings) => {
       trial ??= tryBatches(engine, madeUpRecords(limits, kind))
       await trial
-      return await engine.clippedLotSum(records, state, clipNorm)
+      return await engine.clippedLotSum(lot, state, clipNorm, settings)
     },
   }
 }
@@ -46,9 +47,11 @@ async function tryBatches(engine: PrivateEngine, records: readonly EncodedRecord
   const state = madeUpState(engine)
   const sumOf = async (lots: readonly (readonly EncodedRecord[])[]): Promise<readonly Float64Array[]> => {
     const sums: (readonly Float64Array[])[] = []
-    for (const lot of lots) sums.push((await engine.clippedLotSum(lot, state, CLIP_NORM)).gridSum)
+    for (const lot of lots) {
+      sums.push((await engine.clippedLotSum(lotOfAll(recordsInMemory(lot)), state, CLIP_NORM)).units)
+    }
     return sums[0]!.map((tensor, index) =>
-      tensor.map((_, at) => sums.reduce((total, gridSum) => total + gridSum[index]![at]!, 0)),
+      tensor.map((_, at) => sums.reduce((total, units) => total + units[index]![at]!, 0)),
     )
   }
   const together = await sumOf([records])

@@ -68,3 +68,4 @@ function checkpointSpecs({
 
 export * from './decoders.ts'
 export * from './encoders.ts'
+export * from './gradients.ts'

@@ -1,0 +1,188 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { fillGaussian, seededSource } from '../random/index.ts'
+import { sizeOf, type TensorSpec } from '../tensor/index.ts'
+import { beginClippedSum, type ClippedSum, clippedUnits } from './clipped-sum.ts'
+import { GRID_BITS, squaredBound } from './sensitivity.ts'
+
+const SPECS: readonly TensorSpec[] = [
+  { name: 'b', shape: [3, 2] },
+  { name: 'head', shape: [4] },
+]
+
+const dimensionOf = (specs: readonly TensorSpec[]) => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+
+/** The sum of squares of integers, by integers that do not round. NaN and fractions throw. */
+const exactSquares = (units: readonly Float64Array[]): bigint =>
+  units.reduce((sum, part) => part.reduce((inner, value) => inner + BigInt(value) ** 2n, sum), 0n)
+
+function sumOf(
+  specs: readonly TensorSpec[],
+  clipNorm: number,
+  ...records: (readonly (Float32Array | Float64Array)[])[]
+) {
+  const sum = beginClippedSum({ specs, clipNorm })
+  for (const gradient of records) sum.add(gradient)
+  return sum.finish()
+}
+
+const wide = (size: number): readonly TensorSpec[] => [{ name: 'w', shape: [size] }]
+const isZero = ({ units }: ClippedSum) => units.every((part) => part.every((value) => value === 0))
+
+describe('the bound on one record', () => {
+  const anything = fc.oneof(
+    fc.double({ min: -3, max: 3, noNaN: true }),
+    fc.double(),
+    fc.constantFrom(
+      0,
+      -0,
+      1e-45,
+      -1e-40,
+      1.4e-45,
+      3.4e38,
+      -3.4e38,
+      1e-323,
+      1e308,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+    ),
+  )
+  const clipNorms = fc.oneof(
+    fc.double({ min: 1e-3, max: 1e3, noNaN: true }),
+    fc.double({ min: -260, max: 260, noNaN: true }).map((power) => 10 ** power),
+    fc.constantFrom(1e-30, 1e-45, 1e-38, 1e38),
+  )
+  const values = fc.array(anything, { minLength: 10, maxLength: 10 })
+
+  it('holds for every gradient and every clip norm, in exact arithmetic; what is outside it is zeros', () => {
+    const bound = BigInt(squaredBound({ dimension: 10, gridBits: GRID_BITS }))
+    fc.assert(
+      fc.property(values, clipNorms, fc.boolean(), (given, clipNorm, isSingle) => {
+        const [b, head] = [given.slice(0, 6), given.slice(6)].map((part) =>
+          isSingle ? Float32Array.from(part) : Float64Array.from(part),
+        )
+        const sum = sumOf(SPECS, clipNorm, [b!, head!])
+        expect(exactSquares(sum.units) <= bound).toBe(true)
+        expect(Math.abs(sum.votes)).toBe(1)
+        if (sum.leftOut === 1) expect(isZero(sum)).toBe(true)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  it('moves a lot by its own integers and by one vote, whatever the lot is', () => {
+    const record = values.map((given) => [Float32Array.from(given.slice(0, 6)), Float32Array.from(given.slice(6))])
+    fc.assert(
+      fc.property(fc.array(record, { maxLength: 8 }), record, clipNorms, (others, own, clipNorm) => {
+        const [without, withIt, alone] = [
+          sumOf(SPECS, clipNorm, ...others),
+          sumOf(SPECS, clipNorm, own, ...others),
+          sumOf(SPECS, clipNorm, own),
+        ]
+        for (const [t, units] of withIt.units.entries()) {
+          expect(units).toEqual(alone.units[t]!.map((value, i) => value + without.units[t]![i]!))
+        }
+        expect(withIt.votes - without.votes).toBe(alone.votes)
+        expect(Math.abs(alone.votes)).toBe(1)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('leaves no record of finite float32 gradients out: the margin of the clip is enough', () => {
+    const finite = fc.oneof(
+      fc.float({ noNaN: true, noDefaultInfinity: true }),
+      fc.constantFrom(0, 1e-45, 3.4e38, -3.4e38, 1e-20),
+    )
+    fc.assert(
+      fc.property(fc.array(finite, { minLength: 10, maxLength: 10 }), clipNorms, (given, clipNorm) => {
+        const parts = [Float32Array.from(given.slice(0, 6)), Float32Array.from(given.slice(6))]
+        expect(sumOf(SPECS, clipNorm, parts).leftOut).toBe(0)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  it.each([768 * 768, 2 ** 20, 2 ** 24, 16_800_000])(
+    'leaves no honest record of %d trained scalars out, of any shape, and clips it to the clip norm',
+    (size) => {
+      const specs = wide(size)
+      const gradients: Record<string, () => Float32Array> = {
+        'all equal': () => new Float32Array(size).fill(0.37),
+        'rounded up everywhere': () =>
+          new Float32Array(size).fill((Math.floor(2 ** 18 / Math.sqrt(size)) + 0.51) / 2 ** 18),
+        'one large among small': () => new Float32Array(size).fill(1e-4).with(size - 1, 1e4),
+        Gaussian: () => {
+          const data = new Float32Array(Math.min(size, 2 ** 20))
+          fillGaussian(seededSource('wide'), data)
+          return Float32Array.from({ length: size }, (_, i) => data[i % data.length]!)
+        },
+      }
+      for (const [name, make] of Object.entries(gradients)) {
+        const { units, leftOut } = sumOf(specs, 1, [make()])
+        expect(leftOut, name).toBe(0)
+        const squares = units[0]!.reduce((sum, value) => sum + value * value, 0)
+        expect(squares, name).toBeLessThanOrEqual(squaredBound({ dimension: size, gridBits: GRID_BITS }))
+        expect(Math.sqrt(squares), name).toBeGreaterThan(0.99 * 2 ** GRID_BITS - Math.sqrt(size) / 2)
+      }
+    },
+  )
+
+  it('covers one enormous tensor among a million tiny ones', () => {
+    const specs = [...Array.from({ length: 100_000 }, (_, t) => ({ name: `t${t}`, shape: [1] })), ...wide(2 ** 20)]
+    const gradient = specs.map(({ shape }) => new Float32Array(sizeOf(shape)).fill(3e30))
+    const sum = sumOf(specs, 1e-10, gradient)
+    expect(sum.leftOut).toBe(0)
+    expect(
+      exactSquares(sum.units) <= BigInt(squaredBound({ dimension: dimensionOf(specs), gridBits: GRID_BITS })),
+    ).toBe(true)
+  })
+
+  it('leaves out what a wrong norm would have let through: float64 gradients whose squares vanish', () => {
+    const tiny = new Float64Array(4).fill(1e-200)
+    const sum = sumOf(wide(4), 1e-250, [tiny])
+    expect([sum.leftOut, isZero(sum)]).toEqual([1, true])
+  })
+
+  it('trap: NaN and infinity pass the clip. The record contributes zeros, by selection', () => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const good = [new Float32Array(6).fill(0.1), new Float32Array(4)]
+      const sum = sumOf(SPECS, 1, good, [new Float32Array(6), Float32Array.of(0, 0, bad, 0)], good)
+      expect(sum.units).toEqual(sumOf(SPECS, 1, good, good).units)
+      expect([sum.records, sum.leftOut, sum.votes]).toEqual([3, 1, 1])
+    }
+  })
+})
+
+describe('a clipped sum', () => {
+  it('of a window is that of a gradient which is zero outside of it', () => {
+    const window = beginClippedSum({ specs: SPECS, clipNorm: 0.5 })
+    window.addWindow(0, 2, Float32Array.of(3, -4))
+    const whole = sumOf(SPECS, 0.5, [Float32Array.of(0, 0, 3, -4, 0, 0), new Float32Array(4)])
+    expect(window.finish().units).toEqual(whole.units)
+    const outside = beginClippedSum({ specs: SPECS, clipNorm: 1 })
+    expect(() => outside.addWindow(1, 3, Float32Array.of(1, 1))).toThrow('SHAPE_MISMATCH')
+    expect(() => outside.addWindow(2, 0, Float32Array.of(1))).toThrow('SHAPE_MISMATCH')
+  })
+
+  it('is made once, of gradients of the right sizes', () => {
+    const sum = beginClippedSum({ specs: SPECS, clipNorm: 1 })
+    expect(() => sum.add([new Float32Array(6)])).toThrow('SHAPE_MISMATCH')
+    expect(() => sum.add([new Float32Array(4), new Float32Array(6)])).toThrow('SHAPE_MISMATCH')
+    expect(sum.finish().records).toBe(0)
+    for (const late of [() => sum.add([]), () => sum.leaveOut(), () => sum.finish()]) expect(late).toThrow('STEP_ORDER')
+    expect(() => beginClippedSum({ specs: [], clipNorm: 1 })).toThrow('SHAPE_MISMATCH')
+  })
+
+  it('cannot be changed from outside, nor be made by a cast', () => {
+    const terms = { specs: SPECS, clipNorm: 1 }
+    const sum = sumOf(SPECS, 1, [new Float32Array(6).fill(1), new Float32Array(4)])
+    const before = clippedUnits(sum, terms).map((part) => [...part])
+    sum.units[0]!.fill(2 ** 40)
+    expect(clippedUnits(sum, terms).map((part) => [...part])).toEqual(before)
+    expect(() => Object.assign(sum, { votes: 10 })).toThrow()
+    for (const forged of [{ ...sum }, Object.create(Object.getPrototypeOf(sum) as object), sum.units, undefined]) {
+      expect(() => clippedUnits(forged as ClippedSum, terms)).toThrow('NOISE_INVALID')
+    }
+  })
+})

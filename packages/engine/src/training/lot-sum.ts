@@ -1,0 +1,74 @@
+import { beginClippedSum, type ClippedSum, type ClipTerms, type GradientPart } from '@fedsvd/core/privacy'
+import type { EncodedRecord } from '../data/index.ts'
+import { type Lot, shortestFirst } from '../lots/index.ts'
+import type { BatchShape } from './micro-batches.ts'
+
+/** What a lot's sum goes through on its way. */
+export interface LotSumOptions {
+  /** A closed round stops between two micro-batches. */
+  readonly signal?: AbortSignal | undefined
+  /** A paused run waits here between two micro-batches. */
+  readonly goAhead?: (() => Promise<unknown>) | undefined
+  /** Told how many members are done, after each micro-batch. */
+  readonly onPart?: ((done: number) => void) | undefined
+}
+
+/** How records of type R become gradients. */
+export interface GradientSource<R extends EncodedRecord> {
+  /** The record if the model can take it, else undefined. It may look at this record only. */
+  accepted(record: EncodedRecord): R | undefined
+  /** The shape of the micro-batch that computes a record: a function of this record's own length. */
+  shapeOf(record: R): BatchShape
+  /** One gradient for each of at most `shape.rows` records, over all trained tensors in their order. */
+  gradients(records: readonly R[], shape: BatchShape): Promise<Iterable<readonly GradientPart[]>>
+}
+
+/**
+ * The clipped integer sum over a lot, a micro-batch at a time. Records of like length stand together, so that short texts do
+ * not pay for long ones; the shape in which a record is computed is its own. A record that the model cannot take is left out
+ * of the sum, and counted there. An empty lot gives zeros.
+ *
+ * Memory: the records of one micro-batch for each number of places that records of one length have, the sum, and 12 bytes for
+ * each member of the lot (its position, its length and its place in the order of lengths).
+ *
+ * @throws the signal's reason when it aborts, FedsvdError NOISE_INVALID for a clipNorm out of range; nothing about a record
+ */
+export async function sumOfLot<R extends EncodedRecord>(
+  { records, members }: Lot,
+  terms: ClipTerms,
+  source: GradientSource<R>,
+  { signal, goAhead, onPart = () => {} }: LotSumOptions = {},
+): Promise<ClippedSum> {
+  const sum = beginClippedSum(terms)
+  let waiting: { readonly shape: BatchShape; readonly records: R[] }[] = []
+  let done = 0
+  const compute = async (batch: (typeof waiting)[number]): Promise<void> => {
+    signal?.throwIfAborted()
+    await goAhead?.()
+    for (const gradient of await source.gradients(batch.records, batch.shape)) sum.add(gradient)
+    done += batch.records.length
+    onPart(done)
+  }
+  for (const at of shortestFirst(records.lengthsOf(members))) {
+    const record = source.accepted(records.read(members[at]!))
+    if (record === undefined) {
+      sum.leaveOut()
+      done += 1
+      continue
+    }
+    const shape = source.shapeOf(record)
+    if (waiting.some((batch) => batch.shape.length !== shape.length)) {
+      for (const batch of waiting) await compute(batch)
+      waiting = []
+    }
+    const found = waiting.find((batch) => batch.shape.targets === shape.targets)
+    const batch = found ?? { shape, records: [] }
+    if (found === undefined) waiting.push(batch)
+    batch.records.push(record)
+    if (batch.records.length < shape.rows) continue
+    waiting = waiting.filter((other) => other !== batch)
+    await compute(batch)
+  }
+  for (const batch of waiting) await compute(batch)
+  return sum.finish()
+}
