@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fingerprintRecords, inspectData, type ReadOptions } from './index.ts'
 
@@ -10,7 +11,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-function inspect(name: string, content: string, options: ReadOptions = {}) {
+function inspect(name: string, content: string | Uint8Array, options: ReadOptions = {}) {
   const file = join(folder, name)
   writeFileSync(file, content)
   return inspectData(file, options, folder)
@@ -65,7 +66,11 @@ describe('inspectData', () => {
 
   it('keeps what it counted before the file breaks off', async () => {
     const { problems, stopped, records } = await inspect('broken.jsonl', '{"text":"one","label":"a"}\n{"text"')
-    expect({ stopped, records, count: problems.count }).toEqual({ stopped: true, records: 1, count: 1 })
+    expect({ stopped, records, count: problems.count }).toEqual({ stopped: false, records: 1, count: 1 })
+    const noise = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * at * 31) % 95))
+    const whole = gzipSync(`{"text":"one","label":"a"}\n`.repeat(5000) + noise.toString('base64'))
+    const cut = await inspect('cut.jsonl.gz', whole.subarray(0, -100))
+    expect(cut).toMatchObject({ stopped: true, records: 5000 })
     expect((await inspect('empty.jsonl', '\n')).problems.first?.code).toBe('DATA_EMPTY')
   })
 

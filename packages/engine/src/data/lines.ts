@@ -1,3 +1,4 @@
+import type { FedsvdError } from '@fedsvd/core/errors'
 import { unreadable } from './place.ts'
 
 /** No honest record is longer; a file without line ends must not be gathered in memory. */
@@ -11,30 +12,30 @@ export interface Line {
   readonly file: string
   readonly line: number
   readonly text: string
+  /** Why it has no text: too many bytes. */
+  readonly fault?: FedsvdError
 }
 
 /**
  * Yields the lines of UTF-8 bytes with their numbers, cut at LF, CR LF and CR, in any mix. `node:readline` would also cut at
  * U+2028 and U+2029, which may stand unescaped inside a JSON string; LF and CR may not.
  *
- * @throws FedsvdError DATA_UNREADABLE for a line longer than {@link LONGEST_LINE} bytes.
+ * A line longer than {@link LONGEST_LINE} bytes comes with a fault in place of its text; its bytes are not kept.
  */
 export async function* utf8Lines(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Line> {
   let line = 0
   let pending: Buffer[] = []
   let pendingLength = 0
   let isAfterCr = false
-  const requireShort = (length: number, at: number): void => {
-    if (length <= LONGEST_LINE) return
-    throw unreadable({ file, line: at }, `a line of at most ${LONGEST_LINE} bytes`, 'a longer one')
-  }
   const take = (last: Buffer): Line => {
     line++
+    const length = pendingLength + last.length
     const whole = pendingLength > 0 ? Buffer.concat([...pending, last]) : last
     pending = []
     pendingLength = 0
-    requireShort(whole.length, line)
-    return { file, line, text: whole.toString('utf8') }
+    if (length <= LONGEST_LINE) return { file, line, text: whole.toString('utf8') }
+    const fault = unreadable({ file, line }, `a line of at most ${LONGEST_LINE} bytes`, 'a longer one')
+    return { file, line, text: '', fault }
   }
   for await (const chunk of bytes) {
     let start: number = isAfterCr && chunk[0] === LF ? 1 : 0
@@ -46,9 +47,9 @@ export async function* utf8Lines(bytes: AsyncIterable<Buffer>, file: string): As
       isAfterCr = isCr && start === chunk.length && chunk[end + 1] === undefined
     }
     if (start >= chunk.length) continue
-    pending.push(chunk.subarray(start))
     pendingLength += chunk.length - start
-    requireShort(pendingLength, line + 1)
+    if (pendingLength <= LONGEST_LINE) pending.push(chunk.subarray(start))
+    else pending = [] // its end is looked for, its bytes are not kept
   }
   if (pendingLength > 0) yield take(Buffer.alloc(0))
 }

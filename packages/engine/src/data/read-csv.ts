@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream'
+import type { FedsvdError } from '@fedsvd/core/errors'
 import { CsvError, type InfoRecord, parse } from 'csv-parse'
 import { LineIndex } from './line-index.ts'
 import { LONGEST_LINE } from './lines.ts'
-import { unreadable } from './place.ts'
+import { type Place, unreadable } from './place.ts'
 import type { Row } from './row.ts'
 
 /** How the fields of a table in a text file are told apart. */
@@ -20,7 +21,9 @@ export const TSV: CsvDialect = { delimiter: '\t', quoting: 'none' }
  * Reads the rows of a table whose first row names the columns, from UTF-8 bytes. Line ends may be LF, CR LF, CR, or a mix of
  * them; blank lines are passed over. The place of a row is its first line.
  *
- * @throws FedsvdError DATA_UNREADABLE for a row that has other fields than the first one, or is not well formed
+ * A row that has other fields than the first one, or is not well formed, comes with a fault in place of its value.
+ *
+ * @throws FedsvdError DATA_UNREADABLE for a first row without the columns
  */
 export async function* csvRows(
   bytes: AsyncIterable<Buffer>,
@@ -29,6 +32,7 @@ export async function* csvRows(
   required: readonly string[],
 ): AsyncGenerator<Row> {
   const lines = new LineIndex()
+  const skipped: Row[] = []
   let end = 0 // of the rows so far, in bytes
   const parser = parse({
     columns: (columns: string[]): string[] => {
@@ -41,6 +45,12 @@ export async function* csvRows(
     record_delimiter: ['\r\n', '\n', '\r'],
     max_record_size: LONGEST_LINE,
     skip_empty_lines: true,
+    skip_records_with_error: true,
+    on_skip: (error) => {
+      const line = lines.lineOf(end)
+      end = Math.max(end, Number(error?.bytes ?? 0))
+      skipped.push({ value: undefined, place: { file, line }, fault: malformed(error, { file, line }) })
+    },
     on_record: (value: unknown, { bytes: until }: InfoRecord): Row => {
       const line = lines.lineOf(end)
       end = until
@@ -51,14 +61,21 @@ export async function* csvRows(
     .on('error', (error) => parser.destroy(error))
     .pipe(parser)
   try {
-    for await (const row of rows as AsyncIterable<Row>) yield row
+    for await (const row of rows as AsyncIterable<Row>) {
+      yield* skipped.splice(0)
+      yield row
+    }
+    yield* skipped.splice(0)
   } catch (error) {
-    // The parser's own message can quote the row, so only its code is passed on.
-    if (!(error instanceof CsvError)) throw error
-    const place = { file, line: lines.lineOf(end) }
-    const { expected, got } = FAULTS[error.code] ?? { expected: 'well-formed CSV', got: error.code }
-    throw unreadable(place, expected, got, undefined, remedyFor(error.code))
+    throw error instanceof CsvError ? malformed(error, { file, line: lines.lineOf(end) }) : error
   }
+}
+
+/** The parser's own message can quote the row, so only its code is passed on. */
+function malformed(error: CsvError | undefined, place: Place): FedsvdError {
+  const code = error?.code ?? 'a fault'
+  const { expected, got } = FAULTS[code] ?? { expected: 'well-formed CSV', got: code }
+  return unreadable(place, expected, got, undefined, remedyFor(code))
 }
 
 /** What is wrong with a row, by the parser's code for it. */

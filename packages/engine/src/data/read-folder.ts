@@ -5,10 +5,10 @@ import { Readable } from 'node:stream'
 import type { Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { LONGEST_LINE } from './lines.ts'
-import { kindOf, placeText, unreadable } from './place.ts'
+import { kindOf, placeText } from './place.ts'
 import { CSV, csvRows, TSV } from './read-csv.ts'
 import { jsonlRows } from './read-jsonl.ts'
-import type { ReadOptions, Row } from './row.ts'
+import { faultyRow, type ReadOptions, type Row } from './row.ts'
 import { textBytes } from './text-bytes.ts'
 
 /** What a file of labels in a folder may be called. */
@@ -29,20 +29,20 @@ const FILE_COLUMN = 'file'
  * silently left out is a record that nobody misses.
  */
 export async function* folderRows(folder: string, task: Task, options: ReadOptions): AsyncGenerator<Row> {
-  const { textColumn = 'text', labelColumn = 'label', unitColumn, encoding } = options
+  const { textColumn = 'text', labelColumn = 'label', unitColumn, encoding, onBadText } = options
   if (task !== 'sequence-classification' && task !== 'causal-lm') {
     throw refused(`a file with one record in each row, for ${task}`, folder)
   }
   const { files, folders } = await entriesOf(folder)
   if (task === 'causal-lm') {
     if (unitColumn !== undefined) throw noUnits(folder, unitColumn)
-    if (folders.length > 0) throw refused('text files only, without folders', join(folder, folders[0]!))
-    for (const name of files) yield await textRow(join(folder, name), { textColumn, encoding })
+    for (const name of folders) yield misplaced('text files only, without folders', join(folder, name))
+    for (const name of files) yield await textRow(join(folder, name), { textColumn, encoding, onBadText })
     return
   }
   const labelFile = files.find((name) => LABEL_FILES.includes(name))
   if (labelFile !== undefined) {
-    yield* listedRows(folder, labelFile, files, { textColumn, labelColumn, unitColumn, encoding })
+    yield* listedRows(folder, labelFile, files, { textColumn, labelColumn, unitColumn, encoding, onBadText })
     return
   }
   if (unitColumn !== undefined) throw noUnits(folder, unitColumn)
@@ -50,52 +50,58 @@ export async function* folderRows(folder: string, task: Task, options: ReadOptio
     throw refused(`a folder for each label, or ${LABEL_FILES[0]} beside the texts`, join(folder, files[0]!))
   for (const label of folders) {
     const inside = await entriesOf(join(folder, label))
-    if (inside.folders.length > 0) throw refused('text files only', join(folder, label, inside.folders[0]!))
+    for (const name of inside.folders) yield misplaced('text files only', join(folder, label, name))
     for (const name of inside.files)
       yield await textRow(
         join(folder, label, name),
-        { textColumn, encoding },
+        { textColumn, encoding, onBadText },
         { [labelColumn]: label.normalize('NFC') },
       )
   }
 }
 
-interface ListedColumns {
+interface TextOptions extends Pick<ReadOptions, 'encoding' | 'onBadText'> {
   readonly textColumn: string
+}
+
+interface ListedColumns extends TextOptions {
   readonly labelColumn: string
   readonly unitColumn: string | undefined
-  readonly encoding: string | undefined
 }
 
 async function* listedRows(
   folder: string,
   labelFile: string,
   files: readonly string[],
-  { textColumn, labelColumn, unitColumn, encoding }: ListedColumns,
+  { labelColumn, unitColumn, ...options }: ListedColumns,
 ): AsyncGenerator<Row> {
   const path = join(folder, labelFile)
   // by their names in one normal form: a list made on another system may spell an accent as two characters
   const left = new Map(files.filter((name) => name !== labelFile).map((name) => [name.normalize('NFC'), name]))
-  for await (const { value, place } of labelRows(path, [
-    labelColumn,
-    ...(unitColumn === undefined ? [] : [unitColumn]),
-  ])) {
+  const columns = [labelColumn, ...(unitColumn === undefined ? [] : [unitColumn])]
+  for await (const labelRow of labelRows(path, columns, options)) {
+    const { value, place, fault } = labelRow
+    if (fault !== undefined) {
+      yield labelRow
+      continue
+    }
     const row = Object(value) as Record<string, unknown>
     const listed = row[FILE_COLUMN]
     const name = typeof listed === 'string' ? left.get(listed.normalize('NFC')) : undefined
     if (name === undefined) {
       const got = typeof listed === 'string' ? 'another name, or one that stands there before' : kindOf(listed)
-      throw unreadable(place, `the name of a text file of this folder in "${FILE_COLUMN}"`, got)
+      yield faultyRow(place, `the name of a text file of this folder in "${FILE_COLUMN}"`, got)
+      continue
     }
     left.delete(name.normalize('NFC'))
-    yield await textRow(join(folder, name), { textColumn, encoding }, row)
+    yield await textRow(join(folder, name), options, row)
   }
-  const [unlisted] = left.values()
-  if (unlisted !== undefined) throw refused(`a label for every file in ${labelFile}`, join(folder, unlisted))
+  for (const unlisted of left.values())
+    yield misplaced(`a label for every file in ${labelFile}`, join(folder, unlisted))
 }
 
-function labelRows(path: string, columns: readonly string[]): AsyncGenerator<Row> {
-  const bytes = textBytes(createReadStream(path), path)
+function labelRows(path: string, columns: readonly string[], { onBadText }: TextOptions): AsyncGenerator<Row> {
+  const bytes = textBytes(createReadStream(path), path, undefined, onBadText)
   const extension = extname(path)
   if (extension === '.jsonl') return jsonlRows(bytes, path)
   return csvRows(bytes, path, extension === '.tsv' ? TSV : CSV, [FILE_COLUMN, ...columns])
@@ -103,16 +109,17 @@ function labelRows(path: string, columns: readonly string[]): AsyncGenerator<Row
 
 async function textRow(
   file: string,
-  { textColumn, encoding }: { readonly textColumn: string; readonly encoding: string | undefined },
+  { textColumn, encoding, onBadText }: TextOptions,
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<Row> {
   const place = { file }
-  if (extname(file).toLowerCase() !== '.txt') throw refused('text files, ending in .txt', file)
+  if (extname(file).toLowerCase() !== '.txt') return misplaced('text files, ending in .txt', file)
   await using handle = await open(file)
   const { size } = await handle.stat()
-  if (size > LONGEST_LINE) throw unreadable(place, `a text of at most ${LONGEST_LINE} bytes`, 'a longer one')
+  if (size > LONGEST_LINE) return faultyRow(place, `a text of at most ${LONGEST_LINE} bytes`, 'a longer one')
   const chunks: Buffer[] = []
-  for await (const chunk of textBytes(Readable.from([await handle.readFile()]), file, encoding)) chunks.push(chunk)
+  for await (const chunk of textBytes(Readable.from([await handle.readFile()]), file, encoding, onBadText))
+    chunks.push(chunk)
   return { value: { ...more, [textColumn]: Buffer.concat(chunks).toString('utf8') }, place }
 }
 
@@ -125,6 +132,11 @@ async function entriesOf(folder: string): Promise<{ readonly files: string[]; re
 
 function noUnits(folder: string, unitColumn: string): FedsvdError {
   return refused(`${LABEL_FILES[0]} with a column "${unitColumn}" beside the texts, since persons are the unit`, folder)
+}
+
+/** Something in the folder that is not expected, in the place of a row. */
+function misplaced(expected: string, file: string): Row {
+  return { value: undefined, place: { file }, fault: refused(expected, file) }
 }
 
 function refused(expected: string, path: string): FedsvdError {

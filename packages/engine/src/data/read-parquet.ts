@@ -1,7 +1,7 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { FileMetaData } from 'hyparquet'
 import { placeText, unreadable } from './place.ts'
-import type { Row } from './row.ts'
+import { faultyRow, type Row } from './row.ts'
 
 /** A row group is decoded as a whole, so it has to fit into memory: bytes of the columns that are read, uncompressed. */
 export const LARGEST_ROW_GROUP = 512 * 1024 * 1024
@@ -40,8 +40,7 @@ export async function* parquetRows(
     const rows = await sound(() => parquetReadObjects(options), { file, row: rowStart + 1 })
     for (const [index, value] of rows.entries()) {
       const place = { file, row: rowStart + index + 1 }
-      if (Object.values(value).some(isNotUtf8)) throw unreadable(place, 'UTF-8 text', 'other bytes')
-      yield { value, place }
+      yield Object.values(value).some(isNotUtf8) ? faultyRow(place, 'UTF-8 text', 'other bytes') : { value, place }
     }
     rowStart = rowEnd
   }

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LONGEST_LINE } from './lines.ts'
-import { loadRecords, readRecords, readSiteRecords } from './read-records.ts'
+import { loadRecords, readableRecords, readRecords, readSiteRecords } from './read-records.ts'
 import type { ReadOptions } from './row.ts'
 
 let folder: string
@@ -284,5 +284,58 @@ describe('the column of the unit', () => {
       code: 'DATA_UNREADABLE',
       message: expect.stringContaining('"patient_id"'),
     })
+  })
+})
+
+describe('a reader that no row stops', () => {
+  const long = 'x'.repeat(LONGEST_LINE)
+  const latin1 = (text: string) => Buffer.from(text, 'latin1')
+
+  async function readable(name: string, content: string | Buffer) {
+    const file = join(folder, name)
+    await writeFile(file, content)
+    const faults: string[] = []
+    const texts: string[] = []
+    for await (const record of readableRecords(file, {}, ({ message }) => faults.push(message)))
+      if ('text' in record) texts.push(record.text)
+    return { texts, faults }
+  }
+  const one = '{"text":"one","label":"a"}'
+  const two = '{"text":"two","label":"b"}'
+
+  test.each<[string, string, string | Buffer, RegExp]>([
+    ['a blank text', 'r.jsonl', `${one}\n{"text":" ","label":"a"}\n${two}`, /:2, got only white space/],
+    ['a line that is not JSON', 'r.jsonl', `${one}\n{"text":\n${two}`, /:2, got text that is not JSON/],
+    ['a line that is not UTF-8', 'r.jsonl', latin1(`${one}\n{"text":"M\xfcller","label":"a"}\n${two}`), /:2.*byte 11/],
+    ['a line without bounds', 'r.jsonl', `${one}\n{"text":"${long}","label":"a"}\n${two}`, /:2, got a longer one/],
+    ['a field too many', 'r.csv', 'text,label\none,a\nx,b,c\ntwo,b\n', /:3, got another number of them/],
+    ['a stray quote', 'r.csv', 'text,label\none,a\nx"y,b\ntwo,b\n', /:3, got a quote in the middle of a field/],
+    [
+      'a row that is not UTF-8',
+      'r.csv',
+      latin1('text,label\none,a\nM\xfcller,\xe9\ntwo,b\n'),
+      /:3, got other bytes from byte 2/,
+    ],
+    ['a NUL byte', 'r.csv', 'text,label\none,a\nx\0,b\ntwo,b\n', /:3, got one/],
+    ['a member that stands there twice', 'r.jsonl', `${one}\n{"text":"x","label":"a","label":"b"}\n${two}`, /:2/],
+    ['a quote that does not end', 'r.csv', 'text,label\none,a\ntwo,b\n"x,b\n', /got a quote that is never closed/],
+  ])('passes over %s, once', async (_, name, content, fault) => {
+    const { texts, faults } = await readable(name, content)
+    expect(texts).toEqual(['one', 'two'])
+    expect(faults).toHaveLength(1)
+    expect(faults[0]).toMatch(fault)
+  })
+
+  test('takes what stands before the place where a file breaks off', async () => {
+    const noise = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * at * 31) % 95)).toString('base64')
+    const whole = gzipSync(`${`${one}\n`.repeat(3)}${noise}`)
+    expect((await readable('cut.jsonl.gz', whole.subarray(0, -100))).texts).toHaveLength(3)
+  })
+
+  test('refuses a file that it cannot open, of another kind, or without a column', async () => {
+    await expect(readable('r.doc', '')).rejects.toThrow(/DATA_UNREADABLE.*a data file ending/)
+    await expect(readable('r.csv', 'body,label\none,a\n')).rejects.toThrow(/no "text" among/)
+    const none = readableRecords(join(folder, 'none.jsonl'), {}, () => {})
+    await expect(none.next()).rejects.toThrow(/DATA_UNREADABLE.*ENOENT/)
   })
 })

@@ -2,14 +2,15 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { createGunzip } from 'node:zlib'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { readColumns, tableColumns, taskOfColumns } from './columns.ts'
+import { unreadable } from './place.ts'
 import { CSV, type CsvDialect, csvRows, TSV } from './read-csv.ts'
 import { folderRows } from './read-folder.ts'
 import { jsonlRows } from './read-jsonl.ts'
 import { parquetRows } from './read-parquet.ts'
 import { type ReadOptions, type Row, rowReader } from './row.ts'
-import { decoderFor, textBytes } from './text-bytes.ts'
+import { BAD_TEXT, decoderFor, textBytes } from './text-bytes.ts'
 import type { SiteRecord, TextRecord } from './text-record.ts'
 
 /**
@@ -23,6 +24,53 @@ import type { SiteRecord, TextRecord } from './text-record.ts'
 export async function* readSiteRecords(path: string, options: ReadOptions = {}): AsyncGenerator<SiteRecord> {
   const toRecord = rowReader(options)
   for await (const row of readRows(path, options)) yield toRecord(row)
+}
+
+/**
+ * {@link readSiteRecords} for a reader that nothing in a row may stop: rows that are no records are passed over, each with one
+ * call of `leftOut`. A file that breaks off in the middle ends there.
+ *
+ * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind, or lacks a column; CONFIG_INVALID
+ */
+export async function* readableRecords(
+  path: string,
+  options: ReadOptions,
+  leftOut: (fault: FedsvdError) => void,
+): AsyncGenerator<SiteRecord> {
+  const toRecord = rowReader(options)
+  const badText: FedsvdError[] = []
+  let isAllText = true
+  const onBadText = (fault: FedsvdError): void => {
+    isAllText = false
+    badText.push(fault)
+  }
+  let begun = false
+  try {
+    for await (const row of readRows(path, { ...options, onBadText })) {
+      begun = true
+      let record: SiteRecord
+      try {
+        const marks = isAllText ? 0 : badTextIn(row.value)
+        const [fault] = badText.splice(0, marks)
+        record = toRecord(marks === 0 ? row : { ...row, fault: fault ?? unreadable(row.place, 'text', 'other bytes') })
+      } catch (error) {
+        if (!isFedsvdError(error)) throw error
+        leftOut(error)
+        continue
+      }
+      yield record
+    }
+  } catch (error) {
+    if (!begun || !isFedsvdError(error)) throw error
+    leftOut(error)
+  }
+}
+
+/** How many bytes of a row were no text. */
+function badTextIn(value: unknown): number {
+  if (typeof value === 'string') return value.match(BAD_TEXT)?.length ?? 0
+  if (typeof value !== 'object' || value === null) return 0
+  return Object.values(value).reduce<number>((sum, part) => sum + badTextIn(part), 0)
 }
 
 /** {@link readSiteRecords} for sequence classification. */
@@ -68,7 +116,7 @@ function fileRows(file: string, options: ReadOptions): AsyncGenerator<Row> {
   const compressed = extname(file).toLowerCase() === '.gz'
   if (options.encoding !== undefined) decoderFor(options.encoding) // refused before the file is opened
   const bytes = (): AsyncIterable<Buffer> => {
-    return textBytes(compressed ? unzipped(file) : createReadStream(file), file, options.encoding)
+    return textBytes(compressed ? unzipped(file) : createReadStream(file), file, options.encoding, options.onBadText)
   }
   const table = (usual: CsvDialect): AsyncGenerator<Row> => {
     const dialect = dialectOf(usual, options)

@@ -1,4 +1,5 @@
 import type { Task } from '@fedsvd/core/adapters'
+import type { FedsvdError } from '@fedsvd/core/errors'
 import { type ColumnNames, requiredColumns, taskOfColumns } from './columns.ts'
 import { labelUnknown } from './label-set.ts'
 import { kindOf, type Place, placeText, unreadable } from './place.ts'
@@ -16,6 +17,11 @@ export interface ReadOptions extends ColumnNames {
   readonly delimiter?: string | undefined
   /** Whether fields may stand in double quotes; default: in .csv files they may, in .tsv files a quote is a character. */
   readonly quoting?: CsvDialect['quoting'] | undefined
+  /**
+   * Told of bytes that are no text, and of NUL bytes; the file is read on, and the rows with what came in their place hold
+   * `BAD_TEXT`. Default: the first of them is refused.
+   */
+  readonly onBadText?: ((fault: FedsvdError) => void) | undefined
   /** When given, any other label or tag is refused with LABEL_UNKNOWN. */
   readonly labels?: readonly string[] | undefined
 }
@@ -24,6 +30,13 @@ export interface ReadOptions extends ColumnNames {
 export interface Row {
   readonly value: unknown
   readonly place: Place
+  /** Why it is no record, where the file alone shows that; the rows after it can be read. */
+  readonly fault?: FedsvdError
+}
+
+/** A row that cannot be read, in its place among the others. */
+export function faultyRow(place: Place, expected: string, got: string, cause?: unknown): Row {
+  return { value: undefined, place, fault: unreadable(place, expected, got, cause) }
 }
 
 /** Makes rows into records. Its errors name the place and the fault but never quote the row: errors can leave the site. */
@@ -65,7 +78,8 @@ export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
         return { task, prompt: textIn(members, first, place), answer: textIn(members, second, place) }
     }
   }
-  return ({ value, place }) => {
+  return ({ value, place, fault }) => {
+    if (fault !== undefined) throw fault
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       const names = columns.map((column) => `"${column}"`)
       throw unreadable(place, `an object with ${names.join(' and ')}`, kindOf(value))

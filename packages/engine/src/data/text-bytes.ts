@@ -1,15 +1,25 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { otherEncoding, placeText, unreadable } from './place.ts'
-import { checkedUtf8 } from './utf8.ts'
+import { otherEncoding, type Place, placeText, unreadable } from './place.ts'
+import { checkedUtf8, NOT_UTF8_MARK } from './utf8.ts'
 
 /** So many of the first bytes tell an encoding. */
 const SAMPLE_BYTES = 4096
+const REPLACEMENT = '\ufffd'
 const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf)
+
+/** What the bytes that were not text have become, where their file was read on. */
+export const BAD_TEXT = new RegExp(`${NOT_UTF8_MARK}|\\0|${REPLACEMENT}`, 'g')
+
+function refuse(fault: FedsvdError): never {
+  throw fault
+}
 
 /**
  * The text of a file as UTF-8 bytes, without a byte order mark.
  *
  * @param encoding a WHATWG label such as `windows-1252` or `utf-16le`; default UTF-8, which is held against every byte
+ * @param onFault told of bytes of another encoding and of NUL bytes, which come through as {@link BAD_TEXT} finds them;
+ *   default: the first of them ends the stream
  * @throws FedsvdError DATA_UNREADABLE for bytes of another encoding, which it names where it can, with line and byte;
  *   CONFIG_INVALID for a label that names no encoding
  */
@@ -17,14 +27,19 @@ export async function* textBytes(
   bytes: AsyncIterable<Buffer>,
   file: string,
   encoding = 'utf-8',
+  onFault: (fault: FedsvdError) => void = refuse,
 ): AsyncGenerator<Buffer> {
   const label = decoderFor(encoding).encoding
-  const text = label === 'utf-8' ? checkedUtf8(withoutMark(recognised(bytes, file)), file) : decoded(bytes, file, label)
+  const text =
+    label === 'utf-8'
+      ? checkedUtf8(withoutMark(recognised(bytes, file)), file, onFault)
+      : decoded(bytes, file, label, onFault)
   let line = 1
   for await (const chunk of text) {
     const nul = chunk.indexOf(0)
     line += lineFeeds(nul < 0 ? chunk : chunk.subarray(0, nul))
-    if (nul >= 0) throw unreadable({ file, line }, 'text without NUL bytes', 'one')
+    if (nul >= 0) onFault(unreadable({ file, line }, 'text without NUL bytes', 'one'))
+    line += nul < 0 ? 0 : lineFeeds(chunk.subarray(nul))
     yield chunk
   }
 }
@@ -84,31 +99,42 @@ async function* withoutMark(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer
   if (head !== undefined && head.length > 0) yield head
 }
 
-async function* decoded(bytes: AsyncIterable<Buffer>, file: string, encoding: string): AsyncGenerator<Buffer> {
-  const decoder = decoderFor(encoding)
+async function* decoded(
+  bytes: AsyncIterable<Buffer>,
+  file: string,
+  encoding: string,
+  onFault: (fault: FedsvdError) => void,
+): AsyncGenerator<Buffer> {
+  const replaces = onFault !== refuse
+  const decoder = replaces ? new TextDecoder(encoding) : decoderFor(encoding)
   let line = 1
   const decode = (chunk?: Buffer): Buffer => {
     try {
       return Buffer.from(chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true }))
     } catch (cause) {
-      throw new FedsvdError(
-        'DATA_UNREADABLE',
-        {
-          expected: `text in ${encoding} at ${placeText({ file, line })} or soon behind it`,
-          got: 'bytes that it does not have',
-          remedy: 'Name the right encoding with --encoding.',
-        },
-        { cause },
-      )
+      throw otherBytes(encoding, { file, line }, cause)
     }
   }
   for await (const chunk of bytes) {
     const text = decode(chunk)
     line += lineFeeds(text)
+    if (replaces && text.includes(REPLACEMENT)) onFault(otherBytes(encoding, { file, line }))
     if (text.length > 0) yield text
   }
   const rest = decode()
   if (rest.length > 0) yield rest
+}
+
+function otherBytes(encoding: string, place: Place, cause?: unknown): FedsvdError {
+  return new FedsvdError(
+    'DATA_UNREADABLE',
+    {
+      expected: `text in ${encoding} at ${placeText(place)} or soon behind it`,
+      got: 'bytes that it does not have',
+      remedy: 'Name the right encoding with --encoding.',
+    },
+    { cause },
+  )
 }
 
 function lineFeeds(bytes: Buffer): number {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkedUtf8, validUtf8Length } from './utf8.ts'
+import { checkedUtf8, NOT_UTF8_MARK, validUtf8Length } from './utf8.ts'
 
 /** A stream of the given bytes in pieces of `size`, and how many pieces were taken from it. */
 function stream(bytes: Buffer, size: number) {
@@ -18,11 +18,15 @@ function stream(bytes: Buffer, size: number) {
 async function passed(bytes: Buffer, size: number): Promise<Buffer | string> {
   const out: Buffer[] = []
   try {
-    for await (const piece of checkedUtf8(stream(bytes, size).pieces, 'file')) out.push(piece)
+    for await (const piece of checkedUtf8(stream(bytes, size).pieces, 'file', refuse)) out.push(piece)
     return Buffer.concat(out)
   } catch (error) {
     return (error as Error).message
   }
+}
+
+function refuse(fault: Error): never {
+  throw fault
 }
 
 /** Bytes of characters of every length, with some that are at the edges of what is allowed, or beyond. */
@@ -47,6 +51,19 @@ describe('UTF-8', () => {
     )
   })
 
+  it('is passed on around every byte that is none, with a mark in its place', async () => {
+    const out: Buffer[] = []
+    const faults: string[] = []
+    const latin1 = Buffer.from('a\nM\xfcller, \xe9t\xe9\nb', 'latin1')
+    const pieces = checkedUtf8(stream(latin1, 3).pieces, 'file', ({ message }) => faults.push(message))
+    for await (const part of pieces) out.push(part)
+    const marked = latin1.toString('latin1').replaceAll(/[\x80-\xff]/g, NOT_UTF8_MARK)
+    expect(Buffer.concat(out).toString('utf8')).toBe(marked)
+    expect(faults).toHaveLength(3)
+    for (const [at, byte] of [2, 9, 11].entries())
+      expect(faults[at]).toContain(`file:2, got other bytes from byte ${byte} `)
+  })
+
   it('passes through a stream as it is, or is refused, however it is cut', async () => {
     await fc.assert(
       fc.asyncProperty(bytes, fc.integer({ min: 1, max: 5 }), async (all, size) => {
@@ -61,7 +78,7 @@ describe('UTF-8', () => {
   it('is refused at the first wrong byte, not at the end of the file', async () => {
     const { taken, pieces } = stream(Buffer.concat([Buffer.from('ab\ncd'), Buffer.alloc(1000, 0xe9)]), 10)
     const reading = (async () => {
-      for await (const _ of checkedUtf8(pieces, 'file'));
+      for await (const _ of checkedUtf8(pieces, 'file', refuse));
     })()
     await expect(reading).rejects.toThrow('at file:2, got other bytes from byte 3')
     expect(taken.pieces).toBe(1)

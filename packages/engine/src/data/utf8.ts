@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import type { FedsvdError } from '@fedsvd/core/errors'
 import { otherEncoding } from './place.ts'
 
 const NEWLINE = 0x0a
@@ -29,13 +30,20 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
   return length
 }
 
+/** What stands in place of a byte that is no part of UTF-8 text: characters that no text has beside each other. */
+export const NOT_UTF8_MARK = '\ufffe\ufdd0\uffff'
+const MARK = Buffer.from(NOT_UTF8_MARK)
+
 /**
- * Passes on a stream of bytes and refuses the first that is not UTF-8, before whoever reads on can put a replacement
- * character in its place.
- *
- * @throws FedsvdError DATA_UNREADABLE naming line and byte
+ * Passes on a stream of bytes. Each byte that is not UTF-8 is told to `onFault`, as DATA_UNREADABLE with line and byte, and
+ * passed on as {@link NOT_UTF8_MARK}, before a reader can put a replacement character in its place. Where `onFault` throws, the
+ * stream ends with that.
  */
-export async function* checkedUtf8(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
+export async function* checkedUtf8(
+  bytes: AsyncIterable<Buffer>,
+  file: string,
+  onFault: (fault: FedsvdError) => void,
+): AsyncGenerator<Buffer> {
   let line = 1
   let column = 0
   let cut: Buffer = Buffer.alloc(0)
@@ -44,15 +52,23 @@ export async function* checkedUtf8(bytes: AsyncIterable<Buffer>, file: string): 
     column = passed.includes(NEWLINE) ? passed.length - passed.lastIndexOf(NEWLINE) - 1 : column + passed.length
   }
   for await (const chunk of bytes) {
-    const all = cut.length > 0 ? Buffer.concat([cut, chunk]) : chunk
-    const whole = isUtf8(all) ? all.length : validUtf8Length(all)
-    cut = all.subarray(whole)
-    const passed = all.subarray(0, whole)
-    advance(passed)
-    if (!mayContinue(cut)) throw notUtf8(file, line, column)
-    if (passed.length > 0) yield passed
+    let all = cut.length > 0 ? Buffer.concat([cut, chunk]) : chunk
+    for (;;) {
+      const whole = isUtf8(all) ? all.length : validUtf8Length(all)
+      cut = all.subarray(whole)
+      const passed = all.subarray(0, whole)
+      advance(passed)
+      if (passed.length > 0) yield passed
+      if (mayContinue(cut)) break
+      onFault(notUtf8(file, line, column))
+      yield MARK
+      advance(cut.subarray(0, 1))
+      all = cut.subarray(1)
+    }
   }
-  if (cut.length > 0) throw notUtf8(file, line, column)
+  if (cut.length === 0) return
+  onFault(notUtf8(file, line, column))
+  yield MARK
 }
 
 /** Whether these bytes, which begin no whole character, can be the first ones of a character that a chunk cut in two. */
