@@ -89,6 +89,7 @@ describe('a BERT of one’s own', { timeout: 120_000 }, () => {
         dataFile: here('reviews.csv'),
         stateDir: here(name),
         budget: { epsilon: 50, delta: 1e-3 },
+        declaredRecords: 240,
         enrolmentToken: asked.tokens[0],
         models,
       }),

@@ -181,6 +181,7 @@ describe('a run for each task', { timeout: 120_000 }, () => {
       task: facts.task,
       stateDir: here(`${name}-site`),
       budget: { epsilon: 900, delta: 1e-3 },
+      declaredRecords: 90,
       enrolmentToken: tokens[0],
       models: here('models'),
     }
@@ -218,6 +219,7 @@ describe('a run for each task', { timeout: 120_000 }, () => {
       dataFile: here('letters.jsonl'),
       stateDir: here('mismatch-site'),
       budget: { epsilon: 900, delta: 1e-3 },
+      declaredRecords: 90,
       enrolmentToken: tokens[0],
       models: here('models'),
     }

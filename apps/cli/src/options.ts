@@ -26,6 +26,13 @@ export function probability(text: string): number {
   return value
 }
 
+/** Two or more labels between commas. */
+export function labelList(text: string): readonly string[] {
+  const labels = text.split(',').map((label) => label.trim())
+  if (labels.length >= 2 && labels.every(Boolean) && new Set(labels).size === labels.length) return labels
+  throw new InvalidArgumentError('Expected two or more different labels, such as ham,spam.')
+}
+
 /** The help text that shows how a command is really used. */
 export function example(...lines: readonly string[]): string {
   return `\nExample:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`

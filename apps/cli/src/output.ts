@@ -1,4 +1,5 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { printable, printableJson, printableLines } from './printable.ts'
 
 /** Where a command writes: a person reads `line`, a machine reads `record`; errors go to stderr in both cases. */
 export interface Output {
@@ -13,10 +14,10 @@ export function outputFor({ json = false }: { json?: boolean }): Output {
   return {
     json,
     line: (text = '') => {
-      if (!json) process.stdout.write(`${text}\n`)
+      if (!json) process.stdout.write(`${printableLines(text)}\n`)
     },
     record: (value) => {
-      if (json) process.stdout.write(`${JSON.stringify(value)}\n`)
+      if (json) process.stdout.write(`${printableJson(value)}\n`)
     },
   }
 }
@@ -24,7 +25,7 @@ export function outputFor({ json = false }: { json?: boolean }): Output {
 /** Prints an error as the one line of the catalogue (or as JSON) and leaves with exit code 1. */
 export function fail(error: unknown, json: boolean): void {
   const known = isFedsvdError(error) ? error : unexpected(error)
-  process.stderr.write(json ? `${JSON.stringify({ error: known.toJSON() })}\n` : `${known.message}\n`)
+  process.stderr.write(json ? `${printableJson({ error: known.toJSON() })}\n` : `${printable(known.message)}\n`)
   if (!isFedsvdError(error) && process.env.FEDSVD_DEBUG !== undefined) console.error(error)
   process.exitCode = 1
 }
@@ -39,7 +40,7 @@ function unexpected(error: unknown): FedsvdError {
 
 /** Left-aligned text columns, right-aligned numbers; the first row is the heading. */
 export function table(rows: readonly (readonly (string | number)[])[]): string {
-  const cells = rows.map((row) => row.map(String))
+  const cells = rows.map((row) => row.map((cell) => printable(String(cell))))
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   const numeric = rows[0]!.map((_, column) => rows.slice(1).every((row) => /^[\d.,<>≤ %-]*$/.test(String(row[column]))))
   return cells

@@ -8,11 +8,12 @@ import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import { engineFor, type PrivateEngine, tokenizerFor } from '@fedsvd/engine/training'
 import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
-import { encodedStores, loadSiteData, roundedDown } from './data/index.ts'
+import { encodedStores, loadSiteData, type SiteData } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
-import { openLedger } from './ledger/index.ts'
+import { type LedgerState, openLedger } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
+import type { Declaration } from './policy/index.ts'
 import { osRandomness } from './round/index.ts'
 import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './session/identity.ts'
 import { networkTransport, readTls, type Transport } from './transport/index.ts'
@@ -21,6 +22,8 @@ import { networkTransport, readTls, type Transport } from './transport/index.ts'
 export interface ClientParts {
   readonly transport?: Transport
   readonly source?: RandomSource
+  /** Of the lots alone, in tests that draw them apart from the noise. */
+  readonly lotSource?: RandomSource
   readonly tokenizer?: Tokenizer
   engineFor?(manifest: RunManifest, runtime: RuntimeSettings): Promise<PrivateEngine>
   onEvent?(event: ClientEvent): void
@@ -39,11 +42,16 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   const site = await loadSiteData(config.dataFile, config, config.stateDir)
   const { records, fingerprint, unit, withoutUnit } = site
   onEvent({ event: 'data-loaded', records, fingerprint, unit, withoutUnit })
+  const { count, first } = site.leftOut
+  if (count > 0) onEvent({ event: 'records-left-out', count, ...(first && { first: first.toJSON() }) })
   const models = modelStore(modelSettings(config))
   const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
   try {
     const { adopted } = ledger.state
     if (adopted.size > 0) onEvent({ event: 'ledgers-adopted', count: adopted.size })
+    const declaration = declarationOf(config, site, ledger.state)
+    const { labels, records: declaredRecords } = declaration
+    onEvent({ event: 'declared', declaredRecords, records: site.records, ...(labels && { labels }) })
     requireReserved(config.stateDir, ledger)
     requireCheckpointsNoted(config.stateDir, ledger)
     const identity = loadIdentity(config.stateDir)
@@ -54,14 +62,17 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
       ledger,
       transport,
       onEvent,
-      declaredRecords: config.declaredRecords ?? roundedDown(site.records),
+      declaration,
+      limits: config.limits,
       outbox: fileOutbox(config.stateDir, site.fingerprint),
       checkpoints: fileCheckpoints(config.stateDir, site.fingerprint),
       source: parts.source ?? osRandomness,
+      lotSource: parts.lotSource,
       stores: encodedStores(
         config.stateDir,
         site,
         async (model) => parts.tokenizer ?? (await tokenizerFor(model, models)),
+        { pairs: config.pairColumn !== undefined },
       ),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
       engineFor: (manifest) =>
@@ -71,8 +82,30 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
     return node
   } catch (error) {
     ledger[Symbol.dispose]()
+    site[Symbol.dispose]()
     throw error
   }
+}
+
+/**
+ * What the site says of its data. A ledger that has agreed to a run knows the declared count from that run's terms, which
+ * are public; nothing is ever derived from the records.
+ *
+ * @throws FedsvdError CONFIG_INVALID where no count was declared yet
+ */
+function declarationOf(
+  { declaredRecords, declaredLabels }: ClientConfig,
+  { task, unit }: SiteData,
+  { runs }: LedgerState,
+): Declaration {
+  const records = declaredRecords ?? [...runs.values()].at(-1)?.terms.declaredRecords
+  if (records !== undefined) return { records, labels: declaredLabels, task, unit }
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'a declared number of records, such as --declared-records 1000',
+    got: 'none',
+    remedy:
+      'Choose a round number near the true one by hand: it is told to coordinators, so it must not follow from one record.',
+  })
 }
 
 /** A listener that fails is the listener's affair: it neither stops a round nor ends the process. */

@@ -18,6 +18,7 @@ describe('clientConfig', () => {
       runtime: 'onnxruntime',
       executionProvider: 'cpu',
       once: false,
+      limits: {},
     })
   })
 
@@ -28,6 +29,8 @@ describe('clientConfig', () => {
     ['budget.epsilon', { budget: { epsilon: 0, delta: 1e-5 } }],
     ['budget.delta', { budget: { epsilon: 6, delta: 1 } }],
     ['declaredRecords', { declaredRecords: 0.5 }],
+    ['declaredLabels', { declaredLabels: ['ham'] }],
+    ['limits.clipNorm.max', { limits: { clipNorm: { max: Number.NaN } } }],
     ['threads', { threads: 0 }],
     ['textColumn', { textColumn: '' }],
     ['task', { task: 'poetry' as never }],

@@ -4,6 +4,7 @@ import { budgetSchema, enrolRequestSchema, LIMITS, nearestName, wholeIn } from '
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
+import { runLimitsSchema } from './policy/index.ts'
 
 const column = z.string().min(1).optional()
 
@@ -43,8 +44,15 @@ const clientConfigSchema = z.strictObject({
   /** PEM files of this site's certificate and key, where the coordinator asks for one. */
   cert: z.string().min(1).optional(),
   key: z.string().min(1).optional(),
-  /** A public constant in place of the true number of records; default: that number, rounded down to two digits. */
+  /**
+   * A public constant in place of the true number of records, chosen by hand. Needed until the first run is agreed to; a
+   * ledger with a run has it in the terms of that run.
+   */
   declaredRecords: wholeIn(LIMITS.declaredRecords).optional(),
+  /** The labels that the records have, declared; absent: records of labels that a run does not have are left out of it. */
+  declaredLabels: z.array(z.string().min(1)).min(2).optional(),
+  /** What this site does not do for any coordinator: limits that differ from those of docs/reference/site-policy.md. */
+  limits: runLimitsSchema.default({}),
   /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
   models: z.string().min(1).default('.fedsvd/models'),
   /** Address of the hub to fetch checkpoints from; nothing is fetched where it is absent, whatever a run asks for. */

@@ -9,6 +9,12 @@ export type ClientEvent =
   | { event: 'data-loaded'; records: number; fingerprint: string; unit: SiteUnit; withoutUnit: number }
   /** So many ledgers of earlier releases or other folders count in the budget of this site. */
   | { event: 'ledgers-adopted'; count: number }
+  /** Records that are not trained on: rows that are none, or with a run those that it cannot take. Private, like all counts. */
+  | { event: 'records-left-out'; runId?: string; count: number; first?: ErrorFact }
+  /** What the site declares, beside what is true of it. */
+  | { event: 'declared'; declaredRecords: number; records: number; labels?: readonly string[] }
+  /** The files of the data were touched: what is trained on is what they held at the start. */
+  | { event: 'data-changed'; path: string }
   | { event: 'waiting'; coordinator: string }
   | { event: 'enrolled'; clientId: string }
   | { event: 'connected'; coordinator: string; clientId: string }

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync } from 'node:fs'
+import { appendFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -6,7 +6,7 @@ import { CoordinatorDouble } from '../test-kit/coordinator-double.ts'
 import { fakeEngine } from '../test-kit/fake-engine.ts'
 import { loopbackTransport } from '../test-kit/loopback-transport.ts'
 import { startSite } from '../test-kit/running-site.ts'
-import { sampleManifest } from '../test-kit/sample-run.ts'
+import { RUN_B, sampleManifest } from '../test-kit/sample-run.ts'
 import { letters, sampleSite } from '../test-kit/site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../test-kit/temporary-folder.ts'
 import { startClient } from './index.ts'
@@ -119,17 +119,23 @@ describe('a node', () => {
     expect({ engines, tokenised }).toEqual({ engines: 1, tokenised: 100 })
   })
 
-  it('declines every round once its file was touched, and has spent nothing for it', async () => {
+  it('trains on the records of its start, whatever becomes of their file, and tells its own site', async () => {
     await using site = await start()
     const peer = await double.peer()
     await peer.offer(manifest)
     appendFileSync(join(folder.path, 'records.jsonl'), '{"text":"one more","label":"ham"}\n')
-    const reply = await peer.invite(double.invitation(manifest, 0))
-    expect(reply).toMatchObject({ accepted: false, error: { code: 'DATA_CHANGED' } })
-    expect(JSON.stringify(reply)).not.toContain('records.jsonl')
-    expect((await site.told('declined')).error.expected).toContain('records.jsonl')
-    expect(reported()).toEqual([])
-    expect(await peer.offer(manifest)).toMatchObject({ accepted: false, error: { code: 'DATA_CHANGED' } })
+    expect(await peer.invite(double.invitation(manifest, 0))).toEqual({ accepted: true })
+    await site.told('round-delivered')
+    rmSync(join(folder.path, 'records.jsonl'))
+    expect(
+      await peer.offer(sampleManifest({ runId: RUN_B, rounds: 1, target: { epsilon: 1, delta: 1e-5 } })),
+    ).toMatchObject({
+      accepted: true,
+    })
+    await peer.invite(double.invitation(manifest, 1))
+    await site.told('round-delivered', 2)
+    const changes = site.events.filter(({ event }) => event === 'data-changed')
+    expect(changes).toEqual([{ event: 'data-changed', path: join(folder.path, 'records.jsonl') }])
   })
 
   it('leaves no encoded records behind when the run has ended', async () => {
@@ -137,7 +143,7 @@ describe('a node', () => {
     const peer = await double.peer()
     await peer.offer(manifest)
     const encoded = () => readdirSync(join(folder.path, 'state', 'encoded'), { recursive: true })
-    expect(encoded().filter((name) => String(name).endsWith('.records'))).toHaveLength(1)
+    await expect.poll(() => encoded().filter((name) => String(name).endsWith('.records'))).toHaveLength(1)
     peer.runEnded({ runId: manifest.runId, state: 'completed' })
     await site.told('run-ended')
     expect(encoded().filter((name) => String(name).endsWith('.records'))).toHaveLength(0)

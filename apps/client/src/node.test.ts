@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CoordinatorDouble, type Peer, refusal } from '../test-kit/coordinator-double.ts'
@@ -505,14 +505,118 @@ describe.each([
     expect(await ending).toMatchObject({ state: 'completed' })
   })
 
-  it('says in a refusal what the catalogue says, and nothing about its records', async () => {
-    await using site = await start()
-    writeFileSync(join(folder.path, 'note'), 'so that the folder is not empty')
+  it('says in a refusal what the catalogue says, and nothing about the site', async () => {
+    await using site = await start({ declaredLabels: ['spam', 'ham'] })
     const peer = await double.peer()
     const reply = await peer.offer(sampleManifest({ labels: ['ham', 'eggs'] }))
     expect(reply).toMatchObject({ accepted: false, error: { code: 'LABEL_UNKNOWN' } })
-    expect(JSON.stringify(reply)).not.toMatch(/record \d|:2|spam|records\.jsonl/)
-    expect((await site.told('declined')).error.got).toMatch(/records\.jsonl:2/)
+    expect(JSON.stringify(reply)).not.toMatch(/spam|records\.jsonl/)
+    expect((await site.told('declined')).error.expected).toContain('spam, ham')
+    expect((await peer.offer(manifest)).accepted).toBe(true)
+  })
+
+  it('leaves out what a run cannot take, and tells its own site only', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    const other = sampleManifest({ labels: ['ham', 'eggs'] })
+    const reply = await peer.offer(other)
+    expect(reply).toMatchObject({ accepted: true, terms: { declaredRecords: 100 } })
+    expect(await site.told('records-left-out')).toMatchObject({
+      runId: other.runId,
+      count: 50,
+      first: { code: 'LABEL_UNKNOWN' },
+    })
+    await peer.invite(double.invitation(other, 0))
+    await site.told('round-delivered')
+  })
+
+  it('wants a declared count before it speaks to a coordinator, and knows it from then on', async () => {
+    await expect(start({ declaredRecords: undefined })).rejects.toThrow(/CONFIG_INVALID.*declared number of records/)
+    expect(double.sent).toEqual([])
+    for (const declaredRecords of [90, undefined]) {
+      await using site = await start({ declaredRecords })
+      const peer = await double.peer()
+      const runId = declaredRecords === undefined ? RUN_B : manifest.runId
+      const target = { epsilon: 2, delta: 1e-5 }
+      const reply = await peer.offer(sampleManifest({ runId, target }))
+      expect(reply).toMatchObject({ accepted: true, terms: { declaredRecords: 90 } })
+      expect(await site.told('declared')).toMatchObject({ declaredRecords: 90, records: 100 })
+    }
+  })
+
+  it('refuses a state of another size than the schema gives, before it fetches a byte', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    const invitation = double.invitation(manifest, 0)
+    for (const [bytes, code] of [
+      [2 ** 30, 'FRAME_TOO_LARGE'],
+      [invitation.state.bytes - 1, 'FRAME_MALFORMED'],
+    ] as const) {
+      const reply = await peer.invite({ ...invitation, state: { ...invitation.state, bytes } })
+      expect(reply).toMatchObject({ accepted: false, error: { code } })
+    }
+    expect(double.sent.filter(({ kind }) => kind === 'blob')).toEqual([])
+    expect(site.events.filter(({ event }) => event === 'round-started')).toEqual([])
+    expect(kinds()).toEqual(['opened', 'bound'])
+  })
+
+  it('refuses what no run needs, by its own limits', async () => {
+    await using site = await start({ limits: { localSteps: { max: 5 } } })
+    const peer = await double.peer()
+    const { model, adapter } = manifest
+    for (const harmful of [
+      { clipNorm: 1e-30 },
+      { clipNorm: 1e30 },
+      { learningRate: 1e30 },
+      { momentum: 0.9999 },
+      { model: { ...model, featureScale: 1e23 } },
+      { model: { ...model, maxTokens: 100_000 } },
+      { adapter: { ...adapter, alpha: 1e20 } },
+      { adapter: { ...adapter, layers: [{ name: 'layer', dIn: 2 ** 20, dOut: 2 ** 20 }] } },
+      { localSteps: 6 },
+      { rounds: 1_000_000 },
+    ]) {
+      const reply = await peer.offer(sampleManifest(harmful))
+      expect(reply, JSON.stringify(harmful)).toMatchObject({ accepted: false, error: { code: 'POLICY_REFUSED' } })
+    }
+    expect(kinds()).toEqual(['opened'])
+    expect(site.events.filter(({ event }) => event === 'declined')).toHaveLength(10)
+    expect((await peer.offer(manifest)).accepted).toBe(true)
+  })
+
+  it('takes a bounded number of new runs, and one encoding for all that are alike (55 offers)', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    const runId = (at: number) => `33333333-3333-4333-8333-${String(at).padStart(12, '0')}`
+    const target = { epsilon: 0.01, delta: 1e-5 }
+    const replies = await Promise.all(
+      Array.from({ length: 55 }, (_, at) =>
+        peer.offer(sampleManifest({ runId: runId(at), rounds: 1, localSteps: 1, target })),
+      ),
+    )
+    expect(replies.filter(({ accepted }) => accepted).length).toBeLessThanOrEqual(16)
+    expect(replies.at(-1)).toMatchObject({ accepted: false, error: { code: 'RATE_LIMITED' } })
+    expect(
+      readdirSync(join(folder.path, 'state', 'encoded'), { recursive: true }).filter((name) =>
+        String(name).endsWith('.records'),
+      ).length,
+    ).toBeLessThanOrEqual(1)
+    expect(site.events.filter(({ event }) => event === 'joined').length).toBeLessThanOrEqual(16)
+  })
+
+  it('tells by code that a round failed, and never more', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    const invitation = double.invitation(manifest, 0)
+    double.damage(invitation)
+    await peer.invite(invitation)
+    await site.told('round-failed')
+    const failures = () => double.sent.filter(({ kind }) => kind === 'round-failed').map(({ message }) => message)
+    await expect
+      .poll(failures)
+      .toEqual([{ runId: manifest.runId, round: 0, code: expect.stringMatching(/^FRAME_(CHECKSUM|MALFORMED)$/) }])
   })
 })
 

@@ -4,22 +4,30 @@ import { CLIP_NORM_RANGE } from '@fedsvd/core/privacy'
 import type { Invitation, InvitationReply, LedgerReport, Offer, OfferReply, RunEnded } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Checkpoints } from './checkpoint/index.ts'
+import type { LeftOut, SiteData } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
 import { lastAttempt, nextCharge, requireBudget, spentEvents } from './ledger/index.ts'
 import type { Outbox } from './outbox/index.ts'
+import { requireRoomForRun, requireStateSize, requireUsualState, roundFailureCode } from './policy/index.ts'
 import { runRound } from './round/index.ts'
 import { type AgreementParts, agreeTo, type OpenRun } from './session/open-runs.ts'
 import { catalogued, forTheWire } from './session/refusals.ts'
 import { RoundsAtWork, type Shift } from './session/rounds-at-work.ts'
 import type { CoordinatorLink, LinkHandlers, Transport } from './transport/index.ts'
 
+const HOUR_MS = 3_600_000
+const MOST_OFFERS_WAITING = 16
+
 /** What a node is made of; every effect comes in here. */
-export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal'> {
+export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal' | 'onLeftOut'> {
+  readonly site: SiteData
   readonly clientId: string
   readonly outbox: Outbox
   readonly checkpoints: Checkpoints
   readonly transport: Transport
   readonly source: RandomSource
+  /** Of the lots alone, where a test draws them apart from the noise; `source` where it is absent. */
+  readonly lotSource?: RandomSource | undefined
   signChallenge(clientId: string, nonce: string): string
   onEvent(event: ClientEvent): void
 }
@@ -37,8 +45,13 @@ export class ClientNode implements AsyncDisposable {
   /** Runs whose facts, all of them, the coordinator has agreed with since this site connected. */
   readonly #agreed = new Set<string>()
   readonly #stopped = new AbortController()
-  /** Offers are answered one after the other: encoding the records of two runs at once would take twice the memory. */
+  /** Offers are answered one after the other: each reads what the ledger has promised to those before it. */
   #agreeing: Promise<unknown> = Promise.resolve()
+  /** Offers that wait for their answer. */
+  #offersWaiting = 0
+  /** When new runs were agreed to, in milliseconds, within the last hour. */
+  #newRuns: readonly number[] = []
+  #toldOfChange = false
   readonly #waiting = new Set<{ resolve(ending: RunEnded): void; reject(reason: Error): void }>()
 
   constructor(parts: NodeParts) {
@@ -64,6 +77,7 @@ export class ClientNode implements AsyncDisposable {
     this.#link[Symbol.dispose]()
     await Promise.all([ended, this.#agreeing])
     for (const run of this.#runs.values()) await run.close()
+    this.#parts.site[Symbol.dispose]()
     this.#parts.ledger[Symbol.dispose]()
   }
 
@@ -86,9 +100,15 @@ export class ClientNode implements AsyncDisposable {
       },
       onNonsense: (error) => onEvent({ event: 'dropped', error: catalogued(error).toJSON() }),
       onOffer: (offer) => {
+        if (this.#offersWaiting === MOST_OFFERS_WAITING) {
+          return Promise.resolve(this.#declined(tooManyOffers(), { runId: offer.manifest.runId }))
+        }
+        this.#offersWaiting += 1
         const answer = this.#agreeing.then(() => this.#answerOffer(offer))
         this.#agreeing = answer
-        return answer
+        return answer.finally(() => {
+          this.#offersWaiting -= 1
+        })
       },
       onInvitation: async (invitation) => this.#answerInvitation(invitation),
       onRoundClosed: ({ runId, round }) => void this.#work.end(runId, 'the round is closed', round),
@@ -106,7 +126,10 @@ export class ClientNode implements AsyncDisposable {
     try {
       const known = this.#runs.get(runId)
       const { coordinator } = transport
-      const run = await agreeTo(manifest, { ...this.#parts, coordinator, signal: this.#stopped.signal }, known)
+      if (known === undefined) this.#requireRoomForRun()
+      const onLeftOut = (id: string, leftOut: LeftOut) => this.#tellLeftOut(leftOut, id)
+      const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut }
+      const run = await agreeTo(manifest, parts, known)
       this.#runs.set(runId, run)
       const { terms } = run.bound
       onEvent({ event: 'joined', runId, name, terms, unit: unitOfRun(manifest) })
@@ -117,6 +140,31 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
+  /** @throws FedsvdError RATE_LIMITED */
+  #requireRoomForRun(): void {
+    const now = performance.now()
+    this.#newRuns = this.#newRuns.filter((at) => now - at < HOUR_MS)
+    requireRoomForRun(this.#runs.size, this.#newRuns.length, this.#parts.limits)
+    this.#newRuns = [...this.#newRuns, now]
+  }
+
+  #tellLeftOut({ count, first }: LeftOut, runId?: string): void {
+    if (count === 0) return
+    this.#parts.onEvent({
+      event: 'records-left-out',
+      ...(runId !== undefined && { runId }),
+      count,
+      ...(first && { first: first.toJSON() }),
+    })
+  }
+
+  #tellChange(): void {
+    const { site, onEvent } = this.#parts
+    if (this.#toldOfChange || !site.hasChanged()) return
+    this.#toldOfChange = true
+    onEvent({ event: 'data-changed', path: site.path })
+  }
+
   /** Says yes or no before anything is spent; training then goes on in the background. */
   #answerInvitation(invitation: Invitation): InvitationReply {
     const { runId, round } = invitation
@@ -124,6 +172,7 @@ export class ClientNode implements AsyncDisposable {
       const run = this.#runs.get(runId)
       if (run === undefined) throw notOffered(runId)
       requireClipNorm(run, invitation)
+      requireStateSize(run.manifest, invitation)
       this.#requireReady(run, invitation)
       this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
       return { accepted: true }
@@ -132,9 +181,9 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
-  /** @throws FedsvdError LEDGER_MISMATCH, UPDATE_STALE, DATA_CHANGED, BUDGET_EXHAUSTED */
+  /** @throws FedsvdError LEDGER_MISMATCH, UPDATE_STALE, BUDGET_EXHAUSTED */
   #requireReady({ manifest, bound }: OpenRun, { round, rounds = manifest.rounds }: Invitation): void {
-    const { ledger, site } = this.#parts
+    const { ledger } = this.#parts
     const { runId } = manifest
     const mismatch = this.#mismatched.get(runId)
     if (mismatch !== undefined) throw mismatch
@@ -148,7 +197,6 @@ export class ClientNode implements AsyncDisposable {
     }
     const last = lastAttempt(ledger.state, runId, round)
     if (last?.frameSha256 !== undefined || this.#work.roundOf(runId) === round) return
-    site.requireUnchanged()
     const next = nextCharge(ledger.state, bound, round)
     requireBudget(spentEvents(ledger.state, runId), next, bound.terms.budget, 'this run')
     requireBudget(spentEvents(ledger.state), next, ledger.state.budget)
@@ -165,17 +213,19 @@ export class ClientNode implements AsyncDisposable {
     const { runId, round, rounds = run.manifest.rounds } = invitation
     try {
       onEvent({ event: 'round-started', runId, round, rounds })
+      this.#tellChange()
       await runRound({
         ...this.#parts,
         manifest: run.manifest,
         run: run.bound,
-        records: run.records,
+        records: await run.records(),
         engine: await run.engine(),
         link: this.#link,
         invitation,
         uploadToken,
         goAhead,
         signal,
+        accept: (state) => requireUsualState(state, this.#parts.limits),
         report: () => this.#report(runId, { since: this.#agreed.has(runId) ? round : 0, signal }),
         onResumed: (progress) => onEvent({ event: 'round-resumed', runId, round, ...progress }),
         onPart: (progress) => onEvent({ event: 'part', runId, round, ...progress }),
@@ -184,7 +234,11 @@ export class ClientNode implements AsyncDisposable {
       return () => onEvent({ event: 'round-delivered', runId, round, events: spentEvents(ledger.state).length })
     } catch (error) {
       if (signal.aborted) return () => {}
-      return () => onEvent({ event: 'round-failed', runId, round, error: catalogued(error).toJSON() })
+      const failure = catalogued(error)
+      return () => {
+        onEvent({ event: 'round-failed', runId, round, error: failure.toJSON() })
+        this.#link.roundFailed({ runId, round, code: roundFailureCode(failure.code) })
+      }
     }
   }
 
@@ -250,6 +304,14 @@ function requireClipNorm({ manifest }: OpenRun, { clipNorm }: Invitation): void 
       : 'no clip norm but that of the manifest',
     got: clipNorm === undefined ? 'none' : String(clipNorm),
     remedy: 'Invite under the manifest that was offered; nothing was spent.',
+  })
+}
+
+function tooManyOffers(): FedsvdError {
+  return new FedsvdError('RATE_LIMITED', {
+    expected: `at most ${MOST_OFFERS_WAITING} offers that wait for their answer`,
+    got: 'one more',
+    remedy: 'Offer again when the others are answered.',
   })
 }
 

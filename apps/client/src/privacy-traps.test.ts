@@ -11,6 +11,7 @@ import {
   offerReplySchema,
   type PrivacyTerms,
   type RunManifest,
+  roundFailedSchema,
 } from '@fedsvd/core/protocol'
 import { seededSource } from '@fedsvd/core/random'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -203,7 +204,7 @@ describe('trap: an epsilon that is too small', () => {
       accepted: false,
       error: { code: 'DELTA_TOO_LARGE' },
     })
-    expect((await site.told('declined')).error.expected).toContain('1 / records')
+    expect((await site.told('declined')).error.expected).toContain('1 / declared records')
   })
 })
 
@@ -273,6 +274,7 @@ describe('trap: numbers that leave beside the update', () => {
     challenge: strict(challengeRequestSchema),
     handshake: strict(clientHandshakeSchema),
     'ledger-report': strict(ledgerReportSchema),
+    'round-failed': strict(roundFailedSchema),
     blob: z.string().regex(/^[0-9a-f]{64}$/),
     upload: z.instanceof(Uint8Array),
     'offer-reply': strict(offerReplySchema),

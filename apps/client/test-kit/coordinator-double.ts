@@ -22,6 +22,7 @@ import {
   type RunEnded,
   type RunManifest,
   type RunPaused,
+  roundFailedSchema,
   sessionChallengeText,
   type UploadReply,
   updateSpecs,
@@ -49,6 +50,7 @@ export interface Sent {
     | 'challenge'
     | 'handshake'
     | 'ledger-report'
+    | 'round-failed'
     | 'blob'
     | 'upload'
     | 'offer-reply'
@@ -194,6 +196,10 @@ export class CoordinatorDouble {
     const report = parseMessage(ledgerReportSchema, message, 'a ledger report')
     this.reports.push(report)
     return this.answerReport(report)
+  }
+
+  roundFailed(message: unknown): void {
+    this.sent.push({ kind: 'round-failed', message: parseMessage(roundFailedSchema, message, 'a failed round') })
   }
 
   blob(sha: string, token: string | undefined): Uint8Array {

@@ -23,7 +23,8 @@ if (mode === 'all') {
   process.stdout.write(JSON.stringify({ records: records.length }))
 } else {
   const site = await loadSiteData(file, {}, stateDir)
-  const records = await encodedStores(stateDir, site, async () => letters).open(manifest, signal)
+  const prepared = await encodedStores(stateDir, site, async () => letters).prepare(manifest)
+  const records = await prepared.open(signal)
   let seen = 0
   const engine = fakeEngine(manifest.adapter, (part) => {
     seen += part.length

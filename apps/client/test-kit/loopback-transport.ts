@@ -48,6 +48,7 @@ export function loopbackTransport(double: CoordinatorDouble): Transport {
             }
           }
         },
+        roundFailed: (message) => double.roundFailed(wire(message)),
         upload: async ({ runId, round, uploadToken, frame }) => double.upload(runId, round, uploadToken, frame),
         [Symbol.dispose]: () => double.left(),
       }

@@ -57,6 +57,7 @@ function serveClients(double: CoordinatorDouble, io: Server<ClientToServerEvents
   })
   clients.on('connection', (socket: Socket<ClientToServerEvents, ServerToClientEvents>) => {
     socket.on('ledger-report', (message, reply) => reply(double.report(message)))
+    socket.on('round-failed', (message) => double.roundFailed(message))
     socket.on('disconnect', () => double.left())
     socket.emit('session', { sessionToken: double.sessionToken })
     double.arrived({

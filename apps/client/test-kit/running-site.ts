@@ -11,6 +11,7 @@ export interface SiteOptions extends Partial<ClientConfigInput> {
   readonly records?: number
   readonly onLot?: OnLot
   readonly source?: RandomSource
+  readonly lotSource?: RandomSource
   /** Of the engine: what every record contributes, all zeros. */
   readonly silent?: boolean
 }
@@ -29,6 +30,7 @@ export async function startSite({
   transport,
   onLot,
   source,
+  lotSource,
   silent,
   ...settings
 }: SiteOptions): Promise<RunningSite> {
@@ -37,6 +39,7 @@ export async function startSite({
   const node = await startClient(sampleSite(folder, transport.coordinator, settings), {
     transport,
     source,
+    lotSource,
     tokenizer: letters,
     engineFor: async (manifest: RunManifest) => fakeEngine(manifest.adapter, onLot, { contributes: silent !== true }),
     onEvent: (event) => {

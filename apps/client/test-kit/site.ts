@@ -35,6 +35,7 @@ export function sampleSite(
     stateDir: join(folder, 'state'),
     budget: BUDGET,
     enrolmentToken: 'token',
+    declaredRecords: 100,
     ...settings,
   })
 }

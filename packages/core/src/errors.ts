@@ -67,6 +67,7 @@ export const ERROR_CATALOGUE = {
   LEDGER_MISMATCH: { status: 409, title: 'Two records of the same spending disagree' },
   TERMS_CHANGED: { status: 409, title: 'A run changed its privacy terms after they were agreed' },
   AUDIT_EXCEEDED: { status: 500, title: 'An audit measured more leakage than the claimed epsilon allows' },
+  POLICY_REFUSED: { status: 403, title: 'The policy of a site does not allow what was asked of it' },
   SITE_DECLINED: { status: 409, title: 'The site does not take part, for a reason that stays with the site' },
   RESERVATION_MISSING: { status: 500, title: 'Noise was asked for without a durable reservation' },
   UNEXPECTED: { status: 500, title: 'A fault that the catalogue does not know' },

@@ -6,7 +6,7 @@ import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { lockFile } from '@fedsvd/engine/files'
 import { Command, Option } from 'commander'
 import { Children } from '../demo/children.ts'
-import { prepareDemoData } from '../demo/data.ts'
+import { type DemoData, prepareDemoData } from '../demo/data.ts'
 import { RoundPrinter, summarise, summaryText } from '../demo/report.ts'
 import { DEMO_BUDGET, demoRun } from '../demo/settings.ts'
 import { exportRun } from '../export-run.ts'
@@ -61,8 +61,8 @@ async function demo(options: DemoOptions, output: Output) {
   const defaults = demoRun({ quick: options.quick ?? false, headMode: options.head, seed: options.seed })
   const runId = await createRun(access, { ...defaults, rounds: options.rounds ?? defaults.rounds })
   const tokens = await createEnrolmentTokens(access, data.clients.length)
-  for (const [index, { name, file }] of data.clients.entries()) {
-    startClient(children, folder, access, name, file, tokens[index]!)
+  for (const [index, client] of data.clients.entries()) {
+    startClient(children, folder, access, client, tokens[index]!)
   }
   output.line(`run ${runId} at ${access.url}\n`)
 
@@ -116,15 +116,25 @@ function startClient(
   children: Children,
   folder: string,
   { url }: OperatorAccess,
-  name: string,
-  file: string,
+  { name, file, declaredRecords }: DemoData['clients'][number],
   token: string,
 ): void {
   const { epsilon, delta } = DEMO_BUDGET
   const own = ['--name', name, '--data', file, '--state-dir', join(folder, name), '--token', token]
   children.start(
     name,
-    ['join', url, ...own, '--epsilon', String(epsilon), '--delta', String(delta), '--once'],
+    [
+      'join',
+      url,
+      ...own,
+      '--declared-records',
+      String(declaredRecords),
+      '--epsilon',
+      String(epsilon),
+      '--delta',
+      String(delta),
+      '--once',
+    ],
     join(folder, `${name}.log`),
   )
 }

@@ -6,8 +6,9 @@ import { Command, Option } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { Progress } from '../join/progress.ts'
 import { type ModelOptions, withModelOptions } from '../model-options.ts'
-import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
+import { example, labelList, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
+import { printable } from '../printable.ts'
 import { untilSignal } from '../until-signal.ts'
 
 interface JoinOptions extends DataOptions, ModelOptions {
@@ -21,6 +22,7 @@ interface JoinOptions extends DataOptions, ModelOptions {
   readonly cert?: string
   readonly key?: string
   readonly declaredRecords?: number
+  readonly declaredLabels?: readonly string[]
   readonly threads: number
   readonly runtime: (typeof RUNTIMES)[number]
   readonly executionProvider: (typeof EXECUTION_PROVIDERS)[number]
@@ -45,7 +47,10 @@ export function joinCommand(): Command {
         .makeOptionMandatory(),
     )
     .addOption(
-      new Option('--delta <number>', 'at most 1 / records').env('FEDSVD_DELTA').argParser(probability).default(1e-5),
+      new Option('--delta <number>', 'at most 1 / declared records')
+        .env('FEDSVD_DELTA')
+        .argParser(probability)
+        .default(1e-5),
     )
     .addOption(
       new Option('--token <token>', 'enrolment token, needed at the first start only').env('FEDSVD_ENROLMENT_TOKEN'),
@@ -59,7 +64,19 @@ export function joinCommand(): Command {
     .addOption(new Option('--cert <file>', 'PEM certificate of this site, if asked for').env('FEDSVD_CERT'))
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
   return withModelOptions(withDataOptions(command))
-    .option('--declared-records <count>', 'a public constant in place of the true number of records', positiveInteger)
+    .addOption(
+      new Option(
+        '--declared-records <count>',
+        'a public constant in place of the true number of records, chosen by hand',
+      )
+        .env('FEDSVD_DECLARED_RECORDS')
+        .argParser(positiveInteger),
+    )
+    .addOption(
+      new Option('--declared-labels <labels>', 'labels of the records, such as ham,spam: runs with others are declined')
+        .env('FEDSVD_DECLARED_LABELS')
+        .argParser(labelList),
+    )
     .option('--threads <count>', 'threads of the engine', positiveInteger, 1)
     .addOption(
       new Option('--runtime <name>', 'what computes').env('FEDSVD_RUNTIME').choices(RUNTIMES).default('onnxruntime'),
@@ -80,7 +97,7 @@ export function joinCommand(): Command {
     .addHelpText(
       'after',
       example(
-        'fedsvd join https://fedsvd.example:7373 --name north-clinic --data notes.jsonl --epsilon 6 --delta 1e-6 --token 8Hk…',
+        'fedsvd join https://fedsvd.example:7373 --name north-clinic --data notes.jsonl --declared-records 2000 --epsilon 6 --delta 1e-6 --token 8Hk…',
       ),
     )
     .action(join)
@@ -100,6 +117,7 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     cert: options.cert,
     key: options.key,
     declaredRecords: options.declaredRecords,
+    declaredLabels: options.declaredLabels && [...options.declaredLabels],
     models: options.models,
     hub: options.hub,
     hubToken: options.hubToken,
@@ -143,13 +161,22 @@ function report(event: ClientEvent, output: Output, progress: Progress): void {
     return
   }
   output.record(event)
-  say(sentence(event))
+  say(printable(sentence(event)))
 }
 
 function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): string {
   switch (event.event) {
     case 'data-loaded':
       return `loaded ${event.records} records, data set ${event.fingerprint.slice(0, 12)}, unit of privacy: ${event.unit}${event.withoutUnit > 0 ? ` (${event.withoutUnit} more name no person and are left out)` : ''}`
+    case 'records-left-out': {
+      const records = `${event.count} ${event.count === 1 ? 'record is' : 'records are'} left out`
+      const where = event.runId === undefined ? 'rows that are no records' : `run ${event.runId} cannot take them`
+      return `${records}: ${where}${event.first === undefined ? '' : `; the first: ${lineOf(event.first)}`}`
+    }
+    case 'declared':
+      return `declares ${event.declaredRecords} records${event.labels === undefined ? '' : `, labels ${event.labels.join(', ')}`}${declaredTooFew(event)}`
+    case 'data-changed':
+      return `${event.path} was changed: this client goes on with the records of its start; start it again to take up others`
     case 'ledgers-adopted':
       return `${event.count} earlier ${event.count === 1 ? 'ledger counts' : 'ledgers count'} in the budget of this site`
     case 'waiting':
@@ -187,6 +214,14 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
     case 'run-ended':
       return `run ${event.state}${event.reason ? `: ${event.reason}` : ''}`
   }
+}
+
+/** What a count far from the true one means, for the site's own eyes. */
+function declaredTooFew({ declaredRecords, records }: { declaredRecords: number; records: number }): string {
+  if (records === 0) return '; WARNING: there are none, so this site sends noise only'
+  if (declaredRecords < records) return ` of ${records}: lots are larger than a run expects, by the same factor`
+  if (declaredRecords > 2 * records) return ` for ${records}: lots are smaller than a run expects, by the same factor`
+  return ''
 }
 
 function lineOf({

@@ -7,6 +7,7 @@ import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import { Command } from 'commander'
 import { example } from '../options.ts'
 import { outputFor } from '../output.ts'
+import { printable } from '../printable.ts'
 
 interface VerifyOptions {
   readonly publicKey: string
@@ -44,7 +45,9 @@ async function verifyFile(file: string, options: VerifyOptions): Promise<void> {
   const output = outputFor(options)
   output.record({ valid: true, runId: run.runId, clientId: client.clientId, ...guarantee })
   output.line(`signed by the key given, and both epsilons follow from its events`)
-  output.line(`${client.name} in ${run.name}: epsilon <= ${guarantee.epsilonPld} at delta ${guarantee.delta}`)
+  output.line(
+    `${printable(client.name)} in ${printable(run.name)}: epsilon <= ${guarantee.epsilonPld} at delta ${guarantee.delta}`,
+  )
   const { maxRecordsPerUnit } = guarantee
   const records = maxRecordsPerUnit === undefined ? '' : ` (at most ${maxRecordsPerUnit} records of each in use)`
   output.line(`per ${guarantee.unit}${records}, ${guarantee.relation}, against ${guarantee.adversary}`)

@@ -1,9 +1,10 @@
 import { writeStarterCorpus } from '@fedsvd/engine/data'
+import { DEMO_DECLARED } from './settings.ts'
 
 /** The prepared data of the demo: each client's own file, the public hold-out, and what to tell about them. */
 export interface DemoData {
   readonly holdOut: string
-  readonly clients: readonly { readonly name: string; readonly file: string }[]
+  readonly clients: readonly { readonly name: string; readonly file: string; readonly declaredRecords: number }[]
   readonly text: string
 }
 
@@ -19,7 +20,11 @@ export async function prepareDemoData(folder: string): Promise<DemoData> {
     ),
     `hold-out  ${'public'.padEnd(12)} ${String(summary.holdOut.records).padStart(5)} records, ${percent(summary.holdOut.classes.spam, summary.holdOut.records)} spam`,
   ]
-  return { holdOut, clients, text: lines.join('\n') }
+  return {
+    holdOut,
+    clients: clients.map((client) => ({ ...client, declaredRecords: DEMO_DECLARED[client.name] })),
+    text: lines.join('\n'),
+  }
 }
 
 function percent(part: number, whole: number): string {

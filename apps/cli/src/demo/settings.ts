@@ -1,9 +1,17 @@
 import type { RunRequest } from '@fedsvd/core/protocol'
+import type { StarterClient } from '@fedsvd/engine/data'
 
 /** The budget of each client: an upper bound on epsilon at this delta, per record, add-or-remove-one. */
 export const DEMO_BUDGET = { epsilon: 6, delta: 1e-5 } as const
 
 export const DEMO_LABELS = ['ham', 'spam'] as const
+
+/** What each client declares in place of its number of records: chosen by hand, as a site does. */
+export const DEMO_DECLARED: Readonly<Record<StarterClient['name'], number>> = {
+  'open-source': 1600,
+  community: 1200,
+  newsdesk: 1200,
+}
 
 /** Choices of the demo that a user may vary. */
 export interface DemoChoices {

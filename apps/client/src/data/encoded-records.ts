@@ -1,36 +1,51 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import {
   type EncodedRecord,
-  Fingerprinter,
   openRecordStore,
   openUnitIndex,
+  type RecordStore,
   RecordStoreWriter,
   type SiteRecord,
   taskEncoder,
   UnitGrouper,
 } from '@fedsvd/engine/data'
-import type { RecordSource } from '@fedsvd/engine/lots'
+import type { RecordSource, Units } from '@fedsvd/engine/lots'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import { canonicalJson, sha256Hex } from '../ledger/index.ts'
-import { dataChanged, type SiteData } from './site-data.ts'
+import { catalogued } from '../session/refusals.ts'
+import { type LeftOut, LeftOutCount, type SiteData } from './site-data.ts'
 
 /** The records of a site as one run's model takes them, on disk; closing gives the place back. */
 export interface EncodedRecords extends RecordSource {
+  /** Records of the site that this run cannot take: their label is not one of the run's, or nothing of them is left. */
+  readonly leftOut: LeftOut
   close(): void
+}
+
+/** A run's tokenizer and labels, found to fit each other before a record is looked at. */
+export interface PreparedRecords {
+  /**
+   * The records as the run takes them: from the store that an earlier process left, or tokenised once, one run after the
+   * other. Records that the run cannot take are left out; none left is no fault.
+   *
+   * @throws the error of the file system where there is no place for them
+   * @throws the signal's reason when it aborts
+   */
+  open(signal: AbortSignal): Promise<EncodedRecords>
 }
 
 /** Keeps the encoded records of one data set in the state folder: as token ids, for as long as a run needs them. */
 export interface EncodedStores {
   /**
-   * The records as a run takes them: from the store that an earlier process left, or read and tokenised once.
+   * Finds out whether a run's model can take records of this site's kind, without looking at one.
    *
-   * @throws FedsvdError LABEL_UNKNOWN and DATA_UNREADABLE with their place, DATA_CHANGED when the file no longer holds the
-   *   data set, CONFIG_INVALID for a run on records of another kind, and what the model's tokenizer is refused with
-   * @throws the signal's reason when it aborts
+   * @throws FedsvdError CONFIG_INVALID for labels or a task that do not fit the model, and what its tokenizer is refused with
    */
-  open(manifest: RunManifest, signal: AbortSignal): Promise<EncodedRecords>
+  prepare(manifest: RunManifest): Promise<PreparedRecords>
   /** Removes everything that no run has open. */
   prune(): void
 }
@@ -38,58 +53,90 @@ export interface EncodedStores {
 /** The tokenizer of a run's model, read when a run asks for it. */
 export type TokenizerFor = (model: RunManifest['model']) => Promise<Tokenizer>
 
-export function encodedStores(stateDir: string, site: SiteData, tokenizerFor: TokenizerFor): EncodedStores {
+export interface StoresOptions {
+  /** True where the site named a column of second texts. */
+  readonly pairs?: boolean
+}
+
+/** What is open of one store: the records, and who belongs together where persons are the units. */
+interface Opened {
+  readonly store: RecordStore
+  readonly units: (Units & Disposable) | undefined
+  readonly leftOut: LeftOut
+}
+
+export function encodedStores(
+  stateDir: string,
+  site: SiteData,
+  tokenizerFor: TokenizerFor,
+  { pairs = false }: StoresOptions = {},
+): EncodedStores {
   const folder = join(stateDir, 'encoded', site.fingerprint)
   const users = new Map<string, number>()
+  let encoding: Promise<unknown> = Promise.resolve()
   const prune = (): void => {
     for (const name of namesIn(folder)) {
       if (!users.has(name.replace(/\.units$/, '.records'))) rmSync(join(folder, name), { force: true })
     }
   }
+  const openKept = (key: string, { unit }: RunManifest, leftOut?: LeftOut): Opened | undefined => {
+    const store = openRecordStore(join(folder, `${key}.records`), key)
+    if (store === undefined) return undefined
+    const units = unit && openUnitIndex(join(folder, `${key}.units`), key)
+    if (unit === undefined || units !== undefined) {
+      return { store, units, leftOut: leftOut ?? { count: site.records - store.size, first: undefined } }
+    }
+    store[Symbol.dispose]()
+    return undefined
+  }
   return {
     prune,
-    async open(manifest, signal) {
+    async prepare(manifest) {
       const tokenizer = await tokenizerFor(manifest.model)
+      if (pairs) requirePairs(tokenizer)
+      const { task, labels, model, unit } = manifest
+      const toTokens = taskEncoder(tokenizer, { task, labels, maxTokens: model.maxTokens })
+      await tokenizer.encode(PROBE, model.maxTokens) // refuses a length without room for a token
       const key = await keyOf(site, manifest, tokenizer)
       const name = `${key}.records`
-      const path = join(folder, name)
-      const unitsPath = join(folder, `${key}.units`)
-      const { unit } = manifest
-      let store = openRecordStore(path, key)
-      let units = unit && openUnitIndex(unitsPath, key)
-      if (store === undefined || (unit !== undefined && units === undefined)) {
-        store?.[Symbol.dispose]()
+      const openOrEncode = async (signal: AbortSignal): Promise<Opened> => {
+        await setImmediate() // whatever is being answered is answered first
+        signal.throwIfAborted()
+        const kept = openKept(key, manifest)
+        if (kept !== undefined) return kept
         prune()
-        using writer = new RecordStoreWriter(path, key)
-        using fingerprinter = new Fingerprinter(folder)
+        using writer = new RecordStoreWriter(join(folder, name), key)
         using grouper = unit && new UnitGrouper(folder)
-        await encode(site, manifest, encoderFor(manifest, tokenizer), { writer, fingerprinter, grouper }, signal)
-        if (unit !== undefined) grouper?.write(unitsPath, key, unit.maxRecords)
-        store = openRecordStore(path, key)
-        units = unit && openUnitIndex(unitsPath, key)
+        const leftOut = await encode(site, (one) => toTokens(one, 'in the data set'), { writer, grouper }, signal)
+        writer.finish()
+        if (unit !== undefined) grouper?.write(join(folder, `${key}.units`), key, unit.maxRecords)
+        const opened = openKept(key, manifest, leftOut)
+        if (opened !== undefined) return opened
+        throw new TypeError(`expected the store ${name}, which was written just now`)
       }
-      if (store?.size !== site.records || (unit !== undefined && units === undefined)) {
-        store?.[Symbol.dispose]()
-        units?.[Symbol.dispose]()
-        throw dataChanged(site.path)
-      }
-      const { size, lengthsOf, read } = store
-      const opened = { store, units }
-      users.set(name, (users.get(name) ?? 0) + 1)
-      let isOpen = true
       return {
-        size,
-        lengthsOf,
-        read,
-        ...(units && { units }),
-        close() {
-          if (!isOpen) return
-          isOpen = false
-          opened.store[Symbol.dispose]()
-          opened.units?.[Symbol.dispose]()
-          const left = users.get(name)! - 1
-          if (left > 0) users.set(name, left)
-          else users.delete(name)
+        async open(signal) {
+          const opening = encoding.then(() => openOrEncode(signal))
+          encoding = opening.catch(() => {})
+          const { store, units, leftOut } = await opening
+          users.set(name, (users.get(name) ?? 0) + 1)
+          let isOpen = true
+          return {
+            size: store.size,
+            lengthsOf: store.lengthsOf,
+            read: store.read,
+            ...(units && { units }),
+            leftOut,
+            close() {
+              if (!isOpen) return
+              isOpen = false
+              store[Symbol.dispose]()
+              units?.[Symbol.dispose]()
+              const left = users.get(name)! - 1
+              if (left > 0) users.set(name, left)
+              else users.delete(name)
+            },
+          }
         },
       }
     },
@@ -98,35 +145,59 @@ export function encodedStores(stateDir: string, site: SiteData, tokenizerFor: To
 
 interface EncodingParts {
   readonly writer: RecordStoreWriter
-  readonly fingerprinter: Fingerprinter
   /** Where persons are the units. */
   readonly grouper: UnitGrouper | undefined
 }
 
-/** Reads the data set once more and names it again: what is trained on is what the ledger pays for. */
+/** Tokenises the records of the site in their order; those that the run cannot take leave no trace but in the count. */
 async function encode(
   site: SiteData,
-  { labels }: RunManifest,
   toTokens: (record: SiteRecord) => Promise<EncodedRecord>,
-  { writer, fingerprinter, grouper }: EncodingParts,
+  { writer, grouper }: EncodingParts,
   signal: AbortSignal,
-): Promise<void> {
-  for await (const record of site.read(labels.length > 0 ? labels : undefined)) {
+): Promise<LeftOut> {
+  const leftOut = new LeftOutCount()
+  for await (const record of site.read()) {
     signal.throwIfAborted()
-    fingerprinter.add(record)
-    writer.add(await toTokens(record))
-    if (record.unit !== undefined) grouper?.add(record.unit)
+    const encoded = await encodedOrFault(record, toTokens)
+    if (encoded instanceof FedsvdError) leftOut.add(encoded)
+    else {
+      writer.add(encoded)
+      if (record.unit !== undefined) grouper?.add(record.unit)
+    }
   }
-  if (fingerprinter.finish() !== site.fingerprint) throw dataChanged(site.path)
-  writer.finish()
+  return leftOut
 }
 
-function encoderFor(
-  { task, labels, model }: RunManifest,
-  tokenizer: Tokenizer,
-): (record: SiteRecord) => Promise<EncodedRecord> {
-  const encode = taskEncoder(tokenizer, { task, labels, maxTokens: model.maxTokens })
-  return (record) => encode(record, 'in the data set')
+/** Whatever a tokenizer throws over a record is a property of the record, and no reason to stop. */
+async function encodedOrFault(
+  record: SiteRecord,
+  toTokens: (record: SiteRecord) => Promise<EncodedRecord>,
+): Promise<EncodedRecord | FedsvdError> {
+  try {
+    const encoded = await toTokens(record)
+    return encoded.tokenIds.length > 0 ? encoded : nothingLeft()
+  } catch (error) {
+    return catalogued(error)
+  }
+}
+
+function nothingLeft(): FedsvdError {
+  return new FedsvdError('DATA_EMPTY', {
+    expected: 'at least one token of every record',
+    got: 'none of one in the data set',
+    remedy: 'Look for texts without letters that the model knows.',
+  })
+}
+
+/** A model that takes one text only is no model for pairs, whichever they are. */
+function requirePairs({ encodePair }: Tokenizer): void {
+  if (encodePair !== undefined) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'records of one text, which is what this model takes',
+    got: 'pairs of texts',
+    remedy: 'Train on a checkpoint of the BERT family, or join the two texts in one column.',
+  })
 }
 
 /** Text on which tokenizers differ: two with one name and another vocabulary give another store. */
@@ -141,7 +212,7 @@ async function keyOf(
   const { name, checkpoint, maxTokens } = model
   const probe = [...(await tokenizer.encode(PROBE, 512))]
   const vocabularySize = tokenizer.vocabularySize
-  const what = { format: 1, fingerprint, name, checkpoint, task, maxTokens, labels, vocabularySize, probe }
+  const what = { format: 2, fingerprint, name, checkpoint, task, maxTokens, labels, vocabularySize, probe }
   return sha256Hex(
     canonicalJson(unit === undefined ? what : { ...what, unit: { column: unitColumn, maxRecords: unit.maxRecords } }),
   )

@@ -1,2 +1,2 @@
-export { type EncodedRecords, type EncodedStores, encodedStores } from './encoded-records.ts'
-export { loadSiteData, roundedDown, type SiteData } from './site-data.ts'
+export { type EncodedRecords, type EncodedStores, encodedStores, type PreparedRecords } from './encoded-records.ts'
+export { type LeftOut, loadSiteData, type SiteData } from './site-data.ts'

@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -15,7 +16,7 @@ import { labelOf } from '../../test-kit/fake-engine.ts'
 import { sampleManifest } from '../../test-kit/sample-run.ts'
 import { letterIds, letters } from '../../test-kit/site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { encodedStores, loadSiteData, roundedDown, type SiteData } from './index.ts'
+import { encodedStores, loadSiteData, type SiteData } from './index.ts'
 
 const TWO = '{"text":"one long letter","label":"ham"}\n{"text":"two","label":"spam"}\n'
 const { signal } = new AbortController()
@@ -41,10 +42,14 @@ describe('the data of a site', () => {
     expect(first.fingerprint).toBe(fingerprintRecords(inMemory))
   })
 
-  it('are refused with file and line when a row cannot be read, and when there are none', async () => {
+  it('are what can be read of their file: no row decides whether a client starts', async () => {
     using folder = temporaryFolder()
-    await expect(siteOf(folder, '{"text":"one","label":"ham"}\n{"text":\n')).rejects.toThrow(/DATA_UNREADABLE.*jsonl:2/)
-    await expect(siteOf(folder, '')).rejects.toThrow('DATA_EMPTY')
+    using site = await siteOf(folder, '{"text":"one","label":"ham"}\n{"text":\n{"text":" ","label":"ham"}\n')
+    expect(site.records).toBe(1)
+    expect(site.leftOut.count).toBe(2)
+    expect(site.leftOut.first?.message).toMatch(/DATA_UNREADABLE.*data\.jsonl:2/)
+    using empty = await siteOf(folder, '')
+    expect({ records: empty.records, leftOut: empty.leftOut.count }).toEqual({ records: 0, leftOut: 0 })
     await expect(loadSiteData(join(folder.path, 'none.csv'), {}, folder.path)).rejects.toThrow(
       /DATA_UNREADABLE.*ENOENT/,
     )
@@ -69,12 +74,19 @@ describe('the data of a site', () => {
       },
     ],
     ['gone', (file) => renameSync(file, `${file}.old`)],
-  ])('are not trained on once their file is %s', async (_, touch) => {
+  ])('stay what they were when their file is %s, which is seen', async (_, touch) => {
     using folder = temporaryFolder()
-    const site = await siteOf(folder)
-    expect(() => site.requireUnchanged()).not.toThrow()
+    using site = await siteOf(folder)
+    expect(site.hasChanged()).toBe(false)
     touch(site.path)
-    expect(() => site.requireUnchanged()).toThrow(/DATA_CHANGED|DATA_UNREADABLE/)
+    expect(site.hasChanged()).toBe(true)
+    const records = []
+    for await (const record of site.read()) records.push(record)
+    expect(records).toEqual(
+      TWO.trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    )
   })
 
   it('in a folder are watched one by one', async () => {
@@ -84,23 +96,36 @@ describe('the data of a site', () => {
       mkdirSync(join(path, label), { recursive: true })
       writeFileSync(join(path, label, 'a.txt'), `a text of ${label}`)
     }
-    const site = await loadSiteData(path, {}, join(folder.path, 'state'))
+    using site = await loadSiteData(path, {}, join(folder.path, 'state'))
     expect(site.records).toBe(2)
-    expect(() => site.requireUnchanged()).not.toThrow()
+    expect(site.hasChanged()).toBe(false)
     writeFileSync(join(path, 'spam', 'a.txt'), 'another text')
-    expect(() => site.requireUnchanged()).toThrow('DATA_CHANGED')
+    expect(site.hasChanged()).toBe(true)
+  })
+
+  it('are kept where no other process finds them, however long they are', async () => {
+    using folder = temporaryFolder()
+    const texts = ['short', 'é漢👋'.repeat(50_000), '\ud800 alone', 'x'.repeat(70_000)]
+    using site = await siteOf(folder, texts.map((text) => JSON.stringify({ text, label: 'a' })).join('\n'))
+    const [first, second]: string[][] = [[], []]
+    for await (const record of site.read()) first!.push((record as { text: string }).text)
+    for await (const record of site.read()) second!.push((record as { text: string }).text)
+    expect(first).toEqual(texts)
+    expect(second).toEqual(texts)
+    expect(readdirSync(join(folder.path, 'state', 'encoded'))).toEqual([])
   })
 })
 
 describe('the encoded records of a site', () => {
   const stored = (folder: TemporaryFolder, { fingerprint }: SiteData): string[] => {
-    return readdirSync(join(folder.path, 'state', 'encoded', fingerprint))
+    const path = join(folder.path, 'state', 'encoded', fingerprint)
+    return existsSync(path) ? readdirSync(path) : []
   }
 
   it('take the labels and the length of the run', async () => {
     using folder = temporaryFolder()
     const stores = encodedStores(join(folder.path, 'state'), await siteOf(folder), async () => letters)
-    const records = await stores.open(manifest, signal)
+    const records = await (await stores.prepare(manifest)).open(signal)
     expect(records.size).toBe(2)
     expect([records.read(0), records.read(1)]).toEqual([
       { tokenIds: letterIds('one ', 4), label: 0 },
@@ -109,13 +134,35 @@ describe('the encoded records of a site', () => {
     records.close()
   })
 
-  it('of a label that the run does not have are refused with file and line, and leave nothing', async () => {
+  it('of a label that the run does not have are left out, and so are those of which no token is left', async () => {
     using folder = temporaryFolder()
-    const site = await siteOf(folder)
-    const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
+    using site = await siteOf(folder, `${TWO}{"text":"--","label":"ham"}\n{"text":"three","label":"ham"}\n`)
+    const picky = {
+      ...letters,
+      encode: async (text: string, most: number) => {
+        if (text.startsWith('three')) throw new TypeError('a fault of a tokenizer')
+        return text === '--' ? new Int32Array(0) : letters.encode(text, most)
+      },
+    }
+    const stores = encodedStores(join(folder.path, 'state'), site, async () => picky)
     const other = sampleManifest({ labels: ['ham', 'eggs'] })
-    await expect(stores.open(other, signal)).rejects.toThrow(/LABEL_UNKNOWN.*data\.jsonl:2/)
-    expect(stored(folder, site)).toEqual([])
+    const records = await (await stores.prepare(other)).open(signal)
+    expect(records.size).toBe(1)
+    expect(records.leftOut.count).toBe(3)
+    expect(records.leftOut.first?.code).toBe('LABEL_UNKNOWN')
+    records.close()
+    const none = await (await stores.prepare(sampleManifest({ labels: ['eggs', 'bacon'] }))).open(signal)
+    expect({ size: none.size, leftOut: none.leftOut.count }).toEqual({ size: 0, leftOut: 4 })
+    none.close()
+  })
+
+  it('are asked for by a model that takes them, before one is read', async () => {
+    using folder = temporaryFolder()
+    using site = await siteOf(folder)
+    const stores = encodedStores(join(folder.path, 'state'), site, async () => letters, { pairs: true })
+    await expect(stores.prepare(manifest)).rejects.toThrow(/CONFIG_INVALID.*got pairs of texts/)
+    const one = encodedStores(join(folder.path, 'state'), site, async () => letters)
+    await expect(one.prepare(sampleManifest({ labels: ['ham'] }))).rejects.toThrow('CONFIG_INVALID')
   })
 
   it('are read from the file once, and then from the store', async () => {
@@ -124,16 +171,15 @@ describe('the encoded records of a site', () => {
     let readings = 0
     const counted: SiteData = {
       ...site,
-      read: (labels) => {
+      read: () => {
         readings += 1
-        return site.read(labels)
+        return site.read()
       },
     }
-    const open = (changes = {}, tokenizer = letters) =>
-      encodedStores(join(folder.path, 'state'), counted, async () => tokenizer).open(
-        { ...manifest, ...changes },
-        signal,
-      )
+    const open = async (changes = {}, tokenizer = letters) => {
+      const stores = encodedStores(join(folder.path, 'state'), counted, async () => tokenizer)
+      return (await stores.prepare({ ...manifest, ...changes })).open(signal)
+    }
     const contents = []
     for (const changes of [{}, {}, { runId: 'another run' }]) {
       const records = await open(changes)
@@ -154,7 +200,10 @@ describe('the encoded records of a site', () => {
   it('are made again where the store is damaged', async () => {
     using folder = temporaryFolder()
     const site = await siteOf(folder)
-    const open = () => encodedStores(join(folder.path, 'state'), site, async () => letters).open(manifest, signal)
+    const open = () =>
+      encodedStores(join(folder.path, 'state'), site, async () => letters)
+        .prepare(manifest)
+        .then((one) => one.open(signal))
     ;(await open()).close()
     const [name] = stored(folder, site)
     writeFileSync(join(folder.path, 'state', 'encoded', site.fingerprint, name!), 'nonsense')
@@ -163,20 +212,12 @@ describe('the encoded records of a site', () => {
     records.close()
   })
 
-  it('of a file that no longer holds the data set are refused, and leave nothing', async () => {
-    using folder = temporaryFolder()
-    const site = await siteOf(folder)
-    writeFileSync(site.path, TWO.replace('two', 'owt'))
-    const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
-    await expect(stores.open(manifest, signal)).rejects.toThrow('DATA_CHANGED')
-    expect(stored(folder, site)).toEqual([])
-  })
-
   it('stay while a run has them open, and go when nobody has', async () => {
     using folder = temporaryFolder()
     const site = await siteOf(folder)
     const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
-    const [first, second] = [await stores.open(manifest, signal), await stores.open(manifest, signal)]
+    const prepared = await stores.prepare(manifest)
+    const [first, second] = await Promise.all([prepared.open(signal), prepared.open(signal)])
     first.close()
     first.close()
     stores.prune()
@@ -193,7 +234,7 @@ describe('the encoded records of a site', () => {
     const abort = new AbortController()
     abort.abort(new Error('stopped'))
     const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
-    await expect(stores.open(manifest, abort.signal)).rejects.toThrow('stopped')
+    await expect((await stores.prepare(manifest)).open(abort.signal)).rejects.toThrow('stopped')
     expect(stored(folder, site)).toEqual([])
   })
 })
@@ -209,7 +250,7 @@ describe('persons as units', () => {
   it('are counted apart from the records that name none, which are left out', async () => {
     using folder = temporaryFolder()
     expect(await personSite(folder)).toMatchObject({ records: 4, unit: 'person', withoutUnit: 1 })
-    await expect(personSite(folder, 'who,text,label\n,one,ham\n')).rejects.toThrow('DATA_EMPTY')
+    expect(await personSite(folder, 'who,text,label\n,one,ham\n')).toMatchObject({ records: 0, withoutUnit: 1 })
     expect(await siteOf(folder)).toMatchObject({ unit: 'record', withoutUnit: 0 })
   })
 
@@ -217,14 +258,14 @@ describe('persons as units', () => {
     using folder = temporaryFolder()
     const stores = encodedStores(join(folder.path, 'state'), await personSite(folder), async () => letters)
     for (const _ of ['made', 'found again']) {
-      const records = await stores.open({ ...manifest, unit: UNIT }, signal)
+      const records = await (await stores.prepare({ ...manifest, unit: UNIT })).open(signal)
       expect(records.size).toBe(4)
       const groups = Array.from({ length: records.units!.size }, (_, unit) => [...records.units!.recordsOf(unit)])
       expect(groups.toSorted((a, b) => a[0]! - b[0]!)).toEqual([[0, 2], [1]])
       expect(records.read(2).tokenIds).toEqual(letterIds('thre', 4))
       records.close()
     }
-    const wider = await stores.open({ ...manifest, unit: { ...UNIT, maxRecords: 9 } }, signal)
+    const wider = await (await stores.prepare({ ...manifest, unit: { ...UNIT, maxRecords: 9 } })).open(signal)
     expect(wider.units!.recordsOf(0).length + wider.units!.recordsOf(1).length).toBe(4)
     wider.close()
   })
@@ -234,32 +275,15 @@ describe('persons as units', () => {
     const site = await personSite(folder)
     const stores = encodedStores(join(folder.path, 'state'), site, async () => letters)
     const encoded = join(folder.path, 'state', 'encoded', site.fingerprint)
-    ;(await stores.open({ ...manifest, unit: UNIT }, signal)).close()
+    ;(await (await stores.prepare({ ...manifest, unit: UNIT })).open(signal)).close()
     const name = readdirSync(encoded).find((file) => file.endsWith('.units'))!
     writeFileSync(join(encoded, name), 'nonsense')
-    const records = await stores.open({ ...manifest, unit: UNIT }, signal)
+    const records = await (await stores.prepare({ ...manifest, unit: UNIT })).open(signal)
     expect(records.units!.size).toBe(2)
     stores.prune()
     expect(readdirSync(encoded)).toHaveLength(2)
     records.close()
     stores.prune()
     expect(readdirSync(encoded)).toEqual([])
-  })
-})
-
-describe('roundedDown', () => {
-  it.each([
-    [1, 1],
-    [9, 9],
-    [10, 10],
-    [99, 99],
-    [100, 100],
-    [109, 100],
-    [119, 110],
-    [1999, 1900],
-    [22_571, 22_000],
-    [1_000_000, 1_000_000],
-  ])('keeps two digits of %i: %i', (records, declared) => {
-    expect(roundedDown(records)).toBe(declared)
   })
 })

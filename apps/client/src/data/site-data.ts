@@ -1,11 +1,20 @@
 import { join } from 'node:path'
 import type { SiteUnit } from '@fedsvd/core/accounting'
-import { FedsvdError } from '@fedsvd/core/errors'
-import { dataEmpty, Fingerprinter, type ReadOptions, readSiteRecords, type SiteRecord } from '@fedsvd/engine/data'
+import type { Task } from '@fedsvd/core/adapters'
+import type { FedsvdError } from '@fedsvd/core/errors'
+import { Fingerprinter, type ReadOptions, readableRecords, type SiteRecord, taskOfColumns } from '@fedsvd/engine/data'
 import { filesState } from './files-state.ts'
+import { RecordSnapshot } from './record-snapshot.ts'
 
-/** The data set of this site. Its records stay in their file, and are read from it one at a time. */
-export interface SiteData {
+/** What was left out of the data, for the site's own operator. Private, like everything about the records. */
+export interface LeftOut {
+  readonly count: number
+  /** Why the first of them was. */
+  readonly first: FedsvdError | undefined
+}
+
+/** The data set of this site, as it was when the client started; its records are read one at a time. */
+export interface SiteData extends Disposable {
   readonly path: string
   /** How many there are: private, like everything about them. */
   readonly records: number
@@ -15,67 +24,77 @@ export interface SiteData {
   readonly unitColumn?: string | undefined
   /** Records that are left out because they name no person; always 0 where records are the unit. Private as well. */
   readonly withoutUnit: number
+  /** Rows of the files that are no records. */
+  readonly leftOut: LeftOut
   /** The name under which the ledger keeps the budget of these records. */
   readonly fingerprint: string
-  /** Streams the records again, those that are left out excepted; any label outside `labels` is refused with its place. */
-  read(labels?: readonly string[]): AsyncIterable<SiteRecord>
-  /**
-   * What was agreed on these records holds for no others, so nothing is trained once their files were touched.
-   *
-   * @throws FedsvdError DATA_CHANGED
-   */
-  requireUnchanged(): void
+  /** What the columns that were named make of a row: what the site declares, not what the rows hold. */
+  readonly task: Task
+  /** Streams the records again. */
+  read(): AsyncIterable<SiteRecord>
+  /** True when the files were touched since; the records stay those of the start. */
+  hasChanged(): boolean
+}
+
+/** Counts what is left out, and keeps why the first was. */
+export class LeftOutCount implements LeftOut {
+  count = 0
+  first: FedsvdError | undefined
+
+  add(fault: FedsvdError): void {
+    this.count += 1
+    this.first ??= fault
+  }
 }
 
 /**
- * Reads the site's records once, in bounded memory, to count and to name them.
+ * Reads the site's records once, in bounded memory, to count, to name and to keep them. Rows that are no records are left out:
+ * nothing in the data decides whether a client starts.
  *
- * @param stateDir for the digests of a data set too large for memory
- * @throws FedsvdError DATA_UNREADABLE with file and line, DATA_EMPTY, DATA_CHANGED when they change meanwhile
+ * @param stateDir for the copy of the records, and the digests of a data set too large for memory
+ * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind or lacks a column; CONFIG_INVALID
  */
 export async function loadSiteData(path: string, columns: ReadOptions, stateDir: string): Promise<SiteData> {
   const before = filesState(path)
-  using fingerprinter = new Fingerprinter(join(stateDir, 'encoded'))
+  const folder = join(stateDir, 'encoded')
+  const leftOut = new LeftOutCount()
   const unit: SiteUnit = columns.unitColumn === undefined ? 'record' : 'person'
-  const isInUse = (record: SiteRecord): boolean => unit === 'record' || record.unit !== undefined
   let withoutUnit = 0
-  for await (const record of readSiteRecords(path, columns)) {
-    if (isInUse(record)) fingerprinter.add(record)
-    else withoutUnit += 1
+  using fingerprinter = new Fingerprinter(folder)
+  const snapshot = new RecordSnapshot(folder)
+  try {
+    for await (const record of readableRecords(path, columns, (fault) => leftOut.add(fault))) {
+      if (unit === 'person' && record.unit === undefined) {
+        withoutUnit += 1
+        continue
+      }
+      fingerprinter.add(record)
+      snapshot.add(record)
+    }
+  } catch (error) {
+    snapshot[Symbol.dispose]()
+    throw error
   }
-  if (fingerprinter.records === 0) throw dataEmpty(path)
-  const requireUnchanged = (): void => {
-    if (filesState(path) !== before) throw dataChanged(path)
-  }
-  requireUnchanged()
   return {
     path,
     records: fingerprinter.records,
     unit,
     unitColumn: columns.unitColumn,
     withoutUnit,
+    leftOut,
     fingerprint: fingerprinter.finish(),
-    async *read(labels) {
-      for await (const record of readSiteRecords(path, { ...columns, labels })) if (isInUse(record)) yield record
-    },
-    requireUnchanged,
+    task: taskOfColumns(columns, columns.task),
+    read: () => snapshot.records(),
+    hasChanged: () => stateNow(path) !== before,
+    [Symbol.dispose]: () => snapshot[Symbol.dispose](),
   }
 }
 
-/** The refusal of data that are not those of the ledger any more. */
-export function dataChanged(path: string): FedsvdError {
-  return new FedsvdError('DATA_CHANGED', {
-    expected: `${path} as it was when this client started`,
-    got: 'a file that was changed since',
-    remedy: 'Start the client again: other records are another data set, with a ledger of their own.',
-  })
-}
-
-/**
- * The number of records that the site declares when it is not told one: rounded down to two significant digits, so that
- * adding or removing one record almost never shows.
- */
-export function roundedDown(records: number): number {
-  const unit = 10 ** Math.max(0, Math.floor(Math.log10(records)) - 1)
-  return Math.floor(records / unit) * unit
+/** Undefined for files that cannot be looked at any more. */
+function stateNow(path: string): string | undefined {
+  try {
+    return filesState(path)
+  } catch {
+    return undefined
+  }
 }

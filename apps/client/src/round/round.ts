@@ -37,8 +37,11 @@ export interface RoundParts {
   readonly engine: PrivateEngine
   readonly records: RecordSource
   readonly source: RandomSource
+  readonly lotSource?: RandomSource | undefined
   /** Aborted when the round is closed; what was reserved stays spent. */
   readonly signal: AbortSignal
+  /** Looks at the published state before anything is paid for. @throws FedsvdError POLICY_REFUSED */
+  accept?(state: AdapterState): void
   /** Tells the coordinator what the ledger holds now. @throws FedsvdError LEDGER_MISMATCH */
   report(): Promise<void>
   /** A round that broke off goes on behind step `step`. */
@@ -75,6 +78,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const { ledger, outbox, invitation, manifest, clientId, signal } = parts
   const state = await loadState(parts.link, invitation, manifest.adapter, signal)
   signal.throwIfAborted()
+  parts.accept?.(state)
   await parts.goAhead.value(signal) // nothing is paid for while the run stands still
   const terms = {
     ...privateTerms(manifest, parts.run, clipNormOf(parts)),
@@ -84,7 +88,14 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const { reservation, resume } = pay(parts, terms)
   await parts.report()
   const start = trainedTensors(manifest.adapter, state)
-  const round = beginPrivateRound({ ...terms, start, reservation, source: parts.source, ...(resume && { resume }) })
+  const round = beginPrivateRound({
+    ...terms,
+    start,
+    reservation,
+    source: parts.source,
+    lotSource: parts.lotSource,
+    ...(resume && { resume }),
+  })
   const steps = manifest.localSteps
   if (reservation.entry.resumes !== undefined) parts.onResumed({ step: round.stepsDone, steps })
   while (round.stepsDone < steps) {

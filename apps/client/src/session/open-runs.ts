@@ -2,16 +2,17 @@ import { eventOfRound, type SiteUnit, unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
 import type { PrivateEngine } from '@fedsvd/engine/training'
-import type { EncodedRecords, EncodedStores, SiteData } from '../data/index.ts'
+import type { EncodedRecords, EncodedStores, LeftOut } from '../data/index.ts'
 import { type BoundRun, canonicalJson, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
+import { type Declaration, type RunLimits, requireDeclaredKind, requireWithinLimits } from '../policy/index.ts'
 import { termsFor } from './terms.ts'
 
 /** A run that this node takes part in, as long as the process lives. */
 export interface OpenRun {
   readonly manifest: RunManifest
   readonly bound: BoundRun
-  /** The site's records as the run's model takes them. */
-  readonly records: EncodedRecords
+  /** The site's records as the run's model takes them: being made since the run was agreed to. */
+  records(): Promise<EncodedRecords>
   /** The run's engine, made when it is first asked for. */
   engine(): Promise<PrivateEngine>
   close(): Promise<void>
@@ -19,63 +20,70 @@ export interface OpenRun {
 
 export interface AgreementParts {
   readonly coordinator: string
-  readonly site: SiteData
-  readonly declaredRecords: number
+  readonly declaration: Declaration
+  readonly limits: RunLimits
   readonly ledger: PrivacyLedger
   readonly stores: EncodedStores
   /** Aborted when the node is stopped. */
   readonly signal: AbortSignal
   engineFor(manifest: RunManifest): Promise<PrivateEngine>
+  /** Told how many records a run cannot take, for the site's own eyes. */
+  onLeftOut(runId: string, leftOut: LeftOut): void
 }
 
 /**
- * Agrees to a run on terms of this node's own making, durably and once: offered again, it gets the same terms.
+ * Agrees to a run on terms of this node's own making, durably and once: offered again, it gets the same terms. What it is
+ * judged by is public: the manifest, what the site declared, its limits and its ledger. No record is looked at before the
+ * answer; the records are made ready behind it.
  *
- * @throws FedsvdError LABEL_UNKNOWN, DATA_CHANGED, DELTA_TOO_LARGE, BUDGET_TOO_SMALL, CONFIG_INVALID, TERMS_CHANGED (another
- *   manifest under a known identifier)
+ * @throws FedsvdError CONFIG_INVALID, LABEL_UNKNOWN, POLICY_REFUSED, DELTA_TOO_LARGE, BUDGET_TOO_SMALL, TERMS_CHANGED (another
+ *   manifest under a known identifier), and what the tokenizer of the run's model is refused with
  */
 export async function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: OpenRun): Promise<OpenRun> {
-  const { ledger, site, stores, coordinator, signal } = parts
-  site.requireUnchanged()
-  requireUnitOf(site, unitOfRun(manifest))
-  const terms = ledger.state.runs.get(manifest.runId)?.terms ?? newTerms(manifest, parts)
-  const bound: BoundRun = {
+  const { ledger, stores, coordinator, signal, declaration, limits } = parts
+  const bindable = (terms: PrivacyTerms): BoundRun => ({
     runId: manifest.runId,
     coordinator,
     manifestSha256: sha256Hex(canonicalJson(manifest)),
     terms,
     event: eventOfRound(manifest, terms),
+  })
+  const agreed = ledger.state.runs.get(manifest.runId)?.terms
+  if (known !== undefined && agreed !== undefined) {
+    ledger.bind(bindable(agreed))
+    return known
   }
-  const records = known?.records ?? (await stores.open(manifest, signal))
-  try {
-    ledger.bind(bound)
-  } catch (error) {
-    if (known === undefined) records.close()
-    throw error
-  }
-  if (known !== undefined) return known
-  let engine: Promise<PrivateEngine> | undefined
+  requireWithinLimits(manifest, limits)
+  requireUnitOf(declaration, unitOfRun(manifest))
+  requireDeclaredKind(manifest, declaration)
+  const prepared = await stores.prepare(manifest)
+  const bound = bindable(agreed ?? newTerms(manifest, parts))
+  ledger.bind(bound)
+  const ended = new AbortController()
+  const records = lazily(async () => {
+    const encoded = await prepared.open(AbortSignal.any([signal, ended.signal]))
+    parts.onLeftOut(manifest.runId, encoded.leftOut)
+    return encoded
+  })
+  const engine = lazily(() => parts.engineFor(manifest))
+  records.get().catch(() => {}) // told when a round asks for it
   return {
     manifest,
     bound,
-    records,
-    engine: () => {
-      engine ??= parts.engineFor(manifest)
-      engine.catch(() => {
-        engine = undefined // the next round tries again
-      })
-      return engine
-    },
+    records: records.get,
+    engine: engine.get,
     close: async () => {
-      records.close()
-      const made = await engine?.catch(() => undefined)
+      ended.abort(new Error('the run has ended'))
+      const opened = await records.made()?.catch(() => undefined)
+      opened?.close()
+      const made = await engine.made()?.catch(() => undefined)
       await made?.[Symbol.asyncDispose]()
     },
   }
 }
 
 /** A site counts persons exactly where it names a column for them, and takes part in runs of its unit only. */
-function requireUnitOf({ unit }: SiteData, asked: SiteUnit): void {
+function requireUnitOf({ unit }: Declaration, asked: SiteUnit): void {
   if (unit === asked && unit === 'record') return // the engine does not clip persons yet
   throw new FedsvdError('SITE_DECLINED', {
     expected: `a run whose unit of privacy is the ${unit}, as this site ${unit === 'person' ? 'names' : 'does not name'} a unit column`,
@@ -85,7 +93,25 @@ function requireUnitOf({ unit }: SiteData, asked: SiteUnit): void {
   })
 }
 
-function newTerms(manifest: RunManifest, { ledger, site, declaredRecords }: AgreementParts): PrivacyTerms {
+/** Made when it is first asked for; where that fails, the next who asks tries again. */
+function lazily<T>(make: () => Promise<T>) {
+  let made: Promise<T> | undefined
+  return {
+    get: (): Promise<T> => {
+      if (made === undefined) {
+        const attempt = make()
+        made = attempt
+        attempt.catch(() => {
+          if (made === attempt) made = undefined
+        })
+      }
+      return made
+    },
+    made: () => made,
+  }
+}
+
+function newTerms(manifest: RunManifest, { ledger, declaration }: AgreementParts): PrivacyTerms {
   const { budget } = ledger.state
-  return termsFor(manifest, { records: site.records, declaredRecords, budget, spent: spentEvents(ledger.state) })
+  return termsFor(manifest, { declaredRecords: declaration.records, budget, spent: spentEvents(ledger.state) })
 }

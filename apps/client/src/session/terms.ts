@@ -5,8 +5,7 @@ import { withinBudget } from '../ledger/index.ts'
 
 /** What a site knows when it decides its terms. */
 export interface SiteLimits {
-  /** The true number of records; it decides whether delta is small enough, and is not told to anyone. */
-  readonly records: number
+  /** What the site declared, and never the true number of its records: what is decided here is sent. */
   readonly declaredRecords: number
   /** The life-time budget of the data set. */
   readonly budget: Budget
@@ -28,9 +27,10 @@ const MOST_EXTRA_NOISE = 10
  */
 export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms {
   const delta = Math.min(manifest.target.delta, site.budget.delta)
-  if (site.budget.delta > 1 / site.records) {
+  const mostDelta = 1 / site.declaredRecords
+  if (site.budget.delta > mostDelta) {
     throw new FedsvdError('DELTA_TOO_LARGE', {
-      expected: `delta of at most 1 / records of this site, which is ${(1 / site.records).toExponential(2)}`,
+      expected: `delta of at most 1 / declared records of this site, which is ${mostDelta.toExponential(2)}`,
       got: `delta ${site.budget.delta}`,
       remedy: 'Lower --delta.',
     })

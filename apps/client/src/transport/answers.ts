@@ -1,4 +1,4 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { isFedsvdError } from '@fedsvd/core/errors'
 import {
   type ClientToServerEvents,
   invitationSchema,
@@ -10,6 +10,7 @@ import {
   type ServerToClientEvents,
 } from '@fedsvd/core/protocol'
 import type { Socket } from 'socket.io-client'
+import { catalogued, forTheWire } from '../session/refusals.ts'
 import type { LinkHandlers } from './transport.ts'
 
 export type ClientSocket = Socket<ServerToClientEvents, ClientToServerEvents>
@@ -46,13 +47,6 @@ export function dropNonsense(handlers: LinkHandlers, use: () => void): void {
 
 function refused(handlers: LinkHandlers, error: unknown) {
   handlers.onNonsense(error instanceof Error ? error : new TypeError(String(error)))
-  const refusal =
-    error instanceof FedsvdError && error.code === 'MESSAGE_INVALID'
-      ? error
-      : new FedsvdError('UNEXPECTED', {
-          expected: 'the client to answer',
-          got: 'a fault at the client',
-          remedy: 'Look at the log of the client.',
-        })
+  const refusal = isFedsvdError(error, 'MESSAGE_INVALID') ? error : forTheWire(catalogued(error))
   return { accepted: false as const, error: refusal.toJSON() }
 }

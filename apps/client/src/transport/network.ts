@@ -75,6 +75,7 @@ function openLink(route: Route, caller: Caller, handlers: LinkHandlers): Coordin
         await pause(waits.next().value, signal)
       }
     },
+    roundFailed: (message) => void socket.emit('round-failed', message),
     fetchState: async (sha256, bytes, signal) => {
       const url = new URL(`/v1/blobs/${sha256}`, coordinator)
       const read = (response: Response) => verifiedBody(response, { sha256, bytes, hash: sha256Hex })

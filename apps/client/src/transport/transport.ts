@@ -8,6 +8,7 @@ import type {
   Offer,
   OfferReply,
   RoundClosed,
+  RoundFailed,
   RunEnded,
   RunPaused,
   UploadReply,
@@ -17,6 +18,8 @@ import type {
 export interface CoordinatorLink extends Disposable {
   /** Tells what the ledger holds; resolves when the coordinator has answered. */
   report(report: LedgerReport, signal?: AbortSignal): Promise<LedgerReply>
+  /** Tells that a round brings no update; sent when there is a connection, and not answered. */
+  roundFailed(message: RoundFailed): void
   /** Fetches a published state of known size. @throws FedsvdError FRAME_CHECKSUM, FRAME_TOO_LARGE, BLOB_NOT_FOUND */
   fetchState(sha256: string, bytes: number, signal: AbortSignal): Promise<Uint8Array>
   /** Uploads a frame until it is answered for good. @throws FedsvdError the coordinator's refusal */

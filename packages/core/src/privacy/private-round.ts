@@ -37,6 +37,8 @@ export interface PrivateRoundOptions extends PrivateRoundTerms {
   /** The ledger's promise that these steps are paid for. It is used up, even when the round fails. */
   readonly reservation: Reservation
   readonly source: RandomSource
+  /** Of the lots alone, where they are drawn apart from the noise; `source` where it is absent. */
+  readonly lotSource?: RandomSource | undefined
   /** Names the published state that `start` is taken from, by its hash; a saved step goes with it. */
   readonly startId?: string
   /** The saved step that the reservation says to go on behind, and how its bytes are hashed; not for a new round. */
@@ -106,9 +108,10 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   requireFinite(start, 'finite parameters to start from', 'Refuse the published state and ask for it again.')
   const momentum = options.momentum ?? 0
   const bits = RandomBits.from(options.source)
+  const lotBits = options.lotSource === undefined ? bits : RandomBits.from(options.lotSource)
   const savedFor = savedForOf(options, reserved)
   const resumed = resumedState(options, reserved)
-  const isSecure = options.source.kind === 'os-csprng' && resumed?.randomness !== 'NOT PRIVATE'
+  const isSecure = [bits, lotBits].every(({ kind }) => kind === 'os-csprng') && resumed?.randomness !== 'NOT PRIVATE'
   const randomness: Randomness = isSecure ? 'secure' : 'NOT PRIVATE'
 
   const dimension = specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
@@ -136,7 +139,7 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
     drawLot(records) {
       if (stepsDone === steps) throw beyondReservation(steps)
       advance('draw', 'step')
-      return drawPoissonLot(bits, records, sampleRate)
+      return drawPoissonLot(lotBits, records, sampleRate)
     },
     step(lot) {
       if (stepsDone === steps) throw beyondReservation(steps)

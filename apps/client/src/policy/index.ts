@@ -1,0 +1,10 @@
+export { type Declaration, requireDeclaredKind } from './declaration.ts'
+export {
+  type RunLimits,
+  requireRoomForRun,
+  requireStateSize,
+  requireUsualState,
+  requireWithinLimits,
+  runLimitsSchema,
+} from './run-limits.ts'
+export { roundFailureCode, WIRE_CODES, wireCode } from './wire-codes.ts'
