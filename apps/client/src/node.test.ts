@@ -573,7 +573,7 @@ describe.each([
       { model: { ...model, featureScale: 1e23 } },
       { model: { ...model, maxTokens: 100_000 } },
       { adapter: { ...adapter, alpha: 1e20 } },
-      { adapter: { ...adapter, layers: [{ name: 'layer', dIn: 2 ** 20, dOut: 2 ** 20 }] } },
+      { adapter: { ...adapter, rank: 1024, layers: [{ name: 'layer', dIn: 2 ** 20, dOut: 2 ** 20 }] } },
       { localSteps: 6 },
       { rounds: 1_000_000 },
     ]) {
