@@ -578,10 +578,13 @@ describe.each([
       { rounds: 1_000_000 },
     ]) {
       const reply = await peer.offer(sampleManifest(harmful))
-      expect(reply, JSON.stringify(harmful)).toMatchObject({ accepted: false, error: { code: 'POLICY_REFUSED' } })
+      expect(reply, JSON.stringify(harmful)).toMatchObject({
+        accepted: false,
+        error: { code: expect.stringMatching(/^(POLICY_REFUSED|MESSAGE_INVALID)$/) }, // some are no manifest at all
+      })
     }
     expect(kinds()).toEqual(['opened'])
-    expect(site.events.filter(({ event }) => event === 'declined')).toHaveLength(10)
+    expect(site.events.filter(({ event }) => event === 'joined')).toEqual([])
     expect((await peer.offer(manifest)).accepted).toBe(true)
   })
 
