@@ -28,6 +28,8 @@ export function fakeEngine(
   }
   return {
     schema,
+    verify: async () => {},
+    rowsFor: () => FAKE_ROWS,
     clippedLotSum: async (lot, _state, clipNorm, options) => {
       if (lot.members.length === 0) await onLot([], clipNorm)
       return await sumOfLot(

@@ -85,6 +85,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
     specs: trainedSpecs(manifest.adapter),
     startId: invitation.state.sha256,
   }
+  await parts.engine.verify() // nor on a runtime that may not compute the step
   const { reservation, resume } = pay(parts, terms)
   await parts.report()
   const start = trainedTensors(manifest.adapter, state)

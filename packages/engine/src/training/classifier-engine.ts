@@ -51,6 +51,8 @@ export function classifierEngine(options: ClassifierEngineOptions): TrainingEngi
 
   return {
     schema,
+    verify: engine.verify,
+    rowsFor: engine.rowsFor,
     clippedLotSum: engine.clippedLotSum,
     recordGradients: engine.recordGradients,
     logits: (records, state) => rowsOf('logits', model.classes, records, state),

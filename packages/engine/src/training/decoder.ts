@@ -1,6 +1,7 @@
 import { type AdapterSchema, checkSchema, predictsTokens, type Task } from '@fedsvd/core/adapters'
 import {
   type Checkpoint,
+  type ClassifierModel,
   type ConfigFields,
   type DecoderConfig,
   decoderConfig,
@@ -12,18 +13,19 @@ import {
   decoderTensorName,
   outputEmbeddings,
   scoreHead,
+  type TokenModel,
   type TokenOutput,
   targetedLayers,
   tokenHeadSpecs,
   withMaxTokens,
 } from '@fedsvd/core/model'
-import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
+import type { RunnerFactory } from '../runtime/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
+import { selfTested } from './self-test.ts'
 import { maxPlacesFor, tokenEngine } from './token-engine.ts'
 import type { TaskEngine } from './training-engine.ts'
-import { isProven, triedFirst } from './trial.ts'
 
 /** What is adapted, and how: the public terms of a run on a checkpoint. */
 export interface DecoderAdapterOptions {
@@ -111,43 +113,36 @@ export async function createDecoderEngine(
   const { width, vocabularySize } = config.sizes
   const tensors = await decoderTensors(config, checkpoint)
   const adapted = { layers: schema.layers, rank: schema.rank, scale: schema.alpha / schema.rank }
-  const createRunner = options.createRunner ?? (await loadRuntime(options))
   const limits = { maxTokens, positions, vocabularySize }
   if (task === SEQUENCE) {
-    const engine = classifierEngine({
-      model: {
-        ...adapted,
-        featureWidth: width,
-        featureScale,
-        classes,
-        head: scoreHead(width, classes),
-        encode: (g, tokenIds, adapters) => decoderFeatures(g, tokenIds, config, tensors, adapters),
-      },
-      schema,
-      limits: { ...limits, classes },
-      maxPlaces: options.maxPlaces ?? maxPlacesFor(classes),
-      createRunner,
-    })
-    return isProven(options) ? engine : triedFirst(engine, { ...limits, classes }, 'label')
+    const model: ClassifierModel = {
+      ...adapted,
+      featureWidth: width,
+      featureScale,
+      classes,
+      head: scoreHead(width, classes),
+      encode: (g, tokenIds, adapters) => decoderFeatures(g, tokenIds, config, tensors, adapters),
+    }
+    const maxPlaces = options.maxPlaces ?? maxPlacesFor(classes)
+    return await selfTested(options, { ...limits, classes, answer: 'label' }, (createRunner) =>
+      classifierEngine({ model, schema, limits: { ...limits, classes }, maxPlaces, createRunner }),
+    )
   }
   const output: TokenOutput = predictsTokens(task)
     ? { kind: 'vocabulary', table: outputEmbeddings(config, tensors) }
     : tagsOf(config, classes)
   const outputs = output.kind === 'vocabulary' ? vocabularySize : classes
-  const engine = tokenEngine({
-    model: {
-      ...adapted,
-      width,
-      maxTokens: positions,
-      output,
-      encode: (g, tokenIds, adapters) => decoderStates(g, tokenIds, config, tensors, adapters),
-    },
-    schema,
-    limits: { ...limits, classes: outputs },
-    maxPlaces: options.maxPlaces ?? maxPlacesFor(outputs),
-    createRunner,
-  })
-  return isProven(options) ? engine : triedFirst(engine, { ...limits, classes: outputs }, 'targets')
+  const model: TokenModel = {
+    ...adapted,
+    width,
+    maxTokens: positions,
+    output,
+    encode: (g, tokenIds, adapters) => decoderStates(g, tokenIds, config, tensors, adapters),
+  }
+  const maxPlaces = options.maxPlaces ?? maxPlacesFor(outputs)
+  return await selfTested(options, { ...limits, classes: outputs, answer: 'targets' }, (createRunner) =>
+    tokenEngine({ model, schema, limits: { ...limits, classes: outputs }, maxPlaces, createRunner }),
+  )
 }
 
 function tagsOf(config: DecoderConfig, classes: number): TokenOutput {

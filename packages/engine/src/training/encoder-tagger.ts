@@ -1,10 +1,9 @@
-import { encoderConfig, encoderStates, encoderTags } from '@fedsvd/core/model'
-import { loadRuntime } from '../runtime/index.ts'
+import { encoderConfig, encoderStates, encoderTags, type TokenModel } from '@fedsvd/core/model'
 import { checkMaxTokens } from './checks.ts'
 import { type EncoderCheckpoint, type EncoderEngineOptions, encoderTensors } from './encoder.ts'
+import { selfTested } from './self-test.ts'
 import { maxPlacesFor, tokenEngine } from './token-engine.ts'
 import type { TokenEngine } from './training-engine.ts'
-import { isProven, triedFirst } from './trial.ts'
 
 /**
  * The private training step and inference for token classification on an encoder of BERT's family.
@@ -20,20 +19,16 @@ export async function createEncoderTagger(
   checkMaxTokens(maxTokens, config.maxTokens)
   const tensors = await encoderTensors(config, checkpoint)
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
-  const engine = tokenEngine({
-    model: {
-      layers: schema.layers,
-      rank: schema.rank,
-      scale: schema.alpha / schema.rank,
-      width: config.width,
-      maxTokens: config.maxTokens,
-      output: encoderTags(classes),
-      encode: (g, tokenIds, adapters, typeIds) => encoderStates(g, { tokenIds, typeIds }, config, tensors, adapters),
-    },
-    schema,
-    limits,
-    maxPlaces,
-    createRunner: options.createRunner ?? (await loadRuntime(options)),
-  })
-  return isProven(options) ? engine : triedFirst(engine, limits, 'targets')
+  const model: TokenModel = {
+    layers: schema.layers,
+    rank: schema.rank,
+    scale: schema.alpha / schema.rank,
+    width: config.width,
+    maxTokens: config.maxTokens,
+    output: encoderTags(classes),
+    encode: (g, tokenIds, adapters, typeIds) => encoderStates(g, { tokenIds, typeIds }, config, tensors, adapters),
+  }
+  return await selfTested(options, { ...limits, answer: 'targets' }, (createRunner) =>
+    tokenEngine({ model, schema, limits, maxPlaces, createRunner }),
+  )
 }

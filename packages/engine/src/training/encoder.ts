@@ -16,12 +16,12 @@ import {
   tokenHeadSpecs,
 } from '@fedsvd/core/model'
 import type { TensorSpec } from '@fedsvd/core/tensor'
-import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
+import type { RunnerFactory } from '../runtime/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
+import { selfTested } from './self-test.ts'
 import type { TrainingEngine } from './training-engine.ts'
-import { isProven, triedFirst } from './trial.ts'
 
 /** What is adapted, and how: the public terms of a run on a checkpoint. */
 export interface EncoderAdapterOptions {
@@ -123,7 +123,7 @@ export async function createEncoderEngine(
   checkMaxTokens(maxTokens, config.maxTokens)
   const model = await encoderClassifier(checkpoint, { schema, classes, featureScale })
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
-  const createRunner = options.createRunner ?? (await loadRuntime(options))
-  const engine = classifierEngine({ model, schema, limits, maxPlaces, createRunner })
-  return isProven(options) ? engine : triedFirst(engine, limits)
+  return await selfTested(options, { ...limits, answer: 'label' }, (createRunner) =>
+    classifierEngine({ model, schema, limits, maxPlaces, createRunner }),
+  )
 }

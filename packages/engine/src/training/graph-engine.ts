@@ -76,6 +76,8 @@ export function graphEngine<R extends EncodedRecord>(parts: EngineParts<R>): Gra
 
   return {
     schema,
+    verify: async () => {},
+    rowsFor: (record) => shapeOf(record as R).rows,
     clippedLotSum: async (lot, state, clipNorm, options) => {
       const inputs = byName(checkState(schema, state))
       return await sumOfLot(lot, { specs: trained, clipNorm }, gradientsWith(inputs), options)

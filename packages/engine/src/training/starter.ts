@@ -11,11 +11,11 @@ import {
   starterLayers,
 } from '@fedsvd/core/model'
 import { loadStarterCheckpoint } from '../checkpoint/index.ts'
-import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
+import type { RunnerFactory } from '../runtime/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import { classifierEngine } from './classifier-engine.ts'
+import { selfTested } from './self-test.ts'
 import type { TrainingEngine } from './training-engine.ts'
-import { isProven, triedFirst } from './trial.ts'
 
 /** What is adapted, and how: the public terms of a run on the starter encoder. */
 export interface StarterAdapterOptions {
@@ -91,12 +91,7 @@ export async function createStarterEngine(options: StarterEngineOptions): Promis
     encode: (g, tokenIds, adapters) => starterEncoder(g, tokenIds, config, checkpoint, adapters),
   }
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
-  const engine = classifierEngine({
-    model,
-    schema,
-    limits,
-    maxPlaces,
-    createRunner: options.createRunner ?? (await loadRuntime(options)),
-  })
-  return isProven(options) ? engine : triedFirst(engine, limits)
+  return await selfTested(options, { ...limits, answer: 'label' }, (createRunner) =>
+    classifierEngine({ model, schema, limits, maxPlaces, createRunner }),
+  )
 }

@@ -43,6 +43,8 @@ export function tokenEngine(options: TokenEngineOptions): TokenEngine {
   })
   return {
     schema,
+    verify: engine.verify,
+    rowsFor: engine.rowsFor,
     clippedLotSum: engine.clippedLotSum,
     recordGradients: engine.recordGradients,
     scores: async (records, state) => {

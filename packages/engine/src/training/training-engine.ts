@@ -25,6 +25,14 @@ export interface RecordGradient {
 export interface PrivateEngine extends AsyncDisposable {
   readonly schema: AdapterSchema
   /**
+   * Finds out whether the runtime may compute private steps, before anything is spent on one; once, where it is in question.
+   *
+   * @throws FedsvdError RUNTIME_UNAVAILABLE
+   */
+  verify(): Promise<void>
+  /** Rows of the micro-batch in which a record is computed: a function of its own length. */
+  rowsFor(record: EncodedRecord): number
+  /**
    * The exact integer sum over a lot of any size; an empty one gives zeros. A record contributes the same integers whatever
    * else is in the lot. Nothing about a record makes it fail: one that the model cannot take, or whose gradient is not
    * finite, contributes zeros.

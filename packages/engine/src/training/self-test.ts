@@ -1,0 +1,166 @@
+import { type AdapterState, initialState } from '@fedsvd/core/adapters'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { fillGaussian, RandomBits, seededSource, uniformBelow } from '@fedsvd/core/random'
+import type { NamedTensor } from '@fedsvd/core/tensor'
+import { IGNORED } from '../data/index.ts'
+import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
+import type { RuntimeSettings } from '../settings/index.ts'
+import type { RecordLimits } from './checks.ts'
+import type { EncodedRecord, PrivateEngine, RecordGradient } from './training-engine.ts'
+
+/** How far a loss or a gradient may be from the reference, relative to its size: float32 in another order is within 1e-4. */
+const TOLERANCE = 0.01
+
+/** Settings under which the tests of this repository find each record's gradient the same, bit for bit, in any company. */
+export function isVerifiedRuntime({ threads, runtime = 'onnxruntime', executionProvider = 'cpu' }: RuntimeSettings) {
+  if (runtime === 'onnxruntime') return executionProvider === 'cpu' && threads === 1
+  return runtime === 'tfjs-cpu' || runtime === 'tfjs-wasm'
+}
+
+/** What records of an engine look like. */
+export interface RecordKind extends RecordLimits {
+  readonly answer: 'label' | 'targets'
+}
+
+/**
+ * The engine under the given settings, with a self-test unless {@link isVerifiedRuntime}.
+ *
+ * @throws FedsvdError RUNTIME_UNAVAILABLE
+ */
+export async function selfTested<E extends PrivateEngine>(
+  settings: RuntimeSettings & { readonly createRunner?: RunnerFactory },
+  kind: RecordKind,
+  make: (createRunner: RunnerFactory) => E,
+): Promise<E> {
+  const engine = make(settings.createRunner ?? (await loadRuntime(settings)))
+  if (isVerifiedRuntime(settings)) return engine
+  return withSelfTest(engine, kind, async () => make(await loadRuntime({ threads: 1 })))
+}
+
+/**
+ * The engine, with a test of itself by made-up records that is made once, by `verify` or before the first lot, with the
+ * settings in force and at the model's own sizes:
+ *
+ * - a record has the same gradient and loss, bit for bit, alone, in any row of its micro-batch and beside any others: that
+ *   its integers are its own is what the sensitivity of a lot's sum rests on;
+ * - losses and gradients are those of the reference, to {@link TOLERANCE}. A device that computes something else, and the same
+ *   in every company, protects the data but does not train.
+ *
+ * It can refute a runtime and cannot prove one.
+ *
+ * @param reference makes an engine that is trusted; it is disposed of after the test
+ * @throws FedsvdError RUNTIME_UNAVAILABLE from `verify` and `clippedLotSum`, every time
+ */
+export function withSelfTest<E extends PrivateEngine>(
+  engine: E,
+  kind: RecordKind,
+  reference: () => Promise<PrivateEngine>,
+): E {
+  let test: Promise<void> | undefined
+  const verify = async (): Promise<void> => {
+    test ??= runSelfTest(engine, kind, reference)
+    await test
+  }
+  return {
+    ...engine,
+    verify,
+    clippedLotSum: async (lot, state, clipNorm, options) => {
+      await verify()
+      return await engine.clippedLotSum(lot, state, clipNorm, options)
+    },
+  }
+}
+
+async function runSelfTest(
+  engine: PrivateEngine,
+  kind: RecordKind,
+  makeReference: () => Promise<PrivateEngine>,
+): Promise<void> {
+  const state = madeUpState(engine)
+  const lengths = new Set([kind.maxTokens, Math.ceil(kind.maxTokens / 2), 1])
+  await using reference = await makeReference()
+  for (const length of lengths) {
+    const [probe] = madeUpRecords(kind, { length, count: 1, key: 'probe' })
+    const count = engine.rowsFor(probe!)
+    const records = madeUpRecords(kind, { length, count, key: 'records' })
+    const gradients = await engine.recordGradients(records, state)
+    for (const [members, company] of companies(records, madeUpRecords(kind, { length, count, key: 'others' }))) {
+      const found = await engine.recordGradients(company, state)
+      for (const [member, row] of members) requireSame(gradients[member]!, found[row]!)
+    }
+    const [expected] = await reference.recordGradients([records[0]!], state)
+    requireClose(expected!, gradients[0]!)
+  }
+}
+
+/** The records in other rows, beside others and alone, each with pairs of a record's index and its row. */
+function* companies(
+  records: readonly EncodedRecord[],
+  others: readonly EncodedRecord[],
+): Generator<readonly [readonly (readonly [number, number])[], readonly EncodedRecord[]]> {
+  const count = records.length
+  const placed = (rowOf: (member: number) => number): (readonly [number, number])[] =>
+    records.map((_, member) => [member, rowOf(member)] as const)
+  yield [placed((member) => count - 1 - member), records.toReversed()]
+  yield [placed((member) => (member + 1) % count), [records[count - 1]!, ...records.slice(0, -1)]]
+  const middle = Math.floor(count / 2)
+  yield [[[0, middle]], others.with(middle, records[0]!)]
+  yield [[[0, 0]], [records[0]!]]
+  yield [[[count - 1, 0]], [records[count - 1]!]]
+}
+
+function requireSame(expected: RecordGradient, found: RecordGradient): void {
+  const same =
+    expected.loss === found.loss &&
+    expected.gradient.every((part, t) => part.every((value, at) => value === found.gradient[t]![at]))
+  if (same) return
+  throw unfit(
+    'a runtime on which the gradient of a record is the same whatever else is in its batch',
+    'gradients that change with the batch, so that the noise would not cover them',
+  )
+}
+
+function requireClose(expected: RecordGradient, found: RecordGradient): void {
+  let [difference, size] = [0, 0]
+  for (const [t, part] of expected.gradient.entries()) {
+    for (const [at, value] of part.entries()) {
+      difference += (value - found.gradient[t]![at]!) ** 2
+      size += value ** 2
+    }
+  }
+  const isClose =
+    difference <= TOLERANCE ** 2 * size && Math.abs(found.loss - expected.loss) <= TOLERANCE * Math.abs(expected.loss)
+  if (isClose) return
+  throw unfit(
+    `a runtime whose losses and gradients are those of onnxruntime on the CPU, to ${100 * TOLERANCE} %`,
+    `a loss of ${found.loss} in place of ${expected.loss}, and a gradient off by ${Math.sqrt(difference / size)} of its norm`,
+  )
+}
+
+function unfit(expected: string, got: string): FedsvdError {
+  const remedy = 'Train with the runtime onnxruntime on the execution provider cpu, with one thread.'
+  return new FedsvdError('RUNTIME_UNAVAILABLE', { expected, got: `${got}, on made-up records`, remedy })
+}
+
+function madeUpRecords(
+  { vocabularySize, classes, answer }: RecordKind,
+  { length, count, key }: { readonly length: number; readonly count: number; readonly key: string },
+): EncodedRecord[] {
+  const bits = RandomBits.from(seededSource('self-test', key))
+  return Array.from({ length: count }, (_, n) => {
+    const tokenIds = Int32Array.from({ length }, () => uniformBelow(bits, vocabularySize))
+    if (answer === 'label') return { tokenIds, label: n % classes }
+    return { tokenIds, targets: tokenIds.map((_, at) => (at % 3 === 2 ? IGNORED : uniformBelow(bits, classes))) }
+  })
+}
+
+/** Every trained tensor matters. */
+function madeUpState({ schema }: PrivateEngine): AdapterState {
+  const initial = initialState(schema, { seed: 'self-test' })
+  const filled = (tensor: NamedTensor): NamedTensor => {
+    const data = new Float32Array(tensor.data.length)
+    fillGaussian(seededSource('self-test', tensor.name), data)
+    return { ...tensor, data: data.map((value) => 0.05 * value) }
+  }
+  return { ...initial, b: initial.b.map(filled), head: initial.head.map(filled) }
+}
