@@ -73,7 +73,7 @@ describe('a folder for each label', () => {
     write({ 'ham/a.txt': 'one', 'ham/b.txt': ' \n' })
     expect(await refusal()).toMatch(/a text that is not blank in "text" at .*b\.txt, got only white space/)
     write({ 'ham/b.txt': Buffer.of(0x61, 0x62, 0xe9, 0x20) })
-    expect(await refusal()).toMatch(/UTF-8 text at .*b\.txt, got other bytes from byte 3 of that line/)
+    expect(await refusal()).toMatch(/UTF-8 text at .*b\.txt:1, got other bytes from byte 3 of that line/)
     truncateSync(join(folder, 'ham/b.txt'), LONGEST_LINE + 1)
     expect(await refusal()).toMatch(/a text of at most 16777216 bytes at .*b\.txt/)
   })
