@@ -37,10 +37,19 @@ export function program(): Command {
 
 /** Runs the command line; every failure is one line on stderr and a non-zero exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
+  endWithReader()
   try {
     await program().parseAsync(argv)
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode
     else fail(error, argv.includes('--json'))
   }
+}
+
+/** Whoever reads the output may have enough of it, as `head` does: that is no failure. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
 }

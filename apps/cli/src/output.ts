@@ -1,4 +1,4 @@
-import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError, systemFault } from '@fedsvd/core/errors'
 import { printable, printableJson, printableLines } from './printable.ts'
 
 /** Where a command writes: a person reads `line`, a machine reads `record`; errors go to stderr in both cases. */
@@ -24,7 +24,7 @@ export function outputFor({ json = false }: { json?: boolean }): Output {
 
 /** Prints an error as the one line of the catalogue (or as JSON) and leaves with exit code 1. */
 export function fail(error: unknown, json: boolean): void {
-  const known = isFedsvdError(error) ? error : unexpected(error)
+  const known = isFedsvdError(error) ? error : (systemFault(error) ?? unexpected(error))
   process.stderr.write(json ? `${printableJson({ error: known.toJSON() })}\n` : `${printable(known.message)}\n`)
   if (!isFedsvdError(error) && process.env.FEDSVD_DEBUG !== undefined) console.error(error)
   process.exitCode = 1

@@ -10,7 +10,7 @@ const column = z.string().min(1).optional()
 
 const clientConfigSchema = z.strictObject({
   /** Address of the coordinator, http or https. */
-  coordinator: z.url({ protocol: /^https?$/ }),
+  coordinator: z.url({ protocol: /^https?$/, error: 'an address that does not begin with http:// or https://' }),
   /** The name that operators see. */
   name: enrolRequestSchema.shape.name,
   /** File or folder of this site's records, see docs/reference/data.md; it is never sent anywhere. */

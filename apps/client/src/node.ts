@@ -91,7 +91,9 @@ export class ClientNode implements AsyncDisposable {
         onEvent({ event: 'connected', coordinator, clientId })
         for (const runId of this.#runs.keys()) void this.#report(runId).catch(() => {})
       },
-      onDisconnected: (reason) => onEvent({ event: 'disconnected', reason }),
+      onDisconnected: (reason) => {
+        if (!this.#stopped.signal.aborted) onEvent({ event: 'disconnected', reason })
+      },
       onUnreachable: () => onEvent({ event: 'unreachable', error: unreachable(coordinator).toJSON() }),
       onRefused: (error) => {
         onEvent({ event: 'refused', error: catalogued(error).toJSON() })

@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises'
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { makeFolder } from '@fedsvd/engine/files'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
 import { type BlobStore, cachingBlobs, holdingBlobs, openBlobs, startCollector } from './blobs/index.ts'
@@ -102,7 +102,7 @@ export async function startCoordinator(
   const { models = modelsOf(modelSettings(config)), clock = systemClock } = given
   const listener = await createListener(config, (request, response) => app(request, response))
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
-  await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
+  makeFolder(config.stateDir)
   const operatorToken =
     config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token'), SECRETS.operatorToken))
   const uploadSecret =

@@ -143,3 +143,53 @@ function shown(value: unknown): string {
 export function isFedsvdError(error: unknown, code?: ErrorCode): error is FedsvdError {
   return error instanceof FedsvdError && (code === undefined || error.code === code)
 }
+
+/** What a fault of the operating system means, by its code. */
+interface Meaning {
+  readonly code: ErrorCode
+  readonly got: string
+  readonly remedy: string
+}
+
+const PATH: Pick<Meaning, 'code'> = { code: 'CONFIG_INVALID' }
+const FULL: Pick<Meaning, 'code'> = { code: 'STORAGE_UNAVAILABLE' }
+
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  EACCES: { ...PATH, got: 'no permission', remedy: 'Give the user of this process access, or choose another path.' },
+  EPERM: { ...PATH, got: 'no permission', remedy: 'Give the user of this process access, or choose another path.' },
+  EROFS: { ...FULL, got: 'a file system that is read-only', remedy: 'Mount it writable, or choose another path.' },
+  ENOENT: { ...PATH, got: 'nothing there', remedy: 'Check the path.' },
+  ENOTDIR: { ...PATH, got: 'a file where a folder should be', remedy: 'Remove that file, or choose another path.' },
+  EISDIR: { ...PATH, got: 'a folder where a file should be', remedy: 'Name the file itself.' },
+  EEXIST: { ...PATH, got: 'something there already', remedy: 'Move it away, or choose another path.' },
+  ENAMETOOLONG: { ...PATH, got: 'a name that is too long', remedy: 'Choose a shorter path.' },
+  ELOOP: { ...PATH, got: 'symbolic links in a circle', remedy: 'Check the links of the path.' },
+  ENOSPC: { ...FULL, got: 'no space left on the disk', remedy: 'Free some space and start again.' },
+  EDQUOT: { ...FULL, got: 'a quota that is used up', remedy: 'Free some space or raise the quota, and start again.' },
+  EMFILE: { ...FULL, got: 'too many open files', remedy: 'Raise the limit of open files (ulimit -n).' },
+  ENFILE: { ...FULL, got: 'too many open files', remedy: 'Raise the limit of open files of the system.' },
+  EIO: { ...FULL, got: 'an error of the disk', remedy: 'Check the disk; nothing that was written since is certain.' },
+  EADDRINUSE: { code: 'PORT_IN_USE', got: 'an address that is taken', remedy: 'Choose another port.' },
+  EADDRNOTAVAIL: { ...PATH, got: 'an address that this machine does not have', remedy: 'Choose another host.' },
+}
+
+const MOST_CAUSES = 8
+
+/**
+ * A fault of files or sockets, as Node reports it, in words of the catalogue; undefined for any other error. Only the
+ * structure of the error is looked at (`code`, `syscall`, `path`, `cause`).
+ */
+export function systemFault(error: unknown): FedsvdError | undefined {
+  let next: unknown = error
+  for (let depth = 0; depth < MOST_CAUSES && typeof next === 'object' && next !== null; depth += 1) {
+    const { code, syscall, path, cause } = next as Readonly<Record<string, unknown>>
+    const meaning = typeof code === 'string' && typeof syscall === 'string' ? MEANINGS[code] : undefined
+    if (meaning !== undefined) {
+      const place = typeof path === 'string' ? ` ${path}` : ''
+      const { got, remedy } = meaning
+      return new FedsvdError(meaning.code, { expected: `to ${String(syscall)}${place}`, got, remedy }, { cause: error })
+    }
+    next = cause
+  }
+  return undefined
+}

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolder } from '@fedsvd/engine/files'
 
 /** Writes all of `bytes` at the end of an open file and returns only when they are on stable storage. */
 export function appendDurably(fd: number, bytes: Uint8Array): void {
@@ -10,7 +11,7 @@ export function appendDurably(fd: number, bytes: Uint8Array): void {
 
 /** Makes a folder that only its owner may enter, and every folder above it, durably. */
 export function makeFolderDurably(folder: string): void {
-  const first = mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const first = makeFolder(folder)
   if (first === undefined) return // it was there
   for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made))
 }

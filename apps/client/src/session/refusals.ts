@@ -1,20 +1,17 @@
-import { ERROR_CATALOGUE, FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { ERROR_CATALOGUE, FedsvdError, isFedsvdError, systemFault } from '@fedsvd/core/errors'
 import { wireCode } from '../policy/index.ts'
-
-/** What a file system says when it takes no more, or nothing at all. */
-const STORAGE_FAULTS = ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE']
 
 /** Any failure as an error of the catalogue, for this site's own log. */
 export function catalogued(error: unknown): FedsvdError {
   if (isFedsvdError(error)) return error
-  const { code, message } = (error ?? {}) as NodeJS.ErrnoException
-  const isStorage = code !== undefined && STORAGE_FAULTS.includes(code)
+  const ofSystem = systemFault(error)
+  if (ofSystem !== undefined) return ofSystem
   return new FedsvdError(
-    isStorage ? 'STORAGE_UNAVAILABLE' : 'UNEXPECTED',
+    'UNEXPECTED',
     {
-      expected: isStorage ? 'a state folder that takes what is written' : 'no failure here',
-      got: error instanceof Error ? message : String(error),
-      remedy: isStorage ? 'Make room; the round goes on when it is invited again.' : 'Look at the log of this client.',
+      expected: 'no failure here',
+      got: error instanceof Error ? error.message : String(error),
+      remedy: 'Look at the log of this client.',
     },
     { cause: error },
   )

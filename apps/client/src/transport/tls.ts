@@ -48,7 +48,10 @@ export function fetchWith(trust: TlsTrust): typeof fetch {
 const CERTIFICATE_FAULT =
   /^(DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|CERT_|ERR_TLS_CERT_|ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA))/
 
-/** The fault of a certificate somewhere in the causes of an error; waiting does not mend it. */
+/** The other side answered in plain text where TLS was to begin. */
+const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL)$/
+
+/** The fault of a certificate, or of a side without TLS, somewhere in the causes of an error; waiting does not mend it. */
 export function certificateFault(error: unknown): FedsvdError | undefined {
   let next: unknown = error
   for (let depth = 0; depth < 8 && next instanceof Error; depth += 1) {
@@ -60,9 +63,18 @@ export function certificateFault(error: unknown): FedsvdError | undefined {
         remedy: 'Give the authority of the coordinator with --ca, and --cert and --key where it asks for them.',
       })
     }
+    if (typeof code === 'string' && NO_TLS.test(code)) return withoutTls(code)
     next = cause ?? description
   }
   return undefined
+}
+
+function withoutTls(code: string): FedsvdError {
+  return new FedsvdError('COORDINATOR_UNREACHABLE', {
+    expected: 'TLS at an address that begins with https://',
+    got: `an answer without it (${code})`,
+    remedy: 'Name the port that speaks TLS, or begin the address with http:// where the coordinator has none.',
+  })
 }
 
 function pem(file: string, option: string): string {

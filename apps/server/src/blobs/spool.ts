@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { open, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { makeFolder } from '@fedsvd/engine/files'
 import type { BlobRef } from '../store/index.ts'
 import { blobTooLarge, onDisk } from './faults.ts'
 import { type OpenFile, Room, SpoolFile } from './spool-file.ts'
@@ -40,7 +41,7 @@ const ABANDONED_AFTER_MS = 3_600_000
  * coordinators may be writing to the same folder, and what was touched lately may be theirs.
  */
 export async function openSpool(folder: string, openFile: OpenFile = open): Promise<Spool> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   for (const name of await readdir(folder)) {
     const file = path.join(folder, name)
     const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })) // it is gone by now

@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from '../files/index.ts'
 
 /** Bytes of a SHA-256 digest. */
 const DIGEST = 32
@@ -76,7 +77,7 @@ export class DigestSorter implements Disposable {
   }
 
   #openFile(): number {
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    makeFolder(this.#folder)
     const path = join(this.#folder, `digests.${process.pid}.${files++}.tmp`)
     const fd = openSync(path, 'w+', 0o600)
     try {

@@ -1,7 +1,8 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AdapterSchema, type AdapterState, predictsTokens, type Task } from '@fedsvd/core/adapters'
 import type { CheckpointFolder } from '../checkpoint/index.ts'
+import { makeFolder } from '../files/index.ts'
 
 /** What an export is made of: a state of a run, and what the run says about itself. */
 export interface TrainedState {
@@ -57,7 +58,7 @@ export async function startExport(
   { folder: source, config, modelType }: CheckpointFolder,
   { task = 'sequence-classification', labels }: Pick<TrainedState, 'task' | 'labels'>,
 ): Promise<string[]> {
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   const { dtype: _dtype, num_labels: _labels, ...kept } = config
   const architecture = architectureOf(modelType, task)
   const classes = {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { downloadFile, type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub'
+import { makeFolder } from '../files/index.ts'
 import { isCommit, parseModelName } from './model-name.ts'
 
 /** A hub of checkpoints, such as https://huggingface.co or a mirror of it inside an organisation. */
@@ -43,7 +44,7 @@ export async function fetchCheckpoint(name: string, models: string, hub: HubSett
   const access = { hubUrl: hub.url.replace(/\/$/, ''), ...(hub.token && { accessToken: hub.token }) }
   const commit = isCommit(revision) ? revision : await commitOf(repository, revision, access)
   const folder = join(models, `${repository}@${commit}`)
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   for (const entry of await wantedFiles(repository, commit, access)) {
     await fetchFile(entry, { repository, commit, folder, access, partBytes: hub.partBytes ?? PART_BYTES })
   }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type AdapterSchema,
@@ -10,6 +10,7 @@ import {
 } from '@fedsvd/core/adapters'
 import { storesInputsFirst } from '@fedsvd/core/model'
 import type { NamedTensor } from '@fedsvd/core/tensor'
+import { makeFolder } from '../files/index.ts'
 import { decodeSafetensors, encodeSafetensors } from '../safetensors/index.ts'
 
 const PREFIX = 'base_model.model.'
@@ -40,7 +41,7 @@ export async function writeAdapter(
   state: AdapterState,
   description: AdapterDescription,
 ): Promise<string[]> {
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   const tensors = tensorsOfState(withoutFeatureScale(state, description.featureScale ?? 1)).map((tensor) => ({
     ...tensor,
     name: PREFIX + tensor.name,

@@ -1,4 +1,4 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { type ErrorDetail, FedsvdError } from '@fedsvd/core/errors'
 
 /** Codes of Prisma (P...), PostgreSQL (class 08, 53, 57P; 25P03, a transaction that was cut) and the system that mean: no answer, try again later. */
 const UNAVAILABLE =
@@ -11,6 +11,8 @@ export function translateDatabaseError(error: unknown): unknown {
   const isAway =
     codes.some((code) => typeof code === 'string' && UNAVAILABLE.test(code)) ||
     /connection (was )?(terminated|closed)|timeout exceeded when trying to connect/i.test(error.message)
+  const refused = refusalOf(codes, error.message)
+  if (refused !== undefined) return new FedsvdError('CONFIG_INVALID', refused, { cause: error })
   if (!isAway) return error
   return new FedsvdError(
     'DATABASE_UNAVAILABLE',
@@ -21,6 +23,30 @@ export function translateDatabaseError(error: unknown): unknown {
     },
     { cause: error },
   )
+}
+
+/** What of DATABASE_URL or of the database is wrong, where waiting does not mend it; codes of PostgreSQL and Prisma. */
+function refusalOf(codes: readonly unknown[], message: string): ErrorDetail | undefined {
+  const has = (...wanted: readonly string[]) => wanted.some((code) => codes.includes(code))
+  const got = firstLine(message)
+  if (/no encryption|SSL off|requires SSL|SSL connection is required/i.test(message)) {
+    return { expected: 'a connection that the database admits', got, remedy: 'Add sslmode=require to DATABASE_URL.' }
+  }
+  if (/does not support SSL/i.test(message)) {
+    return { expected: 'a database with TLS', got, remedy: 'Set up TLS there, or leave sslmode out of DATABASE_URL.' }
+  }
+  if (has('28000', '28P01', 'P1000')) {
+    const remedy = 'Correct user and password in DATABASE_URL, or let that user in (pg_hba.conf).'
+    return { expected: 'a user and a password that the database knows', got, remedy }
+  }
+  if (has('3D000', 'P1003')) {
+    return { expected: 'a database that exists', got, remedy: 'Make it with createdb, or correct DATABASE_URL.' }
+  }
+  if (has('42501', 'P1010')) {
+    const remedy = 'Let that user make tables: GRANT CREATE, USAGE ON SCHEMA public TO the user, or make it the owner.'
+    return { expected: 'the rights to make and use tables', got, remedy }
+  }
+  return undefined
 }
 
 /** The error and what it was caused by; adapters wrap the driver's own error. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolder } from '../../files/index.ts'
 import type { EncodedRecord } from '../encoded-record.ts'
 import { ByteWriter, encodeRecord, FieldNames, type StoredRecord } from './codec.ts'
 import { type Footer, hashedPart, INDEX_ENTRY, MAGIC } from './layout.ts'
@@ -25,7 +26,7 @@ export class RecordStoreWriter implements Disposable {
   constructor(path: string, key: string) {
     this.#path = path
     this.#key = key
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     this.#records = new Part(`${path}.${process.pid}.tmp`)
     try {
       this.#index = new Part(`${path}.index.${process.pid}.tmp`)

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { FileLock } from '@fedsvd/engine/files'
+import { type FileLock, makeFolder } from '@fedsvd/engine/files'
 import type pg from 'pg'
 import type { Store } from '../../store.ts'
 import { openPrismaStore } from '../prisma-store.ts'
@@ -21,7 +21,7 @@ const PORT = 5432
  * @throws FedsvdError DATABASE_LOCKED, DATABASE_DAMAGED, DATABASE_UNAVAILABLE or MIGRATION_FAILED
  */
 export async function openEmbeddedStore(folder: string, onFailure: (error: Error) => void): Promise<Store> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   const steps: (() => unknown)[] = []
   const close = async (): Promise<void> => {
     for (const undo of steps.splice(0).reverse()) await undo()
