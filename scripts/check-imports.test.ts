@@ -1,5 +1,6 @@
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { breachesOf, importsOf } from './check-imports.ts'
+import { breachesOf, breachesOfTree, importsOf } from './check-imports.ts'
 
 describe('the import table', () => {
   it.each([
@@ -29,6 +30,22 @@ describe('the import table', () => {
     ['apps/server/src/store/prisma/store.ts', `import { PrismaPg } from '@prisma/adapter-pg'`],
   ])('lets %s be', (file, source) => {
     expect(breachesOf(file, source)).toEqual([])
+  })
+
+  it.each([
+    ['apps/client/src/round/round.ts', 'const coin = Math.random() < 0.5'],
+    ['apps/server/src/rounds/noised-mean.ts', `const draw = Math['random']`],
+    ['packages/core/src/privacy/x.ts', 'const { random } = Math'],
+    ['apps/client/src/compose.ts', `const source = { kind: 'os-csprng', fill }`],
+    ['apps/client/src/x.ts', 'crypto.getRandomValues(bytes)'],
+    ['apps/client/src/round/round.ts', `const source = seededSource('seed')`],
+    ['apps/server/src/rounds/noised-mean.ts', `const source = seededSource('seed')`],
+  ])('bites in %s on randomness that is none: %s', (file, source) => {
+    expect(breachesOf(file, source)).toHaveLength(1)
+  })
+
+  it('is kept by the whole tree', () => {
+    expect(breachesOfTree(fileURLToPath(new URL('..', import.meta.url)))).toEqual([])
   })
 
   it('sees every form of import', () => {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { IMPORT_TABLE, ONLY, type Rule } from './import-table.ts'
+import { IMPORT_TABLE, ONLY, type Rule, TEXTS } from './import-table.ts'
 
 const IMPORT =
   /(?:^|[;\n])\s*(?:import|export)\s+(?:[\w*{][^'"=;()]*?\bfrom\s+)?['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]/g
@@ -15,10 +15,14 @@ export function importsOf(source: string): string[] {
 /** The breaches of one file, each as one line; empty when it keeps to the table. */
 export function breachesOf(file: string, source: string): string[] {
   const [folder, rule] = ruleFor(file) ?? []
-  return importsOf(source).flatMap((specifier) => {
+  const imports = importsOf(source).flatMap((specifier) => {
     const breach = breachOfTable(file, specifier, folder, rule) ?? breachOfOnly(file, specifier)
     return breach === undefined ? [] : [`${file}: may not import '${specifier}': ${breach}`]
   })
+  const texts = TEXTS.filter(({ uses, within }) => uses.test(source) && !within.test(file)).map(
+    ({ uses, because }) => `${file}: may not contain '${uses.exec(source)![0]}': ${because}`,
+  )
+  return [...imports, ...texts]
 }
 
 function ruleFor(file: string): [string, Rule] | undefined {
@@ -56,15 +60,24 @@ function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`)
 }
 
-if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-  const files = ['packages', 'apps']
+/** The source files of the packages and apps, tests and generated code left out. */
+export function sourceFiles(root: string): string[] {
+  return ['packages', 'apps']
     .flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
     )
     .filter((file) => /^[^/]+\/[^/]+\/src\/.*\.tsx?$/.test(file) && !/\.test(-d)?\.tsx?$|\/generated\//.test(file))
-  const breaches = files.flatMap((file) => breachesOf(file, readFileSync(join(root, file), 'utf8')))
+}
+
+/** The breaches of all of them. */
+export function breachesOfTree(root: string): string[] {
+  return sourceFiles(root).flatMap((file) => breachesOf(file, readFileSync(join(root, file), 'utf8')))
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+  const breaches = breachesOfTree(root)
   for (const breach of breaches) console.error(breach)
-  console.log(`${files.length} files held against the import table, ${breaches.length} breaches`)
+  console.log(`${sourceFiles(root).length} files held against the import table, ${breaches.length} breaches`)
   process.exitCode = breaches.length === 0 ? 0 : 1
 }

@@ -73,3 +73,24 @@ export const ONLY: readonly { readonly uses: RegExp; readonly within: RegExp; re
     because: 'only the store knows the database; everything else speaks to its interface',
   },
 ]
+
+/** What a source file may contain, comments included, in the places named alone. */
+export const TEXTS: readonly { readonly uses: RegExp; readonly within: RegExp; readonly because: string }[] = [
+  {
+    uses: /\bMath\s*(?:\.|\?\.|\[)\s*['"`]?random\b|\{[^}]*\brandom\b[^}]*\}\s*=\s*Math\b/,
+    within: /^apps\/client\/src\/transport\/back-off\.ts$/,
+    because:
+      'its next values follow from its last ones: noise and lots come from the operating system, and only how long a client waits before it connects again may come from it',
+  },
+  {
+    uses: /\bkind\b['"]?\s*[:=]\s*['"`]os-csprng\b|\b(?:randomFillSync|randomFill|getRandomValues)\s*\(/,
+    within: /^packages\/engine\/src\/crypto\/os-randomness\.ts$|^packages\/core\/src\/random\/source\.ts$/,
+    because: 'there is one source of private randomness, and its binding to the operating system is under test',
+  },
+  {
+    uses: /\bseededSource\s*\(/,
+    within: /^packages\/|^apps\/server\/src\/rounds\/select\.ts$/,
+    because:
+      'what comes from a seed protects nobody: a client draws nothing from one, and a coordinator only whom it asks',
+  },
+]

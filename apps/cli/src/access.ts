@@ -1,25 +1,25 @@
 import { readTls } from '@fedsvd/client'
 import { type Command, Option } from 'commander'
 import type { OperatorAccess } from './operator-client.ts'
+import { requireSecret, type SecretOption, withSecret } from './secret-option.ts'
 
 export interface AccessOptions {
   readonly coordinator: string
-  readonly operatorToken: string
   readonly ca?: string
   readonly cert?: string
   readonly key?: string
 }
 
+const OPERATOR_TOKEN: SecretOption = {
+  flag: '--operator-token',
+  env: 'FEDSVD_OPERATOR_TOKEN',
+  what: 'operator token, or session as a token',
+}
+
 /** Adds the options by which a command reaches a coordinator as an operator. */
 export function withAccess(command: Command): Command {
   return withTrust(
-    command
-      .requiredOption('--coordinator <url>', 'address of the coordinator')
-      .addOption(
-        new Option('--operator-token <token>', 'operator token, or a session as a token')
-          .env('FEDSVD_OPERATOR_TOKEN')
-          .makeOptionMandatory(),
-      ),
+    withSecret(command.requiredOption('--coordinator <url>', 'address of the coordinator'), OPERATOR_TOKEN),
   )
 }
 
@@ -31,7 +31,8 @@ export function withTrust(command: Command): Command {
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
 }
 
-/** @throws FedsvdError CONFIG_INVALID when a file cannot be read */
-export function accessOf(options: AccessOptions): OperatorAccess {
-  return { url: options.coordinator, token: options.operatorToken, trust: readTls(options) }
+/** Asks for the token where none was given. @throws FedsvdError CONFIG_INVALID without one, or when a file cannot be read */
+export async function accessOf(options: AccessOptions): Promise<OperatorAccess> {
+  const token = await requireSecret({ ...options }, OPERATOR_TOKEN)
+  return { url: options.coordinator, token, trust: readTls(options) }
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { type Command, Option } from 'commander'
+import { type SecretOption, secretOf, withSecret } from './secret-option.ts'
 
 export const DEFAULT_MODELS = join('.fedsvd', 'models')
 
@@ -8,12 +9,17 @@ export const DEFAULT_MODELS = join('.fedsvd', 'models')
 export interface ModelOptions {
   readonly models: string
   readonly hub?: string
-  readonly hubToken?: string
+}
+
+const HUB_TOKEN: SecretOption = {
+  flag: '--hub-token',
+  env: 'FEDSVD_HUB_TOKEN',
+  what: 'access token for repositories that are not public',
 }
 
 /** Adds the options that say where checkpoints are. */
 export function withModelOptions(command: Command): Command {
-  return command
+  const options = command
     .addOption(
       new Option('--models <folder>', 'folder of checkpoints, <folder>/<name>/config.json')
         .env('FEDSVD_MODELS')
@@ -24,9 +30,11 @@ export function withModelOptions(command: Command): Command {
         'FEDSVD_HUB',
       ),
     )
-    .addOption(new Option('--hub-token <token>', 'for repositories that are not public').env('FEDSVD_HUB_TOKEN'))
+  return withSecret(options, HUB_TOKEN)
 }
 
-export function modelSettingsOf({ models, hub, hubToken }: ModelOptions): ModelSettings {
-  return { models, ...(hub !== undefined && { hub: { url: hub, token: hubToken } }) }
+/** @throws FedsvdError CONFIG_INVALID when the file of the token cannot be read */
+export function modelSettingsOf(options: ModelOptions): ModelSettings {
+  const { models, hub } = options
+  return { models, ...(hub !== undefined && { hub: { url: hub, token: secretOf({ ...options }, HUB_TOKEN) } }) }
 }

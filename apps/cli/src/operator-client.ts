@@ -89,6 +89,7 @@ async function request(
 ): Promise<Response> {
   const reply = await fetchWith(trust)(new URL(path, url), {
     method,
+    redirect: 'manual', // what the request carries is for this coordinator alone
     headers: {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -108,6 +109,15 @@ async function request(
       { cause },
     )
   })
+  if (reply.status >= 300 && reply.status < 400) throw redirected(url, reply.headers.get('location'))
   if (!reply.ok) throw FedsvdError.fromJSON(((await reply.json().catch(() => ({}))) as { error?: unknown }).error)
   return reply
+}
+
+function redirected(url: string, location: string | null): FedsvdError {
+  return new FedsvdError('COORDINATOR_UNREACHABLE', {
+    expected: `an answer of the coordinator at ${url}`,
+    got: `a redirect to ${location ?? 'nowhere'}, which was not followed: the token is for this coordinator alone`,
+    remedy: 'Check the address; if the coordinator has moved, name the new one.',
+  })
 }

@@ -57,7 +57,7 @@ export function auditLogCommand(): Command {
 
 async function show(options: ShowOptions): Promise<void> {
   const output = outputFor(options)
-  const access = accessOf(options)
+  const access = await accessOf(options)
   const entries: AuditEntry[] = []
   while (entries.length < options.limit) {
     const after = entries.at(-1)?.seq ?? options.after
@@ -79,7 +79,7 @@ async function show(options: ShowOptions): Promise<void> {
 
 async function verify(options: VerifyOptions): Promise<void> {
   const output = outputFor(options)
-  const verdict = await verifyHere(accessOf(options), options.anchor)
+  const verdict = await verifyHere(await accessOf(options), options.anchor)
   output.record(verdict)
   if (verdict.fault !== undefined) {
     throw new FedsvdError('AUDIT_DAMAGED', {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -106,10 +107,11 @@ async function claimFolder(folder: string): Promise<Disposable> {
 
 async function startCoordinator(children: Children, folder: string, holdOut: string): Promise<OperatorAccess> {
   const args = ['serve', '--port', '0', '--state-dir', join(folder, 'coordinator'), '--hold-out', holdOut]
-  const { url, operatorToken } = await children
-    .start('coordinator', args, join(folder, 'coordinator.log'))
+  const token = randomBytes(32).toString('base64url')
+  const { url } = await children
+    .start('coordinator', args, join(folder, 'coordinator.log'), { FEDSVD_OPERATOR_TOKEN: token })
     .waitFor('listening')
-  return { url: String(url), token: String(operatorToken) }
+  return { url: String(url), token }
 }
 
 function startClient(
@@ -120,7 +122,7 @@ function startClient(
   token: string,
 ): void {
   const { epsilon, delta } = DEMO_BUDGET
-  const own = ['--name', name, '--data', file, '--state-dir', join(folder, name), '--token', token]
+  const own = ['--name', name, '--data', file, '--state-dir', join(folder, name)]
   children.start(
     name,
     [
@@ -136,6 +138,7 @@ function startClient(
       '--once',
     ],
     join(folder, `${name}.log`),
+    { FEDSVD_ENROLMENT_TOKEN: token },
   )
 }
 

@@ -37,7 +37,7 @@ export function exportCommand(): Command {
     )
     .action(async (runId: string, options: ExportOptions) => {
       const { format, out = format === 'peft' ? 'adapter' : format } = options
-      const access = accessOf(options)
+      const access = await accessOf(options)
       const files = await exportRun(access, runId, { format, folder: out, models: modelSettingsOf(options) })
       const evaluation = (await fetchRun(access, runId)).rounds.at(-1)?.evaluation
       const output = outputFor(options)

@@ -5,10 +5,11 @@ import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { Progress } from '../join/progress.ts'
-import { type ModelOptions, withModelOptions } from '../model-options.ts'
+import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { example, labelList, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
 import { printable } from '../printable.ts'
+import { type SecretOption, secretOf, withSecret } from '../secret-option.ts'
 import { untilSignal } from '../until-signal.ts'
 
 interface JoinOptions extends DataOptions, ModelOptions {
@@ -17,7 +18,6 @@ interface JoinOptions extends DataOptions, ModelOptions {
   readonly stateDir: string
   readonly epsilon: number
   readonly delta: number
-  readonly token?: string
   readonly ca?: string
   readonly cert?: string
   readonly key?: string
@@ -29,6 +29,12 @@ interface JoinOptions extends DataOptions, ModelOptions {
   readonly once?: boolean
   readonly maxWait?: number
   readonly json?: boolean
+}
+
+const ENROLMENT_TOKEN: SecretOption = {
+  flag: '--token',
+  env: 'FEDSVD_ENROLMENT_TOKEN',
+  what: 'enrolment token, needed at the first start only',
 }
 
 /** `fedsvd join`: runs this site's client node. */
@@ -53,9 +59,6 @@ export function joinCommand(): Command {
         .default(1e-5),
     )
     .addOption(
-      new Option('--token <token>', 'enrolment token, needed at the first start only').env('FEDSVD_ENROLMENT_TOKEN'),
-    )
-    .addOption(
       new Option('--state-dir <folder>', 'key, ledgers and outbox; keep it safe')
         .env('FEDSVD_STATE_DIR')
         .default(joinPath('.fedsvd', 'client')),
@@ -63,7 +66,7 @@ export function joinCommand(): Command {
     .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))
     .addOption(new Option('--cert <file>', 'PEM certificate of this site, if asked for').env('FEDSVD_CERT'))
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
-  return withModelOptions(withDataOptions(command))
+  return withModelOptions(withDataOptions(withSecret(command, ENROLMENT_TOKEN)))
     .addOption(
       new Option(
         '--declared-records <count>',
@@ -97,7 +100,7 @@ export function joinCommand(): Command {
     .addHelpText(
       'after',
       example(
-        'fedsvd join https://fedsvd.example:7373 --name north-clinic --data notes.jsonl --declared-records 2000 --epsilon 6 --delta 1e-6 --token 8Hk…',
+        'fedsvd join https://fedsvd.example:7373 --name north-clinic --data notes.jsonl --declared-records 2000 --epsilon 6 --delta 1e-6 --token-file token.txt',
       ),
     )
     .action(join)
@@ -112,7 +115,7 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     ...readOptionsOf(options),
     stateDir: options.stateDir,
     budget: { epsilon: options.epsilon, delta: options.delta },
-    enrolmentToken: options.token,
+    enrolmentToken: secretOf({ ...options }, ENROLMENT_TOKEN),
     ca: options.ca,
     cert: options.cert,
     key: options.key,
@@ -120,7 +123,7 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     declaredLabels: options.declaredLabels && [...options.declaredLabels],
     models: options.models,
     hub: options.hub,
-    hubToken: options.hubToken,
+    hubToken: modelSettingsOf(options).hub?.token,
     threads: options.threads,
     runtime: options.runtime,
     executionProvider: options.executionProvider,

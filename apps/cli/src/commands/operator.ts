@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { readTls } from '@fedsvd/client'
 import { FedsvdError } from '@fedsvd/core/errors'
@@ -13,19 +14,30 @@ type Options<T = object> = AccessOptions & { readonly json?: boolean } & T
 
 const LONGEST_SECRET = 1000
 
+/** Where a secret goes that a command makes. */
+interface SecretSink {
+  readonly secretFile?: string
+  readonly showSecret?: boolean
+}
+
+const withSink = (command: Command): Command =>
+  command
+    .option('--secret-file <file>', 'write the secret there, readable for its owner alone, and print it nowhere')
+    .option('--show-secret', 'put the secret into the JSON: what is read by programs tends to be logged')
+
 /** `fedsvd operator`: who may administer a coordinator. */
 export function operatorCommand(): Command {
   const command = new Command('operator').description('Make, list and disable the operators of a coordinator.')
   const at = '--coordinator http://127.0.0.1:7373'
   command.addCommand(
-    withAccess(new Command('create').description('Make an operator; its secret is made up and shown once.'))
+    withSink(withAccess(new Command('create').description('Make an operator; its secret is made up and shown once.')))
       .requiredOption('--name <name>', 'what it signs in with')
       .addOption(
         new Option('--role <role>', 'everything; own runs and enrolment; or reading only')
           .choices(roleSchema.options)
           .makeOptionMandatory(),
       )
-      .option('--json', 'print the operator and its secret as JSON')
+      .option('--json', 'print the operator as JSON')
       .addHelpText('after', example(`fedsvd operator create ${at} --name ada --role admin`))
       .action(create),
   )
@@ -43,10 +55,14 @@ export function operatorCommand(): Command {
       .action(disable),
   )
   command.addCommand(
-    withTrust(
-      new Command('sign-in')
-        .description('Sign in and print a session token, to be used as --operator-token. Reads the secret from stdin.')
-        .requiredOption('--coordinator <url>', 'address of the coordinator'),
+    withSink(
+      withTrust(
+        new Command('sign-in')
+          .description(
+            'Sign in and print a session token, to be used as FEDSVD_OPERATOR_TOKEN. Reads the secret from stdin.',
+          )
+          .requiredOption('--coordinator <url>', 'address of the coordinator'),
+      ),
     )
       .requiredOption('--name <name>', 'name of the operator')
       .option('--json', 'print the session as JSON')
@@ -56,18 +72,44 @@ export function operatorCommand(): Command {
   return command
 }
 
-async function create({ name, role, json, ...access }: Options<{ name: string; role: Role }>): Promise<void> {
-  const output = outputFor({ json })
+async function create(options: Options<{ name: string; role: Role } & SecretSink>): Promise<void> {
+  const { name, role } = options
+  const output = outputFor(options)
+  requireSink(options)
   const secret = randomBytes(24).toString('base64url')
-  const operator = await createOperator(accessOf(access), { name, role, secret })
-  output.record({ ...operator, secret })
+  const access = await accessOf(options)
+  if (options.secretFile !== undefined) await keepSecret(options.secretFile, secret) // before it is worth anything
+  const operator = await createOperator(access, { name, role, secret })
+  output.record({ ...operator, ...(options.showSecret && { secret }) })
   output.line(`${operator.role} ${operator.name}, identifier ${operator.id}`)
-  output.line(`secret ${secret}: note it now, it is shown to nobody again`)
+  if (options.secretFile === undefined) output.line(`secret ${secret}: note it now, it is shown to nobody again`)
+  else output.line(`secret in ${options.secretFile}`)
+}
+
+/** What is made under --json would be lost without a place for it. @throws FedsvdError CONFIG_INVALID */
+function requireSink({ json, secretFile, showSecret }: SecretSink & { readonly json?: boolean }): void {
+  if (!json || secretFile !== undefined || showSecret) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: '--secret-file or --show-secret beside --json',
+    got: 'neither',
+    remedy: 'JSON holds no secret unless that is asked for; nothing was done.',
+  })
+}
+
+/** @throws FedsvdError CONFIG_INVALID when the file is there already, or cannot be written */
+async function keepSecret(file: string, secret: string): Promise<void> {
+  await writeFile(file, `${secret}\n`, { flag: 'wx', mode: 0o600 }).catch((cause: Error) => {
+    throw new FedsvdError(
+      'CONFIG_INVALID',
+      { expected: `a new file at ${file}`, got: cause.message, remedy: 'Name another --secret-file.' },
+      { cause },
+    )
+  })
 }
 
 async function list(options: Options): Promise<void> {
   const output = outputFor(options)
-  const operators = await fetchOperators(accessOf(options))
+  const operators = await fetchOperators(await accessOf(options))
   for (const operator of operators) output.record(operator)
   const rows = operators.map(({ id, name, role, disabledAt }) => [id, name, role, disabledAt ?? ''])
   output.line(table([['identifier', 'name', 'role', 'disabled at'], ...rows]))
@@ -75,13 +117,14 @@ async function list(options: Options): Promise<void> {
 
 async function disable(operatorId: string, options: Options): Promise<void> {
   const output = outputFor(options)
-  const operator = await disableOperator(accessOf(options), operatorId)
+  const operator = await disableOperator(await accessOf(options), operatorId)
   output.record(operator)
   output.line(`${operator.name} is disabled since ${operator.disabledAt}`)
 }
 
-async function enter(options: Omit<Options<{ name: string }>, 'operatorToken'>): Promise<void> {
+async function enter(options: Options<{ name: string } & SecretSink>): Promise<void> {
   const output = outputFor(options)
+  requireSink(options)
   const secret = (await text(process.stdin)).trim()
   if (secret === '' || secret.length > LONGEST_SECRET) {
     throw new FedsvdError('CONFIG_INVALID', {
@@ -91,6 +134,8 @@ async function enter(options: Omit<Options<{ name: string }>, 'operatorToken'>):
     })
   }
   const session = await signIn({ url: options.coordinator, trust: readTls(options) }, options.name, secret)
-  output.record(session)
-  output.line(session.token)
+  const { token, ...shown } = session
+  if (options.secretFile !== undefined) await keepSecret(options.secretFile, token)
+  output.record(options.showSecret ? session : shown)
+  output.line(options.secretFile === undefined ? token : `session token in ${options.secretFile}`)
 }

@@ -31,7 +31,10 @@ export function serveCommand(): Command {
     .option('--host <address>', 'address to listen on (FEDSVD_HOST; default 127.0.0.1)')
     .option('--port <number>', 'port to listen on, 0 for a free one (FEDSVD_PORT; default 7373)', port)
     .option('--state-dir <folder>', 'database, tensors and secrets (FEDSVD_STATE_DIR; default .fedsvd/coordinator)')
-    .option('--database-url <url>', 'PostgreSQL in place of the embedded database (DATABASE_URL)')
+    .option(
+      '--database-url <url>',
+      'PostgreSQL in place of the embedded database (DATABASE_URL, which nobody else sees; so a password goes there)',
+    )
     .option('--tls-cert <file>', 'PEM certificate with its chain: speak HTTPS only (FEDSVD_TLS_CERT)')
     .option('--tls-key <file>', 'PEM private key of the certificate (FEDSVD_TLS_KEY)')
     .option('--tls-client-ca <file>', 'let nobody in without a certificate signed by this (FEDSVD_TLS_CLIENT_CA)')
@@ -60,12 +63,19 @@ export function serveCommand(): Command {
 
 async function serve({ json, ...given }: ServeOptions): Promise<void> {
   const output = outputFor({ json })
+  if (given.databaseUrl !== undefined && hasPassword(given.databaseUrl)) {
+    process.stderr.write('--database-url shows its password in the list of processes: use DATABASE_URL\n')
+  }
   const config = completeConfig({ ...settingsFromEnvironment(), ...given })
   await using coordinator = await startCoordinator(config)
-  const { url, operatorToken } = coordinator
-  output.record({ event: 'listening', url, operatorToken })
+  const { url } = coordinator
+  output.record({ event: 'listening', url, stateDir: config.stateDir })
   output.line(`coordinator at ${url}`)
   output.line(`operator token in ${config.stateDir}; stop with Ctrl+C`)
   await untilSignal(new Promise<never>(() => {}))
   output.line('stopping: requests under way are finished, rounds go on at the next start')
+}
+
+function hasPassword(url: string): boolean {
+  return URL.canParse(url) && new URL(url).password !== ''
 }

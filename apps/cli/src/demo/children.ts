@@ -30,9 +30,12 @@ export class Children implements AsyncDisposable {
     this.failure.catch(() => {}) // reported by whoever awaits it
   }
 
-  /** `log` receives everything that the process prints. */
-  start(name: string, args: readonly string[], log: string): Child {
-    const child = startChild(name, args, log)
+  /**
+   * `log` receives everything that the process prints. `secrets` are variables of its environment: arguments are for everybody
+   * to see.
+   */
+  start(name: string, args: readonly string[], log: string, secrets: NodeJS.ProcessEnv = {}): Child {
+    const child = startChild(name, args, log, secrets)
     this.started.push(child)
     child.ended.catch(this.fail)
     return child
@@ -44,10 +47,11 @@ export class Children implements AsyncDisposable {
 }
 
 /** Starts `fedsvd ARGS --json`. Disposing sends SIGTERM, and SIGKILL where that does not help; it ends with this process. */
-function startChild(name: string, args: readonly string[], log: string): Child {
-  const file = createWriteStream(log)
+function startChild(name: string, args: readonly string[], log: string, secrets: NodeJS.ProcessEnv): Child {
+  const file = createWriteStream(log, { mode: 0o600 })
   const child = spawn(process.execPath, [FEDSVD, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...secrets },
   })
   const [stdout, stderr] = [child.stdout!, child.stderr!]
   stdout.pipe(file)

@@ -43,6 +43,17 @@ describe('a checkpoint of a hub', () => {
     },
   )
 
+  it('is fetched from where the hub redirects to, which is sent no token', async () => {
+    const files = new Map(
+      await Promise.all(PARTS.map(async (name) => [name, await readFile(join(TINY, name))] as const)),
+    )
+    await using storage = await hubDouble({ name: 'lab/tiny-bert', commit: COMMIT, branches: [], files })
+    hub.elsewhere = storage.url
+    await store('hf_secret').open({ name: 'lab/tiny-bert' })
+    expect(storage.downloads.length).toBeGreaterThan(0)
+    expect(storage.authorizations).toEqual(new Set([undefined]))
+  })
+
   it('is fetched once, and needs no hub afterwards', async () => {
     await store().open({ name: 'lab/tiny-bert' })
     const fetched = hub.downloads.length

@@ -21,6 +21,8 @@ export interface HubDouble extends AsyncDisposable {
   breakOff: { readonly path: string; readonly at: number } | undefined
   /** Sends other bytes for this file than the hub lists. */
   damaged: string | undefined
+  /** Address of a server that downloads are redirected to. */
+  elsewhere: string | undefined
 }
 
 /** Files from this size on are stored as large ones: known by their SHA-256. */
@@ -35,6 +37,7 @@ export async function hubDouble(repository: DoubleRepository): Promise<HubDouble
     authorizations: new Set<string | undefined>(),
     breakOff: undefined as HubDouble['breakOff'],
     damaged: undefined as string | undefined,
+    elsewhere: undefined as string | undefined,
   }
 
   function answer({ url = '', headers }: IncomingMessage, response: ServerResponse): void {
@@ -56,6 +59,10 @@ export async function hubDouble(repository: DoubleRepository): Promise<HubDouble
       response.statusCode = 404
       response.setHeader('x-error-code', 'RepoNotFound')
       json({ error: 'Repository not found' })
+      return
+    }
+    if (hub.elsewhere !== undefined) {
+      response.writeHead(302, { location: `${hub.elsewhere}${url}` }).end()
       return
     }
     send(response, file, bytes, headers.range)
