@@ -53,6 +53,7 @@ export const ERROR_CATALOGUE = {
   UPDATE_UNEXPECTED: { status: 409, title: 'An update comes from a client that was not asked for it' },
   UPDATE_CONFLICT: { status: 409, title: 'A second, different update for one round and client' },
   BLOB_NOT_FOUND: { status: 404, title: 'No stored object has this hash' },
+  OBJECT_MISSING: { status: 500, title: 'A stored object that a run needs is gone or damaged' },
   RUN_NOT_FOUND: { status: 404, title: 'No run has this identifier' },
   RUN_STATE: { status: 409, title: 'The run is not in a state that allows this' },
   RUN_NOT_OPEN: { status: 503, title: 'The run takes no updates just now' },

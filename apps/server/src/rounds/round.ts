@@ -4,6 +4,7 @@ import { collect } from './collect.ts'
 import type { RoundContext } from './context.ts'
 import { persist } from './persist.ts'
 import { refactorise } from './refactorise.ts'
+import { requireObjects } from './required-objects.ts'
 import { select } from './select.ts'
 import { task } from './task.ts'
 
@@ -13,6 +14,7 @@ import { task } from './task.ts'
  * the coordinator's own noise that would be another draw. Rejects with the signal's reason when the run is stopped.
  */
 export async function runRound(round: RoundContext): Promise<void> {
+  await requireObjects(round)
   await task(round, await select(round))
   await collect(round)
   round.run.signal.throwIfAborted()

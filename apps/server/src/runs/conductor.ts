@@ -19,7 +19,7 @@ import { CentralLedger, ClientCaps } from '../privacy/index.ts'
 import { Gate, pause, receiveUpdate, reduceRound, type UpdatePlace } from '../rounds/index.ts'
 import { type AuditDraft, leaseLost, type Participant, type RunChange, type RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
-import { drive, type Ending } from './drive.ts'
+import { drive, type Ending, type Standstill } from './drive.ts'
 import { countDelivery, roundElsewhere } from './elsewhere.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { LiveRun, type RunParts } from './live-run.ts'
@@ -329,15 +329,17 @@ export class Conductor implements AsyncDisposable {
     onChange(runId)
   }
 
-  async #end(live: LiveRun, ending: Ending): Promise<void> {
+  async #end(live: LiveRun, ending: Ending | Standstill): Promise<void> {
     const { log, clock } = this.#parts
     const { runId } = live.manifest
     while (!live.signal.aborted) {
       try {
         const { store } = this.#driving
-        if (!(await store.runs.move(runId, OPEN, { ...ending, endedAt: clock.now() }))) return // paused or stopped just now
-        log.info({ runId, ...ending }, 'run ended')
-        await this.#visitors.announce(runId, ending)
+        const change = ending.state === 'paused' ? ending : { ...ending, endedAt: clock.now() }
+        if (!(await store.runs.move(runId, OPEN, change))) return // paused or stopped just now
+        log.info({ runId, ...ending }, ending.state === 'paused' ? 'run paused' : 'run ended')
+        if (ending.state === 'paused') await this.#visitors.announcePause(runId)
+        else await this.#visitors.announce(runId, ending)
         return
       } catch (error) {
         if (isFedsvdError(error, 'LEASE_LOST')) return

@@ -8,15 +8,20 @@ export interface Ending {
   readonly reason?: string
 }
 
+/** The run cannot go on until an operator has done something, and then goes on where it stood. */
+export interface Standstill {
+  readonly state: Extract<RunState, 'paused'>
+}
+
 const MOST_FAILURES = 5
 const LONGEST_PAUSE_MS = 10_000
 
 /**
  * Drives a run from its first unpublished round to its end. A database that is away, or a store of tensors that is full, is
  * waited for, however long, and the operators are told of the latter; another fault is tried again a few times in the same
- * round, and then ends the run. Undefined when the run was aborted, or another coordinator has taken it over.
+ * round, and then ends the run. Where stored objects are missing it stands still, and the operators are told which. Undefined when the run was aborted, or another coordinator has taken it over.
  */
-export async function drive(run: LiveRun): Promise<Ending | undefined> {
+export async function drive(run: LiveRun): Promise<Ending | Standstill | undefined> {
   let failures = 0
   let failedRound: number | undefined
   while (!run.signal.aborted) {
@@ -33,7 +38,8 @@ export async function drive(run: LiveRun): Promise<Ending | undefined> {
       failures = round === failedRound ? failures + 1 : 1
       failedRound = round
       run.log.error({ err: error, runId, round, failures }, 'round interrupted')
-      if (isFedsvdError(error, 'STORAGE_UNAVAILABLE')) await raise(run, error)
+      if (isFedsvdError(error, 'STORAGE_UNAVAILABLE') || isFedsvdError(error, 'OBJECT_MISSING')) await raise(run, error)
+      if (isFedsvdError(error, 'OBJECT_MISSING')) return { state: 'paused' }
       if (!isOutage(error) && failures > MOST_FAILURES) {
         return { state: 'failed', reason: `round ${round} failed ${failures} times: ${messageOf(error)}` }
       }

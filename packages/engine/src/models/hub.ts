@@ -41,11 +41,7 @@ const PART_BYTES = 2 ** 26
  */
 export async function fetchCheckpoint(name: string, models: string, hub: HubSettings): Promise<FetchedCheckpoint> {
   const { repository, revision = DEFAULT_REVISION } = parseModelName(name)
-  const access = {
-    hubUrl: hub.url.replace(/\/$/, ''),
-    fetch: withTokenFor(hub.url),
-    ...(hub.token && { accessToken: hub.token }),
-  }
+  const access = { hubUrl: hub.url.replace(/\/$/, ''), ...(hub.token && { accessToken: hub.token }) }
   const commit = isCommit(revision) ? revision : await commitOf(repository, revision, access)
   const folder = join(models, `${repository}@${commit}`)
   makeFolder(folder)
@@ -55,23 +51,8 @@ export async function fetchCheckpoint(name: string, models: string, hub: HubSett
   return { name: `${repository}@${commit}`, folder }
 }
 
-/**
- * A fetch that sends the access token to the hub alone: hubs redirect to other hosts for large files, and the library asks
- * those again by itself.
- */
-function withTokenFor(hub: string): typeof fetch {
-  const { origin } = new URL(hub)
-  return async (input, init) => {
-    const url = new URL(input instanceof Request ? input.url : input)
-    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
-    if (url.origin !== origin) headers.delete('authorization')
-    return await fetch(input, { ...init, headers }) // which drops it too where a redirect leads to another host
-  }
-}
-
 interface Access {
   readonly hubUrl: string
-  readonly fetch: typeof fetch
   readonly accessToken?: string
 }
 
