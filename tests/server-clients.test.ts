@@ -34,7 +34,7 @@ describe('clients come and go', () => {
 
   it('lets a client that connects in mid-run take part from the next round on', async () => {
     await using coordinator = await testCoordinator()
-    const { runId } = await coordinator.createRun({ clientsPerRound: 3, quorum: 1, rounds: 2, deadlineSeconds: 0.3 })
+    const { runId } = await coordinator.createRun({ clientsPerRound: 3, quorum: 1, rounds: 2, deadlineSeconds: 3 })
     let goOn = (): void => {}
     const held = new Promise<void>((resolve) => {
       goOn = resolve

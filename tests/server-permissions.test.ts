@@ -114,6 +114,7 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
     route: `PATCH /v1/clients/${await newClient()}/budget`,
     body: { epsilon: 3, delta: 1e-5 },
   }),
+  'POST /v1/runs/:runId/clients/:clientId/quarantine': async () => ({ route: await ofPoisoned() }),
   'POST /v1/enrolment-tokens': async () => ({
     route: 'POST /v1/enrolment-tokens',
     body: { count: 1, expiresInSeconds: 60 },
@@ -142,6 +143,16 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
   'GET /v1/statement-key': async () => ({ route: 'GET /v1/statement-key' }),
   'GET /v1/audit-log': async () => ({ route: 'GET /v1/audit-log' }),
   'GET /v1/audit-log/verify': async () => ({ route: 'GET /v1/audit-log/verify' }),
+}
+
+/** A run in which a client has stated something that an admin would set aside. */
+async function ofPoisoned(): Promise<string> {
+  const [poisoned, clientId] = [await newRun(tokens.operator), await newClient()]
+  const { store } = coordinator
+  const terms = client.termsFor(client.manifests.get(runId)!)
+  await store.runs.join({ runId: poisoned, clientId, terms, joinedAt: 0 })
+  await store.ledger.setAhead(poisoned, clientId, 2)
+  return `POST /v1/runs/${poisoned}/clients/${clientId}/quarantine`
 }
 
 /** Open to anyone, each for its reason; the list is spelled out so that it cannot grow unnoticed. */

@@ -122,6 +122,7 @@ export class Membership implements AsyncDisposable {
       takeUp: (runId) => body().conductor.takeUp(runId),
       letGo: (runId) => body().conductor.letGo(runId),
       deliver: (delivery) => body().conductor.deliver(delivery),
+      failed: (clientId, failure) => body().conductor.roundFailed(clientId, failure, 'forwarded'),
       report: (clientId, report) => body().conductor.ledgerReport(clientId, report, 'forwarded'),
       arrived: (clientId, connection) => body().conductor.clientArrived(clientId, connection, 'elsewhere'),
       ask: (clientId, connectionId, event, message) => body().presence.askHere(clientId, event, message, connectionId),

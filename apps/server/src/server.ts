@@ -130,6 +130,7 @@ export async function startCoordinator(
         })
 
   const metrics = createMetrics()
+  const bounds = epsilonBounds()
   const tokens = uploadTokens(Buffer.from(uploadSecret))
   const sessions =
     others === undefined
@@ -174,7 +175,7 @@ export async function startCoordinator(
     clock,
     log,
     metrics,
-    bounds: epsilonBounds(),
+    bounds,
     evaluatorFor,
     models,
     gatherMs: config.gatherSeconds * 1000,
@@ -241,13 +242,18 @@ export async function startCoordinator(
       },
     }),
     operatorRoutes({ store, models, blobs, conductor, now }),
-    budgetRoutes({ clients: store.clients, now, onCap: () => conductor.capsChanged() }),
+    budgetRoutes({
+      clients: store.clients,
+      now,
+      quarantine: (runId, clientId, by) => conductor.quarantine(runId, clientId, by),
+      onCap: () => conductor.capsChanged(),
+    }),
     insightRoutes({
       store,
       isConnected: (clientId) => presence.isConnected(clientId),
       capIn: (runId, clientId) => conductor.capIn(runId, clientId),
     }),
-    statementRoutes({ store, conductor, key, now }),
+    statementRoutes({ store, conductor, bounds, key, now }),
     auditLogRoutes(store.audit),
   ]
   const app = createApp({

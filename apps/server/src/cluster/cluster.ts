@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { LedgerReply, LedgerReport } from '@fedsvd/core/protocol'
+import type { LedgerReply, LedgerReport, RoundFailed } from '@fedsvd/core/protocol'
 import type { Logger } from 'pino'
 import type { Ended } from '../identity/index.ts'
 import type { Clock } from '../rounds/index.ts'
@@ -18,6 +18,7 @@ export interface Member {
   letGo(runId: string): void
   deliver(delivery: Delivery): Promise<void>
   report(clientId: string, report: LedgerReport): Promise<LedgerReply>
+  failed(clientId: string, failure: RoundFailed): Promise<void>
   /** A client is connected to another coordinator from now on, until the signal is aborted. */
   arrived(clientId: string, connection: AbortSignal): void
   /** Puts a question to a client that is connected here; undefined when it is not, or does not answer. */
@@ -123,6 +124,10 @@ export class Cluster implements Driving, AsyncDisposable {
 
   report = async (clientId: string, report: LedgerReport): Promise<LedgerReply> =>
     (await this.#callDriver(report.runId, 'report', { clientId, report })) as LedgerReply
+
+  failed = async (clientId: string, failure: RoundFailed): Promise<void> => {
+    await this.#callDriver(failure.runId, 'failed', { clientId, failure })
+  }
 
   isConnectedElsewhere(clientId: string): boolean {
     return this.#directory.has(clientId)
@@ -232,6 +237,10 @@ export class Cluster implements Driving, AsyncDisposable {
     if (name === 'report') {
       const { clientId, report } = body as { readonly clientId: string; readonly report: LedgerReport }
       return await member.report(clientId, report)
+    }
+    if (name === 'failed') {
+      const { clientId, failure } = body as { readonly clientId: string; readonly failure: RoundFailed }
+      return await member.failed(clientId, failure)
     }
     throw new TypeError(`another coordinator asks for ${name}`)
   }

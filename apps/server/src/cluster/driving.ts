@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { LedgerReply, LedgerReport } from '@fedsvd/core/protocol'
+import type { LedgerReply, LedgerReport, RoundFailed } from '@fedsvd/core/protocol'
 import type { BlobRef, Store } from '../store/index.ts'
 
 /** An update that has been checked and is in the object store: all that is left is to count it. */
@@ -24,6 +24,8 @@ export interface Driving {
   deliver(delivery: Delivery): Promise<void>
   /** Lets the driver of a run answer a report. @throws FedsvdError as the driver does, COORDINATOR_UNREACHABLE without one */
   report(clientId: string, report: LedgerReport): Promise<LedgerReply>
+  /** Lets the driver of a run know that a round failed at a client. @throws FedsvdError COORDINATOR_UNREACHABLE without one */
+  failed(clientId: string, failure: RoundFailed): Promise<void>
 }
 
 /** For a coordinator that has its database to itself: it drives every run, and there is nobody to ask. */
@@ -38,6 +40,7 @@ export function driveAlone(store: Store): Driving {
     ended: () => {},
     deliver: nobody,
     report: nobody,
+    failed: nobody,
   }
 }
 

@@ -2,7 +2,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { budgetSchema, type ClientCap, parseMessage } from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { z } from 'zod'
-import { actorOf } from '../identity/index.ts'
+import { actorOf, type Caller } from '../identity/index.ts'
 import { iso } from '../insight/index.ts'
 import type { BudgetCap, ClientStore } from '../store/index.ts'
 import { callerOf } from './guard.ts'
@@ -11,14 +11,17 @@ import { parseAddress } from './places.ts'
 export interface BudgetRoutes {
   readonly clients: ClientStore
   readonly now: () => number
+  /** Sets aside what only the client has stated about a run. */
+  readonly quarantine: (runId: string, clientId: string, by: Caller) => Promise<{ readonly facts: number }>
   /** A cap has been set: selection sees it before the request is answered. */
   readonly onCap: () => Promise<void>
 }
 
 const clientPlace = z.strictObject({ clientId: z.uuid() })
+const participationPlace = z.strictObject({ runId: z.uuid(), clientId: z.uuid() })
 
 /** What operators let a client spend at most. A cap only ever takes away: what the site allows, its own ledger decides. */
-export function budgetRoutes({ clients, now, onCap }: BudgetRoutes): Router {
+export function budgetRoutes({ clients, now, quarantine, onCap }: BudgetRoutes): Router {
   const router = Router()
   router.patch('/v1/clients/:clientId/budget', express.json({ limit: '16kb' }), async (request, response) => {
     const { clientId } = parseAddress(clientPlace, request.params)
@@ -30,6 +33,10 @@ export function budgetRoutes({ clients, now, onCap }: BudgetRoutes): Router {
     if (!(await clients.setCap(cap, audit))) throw raised(cap, (await clients.capsOf(clientId)).at(-1))
     await onCap()
     response.json({ caps: (await clients.capsOf(clientId)).map(capView) })
+  })
+  router.post('/v1/runs/:runId/clients/:clientId/quarantine', async (request, response) => {
+    const { runId, clientId } = parseAddress(participationPlace, request.params)
+    response.json(await quarantine(runId, clientId, callerOf(response)))
   })
   return router
 }

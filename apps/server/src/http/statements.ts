@@ -3,6 +3,7 @@ import { Router } from 'express'
 import { z } from 'zod'
 import type { StatementKey } from '../identity/index.ts'
 import { privacyStatement, runLedger } from '../insight/index.ts'
+import type { EpsilonBounds } from '../privacy/index.ts'
 import type { Conductor } from '../runs/index.ts'
 import type { Store } from '../store/index.ts'
 import { VERSION } from '../version.ts'
@@ -12,6 +13,7 @@ import { parseAddress } from './places.ts'
 export interface StatementRoutes {
   readonly store: Store
   readonly conductor: Conductor
+  readonly bounds: EpsilonBounds
   readonly key: StatementKey
   readonly now: () => number
 }
@@ -19,7 +21,7 @@ export interface StatementRoutes {
 const place = z.strictObject({ runId: z.uuid(), clientId: z.uuid() })
 
 /** Signed statements of what a client has spent, and the key to verify them with. */
-export function statementRoutes({ store, conductor, key, now }: StatementRoutes): Router {
+export function statementRoutes({ store, conductor, bounds, key, now }: StatementRoutes): Router {
   const router = Router()
   router.get('/v1/statement-key', (_request, response) => {
     response.json({ publicKey: key.publicKey })
@@ -31,7 +33,8 @@ export function statementRoutes({ store, conductor, key, now }: StatementRoutes)
     const identity = client && (await store.clients.find(clientId))
     if (client === undefined || identity === undefined) throw tookNoPart(clientId)
     const { publicKey } = identity
-    response.json(key.sign(privacyStatement({ run, client, publicKey, version: VERSION, now: now() })))
+    const facts = { run, client, publicKey, bounds, version: VERSION, now: now() }
+    response.json(key.sign(await privacyStatement(facts)))
   })
   return router
 }

@@ -32,6 +32,7 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'GET /v1/clients/:clientId': READ,
   'POST /v1/clients/:clientId/revoke': ADMIN,
   'PATCH /v1/clients/:clientId/budget': ADMIN,
+  'POST /v1/runs/:runId/clients/:clientId/quarantine': WORK,
   'POST /v1/enrolment-tokens': WORK,
   'GET /v1/models': WORK,
   'POST /v1/runs': WORK,

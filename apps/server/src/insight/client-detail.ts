@@ -45,7 +45,7 @@ async function participationOf(store: Store, participant: Participant, run: RunR
     joinedAt: iso(joinedAt),
     terms,
     ...(withdrawal !== undefined && { withdrawal }),
-    facts: facts.map(({ round, attempt, event, source, voided, recordedAt, reportedAt }) => ({
+    facts: facts.map(({ round, attempt, event, source, voided, recordedAt, reportedAt, quarantinedAt }) => ({
       round,
       attempt,
       event,
@@ -53,6 +53,7 @@ async function participationOf(store: Store, participant: Participant, run: RunR
       voided,
       recordedAt: iso(recordedAt),
       ...(reportedAt !== undefined && { reportedAt: iso(reportedAt) }),
+      ...(quarantinedAt !== undefined && { quarantinedAt: iso(quarantinedAt) }),
     })),
     delivered: [...delivered],
     alerts: alerts

@@ -1,17 +1,26 @@
-import { type AccountedEvent, ADVERSARY, pld, rdp, unitOfRun } from '@fedsvd/core/accounting'
+import { type AccountedEvent, ADVERSARY, unitOfRun } from '@fedsvd/core/accounting'
 import type { ClientSpending, PrivacyStatement, RunSnapshot } from '@fedsvd/core/protocol'
+import type { EpsilonBounds } from '../privacy/index.ts'
 
 export interface StatementFacts {
   readonly run: RunSnapshot
   readonly client: ClientSpending
   readonly publicKey: string
+  readonly bounds: EpsilonBounds
   /** The release of fedsvd that states it. */
   readonly version: string
   readonly now: number
 }
 
 /** What a client has spent in one run, as the coordinator has counted it. */
-export function privacyStatement({ run, client, publicKey, version, now }: StatementFacts): PrivacyStatement {
+export async function privacyStatement({
+  run,
+  client,
+  publicKey,
+  bounds,
+  version,
+  now,
+}: StatementFacts): Promise<PrivacyStatement> {
   const { runId, name, state, roundsDone, manifest } = run
   const { method, rounds, clipNorm } = manifest
   const { budget } = client.terms
@@ -36,7 +45,7 @@ export function privacyStatement({ run, client, publicKey, version, now }: State
       ...(manifest.unit && { maxRecordsPerUnit: manifest.unit.maxRecords }),
       relation: 'add-or-remove-one',
       sampling: 'poisson',
-      ...boundsOf(events, budget.delta),
+      ...(await boundsOf(events, budget.delta, bounds)),
       delta: budget.delta,
       budget: { epsilon: budget.epsilon, delta: budget.delta },
       adversary: ADVERSARY[unit],
@@ -55,10 +64,10 @@ export function privacyStatement({ run, client, publicKey, version, now }: State
 }
 
 /** JSON has no infinity: events that no accountant can bound show the largest number there is. */
-function boundsOf(events: readonly AccountedEvent[], delta: number) {
+async function boundsOf(events: readonly AccountedEvent[], delta: number, bounds: EpsilonBounds) {
   const finite = (epsilon: number): number => Math.min(epsilon, Number.MAX_VALUE)
   return {
-    epsilonPld: finite(pld.epsilonUpperBound(events, delta)),
-    epsilonRdp: finite(rdp.epsilonUpperBound(events, delta)),
+    epsilonPld: finite((await bounds.epsilonUpperBound(events, delta)).epsilon),
+    epsilonRdp: finite((await bounds.renyi(events, delta)).epsilon),
   }
 }

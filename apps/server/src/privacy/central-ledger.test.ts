@@ -42,8 +42,8 @@ describe('the central ledger', () => {
     expect((await ledger.reserve(draw()))?.reservation.entry.attempt).toBe(2)
     expect(await ledger.reserve(draw())).toBeUndefined()
     expect(await store.ledger.lastDraw(RUN, 0)).toBe(2)
-    expect(ledger.canPay('a', termsFor(2))).toBe(false)
-    expect(ledger.canPay('a', termsFor(3))).toBe(true)
+    expect(await ledger.canPay('a', termsFor(2))).toBe(false)
+    expect(await ledger.canPay('a', termsFor(3))).toBe(true)
   })
 
   it('leaves out who cannot pay, and charges nobody when too few can', async () => {
@@ -61,7 +61,7 @@ describe('the central ledger', () => {
     await ledger.reserve(draw({ runId: OTHER_RUN }))
     const { ledger: later } = ledgerOn(store)
     await later.load()
-    expect(later.canPay('a', termsFor(2))).toBe(false)
+    expect(await later.canPay('a', termsFor(2))).toBe(false)
     expect(await later.reserve(draw({ runId: OTHER_RUN, round: 1 }))).toBeUndefined()
   })
 

@@ -59,8 +59,8 @@ export class CentralLedger {
   }
 
   /** True when one more draw is certainly within the budget of these terms, after everything spent so far. */
-  canPay(clientId: string, terms: ClientLevel): boolean {
-    return this.#parts.bounds.fits([...this.eventsOf(clientId), eventOfClientLevelRound(terms)], terms.budget)
+  async canPay(clientId: string, terms: ClientLevel): Promise<boolean> {
+    return await this.#parts.bounds.fits([...this.eventsOf(clientId), eventOfClientLevelRound(terms)], terms.budget)
   }
 
   /** Pays for one draw, one at a time; undefined, and nothing charged, when fewer than `atLeast` clients can. */
@@ -85,7 +85,8 @@ export class CentralLedger {
     const { store, now } = this.#parts
     await this.load()
     const attempt = 1 + (await store.lastDraw(runId, round))
-    const paying = clients.filter((clientId) => this.canPay(clientId, terms))
+    const verdicts = await Promise.all(clients.map((clientId) => this.canPay(clientId, terms)))
+    const paying = clients.filter((_, index) => verdicts[index])
     if (paying.length < atLeast) return undefined
     const event = eventOfClientLevelRound(terms)
     const [source, voided, recordedAt] = ['coordinator' as const, false, now()]

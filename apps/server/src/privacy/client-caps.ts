@@ -65,8 +65,8 @@ export class ClientCaps {
   }
 
   /** True when one more event is certainly within the cap of the client, or there is none. */
-  allows(clientId: string, next: AccountedEvent): boolean {
+  async allows(clientId: string, next: AccountedEvent): Promise<boolean> {
     const cap = this.of(clientId)
-    return cap === undefined || this.#parts.bounds.fits([...this.eventsOf(clientId), next], cap)
+    return cap === undefined || (await this.#parts.bounds.fits([...this.eventsOf(clientId), next], cap))
   }
 }

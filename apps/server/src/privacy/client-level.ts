@@ -1,6 +1,7 @@
-import { calibrateNoiseMultiplier, eventOfClientLevelRound, pld } from '@fedsvd/core/accounting'
+import { eventOfClientLevelRound } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { ClientLevel, RunRequest } from '@fedsvd/core/protocol'
+import { type ClientLevel, LIMITS, type RunRequest } from '@fedsvd/core/protocol'
+import type { EpsilonBounds } from './epsilon.ts'
 
 /**
  * The client-level terms of a run as its manifest will state them. Without a noise multiplier, the least with which a client
@@ -8,16 +9,17 @@ import type { ClientLevel, RunRequest } from '@fedsvd/core/protocol'
  *
  * @throws FedsvdError DELTA_TOO_LARGE, BUDGET_TOO_SMALL or CONFIG_INVALID
  */
-export function clientLevelOf(
+export async function clientLevelOf(
   asked: NonNullable<RunRequest['clientLevel']>,
   { rounds, clientsPerRound }: Pick<RunRequest, 'rounds' | 'clientsPerRound'>,
-): ClientLevel {
+  bounds: EpsilonBounds,
+): Promise<ClientLevel> {
   const { budget } = asked
   checkClientDelta(budget.delta, clientsPerRound)
-  const question = { ...budget, sampleRate: 1, steps: rounds, accountant: pld }
-  const noiseMultiplier = asked.noiseMultiplier ?? calibrateNoiseMultiplier(question)
+  const question = { by: 'pld' as const, budget, sampleRate: 1, steps: rounds }
+  const noiseMultiplier = asked.noiseMultiplier ?? (await bounds.noiseFor(question)) ?? LIMITS.noiseMultiplier.most
   const terms = { ...asked, noiseMultiplier }
-  if (pld.epsilonUpperBound([eventOfClientLevelRound(terms)], budget.delta) <= budget.epsilon) return terms
+  if (await bounds.fits([eventOfClientLevelRound(terms)], budget)) return terms
   throw new FedsvdError('BUDGET_TOO_SMALL', {
     expected: 'a client-level budget that buys one round',
     got: `epsilon ${budget.epsilon} at noise multiplier ${noiseMultiplier}`,

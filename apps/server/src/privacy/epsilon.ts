@@ -1,40 +1,107 @@
-import { type AccountedEvent, pld, rdp } from '@fedsvd/core/accounting'
-import type { Budget } from '@fedsvd/core/protocol'
+import { type AccountedEvent, checkEvent, closedFormEpsilon, mergeEvents } from '@fedsvd/core/accounting'
+import { type Budget, LIMITS } from '@fedsvd/core/protocol'
 import { LRUCache } from 'lru-cache'
+import { type AccountingThread, type NoiseQuestion, type Question, sharedAccountingThread } from './accounting/index.ts'
 
+/** An upper bound on epsilon, and by which accountant; `closed-form` is loose, and infinite where nothing bounds the events. */
+export interface Bound {
+  readonly epsilon: number
+  readonly by: 'pld' | 'rdp' | 'closed-form'
+}
+
+/**
+ * Epsilon of facts, computed away from the event loop. Nothing here rejects because of what the facts are: events that no
+ * accountant can count have an infinite bound, and are within no budget.
+ */
 export interface EpsilonBounds {
   /** The upper bound that is shown, at this delta; 0 for no events. */
-  epsilonUpperBound(events: readonly AccountedEvent[], delta: number): number
+  epsilonUpperBound(events: readonly AccountedEvent[], delta: number): Promise<Bound>
+  /** The bound of the Renyi accountant. */
+  renyi(events: readonly AccountedEvent[], delta: number): Promise<Bound>
   /** True when the events certainly stay within the budget: the fast accountant first, the tight one where that says no. */
-  fits(events: readonly AccountedEvent[], budget: Budget): boolean
+  fits(events: readonly AccountedEvent[], budget: Budget): Promise<boolean>
+  /**
+   * The noise with which so many steps spend the budget; undefined where there was no answer in time.
+   *
+   * @throws FedsvdError BUDGET_TOO_SMALL or CONFIG_INVALID as `calibrateNoiseMultiplier`
+   */
+  noiseFor(question: NoiseQuestion): Promise<number | undefined>
 }
 
 const MOST_REMEMBERED = 10_000
+/** Below this noise, or with more steps or mechanisms, PLD takes seconds and RDP is within a part in five hundred of it. */
+const LEAST_NOISE_FOR_PLD = 0.05
+const MOST_STEPS_FOR_PLD = 1e8
+const MOST_MECHANISMS_FOR_PLD = 50
+/** More mechanisms than this are in no honest ledger; each costs RDP tens of milliseconds. */
+const MOST_MECHANISMS = 1000
 
 /** Recomputes epsilon from facts with the clients' own code, and remembers what it has computed. */
-export function epsilonBounds(): EpsilonBounds {
-  const filter = remembering((events, delta) => rdp.epsilonUpperBound(events, delta))
-  const tight = remembering((events, delta) => pld.epsilonUpperBound(events, delta))
+export function epsilonBounds(thread: AccountingThread = sharedAccountingThread()): EpsilonBounds {
+  const known = new LRUCache<string, Promise<number | undefined>>({ max: MOST_REMEMBERED })
+  const ask = (question: Question, urgency: 'urgent' | 'shown'): Promise<number | undefined> => {
+    const key = JSON.stringify(question)
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const asked = thread.ask(question, urgency)
+    known.set(key, asked)
+    asked.catch(() => known.delete(key))
+    return asked
+  }
+  const askBound = (by: 'rdp' | 'pld', events: readonly AccountedEvent[], delta: number, urgency: 'urgent' | 'shown') =>
+    ask({ kind: 'bound', by, events: mergeEvents(events), delta }, urgency).catch(() => undefined)
+
+  async function renyi(
+    events: readonly AccountedEvent[],
+    delta: number,
+    urgency: 'urgent' | 'shown' = 'shown',
+  ): Promise<Bound> {
+    const atOnce: Bound = { epsilon: closedFormEpsilon(events, delta), by: 'closed-form' }
+    if (events.length === 0 || !isCountable(events, delta)) return atOnce
+    const epsilon = await askBound('rdp', events, delta, urgency)
+    return epsilon === undefined || epsilon > atOnce.epsilon ? atOnce : { epsilon, by: 'rdp' }
+  }
+
   return {
-    epsilonUpperBound: tight,
-    fits: (events, { epsilon, delta }) => filter(events, delta) <= epsilon || tight(events, delta) <= epsilon,
+    renyi: (events, delta) => renyi(events, delta),
+    async epsilonUpperBound(events, delta) {
+      if (events.length === 0) return { epsilon: 0, by: 'pld' }
+      if (isCountable(events, delta) && isQuickForPld(events)) {
+        const epsilon = await askBound('pld', events, delta, 'shown')
+        if (epsilon !== undefined) return { epsilon, by: 'pld' }
+      }
+      return await renyi(events, delta)
+    },
+    async fits(events, { epsilon, delta }) {
+      if ((await renyi(events, delta, 'urgent')).epsilon <= epsilon) return true
+      if (!isCountable(events, delta) || !isQuickForPld(events)) return false
+      return ((await askBound('pld', events, delta, 'urgent')) ?? Number.POSITIVE_INFINITY) <= epsilon
+    },
+    noiseFor: (question) => ask({ kind: 'noise', ...question }, 'urgent'),
   }
 }
 
-type Bound = (events: readonly AccountedEvent[], delta: number) => number
-
-function remembering(bound: Bound): Bound {
-  const known = new LRUCache<string, number>({ max: MOST_REMEMBERED })
-  return (events, delta) => {
-    const key = JSON.stringify([
-      delta,
-      ...events.map(({ sampleRate, noiseMultiplier, steps }) => [sampleRate, noiseMultiplier, steps]),
-    ])
-    let epsilon = known.get(key)
-    if (epsilon === undefined) {
-      epsilon = bound(events, delta)
-      known.set(key, epsilon)
+/** False for facts that no run of today can have: earlier releases stored whatever a client said. */
+function isCountable(events: readonly AccountedEvent[], delta: number): boolean {
+  if (events.length > MOST_MECHANISMS || !(delta >= LIMITS.delta.least && delta < 1)) return false
+  return events.every((event) => {
+    try {
+      checkEvent(event)
+    } catch {
+      return false
     }
-    return epsilon
-  }
+    const { least, most } = LIMITS.noiseMultiplier
+    return (
+      event.noiseMultiplier >= least && event.noiseMultiplier <= most && event.sampleRate >= LIMITS.sampleRate.least
+    )
+  })
+}
+
+function isQuickForPld(events: readonly AccountedEvent[]): boolean {
+  const steps = events.reduce((sum, event) => sum + event.steps, 0)
+  return (
+    events.length <= MOST_MECHANISMS_FOR_PLD &&
+    steps <= MOST_STEPS_FOR_PLD &&
+    events.every(({ noiseMultiplier }) => noiseMultiplier >= LEAST_NOISE_FOR_PLD)
+  )
 }

@@ -21,8 +21,10 @@ const said = (...reservations: [number, Partial<PrivacyEvent>][]) =>
       reservations: reservations.map(([attempt, changes]) => ({ round: 0, attempt, event: { ...ROUND, ...changes } })),
     },
     clientId: 'a client',
-    known: { facts: [], delivered: [] },
+    known: { facts: [], delivered: [], stepsAhead: 0 },
     agreed: ROUND,
+    begun: 1,
+    stepsAhead: 0,
     now: 0,
   })
 

@@ -5,6 +5,7 @@ import {
   type LedgerReply,
   ledgerReportSchema,
   parseMessage,
+  roundFailedSchema,
   type ServerToClientEvents,
 } from '@fedsvd/core/protocol'
 import type { Logger } from 'pino'
@@ -84,6 +85,11 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
         .finally(() => {
           pending -= 1
         })
+    })
+    socket.on('round-failed', (message: unknown) => {
+      void limitReports(clientId)
+        .then(() => conductor.roundFailed(clientId, parseMessage(roundFailedSchema, message, 'a failed round')))
+        .catch((error: unknown) => log.warn({ err: error, clientId }, 'it was not noted that a round failed'))
     })
     log.info({ clientId }, 'client connected')
     const begin = (): void => {

@@ -12,31 +12,45 @@ export async function collect(context: RoundContext): Promise<void> {
   let extensions = 0 // whoever takes the round up again, after a fault or a death, looks at a missed deadline again
   for (;;) {
     run.signal.throwIfAborted()
+    const beats = run.pulse.beats // what changes while this looks is looked at again
     const { phase, deadline } = await book.dispatch({ type: 'deadline', at: run.clock.now() })
     if (phase !== 'tasked') break
     const late = book.progress!.extensions > extensions
-    if (late) await raiseMissedDeadline(context)
+    if (late) {
+      await raiseMissedDeadline(context)
+      inviteAgain(context)
+    }
     extensions = book.progress!.extensions
     if (book.progress!.plan.bufferSize === undefined) await replaceMissing(context, late)
     else await fillPlaces(context, late)
     if (book.progress!.phase !== 'tasked') break
-    await run.pulse.next(deadline)
+    await run.pulse.next(deadline, beats)
   }
   run.log.info({ runId: run.manifest.runId, round, updates: deliveredTasks(book.progress!).length }, 'round closed')
 }
 
-/** At a missed deadline only connected clients count as coming, and whoever refused is asked again. */
+/** The message may have been lost, or the client may have given up: those that are there and have not answered are asked again. */
+function inviteAgain(context: RoundContext): void {
+  context.run.forgetFailures()
+  for (const { clientId } of openTasks(context.book.progress!)) void invite(context, clientId)
+}
+
+/**
+ * Asks others where too few can still deliver. A client that told of a failure is not coming, nor is one that was silent for
+ * a whole term: at a missed deadline spares are asked for all that have not delivered, and whoever refused is asked again.
+ * Its update counts all the same if it comes.
+ */
 async function replaceMissing(context: RoundContext, late: boolean): Promise<void> {
   const { run, round, book } = context
   const progress = book.progress!
   const { clientsPerRound, quorum } = progress.plan
   const delivered = deliveredTasks(progress).length
-  const open = openTasks(progress).filter(({ clientId }) => !late || run.isReady(clientId))
+  const open = late ? [] : openTasks(progress).filter(({ clientId }) => !run.hasFailed(clientId, round))
   if (delivered + open.length >= quorum) return
   const unavailable = new Set(
     progress.tasks.filter(({ state }) => !late || state !== 'refused').map(({ clientId }) => clientId),
   )
-  const eligible = run.eligible()
+  const eligible = await run.eligible()
   const candidates = eligible.filter((clientId) => !unavailable.has(clientId) && run.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
   const replacements = draw(run.manifest.seed, candidates, clientsPerRound - delivered - open.length, round, wave)
@@ -53,13 +67,13 @@ async function fillPlaces(context: RoundContext, late: boolean): Promise<void> {
   const { run, round, book } = context
   const progress = book.progress!
   const busy = late ? [] : run.busy()
-  const open = openTasks(progress).filter(({ clientId }) => !late || run.isReady(clientId))
+  const open = late ? [] : openTasks(progress).filter(({ clientId }) => !run.hasFailed(clientId, round))
   const training = busy.filter((clientId) => run.isReady(clientId)).length + open.length
   const free = progress.plan.clientsPerRound - training
   const refusing = progress.tasks.filter(({ state }) => late && state === 'refused').map(({ clientId }) => clientId)
   const taken = new Set([...[...progress.tasks, ...(progress.late ?? [])].map(({ clientId }) => clientId), ...busy])
   for (const clientId of refusing) taken.delete(clientId)
-  const eligible = run.eligible()
+  const eligible = await run.eligible()
   const candidates = eligible.filter((clientId) => !taken.has(clientId) && run.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
   const clients = draw(run.manifest.seed, candidates, Math.max(0, free), round, wave)

@@ -52,7 +52,7 @@ export interface RunContext {
   /** How long a round waits for known clients that are away, once a quorum is there. */
   readonly gatherMs: number
   /** Clients that take part, have not withdrawn, and can pay for one more round; ascending. */
-  eligible(): readonly string[]
+  eligible(): Promise<readonly string[]>
   /** True while the client is connected and has accepted the run. */
   isReady(clientId: string): boolean
   /** Updates that come when their round has closed are counted in a later one. */
@@ -63,6 +63,10 @@ export interface RunContext {
   busy(): readonly string[]
   /** Nobody waits any more for updates of rounds that are too old for this one: their clients are told. */
   giveUpBefore(round: number): void
+  /** The client has told that no update comes from it for this round unless it is invited again. */
+  hasFailed(clientId: string, round: number): boolean
+  /** Those that failed are invited again. */
+  forgetFailures(): void
   eventOf(clientId: string): PrivacyEvent
   alert(code: ErrorCode, message: string, clientId?: string): Promise<void>
   /** The client said that it will not train in this run any more. */

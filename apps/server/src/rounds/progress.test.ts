@@ -77,7 +77,7 @@ describe('the round as a reducer', () => {
     expect(play(...two, deadline(1109)).phase).toBe('tasked')
     expect(play(...two, deadline(1110))).toMatchObject({ phase: 'received', closedAt: 1110 })
     const one = play(selected, tasked, deliver('a'), deadline(1110))
-    expect(one).toMatchObject({ phase: 'tasked', extensions: 1, deadline: 1210 })
+    expect(one).toMatchObject({ phase: 'tasked', extensions: 1, deadline: 1310 })
     expect(reduce(one, deadline(1150))).toBe(one)
   })
 
@@ -86,6 +86,17 @@ describe('the round as a reducer', () => {
     const judged = reduce(ahead, deadline(2000))
     expect(judged).toMatchObject({ phase: 'tasked', deadline: 2100, extensions: 0 })
     expect(reduce(judged, deadline(2050))).toBe(judged)
+  })
+
+  it('is extended by twice as long each time, and never by next to nothing', () => {
+    const short = { ...plan, deadlineSeconds: 1e-9 }
+    let progress = play({ ...selected, plan: short } as RoundEvent, tasked)
+    while (progress.deadline < 8000) progress = reduce(progress, deadline(progress.deadline))
+    expect(progress.extensions).toBeLessThan(8)
+    const long = { ...plan, deadlineSeconds: 3600 }
+    const first = play({ ...selected, plan: long } as RoundEvent, tasked)
+    const second = reduce(first, deadline(first.deadline))
+    expect(second.deadline - first.deadline).toBe(3_600_000)
   })
 
   it('gives a paused run a whole term when it is resumed, and keeps everything else', () => {

@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { LIMITS } from '@fedsvd/core/protocol'
 import type { BlobRef, LateUpdate, RoundPlan, RoundProgress, RoundResult, Task, TaskState } from '../store/index.ts'
 
 /** What happened in a round. Times come with the event, so that the reducer needs no clock. */
@@ -36,7 +37,9 @@ export type RoundEvent =
  * `selected -> tasked -> received -> aggregated -> published`, never back. The round takes updates in `tasked` only. It
  * closes (`received`) when clientsPerRound have delivered, when everyone asked has delivered or refused and the quorum is met,
  * or at the deadline with a quorum; at a deadline without one, and when a paused run is resumed, it stays open for another
- * term. A deadline is never further away than its term: one that is counts from then on. With a bufferSize it closes when so many updates are in, late ones of earlier rounds included, or at the deadline with
+ * term, which is longer each time where it is short. A deadline is never further away than its term: one that is counts
+ * from then on. With a bufferSize it closes when so many updates are in, late ones of earlier rounds included, or at the
+ * deadline with
  * a quorum. An event that changes nothing returns the same object.
  *
  * A client gives at most one update to a round, its own or a late one: rules that bear so many malicious clients count on it.
@@ -93,10 +96,16 @@ function step(progress: RoundProgress, event: Exclude<RoundEvent, { type: 'selec
     case 'deadline':
       if (phase !== 'tasked') return progress
       // It was stored by a clock that was ahead, of another machine or before a restart.
-      if (progress.deadline > event.at + termOf(plan)) return { ...progress, deadline: event.at + termOf(plan) }
+      if (progress.deadline > event.at + termOf(plan, progress.extensions)) {
+        return { ...progress, deadline: event.at + termOf(plan, progress.extensions) }
+      }
       if (event.at < progress.deadline) return progress
       if (countOf(progress) >= plan.quorum) return { ...progress, phase: 'received', closedAt: event.at }
-      return { ...progress, deadline: event.at + termOf(plan), extensions: progress.extensions + 1 }
+      return {
+        ...progress,
+        deadline: event.at + termOf(plan, progress.extensions + 1),
+        extensions: progress.extensions + 1,
+      }
     case 'resumed':
       return phase === 'tasked' ? { ...progress, deadline: event.at + termOf(plan) } : progress
     case 'aggregated':
@@ -214,7 +223,15 @@ function withStates(progress: RoundProgress, state: TaskState, which: (task: Tas
   return { ...progress, tasks: progress.tasks.map((task) => (which(task) ? { ...task, state } : task)) }
 }
 
-const termOf = ({ deadlineSeconds }: RoundPlan): number => deadlineSeconds * 1000
+/** Each extension of a short deadline is twice as long as the one before, up to a minute: nobody is helped by many. */
+const LONGEST_BACK_OFF_MS = 60_000
+const LEAST_TERM_MS = 1000 * LIMITS.deadlineSeconds.least
+
+/** How long a round stays open, at first or once more, in milliseconds. Runs of earlier releases may name next to nothing. */
+function termOf({ deadlineSeconds }: RoundPlan, extensions = 0): number {
+  const term = Math.max(LEAST_TERM_MS, deadlineSeconds * 1000)
+  return Math.max(term, Math.min(term * 2 ** Math.min(extensions, 30), LONGEST_BACK_OFF_MS))
+}
 
 const isOpen = (state: TaskState): boolean => state === 'selected' || state === 'tasked'
 

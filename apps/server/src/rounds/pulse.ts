@@ -63,22 +63,30 @@ export const systemClock: Clock = steadyClock()
 
 /**
  * "Something about this run has changed; look again." Whoever waits looks at the state, finds nothing to do, and waits for
- * the next beat; as there is no await between looking and waiting, no beat is missed.
+ * the next beat. Whoever has to wait between looking and waiting counts the beats before it looks, so that none is missed.
  */
 export class Pulse {
   readonly #waiting = new Set<() => void>()
   readonly #clock: Clock
+  #beats = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
+  /** How often it has beaten. */
+  get beats(): number {
+    return this.#beats
+  }
+
   beat(): void {
+    this.#beats += 1
     for (const wake of this.#waiting) wake()
   }
 
-  /** Resolves at the next beat, or at `until` if that comes first. */
-  next(until?: number): Promise<void> {
+  /** Resolves at the beat after number `seen`, by default the next one, or at `until` if that comes first. */
+  next(until?: number, seen = this.#beats): Promise<void> {
+    if (seen !== this.#beats) return Promise.resolve()
     return new Promise((resolve) => {
       const wake = (): void => {
         cancel?.()

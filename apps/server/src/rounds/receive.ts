@@ -32,6 +32,8 @@ export interface ReceivedUpdate {
   readonly blobs: BlobStore
   /** The terms of the client; undefined for one that takes no part. */
   readonly terms: PrivacyTerms | undefined
+  /** The most noise that a client of the run may state: what its norm may be explained with. */
+  readonly mostNoise: () => Promise<number>
   /** The run stands still: whoever sends now is asked to send again. */
   readonly isPaused: boolean
   /** The round under way, whichever it is; undefined when the run is not open. */
@@ -81,7 +83,8 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   else if (progress!.phase !== 'tasked') throw closedJustNow(place.round)
   const base = isCurrent ? current.base : await baseOf(current.run, place.round)
   await using blob = await blobs.receive(stream, limit)
-  await update.gate.run(() => check(blob, { run: current.run, round: place.round, base }, clientId, terms))
+  const noiseMultiplier = Math.min(terms.noiseMultiplier, await update.mostNoise())
+  await update.gate.run(() => check(blob, { run: current.run, round: place.round, base }, clientId, noiseMultiplier))
   const { sha256, bytes } = blob
   const { clock } = current.run
   if (!isCurrent) {
@@ -115,14 +118,14 @@ async function check(
   blob: PendingBlob,
   { run, round, base }: Pick<ReceivingRound, 'run' | 'round' | 'base'>,
   clientId: string,
-  terms: PrivacyTerms,
+  statedNoise: number,
 ): Promise<void> {
   const { manifest, schemaHash } = run
   const place = { schemaHash, round, basis: base.basis, clientId }
   const { tensors } = decodeUpdate(manifest, place, await blob.read(), sha256)
   const norm = flatNorm(tensors)
   const { clipNorm = manifest.clipNorm } = base
-  const { sum: noiseMultiplier } = splitNoise(terms.noiseMultiplier, manifest.adaptiveClipping)
+  const { sum: noiseMultiplier } = splitNoise(statedNoise, manifest.adaptiveClipping)
   const bound = updateNormBound({ ...manifest, clipNorm }, { noiseMultiplier })
   if (norm <= bound) return
   throw new FedsvdError('NORM_EXCEEDED', {

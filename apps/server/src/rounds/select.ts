@@ -13,7 +13,7 @@ export type Selection = RoundEvent & { readonly type: 'selected' }
 export async function select({ run, round, book }: RoundContext): Promise<Selection | undefined> {
   if (book.progress !== undefined) return undefined
   const isBuffered = run.manifest.mode?.name === 'buffered'
-  const candidates = isBuffered && round > 0 ? atWork(run, round) : await gather(run, round)
+  const candidates = isBuffered && round > 0 ? await atWork(run, round) : await gather(run, round)
   const { runId, seed } = run.manifest
   const clients = draw(seed, candidates, isBuffered ? freePlaces(run) : askedFor(run), round, 0)
   return { type: 'selected', runId, round, clients, plan: roundPlan(run), at: run.clock.now() }
@@ -36,11 +36,11 @@ function freePlaces(run: RunContext): number {
 }
 
 /** In a buffered run nobody waits for a round to begin: who is free begins with it, the others come when they are done. */
-function atWork(run: RunContext, round: number): readonly string[] {
+async function atWork(run: RunContext, round: number): Promise<readonly string[]> {
   run.signal.throwIfAborted()
   requireMore(run, round)
   const { quorum } = run.plan
-  const eligible = run.eligible()
+  const eligible = await run.eligible()
   const busy = run.busy()
   const possible = new Set([...eligible, ...busy]).size
   if (possible < quorum) throw tooFewClients(run, round, `${quorum}, ${possible} can still come`)
@@ -74,7 +74,8 @@ async function gather(run: RunContext, round: number): Promise<readonly string[]
     requireMore(run, round)
     const { quorum, deadlineSeconds } = run.plan // it may change while the round waits
     const patience = round === 0 ? deadlineSeconds * 1000 : run.gatherMs
-    const eligible = run.eligible()
+    const beats = run.pulse.beats // what changes from here on is looked at again
+    const eligible = await run.eligible()
     if (round > 0 && eligible.length < quorum) {
       throw tooFewClients(run, round, `${quorum}, ${eligible.length} can pay for it`)
     }
@@ -84,7 +85,7 @@ async function gather(run: RunContext, round: number): Promise<readonly string[]
     const now = run.clock.now()
     quorumSince = ready.length >= quorum ? (quorumSince ?? now) : undefined
     if (quorumSince !== undefined && now >= quorumSince + patience) return preferIdle(run, ready, wanted)
-    await run.pulse.next(quorumSince === undefined ? undefined : quorumSince + patience)
+    await run.pulse.next(quorumSince === undefined ? undefined : quorumSince + patience, beats)
   }
 }
 

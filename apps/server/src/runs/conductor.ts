@@ -4,6 +4,7 @@ import type {
   LedgerReply,
   LedgerReport,
   PlanChange,
+  RoundFailed,
   RunManifest,
   RunRequest,
   RunSnapshot,
@@ -15,7 +16,7 @@ import { osRandomness } from '@fedsvd/engine/crypto'
 import { type Delivery, type Driving, driveAlone } from '../cluster/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import { CentralLedger, ClientCaps } from '../privacy/index.ts'
+import { CentralLedger, ClientCaps, mostNoise } from '../privacy/index.ts'
 import { Gate, pause, receiveUpdate, reduceRound, type UpdatePlace } from '../rounds/index.ts'
 import { type AuditDraft, leaseLost, type Participant, type RunChange, type RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
@@ -24,6 +25,7 @@ import { countDelivery, roundElsewhere } from './elsewhere.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { LiveRun, type RunParts } from './live-run.ts'
 import { changePlan } from './plan.ts'
+import { AlertDesk } from './run-alerts.ts'
 import { snapshotOf } from './snapshot.ts'
 import { Visitors } from './visitors.ts'
 
@@ -33,7 +35,7 @@ const UPDATES_IN_MEMORY = 4
 /** Rounds in a snapshot that is sent at every change, or in a list. */
 const NEWEST = 20
 
-export interface ConductorParts extends Omit<RunParts, 'central' | 'caps' | 'noiseSource'> {
+export interface ConductorParts extends Omit<RunParts, 'central' | 'caps' | 'alerts' | 'noiseSource'> {
   readonly models: ModelRegistry
   /** Randomness for one draw of the coordinator's own noise; the operating system's unless a test says otherwise. */
   readonly noiseSource?: () => RandomSource
@@ -58,13 +60,15 @@ export class Conductor implements AsyncDisposable {
     const { store, bounds, clock, driving = driveAlone(store) } = parts
     this.#driving = driving
     const central = new CentralLedger({ store: driving.store.ledger, bounds, now: () => clock.now() })
+    const { log, metrics } = parts
+    const alerts = new AlertDesk({ store: store.alerts, log, metrics, now: () => clock.now() })
     const caps = new ClientCaps({
       clients: store.clients,
       ledger: store.ledger,
       bounds,
       runs: () => this.#live.values(),
     })
-    this.#parts = { noiseSource: () => osRandomness, ...parts, central, caps }
+    this.#parts = { noiseSource: () => osRandomness, ...parts, central, caps, alerts }
     this.#visitors = new Visitors({ ...parts, liveRuns: () => this.#live.values() })
   }
 
@@ -202,10 +206,44 @@ export class Conductor implements AsyncDisposable {
         remedy: 'Accept the offer of the run first.',
       })
     }
-    const reply = await acceptLedgerReport(report, { manifest, participant, store, now: clock.now(), live })
+    const alerts = this.#parts.alerts.of(runId)
+    const reply = await acceptLedgerReport(report, { manifest, participant, store, alerts, now: clock.now(), live })
     if (!reply.agrees) this.#parts.metrics.ledgerDisagreements.inc()
     if (live === undefined) await this.#parts.caps.load()
     return reply
+  }
+
+  /** A client tells that a round failed at it: for the driver of the run, and for nobody where the run is not open. */
+  async roundFailed(clientId: string, failure: RoundFailed, from: 'client' | 'forwarded' = 'client'): Promise<void> {
+    const { runId } = failure
+    const live = this.#live.get(runId)
+    if (live !== undefined) return await live.roundFailed(clientId, failure)
+    if (from === 'client' && isOpen(await this.#find(runId))) await this.#driving.failed(clientId, failure)
+  }
+
+  /**
+   * Sets aside what only the client has stated about a run, for good.
+   *
+   * @throws FedsvdError RUN_NOT_FOUND, or CLIENT_NOT_FOUND for a client that takes no part
+   */
+  async quarantine(runId: string, clientId: string, by: Caller): Promise<{ readonly facts: number }> {
+    const { store, clock } = this.#parts
+    await this.#find(runId)
+    if ((await this.#participant(runId, clientId)) === undefined) throw clientNotFound(clientId)
+    const at = clock.now()
+    const audit = {
+      at,
+      actor: actorOf(by),
+      action: 'client.quarantine',
+      object: `client:${clientId}`,
+      detail: { run: runId },
+    }
+    const facts = await store.ledger.quarantine({ runId, clientId, at }, audit)
+    const live = this.#live.get(runId)
+    if (live === undefined) this.#parts.onChange(runId)
+    else await live.spendingChanged()
+    await this.#parts.caps.load()
+    return { facts }
   }
 
   /** True when the object is a published state of a run in which the client takes part. */
@@ -239,7 +277,7 @@ export class Conductor implements AsyncDisposable {
     const live = this.#live.get(runId)
     const record = live === undefined ? await this.#find(runId) : undefined
     const { manifest } = live ?? record!
-    const parts = { store, clock: this.#parts.clock, deliver: this.#driving.deliver }
+    const parts = { store, alerts: this.#parts.alerts, clock: this.#parts.clock, deliver: this.#driving.deliver }
     const current = live === undefined ? isOpen(record!) && (await roundElsewhere(record!, parts)) : live.current
     const stored = current && current.round === place.round ? undefined : await store.rounds.find(runId, place.round)
     const terms = (live?.participant(place.clientId) ?? (await this.#participant(runId, place.clientId)))?.terms
@@ -249,6 +287,7 @@ export class Conductor implements AsyncDisposable {
       stream,
       blobs,
       terms,
+      mostNoise: async () => (terms === undefined ? 0 : await mostNoise(manifest, terms, this.#parts.bounds)),
       isPaused: record?.state === 'paused',
       current: current || undefined,
       stored,
@@ -389,6 +428,14 @@ export class Conductor implements AsyncDisposable {
       newest,
     })
   }
+}
+
+function clientNotFound(clientId: string): FedsvdError {
+  return new FedsvdError('CLIENT_NOT_FOUND', {
+    expected: 'a client that takes part in the run',
+    got: clientId,
+    remedy: 'GET /v1/runs/:runId lists those that do.',
+  })
 }
 
 function isOpen({ state }: RunRecord): boolean {

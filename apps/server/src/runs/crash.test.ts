@@ -1,8 +1,6 @@
+import { pld } from '@fedsvd/core/accounting'
 import { describe, expect, it } from 'vitest'
 import { callsOfAWholeRun, dieAndGoOn, faultsOf, type Life, lostOrTwice, ROUNDS } from '../../test-kit/index.ts'
-import { epsilonBounds } from '../privacy/index.ts'
-
-const bounds = epsilonBounds()
 
 /** A sweep is a hundred lives, and machines are busy. */
 const SWEEP = { timeout: 300_000 }
@@ -83,7 +81,7 @@ function noiseFaultsOf({ left, rounds, snapshot, clients, payments, draws }: Lif
     if (clientLevel!.draws !== expected)
       faults.push(`${clientId} is charged ${clientLevel!.draws} of ${expected} draws`)
     const event = { sampleRate: 1, noiseMultiplier: 2, steps: expected }
-    const epsilon = expected === 0 ? 0 : bounds.epsilonUpperBound([event], 1e-5)
+    const epsilon = expected === 0 ? 0 : pld.epsilonUpperBound([event], 1e-5)
     if (clientLevel!.epsilonUpperBound !== epsilon) faults.push(`epsilon is ${clientLevel!.epsilonUpperBound}`)
   }
   for (const [round, before] of left.entries()) {

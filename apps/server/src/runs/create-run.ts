@@ -5,7 +5,7 @@ import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/co
 import { arrive, type BlobStore } from '../blobs/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import { clientLevelOf } from '../privacy/index.ts'
+import { clientLevelOf, type EpsilonBounds } from '../privacy/index.ts'
 import { encodeState, schemaHashOf, takesLate } from '../rounds/index.ts'
 import type { RunRecord, Store } from '../store/index.ts'
 import { checkPlan } from './plan.ts'
@@ -14,6 +14,7 @@ export interface CreateRunParts {
   readonly models: ModelRegistry
   readonly store: Store
   readonly blobs: BlobStore
+  readonly bounds: EpsilonBounds
   readonly now: () => number
   /** Who opens it, and owns it from then on. */
   readonly by: Caller
@@ -26,7 +27,7 @@ export interface CreateRunParts {
  */
 export async function createRun(
   request: RunRequest,
-  { models, store, blobs, now, by }: CreateRunParts,
+  { models, store, blobs, bounds, now, by }: CreateRunParts,
 ): Promise<RunRecord> {
   const model = await models.open(request.model)
   checkRequest(request, model.maxTokens)
@@ -36,7 +37,7 @@ export async function createRun(
     classes: request.labels.length,
   })
   await model.prove?.()
-  const clientLevel = request.clientLevel && clientLevelOf(request.clientLevel, request)
+  const clientLevel = request.clientLevel && (await clientLevelOf(request.clientLevel, request, bounds))
   const { name: modelName, checkpoint } = model
   const given = {
     ...request,

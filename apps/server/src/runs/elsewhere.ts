@@ -10,9 +10,11 @@ import {
 } from '../rounds/index.ts'
 import { leaseLost, type RunRecord, type Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
+import type { AlertDesk } from './run-alerts.ts'
 
 interface ElsewhereParts {
   readonly store: Store
+  readonly alerts: AlertDesk
   readonly clock: Clock
   deliver(delivery: Delivery): Promise<void>
 }
@@ -23,7 +25,7 @@ interface ElsewhereParts {
  */
 export async function roundElsewhere(
   { manifest }: RunRecord,
-  { store, clock, deliver }: ElsewhereParts,
+  { store, alerts, clock, deliver }: ElsewhereParts,
 ): Promise<ReceivingRound | undefined> {
   const { runId } = manifest
   const round = await store.rounds.publishedCount(runId)
@@ -39,8 +41,9 @@ export async function roundElsewhere(
       clock,
       store,
       takesLate: takesLate(manifest),
-      alert: (code, message, clientId) =>
-        store.alerts.add({ runId, code, message, at: clock.now(), ...(clientId !== undefined && { clientId }) }),
+      alert: async (code, message, clientId) => {
+        await alerts.of(runId).raise(code, message, clientId)
+      },
     },
     book: {
       progress,

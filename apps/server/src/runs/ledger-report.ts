@@ -4,6 +4,7 @@ import type { LedgerReply, LedgerReport, RunManifest } from '@fedsvd/core/protoc
 import { reconcile } from '../privacy/index.ts'
 import type { Participant, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
+import type { RunAlerts } from './run-alerts.ts'
 
 const MOST_STEPS = 2 ** 31 - 1
 
@@ -11,6 +12,7 @@ export interface LedgerReportParts {
   readonly manifest: RunManifest
   readonly participant: Participant
   readonly store: Store
+  readonly alerts: RunAlerts
   readonly now: number
   /** The run when it is open. */
   readonly live: LiveRun | undefined
@@ -18,18 +20,26 @@ export interface LedgerReportParts {
 
 /** Takes over what a client's ledger holds and the coordinator did not know, and says where the two disagree. */
 export async function acceptLedgerReport(report: LedgerReport, parts: LedgerReportParts): Promise<LedgerReply> {
-  const { manifest, participant, store, now, live } = parts
+  const { manifest, participant, store, alerts, now, live } = parts
   const { runId, since = 0 } = report
   const { clientId, terms } = participant
   const begun = 1 + (live?.current?.round ?? (await store.rounds.publishedCount(runId)))
   checkReport(report, Math.max(manifest.rounds, begun), unitOfRun(manifest))
   const known = await store.ledger.report({ runId, clientId, sinceRound: since, held: report.reservations, at: now })
   const agreed = eventOfRound(manifest, terms)
-  const { adopt, disagreements } = reconcile({ report, clientId, known, agreed, now })
-  if (adopt.length > 0) {
-    await store.ledger.adopt(adopt)
-    await live?.spendingChanged()
-  }
+  const { stepsAhead: before } = known
+  const { adopt, stepsAhead, disagreements } = reconcile({
+    report,
+    clientId,
+    known,
+    agreed,
+    begun,
+    stepsAhead: before,
+    now,
+  })
+  if (adopt.length > 0) await store.ledger.adopt(adopt)
+  if (stepsAhead !== before) await store.ledger.setAhead(runId, clientId, stepsAhead)
+  if (adopt.length > 0 || stepsAhead !== before) await live?.spendingChanged()
   if (disagreements.length === 0) return { agrees: true }
   const shown = disagreements.slice(0, 3).join('; ')
   const error = new FedsvdError('LEDGER_MISMATCH', {
@@ -38,7 +48,7 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
     remedy: 'Check whether the ledger of the client was restored from a copy.',
   })
   if (live !== undefined) await live.alert(error.code, error.message, clientId)
-  else await store.alerts.add({ runId, clientId, code: error.code, message: error.message, at: now })
+  else await alerts.raise(error.code, error.message, clientId)
   return { agrees: false, error: error.toJSON() }
 }
 

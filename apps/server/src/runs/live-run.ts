@@ -1,7 +1,7 @@
 import type { AccountedEvent, PrivacyEvent } from '@fedsvd/core/accounting'
 import { eventOfRound } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
-import type { RunManifest, RunPlan, RunState } from '@fedsvd/core/protocol'
+import type { RoundFailed, RunManifest, RunPlan, RunState } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
@@ -13,6 +13,7 @@ import {
   type Clock,
   decodeState,
   earliestFor,
+  openTasks,
   Pulse,
   RoundBook,
   type RoundContext,
@@ -25,7 +26,7 @@ import type { Participant, PlanRecord, RoundChange, RunRecord, Store } from '../
 import type { Metrics } from '../telemetry/index.ts'
 import { Outstanding } from './outstanding.ts'
 import { planOf } from './plan.ts'
-import { RunAlerts } from './run-alerts.ts'
+import type { AlertDesk, RunAlerts } from './run-alerts.ts'
 
 /** What every live run is made with. */
 export interface RunParts {
@@ -39,6 +40,7 @@ export interface RunParts {
   readonly bounds: EpsilonBounds
   readonly central: CentralLedger
   readonly caps: ClientCaps
+  readonly alerts: AlertDesk
   readonly noiseSource: () => RandomSource
   readonly evaluatorFor: EvaluatorFactory
   readonly gatherMs: number
@@ -68,6 +70,9 @@ export class LiveRun implements RunContext {
   readonly #participants = new Map<string, Participant>()
   readonly #ready = new Set<string>()
   readonly #outstanding = new Outstanding()
+  /** The last round that failed at a client, as it told. */
+  readonly #failed = new Map<string, number>()
+  readonly #refusedTerms = new Map<string, number>()
   readonly #alerts: RunAlerts
   readonly #controller = new AbortController()
   #state: RunState
@@ -94,8 +99,7 @@ export class LiveRun implements RunContext {
     this.#parts = parts
     this.#state = state
     this.#plan = planOf(manifest)
-    const { store, log, metrics, clock } = parts
-    this.#alerts = new RunAlerts({ runId: manifest.runId, store: store.alerts, log, metrics, now: () => clock.now() })
+    this.#alerts = parts.alerts.of(manifest.runId)
     this.evaluations = new Evaluations({
       runId: manifest.runId,
       store: parts.store,
@@ -187,24 +191,24 @@ export class LiveRun implements RunContext {
     return this.#current
   }
 
-  eligible(): readonly string[] {
-    return this.participants
-      .filter(({ withdrawal, clientId }) => withdrawal === undefined && this.canPay(clientId))
-      .map(({ clientId }) => clientId)
+  async eligible(): Promise<readonly string[]> {
+    const present = this.participants.filter(({ withdrawal }) => withdrawal === undefined)
+    const verdicts = await Promise.all(present.map(({ clientId }) => this.canPay(clientId)))
+    return present.filter((_, index) => verdicts[index]).map(({ clientId }) => clientId)
   }
 
   /**
    * True when one more round is certainly within the budget that the client stated, within the cap that an operator has set,
    * and within that of the client level.
    */
-  canPay(clientId: string): boolean {
+  async canPay(clientId: string): Promise<boolean> {
     const { clientLevel } = this.manifest
-    if (clientLevel !== undefined && !this.central.canPay(clientId, clientLevel)) return false
+    if (clientLevel !== undefined && !(await this.central.canPay(clientId, clientLevel))) return false
     const { terms } = this.#participants.get(clientId)!
     const { localSteps } = this.manifest
     const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps: localSteps }
-    if (!this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget)) return false
-    return this.#parts.caps.allows(clientId, next)
+    if (!(await this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget))) return false
+    return await this.#parts.caps.allows(clientId, next)
   }
 
   /** What a client has spent in this run, and what it was selected to spend next. */
@@ -228,6 +232,38 @@ export class LiveRun implements RunContext {
     for (const [clientId, old] of this.#outstanding.forgetBefore(round)) {
       this.gateway.roundClosed(clientId, { runId: this.manifest.runId, round: old })
     }
+  }
+
+  hasFailed(clientId: string, round: number): boolean {
+    return this.#failed.get(clientId) === round
+  }
+
+  /** How often the terms of a client were refused in this life of the run. */
+  refusalsOf(clientId: string): number {
+    return this.#refusedTerms.get(clientId) ?? 0
+  }
+
+  noteRefusedTerms(clientId: string): void {
+    this.#refusedTerms.set(clientId, this.refusalsOf(clientId) + 1)
+  }
+
+  forgetFailures(): void {
+    this.#failed.clear()
+  }
+
+  /** A client that was asked has told that its round failed: others are asked in its place, and operators see why. */
+  async roundFailed(clientId: string, { round, code }: RoundFailed): Promise<void> {
+    const { current } = this
+    const isAsked = current?.round === round && this.#isOpen(current, clientId)
+    if (!isAsked || this.hasFailed(clientId, round)) return
+    this.#failed.set(clientId, round)
+    await this.alert(code, `round ${round} failed at the client`, clientId)
+    this.#changed()
+  }
+
+  #isOpen({ book }: RoundContext, clientId: string): boolean {
+    const { progress } = book
+    return progress !== undefined && openTasks(progress).some((task) => task.clientId === clientId)
   }
 
   isReady(clientId: string): boolean {

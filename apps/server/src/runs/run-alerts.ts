@@ -1,45 +1,130 @@
 import type { ErrorCode } from '@fedsvd/core/errors'
+import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
-import type { AlertStore } from '../store/index.ts'
+import type { Alert, AlertStore } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 
-export interface RunAlertsOptions {
-  readonly runId: string
+export interface AlertDeskOptions {
   readonly store: AlertStore
   readonly log: Logger
   readonly metrics: Metrics
   readonly now: () => number
 }
 
-/** Beyond these a client that keeps complaining would only fill the database. */
-const MOST_ALERTS = 1000
+/** Alerts of one client and kind in a run that are stored, and of one client in all: it could fill the database otherwise. */
+export const MOST_OF_A_KIND = 20
+export const MOST_OF_A_CLIENT = 100
+/** The coordinator's own of one run; it raises one for each fault of its own and each missed deadline. */
+const MOST_OWN = 10_000
 const LONGEST_MESSAGE = 2000
+/** Runs whose alerts are remembered at a time; those of others are read again from the database. */
+const MOST_RUNS = 200
+const MOST_READ = MOST_OWN
 
-/** Raises each alert of a run once in the life of the process, and a bounded number of them. */
+/** Never left out because of how much else a client has to complain about. */
+const SERIOUS: ReadonlySet<string> = new Set<ErrorCode>(['LEDGER_MISMATCH', 'TERMS_CHANGED', 'NORM_EXCEEDED'])
+
+/** The alerts of all runs of this coordinator, driven here or not. */
+export class AlertDesk {
+  readonly #runs = new LRUCache<string, RunAlerts>({ max: MOST_RUNS })
+  readonly #options: AlertDeskOptions
+
+  constructor(options: AlertDeskOptions) {
+    this.#options = options
+  }
+
+  of(runId: string): RunAlerts {
+    const known = this.#runs.get(runId) ?? new RunAlerts(runId, this.#options)
+    this.#runs.set(runId, known)
+    return known
+  }
+}
+
+/**
+ * Raises each alert of a run once, and a bounded number about each client and of each kind: no client can crowd out what is
+ * said of others, of the coordinator, or of its own ledger. What is stored counts, so that a restart begins nothing anew.
+ */
 export class RunAlerts {
+  readonly #runId: string
+  readonly #options: AlertDeskOptions
   readonly #raised = new Set<string>()
-  readonly #options: RunAlertsOptions
+  /** How many alerts are stored, by client and kind, and by client. */
+  readonly #counts = new Map<string, number>()
+  #loading: Promise<void> | undefined
 
-  constructor(options: RunAlertsOptions) {
+  constructor(runId: string, options: AlertDeskOptions) {
+    this.#runId = runId
     this.#options = options
   }
 
   /** True when the alert is new and has been stored. */
   async raise(code: ErrorCode, text: string, clientId?: string): Promise<boolean> {
-    const { runId, store, log, metrics, now } = this.#options
+    const { store, log, metrics, now } = this.#options
+    await this.#load()
     const message = text.slice(0, LONGEST_MESSAGE)
-    const key = JSON.stringify([code, clientId, message])
-    if (this.#raised.has(key) || this.#raised.size >= MOST_ALERTS) return false
-    this.#raised.add(key)
+    const alert = { runId: this.#runId, code, message, at: now(), ...(clientId !== undefined && { clientId }) }
+    if (this.#raised.has(keyOf(alert)) || !this.#hasRoom(alert)) return false
+    this.#note(alert)
     // What a client says is for operators to read, and is stored; logs go further.
-    log.warn({ runId, clientId, code }, clientId === undefined ? message : 'alert about a client')
+    log.warn({ runId: this.#runId, clientId, code }, clientId === undefined ? message : 'alert about a client')
     metrics.alerts.inc({ code })
     try {
-      await store.add({ runId, code, message, at: now(), ...(clientId && { clientId }) })
+      await store.add(alert)
     } catch (error) {
-      this.#raised.delete(key)
+      this.#forget(alert)
       throw error
     }
     return true
   }
+
+  async #load(): Promise<void> {
+    this.#loading ??= this.#options.store.list(this.#runId, MOST_READ).then((stored) => {
+      for (const alert of stored) this.#note(alert)
+    })
+    try {
+      await this.#loading
+    } catch (error) {
+      this.#loading = undefined
+      throw error
+    }
+  }
+
+  #hasRoom({ clientId, code }: Pick<Alert, 'clientId' | 'code'>): boolean {
+    if (clientId === undefined) return this.#countOf('') < MOST_OWN
+    if (this.#countOf(`${clientId}/${code}`) >= MOST_OF_A_KIND) return false
+    return SERIOUS.has(code) || this.#countOf(clientId) < MOST_OF_A_CLIENT
+  }
+
+  #note(alert: Alert): void {
+    this.#raised.add(keyOf(alert))
+    for (const key of countersOf(alert)) this.#counts.set(key, this.#countOf(key) + 1)
+  }
+
+  #forget(alert: Alert): void {
+    this.#raised.delete(keyOf(alert))
+    for (const key of countersOf(alert)) this.#counts.set(key, this.#countOf(key) - 1)
+  }
+
+  #countOf(key: string): number {
+    return this.#counts.get(key) ?? 0
+  }
+}
+
+const keyOf = ({ code, clientId, message }: Alert): string => JSON.stringify([code, clientId, message])
+
+function countersOf({ clientId, code }: Alert): readonly string[] {
+  if (clientId === undefined) return ['']
+  return SERIOUS.has(code) ? [`${clientId}/${code}`] : [`${clientId}/${code}`, clientId]
+}
+
+/**
+ * Of the alerts of a run, oldest first, the `most` that operators see: the newest of the coordinator's own and of the
+ * serious ones, and in what place is left the newest others.
+ */
+export function shownAlerts(alerts: readonly Alert[], most: number): readonly Alert[] {
+  const isFirst = ({ clientId, code }: Alert): boolean => clientId === undefined || SERIOUS.has(code)
+  const newestFirst = alerts.toReversed()
+  const ranked = [...newestFirst.filter(isFirst), ...newestFirst.filter((alert) => !isFirst(alert))]
+  const shown = new Set(ranked.slice(0, most))
+  return alerts.filter((alert) => shown.has(alert))
 }

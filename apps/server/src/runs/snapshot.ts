@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { type AccountedEvent, ADVERSARY, unitOfRun } from '@fedsvd/core/accounting'
 import type { Budget, ClientLevel, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
@@ -6,8 +5,10 @@ import { deliveredTasks } from '../rounds/index.ts'
 import type { RoundProgress, RunRecord, Store } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 import { planOf } from './plan.ts'
+import { shownAlerts } from './run-alerts.ts'
 
 const MOST_ALERTS = 100
+const MOST_ALERTS_READ = 2000
 
 export interface SnapshotParts {
   readonly store: Store
@@ -32,7 +33,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   const since = newest === undefined ? 0 : Math.max(0, (await store.rounds.publishedCount(runId)) - newest)
   const [published, alerts, adapter, clients, plans] = await Promise.all([
     store.rounds.published(runId, since),
-    store.alerts.list(runId, MOST_ALERTS),
+    store.alerts.list(runId, MOST_ALERTS_READ),
     store.runs.newestAdapter(runId),
     clientsOf(manifest, parts),
     store.runs.plans(runId),
@@ -63,7 +64,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
       ...(evaluation && { evaluation }),
     })),
     ...(baseline && { baseline }),
-    alerts: alerts.map(({ code, message, at, clientId }) => ({
+    alerts: shownAlerts(alerts, MOST_ALERTS).map(({ code, message, at, clientId }) => ({
       code,
       message,
       at: new Date(at).toISOString(),
@@ -96,60 +97,60 @@ async function clientsOf(
       name: names.get(clientId) ?? clientId,
       connected: isConnected(clientId),
       steps: spending.stepsOf(clientId),
-      epsilonUpperBound: epsilonOf(events, budget, bounds),
+      ...(await epsilonOf(events, budget, bounds)),
       delta: budget.delta,
       budget: budget.epsilon,
-      exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !bounds.fits([...events, next], budget),
+      exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !(await bounds.fits([...events, next], budget)),
       unit,
       adversary: ADVERSARY[unit],
-      ...capOf(clientId, next, caps, bounds),
-      ...(clientLevel && { clientLevel: centralOf(clientId, clientLevel, central, bounds) }),
+      ...(await capOf(clientId, next, caps, bounds)),
+      ...(clientLevel && { clientLevel: await centralOf(clientId, clientLevel, central, bounds) }),
     })
-    await setImmediate() // accounting takes milliseconds a client: others are served in between
   }
   return clients
 }
 
 /** What all runs have cost a client on which an operator has put a cap. */
-function capOf(
+async function capOf(
   clientId: string,
   next: AccountedEvent,
   caps: ClientCaps,
   bounds: EpsilonBounds,
-): Pick<RunSnapshot['clients'][number], 'cap'> {
+): Promise<Pick<RunSnapshot['clients'][number], 'cap'>> {
   const cap = caps.of(clientId)
   if (cap === undefined) return {}
   const { epsilon: budget, delta } = cap
-  const epsilonUpperBound = epsilonOf(caps.eventsOf(clientId), cap, bounds)
-  return { cap: { epsilonUpperBound, delta, budget, exhausted: !caps.allows(clientId, next) } }
+  const spent = await epsilonOf(caps.eventsOf(clientId), cap, bounds)
+  return { cap: { ...spent, delta, budget, exhausted: !(await caps.allows(clientId, next)) } }
 }
 
 /** What the coordinator's own noise has cost a client, in all runs. */
-function centralOf(
+async function centralOf(
   clientId: string,
   terms: ClientLevel,
   central: CentralLedger,
   bounds: EpsilonBounds,
-): NonNullable<RunSnapshot['clients'][number]['clientLevel']> {
+): Promise<NonNullable<RunSnapshot['clients'][number]['clientLevel']>> {
   const events = central.eventsOf(clientId)
   return {
     draws: events.reduce((sum, { steps }) => sum + steps, 0),
-    epsilonUpperBound: epsilonOf(events, terms.budget, bounds),
+    ...(await epsilonOf(events, terms.budget, bounds)),
     delta: terms.budget.delta,
     budget: terms.budget.epsilon,
-    exhausted: !central.canPay(clientId, terms),
+    exhausted: !(await central.canPay(clientId, terms)),
     unit: 'client',
     adversary: ADVERSARY.client,
   }
 }
 
-/** JSON has no infinity: events that no accountant can bound show the largest number there is. */
-function epsilonOf(
+/** JSON has no infinity: events that nothing can bound show the largest number there is, and say so. */
+async function epsilonOf(
   events: Parameters<EpsilonBounds['epsilonUpperBound']>[0],
   { delta }: Budget,
   bounds: EpsilonBounds,
-): number {
-  return Math.min(bounds.epsilonUpperBound(events, delta), Number.MAX_VALUE)
+): Promise<{ epsilonUpperBound: number; looseBound?: true }> {
+  const { epsilon, by } = await bounds.epsilonUpperBound(events, delta)
+  return { epsilonUpperBound: Math.min(epsilon, Number.MAX_VALUE), ...(by !== 'pld' && { looseBound: true }) }
 }
 
 function currentOf(progress: RoundProgress | undefined): RunSnapshot['current'] {

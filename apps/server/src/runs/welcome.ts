@@ -5,6 +5,9 @@ import { despiteOutages, invite, inviteLate } from '../rounds/index.ts'
 import type { Participant } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 
+/** A client that states terms which it cannot have is asked no more than this often: each answer has to be accounted for. */
+const MOST_REFUSED_TERMS = 20
+
 /**
  * Offers a run to a client that has connected. One that accepts takes part from now on, gets its open invitation again,
  * also one to an earlier round whose updates still count, or learns that the last round went on without it. `connection` is aborted when the connection ends.
@@ -17,7 +20,7 @@ export async function welcome(
 ): Promise<void> {
   const { manifest, gateway } = run
   const { runId } = manifest
-  if (run.signal.aborted) return
+  if (run.signal.aborted || run.refusalsOf(clientId) >= MOST_REFUSED_TERMS) return
   const reply = await gateway.offer(clientId, { manifest })
   if (reply === undefined) return
   const signal = AbortSignal.any([connection, run.signal])
@@ -53,6 +56,7 @@ async function dealWith(
     return true
   } catch (error) {
     if (!isFedsvdError(error) || error.code === 'DATABASE_UNAVAILABLE') throw error
+    run.noteRefusedTerms(clientId)
     await run.alert(error.code, `its terms were refused. ${error.message}`, clientId)
     run.gateway.runEnded(clientId, { runId: run.manifest.runId, state: 'stopped', reason: error.message })
     return false
@@ -62,7 +66,7 @@ async function dealWith(
 async function join(run: LiveRun, clientId: string, terms: PrivacyTerms, bounds: EpsilonBounds): Promise<Participant> {
   const { manifest, store, clock } = run
   const { runId } = manifest
-  checkTerms(manifest, terms, bounds)
+  await checkTerms(manifest, terms, bounds)
   const cohort = new Set([...run.participants.map((other) => other.clientId), clientId])
   if (manifest.clientLevel !== undefined) checkClientDelta(manifest.clientLevel.budget.delta, cohort.size)
   const { withdrawal, ...participant } = await store.runs.join({ runId, clientId, terms, joinedAt: clock.now() })

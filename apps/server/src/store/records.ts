@@ -222,6 +222,8 @@ export interface PrivacyFact {
   readonly recordedAt: number
   /** When the client first reported that its own ledger holds it. */
   readonly reportedAt?: number
+  /** From here on it counts for nothing: an operator has set it aside. */
+  readonly quarantinedAt?: number
 }
 
 /** Something an operator should look at. */

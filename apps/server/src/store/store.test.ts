@@ -274,11 +274,69 @@ for (const [name, isAvailable, open] of STORES) {
       const held = [0, 2, 7].map((round) => ({ round, attempt: 1 }))
       const all = [0, 1, 2].map((round) => fact(runId, clientId, { round }))
       const before = await store.ledger.report({ runId, clientId, sinceRound: 0, held, at: NOW + 5 })
-      expect(before).toEqual({ facts: all, delivered: [] })
+      expect(before).toEqual({ facts: all, delivered: [], stepsAhead: 0 })
       const after = await store.ledger.report({ runId, clientId, sinceRound: 2, held: held.slice(1), at: NOW + 9 })
       expect(after.facts).toEqual([fact(runId, clientId, { round: 2, reportedAt: NOW + 5 })])
       const facts = await store.ledger.facts(runId, clientId, 0)
       expect(facts.map(({ reportedAt }) => reportedAt)).toEqual([NOW + 5, undefined, NOW + 5])
+    })
+
+    it('counts the steps of rounds that have not begun as spent, under the terms of the participant', async () => {
+      const [runId, clientId] = [await newRun(), await newClient()]
+      const { terms } = await join(runId, clientId)
+      await store.ledger.adopt([fact(runId, clientId, { round: 0 })])
+      await store.ledger.setAhead(runId, clientId, 6_000_000_000)
+      const { sampleRate, noiseMultiplier } = terms
+      expect({ sampleRate, noiseMultiplier }).toEqual({
+        sampleRate: EVENT.sampleRate,
+        noiseMultiplier: EVENT.noiseMultiplier,
+      })
+      const spent = { clientId, sampleRate, noiseMultiplier, steps: 6_000_000_002 }
+      expect(await store.ledger.spending(runId)).toEqual([spent])
+      expect(await store.ledger.spendingOf([clientId])).toEqual([{ runId, ...spent }])
+      expect(await store.ledger.spendingByRound(runId)).toContainEqual({ ...spent, steps: 6_000_000_000, round: 0 })
+      const told = { runId, clientId, sinceRound: 0, held: [], at: NOW }
+      expect((await store.ledger.report(told)).stepsAhead).toBe(6_000_000_000)
+      await store.ledger.setAhead(runId, clientId, 0)
+      expect(await store.ledger.spending(runId)).toEqual([{ ...spent, steps: 2 }])
+    })
+
+    it('sets aside what only a client has stated, also when it is stated again, and keeps what was charged', async () => {
+      const [runId, clientId] = [await newRun(), await newClient()]
+      await join(runId, clientId)
+      const poisoned = { ...EVENT, noiseMultiplier: 1e-300, steps: 2 ** 31 - 1 }
+      const charged = fact(runId, clientId, { round: 0, source: 'coordinator' })
+      const stated = fact(runId, clientId, { round: 1, source: 'client', event: poisoned })
+      await store.ledger.adopt([charged, stated])
+      await store.ledger.setAhead(runId, clientId, 9)
+      const audit = {
+        at: NOW,
+        actor: 'somebody',
+        action: 'client.quarantine',
+        object: `client:${clientId}`,
+        detail: {},
+      }
+      expect(await store.ledger.quarantine({ runId, clientId, at: NOW + 1 }, audit)).toBe(1)
+      const own = { clientId, sampleRate: EVENT.sampleRate, noiseMultiplier: EVENT.noiseMultiplier, steps: 2 }
+      expect(await store.ledger.spending(runId)).toEqual([own])
+      await store.ledger.adopt([stated])
+      expect(await store.ledger.spending(runId)).toEqual([own])
+      expect(await store.ledger.facts(runId, clientId, 0)).toEqual([charged, { ...stated, quarantinedAt: NOW + 1 }])
+      expect(await store.ledger.quarantine({ runId, clientId, at: NOW + 2 }, audit)).toBe(0)
+      const entries = (await store.audit.page(0, 1000)).filter(({ object }) => object === `client:${clientId}`)
+      expect(entries.map(({ action }) => action)).toEqual(['client.quarantine'])
+    })
+
+    it('takes over thousands of facts at once, and again', async () => {
+      const [runId, clientId] = [await newRun(), await newClient()]
+      await join(runId, clientId)
+      const facts = Array.from({ length: 5000 }, (_, round) =>
+        fact(runId, clientId, { round, voided: round % 2 === 0 }),
+      )
+      await store.ledger.adopt(facts)
+      await store.ledger.adopt(facts)
+      const [spent] = await store.ledger.spending(runId)
+      expect(spent!.steps).toBe(2 * 5000)
     })
 
     it('lists the ended runs of a client, the newest first', async () => {

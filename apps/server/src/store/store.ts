@@ -154,12 +154,22 @@ export interface RoundSpending extends Spending {
   readonly round: number
 }
 
-/** What one client spent in one run with one mechanism, voided facts left out. */
+/**
+ * What one client spent in one run with one mechanism: voided facts and those that are set aside left out, and what it has
+ * spent in rounds that have not begun included.
+ */
 export interface Spending {
   readonly clientId: string
   readonly sampleRate: number
   readonly noiseMultiplier: number
   readonly steps: number
+}
+
+/** Whose statements are set aside, and where. */
+export interface Quarantine {
+  readonly runId: string
+  readonly clientId: string
+  readonly at: number
 }
 
 /** A reservation that a client's own ledger holds. */
@@ -180,6 +190,8 @@ export interface Known {
   readonly facts: readonly PrivacyFact[]
   /** The rounds for which an update was accepted, late ones included. */
   readonly delivered: readonly number[]
+  /** Steps that its ledger was last said to hold for rounds that had not begun; 0 for none. */
+  readonly stepsAhead: number
 }
 
 export interface LedgerStore {
@@ -187,6 +199,13 @@ export interface LedgerStore {
   facts(runId: string, clientId: string, sinceRound: number): Promise<readonly PrivacyFact[]>
   /** Adds facts that the client's ledger holds; one that is stored and voided counts again. */
   adopt(facts: readonly PrivacyFact[]): Promise<void>
+  /** Notes how many steps a client's ledger holds for rounds that have not begun; they count as spent. */
+  setAhead(runId: string, clientId: string, steps: number): Promise<void>
+  /**
+   * Sets aside what only the client has stated in a run, steps ahead included: it counts for nothing from then on, also when
+   * it is reported again. What the coordinator charged stays. Resolves with how many facts that were.
+   */
+  quarantine(place: Quarantine, audit?: AuditDraft): Promise<number>
   /** Notes of stored facts that the client's own ledger holds them, the first time stays, and says what was known before. */
   report(told: Told): Promise<Known>
   /** What the clients of a run have spent at record level. */

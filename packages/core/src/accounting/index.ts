@@ -1,5 +1,6 @@
 export type { Accountant } from './accountant.ts'
 export { type BudgetQuestion, calibrateNoiseMultiplier, stepsAffordable } from './calibrate.ts'
+export { closedFormEpsilon } from './closed-form.ts'
 export {
   type AccountedEvent,
   ADVERSARY,

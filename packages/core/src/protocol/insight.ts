@@ -90,6 +90,8 @@ export const participationSchema = z.strictObject({
       recordedAt: time,
       /** When the client first reported that its own ledger holds it; absent: it never did. */
       reportedAt: time.optional(),
+      /** From here on it counts for nothing: an operator has set it aside. */
+      quarantinedAt: time.optional(),
     }),
   ),
   /** Rounds in which an update of the client was accepted. */

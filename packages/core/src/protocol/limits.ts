@@ -74,3 +74,9 @@ export function numberIn({ least, most }: Range): z.ZodNumber {
 export function wholeIn({ least, most }: Range): z.ZodNumber {
   return z.number().int().min(least).max(most)
 }
+
+/**
+ * A client may state this many times the noise that the target of a run asks for. More of it would only lift the bound on
+ * how large its updates may be.
+ */
+export const MOST_EXTRA_NOISE = 10

@@ -6,6 +6,8 @@ import { storedForm } from './stored-form.ts'
 
 const count = wholeIn(LIMITS.count)
 const measured = numberIn(LIMITS.measured)
+/** The bound beside it is not the tight one: the events are none that a run of today can have, or there was no time. */
+const looseBound = z.literal(true).optional()
 
 /** What an operator (or the CLI on their behalf) sends to open a run: the manifest without what the coordinator decides. */
 export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: true }).extend({
@@ -109,6 +111,7 @@ export const runSnapshotSchema = z.strictObject({
       connected: z.boolean(),
       steps: count,
       epsilonUpperBound: numberIn(LIMITS.epsilonSpent),
+      looseBound,
       delta: measured,
       budget: measured,
       exhausted: z.boolean(),
@@ -118,6 +121,7 @@ export const runSnapshotSchema = z.strictObject({
       cap: z
         .strictObject({
           epsilonUpperBound: numberIn(LIMITS.epsilonSpent),
+          looseBound,
           delta: measured,
           budget: measured,
           exhausted: z.boolean(),
@@ -128,6 +132,7 @@ export const runSnapshotSchema = z.strictObject({
         .strictObject({
           draws: count,
           epsilonUpperBound: numberIn(LIMITS.epsilonSpent),
+          looseBound,
           delta: measured,
           budget: measured,
           exhausted: z.boolean(),

@@ -1,11 +1,20 @@
-import type { PrivacyFact } from '../records.ts'
+import { merged } from '../merged-spending.ts'
+import type { Participant, PrivacyFact } from '../records.ts'
 import { chargedBefore, spentMeanwhile } from '../refusals.ts'
-import type { LedgerStore, RoundSpending, Spending } from '../store.ts'
+import type { LedgerStore, RoundSpending, RunSpending, Spending } from '../store.ts'
+import { appendAudit } from './audit.ts'
 import type { Fence } from './cluster.ts'
 import { addFact, factKey, keyOf, levelOf, type PrivacyLevel, type Tables } from './tables.ts'
 
 export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
-  const { facts, rounds } = tables
+  const { facts, rounds, ahead, participants } = tables
+  /** What participants have spent in rounds that have not begun, under their terms. */
+  const aheadOf = (isMeant: (participant: Participant) => boolean): RunSpending[] =>
+    [...participants.values()].filter(isMeant).flatMap(({ runId, clientId, terms }) => {
+      const steps = ahead.get(keyOf(runId, clientId)) ?? 0
+      const { sampleRate, noiseMultiplier } = terms
+      return steps === 0 ? [] : [{ runId, clientId, sampleRate, noiseMultiplier, steps }]
+    })
   const factsOf = (level: PrivacyLevel) => [...facts.values()].filter(({ event }) => levelOf(event.unit) === level)
   const known = (runId: string, clientId: string, sinceRound: number): readonly PrivacyFact[] =>
     factsOf('site')
@@ -23,7 +32,11 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
       for (const fact of adopted) addFact(tables, fact)
     },
     async report({ runId, clientId, sinceRound, held, at }) {
-      const before = { facts: known(runId, clientId, sinceRound), delivered: delivered(runId, clientId, sinceRound) }
+      const before = {
+        facts: known(runId, clientId, sinceRound),
+        delivered: delivered(runId, clientId, sinceRound),
+        stepsAhead: ahead.get(keyOf(runId, clientId)) ?? 0,
+      }
       for (const { round, attempt } of held) {
         const key = factKey({ runId, clientId, round, attempt, event: { unit: 'record' } })
         const fact = facts.get(key)
@@ -31,13 +44,32 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
       }
       return before
     },
-    spending: async (runId) => totals(factsOf('site').filter((fact) => fact.runId === runId)),
+    async setAhead(runId, clientId, steps) {
+      ahead.set(keyOf(runId, clientId), steps)
+    },
+    async quarantine({ runId, clientId, at }, audit) {
+      const key = keyOf(runId, clientId)
+      const meant = known(runId, clientId, 0).filter(
+        ({ source, quarantinedAt }) => source === 'client' && quarantinedAt === undefined,
+      )
+      for (const fact of meant) facts.set(factKey(fact), { ...fact, quarantinedAt: at })
+      const hasAhead = (ahead.get(key) ?? 0) > 0
+      ahead.delete(key)
+      if (meant.length > 0 || hasAhead) appendAudit(tables, audit)
+      return meant.length
+    },
+    spending: async (runId) =>
+      merged([
+        ...totals(factsOf('site').filter((fact) => fact.runId === runId)),
+        ...aheadOf((participant) => participant.runId === runId).map(({ runId: _, ...spending }) => spending),
+      ]),
     spendingOf: async (clientIds) => {
       const own = factsOf('site').filter(({ clientId }) => clientIds.includes(clientId))
       const runIds = [...new Set(own.map(({ runId }) => runId))]
-      return runIds.flatMap((runId) =>
+      const stored = runIds.flatMap((runId) =>
         totals(own.filter((fact) => fact.runId === runId)).map((spending) => ({ ...spending, runId })),
       )
+      return merged([...stored, ...aheadOf(({ clientId }) => clientIds.includes(clientId))])
     },
     clientLevelSpending: async () => totals(factsOf('client')),
     lastDraw: async (runId, round) =>
@@ -55,14 +87,18 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
     },
     async spendingByRound(runId) {
       const sums = new Map<string, RoundSpending>()
-      for (const { runId: owner, clientId, round, event, voided } of factsOf('site')) {
-        if (owner !== runId || voided) continue
+      for (const fact of factsOf('site')) {
+        const { clientId, round, event } = fact
+        if (fact.runId !== runId || !counts(fact)) continue
         const { sampleRate, noiseMultiplier, steps } = event
         const key = keyOf(clientId, round, sampleRate, noiseMultiplier)
         const before = sums.get(key)?.steps ?? 0
         sums.set(key, { clientId, round, sampleRate, noiseMultiplier, steps: steps + before })
       }
-      return [...sums.values()].sort((left, right) => left.round - right.round)
+      const begun = [...rounds.values()].filter((round) => round.runId === runId).length
+      const theirs = aheadOf((participant) => participant.runId === runId)
+      const next = theirs.map(({ runId: _, ...spending }): RoundSpending => ({ ...spending, round: begun }))
+      return [...sums.values(), ...next].sort((left, right) => left.round - right.round)
     },
     delivered: async (runId, clientId, sinceRound) => delivered(runId, clientId, sinceRound),
   }
@@ -70,11 +106,14 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
 
 function totals(facts: readonly PrivacyFact[]): Spending[] {
   const sums = new Map<string, Spending>()
-  for (const { clientId, event, voided } of facts) {
-    if (voided) continue
+  for (const fact of facts) {
+    const { clientId, event } = fact
+    if (!counts(fact)) continue
     const { sampleRate, noiseMultiplier, steps } = event
     const key = keyOf(clientId, sampleRate, noiseMultiplier)
     sums.set(key, { clientId, sampleRate, noiseMultiplier, steps: steps + (sums.get(key)?.steps ?? 0) })
   }
   return [...sums.values()]
 }
+
+const counts = ({ voided, quarantinedAt }: PrivacyFact): boolean => !voided && quarantinedAt === undefined

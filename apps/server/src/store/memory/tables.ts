@@ -30,6 +30,8 @@ export interface Tables {
   readonly rounds: Map<string, RoundProgress>
   readonly evaluations: Map<string, Evaluation>
   readonly facts: Map<string, PrivacyFact>
+  /** Steps of rounds that have not begun, by run and client. */
+  readonly ahead: Map<string, number>
   readonly alerts: Alert[]
   readonly operators: Map<string, OperatorRecord>
   readonly sessions: Map<string, OperatorSession>
@@ -49,6 +51,7 @@ export function emptyTables(): Tables {
     rounds: new Map(),
     evaluations: new Map(),
     facts: new Map(),
+    ahead: new Map(),
     alerts: [],
     operators: new Map(),
     sessions: new Map(),

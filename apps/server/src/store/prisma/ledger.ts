@@ -1,6 +1,8 @@
+import { merged } from '../merged-spending.ts'
 import type { PrivacyFact } from '../records.ts'
 import { chargedBefore, spentMeanwhile } from '../refusals.ts'
-import type { LedgerStore, Spending } from '../store.ts'
+import type { LedgerStore, RunSpending, Spending } from '../store.ts'
+import { appendAudit } from './audit.ts'
 import type { Fence } from './fence.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
 import { ledgerReports } from './ledger-reports.ts'
@@ -19,16 +21,39 @@ export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
       })
       return rows.map(factFrom)
     },
-    adopt: (facts) => prisma.$transaction((tx) => addFacts(tx, facts)),
+    adopt: (facts) => addFacts(prisma, facts),
     report: ledgerReports(prisma),
-    spending: (runId) => totals(prisma, { runId, unit: SITE_LEVEL }),
+    async setAhead(runId, clientId, steps) {
+      await prisma.participant.updateMany({ where: { runId, clientId }, data: { stepsAhead: steps } })
+    },
+    quarantine: ({ runId, clientId, at }, audit) =>
+      prisma.$transaction(async (tx) => {
+        const { count } = await tx.privacyEvent.updateMany({
+          where: { runId, clientId, unit: SITE_LEVEL, source: 'client', quarantinedAt: null },
+          data: { quarantinedAt: new Date(at) },
+        })
+        const ahead = await tx.participant.updateMany({
+          where: { runId, clientId, stepsAhead: { gt: 0 } },
+          data: { stepsAhead: 0 },
+        })
+        if (count + ahead.count > 0) await appendAudit(tx, audit)
+        return count
+      }),
+    async spending(runId) {
+      const ahead = await aheadOf(prisma, { runId })
+      return merged([
+        ...(await totals(prisma, { runId, unit: SITE_LEVEL })),
+        ...ahead.map(({ runId: _, ...spending }) => spending),
+      ])
+    },
     async spendingOf(clientIds) {
       const groups = await prisma.privacyEvent.groupBy({
         by: ['runId', 'clientId', 'sampleRate', 'noiseMultiplier'],
-        where: { clientId: { in: [...clientIds] }, unit: SITE_LEVEL, voided: false },
+        where: { clientId: { in: [...clientIds] }, unit: SITE_LEVEL, ...COUNTS },
         _sum: { steps: true },
       })
-      return groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 }))
+      const stored = groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 }))
+      return merged([...stored, ...(await aheadOf(prisma, { clientId: { in: [...clientIds] } }))])
     },
     clientLevelSpending: () => totals(prisma, { unit: 'client' }),
     async lastDraw(runId, round) {
@@ -48,11 +73,16 @@ export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
     async spendingByRound(runId) {
       const groups = await prisma.privacyEvent.groupBy({
         by: ['round', 'clientId', 'sampleRate', 'noiseMultiplier'],
-        where: { runId, voided: false, unit: SITE_LEVEL },
+        where: { runId, ...COUNTS, unit: SITE_LEVEL },
         _sum: { steps: true },
         orderBy: { round: 'asc' },
       })
-      return groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 }))
+      const ahead = await aheadOf(prisma, { runId })
+      const round = ahead.length === 0 ? 0 : await prisma.round.count({ where: { runId } })
+      return [
+        ...groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 })),
+        ...ahead.map(({ runId: _, ...spending }) => ({ ...spending, round })),
+      ]
     },
     async delivered(runId, clientId, sinceRound) {
       const where = { runId, clientId, round: { gte: sinceRound } }
@@ -74,13 +104,27 @@ async function requireSpent(tx: Prisma.TransactionClient, seen: ReadonlyMap<stri
   for (const [clientId, steps] of seen) if ((spent.get(clientId) ?? 0) !== steps) throw spentMeanwhile()
 }
 
+/** Facts that count: neither refused by the client nor set aside by an operator. */
+const COUNTS = { voided: false, quarantinedAt: null } as const
+
+/** What participants have spent in rounds that have not begun, under their terms. */
+async function aheadOf(
+  prisma: PrismaClient,
+  where: { runId?: string; clientId?: { in: string[] } },
+): Promise<RunSpending[]> {
+  const rows = await prisma.participant.findMany({ where: { ...where, stepsAhead: { gt: 0 } } })
+  return rows.map(({ runId, clientId, sampleRate, noiseMultiplier, stepsAhead }) => {
+    return { runId, clientId, sampleRate, noiseMultiplier, steps: stepsAhead }
+  })
+}
+
 async function totals(
   prisma: PrismaClient,
   where: { runId?: string; unit: string | typeof SITE_LEVEL },
 ): Promise<Spending[]> {
   const groups = await prisma.privacyEvent.groupBy({
     by: ['clientId', 'sampleRate', 'noiseMultiplier'],
-    where: { ...where, voided: false },
+    where: { ...where, ...COUNTS },
     _sum: { steps: true },
   })
   return groups.map(({ clientId, sampleRate, noiseMultiplier, _sum }) => ({
@@ -91,15 +135,12 @@ async function totals(
   }))
 }
 
-/** A fact that is stored already only counts again; what was stated first stays. */
-async function addFacts(tx: Prisma.TransactionClient, facts: readonly PrivacyFact[]): Promise<void> {
+/** In one statement. A fact that is stored already only counts again; what was stated first stays. */
+async function addFacts(db: Pick<PrismaClient, '$executeRaw'>, facts: readonly PrivacyFact[]): Promise<void> {
   if (facts.length === 0) return
-  const { count } = await tx.privacyEvent.createMany({ data: facts.map(factRow), skipDuplicates: true })
-  if (count === facts.length) return
-  for (const { runId, clientId, round, attempt, event } of facts) {
-    await tx.privacyEvent.updateMany({
-      where: { runId, clientId, round, attempt, unit: event.unit, voided: true },
-      data: { voided: false },
-    })
-  }
+  await db.$executeRaw`
+    INSERT INTO "PrivacyEvent"
+    SELECT * FROM jsonb_populate_recordset(NULL::"PrivacyEvent", ${JSON.stringify(facts.map(factRow))}::jsonb)
+    ON CONFLICT ("runId", "clientId", "round", "unit", "attempt") DO UPDATE SET "voided" = false
+    WHERE "PrivacyEvent"."voided"`
 }

@@ -197,7 +197,7 @@ export type FactJson = {
 }
 
 export function factFrom(row: FactRow | FactJson): PrivacyFact {
-  const { runId, round, clientId, attempt, source, voided, recordedAt, reportedAt } = row
+  const { runId, round, clientId, attempt, source, voided, recordedAt, reportedAt, quarantinedAt } = row
   const { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } = row
   const event = { mechanism, sampleRate, noiseMultiplier, steps, clipNorm, relation, unit } as PrivacyEvent
   return {
@@ -210,10 +210,17 @@ export function factFrom(row: FactRow | FactJson): PrivacyFact {
     voided,
     recordedAt: new Date(recordedAt).getTime(),
     ...(reportedAt !== null && { reportedAt: new Date(reportedAt).getTime() }),
+    ...(quarantinedAt !== null && { quarantinedAt: new Date(quarantinedAt).getTime() }),
   }
 }
 
-export function factRow({ event, recordedAt, reportedAt, ...fact }: PrivacyFact): Prisma.PrivacyEventCreateManyInput {
-  const reported = reportedAt === undefined ? null : date(reportedAt)
-  return { ...fact, ...event, recordedAt: date(recordedAt), reportedAt: reported }
+export function factRow(given: PrivacyFact): Prisma.PrivacyEventCreateManyInput {
+  const { event, recordedAt, reportedAt, quarantinedAt, ...fact } = given
+  return {
+    ...fact,
+    ...event,
+    recordedAt: date(recordedAt),
+    reportedAt: reportedAt === undefined ? null : date(reportedAt),
+    quarantinedAt: quarantinedAt === undefined ? null : date(quarantinedAt),
+  }
 }

@@ -1,0 +1,12 @@
+import type { Spending } from './store.ts'
+
+/** Spending of one client with one mechanism in one run as one entry. */
+export function merged<T extends Spending & { readonly runId?: string }>(parts: readonly T[]): T[] {
+  const sums = new Map<string, T>()
+  for (const part of parts) {
+    const { runId = '', clientId, sampleRate, noiseMultiplier } = part
+    const key = `${runId}/${clientId}/${sampleRate}/${noiseMultiplier}`
+    sums.set(key, { ...part, steps: part.steps + (sums.get(key)?.steps ?? 0) })
+  }
+  return [...sums.values()]
+}
