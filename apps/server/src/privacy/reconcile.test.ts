@@ -1,6 +1,6 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { describe, expect, it } from 'vitest'
-import { reconcile } from './reconcile.ts'
+import { MOST_REPEATS, reconcile } from './reconcile.ts'
 
 const ROUND: PrivacyEvent = {
   mechanism: 'poisson-subsampled-gaussian',
@@ -27,6 +27,83 @@ const said = (...reservations: [number, Partial<PrivacyEvent>][]) =>
     stepsAhead: 0,
     now: 0,
   })
+
+/** The same for whole reports, of a run of which two rounds have begun. */
+const told = (
+  reservations: [round: number, attempt: number, changes?: Partial<PrivacyEvent>][],
+  { stepsAhead = 0, since }: { stepsAhead?: number; since?: number } = {},
+) =>
+  reconcile({
+    report: {
+      runId,
+      ...(since !== undefined && { since }),
+      reservations: reservations.map(([round, attempt, changes]) => ({
+        round,
+        attempt,
+        event: { ...ROUND, ...changes },
+      })),
+    },
+    clientId: 'a client',
+    known: { facts: [], delivered: [], stepsAhead },
+    agreed: ROUND,
+    begun: 2,
+    stepsAhead,
+    now: 0,
+  })
+
+describe('facts that are not owed', () => {
+  it.each<[string, [number, number, Partial<PrivacyEvent>?][]]>([
+    ['another event', [[0, 1, { noiseMultiplier: 1.9 }]]],
+    ['an attempt without the one before it', [[0, 3]]],
+    ['more steps than the round has', [[0, 1, { steps: 6 }]]],
+  ])('are a disagreement and nothing more: %s', (_, reservations) => {
+    const { adopt, stepsAhead, disagreements } = told(reservations)
+    expect({ adopt, stepsAhead }).toEqual({ adopt: [], stepsAhead: 0 })
+    expect(disagreements).toHaveLength(1)
+  })
+
+  it('count once when they are said twice', () => {
+    const { adopt, disagreements } = told([
+      [0, 1],
+      [0, 1],
+    ])
+    expect(adopt).toHaveLength(1)
+    expect(disagreements).toEqual(['round 0, attempt 1: it is reported twice'])
+  })
+
+  it('are those beyond what crashes can explain: no more attempts are taken over', () => {
+    const many = Array.from({ length: 2 }, (_, round) =>
+      Array.from({ length: 900 }, (_value, index): [number, number] => [round, index + 1]),
+    ).flat()
+    const { adopt, disagreements } = told(many)
+    expect(adopt.filter(({ attempt }) => attempt > 1)).toHaveLength(MOST_REPEATS)
+    expect(disagreements).toEqual(['798 attempts more than the 1000 repeated ones of a run'])
+  })
+})
+
+describe('rounds that have not begun', () => {
+  it('are one number, and become facts when they begin', () => {
+    const { adopt, stepsAhead, disagreements } = told([
+      [1, 1],
+      [2, 1],
+      [3, 1],
+      [3, 2, { steps: 1 }],
+    ])
+    expect(adopt.map(({ round }) => round)).toEqual([1])
+    expect(stepsAhead).toBe(5 + 5 + 1)
+    expect(disagreements).toEqual([])
+    expect(told([[1, 1], [2, 1]], { stepsAhead: 10 })).toMatchObject({ stepsAhead: 5, disagreements: [] }) // biome-ignore format: pairs
+  })
+
+  it('stay charged where a report begins behind them, or leaves them out', () => {
+    expect(told([[3, 1]], { stepsAhead: 11, since: 3 })).toMatchObject({ stepsAhead: 11, disagreements: [] })
+    const forgotten = told([[0, 1]], { stepsAhead: 11 })
+    expect(forgotten.stepsAhead).toBe(11)
+    expect(forgotten.disagreements).toEqual([
+      'the client reported reservations of rounds to come before and no longer does',
+    ])
+  })
+})
 
 describe('reservations of a round', () => {
   it('of a whole round, and of one step where a later attempt goes on, are what the terms give', () => {

@@ -224,7 +224,7 @@ describe('the round as a reducer', () => {
     const alphabet: RoundEvent[] = [
       tasked,
       deadline(1110),
-      deadline(1210),
+      deadline(1310),
       { type: 'late', clientId: 'z', round: 2, update: blob('z'), at: 1045 },
       ...ids.flatMap((id) => [deliver(id), deliver(id, 'other'), refuse(id)]),
       { type: 'enlisted', clients: ['a'] },
