@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { ERROR_CATALOGUE } from '@fedsvd/core/errors'
-import { PROTOCOL_VERSION } from '@fedsvd/core/protocol'
+import { LIMITS, PROTOCOL_VERSION } from '@fedsvd/core/protocol'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ROUTES } from '../apps/server/src/identity/index.ts'
 
@@ -34,6 +34,14 @@ describe('the protocol reference', () => {
     ])
     expect(listed.toSorted()).toEqual(served.toSorted())
     expect(served.length).toBeGreaterThan(10)
+  })
+
+  it('lists every range of the protocol with its reason, and no other', () => {
+    const rows = Array.from(page.matchAll(/^\| (\w+) \| (-?[\d.e+-]+) \| (-?[\d.e+-]+) \| (.+) \|$/gm), (row) => {
+      const [, name, least, most, because] = row
+      return [name, { least: Number(least), most: Number(most), because }]
+    })
+    expect(Object.fromEntries(rows)).toEqual(LIMITS)
   })
 
   it('lists every action of the audit log, and no other', async () => {

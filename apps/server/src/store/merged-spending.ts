@@ -1,4 +1,4 @@
-import type { Spending } from './store.ts'
+import type { RunSpending, Spending } from './store.ts'
 
 /** Spending of one client with one mechanism in one run as one entry. */
 export function merged<T extends Spending & { readonly runId?: string }>(parts: readonly T[]): T[] {
@@ -9,4 +9,9 @@ export function merged<T extends Spending & { readonly runId?: string }>(parts: 
     sums.set(key, { ...part, steps: part.steps + (sums.get(key)?.steps ?? 0) })
   }
   return [...sums.values()]
+}
+
+/** The spending of one run, without saying which. */
+export function withoutRun({ clientId, sampleRate, noiseMultiplier, steps }: RunSpending): Spending {
+  return { clientId, sampleRate, noiseMultiplier, steps }
 }

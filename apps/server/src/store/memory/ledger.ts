@@ -1,4 +1,4 @@
-import { merged } from '../merged-spending.ts'
+import { merged, withoutRun } from '../merged-spending.ts'
 import type { Participant, PrivacyFact } from '../records.ts'
 import { chargedBefore, spentMeanwhile } from '../refusals.ts'
 import type { LedgerStore, RoundSpending, RunSpending, Spending } from '../store.ts'
@@ -61,7 +61,7 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
     spending: async (runId) =>
       merged([
         ...totals(factsOf('site').filter((fact) => fact.runId === runId)),
-        ...aheadOf((participant) => participant.runId === runId).map(({ runId: _, ...spending }) => spending),
+        ...aheadOf((participant) => participant.runId === runId).map(withoutRun),
       ]),
     spendingOf: async (clientIds) => {
       const own = factsOf('site').filter(({ clientId }) => clientIds.includes(clientId))
@@ -97,7 +97,7 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
       }
       const begun = [...rounds.values()].filter((round) => round.runId === runId).length
       const theirs = aheadOf((participant) => participant.runId === runId)
-      const next = theirs.map(({ runId: _, ...spending }): RoundSpending => ({ ...spending, round: begun }))
+      const next = theirs.map((spending): RoundSpending => ({ ...withoutRun(spending), round: begun }))
       return [...sums.values(), ...next].sort((left, right) => left.round - right.round)
     },
     delivered: async (runId, clientId, sinceRound) => delivered(runId, clientId, sinceRound),

@@ -1,4 +1,4 @@
-import { merged } from '../merged-spending.ts'
+import { merged, withoutRun } from '../merged-spending.ts'
 import type { PrivacyFact } from '../records.ts'
 import { chargedBefore, spentMeanwhile } from '../refusals.ts'
 import type { LedgerStore, RunSpending, Spending } from '../store.ts'
@@ -41,10 +41,7 @@ export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
       }),
     async spending(runId) {
       const ahead = await aheadOf(prisma, { runId })
-      return merged([
-        ...(await totals(prisma, { runId, unit: SITE_LEVEL })),
-        ...ahead.map(({ runId: _, ...spending }) => spending),
-      ])
+      return merged([...(await totals(prisma, { runId, unit: SITE_LEVEL })), ...ahead.map(withoutRun)])
     },
     async spendingOf(clientIds) {
       const groups = await prisma.privacyEvent.groupBy({
@@ -81,7 +78,7 @@ export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
       const round = ahead.length === 0 ? 0 : await prisma.round.count({ where: { runId } })
       return [
         ...groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 })),
-        ...ahead.map(({ runId: _, ...spending }) => ({ ...spending, round })),
+        ...ahead.map((spending) => ({ ...withoutRun(spending), round })),
       ]
     },
     async delivered(runId, clientId, sinceRound) {
