@@ -10,7 +10,7 @@ import {
 import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
-import type { RecordSource } from '@fedsvd/engine/lots'
+import { type RecordSource, unitsIn } from '@fedsvd/engine/lots'
 import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { Checkpoints } from '../checkpoint/index.ts'
 import { type AttemptKey, type BoundRun, brokenOff, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
@@ -145,13 +145,18 @@ async function privateStep(parts: RoundParts, state: AdapterState, round: Privat
   signal.throwIfAborted()
   await goAhead.value(signal)
   const started = performance.now()
-  const members = round.drawLot(records.size)
+  const members = round.drawLot(unitsIn(records))
   const here = withTrained(manifest.adapter, state, round.current())
-  const sum = await engine.clippedLotSum({ records, members }, here, clipNormOf(parts), {
-    signal,
-    goAhead: () => goAhead.value(signal),
-    onPart: (done) => parts.onPart({ step, steps: manifest.localSteps, done, of: members.length }),
-  })
+  const sum = await engine.clippedLotSum(
+    { records, members, combine: manifest.unit?.combine },
+    here,
+    clipNormOf(parts),
+    {
+      signal,
+      goAhead: () => goAhead.value(signal),
+      onPart: (done) => parts.onPart({ step, steps: manifest.localSteps, done, of: members.length }),
+    },
+  )
   round.step(sum)
   const seconds = (performance.now() - started) / 1000
   parts.onStep({ step, steps: manifest.localSteps, records: members.length, leftOut: sum.leftOut, seconds })

@@ -84,7 +84,7 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
 
 /** A site counts persons exactly where it names a column for them, and takes part in runs of its unit only. */
 function requireUnitOf({ unit }: Declaration, asked: SiteUnit): void {
-  if (unit === asked && unit === 'record') return // the engine does not clip persons yet
+  if (unit === asked) return
   throw new FedsvdError('SITE_DECLINED', {
     expected: `a run whose unit of privacy is the ${unit}, as this site ${unit === 'person' ? 'names' : 'does not name'} a unit column`,
     got: `one whose unit is the ${asked}`,

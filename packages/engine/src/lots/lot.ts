@@ -1,12 +1,14 @@
-import type { RecordSource } from './record-source.ts'
+import { type RecordSource, unitsIn } from './record-source.ts'
 
-/** The lot of one step: positions in `records`, ascending. */
+/** The lot of one step: positions in `records`, or numbers of its units where it has units; ascending. */
 export interface Lot {
   readonly records: RecordSource
   readonly members: Uint32Array
+  /** How the gradients of a unit's records become one; `mean` where it is absent. */
+  readonly combine?: 'mean' | 'sum' | undefined
 }
 
-/** Every record of a source, once. */
+/** Every record (or unit) of a source, once. */
 export function lotOfAll(records: RecordSource): Lot {
-  return { records, members: Uint32Array.from({ length: records.size }, (_, position) => position) }
+  return { records, members: Uint32Array.from({ length: unitsIn(records) }, (_, position) => position) }
 }

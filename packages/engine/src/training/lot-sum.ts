@@ -2,6 +2,7 @@ import { beginClippedSum, type ClippedSum, type ClipTerms, type GradientPart } f
 import type { EncodedRecord } from '../data/index.ts'
 import { type Lot, shortestFirst } from '../lots/index.ts'
 import type { BatchShape } from './micro-batches.ts'
+import { sumOfUnits } from './unit-sum.ts'
 
 /** What a lot's sum goes through on its way. */
 export interface LotSumOptions {
@@ -34,11 +35,14 @@ export interface GradientSource<R extends EncodedRecord> {
  * @throws the signal's reason when it aborts, FedsvdError NOISE_INVALID for a clipNorm out of range; nothing about a record
  */
 export async function sumOfLot<R extends EncodedRecord>(
-  { records, members }: Lot,
+  lot: Lot,
   terms: ClipTerms,
   source: GradientSource<R>,
-  { signal, goAhead, onPart = () => {} }: LotSumOptions = {},
+  options: LotSumOptions = {},
 ): Promise<ClippedSum> {
+  const { records, members } = lot
+  const { signal, goAhead, onPart = () => {} } = options
+  if (records.units !== undefined) return await sumOfUnits(lot, records.units, terms, source, options)
   const sum = beginClippedSum(terms)
   let waiting: { readonly shape: BatchShape; readonly records: R[] }[] = []
   let done = 0
