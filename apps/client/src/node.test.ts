@@ -69,7 +69,7 @@ describe.each([
       expect(frame.tensors.every(({ data }) => data.every(Number.isFinite))).toBe(true)
       await site.told('round-delivered', round + 1)
     }
-    expect(kinds()).toEqual(['opened', 'bound', 'reserved', ...MADE, 'reserved', ...MADE])
+    expect(kinds()).toEqual(['opened', 'bound', 'rule-fixed', 'reserved', ...MADE, 'reserved', ...MADE])
     peer.runEnded({ runId: manifest.runId, state: 'completed' })
     expect(await site.told('run-ended')).toMatchObject({ state: 'completed' })
     expect(double.sent.filter(({ kind }) => kind === 'enrol')).toHaveLength(1)
@@ -231,7 +231,7 @@ describe.each([
     await site.told('round-delivered')
     expect(double.frames.has(`${manifest.runId}/0`)).toBe(false)
     // the step under way was made and kept; the next one did not begin
-    expect(kinds()).toEqual(['opened', 'bound', 'reserved', 'stepped', 'reserved', ...MADE])
+    expect(kinds()).toEqual(['opened', 'bound', 'rule-fixed', 'reserved', 'stepped', 'reserved', ...MADE])
     expect(site.events.filter(({ event }) => event === 'round-failed')).toEqual([])
   })
 
@@ -242,6 +242,7 @@ describe.each([
     const gate = gated()
     let asked = 0
     await using site = await start({
+      budget: { epsilon: 20, delta: 1e-5 }, // for two runs
       onLot: () => {
         asked += 1
         return gate.wait()
@@ -266,6 +267,7 @@ describe.each([
     const gate = gated()
     let asked = 0
     await using site = await start({
+      budget: { epsilon: 20, delta: 1e-5 }, // for two runs
       onLot: () => {
         asked += 1
         return gate.wait()
@@ -303,7 +305,7 @@ describe.each([
     expect(kinds().filter((kind) => kind === 'reserved' || kind === 'finished').length).toBeLessThan(2)
     await peer.invite(double.invitation(manifest, 0))
     await site.told('round-delivered')
-    expect(kinds()).toEqual(['opened', 'bound', 'reserved', ...MADE])
+    expect(kinds()).toEqual(['opened', 'bound', 'rule-fixed', 'reserved', ...MADE])
   })
 
   it('takes part beyond the rounds of the manifest where it is told so, as far as its budget goes', async () => {
@@ -370,7 +372,7 @@ describe.each([
     await again.offer(manifest)
     await again.invite(double.invitation(manifest, 0))
     await site.told('round-delivered')
-    expect(kinds()).toEqual(['opened', 'bound', 'reserved', ...MADE])
+    expect(kinds()).toEqual(['opened', 'bound', 'rule-fixed', 'reserved', ...MADE])
   })
 
   it('notes a final refusal of its update, and takes part in the next round', async () => {

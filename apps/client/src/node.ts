@@ -200,8 +200,7 @@ export class ClientNode implements AsyncDisposable {
     const last = lastAttempt(ledger.state, runId, round)
     if (last?.frameSha256 !== undefined || this.#work.roundOf(runId) === round) return
     const next = nextCharge(ledger.state, bound, round)
-    requireBudget(spentEvents(ledger.state, runId), next, bound.terms.budget, 'this run')
-    requireBudget(spentEvents(ledger.state), next, ledger.state.budget)
+    requireBudget(ledger.state, next, { run: bound })
   }
 
   #newestRound(runId: string): number {

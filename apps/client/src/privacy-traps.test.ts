@@ -188,13 +188,14 @@ describe('trap: an epsilon that is too small', () => {
       await train(site, peer, manifest, 0)
       return terms
     }
-    const small = { target: { epsilon: 5.5, delta: 1e-5 }, rounds: 1 }
+    const small = { target: { epsilon: 4.7, delta: 1e-5 }, rounds: 1 }
     const first = await spend(wide(small), new CoordinatorDouble())
     const second = await spend(wide({ ...small, runId: RUN_B }), new CoordinatorDouble())
     expect(second.noiseMultiplier, 'less is left, so more noise is needed').toBeGreaterThan(first.noiseMultiplier)
     const [view] = showLedger(stateDir())
-    expect(view!.epsilonPld).toBeGreaterThan(5.5)
-    expect(view!.epsilonPld).toBeLessThanOrEqual(6)
+    expect(view!.epsilonCharged).toBeGreaterThan(5.9)
+    expect(view!.epsilonCharged).toBeLessThanOrEqual(6)
+    expect(view!.epsilonPld).toBeLessThan(view!.epsilonCharged)
   })
 
   it('because a delta larger than 1 / records promises nothing', async () => {
@@ -209,11 +210,11 @@ describe('trap: an epsilon that is too small', () => {
 })
 
 describe('trap: a ledger that forgets', () => {
-  const spendOneRound = async () => {
+  const spendOneRound = async (manifest = wide()) => {
     await using site = await start()
     const peer = await double.peer()
-    await agree(peer, wide())
-    await train(site, peer, wide(), 0)
+    await agree(peer, manifest)
+    await train(site, peer, manifest, 0)
   }
   const ledgerFile = () => {
     const ledgers = join(stateDir(), 'ledgers')
@@ -242,11 +243,12 @@ describe('trap: a ledger that forgets', () => {
   })
 
   it('because a row more is another data set: the budget is that of the site, and both count', async () => {
-    await spendOneRound()
+    const target = { epsilon: 2, delta: 1e-5 }
+    await spendOneRound(wide({ target }))
     await using other = await startSite({ folder: folder.path, transport: loopbackTransport(double), records: 101 })
     const [view, ...others] = showLedger(stateDir())
     expect(others).toEqual([])
-    const next = wide({ runId: RUN_B })
+    const next = wide({ runId: RUN_B, target })
     const peer = await double.peer()
     await agree(peer, next)
     await train(other, peer, next, 0)

@@ -35,7 +35,7 @@ const STEPS = 3
 const manifest = sampleManifest({ rounds: 1000, localSteps: STEPS, momentum: 0.5 })
 const GENEROUS = { epsilon: 1000, delta: BUDGET.delta }
 const bound = sampleBound(manifest, { ...TERMS, budget: GENEROUS })
-const accountants = { quick: perStep(0.001, 'rdp'), tight: perStep(0.001) }
+const makeFilter = perStep(0.001)
 
 function witness(line: string): void {
   outside.appendFileSync(join(coordinator, 'witness'), `${line}\n`)
@@ -128,7 +128,7 @@ process.on('uncaughtException', (error) => {
   process.exit(1)
 })
 if (fatal !== undefined) dieAt(Number(fatal), when ?? 'before')
-using ledger = openLedger(stateDir, FINGERPRINT, GENEROUS, { accountants })
+using ledger = openLedger(stateDir, FINGERPRINT, GENEROUS, { makeFilter })
 requireReserved(stateDir, ledger)
 requireCheckpointsNoted(stateDir, ledger)
 ledger.bind(bound)

@@ -1,7 +1,6 @@
-import type { Accountant } from '@fedsvd/core/accounting'
-import { eventOfRound } from '@fedsvd/core/accounting'
+import { type AccountedEvent, eventOfRound } from '@fedsvd/core/accounting'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
-import { canonicalJson, sha256Hex } from '../src/ledger/index.ts'
+import { canonicalJson, type MakeFilter, sha256Hex } from '../src/ledger/index.ts'
 import type { BoundRun } from '../src/ledger/replay.ts'
 
 export const RUN_A = '11111111-1111-4111-8111-111111111111'
@@ -56,16 +55,19 @@ export function sampleBound(manifest = sampleManifest(), terms = TERMS): BoundRu
 }
 
 /**
- * An accountant simple enough to check by head: each step costs `cost`, whatever its noise. Real ones are tested in core;
- * here only the use that the ledger makes of one is.
+ * Filters simple enough to check by head: each step costs `cost`, whatever its noise and whatever the rule. Real ones are
+ * tested in core; here only the use that the ledger makes of one is.
  */
-export function perStep(cost: number, name: 'rdp' | 'pld' = 'pld'): Accountant<number> {
-  return {
-    name,
-    epsilonUpperBound: (events) => cost * events.reduce((sum, { steps }) => sum + steps, 0),
+export function perStep(cost: number): MakeFilter {
+  const epsilonOf = (events: readonly AccountedEvent[]) => cost * events.reduce((sum, { steps }) => sum + steps, 0)
+  return (rule) => ({
+    name: 'filter',
+    rule,
+    allows: (events, { epsilon }) => epsilonOf(events) <= epsilon,
+    epsilonUpperBound: epsilonOf,
     deltaUpperBound: () => 0,
-    init: () => 0,
-    append: (steps, event) => steps + event.steps,
-    epsilon: (steps) => cost * steps,
-  }
+    init: (delta) => ({ delta, events: [] }),
+    append: ({ delta, events }, event) => ({ delta, events: [...events, event] }),
+    epsilon: ({ events }) => epsilonOf(events),
+  })
 }

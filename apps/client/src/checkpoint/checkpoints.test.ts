@@ -11,11 +11,11 @@ import { fileCheckpoints, requireCheckpointsNoted } from './index.ts'
 /* The ledger and the checkpoints of a round that is followed step by step. RUN_A has 5 steps a round, each costs 0.01. */
 
 const SPECS = [{ name: 'b', shape: [3] }]
-const accountants = { quick: perStep(0.01, 'rdp'), tight: perStep(0.01) }
+const makeFilter = perStep(0.01)
 const hash = 'ab'.repeat(32)
 
 function open(path: string, epsilon = 6): PrivacyLedger {
-  const ledger = openLedger(path, FINGERPRINT, { ...BUDGET, epsilon }, { accountants })
+  const ledger = openLedger(path, FINGERPRINT, { ...BUDGET, epsilon }, { makeFilter })
   ledger.bind(sampleBound())
   return ledger
 }

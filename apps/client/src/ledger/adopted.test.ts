@@ -23,7 +23,7 @@ import {
 const GENEROUS = { epsilon: 100, delta: 1e-5 }
 const FIRST = 'ec3d090530039879cf2eed8b7c331d46e68a20468d04aa4101a52ac66bdf359f'
 const SECOND = 'e8376a3fb91857f82cdff1e95fb1085160ca63fc388aafd1c41247eef3fc8481'
-const accountants = { quick: perStep(0.01, 'rdp'), tight: perStep(0.01) }
+const makeFilter = perStep(0.01)
 
 /** A folder with the fixture's state in it. */
 function earlierSite(): TemporaryFolder & { readonly state: string } {
@@ -33,7 +33,7 @@ function earlierSite(): TemporaryFolder & { readonly state: string } {
   return { ...folder, state }
 }
 const open = (state: string, earlier: readonly string[] = [], fingerprint = FINGERPRINT) =>
-  openLedger(state, fingerprint, GENEROUS, { accountants, earlier })
+  openLedger(state, fingerprint, GENEROUS, { makeFilter, earlier })
 const oldPath = (state: string, name = FIRST) => join(state, 'ledgers', `${name}.jsonl`)
 
 /** As an earlier release appends to its ledger. */
@@ -229,7 +229,7 @@ describe('a charge outside rounds', () => {
 
   it('is refused where the budget does not pay for it, and nothing is written', () => {
     using folder = temporaryFolder()
-    using ledger = openLedger(folder.path, FINGERPRINT, { epsilon: 1, delta: 1e-5 }, { accountants })
+    using ledger = openLedger(folder.path, FINGERPRINT, { epsilon: 1, delta: 1e-5 }, { makeFilter })
     const before = readFileSync(ledgerPath(folder.path))
     expect(() => ledger.charge('statistics', { ...event, steps: 101 })).toThrow(/BUDGET_EXHAUSTED.*this site/)
     expect(readFileSync(ledgerPath(folder.path))).toEqual(before)
@@ -251,7 +251,7 @@ describe('the head that a coordinator is told', () => {
     const now = () => new Date('2026-01-01T00:00:00.000Z')
     const heads = [0, 1].map(() => {
       using folder = temporaryFolder()
-      using ledger = openLedger(folder.path, FINGERPRINT, GENEROUS, { accountants, now })
+      using ledger = openLedger(folder.path, FINGERPRINT, GENEROUS, { makeFilter, now })
       ledger.bind(sampleBound())
       return ledger.head
     })

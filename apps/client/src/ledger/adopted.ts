@@ -1,6 +1,6 @@
 import { canonicalJson, chain, genesisHash } from './chain.ts'
 import { type LedgerEntry, type LedgerFactOf, ledgerLineSchema } from './entry.ts'
-import { type Attempt, advance, type BoundRun, type LedgerState } from './replay.ts'
+import { type Attempt, advance, type BoundRun, type LedgerState, spentEvents } from './replay.ts'
 import { damaged } from './verify.ts'
 
 /** A ledger that counts in another one. */
@@ -63,6 +63,7 @@ function merge(state: LedgerState, after: LedgerState, before: LedgerState | und
     runs,
     attempts,
     budget: smaller(state.budget, after.budget),
+    rule: spentEvents(state).length > 0 ? state.rule : (after.rule ?? state.rule),
     charges: [...state.charges, ...after.charges.slice(before?.charges.length ?? 0)],
     datasets: new Set([...state.datasets, ...after.datasets]),
   }

@@ -1,46 +1,96 @@
-import { type Accountant, type AccountedEvent, mergeEvents, pld, rdp } from '@fedsvd/core/accounting'
+import {
+  type AccountedEvent,
+  bestOrder,
+  chooseRule,
+  type FilterRule,
+  filterOf,
+  mergeEvents,
+  type PrivacyFilter,
+  scheduleRule,
+} from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Budget } from '@fedsvd/core/protocol'
+import { type BoundRun, type LedgerState, spentEvents } from './replay.ts'
+
+/** Makes the filter of a rule: `filterOf` outside tests. */
+export type MakeFilter = (rule: FilterRule) => PrivacyFilter
 
 /**
- * Who says what events cost: the quick one is asked first, and only where it says no, the tight one. Both are upper bounds,
- * so either yes is enough.
- */
-export interface Accountants {
-  readonly quick: Accountant
-  readonly tight: Accountant
-}
-
-export const ACCOUNTANTS: Accountants = { quick: rdp, tight: pld }
-
-/** True when `events` together stay within the budget. */
-export function withinBudget(
-  events: readonly AccountedEvent[],
-  { epsilon, delta }: Budget,
-  { quick, tight }: Accountants = ACCOUNTANTS,
-): boolean {
-  const merged = mergeEvents(events)
-  return quick.epsilonUpperBound(merged, delta) <= epsilon || tight.epsilonUpperBound(merged, delta) <= epsilon
-}
-
-/**
- * Refuses the next event when it would exceed the budget of `whose`.
+ * By which rule the ledger holds its events against the budget: the recorded one, or the one that the next release of `next`
+ * (a run, or a charge outside rounds) makes the ledger record.
  *
+ * A rule that was recorded and that no release followed binds nobody. Without a recorded rule nothing was released, or the
+ * ledger is from before there were rules. Its events are facts then. Where they are all of the first run's mechanism, the rule
+ * is what that run would have fixed before its first release. Where they are of several, the choices between them were made
+ * already; from here on a filter counts all of them, at the order that suits them best. What that says about the past:
+ * docs/decisions/0103.
+ */
+export function ruleOf(state: LedgerState, next: BoundRun | AccountedEvent): FilterRule
+export function ruleOf(state: LedgerState): FilterRule | undefined
+export function ruleOf(state: LedgerState, next?: BoundRun | AccountedEvent): FilterRule | undefined {
+  const spent = mergeEvents(spentEvents(state))
+  if (state.rule !== undefined && spent.length > 0) return state.rule
+  const of = (events: readonly AccountedEvent[]): FilterRule => {
+    return { kind: 'renyi', order: bestOrder(events, state.budget) }
+  }
+  if (spent.length > 1) return of(spent)
+  const [attempt] = state.attempts
+  const first = attempt === undefined ? (spent[0] ?? next) : state.runs.get(attempt.runId)
+  if (first === undefined) return undefined
+  return 'terms' in first ? chooseRule(first.event, first.terms.budget, state.budget) : of([first])
+}
+
+interface Payer {
+  /** The run that the event is for; undefined for what is outside all runs. */
+  readonly run?: BoundRun | undefined
+  /** Whose the ledger's budget is, for the message. */
+  readonly whose?: string
+  readonly makeFilter?: MakeFilter | undefined
+}
+
+/**
+ * Refuses the next event when it would exceed what its run was granted, or the budget of the ledger.
+ *
+ * A run repeats one mechanism from its first release to its last, so its grant is the business of a fixed schedule, which
+ * covers nothing else; the budget of the ledger spans runs that are chosen one after the other, so it is the business of the
+ * ledger's filter.
+ *
+ * @returns the ledger's rule
  * @throws FedsvdError BUDGET_EXHAUSTED
  */
 export function requireBudget(
+  state: LedgerState,
+  next: AccountedEvent,
+  { run, whose = 'this site', makeFilter = filterOf }: Payer = {},
+): FilterRule {
+  if (run !== undefined) {
+    const filter = makeFilter(scheduleRule(run.event))
+    requireWithin(filter, spentEvents(state, run.runId), next, run.terms.budget, 'this run')
+  }
+  const rule = ruleOf(state, run ?? next)
+  requireWithin(makeFilter(rule), spentEvents(state), next, state.budget, whose)
+  return rule
+}
+
+function requireWithin(
+  filter: PrivacyFilter,
   spent: readonly AccountedEvent[],
   next: AccountedEvent,
   budget: Budget,
-  whose = 'this site',
-  accountants: Accountants = ACCOUNTANTS,
+  whose: string,
 ): void {
-  if (withinBudget([...spent, next], budget, accountants)) return
-  const bound = (events: readonly AccountedEvent[]) =>
-    accountants.tight.epsilonUpperBound(events, budget.delta).toFixed(4)
+  if (filter.allows([...spent, next], budget)) return
+  const bound = (events: readonly AccountedEvent[]) => filter.epsilonUpperBound(events, budget.delta).toFixed(4)
   throw new FedsvdError('BUDGET_EXHAUSTED', {
-    expected: `epsilon of at most ${budget.epsilon} at delta ${budget.delta} for ${whose}`,
+    expected: `epsilon of at most ${budget.epsilon} at delta ${budget.delta} for ${whose}, ${RULES[filter.rule.kind]}`,
     got: `${bound(spent)} spent already and ${bound([...spent, next])} with the next round`,
     remedy: 'Nothing was spent on it. Wait for a run with other data; a budget is never raised.',
   })
+}
+
+/** What the rules are called where people read them. */
+export const RULES: Readonly<Record<FilterRule['kind'], string>> = {
+  schedule: 'by PLD for the schedule that was fixed before its first release',
+  renyi: 'by the Renyi filter over all runs',
+  gaussian: 'by the Gaussian filter over all runs',
 }

@@ -218,12 +218,12 @@ describe('a site that is killed', () => {
 })
 
 describe('two processes on one data set', () => {
-  const accountants = { quick: perStep(0.001, 'rdp'), tight: perStep(0.001) }
+  const makeFilter = perStep(0.001)
 
   it('cannot both spend: the second is refused, and told the number of the first', async () => {
     using folder = temporaryFolder()
     const life = new Life(folder.path)
-    using held = openLedger(life.stateDir, FINGERPRINT, BUDGET, { accountants })
+    using held = openLedger(life.stateDir, FINGERPRINT, BUDGET, { makeFilter })
     const ending = await life.start().ended
     expect(ending.code).not.toBe(0)
     expect(ending.said).toContain(`LEDGER_LOCKED: expected to be the only process that spends`)
@@ -239,7 +239,7 @@ describe('two processes on one data set', () => {
     for (const { code, said } of endings) if (code !== 0) expect(said).toContain('LEDGER_LOCKED')
     expect(endings.filter(({ code }) => code === 0).length).toBeGreaterThan(0)
     life.check()
-    using ledger = openLedger(life.stateDir, FINGERPRINT, BUDGET, { accountants })
+    using ledger = openLedger(life.stateDir, FINGERPRINT, BUDGET, { makeFilter })
     expect(ledger.state.attempts.map(({ runId, round, attempt }) => [runId, round, attempt])).toEqual([
       [RUN_A, 0, 1],
       [RUN_A, 1, 1],
@@ -250,7 +250,7 @@ describe('two processes on one data set', () => {
     using folder = temporaryFolder()
     const life = new Life(folder.path)
     expect((await life.start('20', 'before').ended).signal).toBe('SIGKILL')
-    using ledger = openLedger(life.stateDir, FINGERPRINT, BUDGET, { accountants })
+    using ledger = openLedger(life.stateDir, FINGERPRINT, BUDGET, { makeFilter })
     expect(spentEvents(ledger.state).length).toBeGreaterThan(0)
   })
 })

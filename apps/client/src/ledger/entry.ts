@@ -100,6 +100,23 @@ const acknowledged = z.strictObject({
 /** The owner lowered the budget. It is never raised: what was promised to the people in the data stays promised. */
 const budgetLowered = z.strictObject({ kind: z.literal('budget-lowered'), budget: budgetSchema })
 
+/**
+ * By which rule events are held against the budget from here on (`FilterRule` of core): once, and before the first release.
+ * A ledger from before there were rules gets it with its next reservation.
+ */
+const ruleFixed = z.strictObject({
+  kind: z.literal('rule-fixed'),
+  rule: z.discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('schedule'),
+      sampleRate: z.number().gt(0).max(1),
+      noiseMultiplier: z.number().positive(),
+    }),
+    z.strictObject({ kind: z.literal('renyi'), order: z.number().gt(1) }),
+    z.strictObject({ kind: z.literal('gaussian') }),
+  ]),
+})
+
 /** A torn last line, left by a crash in the middle of a write, was cut off. */
 const recovered = z.strictObject({
   kind: z.literal('recovered'),
@@ -144,6 +161,7 @@ export const ledgerFactSchema = z.discriminatedUnion('kind', [
   finished,
   acknowledged,
   budgetLowered,
+  ruleFixed,
   recovered,
 ])
 export type LedgerFact = z.infer<typeof ledgerFactSchema>

@@ -1,4 +1,4 @@
-export { ACCOUNTANTS, type Accountants, requireBudget, withinBudget } from './budget.ts'
+export { type MakeFilter, RULES, requireBudget, ruleOf } from './budget.ts'
 export { canonicalJson, sha256Hex } from './chain.ts'
 export { makeFolderDurably, removeDurably, writeFileDurably } from './durable-files.ts'
 export { type AttemptKey, budgetNameSchema, type LedgerEntry, type LedgerFact, SITE_BUDGET } from './entry.ts'

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { BUDGET, FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import {
+  type LedgerState,
   lastAttempt,
   ledgerPath,
   openLedger,
@@ -23,7 +24,9 @@ import { verifyLedgerBytes } from './verify.ts'
 const STEP = 0.25 // epsilon of one step, so a round of RUN_A (5 steps) costs 1.25 and one of RUN_B (3 steps) 0.75
 const COST: Record<string, number> = { [RUN_A]: 5 * STEP, [RUN_B]: 3 * STEP }
 const RUNS = [sampleBound(), sampleBound(sampleManifest({ runId: RUN_B, localSteps: 3 }))]
-const accountants = { quick: perStep(2 * STEP, 'rdp'), tight: perStep(STEP) }
+const makeFilter = perStep(STEP)
+
+const epsilonOf = (state: LedgerState) => STEP * spentEvents(state).reduce((sum, { steps }) => sum + steps, 0)
 
 const run = fc.constantFrom(RUN_A, RUN_B)
 const round = fc.nat({ max: 3 })
@@ -79,7 +82,7 @@ class Life {
     )
     expect(new Set(written).size, 'nothing is recorded twice').toBe(written.length)
     expect(written, 'every attempt handed out is recorded').toEqual(expect.arrayContaining([...this.handedOut]))
-    const shown = accountants.tight.epsilonUpperBound(spentEvents(this.#ledger.state), BUDGET.delta)
+    const shown = epsilonOf(this.#ledger.state)
     expect(shown, 'the shown epsilon is never below the true one').toBeGreaterThanOrEqual(this.trueEpsilon)
     expect(shown, 'the budget at the time of the last reservation holds').toBeLessThanOrEqual(BUDGET.epsilon)
   }
@@ -89,7 +92,7 @@ class Life {
   }
 
   #open(epsilon = this.#budget): PrivacyLedger {
-    const ledger = openLedger(this.#folder, FINGERPRINT, { ...BUDGET, epsilon }, { accountants })
+    const ledger = openLedger(this.#folder, FINGERPRINT, { ...BUDGET, epsilon }, { makeFilter })
     for (const bound of RUNS) ledger.bind(bound)
     expect(ledger.state.budget.epsilon).toBe(this.#budget)
     return ledger
@@ -101,7 +104,7 @@ class Life {
   }
 
   #reserve(runId: string, index: number): void {
-    const before = accountants.tight.epsilonUpperBound(spentEvents(this.#ledger.state), BUDGET.delta)
+    const before = epsilonOf(this.#ledger.state)
     try {
       const { attempt } = this.#ledger.reserve(runId, index).entry
       this.handedOut.add(`${runId}/${index}/${attempt}`)

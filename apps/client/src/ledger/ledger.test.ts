@@ -16,7 +16,7 @@ import { type LedgerOptions, lastAttempt, ledgerPath, openLedger, spentEvents, u
 
 const SHA = 'ab'.repeat(32)
 /** One round of the sample run has 5 steps at 0.25 each: 1.25, so a budget of 6 pays for four rounds and not for five. */
-const QUARTER_PER_STEP: LedgerOptions = { accountants: { quick: perStep(0.5, 'rdp'), tight: perStep(0.25) } }
+const QUARTER_PER_STEP: LedgerOptions = { makeFilter: perStep(0.25) }
 
 const open = (folder: string, budget: { epsilon: number; delta: number } = BUDGET, options = QUARTER_PER_STEP) =>
   openLedger(folder, FINGERPRINT, budget, options)
@@ -163,29 +163,9 @@ describe('the budget', () => {
     expect(() => ledger.reserve(RUN_A, 2)).toThrow('BUDGET_EXHAUSTED')
   })
 
-  it('asks the tight accountant only where the quick one says no', () => {
-    using folder = temporaryFolder()
-    let asked = 0
-    const tight = perStep(0.25)
-    const counted = {
-      ...tight,
-      epsilonUpperBound: (...args: Parameters<typeof tight.epsilonUpperBound>) => {
-        asked += 1
-        return tight.epsilonUpperBound(...args)
-      },
-    }
-    using ledger = open(folder.path, BUDGET, { accountants: { quick: perStep(0.5, 'rdp'), tight: counted } })
-    ledger.bind(sampleBound())
-    ledger.reserve(RUN_A, 0) // quick: 2.5
-    ledger.reserve(RUN_A, 1) // quick: 5
-    expect(asked).toBe(0)
-    ledger.reserve(RUN_A, 2) // quick: 7.5 is over 6, tight: 3.75 is not
-    expect(asked).toBeGreaterThan(0)
-  })
-
   it('counts real participations, composed, not those expected on average (trap: 65 of 100 rounds shown as 50)', () => {
     using folder = temporaryFolder()
-    using ledger = open(folder.path, { epsilon: 100, delta: 1e-5 }, { accountants: { quick: rdp, tight: rdp } })
+    using ledger = open(folder.path, { epsilon: 100, delta: 1e-5 }, {})
     ledger.bind(sampleBound(sampleManifest({ rounds: 10 }), { ...TERMS, budget: { epsilon: 100, delta: 1e-5 } }))
     for (const round of [0, 1, 2, 3, 5, 8, 9]) ledger.reserve(RUN_A, round)
     const shown = rdp.epsilonUpperBound(spentEvents(ledger.state), 1e-5)

@@ -14,11 +14,11 @@ import type { Budget, ChargePurpose, LedgerHead } from '@fedsvd/core/protocol'
 import { isSigned, type OwnerStatement, statementInvalid } from '../owner/statement.ts'
 import { adoptEarlier } from './adopt-earlier.ts'
 import { smaller } from './adopted.ts'
-import { ACCOUNTANTS, type Accountants, requireBudget } from './budget.ts'
+import { type MakeFilter, requireBudget } from './budget.ts'
 import { canonicalJson, sha256Hex } from './chain.ts'
-import { type AttemptKey, LEDGER_FORMAT, SITE_BUDGET } from './entry.ts'
+import { type AttemptKey, LEDGER_FORMAT, type LedgerFactOf, SITE_BUDGET } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
-import { type BoundRun, brokenOff, type LedgerState, lastAttempt, spentEvents } from './replay.ts'
+import { type BoundRun, brokenOff, type LedgerState, lastAttempt } from './replay.ts'
 import { requireUnit } from './unit.ts'
 
 /** Where the ledger of a budget is kept. */
@@ -88,7 +88,8 @@ export interface PrivacyLedger extends Disposable {
 export interface LedgerOptions {
   /** For the time stamps, which are for people only. */
   readonly now?: () => Date
-  readonly accountants?: Accountants
+  /** For tests of what the ledger makes of its filter's answers. */
+  readonly makeFilter?: MakeFilter
   /** Name of the budget; default: that of the site. */
   readonly name?: string
   /** State folders of earlier releases and other places, whose ledgers count in this one. */
@@ -116,13 +117,21 @@ export function openLedger(
   stateDir: string,
   fingerprint: string,
   budget: Budget,
-  { now = () => new Date(), accountants = ACCOUNTANTS, name = SITE_BUDGET, earlier = [] }: LedgerOptions = {},
+  { now = () => new Date(), makeFilter, name = SITE_BUDGET, earlier = [] }: LedgerOptions = {},
 ): PrivacyLedger {
   const file = openFile(stateDir, name, budget, { now, earlier })
   const current = (): LedgerState => file.state!
   const whose = name === SITE_BUDGET ? 'this site' : `the budget ${name}`
   const paid = { datasetFingerprint: fingerprint, durable: true, stepwise: true }
   const dataset = fingerprint
+
+  /** Appends a fact that spends, once the budgets allow it; the ledger's rule is on stable storage before the first one. */
+  const spend = (fact: LedgerFactOf<'reserved' | 'charged'>, run?: BoundRun): string => {
+    const rule = requireBudget(current(), fact.event, { run, whose, makeFilter })
+    if (canonicalJson(rule) !== canonicalJson(current().rule ?? null)) file.append({ kind: 'rule-fixed', rule })
+    return file.append(fact)
+  }
+
   return {
     fingerprint,
     get state() {
@@ -144,11 +153,9 @@ export function openLedger(
       const last = lastAttempt(current(), runId, round)
       if (last?.frameSha256 !== undefined)
         throw termsChanged(`no second result for round ${round}`, 'a request for one')
-      const { event, terms } = run
-      requireBudget(spentEvents(current(), runId), event, terms.budget, 'this run', accountants)
-      requireBudget(spentEvents(current()), event, current().budget, whose, accountants)
+      const { event } = run
       const key = { runId, round, attempt: (last?.attempt ?? 0) + 1 }
-      const entryHash = file.append({ kind: 'reserved', ...key, dataset, event, stepwise: true })
+      const entryHash = spend({ kind: 'reserved', ...key, dataset, event, stepwise: true }, run)
       return reservationFrom({ ...paid, ...key, event, entryHash })
     },
     resume(runId, round) {
@@ -157,11 +164,9 @@ export function openLedger(
       if (run === undefined || from === undefined)
         throw termsChanged(`an attempt at round ${round} that broke off between its steps`, 'none')
       const event = { ...run.event, steps: 1 }
-      requireBudget(spentEvents(current(), runId), event, run.terms.budget, 'this run', accountants)
-      requireBudget(spentEvents(current()), event, current().budget, whose, accountants)
       const key = { runId, round, attempt: from.attempt + 1 }
       const resumes = { attempt: from.attempt, step: from.saved?.step ?? 0 }
-      const entryHash = file.append({ kind: 'reserved', ...key, dataset, event, stepwise: true, resumes })
+      const entryHash = spend({ kind: 'reserved', ...key, dataset, event, stepwise: true, resumes }, run)
       const { steps } = run.event
       const resumption = { ...resumes, steps, savedSha256: from.saved?.sha256 }
       return reservationFrom({ ...paid, ...key, event, entryHash, resumes: resumption })
@@ -192,10 +197,7 @@ export function openLedger(
       const run = runId === undefined ? undefined : current().runs.get(runId)
       if (runId !== undefined && run === undefined) throw termsChanged('a run that this site agreed to', `run ${runId}`)
       requireUnit(current(), event.unit)
-      if (run !== undefined)
-        requireBudget(spentEvents(current(), runId), event, run.terms.budget, 'this run', accountants)
-      requireBudget(spentEvents(current()), event, current().budget, whose, accountants)
-      const entryHash = file.append({ kind: 'charged', purpose, dataset, ...(runId !== undefined && { runId }), event })
+      const entryHash = spend({ kind: 'charged', purpose, dataset, ...(runId !== undefined && { runId }), event }, run)
       return { event, entryHash }
     },
     accept(statement) {

@@ -1,4 +1,4 @@
-import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import type { FilterRule, PrivacyEvent } from '@fedsvd/core/accounting'
 import type { FedsvdError } from '@fedsvd/core/errors'
 import type { Budget, ChargePurpose, PrivacyTerms } from '@fedsvd/core/protocol'
 import { isSigned, type OwnerStatement } from '../owner/statement.ts'
@@ -51,6 +51,8 @@ export interface LedgerState {
   /** The one data set of a ledger of format 1. */
   readonly fingerprint?: string | undefined
   readonly budget: Budget
+  /** How events are held against the budget; undefined before the first release, and in ledgers from before rules. */
+  readonly rule?: FilterRule | undefined
   readonly runs: ReadonlyMap<string, BoundRun>
   /** All reservations in the order in which they were made, with their progress. Each one is spent. */
   readonly attempts: readonly Attempt[]
@@ -180,6 +182,10 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
       if (!lower) throw contradiction(`at most epsilon ${epsilon} at delta ${delta}`, JSON.stringify(fact.budget))
       return { ...state, budget: fact.budget }
     }
+    case 'rule-fixed':
+      if (state.rule !== undefined && spentEvents(state).length > 0)
+        throw contradiction('the rule that was fixed before the first release', 'another')
+      return { ...state, rule: fact.rule }
     case 'recovered':
       return state
   }

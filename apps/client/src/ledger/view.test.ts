@@ -14,7 +14,7 @@ function threeRounds(folder: string): string {
 }
 
 describe('showLedger', () => {
-  it('shows what was spent, by both accountants, and what is left', () => {
+  it('shows what was spent, by odometer and by the rule, and what is left', () => {
     using folder = temporaryFolder()
     const path = threeRounds(folder.path)
     const spent = [{ sampleRate: 0.1, noiseMultiplier: 2, steps: 15 }]
@@ -32,10 +32,13 @@ describe('showLedger', () => {
     })
     expect(view!.epsilonPld).toBeCloseTo(epsilonPld, 9)
     expect(view!.epsilonRdp).toBeCloseTo(rdp.epsilonUpperBound(spent, 1e-5), 9)
+    expect(view!.rule).toEqual({ kind: 'schedule', sampleRate: 0.1, noiseMultiplier: 2 })
+    expect(view!.epsilonCharged).toBeCloseTo(epsilonPld, 9)
     expect(view!.remaining).toBeCloseTo(6 - epsilonPld, 9)
     expect(view!.entries.map(({ fact }) => fact.kind)).toEqual([
       'opened',
       'bound',
+      'rule-fixed',
       'reserved',
       'reserved',
       'reserved',
@@ -67,7 +70,7 @@ describe('verifyLedger', () => {
     const path = threeRounds(folder.path)
     const last = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1)!
     expect(verifyLedger(folder.path)).toEqual([
-      { path, entries: 6, head: (JSON.parse(last) as { hash: string }).hash, tail: 'none' },
+      { path, entries: 7, head: (JSON.parse(last) as { hash: string }).hash, tail: 'none' },
     ])
   })
 
@@ -76,6 +79,6 @@ describe('verifyLedger', () => {
     const path = threeRounds(folder.path)
     writeFileSync(path, readFileSync(path, 'utf8').replace('"round":1', '"round":7'))
     const [verdict] = verifyLedger(path)
-    expect(verdict!.fault?.message).toMatch(/LEDGER_DAMAGED.*line 4/)
+    expect(verdict!.fault?.message).toMatch(/LEDGER_DAMAGED.*line 5/)
   })
 })

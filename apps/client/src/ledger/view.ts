@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { SiteUnit } from '@fedsvd/core/accounting'
+import { type FilterRule, filterOf, pld, rdp, type SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import type { Budget } from '@fedsvd/core/protocol'
-import { ACCOUNTANTS } from './budget.ts'
+import { ruleOf } from './budget.ts'
 import type { LedgerEntry } from './entry.ts'
 import { replay, spentEvents } from './replay.ts'
 import { unitOfLedger } from './unit.ts'
@@ -29,10 +29,17 @@ export interface LedgerView {
   readonly steps: number
   /** What one unit is; undefined before the first run. */
   readonly unit: SiteUnit | undefined
-  /** Upper bounds at `budget.delta`: for that unit, add or remove one. The tight one is what is shown and enforced. */
+  /**
+   * An odometer: what the events so far cost had they been fixed beforehand, at `budget.delta`, for that unit, add or remove
+   * one. The guarantee is the budget, which the filter of `rule` enforces.
+   */
   readonly epsilonPld: number
   readonly epsilonRdp: number
-  /** `budget.epsilon` less `epsilonPld`. Epsilon does not simply add up: what a new run buys is found by calibration. */
+  /** By which rule the budget is enforced; undefined as long as nothing was released. */
+  readonly rule?: FilterRule | undefined
+  /** What that rule charges for the events so far. */
+  readonly epsilonCharged: number
+  /** `budget.epsilon` less `epsilonCharged`. Epsilon does not simply add up: what a new run buys is found by calibration. */
   readonly remaining: number
   readonly tail: VerifiedLedger['tail']
 }
@@ -67,7 +74,8 @@ export function showLedger(place: string): readonly LedgerView[] {
     if (state === undefined) throw notOpened(path)
     const { epsilon, delta } = state.budget
     const events = spentEvents(state)
-    const epsilonPld = ACCOUNTANTS.tight.epsilonUpperBound(events, delta)
+    const rule = ruleOf(state)
+    const epsilonCharged = rule === undefined ? 0 : filterOf(rule).epsilonUpperBound(events, delta)
     return {
       path,
       name,
@@ -80,9 +88,11 @@ export function showLedger(place: string): readonly LedgerView[] {
       reservations: state.attempts.length,
       unfinished: state.attempts.filter(({ frameSha256 }) => frameSha256 === undefined).length,
       steps: events.reduce((sum, { steps }) => sum + steps, 0),
-      epsilonPld,
-      epsilonRdp: ACCOUNTANTS.quick.epsilonUpperBound(events, delta),
-      remaining: Math.max(0, epsilon - epsilonPld),
+      epsilonPld: pld.epsilonUpperBound(events, delta),
+      epsilonRdp: rdp.epsilonUpperBound(events, delta),
+      rule,
+      epsilonCharged,
+      remaining: Math.max(0, epsilon - epsilonCharged),
       tail,
     }
   })

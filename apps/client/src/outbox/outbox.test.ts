@@ -8,7 +8,7 @@ import { fileOutbox, requireReserved } from './index.ts'
 
 const KEY = { runId: RUN_A, round: 3, attempt: 2 }
 const FRAME = Buffer.from('a frame')
-const accountants = { quick: perStep(0.01, 'rdp'), tight: perStep(0.01) }
+const makeFilter = perStep(0.01)
 
 describe('the outbox', () => {
   it('gives back the bytes that were put in', () => {
@@ -53,7 +53,7 @@ describe('the outbox', () => {
 describe('requireReserved', () => {
   it('accepts frames that the ledger reserved, and what a crash left half written', () => {
     using folder = temporaryFolder()
-    using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { accountants })
+    using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { makeFilter })
     requireReserved(folder.path, ledger)
     ledger.bind(sampleBound())
     fileOutbox(folder.path, FINGERPRINT).put(ledger.reserve(RUN_A, 0).entry, FRAME)
@@ -63,7 +63,7 @@ describe('requireReserved', () => {
 
   it('refuses a frame that nobody reserved: the ledger is older than the outbox', () => {
     using folder = temporaryFolder()
-    using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { accountants })
+    using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { makeFilter })
     ledger.bind(sampleBound())
     const { entry } = ledger.reserve(RUN_A, 0)
     fileOutbox(folder.path, FINGERPRINT).put({ ...entry, attempt: 2 }, FRAME)

@@ -3,7 +3,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
 import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { EncodedRecords, EncodedStores, LeftOut } from '../data/index.ts'
-import { type BoundRun, canonicalJson, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
+import { type BoundRun, canonicalJson, type PrivacyLedger, ruleOf, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { type Declaration, type RunLimits, requireDeclaredKind, requireWithinLimits } from '../policy/index.ts'
 import { termsFor } from './terms.ts'
 
@@ -113,5 +113,6 @@ function lazily<T>(make: () => Promise<T>) {
 
 function newTerms(manifest: RunManifest, { ledger, declaration }: AgreementParts): PrivacyTerms {
   const { budget } = ledger.state
-  return termsFor(manifest, { declaredRecords: declaration.records, budget, spent: spentEvents(ledger.state) })
+  const [spent, rule] = [spentEvents(ledger.state), ruleOf(ledger.state)]
+  return termsFor(manifest, { declaredRecords: declaration.records, budget, spent, rule })
 }

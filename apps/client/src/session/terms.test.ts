@@ -1,9 +1,9 @@
-import { pld } from '@fedsvd/core/accounting'
+import { bestOrder, filterOf, pld, scheduleRule } from '@fedsvd/core/accounting'
 import { describe, expect, it } from 'vitest'
 import { BUDGET, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
 import { termsFor } from './terms.ts'
 
-const site = { declaredRecords: 120, budget: BUDGET, spent: [] }
+const site = { declaredRecords: 120, budget: BUDGET, spent: [], rule: undefined }
 const manifest = sampleManifest({ rounds: 20, localSteps: 5 })
 
 /** Epsilon of the whole run at these terms, after what was spent before. */
@@ -32,13 +32,16 @@ describe('the terms of a site', () => {
     expect(epsilonOf(terms, 1e-6)).toBeLessThanOrEqual(6)
   })
 
-  it('take more noise when a part of the budget is spent: both together stay within it', () => {
+  it('take more noise when a part of the budget is spent: both together stay within it, by the filter of the ledger', () => {
     const spent = Array.from({ length: 10 }, () => sampleBound().event)
+    const rule = { kind: 'renyi', order: bestOrder(spent, BUDGET) } as const
     const fresh = termsFor(manifest, site)
-    const later = termsFor(manifest, { ...site, spent })
+    const later = termsFor(manifest, { ...site, spent, rule })
+    const charged = filterOf(rule).epsilonUpperBound([...spent, { ...later, steps: 100 }], 1e-5)
     expect(later.noiseMultiplier).toBeGreaterThan(fresh.noiseMultiplier)
-    expect(epsilonOf(later, 1e-5, spent)).toBeLessThanOrEqual(6)
-    expect(epsilonOf(later, 1e-5, spent)).toBeGreaterThan(5.99)
+    expect(charged).toBeLessThanOrEqual(6)
+    expect(charged).toBeGreaterThan(5.99)
+    expect(epsilonOf(later, 1e-5, spent)).toBeLessThan(charged)
   })
 })
 
@@ -56,12 +59,21 @@ describe('a site stays out', () => {
 
   it('when nothing is left', () => {
     const spent = Array.from({ length: 1000 }, () => sampleBound().event)
+    const rule = { kind: 'renyi', order: bestOrder(spent, BUDGET) } as const
+    expect(() => termsFor(manifest, { ...site, spent, rule })).toThrow('BUDGET_TOO_SMALL')
     expect(() => termsFor(manifest, { ...site, spent })).toThrow('BUDGET_TOO_SMALL')
+  })
+
+  it('when its ledger holds it to the schedule of another run', () => {
+    const spent = [sampleBound().event]
+    const rule = scheduleRule(sampleBound().event)
+    expect(() => termsFor(manifest, { ...site, spent, rule })).toThrow('BUDGET_TOO_SMALL')
   })
 
   it('when so little is left that its noise would drown the run', () => {
     const all = termsFor(manifest, site)
-    const spent = [{ ...sampleBound().event, ...all, steps: 100 }] // 99.9 % of the budget
-    expect(() => termsFor(manifest, { ...site, spent })).toThrow(/BUDGET_TOO_SMALL.*at most 10 times/)
+    const spent = [{ ...sampleBound().event, ...all, steps: 75 }] // 99.8 % of the budget, by the filter
+    const rule = { kind: 'renyi', order: bestOrder(spent, BUDGET) } as const
+    expect(() => termsFor(manifest, { ...site, spent, rule })).toThrow(/BUDGET_TOO_SMALL.*at most 10 times/)
   })
 })

@@ -1,7 +1,13 @@
-import { calibrateNoiseMultiplier, type PrivacyEvent, pld } from '@fedsvd/core/accounting'
+import {
+  calibrateNoiseMultiplier,
+  type FilterRule,
+  filterOf,
+  type PrivacyEvent,
+  pld,
+  scheduleRule,
+} from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Budget, PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
-import { withinBudget } from '../ledger/index.ts'
 
 /** What a site knows when it decides its terms. */
 export interface SiteLimits {
@@ -11,6 +17,8 @@ export interface SiteLimits {
   readonly budget: Budget
   /** What the data set has spent already. */
   readonly spent: readonly PrivacyEvent[]
+  /** By which rule the data set's ledger holds events against the budget; undefined as long as nothing was spent. */
+  readonly rule: FilterRule | undefined
 }
 
 /**
@@ -21,7 +29,8 @@ const MOST_EXTRA_NOISE = 10
 
 /**
  * The terms on which this site takes part in a run: the least noise with which all rounds of the run stay within the run's
- * target, and together with everything spent before within the site's own budget. Calibrated by PLD, never above.
+ * target, and together with everything spent before within the site's own budget. The first by PLD, for a run is one fixed
+ * schedule; the second by the filter of the site's ledger, for this run was chosen after earlier ones were seen.
  *
  * @throws FedsvdError DELTA_TOO_LARGE, CONFIG_INVALID (a lot larger than the data), BUDGET_TOO_SMALL
  */
@@ -54,18 +63,20 @@ export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms 
 
 /** The least noise with which a run fits into the site's budget beside what was spent before; 0 where nothing was. */
 function noiseBesideSpent(
-  { spent, budget }: SiteLimits,
+  { spent, budget, rule }: SiteLimits,
   shape: { readonly sampleRate: number; readonly steps: number },
   usual: number,
 ): number {
-  if (spent.length === 0) return 0
+  const first = spent[0]
+  if (first === undefined) return 0
+  const filter = filterOf(rule ?? scheduleRule(first))
   const most = { ...shape, noiseMultiplier: MOST_EXTRA_NOISE * usual }
-  if (withinBudget([...spent, most], budget)) {
-    return calibrateNoiseMultiplier({ ...budget, ...shape, prior: spent, accountant: pld })
+  if (filter.allows([...spent, most], budget)) {
+    return calibrateNoiseMultiplier({ ...budget, ...shape, prior: spent, accountant: filter })
   }
   throw new FedsvdError('BUDGET_TOO_SMALL', {
     expected: `enough left of epsilon ${budget.epsilon} for at most ${MOST_EXTRA_NOISE} times the noise multiplier ${usual.toFixed(3)} of this run`,
-    got: 'less',
+    got: `${filter.epsilonUpperBound(spent, budget.delta).toFixed(4)} charged already`,
     remedy: 'This data set stays out of the run; nothing was spent.',
   })
 }

@@ -97,30 +97,32 @@ export function chooseRule(
   granted: PrivacyBudget,
   budget: PrivacyBudget,
 ): FilterRule {
-  const order = bestOrder(first, budget)
-  if (order === undefined) return scheduleRule(first)
-  const rule: FilterRule = { kind: 'renyi', order }
+  const order = bestOrder([{ ...first, steps: 1 }], budget)
   const steps = Math.floor(divergenceBudget(budget, order) / divergenceOf(first, order))
-  const isWhole =
-    steps >= MOST_STEPS || !filterOf(scheduleRule(first)).allows([{ ...first, steps: steps + 1 }], granted)
-  return isWhole ? rule : scheduleRule(first)
+  const whole = filterOf(scheduleRule(first))
+  const isPaid = steps >= MOST_STEPS || (steps > 0 && !whole.allows([{ ...first, steps: steps + 1 }], granted))
+  return isPaid ? { kind: 'renyi', order } : scheduleRule(first)
 }
 
 /** No run has more steps than this. */
-const MOST_STEPS = 2 ** 31 - 1
+const MOST_STEPS = 1e10
 
 /**
- * The order at which a budget pays for the most steps of a mechanism; undefined where it pays for none at any order.
+ * The order at which a budget pays for `events` the most times over (less than once where they exceed it at every order).
  *
+ * @param events at least one
  * @throws FedsvdError CONFIG_INVALID or NOISE_INVALID
  */
-export function bestOrder(mechanism: Omit<AccountedEvent, 'steps'>, budget: PrivacyBudget): number | undefined {
-  const divergences = renyiDivergences(mechanism, RDP_ORDERS)
-  let best: number | undefined
-  let most = 1
+export function bestOrder(events: readonly AccountedEvent[], budget: PrivacyBudget): number {
+  checkDelta(budget.delta)
+  const spent = mergeEvents(events).map(({ steps, ...mechanism }) => {
+    return renyiDivergences(mechanism, RDP_ORDERS).map((divergence) => steps * divergence)
+  })
+  let [best, most] = [RDP_ORDERS[0] as number, Number.NEGATIVE_INFINITY]
   RDP_ORDERS.forEach((order, i) => {
-    const steps = divergenceBudget(budget, order) / (divergences[i] as number)
-    if (steps >= most) [best, most] = [order, steps]
+    const times =
+      divergenceBudget(budget, order) / spent.reduce((sum, divergences) => sum + (divergences[i] as number), 0)
+    if (times > most) [best, most] = [order, times]
   })
   return best
 }
