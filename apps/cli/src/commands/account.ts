@@ -48,7 +48,9 @@ export function accountCommand(): Command {
             : [[`PLD, of ${group} records together`, answer.epsilonGroup.toFixed(4)]]),
         ]),
       )
-      output.line(`\nat delta ${delta}, unit record, add-or-remove-one, Poisson sampling`)
+      output.line(
+        `\nat delta ${delta}, unit record, add-or-remove-one, Poisson sampling; holds for events that were fixed before the first of them (docs/explanation/adaptive-composition.md)`,
+      )
     })
 }
 

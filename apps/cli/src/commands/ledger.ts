@@ -1,7 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { type LedgerState, outcomeOf, replay, spentEvents, unitOfLedger, verifyLedgerBytes } from '@fedsvd/client'
-import { type AccountedEvent, ADVERSARY, pld, rdp } from '@fedsvd/core/accounting'
+import {
+  type LedgerState,
+  outcomeOf,
+  RULES,
+  replay,
+  ruleOf,
+  spentEvents,
+  unitOfLedger,
+  verifyLedgerBytes,
+} from '@fedsvd/client'
+import { type AccountedEvent, ADVERSARY, filterOf, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Command } from 'commander'
 import { example } from '../options.ts'
@@ -47,12 +56,20 @@ async function show(options: LedgerOptions): Promise<void> {
       output.line(`ledger ${name}: adopted, its spending counts in the budget of the site\n`)
       continue
     }
-    output.line(`budget   ${name}`)
+    output.line(`ledger   ${name}`)
     for (const dataset of view.datasets) output.line(`data set ${dataset}`)
     for (const { name: adopted, hashes } of state.adopted.values())
       output.line(`adopted  ${adopted}: ${hashes.length} entries of an earlier ledger count here`)
     output.line(
-      `spent    epsilon <= ${view.epsilonPld.toFixed(4)} of ${view.budget.epsilon} at delta ${view.budget.delta} (RDP: ${view.epsilonRdp.toFixed(4)}), unit ${view.unit}, add-or-remove-one, against ${ADVERSARY[view.unit]}\n`,
+      `budget   epsilon ${view.budget.epsilon} at delta ${view.budget.delta}, the guarantee: unit ${view.unit}, add-or-remove-one, against ${ADVERSARY[view.unit]}`,
+    )
+    output.line(
+      view.rule === undefined
+        ? 'charged  nothing yet'
+        : `charged  epsilon ${view.epsilonCharged.toFixed(4)} of ${view.budget.epsilon}, ${RULES[view.rule.kind]}`,
+    )
+    output.line(
+      `spent    epsilon <= ${view.epsilonPld.toFixed(4)} so far (RDP: ${view.epsilonRdp.toFixed(4)}), an odometer: computed after the fact, no guarantee of its own\n`,
     )
     const rows = view.reservations.map((one) => [
       one.runId.slice(0, 8),
@@ -66,7 +83,7 @@ async function show(options: LedgerOptions): Promise<void> {
     ])
     output.line(
       table([
-        ['run', 'round', 'attempt', 'steps', 'sample rate', 'noise multiplier', 'outcome', 'epsilon after'],
+        ['run', 'round', 'attempt', 'steps', 'sample rate', 'noise multiplier', 'outcome', 'spent after'],
         ...rows,
       ]),
     )
@@ -83,6 +100,7 @@ function viewOf(state: LedgerState) {
   const { delta } = state.budget
   const events = spentEvents(state)
   const after = epsilonAfterEach(events, delta)
+  const rule = ruleOf(state)
   return {
     name: state.name,
     datasets: [...state.datasets],
@@ -90,6 +108,8 @@ function viewOf(state: LedgerState) {
     budget: state.budget,
     unit: unitOfLedger(state) ?? 'record',
     charges: state.charges,
+    ...(rule && { rule }),
+    epsilonCharged: rule === undefined ? 0 : filterOf(rule).epsilonUpperBound(events, delta),
     epsilonPld: pld.epsilonUpperBound(events, delta),
     epsilonRdp: rdp.epsilonUpperBound(events, delta),
     reservations: state.attempts.map((reservation, index) => {

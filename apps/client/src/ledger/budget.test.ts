@@ -26,10 +26,8 @@ describe('the rule of a ledger', () => {
       ledger.reserve(RUN_A, round)
       expect(ledger.state.rule?.kind).toBe('renyi')
     }
-    expect(kinds(folder.path)).toEqual([
-      ...['opened', 'bound', 'rule-fixed', 'reserved'],
-      ...['reserved', 'budget-lowered', 'reserved'],
-    ])
+    const once = ['opened', 'bound', 'rule-fixed', 'reserved']
+    expect(kinds(folder.path)).toEqual([...once, 'reserved', 'budget-lowered', 'reserved'])
   })
 
   it('is the schedule of a first run that may take everything: no other run is paid for, however little it asks', () => {
