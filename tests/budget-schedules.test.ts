@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type AccountedEvent, eventOfRound, mergeEvents, pld } from '@fedsvd/core/accounting'
 import { isFedsvdError } from '@fedsvd/core/errors'
 import fc from 'fast-check'
@@ -88,10 +89,10 @@ class Site implements Disposable {
 
   constructor(folder: string, index: 0 | 1, runs: readonly BoundRun[]) {
     this.budget = BUDGETS[index]
-    this.#folder = folder
+    this.#folder = join(folder, String(index))
     this.#fingerprint = sha256Hex(`data set ${index}`)
     this.#runs = runs
-    this.#ledger = openLedger(folder, this.#fingerprint, this.budget)
+    this.#ledger = openLedger(this.#folder, this.#fingerprint, this.budget)
   }
 
   takePart(run: number, round: number, what: Fate): void {
