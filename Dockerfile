@@ -27,7 +27,8 @@ RUN npm run generate && npm run build --workspace apps/dashboard
 
 # What runs: production dependencies alone.
 FROM manifests AS production
-RUN npm ci --omit=dev --ignore-scripts
+COPY scripts/prune-image.mjs scripts/
+RUN npm ci --omit=dev --ignore-scripts && node scripts/prune-image.mjs && rm -r scripts
 
 FROM ${NODE_IMAGE}
 WORKDIR /app

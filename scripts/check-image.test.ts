@@ -7,6 +7,8 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 // @ts-expect-error plain JavaScript
 import { faultsOf, pinned } from './check-image.mjs'
+// @ts-expect-error plain JavaScript
+import { developmentOnly } from './prune-image.mjs'
 
 const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
 const dockerfile = read('Dockerfile')
@@ -32,6 +34,21 @@ describe('the image', () => {
     const [workdir] = [...last.matchAll(/^WORKDIR (.*)$/gm)].map(([, folder]) => folder).slice(-1)
     expect(last).toContain(`install -d -o node -g node -m 700 ${workdir}`)
     expect(last).toContain(`FEDSVD_STATE_DIR=${workdir}`)
+  })
+
+  it('has no tool of development, and all that the apps name', () => {
+    const removed = developmentOnly(JSON.parse(read('package-lock.json'))) as string[]
+    for (const tool of ['typescript', 'prisma', 'vitest', 'vite', '@biomejs/biome', 'oxlint', 'turbo'])
+      expect(removed).toContain(`node_modules/${tool}`)
+    for (const workspace of ['packages/core', 'packages/engine', 'apps/server', 'apps/client', 'apps/cli']) {
+      const { dependencies = {} } = JSON.parse(read(`${workspace}/package.json`)) as { dependencies?: object }
+      for (const name of Object.keys(dependencies)) {
+        const nearest = removed.includes(`node_modules/${name}`) ? `${workspace}/node_modules/${name}` : undefined
+        if (nearest !== undefined) expect(JSON.parse(read('package-lock.json')).packages).toHaveProperty([nearest])
+        expect(removed).not.toContain(`${workspace}/node_modules/${name}`)
+      }
+    }
+    expect(dockerfile).toMatch(/npm ci --omit=dev --ignore-scripts && node scripts\/prune-image\.mjs/)
   })
 
   it('is asked for its health by the compose file', () => {
