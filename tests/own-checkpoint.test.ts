@@ -90,6 +90,7 @@ describe('a BERT of one’s own', { timeout: 120_000 }, () => {
         stateDir: here(name),
         budget: { epsilon: 50, delta: 1e-3 },
         declaredRecords: 240,
+        releaseGrid: false,
         enrolmentToken: asked.tokens[0],
         models,
       }),

@@ -182,6 +182,7 @@ describe('a run for each task', { timeout: 120_000 }, () => {
       stateDir: here(`${name}-site`),
       budget: { epsilon: 900, delta: 1e-3 },
       declaredRecords: 90,
+      releaseGrid: false,
       enrolmentToken: tokens[0],
       models: here('models'),
     }
@@ -220,6 +221,7 @@ describe('a run for each task', { timeout: 120_000 }, () => {
       stateDir: here('mismatch-site'),
       budget: { epsilon: 900, delta: 1e-3 },
       declaredRecords: 90,
+      releaseGrid: false,
       enrolmentToken: tokens[0],
       models: here('models'),
     }

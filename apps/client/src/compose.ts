@@ -14,6 +14,7 @@ import { type LedgerState, openLedger } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
 import type { Declaration } from './policy/index.ts'
+import { type ReleaseClock, systemClock } from './release/index.ts'
 import { osRandomness } from './round/index.ts'
 import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './session/identity.ts'
 import { networkTransport, readTls, type Transport } from './transport/index.ts'
@@ -22,6 +23,8 @@ import { networkTransport, readTls, type Transport } from './transport/index.ts'
 export interface ClientParts {
   readonly transport?: Transport
   readonly source?: RandomSource
+  /** The clock of releases; that of the system where it is absent. */
+  readonly releaseClock?: ReleaseClock | undefined
   /** Of the lots alone, in tests that draw them apart from the noise. */
   readonly lotSource?: RandomSource
   readonly tokenizer?: Tokenizer
@@ -68,6 +71,7 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
       checkpoints: fileCheckpoints(config.stateDir, site.fingerprint),
       source: parts.source ?? osRandomness,
       lotSource: parts.lotSource,
+      releaseClock: config.releaseGrid ? (parts.releaseClock ?? systemClock) : undefined,
       stores: encodedStores(
         config.stateDir,
         site,

@@ -64,6 +64,11 @@ const clientConfigSchema = z.strictObject({
   runtime: z.enum(RUNTIMES).default('onnxruntime'),
   /** Device of onnxruntime. */
   executionProvider: z.enum(EXECUTION_PROVIDERS).default('cpu'),
+  /**
+   * Sends what follows from training at the end of public slots of time, so that how long it took tells nothing of the records.
+   * Costs waiting; without it the times of releases are not protected.
+   */
+  releaseGrid: z.boolean().default(true),
   /** End when the first run in which this client takes part has ended. */
   once: z.boolean().default(false),
   /** How long to wait for the coordinator at the start, in seconds; for ever when absent. */

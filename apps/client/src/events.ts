@@ -45,6 +45,11 @@ export type ClientEvent =
       leftOut: number
       seconds: number
     }
+  /**
+   * The round leaves at the end of a slot of this length, however long it trains; `fits` unless that is beyond the deadline
+   * of the run's rounds.
+   */
+  | { event: 'release-slot'; runId: string; seconds: number; fits: boolean }
   | { event: 'round-delivered'; runId: string; round: number; events: number }
   | { event: 'round-failed'; runId: string; round: number; error: ErrorFact }
   | { event: 'ledger-mismatch'; runId: string; error?: ErrorFact }

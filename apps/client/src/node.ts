@@ -9,6 +9,8 @@ import type { ClientEvent } from './events.ts'
 import { lastAttempt, nextCharge, requireBudget, spentEvents } from './ledger/index.ts'
 import type { Outbox } from './outbox/index.ts'
 import { requireRoomForRun, requireStateSize, requireUsualState, roundFailureCode } from './policy/index.ts'
+import type { ReleaseClock } from './release/index.ts'
+import { type ReleaseGrid, releaseGrid, systemClock } from './release/index.ts'
 import { runRound } from './round/index.ts'
 import { type AgreementParts, agreeTo, type OpenRun } from './session/open-runs.ts'
 import { catalogued, forTheWire } from './session/refusals.ts'
@@ -28,6 +30,8 @@ export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal'
   readonly source: RandomSource
   /** Of the lots alone, where a test draws them apart from the noise; `source` where it is absent. */
   readonly lotSource?: RandomSource | undefined
+  /** Where releases are on a public grid of time: what they are measured by. Absent: each leaves when it is made. */
+  readonly releaseClock?: ReleaseClock | undefined
   signChallenge(clientId: string, nonce: string): string
   onEvent(event: ClientEvent): void
 }
@@ -39,7 +43,7 @@ export class ClientNode implements AsyncDisposable {
   readonly #parts: NodeParts
   readonly #link: CoordinatorLink
   readonly #runs = new Map<string, OpenRun>()
-  readonly #work = new RoundsAtWork()
+  readonly #work: RoundsAtWork
   /** Runs whose spending the coordinator remembers better than this ledger. */
   readonly #mismatched = new Map<string, FedsvdError>()
   /** Runs whose facts, all of them, the coordinator has agreed with since this site connected. */
@@ -56,6 +60,8 @@ export class ClientNode implements AsyncDisposable {
 
   constructor(parts: NodeParts) {
     this.#parts = parts
+    const clock = parts.releaseClock ?? systemClock
+    this.#work = new RoundsAtWork(() => clock.now())
     let connected: () => void = () => {}
     this.connected = new Promise((resolve) => {
       connected = resolve
@@ -209,18 +215,23 @@ export class ClientNode implements AsyncDisposable {
     return Math.max(0, this.#work.roundOf(runId) ?? 0, ...rounds)
   }
 
-  async #train(run: OpenRun, invitation: Invitation, { uploadToken, goAhead, signal }: Shift): Promise<() => void> {
+  async #train(run: OpenRun, invitation: Invitation, shift: Shift): Promise<() => void> {
+    const { uploadToken, goAhead, signal } = shift
     const { onEvent, ledger } = this.#parts
     const { runId, round, rounds = run.manifest.rounds } = invitation
+    let release: ReleaseGrid | undefined
     try {
       onEvent({ event: 'round-started', runId, round, rounds })
       this.#tellChange()
+      const engine = await run.engine()
+      release = await this.#releaseGrid(run, shift)
       await runRound({
         ...this.#parts,
         manifest: run.manifest,
         run: run.bound,
-        records: await run.records(),
-        engine: await run.engine(),
+        records: run.records,
+        engine,
+        release,
         link: this.#link,
         invitation,
         uploadToken,
@@ -234,6 +245,7 @@ export class ClientNode implements AsyncDisposable {
       })
       return () => onEvent({ event: 'round-delivered', runId, round, events: spentEvents(ledger.state).length })
     } catch (error) {
+      await release?.endOfSlot(signal).catch(() => {})
       if (signal.aborted) return () => {}
       const failure = catalogued(error)
       return () => {
@@ -241,6 +253,17 @@ export class ClientNode implements AsyncDisposable {
         this.#link.roundFailed({ runId, round, code: roundFailureCode(failure.code) })
       }
     }
+  }
+
+  /** Begins the slots of a round; the first round of a run times the engine for them. */
+  async #releaseGrid(run: OpenRun, { goAhead, pausedMs }: Shift): Promise<ReleaseGrid> {
+    const { releaseClock: clock, onEvent } = this.#parts
+    if (clock === undefined) return releaseGrid({ clock: systemClock, slotMs: 0, goAhead, pausedMs })
+    const slotMs = await run.slotLength(clock)
+    const { runId, deadlineSeconds } = run.manifest
+    const fits = slotMs <= 1000 * deadlineSeconds
+    onEvent({ event: 'release-slot', runId, seconds: slotMs / 1000, fits })
+    return releaseGrid({ clock, slotMs, goAhead, pausedMs })
   }
 
   /**

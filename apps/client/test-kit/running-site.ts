@@ -1,6 +1,7 @@
 import type { RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { type ClientConfigInput, type ClientEvent, type ClientNode, startClient } from '../src/index.ts'
+import type { ReleaseClock } from '../src/release/index.ts'
 import type { Transport } from '../src/transport/index.ts'
 import { fakeEngine, type OnLot } from './fake-engine.ts'
 import { letters, sampleSite } from './site.ts'
@@ -12,6 +13,7 @@ export interface SiteOptions extends Partial<ClientConfigInput> {
   readonly onLot?: OnLot
   readonly source?: RandomSource
   readonly lotSource?: RandomSource
+  readonly releaseClock?: ReleaseClock
   /** Of the engine: what every record contributes, all zeros. */
   readonly silent?: boolean
 }
@@ -31,6 +33,7 @@ export async function startSite({
   onLot,
   source,
   lotSource,
+  releaseClock,
   silent,
   ...settings
 }: SiteOptions): Promise<RunningSite> {
@@ -40,6 +43,7 @@ export async function startSite({
     transport,
     source,
     lotSource,
+    releaseClock,
     tokenizer: letters,
     engineFor: async (manifest: RunManifest) => fakeEngine(manifest.adapter, onLot, { contributes: silent !== true }),
     onEvent: (event) => {

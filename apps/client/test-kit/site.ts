@@ -36,6 +36,7 @@ export function sampleSite(
     budget: BUDGET,
     enrolmentToken: 'token',
     declaredRecords: 100,
+    releaseGrid: false, // what a test waits for comes when it is made
     ...settings,
   })
 }

@@ -26,6 +26,7 @@ interface JoinOptions extends DataOptions, ModelOptions {
   readonly threads: number
   readonly runtime: (typeof RUNTIMES)[number]
   readonly executionProvider: (typeof EXECUTION_PROVIDERS)[number]
+  readonly releaseGrid: boolean
   readonly once?: boolean
   readonly maxWait?: number
   readonly json?: boolean
@@ -80,6 +81,10 @@ export function joinCommand(): Command {
         .env('FEDSVD_DECLARED_LABELS')
         .argParser(labelList),
     )
+    .option(
+      '--no-release-grid',
+      'send updates when they are made: how long training took then tells of the records (default: on public slots of time)',
+    )
     .option('--threads <count>', 'threads of the engine', positiveInteger, 1)
     .addOption(
       new Option('--runtime <name>', 'what computes').env('FEDSVD_RUNTIME').choices(RUNTIMES).default('onnxruntime'),
@@ -127,6 +132,7 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     threads: options.threads,
     runtime: options.runtime,
     executionProvider: options.executionProvider,
+    releaseGrid: options.releaseGrid,
     once: options.once ?? false,
     maxWaitSeconds: options.maxWait,
   })
@@ -206,6 +212,8 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       return `round ${event.round + 1} of ${event.rounds}: training`
     case 'round-resumed':
       return `round ${event.round + 1}: goes on behind step ${event.step} of ${event.steps}, one step charged again`
+    case 'release-slot':
+      return `updates leave every ${event.seconds.toFixed(1)} s${event.fits ? '' : ', which is longer than the deadline of a round: they will be late'}`
     case 'round-delivered':
       return `round ${event.round + 1}: update delivered`
     case 'round-failed':

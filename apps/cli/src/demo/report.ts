@@ -82,6 +82,7 @@ export function summaryText(summary: DemoSummary): string {
     `time               ${clock(summary.seconds)}`,
     `adapter            ${summary.adapter}`,
     '',
+    'The sites of the demo send when they have trained (--no-release-grid): how long that took is not protected here.',
     'epsilon is an upper bound by PLD accounting: add-or-remove-one, Poisson sampling of records, for each unit against',
     ...Array.from(against, ([unit, adversary]) => `  ${unit}: ${adversary}`),
   ].join('\n')

@@ -15,6 +15,7 @@ import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { Checkpoints } from '../checkpoint/index.ts'
 import { type AttemptKey, type BoundRun, brokenOff, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
+import type { ReleaseGrid } from '../release/index.ts'
 import type { CoordinatorLink, Latest } from '../transport/index.ts'
 import { deliver } from './deliver.ts'
 import { encodeUpdate, sha256 } from './encode-update.ts'
@@ -35,7 +36,9 @@ export interface RoundParts {
   readonly outbox: Outbox
   readonly checkpoints: Checkpoints
   readonly engine: PrivateEngine
-  readonly records: RecordSource
+  /** The site's records as the run takes them: they may still be in the making, which takes as long as they are. */
+  records(): Promise<RecordSource>
+  readonly release: ReleaseGrid
   readonly source: RandomSource
   readonly lotSource?: RandomSource | undefined
   /** Aborted when the round is closed; what was reserved stays spent. */
@@ -55,12 +58,14 @@ export interface RoundParts {
 /**
  * One round: load the published state, reserve, train privately, put the result on disk, deliver it.
  *
+ * Whether a frame was on disk before or has just been made, it leaves at the end of a slot: see `release-grid.ts`.
+ *
  * A round that has a finished frame is only delivered again: the same bytes, no new noise. One that broke off in the middle
  * goes on behind the last step that was kept, and pays for the one that was lost.
  */
 export async function runRound(parts: RoundParts): Promise<void> {
   const finished = finishedBefore(parts) ?? (await train(parts))
-  await parts.goAhead.value(parts.signal)
+  await parts.release.endOfSlot(parts.signal)
   await deliver(parts, finished)
 }
 
@@ -88,6 +93,8 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   await parts.engine.verify() // nor on a runtime that may not compute the step
   const { reservation, resume } = pay(parts, terms)
   await parts.report()
+  const records = await parts.records()
+  signal.throwIfAborted()
   const start = trainedTensors(manifest.adapter, state)
   const round = beginPrivateRound({
     ...terms,
@@ -100,7 +107,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const steps = manifest.localSteps
   if (reservation.entry.resumes !== undefined) parts.onResumed({ step: round.stepsDone, steps })
   while (round.stepsDone < steps) {
-    await privateStep(parts, state, round, round.stepsDone + 1)
+    await privateStep({ ...parts, records }, state, round, round.stepsDone + 1)
     if (round.stepsDone < steps) keep(parts, round)
   }
   const update = round.finish()
@@ -140,7 +147,12 @@ function keep({ ledger, checkpoints }: RoundParts, round: PrivateRound): void {
 }
 
 /** One step of DP-SGD: a Poisson lot, its exact clipped sum, and noise before anything else sees it. */
-async function privateStep(parts: RoundParts, state: AdapterState, round: PrivateRound, step: number): Promise<void> {
+async function privateStep(
+  parts: Omit<RoundParts, 'records'> & { readonly records: RecordSource },
+  state: AdapterState,
+  round: PrivateRound,
+  step: number,
+): Promise<void> {
   const { records, engine, manifest, signal, goAhead } = parts
   signal.throwIfAborted()
   await goAhead.value(signal)

@@ -5,6 +5,7 @@ import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { EncodedRecords, EncodedStores, LeftOut } from '../data/index.ts'
 import { type BoundRun, canonicalJson, type PrivacyLedger, ruleOf, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { type Declaration, type RunLimits, requireDeclaredKind, requireWithinLimits } from '../policy/index.ts'
+import { type ReleaseClock, slotLength } from '../release/index.ts'
 import { termsFor } from './terms.ts'
 
 /** A run that this node takes part in, as long as the process lives. */
@@ -15,6 +16,8 @@ export interface OpenRun {
   records(): Promise<EncodedRecords>
   /** The run's engine, made when it is first asked for. */
   engine(): Promise<PrivateEngine>
+  /** The length of a round's slot in milliseconds, measured when it is first asked for. */
+  slotLength(clock: ReleaseClock): Promise<number>
   close(): Promise<void>
 }
 
@@ -67,11 +70,19 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
   })
   const engine = lazily(() => parts.engineFor(manifest))
   records.get().catch(() => {}) // told when a round asks for it
+  let slot: Promise<number> | undefined
   return {
     manifest,
     bound,
     records: records.get,
     engine: engine.get,
+    slotLength: (clock) => {
+      slot ??= engine.get().then((made) => slotLength(manifest, bound.terms, made, clock))
+      slot.catch(() => {
+        slot = undefined // the next round tries again
+      })
+      return slot
+    },
     close: async () => {
       ended.abort(new Error('the run has ended'))
       const opened = await records.made()?.catch(() => undefined)

@@ -5,6 +5,7 @@ interface RoundAtWork {
   readonly round: number
   readonly uploadToken: Latest<string>
   readonly goAhead: Latest<true>
+  readonly pause: PauseTime
   readonly abort: AbortController
   readonly done: Promise<void>
 }
@@ -14,12 +15,20 @@ export interface Shift {
   readonly uploadToken: Latest<string>
   /** There while the round may go on: whoever trains waits for it between two pieces of work. */
   readonly goAhead: Latest<true>
+  /** How long the round was held so far, in milliseconds. */
+  pausedMs(): number
   readonly signal: AbortSignal
 }
 
 /** At most one round of each run is at work; a newer round of a run ends the older one. */
 export class RoundsAtWork {
+  readonly #now: () => number
   readonly #work = new Map<string, RoundAtWork>()
+
+  /** @param now milliseconds since some moment, of a clock that never jumps */
+  constructor(now: () => number) {
+    this.#now = now
+  }
 
   /** The round of this run that is at work. */
   roundOf(runId: string): number | undefined {
@@ -35,6 +44,7 @@ export class RoundsAtWork {
     const current = this.#work.get(runId)
     if (current?.round === round) {
       current.uploadToken.set(uploadToken)
+      current.pause.end()
       current.goAhead.set(true)
       return
     }
@@ -44,17 +54,20 @@ export class RoundsAtWork {
     token.set(uploadToken)
     const goAhead = new Latest<true>()
     goAhead.set(true)
-    const done = train({ uploadToken: token, goAhead, signal: abort.signal }).then((tellEnd) => {
+    const pause = new PauseTime(this.#now)
+    const pausedMs = () => pause.total()
+    const done = train({ uploadToken: token, goAhead, pausedMs, signal: abort.signal }).then((tellEnd) => {
       if (this.#work.get(runId)?.abort === abort) this.#work.delete(runId)
       tellEnd()
     })
-    this.#work.set(runId, { round, uploadToken: token, goAhead, abort, done })
+    this.#work.set(runId, { round, uploadToken: token, goAhead, pause, abort, done })
   }
 
   /** Holds the round of a run that is at work: nothing of it is lost, and it goes on when it is started again. */
   hold(runId: string): number | undefined {
     const current = this.#work.get(runId)
     current?.goAhead.clear()
+    current?.pause.begin()
     return current?.round
   }
 
@@ -68,5 +81,29 @@ export class RoundsAtWork {
 
   async endAll(reason: string): Promise<void> {
     await Promise.all([...this.#work.keys()].map((runId) => this.end(runId, reason)))
+  }
+}
+
+/** How long a round was held, all pauses together. */
+class PauseTime {
+  readonly #now: () => number
+  #before = 0
+  #since: number | undefined
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  begin(): void {
+    this.#since ??= this.#now()
+  }
+
+  end(): void {
+    this.#before = this.total()
+    this.#since = undefined
+  }
+
+  total(): number {
+    return this.#before + (this.#since === undefined ? 0 : this.#now() - this.#since)
   }
 }

@@ -1,0 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Time as releases are measured in: it never jumps. */
+export interface ReleaseClock {
+  /** Milliseconds since some moment. */
+  now(): number
+  /** @throws the signal's reason when it aborts first */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>
+}
+
+/** No timer of the system may be set for longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+export const systemClock: ReleaseClock = {
+  now: () => performance.now(),
+  sleep: async (milliseconds, signal) => {
+    const wait = Math.min(Math.max(0, milliseconds), LONGEST_TIMER_MS)
+    await delay(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
+  },
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import { virtualClock } from '../../test-kit/virtual-clock.ts'
+import { RoundsAtWork } from '../session/rounds-at-work.ts'
+import { Latest } from '../transport/index.ts'
+import { releaseGrid } from './release-grid.ts'
+
+const { signal } = new AbortController()
+const going = (): Latest<true> => {
+  const goAhead = new Latest<true>()
+  goAhead.set(true)
+  return goAhead
+}
+const gridOf = (slotMs: number) => {
+  const clock = virtualClock()
+  return { clock, grid: releaseGrid({ clock, slotMs, goAhead: going(), pausedMs: () => 0 }) }
+}
+
+describe('the end of a slot', () => {
+  it.each([0, 1, 250, 999, 1000])('is the same moment for a round that takes %d ms', async (ms) => {
+    const { clock, grid } = gridOf(1000)
+    clock.advance(ms)
+    await grid.endOfSlot(signal)
+    expect(clock.now()).toBe(1000)
+  })
+
+  it('is that of the next slot for a round that misses one', async () => {
+    const { clock, grid } = gridOf(1000)
+    clock.advance(1001)
+    await grid.endOfSlot(signal)
+    expect(clock.now()).toBe(2000)
+  })
+
+  it('is now where there is no grid', async () => {
+    const { clock, grid } = gridOf(0)
+    clock.advance(17)
+    await grid.endOfSlot(signal)
+    expect(clock.now()).toBe(17)
+  })
+
+  it('is not waited for when the round is closed', async () => {
+    const { grid } = gridOf(1000)
+    const closed = new AbortController()
+    closed.abort(new Error('the round is closed'))
+    await expect(grid.endOfSlot(closed.signal)).rejects.toThrow('the round is closed')
+  })
+})
+
+it('stands still while the run is paused, so that a pause tells nothing of how far the training was', async () => {
+  const ends: number[] = []
+  for (const trained of [100, 600]) {
+    const clock = virtualClock()
+    const work = new RoundsAtWork(() => clock.now())
+    const invitation = { runId: 'run', round: 0, uploadToken: 'token' } as never
+    let resume = () => {}
+    const paused = new Promise<void>((resolve) => {
+      resume = resolve
+    })
+    await new Promise<void>((done) => {
+      work.start(invitation, async ({ goAhead, pausedMs }) => {
+        const grid = releaseGrid({ clock, slotMs: 1000, goAhead, pausedMs })
+        clock.advance(trained)
+        work.hold('run')
+        clock.advance(5000)
+        resume()
+        await grid.endOfSlot(signal)
+        ends.push(clock.now())
+        return done
+      })
+      void paused.then(() => work.start(invitation, async () => () => {}))
+    })
+  }
+  expect(ends).toEqual([6000, 6000])
+})

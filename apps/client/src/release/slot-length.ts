@@ -1,0 +1,65 @@
+import { initialState } from '@fedsvd/core/adapters'
+import { type LotTerms, mostMembers } from '@fedsvd/core/privacy'
+import type { RunManifest } from '@fedsvd/core/protocol'
+import { type EncodedRecord, IGNORED } from '@fedsvd/engine/data'
+import { lotOfAll, recordsInMemory } from '@fedsvd/engine/lots'
+import type { PrivateEngine } from '@fedsvd/engine/training'
+import type { ReleaseClock } from './release-clock.ts'
+
+/** Room for a machine that is busier in a round than it was when it was timed. */
+const MARGIN = 1.5
+
+/** Full micro-batches that are timed together, and how often; the slowest counts. */
+const BATCHES = 2
+const TRIALS = 3
+
+/** What a round takes beside its records, in milliseconds: writing steps, noise, and encoding the frame. */
+const STEP_MS = 20
+const ROUND_MS = 200
+
+/**
+ * The length of a round's slot in milliseconds: a function of the manifest, of what the site declared, and of how long its
+ * engine takes for made-up records of the greatest length. No record of the site has a part in it.
+ *
+ * It covers the lots that are exceeded with a probability of at most `MISS_PROBABILITY`, with a margin for the machine.
+ */
+export async function slotLength(
+  manifest: RunManifest,
+  terms: Omit<LotTerms, 'steps'>,
+  engine: PrivateEngine,
+  clock: ReleaseClock,
+): Promise<number> {
+  const members = mostMembers({ ...terms, steps: manifest.localSteps })
+  const records = members * (manifest.unit?.maxRecords ?? 1)
+  const perRecord = await millisecondsPerRecord(manifest, engine, clock)
+  return Math.ceil(MARGIN * (records * perRecord + manifest.localSteps * STEP_MS + ROUND_MS))
+}
+
+async function millisecondsPerRecord(
+  manifest: RunManifest,
+  engine: PrivateEngine,
+  clock: ReleaseClock,
+): Promise<number> {
+  const record = longestRecord(manifest)
+  const count = BATCHES * engine.rowsFor(record)
+  const lot = lotOfAll(recordsInMemory(Array.from({ length: count }, () => record)))
+  const state = initialState(manifest.adapter, { seed: manifest.seed })
+  await engine.clippedLotSum(lot, state, manifest.clipNorm) // the first is slower: the session is made
+  let slowest = 0
+  for (let trial = 0; trial < TRIALS; trial++) {
+    const started = clock.now()
+    await engine.clippedLotSum(lot, state, manifest.clipNorm)
+    slowest = Math.max(slowest, clock.now() - started)
+  }
+  return slowest / count
+}
+
+/** As long as the run allows, of the first token, with a target wherever its task has one. */
+function longestRecord({ model: { maxTokens }, task = 'sequence-classification' }: RunManifest): EncodedRecord {
+  const tokenIds = new Int32Array(maxTokens)
+  if (task === 'sequence-classification') return { tokenIds, label: 0 }
+  // the last token of a text has no next one
+  const targets = new Int32Array(maxTokens)
+  if (task !== 'token-classification') targets[maxTokens - 1] = IGNORED
+  return { tokenIds, targets }
+}

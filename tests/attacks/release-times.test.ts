@@ -1,0 +1,67 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { seededSource } from '@fedsvd/core/random'
+import { describe, expect, it } from 'vitest'
+import { CoordinatorDouble } from '../../apps/client/test-kit/coordinator-double.ts'
+import { loopbackTransport } from '../../apps/client/test-kit/loopback-transport.ts'
+import { startSite } from '../../apps/client/test-kit/running-site.ts'
+import { sampleManifest } from '../../apps/client/test-kit/sample-run.ts'
+import { temporaryFolder } from '../../apps/client/test-kit/temporary-folder.ts'
+import { virtualClock } from '../../apps/client/test-kit/virtual-clock.ts'
+
+/*
+ * The attack: a coordinator that knows all records but one times a site's updates. A long record makes its lots slower, so one
+ * update tells whether it is there, whatever the noise in it. Time is virtual here: a record costs as much as it has tokens.
+ */
+
+const MS_PER_TOKEN = 0.5
+const TRIALS = 12
+
+/** The moments, in milliseconds from the invitation, at which the updates of several rounds arrive. */
+async function releaseTimes(withTarget: boolean, releaseGrid: boolean): Promise<number[]> {
+  using folder = temporaryFolder()
+  const clock = virtualClock()
+  const manifest = sampleManifest({ rounds: TRIALS, model: { name: 'none', maxTokens: 200 } })
+  const double = new CoordinatorDouble()
+  const rows = Array.from({ length: 60 }, (_, n) => ({ text: `short ${n % 7}`, label: n % 2 === 0 ? 'ham' : 'spam' }))
+  if (withTarget) rows.push({ text: 'a very long record '.repeat(20), label: 'ham' })
+  const dataFile = join(folder.path, 'neighbours.jsonl')
+  writeFileSync(dataFile, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  await using site = await startSite({
+    folder: folder.path,
+    transport: loopbackTransport(double),
+    dataFile,
+    releaseGrid,
+    releaseClock: clock,
+    // the same coins for the records that both sites have: what differs is the target alone
+    lotSource: { ...seededSource('release-times', 'lots'), kind: 'os-csprng' },
+    onLot: (records) => {
+      for (const { tokenIds } of records) clock.advance(MS_PER_TOKEN * tokenIds.length)
+    },
+  })
+  const times: number[] = []
+  const peer = await double.peer()
+  await peer.offer(manifest)
+  for (let round = 0; round < TRIALS; round++) {
+    const invited = clock.now()
+    await peer.invite(double.invitation(manifest, round))
+    await double.received(manifest, round, peer.clientId)
+    times.push(clock.now() - invited)
+    await site.told('round-delivered', round + 1)
+  }
+  return times
+}
+
+describe('how long a site takes for a round', () => {
+  it('tells whether a record is there where updates leave when they are made', async () => {
+    const [without, withTarget] = [await releaseTimes(false, false), await releaseTimes(true, false)]
+    expect(new Set([...without, ...withTarget]).size).toBeGreaterThan(2)
+    expect(withTarget).not.toEqual(without)
+  })
+
+  it('tells nothing on the grid of public slots', async () => {
+    const [without, withTarget] = [await releaseTimes(false, true), await releaseTimes(true, true)]
+    expect(withTarget).toEqual(without)
+    expect(new Set(withTarget.slice(1)).size).toBe(1)
+  })
+})
