@@ -4,6 +4,7 @@
  */
 import type { NamedTensor } from '../tensor/index.ts'
 import type {
+  ClippedSum,
   PrivateRound,
   PrivateRoundOptions,
   PrivateUpdate,
@@ -40,6 +41,19 @@ export const fromEntry: Reservation = entry
 export const fromLiteral: Reservation = { entry }
 // @ts-expect-error a round does not begin without one
 export const unpaid: PrivateRoundOptions = { ...options, reservation: undefined }
+
+declare const lot: ClippedSum
+declare const sums: readonly Float64Array[]
+
+round.step(lot)
+// @ts-expect-error arrays of numbers, however they were clipped
+round.step(sums)
+// @ts-expect-error what can be read of a clipped sum
+round.step(lot.units)
+// @ts-expect-error an object of the same shape
+round.step({ units: sums, terms: lot.terms, records: 1, leftOut: 0, votes: 1 })
+// @ts-expect-error a copy, which could be a changed copy
+round.step({ ...lot })
 
 declare const bytes: Uint8Array
 declare function keep(step: SavedStep): void
