@@ -39,6 +39,7 @@ describe.each(['onnxruntime', 'tfjs-wasm'] as const)('the private step on %s aga
       headMode: 'trained',
       threads: 1,
       runtime,
+      maxPlaces: 64, // blank rows are slow on wasm
     })
     const { layers, head } = engine.schema
     const state: AdapterState = {
