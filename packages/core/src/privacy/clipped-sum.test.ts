@@ -29,6 +29,16 @@ const wide = (size: number): readonly TensorSpec[] => [{ name: 'w', shape: [size
 const isZero = ({ units }: ClippedSum) => units.every((part) => part.every((value) => value === 0))
 
 describe('the bound on one record', () => {
+  it('is the very one that the noise is scaled by, where the squares of the norm underflow and nothing is clipped', () => {
+    const clipNorm = 1e-201
+    const contribution = (share: number) => sumOf(wide(1), clipNorm, [Float64Array.of(share * clipNorm)])
+    expect(contribution(1).units[0]![0]).toBe(2 ** GRID_BITS)
+    for (const share of [1 + 2 ** -16, 1.5, 1.99]) {
+      expect(contribution(share)).toMatchObject({ leftOut: 1 })
+      expect(isZero(contribution(share))).toBe(true)
+    }
+  })
+
   const anything = fc.oneof(
     fc.double({ min: -3, max: 3, noNaN: true }),
     fc.double(),
