@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { useSoftwareAdapter } from './scripts/software-adapter.ts'
 
@@ -5,6 +7,8 @@ useSoftwareAdapter()
 
 export default defineConfig({
   test: {
+    // No test reads or writes the state folder of whoever runs it.
+    env: { FEDSVD_HOME: join(tmpdir(), `fedsvd-tests-${process.pid}`) },
     include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tests/**/*.test.ts', 'scripts/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
@@ -17,6 +18,7 @@ import type { Declaration } from './policy/index.ts'
 import { type ReleaseClock, systemClock } from './release/index.ts'
 import { osRandomness } from './round/index.ts'
 import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './session/identity.ts'
+import { defaultStateDir, earlierStateDirs, takeOver } from './state-folder.ts'
 import { networkTransport, readTls, type Transport } from './transport/index.ts'
 
 /** What a client stands on; all of it has a default, so that tests can stand it on something smaller. */
@@ -42,13 +44,19 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
   await loadRuntime(config)
+  const earlier = earlierStateDirs(config.stateDir, config.dataFile)
+  const isDefault = resolve(config.stateDir) === defaultStateDir()
+  if (isDefault) takeOver(config.stateDir, earlier)
   const site = await loadSiteData(config.dataFile, config, config.stateDir)
   const { records, fingerprint, unit, withoutUnit } = site
   onEvent({ event: 'data-loaded', records, fingerprint, unit, withoutUnit })
   const { count, first } = site.leftOut
   if (count > 0) onEvent({ event: 'records-left-out', count, ...(first && { first: first.toJSON() }) })
   const models = modelStore(modelSettings(config))
-  const ledger = openLedger(config.stateDir, site.fingerprint, config.budget)
+  const ledger = openLedger(config.stateDir, site.fingerprint, config.budget, {
+    // In a state folder that was named, the site is another than that of the default one, unless the data are the same.
+    earlier: earlier.map((stateDir) => (isDefault ? { stateDir } : { stateDir, only: site.fingerprint })),
+  })
   try {
     const { adopted } = ledger.state
     if (adopted.size > 0) onEvent({ event: 'ledgers-adopted', count: adopted.size })

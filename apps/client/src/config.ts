@@ -5,6 +5,7 @@ import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 import { runLimitsSchema } from './policy/index.ts'
+import { defaultStateDir } from './state-folder.ts'
 
 const column = z.string().min(1).optional()
 
@@ -33,9 +34,15 @@ const clientConfigSchema = z.strictObject({
   delimiter: z.string().length(1).optional(),
   /** Whether fields may stand in double quotes; default: in .csv files they may, in .tsv files a quote is a character. */
   quoting: z.enum(['double', 'none']).optional(),
-  /** Folder of the key, the ledgers and the outbox. Losing it is losing the proof of what was spent. */
-  stateDir: z.string().min(1),
-  /** What this data set may spend in its whole life, over all runs and coordinators. */
+  /**
+   * Folder of the key, the ledgers and the outbox; default: one for each user of a machine. Losing it is losing the proof of
+   * what was spent.
+   */
+  stateDir: z
+    .string()
+    .min(1)
+    .default(() => defaultStateDir()),
+  /** What this site may spend in its whole life, over all data sets, runs and coordinators. */
   budget: budgetSchema,
   /** Single-use token, needed at the first start only. */
   enrolmentToken: z.string().min(1).optional(),

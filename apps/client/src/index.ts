@@ -21,6 +21,7 @@ export {
 } from './ledger/index.ts'
 export type { ClientNode } from './node.ts'
 export { osRandomness } from './round/index.ts'
+export { defaultStateDir } from './state-folder.ts'
 export {
   certificateFault,
   fetchWith,

@@ -1,5 +1,4 @@
-import { join as joinPath } from 'node:path'
-import { type ClientEvent, clientConfig, startClient } from '@fedsvd/client'
+import { type ClientEvent, clientConfig, defaultStateDir, startClient } from '@fedsvd/client'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
@@ -62,7 +61,7 @@ export function joinCommand(): Command {
     .addOption(
       new Option('--state-dir <folder>', 'key, ledgers and outbox; keep it safe')
         .env('FEDSVD_STATE_DIR')
-        .default(joinPath('.fedsvd', 'client')),
+        .default(defaultStateDir()),
     )
     .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))
     .addOption(new Option('--cert <file>', 'PEM certificate of this site, if asked for').env('FEDSVD_CERT'))

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import {
+  defaultStateDir,
   type LedgerState,
   outcomeOf,
   RULES,
@@ -29,17 +30,17 @@ export function ledgerCommand(): Command {
   command.addCommand(
     new Command('show')
       .description('Show what each budget of this site has spent and what is left.')
-      .option('--state-dir <folder>', 'state folder of the client', join('.fedsvd', 'client'))
+      .option('--state-dir <folder>', 'state folder of the client', defaultStateDir())
       .option('--json', 'print the ledgers as JSON')
-      .addHelpText('after', example('fedsvd ledger show --state-dir .fedsvd/client'))
+      .addHelpText('after', example('fedsvd ledger show', 'fedsvd ledger show --state-dir /srv/fedsvd'))
       .action(show),
   )
   command.addCommand(
     new Command('verify')
       .description('Verify every line and the hash chain of each ledger; exit code 1 when one is damaged.')
-      .option('--state-dir <folder>', 'state folder of the client', join('.fedsvd', 'client'))
+      .option('--state-dir <folder>', 'state folder of the client', defaultStateDir())
       .option('--json', 'print the verdicts as JSON')
-      .addHelpText('after', example('fedsvd ledger verify --state-dir .fedsvd/client'))
+      .addHelpText('after', example('fedsvd ledger verify'))
       .action(verify),
   )
   return command

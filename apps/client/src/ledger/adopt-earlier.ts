@@ -6,18 +6,24 @@ import { SITE_BUDGET } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
+/** A state folder whose ledgers count in another one: all of them, or only that of one data set. */
+export interface EarlierPlace {
+  readonly stateDir: string
+  readonly only?: string
+}
+
 /**
  * Makes every ledger of the given state folders count in the site's own ledger, durably: those of format 1, one for each data
  * set, and the site's ledger of another folder. Each is then closed by a last line, so that no release of fedsvd spends by it
  * any more; where a folder cannot be written, the ledger can neither. One that grew since it was adopted is charged for what it
  * grew by; a shorter one, an older copy, adds nothing.
  *
- * @throws FedsvdError LEDGER_LOCKED when another process spends by one of them, LEDGER_DAMAGED when one cannot be trusted,
+ * @throws FedsvdError LEDGER_LOCKED when another process spends by one of them or another site has adopted it, LEDGER_DAMAGED when one cannot be trusted,
  *   LEDGER_MISMATCH when one has another past than the one that was adopted
  */
-export function adoptEarlier(site: LedgerFile, stateDirs: readonly string[], own: string, now: () => Date): void {
+export function adoptEarlier(site: LedgerFile, places: readonly EarlierPlace[], own: string, now: () => Date): void {
   const known = new Set([realpathSync(own)])
-  for (const path of stateDirs.flatMap(adoptablesIn)) {
+  for (const path of places.flatMap(adoptablesIn)) {
     const real = realpathSync(path)
     if (known.has(real)) continue
     known.add(real)
@@ -25,11 +31,12 @@ export function adoptEarlier(site: LedgerFile, stateDirs: readonly string[], own
   }
 }
 
-/** The ledgers of a state folder that the site's ledger takes in. */
-function adoptablesIn(stateDir: string): readonly string[] {
+/** The ledgers of a place that the site's ledger takes in. */
+function adoptablesIn({ stateDir, only }: EarlierPlace): readonly string[] {
   const folder = join(stateDir, 'ledgers')
   if (!existsSync(folder)) return []
-  const isAdoptable = (name: string): boolean => isFingerprint(name) || name === SITE_BUDGET
+  const isAdoptable = (name: string): boolean =>
+    only === undefined ? isFingerprint(name) || name === SITE_BUDGET : name === only
   return readdirSync(folder)
     .filter((file) => file.endsWith('.jsonl') && isAdoptable(basename(file, '.jsonl')))
     .sort()
@@ -43,6 +50,8 @@ function adoptFile(site: LedgerFile, path: string, now: () => Date): void {
   const entries = all.filter(({ fact }) => fact.kind !== 'moved')
   const root = entries[0]?.hash
   if (root === undefined) return
+  const moved = all.findLast(({ fact }) => fact.kind === 'moved')?.fact
+  if (moved?.kind === 'moved' && moved.root !== site.hashes[0]) throw movedAway(path)
   const adopted = site.state!.adopted.get(root)?.hashes ?? []
   const common = Math.min(adopted.length, entries.length)
   if (common > 0 && entries[common - 1]!.hash !== adopted[common - 1]) throw forked(path)
@@ -51,7 +60,7 @@ function adoptFile(site: LedgerFile, path: string, now: () => Date): void {
     const head = more.at(-1)!.hash
     site.append({ kind: 'adopted', ledger: name, root, from: adopted.length, head, entries: more })
   }
-  if (held !== undefined && !held.state!.isMoved) held.append({ kind: 'moved', to: SITE_BUDGET })
+  if (held !== undefined && !held.state!.isMoved) held.append({ kind: 'moved', to: SITE_BUDGET, root: site.hashes[0]! })
 }
 
 function isWritable(path: string): boolean {
@@ -62,6 +71,14 @@ function isWritable(path: string): boolean {
   } catch {
     return false
   }
+}
+
+export function movedAway(path: string): FedsvdError {
+  return new FedsvdError('LEDGER_LOCKED', {
+    expected: 'a ledger that spends by itself',
+    got: `${path}, which the ledger of another state folder has adopted`,
+    remedy: 'Start the client on the state folder that adopted it; what was spent here counts there.',
+  })
 }
 
 function forked(path: string): FedsvdError {

@@ -33,7 +33,7 @@ function earlierSite(): TemporaryFolder & { readonly state: string } {
   return { ...folder, state }
 }
 const open = (state: string, earlier: readonly string[] = [], fingerprint = FINGERPRINT) =>
-  openLedger(state, fingerprint, GENEROUS, { makeFilter, earlier })
+  openLedger(state, fingerprint, GENEROUS, { makeFilter, earlier: earlier.map((stateDir) => ({ stateDir })) })
 const oldPath = (state: string, name = FIRST) => join(state, 'ledgers', `${name}.jsonl`)
 
 /** As an earlier release appends to its ledger. */
@@ -81,7 +81,8 @@ describe('ledgers of the release before', () => {
     using site = earlierSite()
     open(site.state)[Symbol.dispose]()
     const { entries } = verifyLedgerBytes(readFileSync(oldPath(site.state)), FIRST)
-    expect(entries.at(-1)!.fact).toEqual({ kind: 'moved', to: SITE_BUDGET })
+    const root = verifyLedgerBytes(readFileSync(ledgerPath(site.state)), SITE_BUDGET).entries[0]!.hash
+    expect(entries.at(-1)!.fact).toEqual({ kind: 'moved', to: SITE_BUDGET, root })
   })
 
   it('count also where their folder is another one than that of the site', () => {
@@ -90,6 +91,15 @@ describe('ledgers of the release before', () => {
     using ledger = open(home.path, [site.state, site.state])
     expect(spentEvents(ledger.state)).toHaveLength(3)
     expect(ledger.state.budget.epsilon).toBe(4)
+  })
+
+  it('are adopted by one site only: another state folder gets no second budget of them', () => {
+    using site = earlierSite()
+    using home = temporaryFolder()
+    open(home.path, [site.state])[Symbol.dispose]()
+    expect(() => open(site.state)).toThrow(/LEDGER_LOCKED.*another state folder has adopted/)
+    using again = open(home.path, [site.state])
+    expect(spentEvents(again.state)).toHaveLength(3)
   })
 
   it('cannot be adopted while a client of the release before spends by them', () => {

@@ -138,8 +138,11 @@ const adopted = z.strictObject({
   entries: z.array(z.unknown()).min(1),
 })
 
-/** The last line of an adopted ledger: nothing is spent by it any more. Older releases do not know it, and refuse the file. */
-const moved = z.strictObject({ kind: z.literal('moved'), to: budgetNameSchema })
+/**
+ * The last line of an adopted ledger: nothing is spent by it any more. Older releases do not know it, and refuse the file. `root`
+ * is the hash of the first line of the ledger that adopted it.
+ */
+const moved = z.strictObject({ kind: z.literal('moved'), to: budgetNameSchema, root: sha256Hex })
 
 /** The key of the data owner, taken at its first use; statements by another key are refused from here on. */
 const owner = z.strictObject({ kind: z.literal('owner'), publicKey: publicKeySchema })

@@ -12,7 +12,7 @@ import {
 } from '@fedsvd/core/privacy'
 import type { Budget, ChargePurpose, LedgerHead } from '@fedsvd/core/protocol'
 import { isSigned, type OwnerStatement, statementInvalid } from '../owner/statement.ts'
-import { adoptEarlier } from './adopt-earlier.ts'
+import { adoptEarlier, type EarlierPlace, movedAway } from './adopt-earlier.ts'
 import { smaller } from './adopted.ts'
 import { type MakeFilter, requireBudget } from './budget.ts'
 import { canonicalJson, sha256Hex } from './chain.ts'
@@ -93,7 +93,7 @@ export interface LedgerOptions {
   /** Name of the budget; default: that of the site. */
   readonly name?: string
   /** State folders of earlier releases and other places, whose ledgers count in this one. */
-  readonly earlier?: readonly string[]
+  readonly earlier?: readonly EarlierPlace[]
 }
 
 /** A charge on stable storage: its noise may be drawn. */
@@ -227,7 +227,7 @@ function openFile(
     const salt = randomBytes(32).toString('hex')
     if (file.state === undefined) file.append({ kind: 'opened', format: LEDGER_FORMAT, name, salt, budget })
     if (file.state?.isMoved) throw movedAway(path)
-    if (name === SITE_BUDGET) adoptEarlier(file, [stateDir, ...earlier], path, now)
+    if (name === SITE_BUDGET) adoptEarlier(file, [{ stateDir }, ...earlier], path, now)
     const lowered = smaller(file.state!.budget, budget)
     if (canonicalJson(lowered) !== canonicalJson(file.state!.budget))
       file.append({ kind: 'budget-lowered', budget: lowered })
@@ -236,14 +236,6 @@ function openFile(
     file[Symbol.dispose]()
     throw error
   }
-}
-
-function movedAway(path: string): FedsvdError {
-  return new FedsvdError('LEDGER_LOCKED', {
-    expected: 'a ledger that spends by itself',
-    got: `${path}, which another ledger of this site has adopted`,
-    remedy: 'Start the client on the state folder that adopted it; what was spent here counts there.',
-  })
 }
 
 function keyOf({ runId, round, attempt }: AttemptKey): AttemptKey {

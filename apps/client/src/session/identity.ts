@@ -14,7 +14,8 @@ export interface Identity {
   signChallenge(clientId: string, nonce: string): string
 }
 
-const KEY_FILE = 'client-key.pem'
+/** In the state folder. */
+export const KEY_FILE = 'client-key.pem'
 
 /** Reads the key of this node, or makes one (mode 0600) where there is none. */
 export function loadIdentity(stateDir: string): Identity {

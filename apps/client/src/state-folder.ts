@@ -1,0 +1,59 @@
+import { cpSync, existsSync, readFileSync, realpathSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { writeFileDurably } from './ledger/index.ts'
+import { KEY_FILE } from './session/identity.ts'
+
+/** What the release before called the state folder, in the working directory. */
+const EARLIER_DEFAULT = join('.fedsvd', 'client')
+
+/** The variables of the environment that decide where state is kept. */
+export type StateEnvironment = Readonly<Partial<Record<'FEDSVD_HOME' | 'XDG_STATE_HOME' | 'LOCALAPPDATA', string>>>
+
+/**
+ * The state folder of this user's client, the same from whichever working directory it is started, because a budget belongs to
+ * people and not to folders: `$FEDSVD_HOME/client`, or `fedsvd/client` in the system's folder for state.
+ */
+export function defaultStateDir(env: StateEnvironment = process.env, home = homedir()): string {
+  const { FEDSVD_HOME, XDG_STATE_HOME, LOCALAPPDATA } = env
+  if (FEDSVD_HOME) return resolve(FEDSVD_HOME, 'client')
+  const system = process.platform === 'win32' ? LOCALAPPDATA : XDG_STATE_HOME
+  return join(system || join(home, '.local', 'state'), 'fedsvd', 'client')
+}
+
+/**
+ * State folders that the release before made by default where this client is started or where its data lie: `.fedsvd/client` in
+ * the working directory, in the data's folder, and in every folder above these. The nearest comes first.
+ */
+export function earlierStateDirs(
+  stateDir: string,
+  dataFile: string,
+  workingDirectory = process.cwd(),
+): readonly string[] {
+  const own = existsSync(stateDir) ? realpathSync(stateDir) : resolve(stateDir)
+  const places = [...upwards(resolve(workingDirectory)), ...upwards(dirname(resolve(workingDirectory, dataFile)))]
+  const found = places.map((place) => join(place, EARLIER_DEFAULT)).filter((place) => existsSync(place))
+  return [...new Set(found.map((place) => realpathSync(place)))].filter((place) => place !== own)
+}
+
+/**
+ * Takes over, into a folder without a key, what a site of the release before needs to go on: its key and enrolments, frames
+ * that are not delivered yet and steps of rounds that broke off. Its ledgers stay where they are, and are adopted. The key comes
+ * last, so what was interrupted is done again.
+ */
+export function takeOver(stateDir: string, earlier: readonly string[]): void {
+  const key = join(stateDir, KEY_FILE)
+  const from = earlier.find((place) => existsSync(join(place, KEY_FILE)))
+  if (existsSync(key) || from === undefined) return
+  for (const part of ['enrolments', 'outbox', 'checkpoints']) {
+    if (existsSync(join(from, part))) cpSync(join(from, part), join(stateDir, part), { recursive: true })
+  }
+  writeFileDurably(key, readFileSync(join(from, KEY_FILE)))
+}
+
+function* upwards(folder: string): Generator<string> {
+  for (let place = folder; ; place = dirname(place)) {
+    yield place
+    if (dirname(place) === place) return
+  }
+}
