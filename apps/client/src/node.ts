@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { CLIP_NORM_RANGE } from '@fedsvd/core/privacy'
@@ -66,8 +67,17 @@ export class ClientNode implements AsyncDisposable {
     this.connected = new Promise((resolve) => {
       connected = resolve
     })
+    const { clientId, ledger } = parts
     this.#link = parts.transport.open(
-      parts,
+      {
+        clientId,
+        instance: randomUUID(),
+        signChallenge: (id, nonce) => parts.signChallenge(id, nonce),
+        ledgerHead: (at) => {
+          const head = at === undefined ? undefined : ledger.hashAt(at)
+          return { ...ledger.head, ...(at !== undefined && head !== undefined && { confirmed: { length: at, head } }) }
+        },
+      },
       this.#handlers(() => connected()),
     )
   }
@@ -103,6 +113,7 @@ export class ClientNode implements AsyncDisposable {
       onUnreachable: () => onEvent({ event: 'unreachable', error: unreachable(coordinator).toJSON() }),
       onRefused: (error) => {
         onEvent({ event: 'refused', error: catalogued(error).toJSON() })
+        void this.#work.endAll('the coordinator turned this client away')
         for (const { reject } of this.#waiting) reject(error)
         this.#waiting.clear()
       },
@@ -277,9 +288,13 @@ export class ClientNode implements AsyncDisposable {
   async #report(runId: string, { since = 0, signal }: { since?: number; signal?: AbortSignal } = {}): Promise<void> {
     const { ledger, onEvent } = this.#parts
     const reservations: LedgerReport['reservations'] = ledger.state.attempts
-      .filter(({ runId: owner, round }) => owner === runId && round >= since)
+      .filter(({ runId: owner, round, aside }) => owner === runId && round >= since && aside !== true)
       .map(({ round, attempt, event }) => ({ round, attempt, event: { ...event } }))
-    const { agrees, error } = await this.#link.report({ runId, since, reservations }, signal)
+    const charges = ledger.state.charges
+      .filter((charge) => charge.runId === runId)
+      .map(({ purpose, event }, index) => ({ number: index + 1, purpose, event: { ...event } }))
+    const facts = { runId, since, reservations, ...(charges.length > 0 && { charges }) }
+    const { agrees, error } = await this.#link.report({ ...facts, ledger: ledger.head }, signal)
     if (agrees) {
       if (since === 0) this.#agreed.add(runId)
       return

@@ -321,12 +321,12 @@ function strict(schema: z.ZodType): z.ZodType {
   return schema
 }
 
-/** A message without what is random by design: identities, keys, signatures, noise. */
+/** A message without what is random by design: identities, keys, signatures, noise, hashes behind a salt. */
 function withoutSecrets(message: unknown): unknown {
   if (message instanceof Uint8Array) return message.length
   return JSON.parse(
     JSON.stringify(message, (name, value: unknown) =>
-      /^(clientId|publicKey|nonce|signature)$/.test(name) ? 'random' : value,
+      /^(clientId|publicKey|nonce|signature|instance|head)$/.test(name) ? 'random' : value,
     ),
   )
 }

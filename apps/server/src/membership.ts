@@ -91,6 +91,7 @@ export class Membership implements AsyncDisposable {
   get elsewhere(): Elsewhere {
     return {
       isConnected: (clientId) => this.cluster.isConnectedElsewhere(clientId),
+      isTaken: (clientId, instance) => this.cluster.isTaken(clientId, instance),
       ask: (clientId, event, message) => this.cluster.ask(clientId, event, message),
       tell: (clientId, event, message) => {
         if (!this.cluster.isConnectedElsewhere(clientId)) return
@@ -126,6 +127,7 @@ export class Membership implements AsyncDisposable {
       report: (clientId, report) => body().conductor.ledgerReport(clientId, report, 'forwarded'),
       arrived: (clientId, connection) => body().conductor.clientArrived(clientId, connection, 'elsewhere'),
       ask: (clientId, connectionId, event, message) => body().presence.askHere(clientId, event, message, connectionId),
+      isTaken: (clientId, instance) => body().presence.isTakenHere(clientId, instance),
       connections: () => body().presence.connections,
       cut: (clientId) => body().presence.cut(clientId),
       cutOperators: (ended: Ended) => body().feed.cut(ended),

@@ -190,6 +190,7 @@ export async function startCoordinator(
   const clients = io.of('/client') as unknown as ClientNamespace
   serveClients(clients, {
     sessions,
+    clients: store.clients,
     presence,
     conductor,
     log,

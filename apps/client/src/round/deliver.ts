@@ -4,7 +4,10 @@ import { type AttemptKey, lastAttempt } from '../ledger/index.ts'
 import type { RoundParts } from './round.ts'
 
 /** What delivery needs of a round. */
-export type DeliveryParts = Pick<RoundParts, 'invitation' | 'uploadToken' | 'link' | 'ledger' | 'outbox' | 'signal'>
+export type DeliveryParts = Pick<
+  RoundParts,
+  'invitation' | 'uploadToken' | 'link' | 'ledger' | 'outbox' | 'signal' | 'report'
+>
 
 /** Answers that are about the caller, or about the moment, and not about the frame: it may still be taken later. */
 const PASSING: readonly string[] = ['TOKEN_INVALID', 'FORBIDDEN', 'RATE_LIMITED', 'MESSAGE_INVALID', 'PROTOCOL_VERSION']
@@ -23,6 +26,8 @@ export async function deliver(parts: DeliveryParts, key: AttemptKey): Promise<vo
   if (attempt?.frameSha256 === undefined) return
   if (attempt.outcome !== undefined && outbox.find(key) === undefined) return
   const frame = outbox.get(key, attempt.frameSha256)
+  // A copy of this site's state that was made before the frame cannot begin the round anew: the coordinator knows the ledger by now.
+  await parts.report()
   try {
     const { status } = await upload(parts, frame)
     ledger.acknowledge(key, status)

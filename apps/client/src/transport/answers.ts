@@ -25,6 +25,9 @@ export function answerWith(socket: ClientSocket, handlers: LinkHandlers): void {
     const answer = async () => handlers.onInvitation(parseMessage(invitationSchema, message, 'an invitation'))
     void answer().then(reply, (error: unknown) => reply(refused(handlers, error)))
   })
+  socket.on('probe', (reply) => {
+    if (typeof reply === 'function') reply()
+  })
   socket.on('round-closed', (message) => {
     dropNonsense(handlers, () => handlers.onRoundClosed(parseMessage(roundClosedSchema, message, 'a closed round')))
   })

@@ -28,13 +28,15 @@ export class Handshakes {
       const { clientId } = this.#caller
       const response = await this.#send(this.#url, { ...jsonRequest({ clientId }), signal: this.#signal })
       if (!response.ok) throw await refusalOf(response)
-      const { nonce } = parseMessage(challengeReplySchema, await response.json(), 'a challenge')
+      const { nonce, ledgerLength } = parseMessage(challengeReplySchema, await response.json(), 'a challenge')
       return {
         protocolVersion: PROTOCOL_VERSION,
         clientId,
         nonce,
         signature: this.#caller.signChallenge(clientId, nonce),
         version: VERSION,
+        instance: this.#caller.instance,
+        ledger: this.#caller.ledgerHead(ledgerLength),
       }
     } catch (error) {
       this.refusal = isFedsvdError(error) ? error : certificateFault(error)

@@ -27,7 +27,14 @@ const PASSING: readonly string[] = [
   'LEASE_LOST',
 ]
 /** Refusals of a connection that no waiting changes. */
-const FINAL_REFUSALS: readonly string[] = ['SIGNATURE_INVALID', 'FORBIDDEN', 'PROTOCOL_VERSION', 'CERTIFICATE_INVALID']
+const FINAL_REFUSALS: readonly string[] = [
+  'SIGNATURE_INVALID',
+  'FORBIDDEN',
+  'PROTOCOL_VERSION',
+  'CERTIFICATE_INVALID',
+  'CLIENT_CONNECTED',
+  'LEDGER_MISMATCH',
+]
 
 /** Socket.IO for control and HTTP for tensors, as in the protocol reference. */
 export function networkTransport(coordinator: string, trust: TlsTrust = {}, pause: Pause = systemPause): Transport {

@@ -1,4 +1,5 @@
 import type {
+  ClientHandshake,
   EnrolReply,
   EnrolRequest,
   Invitation,
@@ -53,6 +54,10 @@ export interface LinkHandlers {
 /** Who connects. */
 export interface Caller {
   readonly clientId: string
+  /** Of this process, made at random. */
+  readonly instance: string
+  /** The ledger as it is now, and as it was at a length that the coordinator asks for. */
+  ledgerHead(at?: number): NonNullable<ClientHandshake['ledger']>
   signChallenge(clientId: string, nonce: string): string
 }
 

@@ -23,6 +23,8 @@ export interface Member {
   arrived(clientId: string, connection: AbortSignal): void
   /** Puts a question to a client that is connected here; undefined when it is not, or does not answer. */
   ask(clientId: string, connectionId: string, event: 'offer' | 'invite', message: unknown): Promise<unknown>
+  /** True when another process of this identity than `instance` is connected here, and answers. */
+  isTaken(clientId: string, instance: string): Promise<boolean>
   /** The connections that this coordinator has. */
   connections(): readonly Omit<ConnectionRecord, 'coordinatorId'>[]
   /** Ends the connection of a client. */
@@ -154,6 +156,18 @@ export class Cluster implements Driving, AsyncDisposable {
     }
   }
 
+  /** True when another process of this identity than `instance` is connected to another coordinator, and answers. */
+  async isTaken(clientId: string, instance: string): Promise<boolean> {
+    const found = this.#directory.find(clientId)
+    if (found === undefined) return false
+    const { coordinatorId } = found.connection
+    try {
+      return (await this.channel.call(coordinatorId, 'taken', { clientId, instance }, found.signal)) === true
+    } catch {
+      return false // that coordinator, or the connection, is gone
+    }
+  }
+
   /** A client has connected here: it is nowhere else any more. */
   async entered(clientId: string, connectionId: string): Promise<void> {
     const { store, shared, leaseMs } = this.#options
@@ -232,6 +246,10 @@ export class Cluster implements Driving, AsyncDisposable {
         readonly message: unknown
       }
       return await member.ask(clientId, connectionId, event, message)
+    }
+    if (name === 'taken') {
+      const { clientId, instance } = body as { readonly clientId: string; readonly instance: string }
+      return await member.isTaken(clientId, instance)
     }
     if (name === 'deliver') return await member.deliver(body as Delivery)
     if (name === 'report') {

@@ -21,9 +21,10 @@ export function identityRoutes({ store, sessions, now, requestsPerMinute }: Iden
     const message = parseMessage(enrolRequestSchema, request.body, 'an enrolment')
     response.status(201).json({ clientId: await enrol(store.clients, message, now()) })
   })
-  router.post('/v1/challenge', limit, json, (request, response) => {
+  router.post('/v1/challenge', limit, json, async (request, response) => {
     const { clientId } = parseMessage(challengeRequestSchema, request.body, 'a request for a challenge')
-    response.json({ nonce: sessions.challenge(clientId) })
+    const ledgerLength = (await store.clients.find(clientId))?.ledger?.length
+    response.json({ nonce: sessions.challenge(clientId), ...(ledgerLength !== undefined && { ledgerLength }) })
   })
   return router
 }

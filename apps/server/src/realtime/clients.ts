@@ -1,7 +1,9 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import {
+  type ClientHandshake,
   type ClientToServerEvents,
   clientHandshakeSchema,
+  type LedgerHead,
   type LedgerReply,
   ledgerReportSchema,
   parseMessage,
@@ -11,8 +13,10 @@ import {
 import type { Logger } from 'pino'
 import type { Namespace } from 'socket.io'
 import type { Sessions } from '../identity/index.ts'
+import { notExtended, requireExtension } from '../privacy/index.ts'
 import { despiteOutages, systemClock } from '../rounds/index.ts'
 import type { Conductor } from '../runs/index.ts'
+import type { ClientRecord, ClientStore } from '../store/index.ts'
 import { toCatalogue } from '../telemetry/index.ts'
 import { permitEvents } from './permit-events.ts'
 import type { ClientSocket, Presence } from './presence.ts'
@@ -21,7 +25,7 @@ export type ClientNamespace = Namespace<
   ClientToServerEvents,
   ServerToClientEvents,
   BetweenCoordinators,
-  { clientId: string; version?: string }
+  { clientId: string; version?: string; instance?: string }
 >
 
 /** What coordinators on one database say to each other, as JSON. */
@@ -31,6 +35,7 @@ export interface BetweenCoordinators {
 
 export interface ClientNamespaceParts {
   readonly sessions: Sessions
+  readonly clients: Pick<ClientStore, 'noteLedger'>
   readonly presence: Presence
   readonly conductor: Conductor
   readonly log: Logger
@@ -52,10 +57,10 @@ const MOST_PENDING_REPORTS = 16
 
 /** The namespace `/client`: nobody gets in without a signature, and one identity has one connection. */
 export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceParts): void {
-  const { sessions, presence, conductor, log, onCount, onSeen, limitReports, registry } = parts
+  const { sessions, clients, presence, conductor, log, onCount, onSeen, limitReports, registry } = parts
 
   namespace.use((socket, next) => {
-    void admit(socket, next, sessions, log)
+    void admit(socket, next, parts)
   })
 
   namespace.on('connection', (socket) => {
@@ -75,11 +80,12 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
       })
     })
     let pending = 0
+    const ledgers = new ReportedLedgers(clients, clientId)
     socket.on('ledger-report', (message: unknown, reply: unknown) => {
       if (typeof reply !== 'function') return
       pending += 1
       void limitReports(clientId)
-        .then(() => answerReport(conductor, clientId, message, pending))
+        .then(() => answerReport({ conductor, ledgers, clientId, message, pending }))
         .catch((error: unknown) => ({ agrees: false, error: toCatalogue(error, log).toJSON() }))
         .then((answer) => (reply as (answer: LedgerReply) => void)(answer))
         .finally(() => {
@@ -116,13 +122,19 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
 async function admit(
   socket: ClientSocket,
   next: (refusal?: Error) => void,
-  sessions: Sessions,
-  log: Logger,
+  { sessions, clients, presence, conductor, log }: ClientNamespaceParts,
 ): Promise<void> {
   try {
     const handshake = parseMessage(clientHandshakeSchema, socket.handshake.auth, 'a client handshake')
-    socket.data.clientId = (await sessions.authenticate(handshake)).id
+    const client = await sessions.authenticate(handshake)
+    await requireOneLedger(client, handshake, { clients, presence }).catch(async (error: unknown) => {
+      if (isFedsvdError(error, 'LEDGER_MISMATCH') || isFedsvdError(error, 'CLIENT_CONNECTED'))
+        await conductor.alertAbout(client.id, error)
+      throw error
+    })
+    socket.data.clientId = client.id
     if (handshake.version !== undefined) socket.data.version = handshake.version
+    if (handshake.instance !== undefined) socket.data.instance = handshake.instance
   } catch (error) {
     next(connectError(error, log))
     return
@@ -130,12 +142,38 @@ async function admit(
   next()
 }
 
-async function answerReport(
-  conductor: Conductor,
-  clientId: string,
-  message: unknown,
-  pending: number,
-): Promise<LedgerReply> {
+/**
+ * One identity is one process with one ledger, which only grows.
+ *
+ * @throws FedsvdError LEDGER_MISMATCH for a ledger that is a copy, CLIENT_CONNECTED for a second host with the same state
+ */
+async function requireOneLedger(
+  client: ClientRecord,
+  { ledger, instance }: ClientHandshake,
+  { clients, presence }: Pick<ClientNamespaceParts, 'clients' | 'presence'>,
+): Promise<void> {
+  requireExtension(client.ledger, ledger)
+  if (await presence.isTaken(client.id, instance)) {
+    throw new FedsvdError('CLIENT_CONNECTED', {
+      expected: 'one process with the state folder of this client',
+      got: 'a second one, while the first is connected',
+      remedy: 'Stop one of the two hosts, and never copy a state folder: enrol a second site with a token of its own.',
+    })
+  }
+  if (ledger === undefined) return
+  const remembered = await clients.noteLedger(client.id, { length: ledger.length, head: ledger.head })
+  if (remembered !== undefined) requireExtension(remembered, ledger)
+}
+
+interface Report {
+  readonly conductor: Conductor
+  readonly ledgers: ReportedLedgers
+  readonly clientId: string
+  readonly message: unknown
+  readonly pending: number
+}
+
+async function answerReport({ conductor, ledgers, clientId, message, pending }: Report): Promise<LedgerReply> {
   if (pending > MOST_PENDING_REPORTS) {
     throw new FedsvdError('RATE_LIMITED', {
       expected: `at most ${MOST_PENDING_REPORTS} ledger reports at a time`,
@@ -143,7 +181,38 @@ async function answerReport(
       remedy: 'Wait for the replies.',
     })
   }
-  return await conductor.ledgerReport(clientId, parseMessage(ledgerReportSchema, message, 'a ledger report'))
+  const report = parseMessage(ledgerReportSchema, message, 'a ledger report')
+  try {
+    await ledgers.note(report.ledger)
+  } catch (error) {
+    if (!isFedsvdError(error, 'LEDGER_MISMATCH')) throw error
+    await conductor.alertAbout(clientId, error)
+    throw error
+  }
+  return await conductor.ledgerReport(clientId, report)
+}
+
+/** The ledger of one connected client, as its reports show it grow. Reports may be taken in another order than they came. */
+class ReportedLedgers {
+  readonly #clients: Pick<ClientStore, 'noteLedger'>
+  readonly #clientId: string
+  #longest = 0
+
+  constructor(clients: Pick<ClientStore, 'noteLedger'>, clientId: string) {
+    this.#clients = clients
+    this.#clientId = clientId
+  }
+
+  /** @throws FedsvdError LEDGER_MISMATCH when a longer ledger is remembered that this connection has not shown */
+  async note(ledger: LedgerHead | undefined): Promise<void> {
+    if (ledger === undefined || ledger.length < this.#longest) return
+    this.#longest = ledger.length
+    const remembered = await this.#clients.noteLedger(this.#clientId, ledger)
+    if (remembered === undefined) return
+    const isLonger = remembered.length > ledger.length
+    if (isLonger ? remembered.length <= this.#longest : remembered.head === ledger.head) return
+    throw notExtended(remembered, `one of ${ledger.length} entries`)
+  }
 }
 
 /** Socket.IO hands `data` of a refused connection to the client. */

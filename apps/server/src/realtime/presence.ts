@@ -18,16 +18,20 @@ export type ClientSocket = Socket<
   ClientToServerEvents,
   ServerToClientEvents,
   { cluster(envelope: string): void },
-  { clientId: string; version?: string }
+  { clientId: string; version?: string; instance?: string }
 >
 
 /** How long a client may take to answer: it calibrates its noise, and may load its data, before it does. */
 const REPLY_TIMEOUT_MS = 600_000
+/** How long a connected client may take to say that it is there. */
+const PROBE_TIMEOUT_MS = 5000
 
 interface Connection {
   readonly id: string
   readonly socket: ClientSocket
   readonly controller: AbortController
+  /** The process at its other end; absent for clients of releases that do not name it. */
+  readonly instance?: string | undefined
   /** It was in good standing when the connection was there already; whoever is revoked from then on is cut. */
   isVouched: boolean
 }
@@ -38,6 +42,8 @@ export interface Elsewhere {
   /** The reply of the client; undefined when it is away, goes away, or stays silent. */
   ask(clientId: string, event: Question, message: unknown): Promise<unknown>
   tell(clientId: string, event: Notice, message: Told): void
+  /** True when another process of this identity than `instance` is connected and answers. */
+  isTaken(clientId: string, instance: string): Promise<boolean>
 }
 
 export type Question = 'offer' | 'invite'
@@ -71,12 +77,41 @@ export class Presence implements ClientGateway {
     return Array.from(this.#connections, ([clientId, { id }]) => ({ clientId, connectionId: id }))
   }
 
+  /**
+   * True when another process of this identity is connected, here or to another coordinator, and answers: two hosts have one
+   * state. One that does not answer is gone without a word, and its connection is ended.
+   */
+  async isTaken(clientId: string, instance: string | undefined): Promise<boolean> {
+    if (instance === undefined) return false
+    if (await this.isTakenHere(clientId, instance)) return true
+    return (await this.#elsewhere?.isTaken(clientId, instance)) ?? false
+  }
+
+  /** The same among the connections of this coordinator. */
+  async isTakenHere(clientId: string, instance: string): Promise<boolean> {
+    const connection = this.#connections.get(clientId)
+    if (connection?.instance === undefined || connection.instance === instance) return false
+    const { socket, controller } = connection
+    const answers = socket.timeout(PROBE_TIMEOUT_MS).emitWithAck('probe')
+    const isAlive = await untilAborted(
+      answers.then(
+        () => true,
+        () => false,
+      ),
+      controller.signal,
+    )
+    if (isAlive === true) return true
+    socket.disconnect(true)
+    return false
+  }
+
   /** Registers a connection; an older one of the same identity is ended first. The signal is aborted when this one ends. */
   connect(clientId: string, socket: ClientSocket): { readonly connectionId: string; readonly signal: AbortSignal } {
     this.#connections.get(clientId)?.socket.disconnect(true)
     const controller = new AbortController()
     const connectionId = randomUUID()
-    this.#connections.set(clientId, { id: connectionId, socket, controller, isVouched: false })
+    const { instance } = socket.data
+    this.#connections.set(clientId, { id: connectionId, socket, controller, instance, isVouched: false })
     socket.once('disconnect', () => {
       if (this.#connections.get(clientId)?.socket === socket) this.#connections.delete(clientId)
       controller.abort()

@@ -246,6 +246,17 @@ export class Conductor implements AsyncDisposable {
     return { facts }
   }
 
+  /** Tells the operators of every open run that a client takes part in. */
+  async alertAbout(clientId: string, { code, message }: FedsvdError): Promise<void> {
+    const { store, clock } = this.#parts
+    for (const { runId } of await store.runs.participationsOf(clientId)) {
+      const live = this.#live.get(runId)
+      if (live !== undefined) await live.alert(code, message, clientId)
+      else if (isOpen(await this.#find(runId)))
+        await store.alerts.add({ runId, clientId, code, message, at: clock.now() })
+    }
+  }
+
   /** True when the object is a published state of a run in which the client takes part. */
   async mayRead(clientId: string, sha256: string): Promise<boolean> {
     for (const live of this.#live.values()) {

@@ -2,6 +2,7 @@ import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import type {
   AuditEntry,
   Budget,
+  LedgerHead,
   PrivacyTerms,
   Role,
   RoundState,
@@ -32,6 +33,8 @@ export interface ClientRecord {
   readonly lastSeenAt?: number
   /** The release of fedsvd that it said it runs. */
   readonly version?: string
+  /** The longest ledger that it has shown. */
+  readonly ledger?: LedgerHead
 }
 
 /** The most that this coordinator lets the data of a client spend, per record, in all of its runs. */

@@ -1,4 +1,4 @@
-import type { AuditEntry, RunState } from '@fedsvd/core/protocol'
+import type { AuditEntry, LedgerHead, RunState } from '@fedsvd/core/protocol'
 import type { ClusterStore, Lease } from './cluster-store.ts'
 import type {
   AdapterRecord,
@@ -64,6 +64,11 @@ export interface ClientStore {
   names(clientIds: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Notes that a client came or went, and what it runs where it said so. */
   seen(clientId: string, at: number, version?: string): Promise<void>
+  /**
+   * Remembers the ledger of a client where it is longer than the remembered one. Returns what is remembered from now on:
+   * the given one, unless a longer one, or another of the same length, was known.
+   */
+  noteLedger(clientId: string, head: LedgerHead): Promise<LedgerHead | undefined>
   /** Every cap that a client was given, oldest first; the last one is in force. */
   capsOf(clientId: string): Promise<readonly BudgetCap[]>
   /** The caps in force. */

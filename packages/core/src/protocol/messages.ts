@@ -72,8 +72,8 @@ export const clientHandshakeSchema = z.strictObject({
     .optional(),
   /** Made at random by each process, so that a second host with the same state is told from the first that comes back. */
   instance: z.uuid().optional(),
-  /** The ledger as it is now; `confirmed` is the hash of its entry number `ledgerLength` of the challenge, counted from 1. */
-  ledger: ledgerHeadSchema.extend({ confirmed: sha256Hex.optional() }).optional(),
+  /** The ledger as it is now; `confirmed` is its entry number `ledgerLength` of the challenge, from 1. */
+  ledger: ledgerHeadSchema.extend({ confirmed: ledgerHeadSchema.optional() }).optional(),
 })
 
 /** The text that a client signs to prove that it holds the enrolled key. */
@@ -206,6 +206,7 @@ export type WireError = z.infer<typeof wireErrorSchema>
 
 /** Typed Socket.IO events, `Server<ClientToServerEvents, ServerToClientEvents>`. */
 export interface ServerToClientEvents {
+  probe(reply: () => void): void
   session(message: z.infer<typeof sessionSchema>): void
   offer(message: Offer, reply: (reply: OfferReply) => void): void
   invite(message: Invitation, reply: (reply: InvitationReply) => void): void

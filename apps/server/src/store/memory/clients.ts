@@ -43,6 +43,13 @@ export function memoryClients(tables: Tables): ClientStore {
       const client = clients.get(clientId)
       if (client !== undefined) clients.set(clientId, { ...client, lastSeenAt: at, ...(version && { version }) })
     },
+    async noteLedger(clientId, ledger) {
+      const client = clients.get(clientId)
+      if (client === undefined) return undefined
+      if (client.ledger !== undefined && client.ledger.length >= ledger.length) return client.ledger
+      clients.set(clientId, { ...client, ledger })
+      return ledger
+    },
     capsOf: async (clientId) => capsOf(clientId),
     caps: async () => [...new Map(caps.map((cap) => [cap.clientId, cap])).values()],
     async setCap(cap, audit) {

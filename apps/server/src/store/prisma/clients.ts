@@ -64,6 +64,14 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
       const data = { lastSeenAt: date(at), ...(version !== undefined && { version }) }
       await prisma.client.updateMany({ where: { id: clientId }, data })
     },
+    async noteLedger(clientId, { length, head }) {
+      const isNewer = { OR: [{ ledgerLength: null }, { ledgerLength: { lt: length } }] }
+      const data = { ledgerLength: length, ledgerHead: head }
+      const { count } = await prisma.client.updateMany({ where: { id: clientId, ...isNewer }, data })
+      if (count === 1) return { length, head }
+      const row = await prisma.client.findUnique({ where: { id: clientId } })
+      return row === null ? undefined : clientFrom(row).ledger
+    },
     async capsOf(clientId) {
       return (await prisma.budgetCap.findMany({ where: { clientId }, orderBy: { id: 'asc' } })).map(capFrom)
     },

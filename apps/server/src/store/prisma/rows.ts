@@ -43,7 +43,7 @@ function manifestFrom(stored: unknown): RunManifest {
 }
 
 export function clientFrom(row: Prisma.ClientGetPayload<object>): ClientRecord {
-  const { id, name, publicKey, enrolledAt, revokedAt, lastSeenAt, version } = row
+  const { id, name, publicKey, enrolledAt, revokedAt, lastSeenAt, version, ledgerLength, ledgerHead } = row
   return {
     id,
     name,
@@ -52,6 +52,7 @@ export function clientFrom(row: Prisma.ClientGetPayload<object>): ClientRecord {
     ...(revokedAt !== null && { revokedAt: revokedAt.getTime() }),
     ...(lastSeenAt !== null && { lastSeenAt: lastSeenAt.getTime() }),
     ...(version !== null && { version }),
+    ...(ledgerLength !== null && ledgerHead !== null && { ledger: { length: ledgerLength, head: ledgerHead } }),
   }
 }
 

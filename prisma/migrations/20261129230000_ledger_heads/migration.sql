@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "Client" ADD COLUMN     "ledgerHead" TEXT,
+ADD COLUMN     "ledgerLength" INTEGER;
