@@ -12,17 +12,15 @@ export function requireExtension(remembered: LedgerHead | undefined, given: Clie
   if (remembered === undefined) return
   if (given === undefined) throw notExtended(remembered, 'none')
   if (given.length < remembered.length) throw notExtended(remembered, `one of ${given.length} entries`)
-  const { confirmed } = given
-  const there = given.length === remembered.length ? given.head : confirmed?.head
-  if (there === remembered.head) return
-  if (given.length > remembered.length && confirmed?.length !== remembered.length) {
+  const there = given.length === remembered.length ? given : given.confirmed
+  if (there?.length !== remembered.length) {
     throw new FedsvdError('TOKEN_INVALID', {
       expected: `the hash of entry ${remembered.length} of the ledger`,
-      got: confirmed === undefined ? 'none' : `that of entry ${confirmed.length}`,
+      got: there === undefined ? 'none' : `that of entry ${there.length}`,
       remedy: 'Ask for a new challenge and answer that.',
     })
   }
-  throw notExtended(remembered, 'another past')
+  if (there.head !== remembered.head) throw notExtended(remembered, 'another past')
 }
 
 /** The refusal of a ledger that does not go on from the one that is remembered. */

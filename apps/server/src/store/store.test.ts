@@ -227,6 +227,18 @@ for (const [name, isAvailable, open] of STORES) {
       await store.clients.seen(randomUUID(), NOW)
     })
 
+    it('remembers the longest ledger that a client has shown', async () => {
+      const clientId = await newClient()
+      const head = (length: number, digit: string) => ({ length, head: digit.repeat(64) })
+      const note = (length: number, digit: string) => store.clients.noteLedger(clientId, head(length, digit))
+      expect(await note(3, 'a')).toEqual(head(3, 'a'))
+      expect(await note(3, 'b')).toEqual(head(3, 'a'))
+      expect(await note(2, 'c')).toEqual(head(3, 'a'))
+      expect(await note(5, 'd')).toEqual(head(5, 'd'))
+      expect(await store.clients.find(clientId)).toMatchObject({ ledger: head(5, 'd') })
+      expect(await store.clients.noteLedger(randomUUID(), head(1, 'a'))).toBeUndefined()
+    })
+
     it('lets a cap rise only as long as nothing is counted, in epsilon and in delta alike, and keeps every one', async () => {
       const runId = await newRun()
       const clientId = await newClient()
