@@ -9,6 +9,7 @@ import { joinCommand } from './commands/join.ts'
 import { ledgerCommand } from './commands/ledger.ts'
 import { modelCommand } from './commands/model.ts'
 import { operatorCommand } from './commands/operator.ts'
+import { ownerCommand } from './commands/owner.ts'
 import { planCommand } from './commands/plan.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statementCommand } from './commands/statement.ts'
@@ -31,6 +32,7 @@ export function program(): Command {
     .addCommand(modelCommand())
     .addCommand(exportCommand())
     .addCommand(operatorCommand())
+    .addCommand(ownerCommand())
     .addCommand(auditLogCommand())
     .addCommand(statementCommand())
 }

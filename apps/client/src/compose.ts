@@ -7,11 +7,12 @@ import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import { engineFor, type PrivateEngine, tokenizerFor } from '@fedsvd/engine/training'
+import { openBudget } from './budget.ts'
 import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, loadSiteData, type SiteData } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
-import { type LedgerState, openLedger } from './ledger/index.ts'
+import type { LedgerState } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
 import type { Declaration } from './policy/index.ts'
@@ -53,7 +54,14 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   const { count, first } = site.leftOut
   if (count > 0) onEvent({ event: 'records-left-out', count, ...(first && { first: first.toJSON() }) })
   const models = modelStore(modelSettings(config))
-  const ledger = openLedger(config.stateDir, site.fingerprint, config.budget, {
+  const ledger = await openBudget({
+    stateDir: config.stateDir,
+    fingerprint: site.fingerprint,
+    dataFile: config.dataFile,
+    columns: config,
+    budget: config.budget,
+    name: config.budgetName,
+    statementFile: config.disjointStatement,
     // In a state folder that was named, the site is another than that of the default one, unless the data are the same.
     earlier: earlier.map((stateDir) => (isDefault ? { stateDir } : { stateDir, only: site.fingerprint })),
   })
@@ -65,7 +73,7 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
     onEvent({ event: 'declared', declaredRecords, records: site.records, ...(labels && { labels }) })
     requireReserved(config.stateDir, ledger)
     requireCheckpointsNoted(config.stateDir, ledger)
-    const identity = loadIdentity(config.stateDir)
+    const identity = loadIdentity(config.stateDir, config.budgetName)
     const clientId = await enrolOnce(config, identity, transport, onEvent)
     const node = new ClientNode({
       clientId,
@@ -137,7 +145,7 @@ async function enrolOnce(
   transport: Transport,
   onEvent: (event: ClientEvent) => void,
 ): Promise<string> {
-  const known = enrolledAs(config.stateDir, config.coordinator)
+  const known = enrolledAs(config.stateDir, config.coordinator, config.budgetName)
   if (known !== undefined) return known
   if (config.enrolmentToken === undefined) {
     throw new FedsvdError('TOKEN_INVALID', {
@@ -151,7 +159,7 @@ async function enrolOnce(
   const { clientId } = await transport.enrol(request, patience(config), () => {
     onEvent({ event: 'unreachable', error: unreachable(config.coordinator).toJSON() })
   })
-  rememberEnrolment(config.stateDir, config.coordinator, clientId)
+  rememberEnrolment(config.stateDir, config.coordinator, clientId, config.budgetName)
   onEvent({ event: 'enrolled', clientId })
   return clientId
 }

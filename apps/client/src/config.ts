@@ -4,6 +4,7 @@ import { budgetSchema, enrolRequestSchema, LIMITS, nearestName, wholeIn } from '
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
+import { budgetNameSchema } from './ledger/index.ts'
 import { runLimitsSchema } from './policy/index.ts'
 import { defaultStateDir } from './state-folder.ts'
 
@@ -44,6 +45,10 @@ const clientConfigSchema = z.strictObject({
     .default(() => defaultStateDir()),
   /** What this site may spend in its whole life, over all data sets, runs and coordinators. */
   budget: budgetSchema,
+  /** Name of the budget; default: the one of the site. Any other takes a statement of the data owner. */
+  budgetName: budgetNameSchema.optional(),
+  /** File with the data owner's statement that the people in these data are in no others of this site. */
+  disjointStatement: z.string().min(1).optional(),
   /** Single-use token, needed at the first start only. */
   enrolmentToken: z.string().min(1).optional(),
   /** PEM file of the authority that signed the coordinator's certificate, in place of those that the system trusts. */

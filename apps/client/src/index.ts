@@ -1,5 +1,6 @@
 export { type ClientParts, startClient } from './compose.ts'
 export { type ClientConfig, type ClientConfigInput, clientConfig } from './config.ts'
+export { loadSiteData } from './data/index.ts'
 export type { ClientEvent } from './events.ts'
 export {
   type LedgerEntry,
@@ -20,6 +21,8 @@ export {
   verifyLedgerBytes,
 } from './ledger/index.ts'
 export type { ClientNode } from './node.ts'
+export { defaultOwnerKey, makeOwnerKey, readOwnerKey } from './owner/owner-key.ts'
+export { type OwnerStatement, publicKeyOf, signStatement } from './owner/statement.ts'
 export { osRandomness } from './round/index.ts'
 export { defaultStateDir } from './state-folder.ts'
 export {

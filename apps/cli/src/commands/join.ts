@@ -17,6 +17,8 @@ interface JoinOptions extends DataOptions, ModelOptions {
   readonly stateDir: string
   readonly epsilon: number
   readonly delta: number
+  readonly budgetName?: string
+  readonly disjointStatement?: string
   readonly ca?: string
   readonly cert?: string
   readonly key?: string
@@ -63,6 +65,8 @@ export function joinCommand(): Command {
         .env('FEDSVD_STATE_DIR')
         .default(defaultStateDir()),
     )
+    .option('--budget-name <name>', 'a budget of its own for data that share no people with any other of this site')
+    .option('--disjoint-statement <file>', 'what the data owner signed for that, see fedsvd owner sign-disjoint')
     .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))
     .addOption(new Option('--cert <file>', 'PEM certificate of this site, if asked for').env('FEDSVD_CERT'))
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
@@ -120,6 +124,8 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     stateDir: options.stateDir,
     budget: { epsilon: options.epsilon, delta: options.delta },
     enrolmentToken: secretOf({ ...options }, ENROLMENT_TOKEN),
+    budgetName: options.budgetName,
+    disjointStatement: options.disjointStatement,
     ca: options.ca,
     cert: options.cert,
     key: options.key,

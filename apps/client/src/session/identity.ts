@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { sessionChallengeText } from '@fedsvd/core/protocol'
 import { z } from 'zod'
-import { sha256Hex, writeFileDurably } from '../ledger/index.ts'
+import { SITE_BUDGET, sha256Hex, writeFileDurably } from '../ledger/index.ts'
 
 /** This node's key. It is made once and never leaves the state folder. */
 export interface Identity {
@@ -17,9 +17,12 @@ export interface Identity {
 /** In the state folder. */
 export const KEY_FILE = 'client-key.pem'
 
-/** Reads the key of this node, or makes one (mode 0600) where there is none. */
-export function loadIdentity(stateDir: string): Identity {
-  const path = join(stateDir, KEY_FILE)
+/**
+ * Reads the key of this node, or makes one (mode 0600) where there is none. A budget beside the site's own has a key of its own: a
+ * coordinator knows one ledger of each identity.
+ */
+export function loadIdentity(stateDir: string, budget = SITE_BUDGET): Identity {
+  const path = join(stateDir, budget === SITE_BUDGET ? KEY_FILE : `client-key-${budget}.pem`)
   if (!existsSync(path)) {
     const { privateKey } = generateKeyPairSync('ed25519')
     writeFileDurably(path, Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })))
@@ -52,18 +55,21 @@ function readKey(path: string): KeyObject {
 }
 
 /** The identifier that a coordinator gave to this node; undefined before enrolment there. */
-export function enrolledAs(stateDir: string, coordinator: string): string | undefined {
-  const path = enrolmentPath(stateDir, coordinator)
+export function enrolledAs(stateDir: string, coordinator: string, budget?: string): string | undefined {
+  const path = enrolmentPath(stateDir, coordinator, budget)
   if (!existsSync(path)) return undefined
   return z.object({ clientId: z.uuid() }).parse(JSON.parse(readFileSync(path, 'utf8'))).clientId
 }
 
-export function rememberEnrolment(stateDir: string, coordinator: string, clientId: string): void {
-  writeFileDurably(enrolmentPath(stateDir, coordinator), Buffer.from(`${JSON.stringify({ coordinator, clientId })}\n`))
+export function rememberEnrolment(stateDir: string, coordinator: string, clientId: string, budget?: string): void {
+  writeFileDurably(
+    enrolmentPath(stateDir, coordinator, budget),
+    Buffer.from(`${JSON.stringify({ coordinator, clientId })}\n`),
+  )
 }
 
 /** One file per key and coordinator, so a new key has to enrol anew. */
-function enrolmentPath(stateDir: string, coordinator: string): string {
-  const { publicKey } = loadIdentity(stateDir)
+function enrolmentPath(stateDir: string, coordinator: string, budget?: string): string {
+  const { publicKey } = loadIdentity(stateDir, budget)
   return join(stateDir, 'enrolments', `${sha256Hex(`${coordinator} ${publicKey}`).slice(0, 16)}.json`)
 }

@@ -66,6 +66,11 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
   namespace.on('connection', (socket) => {
     const { clientId } = socket.data
     permitEvents('/client', socket)
+    if (presence.isOther(clientId, socket.data.instance)) {
+      // Two hosts shook hands at the same moment. This one is told why when it comes back.
+      socket.disconnect(true)
+      return
+    }
     const { connectionId, signal } = presence.connect(clientId, socket)
     const sessionToken = sessions.begin(clientId, connectionId)
     onCount(presence.size)

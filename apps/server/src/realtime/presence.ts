@@ -87,11 +87,16 @@ export class Presence implements ClientGateway {
     return (await this.#elsewhere?.isTaken(clientId, instance)) ?? false
   }
 
+  /** True when a connection here is of another process of this identity; one that names no process is no other. */
+  isOther(clientId: string, instance: string | undefined): boolean {
+    const known = this.#connections.get(clientId)?.instance
+    return known !== undefined && instance !== undefined && known !== instance
+  }
+
   /** The same among the connections of this coordinator. */
   async isTakenHere(clientId: string, instance: string): Promise<boolean> {
-    const connection = this.#connections.get(clientId)
-    if (connection?.instance === undefined || connection.instance === instance) return false
-    const { socket, controller } = connection
+    if (!this.isOther(clientId, instance)) return false
+    const { socket, controller } = this.#connections.get(clientId)!
     const answers = socket.timeout(PROBE_TIMEOUT_MS).emitWithAck('probe')
     const isAlive = await untilAborted(
       answers.then(

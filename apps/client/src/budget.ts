@@ -1,0 +1,121 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { Budget } from '@fedsvd/core/protocol'
+import type { ReadOptions } from '@fedsvd/engine/data'
+import {
+  type LedgerOptions,
+  type LedgerState,
+  ledgerPath,
+  openLedger,
+  type PrivacyLedger,
+  replay,
+  SITE_BUDGET,
+  verifyLedgerBytes,
+} from './ledger/index.ts'
+import { seenData } from './overlap/index.ts'
+import { type OwnerStatement, parseStatement, statementInvalid } from './owner/statement.ts'
+
+/** The budget that a client asks for its data set. */
+export interface BudgetRequest {
+  readonly stateDir: string
+  readonly fingerprint: string
+  readonly dataFile: string
+  readonly columns: ReadOptions
+  readonly budget: Budget
+  /** Default: that of the site. */
+  readonly name?: string | undefined
+  /** File of the data owner's statement for a budget that is not the site's. */
+  readonly statementFile?: string | undefined
+  readonly earlier?: LedgerOptions['earlier']
+}
+
+/**
+ * Opens the ledger that pays for a data set: the site's own, or one by another name where the data owner has signed that the
+ * data set shares no people with any other. Either way it must not share records with the data sets of another budget.
+ *
+ * @throws FedsvdError as `openLedger`; DATA_OVERLAPS; STATEMENT_INVALID where there is no statement for these data and this budget
+ */
+export async function openBudget(request: BudgetRequest): Promise<PrivacyLedger> {
+  const { stateDir, fingerprint, budget, name = SITE_BUDGET, earlier } = request
+  const seen = seenData(stateDir)
+  await seen.record(fingerprint, request.dataFile, request.columns)
+  if (name === SITE_BUDGET) {
+    seen.requireDisjoint(fingerprint, otherDatasets(stateDir, name))
+    return openLedger(stateDir, fingerprint, budget, { earlier })
+  }
+  const statement = statementFor(request, name)
+  const site = siteState(request, statement)
+  seen.requireDisjoint(fingerprint, otherDatasets(stateDir, name))
+  const ledger = openLedger(stateDir, fingerprint, budget, { name })
+  try {
+    if (statement !== undefined) ledger.accept(statement)
+    requireStated(ledger.state, site.owner, fingerprint)
+    return ledger
+  } catch (error) {
+    ledger[Symbol.dispose]()
+    throw error
+  }
+}
+
+function statementFor({ statementFile, fingerprint }: BudgetRequest, budget: string): OwnerStatement | undefined {
+  if (statementFile === undefined) return undefined
+  const statement = parseStatement(readJson(statementFile))
+  if (statement.budget === budget && statement.dataset === fingerprint) return statement
+  throw statementInvalid(
+    `a statement on data set ${fingerprint.slice(0, 16)} and the budget "${budget}"`,
+    `one on data set ${statement.dataset.slice(0, 16)} and the budget "${statement.budget}"`,
+  )
+}
+
+/**
+ * The site's ledger, with every ledger of earlier releases in it, and with the statement. It fixes the owner's key for all budgets.
+ * Where a client of this site holds it and has the statement already, it is only read.
+ */
+function siteState(
+  { stateDir, fingerprint, budget, earlier }: BudgetRequest,
+  statement: OwnerStatement | undefined,
+): LedgerState {
+  const known = readState(stateDir, SITE_BUDGET)
+  const isKnown = known?.statements.some(({ signature }) => signature === statement?.signature)
+  if (known !== undefined && (statement === undefined || isKnown)) return known
+  using site = openLedger(stateDir, fingerprint, known?.budget ?? budget, { earlier })
+  if (statement !== undefined) site.accept(statement)
+  return site.state
+}
+
+/** The data sets of all other budgets of a state folder. */
+function otherDatasets(stateDir: string, name: string): { readonly dataset: string; readonly budget: string }[] {
+  const folder = join(stateDir, 'ledgers')
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.jsonl')) : []
+  const budgets = files.map((file) => basename(file, '.jsonl')).filter((budget) => budget !== name)
+  return budgets.flatMap((budget) => {
+    const state = readState(stateDir, budget)
+    // What the site has adopted counts in the site's budget.
+    if (state === undefined || state.fingerprint !== undefined) return []
+    return [...state.datasets].map((dataset) => ({ dataset, budget }))
+  })
+}
+
+function readState(stateDir: string, name: string): LedgerState | undefined {
+  const path = ledgerPath(stateDir, name)
+  return existsSync(path) ? replay(verifyLedgerBytes(readFileSync(path), name).entries) : undefined
+}
+
+function requireStated(ledger: LedgerState, owner: string | undefined, fingerprint: string): void {
+  const isStated = ledger.statements.some((one) => one.dataset === fingerprint && one.budget === ledger.name)
+  if (isStated && ledger.owner === owner) return
+  throw statementInvalid(
+    `a statement of this site's data owner that data set ${fingerprint.slice(0, 16)} shares no people with any other`,
+    isStated ? 'one of another key' : 'none',
+  )
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch (cause) {
+    const detail = { expected: `a statement in ${file}`, got: 'no readable JSON', remedy: 'Check the path.' }
+    throw new FedsvdError('CONFIG_INVALID', detail, { cause })
+  }
+}

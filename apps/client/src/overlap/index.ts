@@ -1,0 +1,1 @@
+export { MOST_OVERLAP, type SeenData, seenData } from './seen-data.ts'

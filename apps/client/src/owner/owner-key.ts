@@ -1,0 +1,47 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { writeFileDurably } from '../ledger/index.ts'
+
+/** The variables of the environment that decide where the data owner's key is. */
+export type OwnerEnvironment = Readonly<Partial<Record<'FEDSVD_OWNER_KEY' | 'FEDSVD_HOME' | 'XDG_CONFIG_HOME', string>>>
+
+/** Where the data owner's key is unless told otherwise: outside the state folder, which the client can write to. */
+export function defaultOwnerKey(env: OwnerEnvironment = process.env, home = homedir()): string {
+  if (env.FEDSVD_OWNER_KEY) return env.FEDSVD_OWNER_KEY
+  const folder = env.FEDSVD_HOME
+    ? resolve(env.FEDSVD_HOME, 'owner')
+    : join(env.XDG_CONFIG_HOME || join(home, '.config'), 'fedsvd')
+  return join(folder, 'owner-key.pem')
+}
+
+/** Makes the data owner's key, readable by its owner only. @throws FedsvdError CONFIG_INVALID where there is one */
+export function makeOwnerKey(path: string): KeyObject {
+  if (existsSync(path)) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `no key in ${path} yet`,
+      got: 'one',
+      remedy: 'Ledgers know the data owner by its first key, so a key is never replaced. Use it, or name another file.',
+    })
+  }
+  const { privateKey } = generateKeyPairSync('ed25519')
+  writeFileDurably(path, Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })))
+  return privateKey
+}
+
+/** @throws FedsvdError CONFIG_INVALID unless the file holds an Ed25519 key */
+export function readOwnerKey(path: string): KeyObject {
+  try {
+    const key = createPrivateKey(readFileSync(path))
+    if (key.asymmetricKeyType === 'ed25519') return key
+  } catch {
+    // told below: no file, or no key
+  }
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `the data owner's Ed25519 key in ${path}`,
+    got: 'none',
+    remedy: 'Name its file with --key, or make one with fedsvd owner init.',
+  })
+}
