@@ -43,7 +43,9 @@ describe('a state folder on two hosts', () => {
   it('at once: the second is refused and stops, the first goes on, and operators are told', async () => {
     const run = await coordinator.createRun({ clientsPerRound: 2, quorum: 2 })
     await using first = await start('first', coordinator.url, { enrolmentToken: await coordinator.enrolment() })
-    await first.told('joined')
+    const { clientId } = await first.told('connected')
+    const isIn = async () => (await coordinator.store.runs.participationsOf(clientId)).length > 0
+    await until('the first host takes part', isIn)
     copyState('first', 'second')
     await expect(start('second', coordinator.url)).rejects.toThrow(/CLIENT_CONNECTED.*a second one/)
     expect(first.events.filter(({ event }) => event === 'disconnected')).toEqual([])
