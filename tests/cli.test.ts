@@ -159,7 +159,9 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     const oneLine = (text: string) => text.trim().split('\n').length
     const answers = [
       [await fedsvd(['account'], 'nonsense'), /^MESSAGE_INVALID: expected JSON/],
-      [await join_('--data', unreadable), /^DATA_UNREADABLE: .*bad\.jsonl.*2/],
+      [await join_('--data', join(folder, 'none.jsonl')), /^DATA_UNREADABLE: .*none\.jsonl.*ENOENT/],
+      [await join_('--data', unreadable), /^CONFIG_INVALID: .*declared number of records/],
+      [await join_('--data', unreadable, '--declared-records', '1'), /^TOKEN_INVALID: .*enrolment token/],
       [await fedsvd(['ledger', 'show', '--state-dir', join(folder, 'none')]), /^CONFIG_INVALID: expected ledgers/],
     ] as const
     for (const [{ code, err }, line] of answers) {
