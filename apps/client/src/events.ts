@@ -50,6 +50,8 @@ export type ClientEvent =
    * of the run's rounds.
    */
   | { event: 'release-slot'; runId: string; seconds: number; fits: boolean }
+  /** The engine failed on the records of a lot, which counts as an empty one: the step was noised and paid for. */
+  | { event: 'lot-failed'; runId: string; round: number; step: number; steps: number; error: ErrorFact }
   | { event: 'round-delivered'; runId: string; round: number; events: number }
   | { event: 'round-failed'; runId: string; round: number; error: ErrorFact }
   | { event: 'ledger-mismatch'; runId: string; error?: ErrorFact }

@@ -27,13 +27,13 @@ const start = (options: Partial<Parameters<typeof startSite>[0]> = {}) =>
 const reported = () => double.reports.at(-1)!.reservations.map(({ attempt, event }) => [attempt, event.steps])
 
 describe('a round that fails in its third step', () => {
-  /** A site whose engine fails at its `fatal`-th lot. */
+  /** A site whose engine fails at its `fatal`-th lot, and at the made-up record that it is tried on then. */
   const failing = (fatal: number) => {
     let lots = 0
     return start({
       onLot: () => {
         lots += 1
-        if (lots === fatal) throw new Error('a cable was pulled')
+        if (lots === fatal || lots === fatal + 1) throw new Error('a cable was pulled')
       },
     })
   }
@@ -90,6 +90,26 @@ describe('a round that fails in its third step', () => {
   })
 })
 
+describe('an engine that fails on a record', () => {
+  it('leaves out the lot and goes on: the update comes, and only the site knows', async () => {
+    let faults = 0
+    await using site = await start({
+      onLot: (records) => {
+        if (records.every(({ tokenIds }) => tokenIds.length === 2)) return // made up
+        faults += 1
+        if (faults === 3) throw new RangeError('out of memory')
+      },
+    })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await site.told('round-delivered')
+    expect(await site.told('lot-failed')).toMatchObject({ step: 3, steps: 5, error: { code: 'UNEXPECTED' } })
+    expect(reported()).toEqual([[1, 5]])
+    expect(double.sent.some(({ kind }) => kind === 'round-failed')).toBe(false)
+  })
+})
+
 describe('a node', () => {
   it('makes one engine, reads its file twice and tokenises once for all steps of all rounds', async () => {
     let engines = 0
@@ -120,7 +140,7 @@ describe('a node', () => {
   })
 
   it('trains on the records of its start, whatever becomes of their file, and tells its own site', async () => {
-    await using site = await start()
+    await using site = await start({ budget: { epsilon: 30, delta: 1e-5 } })
     const peer = await double.peer()
     await peer.offer(manifest)
     appendFileSync(join(folder.path, 'records.jsonl'), '{"text":"one more","label":"ham"}\n')

@@ -110,7 +110,7 @@ export class ClientNode implements AsyncDisposable {
       onDisconnected: (reason) => {
         if (!this.#stopped.signal.aborted) onEvent({ event: 'disconnected', reason })
       },
-      onUnreachable: () => onEvent({ event: 'unreachable', error: unreachable(coordinator).toJSON() }),
+      onUnreachable: (error = unreachable(coordinator)) => onEvent({ event: 'unreachable', error: error.toJSON() }),
       onRefused: (error) => {
         onEvent({ event: 'refused', error: catalogued(error).toJSON() })
         void this.#work.endAll('the coordinator turned this client away')
@@ -252,6 +252,8 @@ export class ClientNode implements AsyncDisposable {
         report: () => this.#report(runId, { since: this.#agreed.has(runId) ? round : 0, signal }),
         onResumed: (progress) => onEvent({ event: 'round-resumed', runId, round, ...progress }),
         onPart: (progress) => onEvent({ event: 'part', runId, round, ...progress }),
+        onLotFault: ({ error, ...place }) =>
+          onEvent({ event: 'lot-failed', runId, round, ...place, error: catalogued(error).toJSON() }),
         onStep: (progress) => onEvent({ event: 'step', runId, round, ...progress }),
       })
       return () => onEvent({ event: 'round-delivered', runId, round, events: spentEvents(ledger.state).length })

@@ -136,6 +136,12 @@ export class CoordinatorDouble {
     this.#blobs.set(invitation.state.sha256, Buffer.alloc(invitation.state.bytes))
   }
 
+  /** Puts more bytes behind a published state than were announced. */
+  enlarge(invitation: Invitation, more: number): void {
+    const bytes = this.#blobs.get(invitation.state.sha256)!
+    this.#blobs.set(invitation.state.sha256, Buffer.concat([bytes, Buffer.alloc(more)]))
+  }
+
   /** As after a restart that lost its secrets: older tokens are not taken any more. */
   forgetTokens(): void {
     this.#uploadToken = `upload-${randomUUID()}`

@@ -156,6 +156,7 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     goAhead,
     signal: new AbortController().signal,
     report: async () => {},
+    onLotFault: () => {},
     onResumed: ({ step }) => {
       witness(`resumed ${round} ${step}`)
       bits.turnTo(round, step + 1)

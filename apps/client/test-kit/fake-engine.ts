@@ -46,7 +46,10 @@ export function fakeEngine(
         options,
       )
     },
-    recordGradients: async (records) => records.map((record) => ({ loss: 0, gradient: gradientOf(record, 1) })),
+    recordGradients: async (records) => {
+      await onLot(records, 1)
+      return records.map((record) => ({ loss: 0, gradient: gradientOf(record, 1) }))
+    },
     logits: async (records) => new Float32Array(2 * records.length),
     features: async () => new Float32Array(0),
     [Symbol.asyncDispose]: async () => {},

@@ -9,6 +9,8 @@ import type { CoordinatorDouble } from './coordinator-double.ts'
 export interface NetworkDouble extends AsyncDisposable {
   readonly url: string
   readonly port: number
+  /** Where a path is redirected to; a test may change it. */
+  redirect: (path: string) => string | undefined
 }
 
 /** Serves a double over HTTP and Socket.IO, as a coordinator is; on `port`, or on a free one. */
@@ -17,9 +19,15 @@ export async function serveDouble(
   port = 0,
   failing: () => boolean = () => false,
 ): Promise<NetworkDouble> {
+  const served = { redirect: (_path: string): string | undefined => undefined }
   const http = createServer((request, response) => {
     if (failing()) {
       response.writeHead(503).end()
+      return
+    }
+    const elsewhere = served.redirect(request.url ?? '')
+    if (elsewhere !== undefined) {
+      response.writeHead(307, { location: elsewhere }).end()
       return
     }
     answer(double, request).then(
@@ -35,14 +43,14 @@ export async function serveDouble(
   serveClients(double, io)
   await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve))
   const address = http.address() as AddressInfo
-  return {
+  return Object.assign(served, {
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
     [Symbol.asyncDispose]: async () => {
       http.closeAllConnections()
       await io.close()
     },
-  }
+  })
 }
 
 function serveClients(double: CoordinatorDouble, io: Server<ClientToServerEvents, ServerToClientEvents>): void {

@@ -219,6 +219,8 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       return `round ${event.round + 1}: goes on behind step ${event.step} of ${event.steps}, one step charged again`
     case 'release-slot':
       return `updates leave every ${event.seconds.toFixed(1)} s${event.fits ? '' : ', which is longer than the deadline of a round: they will be late'}`
+    case 'lot-failed':
+      return `round ${event.round + 1}, step ${event.step} of ${event.steps}: nothing of the lot could be used: ${lineOf(event.error)}`
     case 'round-delivered':
       return `round ${event.round + 1}: update delivered`
     case 'round-failed':

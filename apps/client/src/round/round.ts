@@ -20,6 +20,7 @@ import type { CoordinatorLink, Latest } from '../transport/index.ts'
 import { deliver } from './deliver.ts'
 import { encodeUpdate, sha256 } from './encode-update.ts'
 import { loadState, schemaHash } from './load-state.ts'
+import { type LotSumParts, lotSum } from './lot-sum.ts'
 
 /** Everything that one round at one client needs. */
 export interface RoundParts {
@@ -52,6 +53,8 @@ export interface RoundParts {
   /** Local progress, for this site's own eyes. */
   onPart(progress: { step: number; steps: number; done: number; of: number }): void
   /** `leftOut`: records of the lot that the model cannot take, or whose gradient is not finite. */
+  /** A lot of which nothing was used: the engine failed on its records. */
+  onLotFault(fault: { step: number; steps: number; error: unknown }): void
   onStep(progress: { step: number; steps: number; records: number; leftOut: number; seconds: number }): void
 }
 
@@ -159,19 +162,19 @@ async function privateStep(
   const started = performance.now()
   const members = round.drawLot(unitsIn(records))
   const here = withTrained(manifest.adapter, state, round.current())
-  const sum = await engine.clippedLotSum(
-    { records, members, combine: manifest.unit?.combine },
-    here,
-    clipNormOf(parts),
-    {
-      signal,
-      goAhead: () => goAhead.value(signal),
-      onPart: (done) => parts.onPart({ step, steps: manifest.localSteps, done, of: members.length }),
-    },
-  )
+  const steps = manifest.localSteps
+  const summing: LotSumParts = {
+    engine,
+    manifest,
+    signal,
+    goAhead: () => goAhead.value(signal),
+    onPart: (done) => parts.onPart({ step, steps, done, of: members.length }),
+    onFault: (error) => parts.onLotFault({ step, steps, error }),
+  }
+  const sum = await lotSum(summing, { records, members, combine: manifest.unit?.combine }, here, clipNormOf(parts))
   round.step(sum)
   const seconds = (performance.now() - started) / 1000
-  parts.onStep({ step, steps: manifest.localSteps, records: members.length, leftOut: sum.leftOut, seconds })
+  parts.onStep({ step, steps, records: members.length, leftOut: sum.leftOut, seconds })
 }
 
 /** The clip norm in force: where it adapts, that of the invitation. */

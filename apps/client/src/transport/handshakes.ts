@@ -1,7 +1,7 @@
 import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { type ClientHandshake, challengeReplySchema, PROTOCOL_VERSION, parseMessage } from '@fedsvd/core/protocol'
 import { VERSION } from '../version.ts'
-import { jsonRequest, refusalOf } from './http.ts'
+import { jsonBody, jsonRequest, refusalOf, requireNoRedirect } from './http.ts'
 import { certificateFault } from './tls.ts'
 import type { Caller } from './transport.ts'
 
@@ -26,9 +26,14 @@ export class Handshakes {
     this.refusal = undefined
     try {
       const { clientId } = this.#caller
-      const response = await this.#send(this.#url, { ...jsonRequest({ clientId }), signal: this.#signal })
+      const response = await this.#send(this.#url, {
+        ...jsonRequest({ clientId }),
+        signal: this.#signal,
+        redirect: 'manual',
+      })
+      requireNoRedirect(this.#url, response)
       if (!response.ok) throw await refusalOf(response)
-      const { nonce, ledgerLength } = parseMessage(challengeReplySchema, await response.json(), 'a challenge')
+      const { nonce, ledgerLength } = parseMessage(challengeReplySchema, await jsonBody(response), 'a challenge')
       return {
         protocolVersion: PROTOCOL_VERSION,
         clientId,

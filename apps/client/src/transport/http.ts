@@ -2,6 +2,10 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { backOff, type Pause, pause } from './back-off.ts'
 import { certificateFault } from './tls.ts'
 
+const LONGEST_ADDRESS = 200
+/** Far more than any answer of the protocol has. */
+const LONGEST_JSON = 64 * 1024
+
 /** One HTTP request that may be sent any number of times. */
 export interface RepeatableRequest<T> {
   readonly url: URL
@@ -38,7 +42,8 @@ async function requestOnce<T>(
   signal: AbortSignal,
 ): Promise<{ value: T } | undefined> {
   try {
-    const response = await send(url, { ...init, signal })
+    const response = await send(url, { ...init, signal, redirect: 'manual' })
+    requireNoRedirect(url, response)
     if (response.ok) return { value: await read(response) }
     if (response.status !== 429 && response.status < 500) throw await refusalOf(response)
     await response.body?.cancel()
@@ -52,6 +57,20 @@ async function requestOnce<T>(
   }
 }
 
+/**
+ * A coordinator answers at its own address. What is sent to it (a token, a signature, an update) is not carried to another.
+ *
+ * @throws FedsvdError COORDINATOR_UNREACHABLE naming the other address
+ */
+export function requireNoRedirect(url: URL, { status, headers, type }: Response): void {
+  if (type !== 'opaqueredirect' && (status < 300 || status >= 400)) return
+  throw new FedsvdError('COORDINATOR_UNREACHABLE', {
+    expected: `an answer of ${url.origin} itself`,
+    got: `a redirect to ${headers.get('location')?.slice(0, LONGEST_ADDRESS) ?? 'another address'}`,
+    remedy: 'Nothing was sent there. If you trust that address, give it as the address of the coordinator.',
+  })
+}
+
 /** `fetch` reports every fault of the network as a TypeError, and so does a body that ends early. */
 function isNetworkFault(error: unknown): boolean {
   return error instanceof TypeError || error instanceof SyntaxError
@@ -59,12 +78,35 @@ function isNetworkFault(error: unknown): boolean {
 
 /** The catalogue error in the body of an answer. */
 export async function refusalOf(response: Response): Promise<FedsvdError> {
-  const body = (await response.json().catch(() => undefined)) as { error?: unknown } | undefined
+  const body = (await jsonBody(response).catch(() => undefined)) as { error?: unknown } | undefined
   return FedsvdError.fromJSON(body?.error ?? `HTTP status ${response.status} without an error of the catalogue`)
 }
 
 export function jsonRequest(body: unknown): RequestInit {
   return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+}
+
+/**
+ * The JSON of an answer, of which no more is taken than any answer of the protocol needs.
+ *
+ * @throws FedsvdError MESSAGE_INVALID for a longer one
+ * @throws SyntaxError for one that is no JSON
+ */
+export async function jsonBody(response: Response): Promise<unknown> {
+  const chunks: Uint8Array[] = []
+  let received = 0
+  for await (const chunk of response.body ?? []) {
+    received += chunk.length
+    if (received > LONGEST_JSON) {
+      throw new FedsvdError('MESSAGE_INVALID', {
+        expected: `an answer of at most ${LONGEST_JSON} bytes`,
+        got: 'a longer one',
+        remedy: 'Check the address of the coordinator.',
+      })
+    }
+    chunks.push(chunk)
+  }
+  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown
 }
 
 /** A body that must have this size and hash. @throws FedsvdError FRAME_TOO_LARGE, FRAME_CHECKSUM */

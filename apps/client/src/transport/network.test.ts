@@ -1,3 +1,5 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CoordinatorDouble } from '../../test-kit/coordinator-double.ts'
 import { type NetworkDouble, serveDouble } from '../../test-kit/network-double.ts'
@@ -93,7 +95,7 @@ describe('a client whose coordinator is away', () => {
     served = await serveDouble(double, port, () => failing)
     await using node = await starting
     await node.connected
-    expect(events).toEqual(['data-loaded', 'waiting', 'unreachable', 'enrolled', 'connected'])
+    expect(events).toEqual(['data-loaded', 'declared', 'waiting', 'unreachable', 'enrolled', 'connected'])
   })
 
   it('gives up after maxWaitSeconds, in one line, and lets go of its ledger', async () => {
@@ -184,10 +186,87 @@ describe('nonsense from a coordinator', () => {
     const peer = await double.peer()
     await peer.offer(manifest)
     const invitation = double.invitation(manifest, 0)
-    await peer.invite({ ...invitation, state: { ...invitation.state, bytes: 10 } })
+    double.enlarge(invitation, 2 ** 20)
+    await peer.invite(invitation)
     expect(await site.told('round-failed')).toMatchObject({ error: { code: 'FRAME_TOO_LARGE' } })
   })
+
+  it('in place of an answer is not read without end', async () => {
+    let sent = 0
+    const endless = createServer((_, response) => {
+      response.writeHead(200)
+      const more = (): void => {
+        for (; sent < 2 ** 26; sent += 65_536) if (!response.write('['.repeat(65_536))) return
+        response.end()
+      }
+      response.on('drain', more)
+      more()
+    })
+    await using url = await listening(endless)
+    await expect(startClient(sampleSite(folder.path, url.address))).rejects.toThrow(/MESSAGE_INVALID.*at most 65536/)
+    expect(sent).toBeLessThan(2 ** 26)
+  })
 })
+
+describe('a coordinator that redirects', () => {
+  it.each([301, 302, 303, 307, 308])('by %i is not followed, by an enrolment token least of all', async (status) => {
+    const carried: string[] = []
+    await using other = await listening(
+      createServer((request, response) => {
+        carried.push(`${request.method} ${request.url}`)
+        response.end('{}')
+      }),
+    )
+    await using first = await listening(
+      createServer((request, response) => {
+        response.writeHead(status, { location: `${other.address}${request.url}` }).end()
+      }),
+    )
+    await expect(startClient(sampleSite(folder.path, first.address))).rejects.toThrow(
+      new RegExp(`COORDINATOR_UNREACHABLE.*got a redirect to ${other.address}/v1/enrol`),
+    )
+    expect(carried).toEqual([])
+  })
+
+  it('gets no proof of identity, no state request and no update', async () => {
+    const carried: string[] = []
+    await using other = await listening(
+      createServer((request, response) => {
+        carried.push(`${request.method} ${request.url}`)
+        response.end('{}')
+      }),
+    )
+    let redirecting = /^$/
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    served.redirect = (path) => (redirecting.test(path) ? `${other.address}${path}` : undefined)
+    redirecting = /blobs/
+    await peer.invite(double.invitation(manifest, 0))
+    expect(await site.told('round-failed')).toMatchObject({ error: { code: 'COORDINATOR_UNREACHABLE' } })
+    redirecting = /update/
+    await peer.invite(double.invitation(manifest, 0))
+    expect(await site.told('round-failed', 2)).toMatchObject({ error: { code: 'COORDINATOR_UNREACHABLE' } })
+    redirecting = /challenge/
+    peer.drop()
+    expect(await site.told('unreachable')).toMatchObject({ error: { got: expect.stringContaining('a redirect to') } })
+    redirecting = /^$/
+    await site.told('connected', 2)
+    expect(carried).toEqual([])
+  })
+})
+
+/** A server on a port of its own. */
+async function listening(server: Server): Promise<AsyncDisposable & { readonly address: string }> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
 
 /** Lots that wait until the test opens the gate. */
 function gatedLots() {

@@ -11,7 +11,7 @@ import { sha256Hex } from '../ledger/index.ts'
 import { answerWith, type ClientSocket, dropNonsense } from './answers.ts'
 import { backOff, type Pause, pause as systemPause } from './back-off.ts'
 import { Handshakes } from './handshakes.ts'
-import { jsonRequest, requestUntilAnswered, verifiedBody } from './http.ts'
+import { jsonBody, jsonRequest, requestUntilAnswered, verifiedBody } from './http.ts'
 import { Latest } from './latest.ts'
 import { certificateFault, fetchWith, type TlsTrust } from './tls.ts'
 import type { Caller, CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
@@ -42,7 +42,8 @@ export function networkTransport(coordinator: string, trust: TlsTrust = {}, paus
   return {
     coordinator,
     enrol: (request, signal, onUnreachable) => {
-      const read = async (response: Response) => parseMessage(enrolReplySchema, await response.json(), 'an enrolment')
+      const read = async (response: Response) =>
+        parseMessage(enrolReplySchema, await jsonBody(response), 'an enrolment')
       const url = new URL('/v1/enrol', coordinator)
       return requestUntilAnswered(
         { url, init: jsonRequest(request), read, send, pause, onUnanswered: onceOnly(onUnreachable) },
@@ -100,7 +101,7 @@ function openLink(route: Route, caller: Caller, handlers: LinkHandlers): Coordin
       const url = new URL(`/v1/runs/${runId}/rounds/${round}/update`, coordinator)
       const headers = { ...bearer(uploadToken), 'content-type': 'application/octet-stream' }
       const read = async (response: Response) =>
-        parseMessage(uploadReplySchema, await response.json(), 'an answer to an upload')
+        parseMessage(uploadReplySchema, await jsonBody(response), 'an answer to an upload')
       return requestUntilAnswered(
         { url, init: { method: 'PUT', headers, body: Buffer.from(frame) }, read, send, pause },
         signal,
@@ -158,9 +159,9 @@ function connect(
       handlers.onRefused(refusal)
       return
     }
-    if (refusal === undefined && !outage) {
+    if ((refusal === undefined || refusal.code === 'COORDINATOR_UNREACHABLE') && !outage) {
       outage = true
-      handlers.onUnreachable()
+      handlers.onUnreachable(refusal)
     }
     void comeBack()
   })

@@ -1,3 +1,4 @@
+import type { FedsvdError } from '@fedsvd/core/errors'
 import type {
   ClientHandshake,
   EnrolReply,
@@ -38,8 +39,8 @@ export interface FrameUpload {
 export interface LinkHandlers {
   onConnected(): void
   onDisconnected(reason: string): void
-  /** Nobody answers at the coordinator's address; the link goes on trying. Told once per outage. */
-  onUnreachable(): void
+  /** No coordinator answers at the address, or another one is named; the link goes on trying. Told once per outage. */
+  onUnreachable(error?: FedsvdError): void
   /** The connection can never succeed, such as a revoked key. */
   onRefused(error: Error): void
   onOffer(offer: Offer): Promise<OfferReply>

@@ -92,7 +92,7 @@ export class S3Client {
     const signal = AbortSignal.timeout(timeoutMs)
     let response: Response
     try {
-      response = await this.#signer.fetch(url.href, { ...init, signal })
+      response = await this.#signer.fetch(url.href, { ...init, signal, redirect: 'manual' })
     } catch (error) {
       throw storageUnavailable(`no answer: ${reasonOf(error)}`, error)
     }
