@@ -1,5 +1,6 @@
 export { type Declaration, requireDeclaredKind } from './declaration.ts'
 export {
+  RUN_LIMITS,
   type RunLimits,
   requireRoomForRun,
   requireStateSize,
