@@ -38,7 +38,7 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     'an audit sees what training shows and holds it against a claim; it does not train differently',
   ),
   [core('federation')]: pure(
-    ['adapters', 'privacy', 'accounting', 'tensor'],
+    ['adapters', 'privacy', 'accounting', 'tensor', 'linalg'],
     [],
     'the coordinator has nothing to privatise and no model to differentiate',
   ),

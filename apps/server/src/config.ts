@@ -3,7 +3,7 @@ import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { nearestName } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
-import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
+import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 import { SECRETS, type SecretLength, secretFault } from './secrets.ts'
 
@@ -89,12 +89,14 @@ export const configSchema = z.strictObject({
   hub: z.url({ protocol: /^https?$/ }).optional(),
   /** Access token for repositories of the hub that are not public. */
   hubToken: trimmed.max(400).optional(),
-  /** Threads for the evaluation on the hold-out. */
+  /** Threads for the evaluation on the hold-out, and for a re-factorisation on the CPU. */
   threads: z.coerce.number().int().min(1).max(256).default(1),
   /** What computes the evaluation: see docs/how-to/use-a-gpu.md. */
   runtime: z.enum(RUNTIMES).default('onnxruntime'),
   /** Device of onnxruntime. */
   executionProvider: z.enum(EXECUTION_PROVIDERS).default('cpu'),
+  /** Where the products of a re-factorisation are computed: see docs/reference/devices.md. */
+  svdDevice: z.enum(SVD_DEVICES).default('auto'),
   /** Address of an OTLP receiver over HTTP, such as `http://127.0.0.1:4318`; without it nothing is traced. */
   otlpEndpoint: z.url({ protocol: /^https?$/ }).optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -154,6 +156,7 @@ export const ENVIRONMENT = {
   threads: 'FEDSVD_THREADS',
   runtime: 'FEDSVD_RUNTIME',
   executionProvider: 'FEDSVD_EXECUTION_PROVIDER',
+  svdDevice: 'FEDSVD_SVD_DEVICE',
   otlpEndpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
   logLevel: 'FEDSVD_LOG_LEVEL',
   gatherSeconds: 'FEDSVD_GATHER_SECONDS',

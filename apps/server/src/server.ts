@@ -50,6 +50,7 @@ import {
   serveClients,
   servedEvents,
 } from './realtime/index.ts'
+import { openRefactoriser } from './refactorisation/index.ts'
 import { type Clock, systemClock } from './rounds/index.ts'
 import { Conductor } from './runs/index.ts'
 import { SECRETS } from './secrets.ts'
@@ -102,6 +103,7 @@ export async function startCoordinator(
   const { models = modelsOf(modelSettings(config)), clock = systemClock } = given
   const listener = await createListener(config, (request, response) => app(request, response))
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
+  const refactoriser = await openRefactoriser(config)
   makeFolder(config.stateDir)
   const operatorToken =
     config.operatorToken ?? (await secretFile(path.join(config.stateDir, 'operator.token'), SECRETS.operatorToken))
@@ -176,6 +178,7 @@ export async function startCoordinator(
     log,
     metrics,
     bounds,
+    refactoriser,
     evaluatorFor,
     models,
     gatherMs: config.gatherSeconds * 1000,
@@ -279,6 +282,7 @@ export async function startCoordinator(
     await drained
     await collector[Symbol.asyncDispose]()
     await conductor[Symbol.asyncDispose]()
+    await refactoriser[Symbol.asyncDispose]()
     await others?.[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
     await tracer[Symbol.asyncDispose]()

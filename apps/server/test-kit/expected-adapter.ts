@@ -6,7 +6,15 @@ import { encodeState, schemaHashOf } from '../src/rounds/index.ts'
 import type { FakeClient } from './fake-client.ts'
 
 /** The SHA-256 of the state that a run must end in when each update that its history names was counted exactly once. */
-export function expectedAdapter({ manifest, rounds }: RunSnapshot, clients: readonly FakeClient[]): string {
+export function expectedAdapter(snapshot: RunSnapshot, clients: readonly FakeClient[]): string {
+  const { manifest } = snapshot
+  return createHash('sha256')
+    .update(encodeState(manifest, schemaHashOf(manifest.adapter), expectedState(snapshot, clients)))
+    .digest('hex')
+}
+
+/** That state, with its factors made by the exact route. */
+export function expectedState({ manifest, rounds }: RunSnapshot, clients: readonly FakeClient[]): AdapterState {
   const { adapter, seed, runId, mode } = manifest
   const states: AdapterState[] = [initialState(adapter, { seed })]
   const deltaOf = (clientId: string, round: number) =>
@@ -22,7 +30,5 @@ export function expectedAdapter({ manifest, rounds }: RunSnapshot, clients: read
     }
     states.push(serverStep({ manifest, state: to, mean: mean.mean() }).state)
   }
-  return createHash('sha256')
-    .update(encodeState(manifest, schemaHashOf(adapter), states.at(-1)!))
-    .digest('hex')
+  return states.at(-1)!
 }

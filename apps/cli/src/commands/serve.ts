@@ -1,4 +1,4 @@
-import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
+import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
 import { type CoordinatorSettings, completeConfig, settingsFromEnvironment, startCoordinator } from '@fedsvd/server'
 import { Command } from 'commander'
 import { example, port, positiveInteger } from '../options.ts'
@@ -20,6 +20,7 @@ interface ServeOptions {
   readonly threads?: number
   readonly runtime?: CoordinatorSettings['runtime']
   readonly executionProvider?: CoordinatorSettings['executionProvider']
+  readonly svdDevice?: CoordinatorSettings['svdDevice']
   readonly logLevel?: CoordinatorSettings['logLevel']
   readonly json?: boolean
 }
@@ -47,6 +48,10 @@ export function serveCommand(): Command {
     .option(
       '--execution-provider <name>',
       `device of onnxruntime: ${EXECUTION_PROVIDERS.join(', ')} (FEDSVD_EXECUTION_PROVIDER; default cpu)`,
+    )
+    .option(
+      '--svd-device <name>',
+      `where states are re-factorised: ${SVD_DEVICES.join(', ')} (FEDSVD_SVD_DEVICE; default auto)`,
     )
     .option('--log-level <level>', 'debug, info, warn, error or silent (FEDSVD_LOG_LEVEL; default info)')
     .option('--json', 'print events as lines of JSON')

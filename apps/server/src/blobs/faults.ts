@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { slices } from './slices.ts'
 
 /** Codes of the system that mean: no room, or no disk, just now. */
 const UNAVAILABLE = /^(ENOSPC|EDQUOT|EIO|EROFS|EMFILE|ENFILE|ESTALE|EBUSY|ENXIO|ENODEV)$/
@@ -15,8 +16,10 @@ export function checkName(sha256: string): void {
 }
 
 /** @throws FedsvdError FRAME_CHECKSUM unless the bytes are those that the name stands for */
-export function checkBytes(sha256: string, bytes: Uint8Array): Uint8Array {
-  const got = createHash('sha256').update(bytes).digest('hex')
+export async function checkBytes(sha256: string, bytes: Uint8Array): Promise<Uint8Array> {
+  const hash = createHash('sha256')
+  for await (const slice of slices(bytes)) hash.update(slice)
+  const got = hash.digest('hex')
   if (got === sha256) return bytes
   throw new FedsvdError('FRAME_CHECKSUM', {
     expected: `stored bytes of SHA-256 ${sha256}`,

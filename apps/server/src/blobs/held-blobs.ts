@@ -1,5 +1,6 @@
 import type { BlobStore, PendingBlob } from './blob-store.ts'
 import { only } from './file-blobs.ts'
+import { slices } from './slices.ts'
 
 /** A store in which nothing is removed that somebody is about to refer to. */
 export interface HeldBlobs extends BlobStore {
@@ -98,5 +99,5 @@ export function holdingBlobs(inner: BlobStore, { now, graceMs }: { now: () => nu
 
 /** Bytes that are there already, to be kept and held like those that arrive. */
 export function arrive(blobs: Pick<BlobStore, 'receive'>, bytes: Uint8Array): Promise<PendingBlob> {
-  return blobs.receive(only(bytes), bytes.length)
+  return blobs.receive(slices(bytes), bytes.length)
 }

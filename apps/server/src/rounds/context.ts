@@ -16,6 +16,7 @@ import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
 import type { UploadTokens } from '../identity/index.ts'
 import type { CentralLedger } from '../privacy/index.ts'
+import type { RefactorisationReport, Refactoriser } from '../refactorisation/index.ts'
 import type { AdapterRecord, Store } from '../store/index.ts'
 import type { RoundBook } from './book.ts'
 import type { Clock, Pulse } from './pulse.ts'
@@ -42,6 +43,7 @@ export interface RunContext {
   readonly tokens: UploadTokens
   /** Pays for the coordinator's own noise. */
   readonly central: CentralLedger
+  readonly refactoriser: Refactoriser
   /** Randomness for one draw of it. */
   readonly noiseSource: () => RandomSource
   readonly clock: Clock
@@ -73,6 +75,8 @@ export interface RunContext {
   withdraw(clientId: string, code: ErrorCode): Promise<void>
   /** The run has its clients: it is no longer waiting for them. */
   begin(): Promise<void>
+  /** The factors of a round's state were made. */
+  refactorised(round: number, report: RefactorisationReport): void
   /** A round was published. */
   published(round: number, seconds: number): void
 }

@@ -1,8 +1,7 @@
-import type { serverStep } from '@fedsvd/core/federation'
 import { arrive } from '../blobs/index.ts'
+import type { StepResult } from '../refactorisation/index.ts'
 import type { ClipNorms } from '../store/index.ts'
 import type { RoundContext } from './context.ts'
-import { encodeState } from './frames.ts'
 
 /**
  * Makes the next state durable and publishes it: first its bytes, then, in one change, the row that names them, with the clip
@@ -10,14 +9,14 @@ import { encodeState } from './frames.ts'
  */
 export async function persist(
   { run, book }: RoundContext,
-  { state, spectra }: ReturnType<typeof serverStep>,
+  { frame, basis, spectra }: StepResult,
   clipNorms: ClipNorms,
 ): Promise<void> {
   // Held until the row that names it is stored.
-  await using blob = await arrive(run.blobs, encodeState(run.manifest, run.schemaHash, state))
+  await using blob = await arrive(run.blobs, frame)
   await blob.keep()
   const { sha256, bytes } = blob
   const values = spectra.map((spectrum) => [...spectrum])
-  const result = { sha256, bytes, basis: state.basis, spectra: values, ...clipNorms }
+  const result = { sha256, bytes, basis, spectra: values, ...clipNorms }
   await book.dispatch({ type: 'aggregated', result }, { type: 'published', at: run.clock.now() })
 }

@@ -1,14 +1,15 @@
-import { serverStep } from '@fedsvd/core/federation'
 import type { NamedTensor } from '@fedsvd/core/tensor'
+import type { StepResult } from '../refactorisation/index.ts'
 import type { RoundContext } from './context.ts'
-import { decodeState } from './frames.ts'
 
-/** The next state and its spectra: the mean is added to the base state, then the method's exact re-factorisation. */
+/** The next state and its spectra: the mean is added to the base state, then the method's re-factorisation. */
 export async function refactorise(
-  { run, base }: RoundContext,
+  { run, round, base }: RoundContext,
   mean: readonly NamedTensor[],
-): Promise<ReturnType<typeof serverStep>> {
-  const { manifest, schemaHash, blobs } = run
-  const state = decodeState(manifest, schemaHash, base.basis, await blobs.read(base.sha256))
-  return serverStep({ manifest, state, mean })
+): Promise<StepResult> {
+  const { manifest, schemaHash, blobs, refactoriser } = run
+  const frame = await blobs.read(base.sha256)
+  const next = await refactoriser.step({ manifest, schemaHash, basis: base.basis, frame, mean })
+  run.refactorised(round, next.report)
+  return next
 }

@@ -17,6 +17,7 @@ import { type Delivery, type Driving, driveAlone } from '../cluster/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { CentralLedger, ClientCaps, mostNoise } from '../privacy/index.ts'
+import { exactRefactoriser, type Refactoriser } from '../refactorisation/index.ts'
 import { Gate, pause, receiveUpdate, reduceRound, type UpdatePlace } from '../rounds/index.ts'
 import { type AuditDraft, leaseLost, type Participant, type RunChange, type RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
@@ -35,7 +36,10 @@ const UPDATES_IN_MEMORY = 4
 /** Rounds in a snapshot that is sent at every change, or in a list. */
 const NEWEST = 20
 
-export interface ConductorParts extends Omit<RunParts, 'central' | 'caps' | 'alerts' | 'noiseSource'> {
+export interface ConductorParts
+  extends Omit<RunParts, 'central' | 'caps' | 'alerts' | 'noiseSource' | 'refactoriser'> {
+  /** Makes the state that follows a round; by default in this thread, without a device. */
+  readonly refactoriser?: Refactoriser
   readonly models: ModelRegistry
   /** Randomness for one draw of the coordinator's own noise; the operating system's unless a test says otherwise. */
   readonly noiseSource?: () => RandomSource
@@ -68,7 +72,14 @@ export class Conductor implements AsyncDisposable {
       bounds,
       runs: () => this.#live.values(),
     })
-    this.#parts = { noiseSource: () => osRandomness, ...parts, central, caps, alerts }
+    this.#parts = {
+      noiseSource: () => osRandomness,
+      refactoriser: exactRefactoriser(),
+      ...parts,
+      central,
+      caps,
+      alerts,
+    }
     this.#visitors = new Visitors({ ...parts, liveRuns: () => this.#live.values() })
   }
 

@@ -1,13 +1,14 @@
 import type { AccountedEvent, PrivacyEvent } from '@fedsvd/core/accounting'
 import { eventOfRound } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
-import type { RoundFailed, RunManifest, RunPlan, RunState } from '@fedsvd/core/protocol'
+import type { RoundFailed, RunManifest, RunPlan, RunSnapshot, RunState } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
 import { Evaluations, type EvaluatorFactory } from '../evaluation/index.ts'
 import type { UploadTokens } from '../identity/index.ts'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
+import type { RefactorisationReport, Refactoriser } from '../refactorisation/index.ts'
 import {
   type ClientGateway,
   type Clock,
@@ -41,6 +42,7 @@ export interface RunParts {
   readonly central: CentralLedger
   readonly caps: ClientCaps
   readonly alerts: AlertDesk
+  readonly refactoriser: Refactoriser
   readonly noiseSource: () => RandomSource
   readonly evaluatorFor: EvaluatorFactory
   readonly gatherMs: number
@@ -60,6 +62,7 @@ export class LiveRun implements RunContext {
   readonly gateway: ClientGateway
   readonly tokens: UploadTokens
   readonly central: CentralLedger
+  readonly refactoriser: Refactoriser
   readonly noiseSource: () => RandomSource
   readonly clock: Clock
   readonly log: Logger
@@ -79,6 +82,7 @@ export class LiveRun implements RunContext {
   #plan: RunPlan
   #spending = new SpendingBook([])
   #current: RoundContext | undefined
+  #refactorisation: RunSnapshot['refactorisation']
   /** The last round whose publication was told here. */
   #announced: number | undefined
 
@@ -91,6 +95,7 @@ export class LiveRun implements RunContext {
     this.gateway = parts.gateway
     this.tokens = parts.tokens
     this.central = parts.central
+    this.refactoriser = parts.refactoriser
     this.noiseSource = parts.noiseSource
     this.clock = parts.clock
     this.log = parts.log
@@ -139,6 +144,11 @@ export class LiveRun implements RunContext {
 
   get current(): RoundContext | undefined {
     return this.#current
+  }
+
+  /** How the newest state's factors were made, where they were made here. */
+  get refactorisation(): RunSnapshot['refactorisation'] {
+    return this.#refactorisation
   }
 
   get runId(): string {
@@ -304,6 +314,21 @@ export class LiveRun implements RunContext {
   unannounced(published: number): RoundContext | undefined {
     const { round = Number.POSITIVE_INFINITY } = this.#current ?? {}
     return round < published && round !== this.#announced ? this.#current : undefined
+  }
+
+  refactorised(round: number, { device, seconds, fallbacks, failure }: RefactorisationReport): void {
+    const { runId } = this.manifest
+    const { refactorisations, refactorisationFallbacks } = this.#parts.metrics
+    refactorisations.observe({ device }, seconds)
+    refactorisationFallbacks.inc(fallbacks.length)
+    this.#refactorisation = { round, device, seconds, fallbacks: fallbacks.length }
+    this.log.info({ runId, round, device, seconds }, 'state re-factorised')
+    if (fallbacks.length > 0) {
+      this.log.warn({ runId, round, device, layers: fallbacks }, 'layers re-factorised without the device')
+    }
+    if (failure !== undefined) {
+      this.log.error({ runId, round, failure }, 'the device failed; the state was re-factorised without it')
+    }
   }
 
   published(round: number, seconds: number): void {

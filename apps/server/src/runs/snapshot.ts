@@ -74,6 +74,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
     ...(run.endedAt !== undefined && { endedAt: new Date(run.endedAt).toISOString() }),
     ...(adapter?.clipNorm && { clipNorm: adapter.clipNorm }),
     ...(adapter?.clientClipNorm && { clientClipNorm: adapter.clientClipNorm }),
+    ...(live?.refactorisation && { refactorisation: live.refactorisation }),
     ...(adapter && { adapter: adapter.sha256 }),
   }
 }

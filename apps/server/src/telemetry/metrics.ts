@@ -36,6 +36,18 @@ export function createMetrics() {
       buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200],
       registers,
     }),
+    refactorisations: new Histogram({
+      name: 'fedsvd_refactorisation_seconds',
+      help: 'Seconds for the factors of one state, by the device that computed them.',
+      labelNames: ['device'],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300],
+      registers,
+    }),
+    refactorisationFallbacks: new Counter({
+      name: 'fedsvd_refactorisation_fallback_layers_total',
+      help: 'Layers that a device could not re-factorise within its tolerances.',
+      registers,
+    }),
     blobs: new Gauge({ name: 'fedsvd_stored_objects', help: 'Objects that the last collection left.', registers }),
     blobsRemoved: new Counter({
       name: 'fedsvd_objects_removed_total',

@@ -2,4 +2,4 @@ export { type Aggregation, type AggregationRule, beginAggregation, leastUpdates 
 export { type UpdateSize, updateNormBound } from './norm-bound.ts'
 export { rebase, stalenessWeight } from './rebase.ts'
 export { beginMean, type RunningMean } from './running-mean.ts'
-export { type Method, serverStep } from './server-step.ts'
+export { type Method, type ServerStepInput, serverStep, serverStepOnDevice } from './server-step.ts'

@@ -1,8 +1,23 @@
-import { type AdapterSchema, type AdapterState, refactorise } from '../adapters/index.ts'
+import {
+  type AdapterSchema,
+  type AdapterState,
+  type DeviceRefactorised,
+  type RefactorisedState,
+  refactorise,
+  refactoriseOnDevice,
+} from '../adapters/index.ts'
+import type { LinearAlgebraDevice } from '../linalg/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 
 /** What the coordinator does with the mean of a round's deltas. */
 export type Method = 'fedsvd' | 'ffa-lora'
+
+/** What a step of the coordinator starts from. */
+export interface ServerStepInput {
+  readonly manifest: { readonly method: Method; readonly adapter: AdapterSchema }
+  readonly state: AdapterState
+  readonly mean: readonly NamedTensor[]
+}
 
 /**
  * One step of the coordinator: B <- B + mean (and the head, where it is trained), then the method's re-factorisation.
@@ -12,15 +27,19 @@ export type Method = 'fedsvd' | 'ffa-lora'
  *
  * @returns the next state and the singular values of each layer's B A
  */
-export function serverStep(input: {
-  readonly manifest: { readonly method: Method; readonly adapter: AdapterSchema }
-  readonly state: AdapterState
-  readonly mean: readonly NamedTensor[]
-}): { state: AdapterState; spectra: readonly Float64Array[] } {
-  const { method, adapter } = input.manifest
-  const updated = applyMean(adapter, input.state, input.mean)
-  const refactorised = refactorise(adapter, updated)
-  return method === 'fedsvd' ? refactorised : { state: updated, spectra: refactorised.spectra }
+export function serverStep({ manifest, state, mean }: ServerStepInput): RefactorisedState {
+  const updated = applyMean(manifest.adapter, state, mean)
+  return { ...refactorise(manifest.adapter, updated), ...(manifest.method === 'ffa-lora' && { state: updated }) }
+}
+
+/** {@link serverStep} with its large products on a device, to the device's tolerances: see `refactoriseOnDevice`. */
+export async function serverStepOnDevice(
+  device: LinearAlgebraDevice,
+  { manifest, state, mean }: ServerStepInput,
+): Promise<DeviceRefactorised> {
+  const updated = applyMean(manifest.adapter, state, mean)
+  const refactorised = await refactoriseOnDevice(device, manifest.adapter, updated)
+  return { ...refactorised, ...(manifest.method === 'ffa-lora' && { state: updated }) }
 }
 
 function applyMean(schema: AdapterSchema, state: AdapterState, mean: readonly NamedTensor[]): AdapterState {

@@ -150,6 +150,16 @@ export const runSnapshotSchema = z.strictObject({
   /** noised: the clip norms, per record and per client, with which the next round works, where they adapt. */
   clipNorm: measured.optional(),
   clientClipNorm: measured.optional(),
+  /** How the factors of the newest state were made, where the coordinator that answers made them since it started. */
+  refactorisation: z
+    .strictObject({
+      round: count,
+      device: z.string().max(100),
+      seconds: measured,
+      /** Layers that the device could not do within its tolerances, and that were done without it. */
+      fallbacks: count,
+    })
+    .optional(),
   /** SHA-256 of the newest published state. */
   adapter: z.string().optional(),
 })

@@ -43,6 +43,7 @@ export function Configuration({ run }: { readonly run: RunSnapshot }) {
         ? `${manifest.clipNorm} at first, ${run.clipNorm ?? manifest.clipNorm} by now`
         : manifest.clipNorm,
     ],
+    ['Newest factors', run.refactorisation && factorsText(run.refactorisation)],
     ['Learning rate', manifest.learningRate],
     ['Momentum', manifest.momentum],
     ['Feature scale', model.featureScale],
@@ -88,6 +89,11 @@ function modeOf(run: RunSnapshot): string {
   if (buffer === undefined) return 'synchronous, round by round'
   const { bufferSize, stalenessExponent } = buffer
   return `buffered: every ${plural(bufferSize, 'update')} make a state; one that is s states old counts (1 + s)^−${stalenessExponent} times`
+}
+
+function factorsText({ round, device, seconds, fallbacks }: NonNullable<RunSnapshot['refactorisation']>): string {
+  const without = fallbacks > 0 ? `, ${plural(fallbacks, 'layer')} of them without it` : ''
+  return `those after round ${round} were made on ${device} in ${significant(seconds)} s${without}`
 }
 
 function lateOf({ maxStaleness = USUAL_MAX_STALENESS }: RunSnapshot['manifest']): string {

@@ -1,0 +1,27 @@
+import type { AdapterSchema } from '@fedsvd/core/adapters'
+import type { SvdDevice } from '@fedsvd/engine/settings'
+
+/**
+ * Multiplications of the Gram matrices of all layers, from which on a library is faster than the exact route and the event loop
+ * would wait too long: `npm run bench:svd` measures both sides of it, and docs/reference/devices.md holds what it gave.
+ */
+export const SMALL_STEP = 1e6
+
+/** The multiplications of one Gram matrix of A and of B in every layer. */
+export function gramMultiplications({ rank, layers }: AdapterSchema): number {
+  return layers.reduce((sum, { dIn, dOut }) => sum + rank * rank * (dIn + dOut), 0)
+}
+
+/** True for a re-factorisation that takes a few milliseconds without any library. */
+export function isSmallStep(adapter: AdapterSchema): boolean {
+  return gramMultiplications(adapter) < SMALL_STEP
+}
+
+/**
+ * What `auto` means for a state of this size. A GPU is taken only where it is named: none has been measured, and which of two
+ * devices is faster must not decide about the last bits of a state.
+ */
+export function chosenDevice(setting: SvdDevice, adapter: AdapterSchema): Exclude<SvdDevice, 'auto'> {
+  if (setting !== 'auto') return setting
+  return isSmallStep(adapter) ? 'javascript' : 'cpu'
+}

@@ -1,0 +1,13 @@
+/** The thread of the re-factorisation. Plain JavaScript, so that it can begin without a loader. */
+import { parentPort } from 'node:worker_threads'
+import { register } from 'tsx/esm/api'
+
+register()
+const { answerer } = await import('./answerer.ts')
+
+const answer = answerer()
+parentPort.on('message', async (question) => {
+  const { reply, transfer } = await answer(question)
+  parentPort.postMessage(reply, transfer)
+})
+parentPort.postMessage('ready')
