@@ -29,16 +29,36 @@ export function sortedFactors(raw: {
   const order = Array.from(norms.keys()).sort((left, right) => norms[right]! - norms[left]! || left - right)
   const signs = largestEntries(aTransposed, rank).map((entry) => (entry < 0 ? -1 : 1))
   const [sortedA, sortedB] = [new Float32Array(rank * dIn), new Float32Array(dOut * rank)]
-  for (const [to, from] of order.entries()) {
-    const sign = signs[from]!
-    for (let index = 0; index < dIn; index += 1) sortedA[to * dIn + index] = sign * aTransposed[index * rank + from]!
-    for (let row = 0; row < dOut; row += 1) sortedB[row * rank + to] = sign * scale * b[row * rank + from]!
+  for (let index = 0; index < dIn; index += 1) {
+    for (let to = 0; to < rank; to += 1) {
+      const from = order[to]!
+      sortedA[to * dIn + index] = signs[from]! * aTransposed[index * rank + from]!
+    }
+  }
+  for (let row = 0; row < dOut; row += 1) {
+    for (let to = 0; to < rank; to += 1) {
+      const from = order[to]!
+      sortedB[row * rank + to] = signs[from]! * scale * b[row * rank + from]!
+    }
   }
   return { a: sortedA, b: sortedB, singularValues: Float64Array.from(order, (index) => scale * norms[index]!) }
 }
 
-/** How many random directions a result is held against; each misses a wrong one by chance of measure zero. */
+/** Random directions on which results are tried: one alone may lie nearly across an error of rank one. */
 const DIRECTIONS = 2
+
+export type Directions = readonly { readonly x: Float64Array; readonly z: Float64Array }[]
+
+/** Standard normal directions of dIn and of rank entries: always the same, so that a result never hangs on chance. */
+export function directionsOf(rank: number, dIn: number): Directions {
+  const source = seededSource('refactorisation', 'directions')
+  return Array.from({ length: DIRECTIONS }, () => {
+    const [x, z] = [new Float64Array(dIn), new Float64Array(rank)]
+    fillGaussian(source, x)
+    fillGaussian(source, z)
+    return { x, z }
+  })
+}
 
 /**
  * True where new factors are, in float64 on the host, what the re-factorisation promises of them, to a device's tolerances:
@@ -50,20 +70,17 @@ export function meetsTolerances(
   a: NamedTensor,
   b: NamedTensor,
   factors: Factors,
+  directions: Directions,
 ): boolean {
-  const [rank, dIn] = a.shape as [number, number]
+  const rank = a.shape[0]!
   const tolerances = DEVICE_TOLERANCES[precision]
   const size = norm(a.data) * norm(b.data)
-  const source = seededSource('refactorisation', 'directions')
   const isInside = (values: Float64Array, expected: Float64Array, bound: number) =>
     norm(values.map((value, index) => value - expected[index]!)) <= bound
   // Columns that are nothing but rounding beside the largest have no direction of their own.
   const smallest = tolerances.orthonormality * factors.singularValues[0]!
   const inverses = factors.singularValues.map((value) => (value > smallest ? 1 / value : 0))
-  for (let trial = 0; trial < DIRECTIONS; trial += 1) {
-    const [x, z] = [new Float64Array(dIn), new Float64Array(rank)]
-    fillGaussian(source, x)
-    fillGaussian(source, z)
+  for (const { x, z } of directions) {
     const [before, after] = [times(b.data, times(a.data, x)), times(factors.b, times(factors.a, x))]
     if (!isInside(after, before, 3 * tolerances.product * size)) return false
     const bound = 3 * tolerances.orthonormality * Math.sqrt(rank)
@@ -92,7 +109,8 @@ function times(matrix: Float32Array, x: Float64Array): Float64Array {
 function timesTransposed(matrix: Float32Array, y: Float64Array): Float64Array {
   const columns = matrix.length / y.length
   const result = new Float64Array(columns)
-  for (const [row, factor] of y.entries()) {
+  for (let row = 0; row < y.length; row += 1) {
+    const factor = y[row]!
     for (let index = 0; index < columns; index += 1)
       result[index] = result[index]! + factor * matrix[row * columns + index]!
   }

@@ -1,7 +1,7 @@
 import { type DeviceStack, jacobiEigen, type LinearAlgebraDevice, symmetricEigen } from '../linalg/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 import { DEVICE_TOLERANCES, layerMaps, writeRowMajor } from './device-factors.ts'
-import { type Factors, meetsTolerances, sortedFactors } from './factors.ts'
+import { directionsOf, type Factors, meetsTolerances, sortedFactors } from './factors.ts'
 import { type RefactorisedState, refactoriseLayer, rowMajorFactors } from './refactorise.ts'
 import type { AdapterSchema, AdapterState } from './schema.ts'
 
@@ -34,9 +34,11 @@ export async function refactoriseOnDevice(
   for (const indices of stacks(schema, device.maxStackBytes)) {
     const [a, b] = [indices.map((index) => state.a[index]!), indices.map((index) => state.b[index]!)]
     const computed = await refactoriseStack(device, a, b)
+    const directions = directionsOf(schema.rank, schema.layers[indices[0]!]!.dIn)
     for (const [position, index] of indices.entries()) {
       const factors = computed[position]
-      const isGood = factors !== undefined && meetsTolerances(device.precision, a[position]!, b[position]!, factors)
+      const isGood =
+        factors !== undefined && meetsTolerances(device.precision, a[position]!, b[position]!, factors, directions)
       if (!isGood) fallbacks.push(schema.layers[index]!.name)
       results[index] = isGood ? factors : rowMajorFactors(refactoriseLayer(a[position]!, b[position]!))
     }
