@@ -36,8 +36,7 @@ const UPDATES_IN_MEMORY = 4
 /** Rounds in a snapshot that is sent at every change, or in a list. */
 const NEWEST = 20
 
-export interface ConductorParts
-  extends Omit<RunParts, 'central' | 'caps' | 'alerts' | 'noiseSource' | 'refactoriser'> {
+export interface ConductorParts extends Omit<RunParts, 'central' | 'caps' | 'alerts' | 'noiseSource' | 'refactoriser'> {
   /** Makes the state that follows a round; by default in this thread, without a device. */
   readonly refactoriser?: Refactoriser
   readonly models: ModelRegistry

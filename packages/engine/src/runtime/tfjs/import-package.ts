@@ -37,7 +37,8 @@ export async function loadInstalled(name: string, load: ImportPackage): Promise<
 export async function importPackage(name: string): Promise<unknown> {
   const from = [import.meta.url, pathToFileURL(path.join(process.cwd(), 'package.json'))]
   const found = from.map((place) => resolveFrom(place, name)).find((file) => file !== undefined)
-  return await import(found ?? name)
+  if (found === undefined) throw Object.assign(new Error(`no package ${name}`), { code: 'ERR_MODULE_NOT_FOUND' })
+  return await import(found)
 }
 
 function resolveFrom(place: string | URL, name: string): string | undefined {
