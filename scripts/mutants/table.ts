@@ -114,7 +114,6 @@ export const MUTANTS: readonly Mutant[] = [
       'discreteGaussian(gridSigma({ noiseMultiplier: split.sum / 2, dimension }))',
     ],
     ['return drawPoissonLot(lotBits, records, sampleRate)', 'return drawPoissonLot(lotBits, records, 1)'],
-    ['voteNoise.fill(bits, drawn)', ''],
     ["=== 'os-csprng') && resumed?.randomness !== 'NOT PRIVATE'", "=== 'os-csprng')"],
     ['[bits, lotBits].every(', '[bits].every('],
     ["(['noiseMultiplier', 'sampleRate', 'steps'] as const)", "(['noiseMultiplier', 'steps'] as const)"],
@@ -157,6 +156,11 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   // Adaptive clipping
   ...breaksOf(
+    core('privacy/private-round.ts'),
+    [core('privacy/adaptive-clipping.test.ts')],
+    [['voteNoise.fill(bits, drawn)', '']],
+  ),
+  ...breaksOf(
     core('privacy/adaptive-clipping.ts'),
     [core('privacy/adaptive-clipping.test.ts')],
     [
@@ -196,7 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
     [
       ['epsilonAt(events, delta) <= epsilon,', 'epsilonAt(events, delta) <= 1.01 * epsilon,'],
       ['sum + steps / noiseMultiplier ** 2', 'sum + 1 / noiseMultiplier ** 2'],
-      ['return isWhole ? rule : scheduleRule(first)', 'return rule'],
+      ["return isPaid ? { kind: 'renyi', order } : scheduleRule(first)", "return { kind: 'renyi', order }"],
     ],
   ),
   ...breaksOf(
@@ -207,12 +211,13 @@ export const MUTANTS: readonly Mutant[] = [
   // The ledger of a site
   ...breaksOf(client('ledger/ledger.ts'), LEDGER_TESTS, [
     ['attempt: (last?.attempt ?? 0) + 1 }', 'attempt: 1 }'],
-    [
-      "requireBudget(spentEvents(current(), runId), event, terms.budget, 'this run', accountants)\n      requireBudget(spentEvents(current()), event, current().budget, whose, accountants)\n      const key = { runId, round, attempt: (last",
-      "requireBudget(spentEvents(current(), runId), event, terms.budget, 'this run', accountants)\n      const key = { runId, round, attempt: (last",
-    ],
     ['      if (known !== undefined) return requireSameTerms(known, run)\n', '      if (known !== undefined) return\n'],
     ['      assertSavedStep(saved)\n', ''],
+  ]),
+  ...breaksOf(client('ledger/budget.ts'), LEDGER_TESTS, [
+    ['requireWithin(makeFilter(rule), spentEvents(state), next, state.budget, whose)', ''],
+    ["requireWithin(filter, spentEvents(state, run.runId), next, run.terms.budget, 'this run')", ''],
+    ['if (filter.allows([...spent, next], budget)) return', 'if (filter.allows(spent, budget)) return'],
   ]),
   ...breaksOf(client('ledger/replay.ts'), LEDGER_TESTS, [
     [
@@ -250,7 +255,7 @@ export const MUTANTS: readonly Mutant[] = [
   // The round of a client, its outbox, its randomness
   ...breaksOf(
     client('round/round.ts'),
-    [client('node.test.ts'), client('node-resume.test.ts'), 'tests/attacks/randomness.test.ts'],
+    [client('node.test.ts'), 'tests/attacks/randomness.test.ts'],
     [
       ['const finished = finishedBefore(parts) ?? (await train(parts))', 'const finished = await train(parts)'],
       [
@@ -313,7 +318,7 @@ export const MUTANTS: readonly Mutant[] = [
     [server('privacy/central-ledger.test.ts')],
     [
       ['const attempt = 1 + (await store.lastDraw(runId, round))', 'const attempt = 1'],
-      ['const paying = clients.filter((clientId) => this.canPay(clientId, terms))', 'const paying = clients'],
+      ['const paying = clients.filter((_, index) => verdicts[index])', 'const paying = clients'],
       ['    if (paying.length < atLeast) return undefined\n', ''],
       [', new Map(paying.map((clientId) => [clientId, stepsOf(this.eventsOf(clientId))])))', ')'],
     ],
@@ -330,8 +335,8 @@ export const MUTANTS: readonly Mutant[] = [
       ['(attempt > 1 && sameEvent(event, { ...agreed, steps: 1 }))', 'sameEvent(event, { ...agreed, steps: 1 })'],
       ['.filter((round) => !reportedRounds.has(round))', '.filter(() => false)'],
       [
-        "fact.source === 'client' && !fact.voided && !reported.has(keyOf(fact))",
-        "fact.source === 'client' && fact.voided && !reported.has(keyOf(fact))",
+        "source === 'client' && !voided && quarantinedAt === undefined",
+        "source === 'client' && voided && quarantinedAt === undefined",
       ],
     ],
   ),

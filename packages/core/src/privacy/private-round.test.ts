@@ -385,6 +385,14 @@ describe('it fails closed', () => {
 describe('where the noise came from', () => {
   const noiseOf = (source: RandomSource) => run(options({}, { source }))
 
+  it('trap: a seeded generator for the lots beside a secure one for the noise. The round says NOT PRIVATE', () => {
+    const source = asOperatingSystem(seededSource('x'))
+    const mixed = options({}, { source, lotSource: seededSource('lots') })
+    expect(beginPrivateRound(mixed).randomness).toBe('NOT PRIVATE')
+    const both = options({}, { source, lotSource: asOperatingSystem(seededSource('lots')) })
+    expect(beginPrivateRound(both).randomness).toBe('secure')
+  })
+
   it('trap: a seeded generator for noise. The update says NOT PRIVATE', () => {
     expect(noiseOf(seededSource('x')).randomness).toBe('NOT PRIVATE')
     expect(noiseOf(asOperatingSystem(seededSource('x'))).randomness).toBe('secure')
