@@ -1,14 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { openLedger, osRandomness, type PrivacyLedger } from '@fedsvd/client'
+import { osRandomness } from '@fedsvd/client'
 import { type PrivacyEvent, pld } from '@fedsvd/core/accounting'
 import { type AuditResult, canarySpecs, claimedCurve, judge, scoreGradientCanaries } from '@fedsvd/core/audit'
-import { beginPrivateRound, type Reservation } from '@fedsvd/core/privacy'
+import { beginPrivateRound } from '@fedsvd/core/privacy'
 import { drawPoissonLot } from '@fedsvd/core/random'
 import { zerosLike } from '@fedsvd/core/tensor'
 import { type AuditSettings, auditTerms } from './settings.ts'
+import { withReservation } from './with-reservation.ts'
 
 export interface AuditReport extends AuditResult {
   readonly event: PrivacyEvent
@@ -22,18 +19,18 @@ export interface AuditReport extends AuditResult {
  * @param begin what is audited; a test hands in a broken one
  * @throws FedsvdError for settings that make no round, as {@link auditTerms}
  */
-export function runAudit(
+export async function runAudit(
   settings: AuditSettings,
   begin: typeof beginPrivateRound = beginPrivateRound,
   onStep: (done: number, steps: number) => void = () => {},
-): AuditReport {
+): Promise<AuditReport> {
   const { terms, event } = auditTerms(settings)
   const { canaries, delta, confidence } = settings
   const curve = claimedCurve(pld, [event], delta)
   const included = new Uint8Array(canaries)
   for (const canary of drawPoissonLot(osRandomness, canaries, 0.5)) included[canary] = 1
   const specs = canarySpecs(canaries)
-  const scores = withReservation(event, curve[0]!, (reservation, ledger) => {
+  const scores = await withReservation(event, curve[0]!, (reservation, ledger) => {
     const start = specs.map(zerosLike)
     const round = begin({ ...terms, specs, start, reservation, source: osRandomness })
     return scoreGradientCanaries(round, included, terms, (done) => {
@@ -42,29 +39,4 @@ export function runAudit(
     })
   })
   return { ...judge(scores, included, curve, confidence), event, canaries }
-}
-
-/** Pays for the round in a ledger of its own, as a client does; the canaries are nobody's data, so it is thrown away. */
-function withReservation<T>(
-  event: PrivacyEvent,
-  budget: { readonly epsilon: number; readonly delta: number },
-  use: (reservation: Reservation, ledger: Pick<PrivacyLedger, 'stepped'>) => T,
-): T {
-  const stateDir = mkdtempSync(join(tmpdir(), 'fedsvd-audit-'))
-  try {
-    const hash = createHash('sha256').update('gradient canaries').digest('hex')
-    using ledger = openLedger(stateDir, hash, budget)
-    const runId = randomUUID()
-    const { sampleRate, noiseMultiplier } = event
-    ledger.bind({
-      runId,
-      coordinator: 'none: an audit',
-      manifestSha256: hash,
-      terms: { declaredRecords: 1, sampleRate, noiseMultiplier, budget },
-      event,
-    })
-    return use(ledger.reserve(runId, 0), ledger)
-  } finally {
-    rmSync(stateDir, { recursive: true, force: true })
-  }
 }

@@ -1,7 +1,7 @@
 import { FedsvdError } from '../errors.ts'
 import { checkLevel } from './check.ts'
 import { curvePValue, epsilonLowerBound } from './curve-test.ts'
-import { countCorrect, type GuessOutcome, guessPlans } from './guesses.ts'
+import { countCorrect, type GuessOutcome, type GuessPlan, guessPlans } from './guesses.ts'
 import { oneRunEpsilon } from './one-run.ts'
 import type { PrivacyCurve } from './privacy-curve.ts'
 
@@ -25,6 +25,8 @@ export interface AuditResult {
   readonly best: GuessOutcome
   /** How many plans were tried and paid for. */
   readonly plans: number
+  /** What came of each of them. */
+  readonly outcomes: readonly GuessOutcome[]
 }
 
 /**
@@ -35,6 +37,7 @@ export interface AuditResult {
  * (epsilonUpperBound, delta): a lower bound above the claim rejects the curve as well, so there is one verdict.
  *
  * @param curve the claim; its first point is the (epsilon, delta) that is shown
+ * @param tried plans that were fixed before anything was measured; those of {@link guessPlans} unless given
  * @throws FedsvdError CONFIG_INVALID for a confidence outside (0, 1) or fewer than 64 canaries
  */
 export function judge(
@@ -42,6 +45,7 @@ export function judge(
   included: Uint8Array,
   curve: PrivacyCurve,
   confidence: number,
+  tried: readonly GuessPlan[] = guessPlans(scores.length),
 ): AuditResult {
   checkLevel(1 - confidence)
   if (scores.length < FEWEST_CANARIES || scores.length !== included.length) {
@@ -52,7 +56,7 @@ export function judge(
     })
   }
   const { epsilon: epsilonUpperBound, delta } = curve[0]!
-  const outcomes = countCorrect(scores, included, guessPlans(scores.length))
+  const outcomes = countCorrect(scores, included, tried)
   const plans = outcomes.length
   const level = (1 - confidence) / plans
   const bounds = outcomes.map((outcome) => epsilonLowerBound(outcome, delta, level))
@@ -68,5 +72,6 @@ export function judge(
     exceeded: pValue <= 1 - confidence || epsilonBound > epsilonUpperBound,
     best: outcomes[bounds.indexOf(epsilonBound)]!,
     plans,
+    outcomes,
   }
 }

@@ -1,0 +1,32 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openLedger, type PrivacyLedger } from '@fedsvd/client'
+import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import type { Reservation } from '@fedsvd/core/privacy'
+
+/** Pays for the round in a ledger of its own, as a client does; the canaries are nobody's data, so it is thrown away. */
+export async function withReservation<T>(
+  event: PrivacyEvent,
+  budget: { readonly epsilon: number; readonly delta: number },
+  use: (reservation: Reservation, ledger: Pick<PrivacyLedger, 'stepped'>) => T | Promise<T>,
+): Promise<T> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'fedsvd-audit-'))
+  try {
+    const hash = createHash('sha256').update('gradient canaries').digest('hex')
+    using ledger = openLedger(stateDir, hash, budget)
+    const runId = randomUUID()
+    const { sampleRate, noiseMultiplier } = event
+    ledger.bind({
+      runId,
+      coordinator: 'none: an audit',
+      manifestSha256: hash,
+      terms: { declaredRecords: 1, sampleRate, noiseMultiplier, budget },
+      event,
+    })
+    return await use(ledger.reserve(runId, 0), ledger)
+  } finally {
+    rmSync(stateDir, { recursive: true, force: true })
+  }
+}
