@@ -1,5 +1,6 @@
+import { osRandomness } from '@fedsvd/client'
 import { type AdapterState, initialState } from '@fedsvd/core/adapters'
-import { fillGaussian, RandomBits, seededSource, uniformBelow } from '@fedsvd/core/random'
+import { fillGaussian, RandomBits, uniformBelow } from '@fedsvd/core/random'
 import type { LabelledRecord } from '@fedsvd/engine/data'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 
@@ -9,20 +10,20 @@ const TOKENS = 6
 /** Scale of the head's made-up weights: enough for the factors B to have gradients, little beside the head's own. */
 const HEAD_SCALE = 0.02
 
-/** Texts of random tokens, the same ones each time: canaries need no meaning, only gradients of their own. */
+/** Texts of random tokens: canaries need no meaning, only gradients of their own. */
 export function madeUpTexts(count: number, vocabularySize: number): Int32Array[] {
-  const bits = RandomBits.from(seededSource('audit', 'texts'))
+  const bits = RandomBits.from(osRandomness)
   return Array.from({ length: count }, () =>
     Int32Array.from({ length: TOKENS }, () => uniformBelow(bits, vocabularySize)),
   )
 }
 
-/** A public state in which every trained tensor has a gradient. */
+/** A state in which every trained tensor has a gradient. */
 export function auditState({ schema }: TrainingEngine): AdapterState {
   const initial = initialState(schema, { seed: 'audit' })
   const head = initial.head.map(({ name, shape, data }) => {
     const filled = new Float32Array(data.length)
-    fillGaussian(seededSource('audit', name), filled)
+    fillGaussian(osRandomness, filled)
     return { name, shape, data: filled.map((value) => HEAD_SCALE * value) }
   })
   return { ...initial, head }
