@@ -314,3 +314,21 @@ describe('a run request with a key that differs from a field by its case', () =>
     expect(String(error)).toContain('clientLevel')
   })
 })
+
+describe('many large reports', () => {
+  it('count as the many that they are, and whoever goes on is sent away', async () => {
+    await using coordinator = await testCoordinator({ reportsPerMinute: 100 })
+    const { manifest, client, owed } = await askedOnce(coordinator, { rounds: 20_000 })
+    const large = report(
+      manifest,
+      Array.from({ length: 20_000 }, (_, round): [number, number, PrivacyEvent] => [round, 1, owed]),
+    )
+    expect(await client.report(large)).toEqual({ agrees: true }) // one is taken, whatever its size
+    expect(await client.report(large)).toMatchObject({ error: { code: 'RATE_LIMITED' } })
+    const gone = new Promise<string>((resolve) => client.socket!.once('disconnect', resolve))
+    for (let count = 0; count < 200; count += 1) {
+      client.socket!.emit('ledger-report', report(manifest, []), () => {})
+    }
+    expect(await gone).toBe('io server disconnect')
+  })
+})

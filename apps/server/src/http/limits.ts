@@ -33,12 +33,18 @@ function limiter(perMinute: number, skipSuccessfulRequests: boolean): RateLimitR
   })
 }
 
-/** Throws RATE_LIMITED for a caller that has come more than `perMinute` times in a minute; a caller is one client. */
-export function limitPerClient(perMinute: number, what: string): (clientId: string) => Promise<void> {
+/**
+ * Throws RATE_LIMITED for a caller that has come more than `perMinute` times in a minute; a caller is one client. What costs
+ * as much as several counts as several.
+ */
+export function limitPerClient(perMinute: number, what: string): (clientId: string, times?: number) => Promise<void> {
   const hits = new WindowedHits(MINUTE_MS)
-  return async (clientId) => {
+  return async (clientId, times = 1) => {
     const { totalHits } = hits.increment(clientId)
-    if (totalHits <= perMinute) return
+    if (totalHits <= perMinute) {
+      for (let more = 1; more < times; more += 1) hits.increment(clientId) // the next one waits for it
+      return
+    }
     throw new FedsvdError('RATE_LIMITED', {
       expected: `at most ${perMinute} ${what} a minute from one client`,
       got: 'more',

@@ -82,10 +82,14 @@ export function reconcile(input: ReconciliationInput): Reconciliation {
   return { adopt, stepsAhead: isComplete ? stepsAhead : Math.max(stepsAhead, input.stepsAhead), disagreements }
 }
 
-/** The reservations that follow from the terms, and what is wrong with the others. */
+/**
+ * The reservations that follow from the terms, and what is wrong with the others. A first attempt costs the round; a later one
+ * as well, or one step where it goes on with one that broke off.
+ */
 function owedOf(reservations: readonly Reservation[], agreed: PrivacyEvent) {
   const held = new Set(reservations.map(keyOf))
   const seen = new Set<string>()
+  const oneStep = { ...agreed, steps: 1 }
   const owed: Reservation[] = []
   const faults: string[] = []
   for (const reservation of reservations) {
@@ -94,7 +98,7 @@ function owedOf(reservations: readonly Reservation[], agreed: PrivacyEvent) {
       ? 'it is reported twice'
       : attempt > 1 && !held.has(keyOf({ round, attempt: attempt - 1 }))
         ? 'the attempt before it is missing'
-        : isOwed(event, attempt, agreed)
+        : sameEvent(event, agreed) || (attempt > 1 && sameEvent(event, oneStep))
           ? undefined
           : 'the event is not the one that the terms give'
     seen.add(keyOf(reservation))
@@ -108,9 +112,4 @@ const keyOf = ({ round, attempt }: { round: number; attempt: number }): string =
 
 function stepsOf(reservations: readonly Reservation[]): number {
   return reservations.reduce((sum, { event }) => sum + event.steps, 0)
-}
-
-/** A first attempt costs the round; a later one as well, or one step where it goes on with one that broke off. */
-function isOwed(event: PrivacyEvent, attempt: number, agreed: PrivacyEvent): boolean {
-  return sameEvent(event, agreed) || (attempt > 1 && sameEvent(event, { ...agreed, steps: 1 }))
 }

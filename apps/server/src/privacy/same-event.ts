@@ -1,16 +1,8 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 
+const FACTS = ['mechanism', 'sampleRate', 'noiseMultiplier', 'steps', 'clipNorm', 'relation', 'unit'] as const
+
 /** True when two events are the same fact, number for number. */
 export function sameEvent(left: PrivacyEvent, right: PrivacyEvent): boolean {
-  const facts = (event: PrivacyEvent) =>
-    JSON.stringify([
-      event.mechanism,
-      event.sampleRate,
-      event.noiseMultiplier,
-      event.steps,
-      event.clipNorm,
-      event.relation,
-      event.unit,
-    ])
-  return facts(left) === facts(right)
+  return FACTS.every((fact) => left[fact] === right[fact])
 }

@@ -40,7 +40,7 @@ export interface ClientNamespaceParts {
   readonly conductor: Conductor
   readonly log: Logger
   /** Throws when a client reports too often. */
-  readonly limitReports: (clientId: string) => Promise<void>
+  readonly limitReports: (clientId: string, times?: number) => Promise<void>
   readonly onCount: (connected: number) => void
   /** A client came or went. */
   readonly onSeen: (clientId: string, version: string | undefined) => void
@@ -54,6 +54,10 @@ export interface ConnectionRegistry {
 }
 
 const MOST_PENDING_REPORTS = 16
+/** A report of more reservations counts as several towards the limit of a minute. */
+const RESERVATIONS_OF_A_REPORT = 200
+/** Whoever goes on after so many refusals on one connection is sent away; even refusing costs something. */
+const MOST_REFUSALS = 100
 
 /** The namespace `/client`: nobody gets in without a signature, and one identity has one connection. */
 export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceParts): void {
@@ -86,10 +90,20 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     })
     let pending = 0
     const ledgers = new ReportedLedgers(clients, clientId)
+    let refusals = 0
+    const limited = async (times: number): Promise<void> => {
+      try {
+        await limitReports(clientId, times)
+      } catch (error) {
+        refusals += 1
+        if (refusals > MOST_REFUSALS) socket.disconnect(true)
+        throw error
+      }
+    }
     socket.on('ledger-report', (message: unknown, reply: unknown) => {
       if (typeof reply !== 'function') return
       pending += 1
-      void limitReports(clientId)
+      void limited(weightOf(message))
         .then(() => answerReport({ conductor, ledgers, clientId, message, pending }))
         .catch((error: unknown) => ({ agrees: false, error: toCatalogue(error, log).toJSON() }))
         .then((answer) => (reply as (answer: LedgerReply) => void)(answer))
@@ -98,7 +112,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
         })
     })
     socket.on('round-failed', (message: unknown) => {
-      void limitReports(clientId)
+      void limited(1)
         .then(() => conductor.roundFailed(clientId, parseMessage(roundFailedSchema, message, 'a failed round')))
         .catch((error: unknown) => log.warn({ err: error, clientId }, 'it was not noted that a round failed'))
     })
@@ -168,6 +182,12 @@ async function requireOneLedger(
   if (ledger === undefined) return
   const remembered = await clients.noteLedger(client.id, { length: ledger.length, head: ledger.head })
   if (remembered !== undefined) requireExtension(remembered, ledger)
+}
+
+/** How many reports a message counts as; it has not been looked at yet, and may be anything. */
+function weightOf(message: unknown): number {
+  const { reservations } = (typeof message === 'object' && message) as { reservations?: unknown }
+  return Array.isArray(reservations) ? Math.ceil(Math.max(1, reservations.length) / RESERVATIONS_OF_A_REPORT) : 1
 }
 
 interface Report {
