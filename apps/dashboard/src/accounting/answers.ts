@@ -1,4 +1,12 @@
-import { calibrateNoiseMultiplier, type PldAccount, pld, rdp, stepsAffordable } from '@fedsvd/core/accounting'
+import {
+  calibrateNoiseMultiplier,
+  closedFormEpsilon,
+  type PldAccount,
+  pld,
+  rdp,
+  stepsAffordable,
+} from '@fedsvd/core/accounting'
+import { isAccountable } from '@fedsvd/core/protocol'
 import type {
   BurnDown,
   BurnDownQuestion,
@@ -16,6 +24,10 @@ const MOST_POINTS = 24
 /** Every epsilon is the upper bound of the coordinator's own accountant. */
 export function burnDown(question: BurnDownQuestion): BurnDown {
   const { spent, next, budget, cap, roundsDone, rounds, at = [], isBrief = false } = question
+  // Facts of an earlier release that no accountant comes back from: nothing is left, and no curve is drawn.
+  if (![...spent, ...(cap?.elsewhere ?? [])].every(isAccountable)) {
+    return { points: [], projection: [], roundsLeft: 0, runsOutAt: roundsDone }
+  }
   const marks = isBrief ? new Set<number>() : sampled(spent.length)
   const wanted = new Set(at)
   const points: Point[] = []
@@ -82,6 +94,10 @@ export function curve({ sampleRate, noiseMultiplier, localSteps, rounds, delta }
 }
 
 export function spent({ events, delta }: SpentQuestion): Spent {
+  if (!events.every(isAccountable)) {
+    const bound = closedFormEpsilon(events, delta)
+    return { epsilonPld: bound, epsilonRdp: bound }
+  }
   return { epsilonPld: pld.epsilonUpperBound(events, delta), epsilonRdp: rdp.epsilonUpperBound(events, delta) }
 }
 

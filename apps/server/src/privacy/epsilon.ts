@@ -1,5 +1,5 @@
-import { type AccountedEvent, checkEvent, closedFormEpsilon, mergeEvents } from '@fedsvd/core/accounting'
-import { type Budget, LIMITS } from '@fedsvd/core/protocol'
+import { type AccountedEvent, closedFormEpsilon, mergeEvents } from '@fedsvd/core/accounting'
+import { type Budget, isAccountable, LIMITS } from '@fedsvd/core/protocol'
 import { LRUCache } from 'lru-cache'
 import { type AccountingThread, type NoiseQuestion, type Question, sharedAccountingThread } from './accounting/index.ts'
 
@@ -81,20 +81,8 @@ export function epsilonBounds(thread: AccountingThread = sharedAccountingThread(
   }
 }
 
-/** False for facts that no run of today can have: earlier releases stored whatever a client said. */
 function isCountable(events: readonly AccountedEvent[], delta: number): boolean {
-  if (events.length > MOST_MECHANISMS || !(delta >= LIMITS.delta.least && delta < 1)) return false
-  return events.every((event) => {
-    try {
-      checkEvent(event)
-    } catch {
-      return false
-    }
-    const { least, most } = LIMITS.noiseMultiplier
-    return (
-      event.noiseMultiplier >= least && event.noiseMultiplier <= most && event.sampleRate >= LIMITS.sampleRate.least
-    )
-  })
+  return events.length <= MOST_MECHANISMS && delta >= LIMITS.delta.least && delta < 1 && events.every(isAccountable)
 }
 
 function isQuickForPld(events: readonly AccountedEvent[]): boolean {

@@ -1,3 +1,4 @@
+export { isAccountable } from './accountable.ts'
 export * from './audit.ts'
 export { ed25519KeyFault } from './ed25519-key.ts'
 export * from './frame.ts'
