@@ -63,9 +63,11 @@ async function checkNoise(manifest: RunManifest, terms: PrivacyTerms, bounds: Ep
  */
 export async function mostNoise(
   { target, rounds, localSteps }: Pick<RunManifest, 'target' | 'rounds' | 'localSteps'>,
-  { sampleRate }: Pick<PrivacyTerms, 'sampleRate'>,
+  { sampleRate, noiseMultiplier }: Pick<PrivacyTerms, 'sampleRate' | 'noiseMultiplier'>,
   bounds: EpsilonBounds,
 ): Promise<number> {
+  const least = MOST_EXTRA_NOISE * LEAST_CALIBRATED
+  if (noiseMultiplier <= least) return least // as nearly all terms: nothing has to be calibrated
   const question = { by: 'rdp' as const, budget: target, sampleRate, steps: rounds * localSteps }
   // Where no noise is needed, or no amount of it is enough, there is nothing to calibrate by.
   const calibrated = await bounds.noiseFor(question).catch(() => undefined)
