@@ -83,6 +83,7 @@ describe('a cap on what a client may spend', () => {
       epsilon: between(3),
       delta: 1e-5,
       elsewhere: [{ sampleRate: 0.1, noiseMultiplier: 2, steps: 4 }],
+      rule: { kind: 'schedule', sampleRate: 0.1, noiseMultiplier: 2 },
     })
   })
 

@@ -255,7 +255,7 @@ export async function startCoordinator(
     insightRoutes({
       store,
       isConnected: (clientId) => presence.isConnected(clientId),
-      capIn: (runId, clientId) => conductor.capIn(runId, clientId),
+      capIn: (runId, clientId, terms) => conductor.capIn(runId, clientId, terms),
     }),
     statementRoutes({ store, conductor, bounds, key, now }),
     auditLogRoutes(store.audit),

@@ -1,6 +1,7 @@
 import {
   calibrateNoiseMultiplier,
   closedFormEpsilon,
+  filterOf,
   type PldAccount,
   pld,
   rdp,
@@ -17,6 +18,7 @@ import type {
   Spent,
   SpentQuestion,
 } from './questions.ts'
+import { summed } from './summed.ts'
 
 /** A curve of a thousand rounds is drawn from so many of them; each point is exact, none is interpolated. */
 const MOST_POINTS = 24
@@ -54,14 +56,16 @@ export function burnDown(question: BurnDownQuestion): BurnDown {
   }
 }
 
-/** Whether so many more rounds stay within the cap, together with what other runs have spent of it. */
+/**
+ * Whether so many more rounds stay within the cap, together with what other runs have spent of it: by the coordinator's own
+ * filter, and by none where the coordinator has not said which one.
+ */
 function capCheck({ spent, next, cap }: BurnDownQuestion): (count: number) => boolean {
   if (cap === undefined) return () => true
-  const all = [...cap.elsewhere, ...spent].reduce(
-    (account, { sampleRate, noiseMultiplier, steps }) => pld.append(account, { sampleRate, noiseMultiplier, steps }),
-    pld.init(cap.delta),
-  )
-  return (count) => pld.epsilon(later(all, next, count)) <= cap.epsilon
+  if (cap.rule === undefined) return (count) => count === 0
+  const filter = filterOf(cap.rule)
+  const before = summed([...cap.elsewhere, ...spent])
+  return (count) => filter.allows(count === 0 ? before : [...before, { ...next, steps: count * next.steps }], cap)
 }
 
 /** @throws FedsvdError BUDGET_TOO_SMALL or CONFIG_INVALID, as calibration does */

@@ -1,4 +1,4 @@
-import type { AccountedEvent } from '@fedsvd/core/accounting'
+import type { AccountedEvent, FilterRule } from '@fedsvd/core/accounting'
 
 /** A point of a curve: after this round, this upper bound on epsilon. */
 export type Point = readonly [round: number, epsilon: number]
@@ -13,7 +13,13 @@ export interface BurnDownQuestion {
   readonly roundsDone: number
   readonly rounds: number
   /** The cap of an operator on all runs, and what other runs have spent of it; the projection ends where either limit does. */
-  readonly cap?: { readonly epsilon: number; readonly delta: number; readonly elsewhere: readonly AccountedEvent[] }
+  readonly cap?: {
+    readonly epsilon: number
+    readonly delta: number
+    readonly elsewhere: readonly AccountedEvent[]
+    /** By which the coordinator holds the cap. */
+    readonly rule?: FilterRule | undefined
+  }
   /** Rounds that get a point in any case. */
   readonly at?: readonly number[]
   /** True for when it runs out, without the curve. */

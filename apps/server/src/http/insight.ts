@@ -1,4 +1,4 @@
-import type { ClientDetail, ClientSpending } from '@fedsvd/core/protocol'
+import type { ClientDetail, ClientSpending, PrivacyTerms } from '@fedsvd/core/protocol'
 import { Router } from 'express'
 import { z } from 'zod'
 import { clientView, participationsOf, runLedger, runRounds } from '../insight/index.ts'
@@ -10,8 +10,8 @@ import { parseAddress } from './places.ts'
 export interface InsightRoutes {
   readonly store: Store
   readonly isConnected: (clientId: string) => boolean
-  /** The cap of a client, and what other runs than this one have spent of it. */
-  readonly capIn: (runId: string, clientId: string) => ClientSpending['cap']
+  /** The cap of a client in a run, what other runs have spent of it, and by which rule it is held. */
+  readonly capIn: (runId: string, clientId: string, terms: PrivacyTerms) => Promise<ClientSpending['cap']>
 }
 
 const MOST_ROUNDS = 1000
@@ -33,7 +33,7 @@ export function insightRoutes({ store, isConnected, capIn }: InsightRoutes): Rou
   })
   router.get('/v1/runs/:runId/ledger', async (request, response) => {
     const { runId } = parseAddress(runPlace, request.params)
-    response.json({ clients: await runLedger(store, runId, (clientId) => capIn(runId, clientId)) })
+    response.json({ clients: await runLedger(store, runId, (...client) => capIn(runId, ...client)) })
   })
   router.get('/v1/clients/:clientId', async (request, response) => {
     const { clientId } = parseAddress(clientPlace, request.params)

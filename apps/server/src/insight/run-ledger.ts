@@ -1,11 +1,11 @@
-import type { ClientSpending } from '@fedsvd/core/protocol'
+import type { ClientSpending, PrivacyTerms } from '@fedsvd/core/protocol'
 import type { Store } from '../store/index.ts'
 
 /** The facts that count for each client of a run, by mechanism and round. */
 export async function runLedger(
   { runs, clients, ledger }: Pick<Store, 'runs' | 'clients' | 'ledger'>,
   runId: string,
-  capOf: (clientId: string) => ClientSpending['cap'] = () => undefined,
+  capOf: (clientId: string, terms: PrivacyTerms) => Promise<ClientSpending['cap']> = async () => undefined,
 ): Promise<ClientSpending[]> {
   const participants = await runs.participants(runId)
   const names = await clients.names(participants.map(({ clientId }) => clientId))
@@ -18,12 +18,13 @@ export async function runLedger(
     mechanisms.set(key, mechanism)
     mechanism.spent.push([round, steps])
   }
-  return participants.map(({ clientId, terms, withdrawal }) => ({
+  const caps = await Promise.all(participants.map(({ clientId, terms }) => capOf(clientId, terms)))
+  return participants.map(({ clientId, terms, withdrawal }, index) => ({
     clientId,
     name: names.get(clientId) ?? clientId,
     terms,
     ...(withdrawal !== undefined && { withdrawal }),
-    ...withCap(capOf(clientId)),
+    ...withCap(caps[index]),
     mechanisms: [...(byClient.get(clientId)?.values() ?? [])],
   }))
 }

@@ -30,6 +30,8 @@ export interface PaidDraw {
   readonly reservation: Reservation
 }
 
+/** Draws are full batches of runs that are chosen one after the other: a Gaussian filter, which loses nothing there. */
+const CENTRAL_RULE = { kind: 'gaussian' } as const
 const MOST_JUDGEMENTS = 5
 
 /**
@@ -60,7 +62,8 @@ export class CentralLedger {
 
   /** True when one more draw is certainly within the budget of these terms, after everything spent so far. */
   async canPay(clientId: string, terms: ClientLevel): Promise<boolean> {
-    return await this.#parts.bounds.fits([...this.eventsOf(clientId), eventOfClientLevelRound(terms)], terms.budget)
+    const events = [...this.eventsOf(clientId), eventOfClientLevelRound(terms)]
+    return await this.#parts.bounds.fits(events, terms.budget, CENTRAL_RULE)
   }
 
   /** Pays for one draw, one at a time; undefined, and nothing charged, when fewer than `atLeast` clients can. */

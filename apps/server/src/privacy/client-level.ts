@@ -19,7 +19,7 @@ export async function clientLevelOf(
   const question = { by: 'pld' as const, budget, sampleRate: 1, steps: rounds }
   const noiseMultiplier = asked.noiseMultiplier ?? (await bounds.noiseFor(question)) ?? LIMITS.noiseMultiplier.most
   const terms = { ...asked, noiseMultiplier }
-  if (await bounds.fits([eventOfClientLevelRound(terms)], budget)) return terms
+  if (await bounds.fits([eventOfClientLevelRound(terms)], budget, { kind: 'gaussian' })) return terms
   throw new FedsvdError('BUDGET_TOO_SMALL', {
     expected: 'a client-level budget that buys one round',
     got: `epsilon ${budget.epsilon} at noise multiplier ${noiseMultiplier}`,

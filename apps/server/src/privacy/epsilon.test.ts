@@ -1,4 +1,12 @@
-import { type AccountedEvent, closedFormEpsilon, pld, rdp } from '@fedsvd/core/accounting'
+import {
+  type AccountedEvent,
+  closedFormEpsilon,
+  type FilterRule,
+  filterOf,
+  pld,
+  rdp,
+  scheduleRule,
+} from '@fedsvd/core/accounting'
 import { LIMITS, type Range } from '@fedsvd/core/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -6,6 +14,8 @@ import { type AccountingThread, accountingThread, type Question } from './accoun
 import { epsilonBounds } from './epsilon.ts'
 
 const EVENT: AccountedEvent = { sampleRate: 0.1, noiseMultiplier: 2, steps: 30 }
+/** The rule of a run that repeats the event. */
+const OWN = scheduleRule(EVENT)
 const bounds = epsilonBounds()
 
 /** A thread that never answers in time. */
@@ -19,17 +29,32 @@ describe('epsilon away from the event loop', () => {
     })
     expect(await bounds.renyi([EVENT], 1e-5)).toEqual({ epsilon: rdp.epsilonUpperBound([EVENT], 1e-5), by: 'rdp' })
     const epsilon = pld.epsilonUpperBound([EVENT], 1e-5)
-    expect(await bounds.fits([EVENT], { epsilon, delta: 1e-5 })).toBe(true)
-    expect(await bounds.fits([EVENT], { epsilon: epsilon * 0.99, delta: 1e-5 })).toBe(false)
+    expect(await bounds.fits([EVENT], { epsilon, delta: 1e-5 }, OWN)).toBe(true)
+    expect(await bounds.fits([EVENT], { epsilon: epsilon * 0.99, delta: 1e-5 }, OWN)).toBe(false)
     expect(await bounds.epsilonUpperBound([], 1e-5)).toEqual({ epsilon: 0, by: 'pld' })
+  })
+
+  it('is held against a budget by the filter of the rule', async () => {
+    const other: AccountedEvent = { sampleRate: 0.02, noiseMultiplier: 3, steps: 10 }
+    const rules: readonly FilterRule[] = [OWN, { kind: 'renyi', order: 5 }, { kind: 'gaussian' }]
+    for (const rule of rules) {
+      for (const events of [[EVENT], [EVENT, other]]) {
+        const needed = filterOf(rule).epsilonUpperBound(events, 1e-5)
+        const fits = (epsilon: number) => bounds.fits(events, { epsilon, delta: 1e-5 }, rule)
+        const isCovered = Number.isFinite(needed)
+        expect(await fits(isCovered ? needed * 1.001 : 1000)).toBe(isCovered)
+        expect(await fits(isCovered ? needed * 0.99 : 1)).toBe(false)
+      }
+    }
+    expect(await epsilonBounds(silent).fits([EVENT], { epsilon: 1000, delta: 1e-5 }, rules[1]!)).toBe(false)
   })
 
   it('is bounded at once where there is no answer in time, and then nothing fits that is not certain', async () => {
     const late = epsilonBounds(silent)
     const epsilon = closedFormEpsilon([EVENT], 1e-5)
     expect(await late.epsilonUpperBound([EVENT], 1e-5)).toEqual({ epsilon, by: 'closed-form' })
-    expect(await late.fits([EVENT], { epsilon, delta: 1e-5 })).toBe(true)
-    expect(await late.fits([EVENT], { epsilon: epsilon * 0.99, delta: 1e-5 })).toBe(false)
+    expect(await late.fits([EVENT], { epsilon, delta: 1e-5 }, OWN)).toBe(true)
+    expect(await late.fits([EVENT], { epsilon: epsilon * 0.99, delta: 1e-5 }, OWN)).toBe(false)
   })
 
   it.each([
@@ -48,7 +73,11 @@ describe('epsilon away from the event loop', () => {
     })
     const { by } = await watched.epsilonUpperBound([EVENT, event], 1e-5)
     expect(by).toBe('closed-form')
-    expect(await watched.fits([EVENT, event], { epsilon: 1e-3, delta: 1e-5 })).toBe(false)
+    for (const rule of [OWN, { kind: 'renyi', order: 4 }, { kind: 'gaussian' }] as const) {
+      expect(await watched.fits([EVENT, event], { epsilon: 1e-3, delta: 1e-5 }, rule)).toBe(false)
+    }
+    const first = { ...event, granted: { epsilon: 1, delta: 1e-5 } }
+    expect(await watched.ruleFor({ spent: [EVENT, event], first, budget: first.granted })).toBeUndefined()
     expect(asked).toEqual([])
   })
 

@@ -1,7 +1,19 @@
-import { type AccountedEvent, closedFormEpsilon, mergeEvents } from '@fedsvd/core/accounting'
+import {
+  type AccountedEvent,
+  closedFormEpsilon,
+  type FilterRule,
+  mergeEvents,
+  scheduleRule,
+} from '@fedsvd/core/accounting'
 import { type Budget, isAccountable, LIMITS } from '@fedsvd/core/protocol'
 import { LRUCache } from 'lru-cache'
-import { type AccountingThread, type NoiseQuestion, type Question, sharedAccountingThread } from './accounting/index.ts'
+import {
+  type AccountingThread,
+  type NoiseQuestion,
+  type Question,
+  type RuleQuestion,
+  sharedAccountingThread,
+} from './accounting/index.ts'
 
 /** An upper bound on epsilon, and by which accountant; `closed-form` is loose, and infinite where nothing bounds the events. */
 export interface Bound {
@@ -18,8 +30,10 @@ export interface EpsilonBounds {
   epsilonUpperBound(events: readonly AccountedEvent[], delta: number): Promise<Bound>
   /** The bound of the Renyi accountant. */
   renyi(events: readonly AccountedEvent[], delta: number): Promise<Bound>
-  /** True when the events certainly stay within the budget: the fast accountant first, the tight one where that says no. */
-  fits(events: readonly AccountedEvent[], budget: Budget): Promise<boolean>
+  /** True when the filter of the rule certainly admits the events, the next one included, within the budget. */
+  fits(events: readonly AccountedEvent[], budget: Budget, rule: FilterRule): Promise<boolean>
+  /** What `ruleOfFacts` decides; undefined where there was no answer in time. */
+  ruleFor(question: RuleQuestion): Promise<FilterRule | undefined>
   /**
    * The noise with which so many steps spend the budget; undefined where there was no answer in time.
    *
@@ -72,10 +86,30 @@ export function epsilonBounds(thread: AccountingThread = sharedAccountingThread(
       }
       return await renyi(events, delta)
     },
-    async fits(events, { epsilon, delta }) {
-      if ((await renyi(events, delta, 'urgent')).epsilon <= epsilon) return true
-      if (!isCountable(events, delta) || !isQuickForPld(events)) return false
-      return ((await askBound('pld', events, delta, 'urgent')) ?? Number.POSITIVE_INFINITY) <= epsilon
+    async fits(events, budget, rule) {
+      const { epsilon, delta } = budget
+      if (rule.kind === 'renyi') {
+        if (!isCountable(events, delta)) return false
+        const question: Question = { kind: 'admits', rule, events: mergeEvents(events), budget }
+        return (await ask(question, 'urgent').catch(() => undefined)) === 1
+      }
+      // As the filter does: one mechanism by the fast accountant, then by the tight one; Gaussians as though not sampled.
+      if (rule.kind === 'schedule' && !events.every((event) => isOf(rule, event))) return false
+      const counted = rule.kind === 'schedule' ? events : events.map((event) => ({ ...event, sampleRate: 1 }))
+      if (!isCountable(events, delta)) return closedFormEpsilon(counted, delta) <= epsilon
+      if ((await renyi(counted, delta, 'urgent')).epsilon <= epsilon) return true
+      if (!isQuickForPld(counted)) return false
+      return ((await askBound('pld', counted, delta, 'urgent')) ?? Number.POSITIVE_INFINITY) <= epsilon
+    },
+    async ruleFor({ spent, first, budget }) {
+      const { sampleRate, noiseMultiplier } = first
+      if (!isCountable([...spent, { sampleRate, noiseMultiplier, steps: 1 }], budget.delta)) return undefined
+      // How often each mechanism was used decides nothing, so a round more is not another question.
+      const mechanisms = mergeEvents(spent).map((event) => ({ ...event, steps: 1 }))
+      const question: Question = { kind: 'order', spent: mechanisms, first, budget }
+      const order = await ask(question, 'urgent').catch(() => undefined)
+      if (order === undefined) return undefined
+      return order > 0 ? { kind: 'renyi', order } : scheduleRule(first)
     },
     noiseFor: (question) => ask({ kind: 'noise', ...question }, 'urgent'),
   }
@@ -83,6 +117,10 @@ export function epsilonBounds(thread: AccountingThread = sharedAccountingThread(
 
 function isCountable(events: readonly AccountedEvent[], delta: number): boolean {
   return events.length <= MOST_MECHANISMS && delta >= LIMITS.delta.least && delta < 1 && events.every(isAccountable)
+}
+
+function isOf(mechanism: Omit<AccountedEvent, 'steps'>, event: AccountedEvent): boolean {
+  return event.sampleRate === mechanism.sampleRate && event.noiseMultiplier === mechanism.noiseMultiplier
 }
 
 function isQuickForPld(events: readonly AccountedEvent[]): boolean {

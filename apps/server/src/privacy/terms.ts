@@ -1,4 +1,4 @@
-import { eventOfRound } from '@fedsvd/core/accounting'
+import { eventOfRound, scheduleRule } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { MOST_EXTRA_NOISE, type PrivacyTerms, type RunManifest } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from './epsilon.ts'
@@ -38,7 +38,7 @@ export async function checkTerms(manifest: RunManifest, terms: PrivacyTerms, bou
     })
   }
   await checkNoise(manifest, terms, bounds)
-  if (!(await bounds.fits([eventOfRound(manifest, terms)], budget))) {
+  if (!(await bounds.fits([eventOfRound(manifest, terms)], budget, scheduleRule(terms)))) {
     throw new FedsvdError('BUDGET_TOO_SMALL', {
       expected: `a budget that buys one round of ${manifest.localSteps} steps`,
       got: `epsilon ${budget.epsilon} at noise multiplier ${terms.noiseMultiplier}`,

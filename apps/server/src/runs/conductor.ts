@@ -4,6 +4,7 @@ import type {
   LedgerReply,
   LedgerReport,
   PlanChange,
+  PrivacyTerms,
   RoundFailed,
   RunManifest,
   RunRequest,
@@ -275,15 +276,16 @@ export class Conductor implements AsyncDisposable {
     return await this.#parts.store.runs.mayRead(clientId, sha256)
   }
 
-  /** The cap of a client, and what other runs than this one have spent of it. */
-  capIn(runId: string, clientId: string): ClientSpending['cap'] {
+  /** The cap of a client with these terms in a run, what other runs have spent of it, and by which rule it is held. */
+  async capIn(runId: string, clientId: string, terms: PrivacyTerms): Promise<ClientSpending['cap']> {
     const { caps } = this.#parts
     const cap = caps.of(clientId)
     if (cap === undefined) return undefined
     const elsewhere = caps.eventsOf(clientId, runId).map(({ sampleRate, noiseMultiplier, steps }) => {
       return { sampleRate, noiseMultiplier, steps }
     })
-    return { epsilon: cap.epsilon, delta: cap.delta, elsewhere }
+    const rule = await caps.ruleOf(clientId, terms)
+    return { epsilon: cap.epsilon, delta: cap.delta, elsewhere, ...(rule && { rule }) }
   }
 
   /** Caps have been set: whoever selects clients, and whoever watches, sees them from now on. */

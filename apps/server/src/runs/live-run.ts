@@ -1,7 +1,7 @@
 import type { AccountedEvent, PrivacyEvent } from '@fedsvd/core/accounting'
-import { eventOfRound } from '@fedsvd/core/accounting'
+import { eventOfRound, scheduleRule } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
-import type { RoundFailed, RunManifest, RunPlan, RunSnapshot, RunState } from '@fedsvd/core/protocol'
+import type { PrivacyTerms, RoundFailed, RunManifest, RunPlan, RunSnapshot, RunState } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import type { BlobStore } from '../blobs/index.ts'
@@ -217,8 +217,13 @@ export class LiveRun implements RunContext {
     const { terms } = this.#participants.get(clientId)!
     const { localSteps } = this.manifest
     const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps: localSteps }
-    if (!(await this.#parts.bounds.fits([...this.#spending.of(clientId), next], terms.budget))) return false
-    return await this.#parts.caps.allows(clientId, next)
+    const spent = this.#spending.of(clientId)
+    if (!(await this.#parts.bounds.fits([...spent, next], terms.budget, scheduleRule(terms)))) return false
+    return await this.#parts.caps.allows(clientId, terms, localSteps)
+  }
+
+  termsOf(clientId: string): PrivacyTerms | undefined {
+    return this.#participants.get(clientId)?.terms
   }
 
   /** What a client has spent in this run, and what it was selected to spend next. */

@@ -1,5 +1,5 @@
-import { type AccountedEvent, ADVERSARY, unitOfRun } from '@fedsvd/core/accounting'
-import type { Budget, ClientLevel, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
+import { ADVERSARY, scheduleRule, unitOfRun } from '@fedsvd/core/accounting'
+import type { Budget, ClientLevel, PrivacyTerms, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, SpendingBook } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
 import type { RoundProgress, RunRecord, Store } from '../store/index.ts'
@@ -101,10 +101,11 @@ async function clientsOf(
       ...(await epsilonOf(events, budget, bounds)),
       delta: budget.delta,
       budget: budget.epsilon,
-      exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !(await bounds.fits([...events, next], budget)),
+      exhausted:
+        withdrawal === 'BUDGET_EXHAUSTED' || !(await bounds.fits([...events, next], budget, scheduleRule(terms))),
       unit,
       adversary: ADVERSARY[unit],
-      ...(await capOf(clientId, next, caps, bounds)),
+      ...(await capOf(clientId, terms, localSteps, caps, bounds)),
       ...(clientLevel && { clientLevel: await centralOf(clientId, clientLevel, central, bounds) }),
     })
   }
@@ -114,7 +115,8 @@ async function clientsOf(
 /** What all runs have cost a client on which an operator has put a cap. */
 async function capOf(
   clientId: string,
-  next: AccountedEvent,
+  terms: PrivacyTerms,
+  localSteps: number,
   caps: ClientCaps,
   bounds: EpsilonBounds,
 ): Promise<Pick<RunSnapshot['clients'][number], 'cap'>> {
@@ -122,7 +124,7 @@ async function capOf(
   if (cap === undefined) return {}
   const { epsilon: budget, delta } = cap
   const spent = await epsilonOf(caps.eventsOf(clientId), cap, bounds)
-  return { cap: { ...spent, delta, budget, exhausted: !(await caps.allows(clientId, next)) } }
+  return { cap: { ...spent, delta, budget, exhausted: !(await caps.allows(clientId, terms, localSteps)) } }
 }
 
 /** What the coordinator's own noise has cost a client, in all runs. */

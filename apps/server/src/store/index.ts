@@ -1,5 +1,5 @@
 export { auditHash } from './audit-chain.ts'
 export type * from './cluster-store.ts'
 export type * from './records.ts'
-export { leaseLost } from './refusals.ts'
+export { isLarger, leaseLost } from './refusals.ts'
 export type * from './store.ts'

@@ -254,7 +254,7 @@ for (const [name, isAvailable, open] of STORES) {
       expect([await set(5, 1e-5), await set(2, 1e-5), await set(3, 1e-5)]).toEqual([true, true, false])
       const caps = await store.clients.capsOf(clientId)
       expect(caps.map(({ epsilon }) => epsilon)).toEqual([3, 4, 5, 5, 2])
-      expect((await store.clients.caps()).filter((one) => one.clientId === clientId)).toEqual([cap(2, 1e-5)])
+      expect((await store.clients.caps()).filter((one) => one.clientId === clientId)).toEqual(caps)
       expect(await store.clients.capsOf(await newClient())).toEqual([])
     })
 
@@ -277,6 +277,23 @@ for (const [name, isAvailable, open] of STORES) {
       ])
       const byRound = await store.ledger.spendingByRound(one)
       expect(byRound.map(({ round }) => round)).toEqual([0, 1])
+    })
+
+    it('knows the terms of the run that first used the data of a client, voided facts left out', async () => {
+      const runs = [await newRun(), await newRun(), await newRun()] as const
+      const [clientId, stranger] = [await newClient(), await newClient()]
+      const terms = (epsilon: number) => ({ ...participant('', '').terms, budget: { epsilon, delta: 1e-5 } })
+      for (const [index, runId] of runs.entries()) {
+        await store.runs.join({ ...participant(runId, clientId), terms: terms(index + 1) })
+      }
+      const [late, first, refused] = runs
+      await store.ledger.adopt([
+        fact(refused, clientId, { recordedAt: NOW - 1, voided: true }),
+        fact(late, clientId, { recordedAt: NOW + 1 }),
+        fact(first, clientId, { recordedAt: NOW + 2, round: 1 }),
+        fact(first, clientId, { recordedAt: NOW }),
+      ])
+      expect(await store.ledger.firstTerms([clientId, stranger])).toEqual(new Map([[clientId, terms(2)]]))
     })
 
     it('notes when the own ledger of a client was first said to hold a fact', async () => {

@@ -1,4 +1,4 @@
-import type { AuditEntry, LedgerHead, RunState } from '@fedsvd/core/protocol'
+import type { AuditEntry, LedgerHead, PrivacyTerms, RunState } from '@fedsvd/core/protocol'
 import type { ClusterStore, Lease } from './cluster-store.ts'
 import type {
   AdapterRecord,
@@ -71,7 +71,7 @@ export interface ClientStore {
   noteLedger(clientId: string, head: LedgerHead): Promise<LedgerHead | undefined>
   /** Every cap that a client was given, oldest first; the last one is in force. */
   capsOf(clientId: string): Promise<readonly BudgetCap[]>
-  /** The caps in force. */
+  /** Every cap that any client was given, oldest first. */
   caps(): Promise<readonly BudgetCap[]>
   /**
    * Puts a cap in force. False, and nothing stored, when the data of the client have been used and the cap in force is
@@ -217,6 +217,8 @@ export interface LedgerStore {
   spending(runId: string): Promise<readonly Spending[]>
   /** What each of the clients has spent at record level, run by run. */
   spendingOf(clientIds: readonly string[]): Promise<readonly RunSpending[]>
+  /** Of each of the clients, its terms in the run that first counted a fact about its data; voided facts left out. */
+  firstTerms(clientIds: readonly string[]): Promise<ReadonlyMap<string, PrivacyTerms>>
   /** What every client has spent at client level, in all runs. */
   clientLevelSpending(): Promise<readonly Spending[]>
   /** How often central noise was paid for in a round; 0 for never. */

@@ -104,6 +104,30 @@ export function chooseRule(
   return isPaid ? { kind: 'renyi', order } : scheduleRule(first)
 }
 
+/** What a run may spend, known before its first release. */
+export interface FirstRun {
+  readonly sampleRate: number
+  readonly noiseMultiplier: number
+  readonly granted: PrivacyBudget
+}
+
+/**
+ * The rule of an account that has none on record: computed again from the first run that spent, in the order of the facts,
+ * and from a budget that was set before. As long as all facts are of one mechanism it is the one that `chooseRule` fixes.
+ * Facts of several are beyond any schedule: they are there although a schedule would have refused them, because there was no
+ * budget at the time, and a filter at the order of the first run counts all of them.
+ *
+ * @param spent everything recorded, the next event left out
+ */
+export function ruleOfFacts(
+  spent: readonly AccountedEvent[],
+  { granted, ...first }: FirstRun,
+  budget: PrivacyBudget,
+): FilterRule {
+  if (mergeEvents(spent).length <= 1) return chooseRule(first, granted, budget)
+  return { kind: 'renyi', order: bestOrder([{ ...first, steps: 1 }], budget) }
+}
+
 /** No run has more steps than this. */
 const MOST_STEPS = 1e10
 

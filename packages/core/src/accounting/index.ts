@@ -17,9 +17,11 @@ export {
   bestOrder,
   chooseRule,
   type FilterRule,
+  type FirstRun,
   filterOf,
   type PrivacyBudget,
   type PrivacyFilter,
+  ruleOfFacts,
   scheduleRule,
 } from './filter.ts'
 export { groupEpsilonUpperBound, LARGEST_GROUP } from './group-privacy.ts'

@@ -46,6 +46,17 @@ export const runRoundsSchema = z.strictObject({ rounds: z.array(roundSummarySche
 
 const accountedEventSchema = privacyEventSchema.pick({ sampleRate: true, noiseMultiplier: true, steps: true })
 
+/** By which rule an account is held against a budget (`FilterRule` of accounting). */
+export const filterRuleSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('schedule'),
+    sampleRate: numberIn(LIMITS.sampleRate),
+    noiseMultiplier: numberIn(LIMITS.noiseMultiplier),
+  }),
+  z.strictObject({ kind: z.literal('renyi'), order: numberIn(LIMITS.renyiOrder) }),
+  z.strictObject({ kind: z.literal('gaussian') }),
+])
+
 /** What the coordinator has counted for one client in one run, voided facts left out. */
 export const clientSpendingSchema = z.strictObject({
   clientId: z.uuid(),
@@ -53,8 +64,10 @@ export const clientSpendingSchema = z.strictObject({
   terms: storedForm(privacyTermsSchema),
   /** The code with which it left the run. */
   withdrawal: z.string().optional(),
-  /** The cap that is in force, with what other runs have spent of it. */
-  cap: storedForm(budgetSchema.extend({ elsewhere: z.array(accountedEventSchema) })).optional(),
+  /** The cap that is in force, with what other runs have spent of it; `rule` is absent where none could be computed in time. */
+  cap: storedForm(
+    budgetSchema.extend({ elsewhere: z.array(accountedEventSchema), rule: filterRuleSchema.optional() }),
+  ).optional(),
   mechanisms: z.array(
     z.strictObject({
       sampleRate: measured,

@@ -22,6 +22,7 @@ export const LIMITS = {
   delta: range(LEAST_DELTA, 0.5, 'accountants have no digits below, and half of all records given away is no promise'),
   sampleRate: range(1e-10, 1, 'one record in the largest data set that can be declared is 4.7e-10'),
   noiseMultiplier: range(0.01, 1e6, 'calibration looks between 0.02 and 1e6; less noise than that is none'),
+  renyiOrder: range(1.001, 2e6, 'filters take their order from a grid within'),
   declaredRecords: range(1, MOST_INT32, 'an integer of the database'),
   lotSize: range(1, MOST_INT32, 'a lot is no larger than the data that can be declared'),
   stepsInAll: range(1, 1e10, 'as many as rounds times localSteps'),

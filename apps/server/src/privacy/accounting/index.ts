@@ -1,2 +1,2 @@
-export type { NoiseQuestion, Question } from './answer.ts'
+export type { NoiseQuestion, Question, RuleQuestion } from './answer.ts'
 export { type AccountingThread, accountingThread, sharedAccountingThread, THREAD_LIMITS } from './thread.ts'

@@ -1,3 +1,4 @@
+import { firstOfEach } from '../first-terms.ts'
 import { merged, withoutRun } from '../merged-spending.ts'
 import type { Participant, PrivacyFact } from '../records.ts'
 import { chargedBefore, spentMeanwhile } from '../refusals.ts'
@@ -70,6 +71,11 @@ export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {
         totals(own.filter((fact) => fact.runId === runId)).map((spending) => ({ ...spending, runId })),
       )
       return merged([...stored, ...aheadOf(({ clientId }) => clientIds.includes(clientId))])
+    },
+    async firstTerms(clientIds) {
+      const own = factsOf('site').filter(({ clientId, voided }) => !voided && clientIds.includes(clientId))
+      const terms = ({ runId, clientId }: PrivacyFact) => participants.get(keyOf(runId, clientId))?.terms
+      return firstOfEach(own, terms)
     },
     clientLevelSpending: async () => totals(factsOf('client')),
     lastDraw: async (runId, round) =>

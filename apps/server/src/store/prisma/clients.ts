@@ -76,8 +76,7 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
       return (await prisma.budgetCap.findMany({ where: { clientId }, orderBy: { id: 'asc' } })).map(capFrom)
     },
     async caps() {
-      const newest = { distinct: ['clientId' as const], orderBy: { id: 'desc' as const } }
-      return (await prisma.budgetCap.findMany(newest)).map(capFrom)
+      return (await prisma.budgetCap.findMany({ orderBy: { id: 'asc' } })).map(capFrom)
     },
     setCap: ({ clientId, epsilon, delta, actor, at }, audit) =>
       prisma.$transaction(async (tx) => {

@@ -1,3 +1,4 @@
+import { firstOfEach } from '../first-terms.ts'
 import { merged, withoutRun } from '../merged-spending.ts'
 import type { PrivacyFact } from '../records.ts'
 import { chargedBefore, spentMeanwhile } from '../refusals.ts'
@@ -6,7 +7,7 @@ import { appendAudit } from './audit.ts'
 import type { Fence } from './fence.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
 import { ledgerReports } from './ledger-reports.ts'
-import { factFrom, factRow } from './rows.ts'
+import { factFrom, factRow, participantFrom } from './rows.ts'
 import { SITE_LEVEL } from './site-level.ts'
 
 /** Held to the end of the transaction by whoever charges at client level, whichever run it is for. */
@@ -51,6 +52,20 @@ export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
       })
       const stored = groups.map(({ _sum, ...group }) => ({ ...group, steps: _sum.steps ?? 0 }))
       return merged([...stored, ...(await aheadOf(prisma, { clientId: { in: [...clientIds] } }))])
+    },
+    async firstTerms(clientIds) {
+      const where = { clientId: { in: [...clientIds] } }
+      const groups = await prisma.privacyEvent.groupBy({
+        by: ['runId', 'clientId'],
+        where: { ...where, unit: SITE_LEVEL, voided: false },
+        _min: { recordedAt: true },
+      })
+      const rows = await prisma.participant.findMany({ where })
+      const participants = new Map(rows.map((row) => [`${row.runId}/${row.clientId}`, participantFrom(row)]))
+      const runs = groups.map(({ runId, clientId, _min }) => {
+        return { runId, clientId, recordedAt: _min.recordedAt?.getTime() ?? Number.POSITIVE_INFINITY }
+      })
+      return firstOfEach(runs, ({ runId, clientId }) => participants.get(`${runId}/${clientId}`)?.terms)
     },
     clientLevelSpending: () => totals(prisma, { unit: 'client' }),
     async lastDraw(runId, round) {
