@@ -18,6 +18,7 @@ const PACKAGES = [
   'postal-mime',
   'seedrandom',
   'socket.io-client',
+  'tokenizers',
 ]
 
 /** Bundles a program of the test kit into one file that starts in a tenth of a second. @returns its path */
