@@ -9,6 +9,7 @@ import {
   scheduleRule,
 } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { deltaWithoutMisses } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
 import { type BoundRun, type LedgerState, spentEvents } from './replay.ts'
 
@@ -72,6 +73,7 @@ export function requireBudget(
   return rule
 }
 
+/** Each event is one release at most, which may miss its slot of time: that much of delta is not left for noise. */
 function requireWithin(
   filter: PrivacyFilter,
   spent: readonly AccountedEvent[],
@@ -79,7 +81,8 @@ function requireWithin(
   budget: Budget,
   whose: string,
 ): void {
-  if (filter.allows([...spent, next], budget)) return
+  const delta = deltaWithoutMisses(budget.delta, spent.length + 1)
+  if (delta > 0 && filter.allows([...spent, next], { ...budget, delta })) return
   const bound = (events: readonly AccountedEvent[]) => filter.epsilonUpperBound(events, budget.delta).toFixed(4)
   throw new FedsvdError('BUDGET_EXHAUSTED', {
     expected: `epsilon of at most ${budget.epsilon} at delta ${budget.delta} for ${whose}, ${RULES[filter.rule.kind]}`,

@@ -7,6 +7,7 @@ import {
   scheduleRule,
 } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { deltaWithoutMisses } from '@fedsvd/core/privacy'
 import type { Budget, PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
 
 /** What a site knows when it decides its terms. */
@@ -56,20 +57,23 @@ export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms 
     steps: manifest.rounds * manifest.localSteps,
   }
   const budget = { epsilon: Math.min(manifest.target.epsilon, site.budget.epsilon), delta }
-  const forThisRun = calibrateNoiseMultiplier({ ...budget, ...shape, accountant: pld })
-  const noiseMultiplier = Math.max(forThisRun, noiseBesideSpent(site, shape, forThisRun))
+  const forNoise = { ...budget, delta: deltaWithoutMisses(delta, manifest.rounds) } // see release-slot.ts
+  const forThisRun = calibrateNoiseMultiplier({ ...forNoise, ...shape, accountant: pld })
+  const noiseMultiplier = Math.max(forThisRun, noiseBesideSpent(site, manifest.rounds, shape, forThisRun))
   return { declaredRecords: site.declaredRecords, sampleRate: shape.sampleRate, noiseMultiplier, budget }
 }
 
 /** The least noise with which a run fits into the site's budget beside what was spent before; 0 where nothing was. */
 function noiseBesideSpent(
-  { spent, budget, rule }: SiteLimits,
+  { spent, budget: whole, rule }: SiteLimits,
+  rounds: number,
   shape: { readonly sampleRate: number; readonly steps: number },
   usual: number,
 ): number {
   const first = spent[0]
   if (first === undefined) return 0
   const filter = filterOf(rule ?? scheduleRule(first))
+  const budget = { ...whole, delta: deltaWithoutMisses(whole.delta, spent.length + rounds) }
   const most = { ...shape, noiseMultiplier: MOST_EXTRA_NOISE * usual }
   if (filter.allows([...spent, most], budget)) {
     return calibrateNoiseMultiplier({ ...budget, ...shape, prior: spent, accountant: filter })
