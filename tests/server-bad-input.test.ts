@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { isFedsvdError } from '@fedsvd/core/errors'
@@ -15,6 +15,8 @@ import {
   tinyRequest,
   until,
 } from '../apps/server/test-kit/index.ts'
+
+const PUBLIC_KEY = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x!
 
 /** The catalogue error that something is refused with. */
 async function refusal(
@@ -206,13 +208,13 @@ describe('a caller who is not who it should be', () => {
     ['nothing', 'MESSAGE_INVALID', () => ({ token: undefined })],
   ])('does not enrol with %s', async (_, code, changes) => {
     const token = await coordinator.enrolment()
-    const request = { protocolVersion: PROTOCOL_VERSION, token, name: 'site', publicKey: 'A'.repeat(43) }
+    const request = { protocolVersion: PROTOCOL_VERSION, token, name: 'site', publicKey: PUBLIC_KEY }
     expect((await refusal(post(coordinator.url, '/v1/enrol', { ...request, ...changes(token) }))).code).toBe(code)
   })
 
   it('does not enrol twice with one token', async () => {
     const token = await coordinator.enrolment()
-    const request = { protocolVersion: PROTOCOL_VERSION, token, name: 'site', publicKey: 'A'.repeat(43) }
+    const request = { protocolVersion: PROTOCOL_VERSION, token, name: 'site', publicKey: PUBLIC_KEY }
     await post(coordinator.url, '/v1/enrol', request)
     const error = await refusal(post(coordinator.url, '/v1/enrol', request))
     expect(error).toMatchObject({ code: 'TOKEN_INVALID', got: 'a token that was used before' })

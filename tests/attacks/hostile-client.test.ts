@@ -3,11 +3,13 @@ import { eventOfRound, type PrivacyEvent } from '@fedsvd/core/accounting'
 import { isFedsvdError } from '@fedsvd/core/errors'
 import type { LedgerReport, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
+import type { BlobStore } from '../../apps/server/src/blobs/index.ts'
 import type { PrivacyFact, Store } from '../../apps/server/src/store/index.ts'
 import { createMemoryStore } from '../../apps/server/src/store/memory/index.ts'
 import {
   get,
   type Identity,
+  memoryBlobs,
   post,
   type TestCoordinator,
   testCoordinator,
@@ -151,8 +153,8 @@ describe('facts of rounds that have not begun', () => {
 })
 
 describe('a poisoned row that lies in the database already', () => {
-  async function poisoned(store: Store): Promise<{ manifest: RunManifest; identity: Identity }> {
-    await using coordinator = await testCoordinator({}, { openStore: async () => store })
+  async function poisoned(store: Store, blobs: BlobStore): Promise<{ manifest: RunManifest; identity: Identity }> {
+    await using coordinator = await testCoordinator({}, { openStore: async () => store, openBlobs: async () => blobs })
     const { manifest, client, owed } = await askedOnce(coordinator)
     const facts = [1e-300, 1e300, 0.02].map((noiseMultiplier, index): PrivacyFact => {
       const event = { ...owed, noiseMultiplier, steps: 2 ** 31 - 1 }
@@ -165,8 +167,9 @@ describe('a poisoned row that lies in the database already', () => {
 
   it('stops neither a start, nor a list, nor another client, and can be set aside by an operator', async () => {
     const store = createMemoryStore()
-    const { manifest, identity } = await poisoned(store)
-    await using coordinator = await testCoordinator({}, { openStore: async () => store })
+    const blobs = memoryBlobs()
+    const { manifest, identity } = await poisoned(store, blobs)
+    await using coordinator = await testCoordinator({}, { openStore: async () => store, openBlobs: async () => blobs })
     const { url, operatorToken } = coordinator
     const { runs } = await get<{ runs: RunSnapshot[] }>(url, '/v1/runs', operatorToken)
     expect(runs[0]!.clients[0]).toMatchObject({ exhausted: true, looseBound: true })

@@ -46,8 +46,8 @@ export type ClientEvent =
       seconds: number
     }
   /**
-   * The round leaves at the end of a slot of this length, however long it trains; `fits` unless that is beyond the deadline
-   * of the run's rounds.
+   * Updates of the run leave at the end of slots of this length, however long a round trains; `fits` unless that is beyond the
+   * deadline of its rounds. 0: they leave when they are made, and their times are not protected.
    */
   | { event: 'release-slot'; runId: string; seconds: number; fits: boolean }
   /** The engine failed on the records of a lot, which counts as an empty one: the step was noised and paid for. */

@@ -57,6 +57,8 @@ export class ClientNode implements AsyncDisposable {
   /** When new runs were agreed to, in milliseconds, within the last hour. */
   #newRuns: readonly number[] = []
   #toldOfChange = false
+  /** Runs of which the site's operator was told when updates leave. */
+  readonly #toldSlots = new Set<string>()
   readonly #waiting = new Set<{ resolve(ending: RunEnded): void; reject(reason: Error): void }>()
 
   constructor(parts: NodeParts) {
@@ -271,12 +273,12 @@ export class ClientNode implements AsyncDisposable {
   /** Begins the slots of a round; the first round of a run times the engine for them. */
   async #releaseGrid(run: OpenRun, { goAhead, pausedMs }: Shift): Promise<ReleaseGrid> {
     const { releaseClock: clock, onEvent } = this.#parts
-    if (clock === undefined) return releaseGrid({ clock: systemClock, slotMs: 0, goAhead, pausedMs })
-    const slotMs = await run.slotLength(clock)
+    const slotMs = clock === undefined ? 0 : await run.slotLength(clock)
     const { runId, deadlineSeconds } = run.manifest
     const fits = slotMs <= 1000 * deadlineSeconds
-    onEvent({ event: 'release-slot', runId, seconds: slotMs / 1000, fits })
-    return releaseGrid({ clock, slotMs, goAhead, pausedMs })
+    if (!this.#toldSlots.has(runId)) onEvent({ event: 'release-slot', runId, seconds: slotMs / 1000, fits })
+    this.#toldSlots.add(runId)
+    return releaseGrid({ clock: clock ?? systemClock, slotMs, goAhead, pausedMs })
   }
 
   /**
