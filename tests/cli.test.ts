@@ -123,6 +123,19 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     expect(rounds.rows[0].rounds).toBe(20)
   })
 
+  it('plans a later run by the filter over all runs, and says which rule holds', async () => {
+    const prior = join(folder, 'prior.json')
+    await writeFile(prior, '{"events":[{"sampleRate":0.1,"noiseMultiplier":1.5,"steps":30}]}')
+    const asked = ['plan', '--records', '1500', '--rounds', '20']
+    const [first, later] = [await fedsvd(asked), await fedsvd([...asked, '--prior', prior])]
+    expect(first.out).toContain('rule: PLD, for the first run')
+    expect(later.out).toMatch(/rule: the Renyi filter at order [\d.]+ over all runs/)
+    const { rule, rows } = JSON.parse((await fedsvd([...asked, '--prior', prior, '--json'])).out)
+    expect(rule.kind).toBe('renyi')
+    expect(rows[0].epsilonFilter).toBeLessThanOrEqual(6)
+    expect(rows[0].epsilonPld).toBeLessThan(rows[0].epsilonFilter)
+  })
+
   it.each([
     'demo',
     'serve',

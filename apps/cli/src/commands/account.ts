@@ -1,21 +1,10 @@
 import { type AccountedEvent, groupEpsilonUpperBound, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { LIMITS, numberIn, parseMessage, privacyEventSchema, wholeIn } from '@fedsvd/core/protocol'
+import { parseMessage } from '@fedsvd/core/protocol'
 import { Command } from 'commander'
-import { z } from 'zod'
+import { eventsRequestSchema } from '../events-file.ts'
 import { example, positiveInteger } from '../options.ts'
 import { outputFor, table } from '../output.ts'
-
-const requestSchema = z.strictObject({
-  events: z
-    .array(
-      privacyEventSchema
-        .pick({ sampleRate: true, noiseMultiplier: true })
-        .extend({ steps: wholeIn(LIMITS.stepsInAll) }),
-    )
-    .max(1_000_000),
-  delta: numberIn(LIMITS.delta),
-})
 
 /** `fedsvd account`: what a list of privacy events costs, by both accountants. */
 export function accountCommand(): Command {
@@ -30,7 +19,7 @@ export function accountCommand(): Command {
       ),
     )
     .action(async (options: { json?: boolean; group?: number }) => {
-      const { events, delta } = parseMessage(requestSchema, parseJson(await readStandardInput()), 'a request')
+      const { events, delta } = parseMessage(eventsRequestSchema, parseJson(await readStandardInput()), 'a request')
       const { group } = options
       const answer = {
         ...accountFor(events, delta),

@@ -1,5 +1,13 @@
-import { ADVERSARY, groupEpsilonUpperBound, type PlanRow, planTable } from '@fedsvd/core/accounting'
+import {
+  type AccountedEvent,
+  ADVERSARY,
+  groupEpsilonUpperBound,
+  laterRule,
+  type PlanRow,
+  planTable,
+} from '@fedsvd/core/accounting'
 import { Command } from 'commander'
+import { readEvents } from '../events-file.ts'
 import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { outputFor, table } from '../output.ts'
 
@@ -11,6 +19,7 @@ interface PlanOptions {
   readonly delta: number
   readonly rounds: number[]
   readonly noiseMultiplier?: number
+  readonly prior?: string
   readonly recordsPerPerson?: number
   readonly json?: boolean
 }
@@ -26,6 +35,7 @@ export function planCommand(): Command {
     .option('--delta <number>', 'at most 1 / records', probability, 1e-5)
     .option('--rounds <counts>', 'one or more numbers of rounds, with commas', roundCounts, [5, 10, 20, 40, 80])
     .option('--noise-multiplier <number>', 'instead: how many rounds this noise allows', positiveNumber)
+    .option('--prior <file>', 'plan a later run: the events of the earlier ones, as fedsvd account reads them')
     .option('--records-per-person <count>', 'also what a person with that many records is promised', positiveInteger)
     .option('--json', 'print the rows as JSON')
     .addHelpText(
@@ -35,22 +45,33 @@ export function planCommand(): Command {
         'fedsvd plan --records 1500 --noise-multiplier 1.2 --json',
       ),
     )
-    .action((options: PlanOptions) => {
-      const { recordsPerPerson: group } = options
-      const rows = plan(options).map((row) => ({
+    .action(async (options: PlanOptions) => {
+      const { recordsPerPerson: group, epsilon, delta } = options
+      const prior = options.prior === undefined ? [] : await readEvents(options.prior)
+      const rule = laterRule(prior, options)
+      const rows = plan(options, prior).map((row) => ({
         ...row,
-        ...(group !== undefined && { epsilonOfPerson: ofPerson(row, options, group) }),
+        ...(group !== undefined && { epsilonOfPerson: ofPerson(row, options, prior, group) }),
       }))
       const ofPersonHeader = group === undefined ? [] : [`of ${group} records together (PLD)`]
       const output = outputFor(options)
-      output.record({ epsilon: options.epsilon, delta: options.delta, sampleRate: sampleRate(options), rows })
+      output.record({ epsilon, delta, sampleRate: sampleRate(options), ...(rule && { rule }), rows })
       output.line(
         table([
-          ['rounds', 'steps', 'noise multiplier', 'epsilon (PLD)', 'epsilon (RDP)', ...ofPersonHeader],
+          [
+            'rounds',
+            'steps',
+            'noise multiplier',
+            ...(rule ? ['epsilon (filter)'] : []),
+            'epsilon (PLD)',
+            'epsilon (RDP)',
+            ...ofPersonHeader,
+          ],
           ...rows.map((row) => [
             row.rounds,
             row.steps,
             row.noiseMultiplier.toFixed(4),
+            ...(row.epsilonFilter === undefined ? [] : [row.epsilonFilter.toFixed(4)]),
             row.epsilonPld.toFixed(4),
             row.epsilonRdp.toFixed(4),
             ...(row.epsilonOfPerson === undefined ? [] : [row.epsilonOfPerson.toFixed(4)]),
@@ -58,21 +79,31 @@ export function planCommand(): Command {
         ]),
       )
       output.line(
-        `\nbudget: epsilon ${options.epsilon} at delta ${options.delta} unit record (add-or-remove-one, against ${ADVERSARY.record}), sample rate ${sampleRate(options).toFixed(4)}`,
+        `\nbudget: epsilon ${epsilon} at delta ${delta} unit record (add-or-remove-one, against ${ADVERSARY.record}), sample rate ${sampleRate(options).toFixed(4)}`,
+      )
+      output.line(
+        rule === undefined
+          ? 'rule: PLD, for the first run over the data, whose schedule is fixed before it begins; a later run is charged by a filter (--prior)'
+          : `rule: the Renyi filter at order ${rule.order.toFixed(3)} over all runs, those of --prior included; epsilon by PLD and RDP is an odometer there, no bound. Where the first run may take all of the budget, its ledger admits no other run`,
       )
     })
 }
 
-function plan(options: PlanOptions): PlanRow[] {
+function plan(options: PlanOptions, prior: readonly AccountedEvent[]): PlanRow[] {
   const { epsilon, delta, localSteps, noiseMultiplier, rounds } = options
-  const question = { epsilon, delta, sampleRate: sampleRate(options), stepsPerRound: localSteps }
+  const question = { epsilon, delta, sampleRate: sampleRate(options), stepsPerRound: localSteps, prior }
   return planTable(
     noiseMultiplier === undefined ? { ...question, rounds } : { ...question, noiseMultipliers: [noiseMultiplier] },
   )
 }
 
-function ofPerson({ steps, noiseMultiplier }: PlanRow, options: PlanOptions, group: number): number {
-  const events = steps === 0 ? [] : [{ sampleRate: sampleRate(options), noiseMultiplier, steps }]
+function ofPerson(
+  { steps, noiseMultiplier }: PlanRow,
+  options: PlanOptions,
+  prior: readonly AccountedEvent[],
+  group: number,
+): number {
+  const events = [...prior, ...(steps === 0 ? [] : [{ sampleRate: sampleRate(options), noiseMultiplier, steps }])]
   return groupEpsilonUpperBound(events, options.delta, group)
 }
 

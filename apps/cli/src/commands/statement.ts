@@ -48,6 +48,9 @@ async function verifyFile(file: string, options: VerifyOptions): Promise<void> {
   output.line(
     `${printable(client.name)} in ${printable(run.name)}: epsilon <= ${guarantee.epsilonPld} at delta ${guarantee.delta}`,
   )
+  output.line(
+    `what was spent so far (an odometer); the guarantee is the budget: epsilon ${guarantee.budget.epsilon} for this run, whose schedule is fixed, and the site's own for all runs`,
+  )
   const { maxRecordsPerUnit } = guarantee
   const records = maxRecordsPerUnit === undefined ? '' : ` (at most ${maxRecordsPerUnit} records of each in use)`
   output.line(`per ${guarantee.unit}${records}, ${guarantee.relation}, against ${guarantee.adversary}`)

@@ -83,7 +83,8 @@ export function summaryText(summary: DemoSummary): string {
     `adapter            ${summary.adapter}`,
     '',
     'The sites of the demo send when they have trained (--no-release-grid): how long that took is not protected here.',
-    'epsilon is an upper bound by PLD accounting: add-or-remove-one, Poisson sampling of records, for each unit against',
+    'epsilon spent is an odometer, an upper bound by PLD of what was spent so far; the guarantee is the budget:',
+    'add-or-remove-one, Poisson sampling of records, for each unit against',
     ...Array.from(against, ([unit, adversary]) => `  ${unit}: ${adversary}`),
   ].join('\n')
 }

@@ -1,6 +1,6 @@
-import { filterOf, pld } from '@fedsvd/core/accounting'
+import { filterOf, laterRule, pld } from '@fedsvd/core/accounting'
 import { describe, expect, it } from 'vitest'
-import { burnDown } from './answers.ts'
+import { burnDown, plan } from './answers.ts'
 import type { BurnDownQuestion } from './questions.ts'
 
 const NEXT = { sampleRate: 0.1, noiseMultiplier: 2, steps: 2 }
@@ -31,5 +31,22 @@ describe('when a budget runs out', () => {
     expect(roundsLeft({ ...cap, rule: { kind: 'schedule', ...ELSEWHERE[0]! } }).roundsLeft).toBe(0)
     expect(roundsLeft(cap).roundsLeft).toBe(0)
     expect(roundsLeft(undefined).roundsLeft).toBe(20)
+  })
+})
+
+describe('what a plan costs', () => {
+  const plain = { budget: { epsilon: 6, delta: 1e-5 }, sampleRate: 0.0853, localSteps: 2, rounds: 15 }
+
+  it('is PLD for a first run, and the filter for later ones, which takes more noise', () => {
+    const [first, fifth] = [plan(plain), plan({ ...plain, earlierRuns: 4 })]
+    expect(first).not.toHaveProperty('epsilonFilter')
+    const event = { sampleRate: 0.0853, noiseMultiplier: fifth.noiseMultiplier, steps: 150 }
+    const filter = filterOf(laterRule([event], plain.budget)!)
+    expect(filter.allows([event], plain.budget)).toBe(true)
+    expect(fifth.epsilonFilter).toBe(filter.epsilonUpperBound([event], 1e-5))
+    expect(fifth.epsilonFilter).toBeGreaterThan(6 * 0.999)
+    const asIfFixed = plan({ ...plain, rounds: 75 })
+    expect(fifth.noiseMultiplier).toBeGreaterThan(asIfFixed.noiseMultiplier * 1.03)
+    expect(plan({ ...plain, noiseMultiplier: fifth.noiseMultiplier, earlierRuns: 4 }).roundsAffordable).toBe(15)
   })
 })

@@ -2,6 +2,7 @@ import {
   calibrateNoiseMultiplier,
   closedFormEpsilon,
   filterOf,
+  laterRule,
   type PldAccount,
   pld,
   rdp,
@@ -70,17 +71,26 @@ function capCheck({ spent, next, cap }: BurnDownQuestion): (count: number) => bo
 
 /** @throws FedsvdError BUDGET_TOO_SMALL or CONFIG_INVALID, as calibration does */
 export function plan(question: PlanQuestionOfPage): PlanOfPage {
-  const { budget, sampleRate, localSteps, rounds } = question
+  const { budget, sampleRate, localSteps, rounds, earlierRuns = 0 } = question
   const steps = rounds * localSteps
-  const asked = { ...budget, sampleRate, accountant: pld }
-  const noiseMultiplier = question.noiseMultiplier ?? calibrateNoiseMultiplier({ ...asked, steps })
+  const stepsInAll = steps * (1 + earlierRuns)
+  // Over runs that are alike RDP is the filter at its best order, which depends on the noise that is looked for.
+  const calibrator = earlierRuns === 0 ? pld : rdp
+  const noiseMultiplier =
+    question.noiseMultiplier ??
+    calibrateNoiseMultiplier({ ...budget, sampleRate, steps: stepsInAll, accountant: calibrator })
   const one = { sampleRate, noiseMultiplier, steps: localSteps }
-  const all = [{ ...one, steps }]
+  const all = [{ ...one, steps: stepsInAll }]
+  const prior = earlierRuns === 0 ? [] : [{ ...one, steps: steps * earlierRuns }]
+  const rule = laterRule(prior, budget)
+  const accountant = rule === undefined ? pld : filterOf(rule)
+  const asked = { ...budget, sampleRate, prior, accountant }
   return {
     noiseMultiplier,
     epsilonOfOneRound: pld.epsilonUpperBound([one], budget.delta),
     epsilonPld: pld.epsilonUpperBound(all, budget.delta),
     epsilonRdp: rdp.epsilonUpperBound(all, budget.delta),
+    ...(rule && { epsilonFilter: accountant.epsilonUpperBound(all, budget.delta) }),
     // Noise that was found from the budget spends all of it.
     roundsAffordable:
       question.noiseMultiplier === undefined

@@ -45,6 +45,8 @@ export interface PlanQuestionOfPage {
   readonly rounds: number
   /** Absent: found from the budget. */
   readonly noiseMultiplier?: number
+  /** Earlier runs like this one over the same data; the filter of the site's ledger counts all of them. None unless given. */
+  readonly earlierRuns?: number
 }
 
 export interface PlanOfPage {
@@ -52,7 +54,9 @@ export interface PlanOfPage {
   readonly epsilonOfOneRound: number
   readonly epsilonPld: number
   readonly epsilonRdp: number
-  /** Rounds that the budget buys at this noise. */
+  /** What the filter charges for all runs; absent for a first run, which PLD holds. */
+  readonly epsilonFilter?: number
+  /** Rounds that the budget buys at this noise, beside the earlier runs. */
   readonly roundsAffordable: number
 }
 

@@ -11,7 +11,16 @@ import { Figure } from '../parts/figure.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Failure } from '../parts/state.tsx'
 
-const START = { epsilon: 6, delta: 1e-5, records: 5000, lot: 128, localSteps: 10, rounds: 100, noiseMultiplier: 1 }
+const START = {
+  epsilon: 6,
+  delta: 1e-5,
+  records: 5000,
+  lot: 128,
+  localSteps: 10,
+  rounds: 100,
+  noiseMultiplier: 1,
+  earlierRuns: 0,
+}
 type Plan = typeof START
 
 const FIELDS: readonly {
@@ -33,6 +42,13 @@ const FIELDS: readonly {
     isWhole: true,
   },
   { key: 'rounds', label: 'Rounds', help: 'Rounds in which the client takes part.', step: 10, isWhole: true },
+  {
+    key: 'earlierRuns',
+    label: 'Earlier runs like this one',
+    help: 'Over the same data. Runs that are chosen one after the other are charged by a filter, not by PLD.',
+    step: 1,
+    isWhole: true,
+  },
 ]
 
 /** What a plan costs, before anything is spent: the accountant of the clients, in this browser. */
@@ -110,15 +126,31 @@ export default function WhatIf() {
                     <Epsilon value={data.epsilonOfOneRound} delta={settled.delta} />
                   </Figure>
                   <Figure
-                    label={`After ${plural(settled.rounds, 'round')}`}
+                    label={
+                      data.epsilonFilter === undefined ? `After ${plural(settled.rounds, 'round')}` : 'After all runs'
+                    }
                     kind="public"
-                    note="by PLD, the bound that counts"
+                    note={
+                      data.epsilonFilter === undefined
+                        ? 'by PLD, which holds for a first run: its schedule is fixed before it begins'
+                        : "as the filter of the site's ledger charges it, where the first run left room"
+                    }
                   >
-                    <Epsilon value={data.epsilonPld} delta={settled.delta} />
+                    <Epsilon value={data.epsilonFilter ?? data.epsilonPld} delta={settled.delta} />
                   </Figure>
-                  <Figure label="The same by RDP" kind="public" note="looser">
-                    <Epsilon value={data.epsilonRdp} delta={settled.delta} />
-                  </Figure>
+                  {data.epsilonFilter === undefined ? (
+                    <Figure label="The same by RDP" kind="public" note="looser">
+                      <Epsilon value={data.epsilonRdp} delta={settled.delta} />
+                    </Figure>
+                  ) : (
+                    <Figure
+                      label="The same by PLD"
+                      kind="public"
+                      note="an odometer: no bound over runs chosen one by one"
+                    >
+                      <Epsilon value={data.epsilonPld} delta={settled.delta} />
+                    </Figure>
+                  )}
                   <Figure
                     label="Rounds affordable"
                     kind="public"
@@ -133,7 +165,7 @@ export default function WhatIf() {
                       : data.roundsAffordable}
                   </Figure>
                 </div>
-                <Curve plan={settled} noiseMultiplier={data.noiseMultiplier} />
+                {settled.earlierRuns === 0 && <Curve plan={settled} noiseMultiplier={data.noiseMultiplier} />}
               </Stack>
             )}
           </div>
@@ -195,14 +227,23 @@ function Curve({ plan, noiseMultiplier }: { readonly plan: Plan; readonly noiseM
 }
 
 function questionOf(
-  { epsilon, delta, records, lot, localSteps, rounds, noiseMultiplier }: Plan,
+  { epsilon, delta, records, lot, localSteps, rounds, noiseMultiplier, earlierRuns }: Plan,
   solves: 'noise' | 'rounds',
 ): PlanQuestionOfPage {
-  const question = { budget: { epsilon, delta }, sampleRate: lot / records, localSteps, rounds }
+  const question = { budget: { epsilon, delta }, sampleRate: lot / records, localSteps, rounds, earlierRuns }
   return solves === 'noise' ? question : { ...question, noiseMultiplier }
 }
 
-function faultOf({ epsilon, delta, records, lot, localSteps, rounds, noiseMultiplier }: Plan): string | undefined {
+function faultOf({
+  epsilon,
+  delta,
+  records,
+  lot,
+  localSteps,
+  rounds,
+  noiseMultiplier,
+  earlierRuns,
+}: Plan): string | undefined {
   const isWhole = [records, lot, localSteps, rounds].every((value) => Number.isInteger(value) && value >= 1)
   if (!isWhole) return 'Records, lot, steps and rounds are whole numbers from 1 on.'
   if (!(epsilon > 0 && epsilon <= 1000)) return 'Epsilon is above 0, and at most 1000.'
@@ -210,6 +251,7 @@ function faultOf({ epsilon, delta, records, lot, localSteps, rounds, noiseMultip
   if (delta > 1 / records) return `δ is at most 1 / records, which is ${small(1 / records)}.`
   if (lot > records) return 'The expected lot is at most as large as the data.'
   if (!(noiseMultiplier > 0)) return 'The noise multiplier is above 0.'
-  if (rounds * localSteps > 10_000_000) return 'At most ten million steps in all.'
+  if (!(Number.isInteger(earlierRuns) && earlierRuns >= 0)) return 'Earlier runs are a whole number from 0 on.'
+  if (rounds * localSteps * (1 + earlierRuns) > 10_000_000) return 'At most ten million steps in all.'
   return undefined
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { planTable } from './plan-table.ts'
+import { filterOf } from './filter.ts'
+import { laterRule, planTable } from './plan-table.ts'
 import { pld } from './pld.ts'
 import { rdp } from './rdp.ts'
 
@@ -36,6 +37,20 @@ describe('planTable', () => {
     const [careful] = planTable({ ...question, rounds: [50], accountant: rdp })
     expect(careful?.epsilonRdp).toBeLessThanOrEqual(6)
     expect(careful?.noiseMultiplier).toBeGreaterThan(rows[1]?.noiseMultiplier as number)
+  })
+
+  it('prices a later run by the filter, which takes more noise than PLD of all events would', () => {
+    const prior = [{ sampleRate: 0.02, noiseMultiplier: 1, steps: 100 }]
+    const [row] = planTable({ ...question, prior, rounds: [50] })
+    const [asIfFixed] = planTable({ ...question, prior, rounds: [50], accountant: pld })
+    const filter = filterOf(laterRule(prior, question)!)
+    const event = { sampleRate: 0.02, noiseMultiplier: row!.noiseMultiplier, steps: 500 }
+    expect(row!.epsilonFilter).toBe(filter.epsilonUpperBound([...prior, event], 1e-5))
+    expect(row!.epsilonFilter).toBeGreaterThan(6 * 0.999)
+    expect(filter.allows([...prior, event], question)).toBe(true)
+    expect(row!.noiseMultiplier).toBeGreaterThan(asIfFixed!.noiseMultiplier)
+    expect([asIfFixed, rows[0]].map((one) => one!.epsilonFilter)).toEqual([undefined, undefined])
+    expect(laterRule([], question)).toBeUndefined()
   })
 
   it('shows a row of 0 rounds, at the price of the prior, for noise that the budget does not buy once', () => {

@@ -1,7 +1,9 @@
 import { FedsvdError } from '../errors.ts'
 import type { Accountant } from './accountant.ts'
 import { type BudgetQuestion, calibrateNoiseMultiplier, stepsAffordable } from './calibrate.ts'
+import type { AccountedEvent } from './event.ts'
 import { checkSteps } from './events.ts'
+import { bestOrder, type FilterRule, filterOf, type PrivacyBudget } from './filter.ts'
 import { pld } from './pld.ts'
 import { rdp } from './rdp.ts'
 
@@ -16,6 +18,8 @@ export interface PlanRow {
   /** What this plan costs on top of the prior, by either accountant; the plan keeps the one it was solved with in budget. */
   readonly epsilonRdp: number
   readonly epsilonPld: number
+  /** What the filter over all runs charges for the prior and this plan; absent where no filter decided. */
+  readonly epsilonFilter?: number
 }
 
 export interface PlanQuestion extends Omit<BudgetQuestion, 'accountant'> {
@@ -24,8 +28,20 @@ export interface PlanQuestion extends Omit<BudgetQuestion, 'accountant'> {
   readonly rounds?: readonly number[]
   /** Noise multipliers for which to find the number of rounds. */
   readonly noiseMultipliers?: readonly number[]
-  /** The accountant that decides; `pld` unless said otherwise. */
+  /** The accountant that decides. Unless said otherwise `pld` for a first run, and for a later one the filter of `laterRule`. */
   readonly accountant?: Accountant
+}
+
+/**
+ * The filter that pays for a run beside `prior`: at the order that a ledger fixes before a first run with the mechanism of the
+ * first of these events. Undefined for a first run, whose schedule is fixed, so that PLD holds.
+ */
+export function laterRule(
+  prior: readonly AccountedEvent[],
+  budget: PrivacyBudget,
+): Extract<FilterRule, { kind: 'renyi' }> | undefined {
+  const [first] = prior
+  return first && { kind: 'renyi', order: bestOrder([{ ...first, steps: 1 }], budget) }
 }
 
 /**
@@ -37,7 +53,8 @@ export interface PlanQuestion extends Omit<BudgetQuestion, 'accountant'> {
  */
 export function planTable(question: PlanQuestion): PlanRow[] {
   const { delta, sampleRate, stepsPerRound, prior = [], rounds = [], noiseMultipliers = [] } = question
-  const budget = { ...question, accountant: question.accountant ?? pld }
+  const rule = laterRule(prior, question)
+  const budget = { ...question, accountant: question.accountant ?? (rule === undefined ? pld : filterOf(rule)) }
   checkSteps(stepsPerRound)
   if (rounds.length + noiseMultipliers.length === 0) {
     throw new FedsvdError('CONFIG_INVALID', {
@@ -56,6 +73,9 @@ export function planTable(question: PlanQuestion): PlanRow[] {
       noiseMultiplier,
       epsilonRdp: rdp.epsilonUpperBound(events, delta),
       epsilonPld: pld.epsilonUpperBound(events, delta),
+      ...(budget.accountant.name === 'filter' && {
+        epsilonFilter: budget.accountant.epsilonUpperBound(events, delta),
+      }),
     }
   }
   return [

@@ -150,8 +150,9 @@ function Page({ document: { statement, publicKey, signature } }: { readonly docu
         </dd>
       </dl>
       <Text size="sm" className="muted wrap" mt="xs">
-        Of this run only, as the coordinator counted it. To check the file: fedsvd statement verify FILE --public-key{' '}
-        {publicKey}
+        Of this run only, as the coordinator counted it so far: an odometer. The guarantee is the budget stated, by PLD
+        for the run's fixed schedule; over several runs the site's own ledger holds its budget by a filter. To check the
+        file: fedsvd statement verify FILE --public-key {publicKey}
       </Text>
     </article>
   )

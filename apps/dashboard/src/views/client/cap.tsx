@@ -29,9 +29,9 @@ export function Cap({ client }: { readonly client: ClientDetail }) {
     <Panel title="Budget in all runs" kind="public">
       <div className="figures">
         <Figure
-          label="Epsilon spent"
+          label="Epsilon spent so far"
           kind="public"
-          note={role === 'operator' ? 'in the runs that you may see' : 'in all runs of this coordinator'}
+          note={`an odometer, ${role === 'operator' ? 'in the runs that you may see' : 'in all runs of this coordinator'}`}
         >
           {data === undefined ? 'computing' : <Epsilon value={data.epsilonPld} delta={delta} />}
         </Figure>
@@ -81,7 +81,7 @@ function CapForm(props: {
     <form onSubmit={(event) => void submit(event)} noValidate>
       <Text size="sm" className="muted" mt="sm">
         A cap bounds what all runs here together spend of this client's data; it is not asked for a round that would
-        exceed it.{' '}
+        exceed it. A filter decides that, which may charge more than the figure above.{' '}
         {isUsed
           ? 'Its data have been used, so a cap can only fall from now on.'
           : 'It can rise until its data are used.'}{' '}

@@ -38,7 +38,11 @@ export function InRun({ run, name }: { readonly run: Participation; readonly nam
       }
     >
       <div className="figures">
-        <Figure label="Epsilon spent" kind="public" note={`budget ${terms.budget.epsilon}, stated by the site`}>
+        <Figure
+          label="Epsilon spent so far"
+          kind="public"
+          note={`an odometer; the guarantee is the budget that the site stated, ${terms.budget.epsilon}`}
+        >
           {data === undefined ? 'computing' : <Epsilon value={spent} delta={terms.budget.delta} unit={unit} />}
         </Figure>
         <Figure label="Rounds counted" kind="public">

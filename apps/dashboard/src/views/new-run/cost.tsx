@@ -20,7 +20,9 @@ export function Projection({ request: wanted }: { readonly request: RunRequest |
       <Text size="sm" className="muted" mb="sm">
         Sites choose their noise themselves. Shown is the least that keeps the whole run within the budget asked, for
         what each declared last; epsilon is per {wanted?.unit?.kind ?? 'record'}
-        {wanted && `, δ ${small(wanted.target.delta)}`}, by PLD. A site with less left adds more noise or stays out.
+        {wanted && `, δ ${small(wanted.target.delta)}`}, by PLD, which holds for a site's first run. A site that has
+        taken part before charges by its filter and, with less left, adds more noise or stays out; what it spent before
+        is an odometer.
       </Text>
       <Loaded answer={clients} what="the clients">
         {(list) => {

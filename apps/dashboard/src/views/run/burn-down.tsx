@@ -29,7 +29,9 @@ export const BurnDown = memo(function BurnDown({ run }: { readonly run: RunSnaps
       <Text size="sm" className="muted" mb="sm">
         Epsilon per {unitOfRun(run.manifest)} (add or remove one), an upper bound by PLD at each client's own δ,
         computed in this browser from the facts of the ledger by the accountant that the clients and the coordinator
-        run. The dotted lines go on as if a client were asked in every round to come.
+        run. It is an odometer: what was spent so far. The guarantee is the budget, which each site's own ledger
+        enforces; a cap over several runs is held by the coordinator's filter. The dotted lines go on as if a client
+        were asked in every round to come.
       </Text>
       <Loaded answer={ledger} what="the ledger">
         {(clients) =>
@@ -206,7 +208,7 @@ function CurveTable({ run, clients }: { readonly run: RunSnapshot; readonly clie
       <thead>
         <tr>
           <th>Client</th>
-          <th className="number">Epsilon ≤</th>
+          <th className="number">Epsilon so far ≤</th>
           <th className="number">Budget</th>
           <th className="number">Cap, all runs</th>
           <th className="number">δ</th>

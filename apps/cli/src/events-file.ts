@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises'
+import type { AccountedEvent } from '@fedsvd/core/accounting'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { LIMITS, numberIn, parseMessage, privacyEventSchema, wholeIn } from '@fedsvd/core/protocol'
+import { z } from 'zod'
+
+/** Privacy events as a person writes them: what `fedsvd account` reads. */
+export const eventsRequestSchema = z.strictObject({
+  events: z
+    .array(
+      privacyEventSchema
+        .pick({ sampleRate: true, noiseMultiplier: true })
+        .extend({ steps: wholeIn(LIMITS.stepsInAll) }),
+    )
+    .max(1_000_000),
+  delta: numberIn(LIMITS.delta),
+})
+
+/**
+ * The events of a file, in their order.
+ *
+ * @throws FedsvdError DATA_UNREADABLE or MESSAGE_INVALID
+ */
+export async function readEvents(file: string): Promise<readonly AccountedEvent[]> {
+  let content: unknown
+  try {
+    content = JSON.parse(await readFile(file, 'utf8'))
+  } catch (cause) {
+    const [expected, got] = [`privacy events as JSON in ${file}`, (cause as Error).message]
+    throw new FedsvdError('DATA_UNREADABLE', { expected, got, remedy: 'See fedsvd account --help.' }, { cause })
+  }
+  return parseMessage(eventsRequestSchema.partial({ delta: true }), content, `the events in ${file}`).events
+}
