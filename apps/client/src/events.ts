@@ -50,7 +50,7 @@ export type ClientEvent =
    * deadline of its rounds. 0: they leave when they are made, and their times are not protected.
    */
   | { event: 'release-slot'; runId: string; seconds: number; fits: boolean }
-  /** The engine failed on the records of a lot, which counts as an empty one: the step was noised and paid for. */
+  /** The engine failed on records of a lot, which contribute zeros: the step was noised and paid for. The first error. */
   | { event: 'lot-failed'; runId: string; round: number; step: number; steps: number; error: ErrorFact }
   | { event: 'round-delivered'; runId: string; round: number; events: number }
   | { event: 'round-failed'; runId: string; round: number; error: ErrorFact }

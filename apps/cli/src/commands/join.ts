@@ -221,7 +221,7 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       if (event.seconds === 0) return 'updates leave when they are made: how long training took is not protected'
       return `updates leave every ${event.seconds.toFixed(1)} s${event.fits ? '' : ', which is longer than the deadline of a round: they will be late'}`
     case 'lot-failed':
-      return `round ${event.round + 1}, step ${event.step} of ${event.steps}: nothing of the lot could be used: ${lineOf(event.error)}`
+      return `round ${event.round + 1}, step ${event.step} of ${event.steps}: records that the engine failed on were left out: ${lineOf(event.error)}`
     case 'round-delivered':
       return `round ${event.round + 1}: update delivered`
     case 'round-failed':

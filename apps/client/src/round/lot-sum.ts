@@ -6,17 +6,17 @@ import type { Lot } from '@fedsvd/engine/lots'
 import type { LotSumOptions, PrivateEngine } from '@fedsvd/engine/training'
 
 /** What the sum of a lot needs of a round. */
-export interface LotSumParts extends LotSumOptions {
+export interface LotSumParts extends Omit<LotSumOptions, 'onFault'> {
   readonly engine: PrivateEngine
   readonly manifest: Pick<RunManifest, 'task'>
-  /** Told of a lot that was left out as a whole, for this site's own eyes. */
+  /** Told, once, of a lot of which records failed, for this site's own eyes. */
   readonly onFault: (error: unknown) => void
 }
 
 /**
- * The clipped sum of a lot, whatever its records do to the engine: where it fails on them and not on a made-up record, the lot
- * counts as an empty one, so that no record decides whether an update is sent. Where it fails on that, too, the machine is at
- * fault.
+ * The clipped sum of a lot, whatever its records do to the engine: one that fails contributes zeros, and the others what they
+ * contribute without it, so that a record moves the sum by its own bound even then. Where the engine fails on a made-up record
+ * as well, the machine is at fault.
  *
  * @throws the engine's error where it fails on a made-up record as well
  * @throws the signal's reason when it aborts
@@ -27,16 +27,18 @@ export async function lotSum(
   state: AdapterState,
   clipNorm: number,
 ): Promise<ClippedSum> {
-  try {
-    return await engine.clippedLotSum(lot, state, clipNorm, options)
-  } catch (error) {
-    options.signal?.throwIfAborted()
-    await engine.recordGradients([madeUpRecord(manifest)], state).catch(() => {
-      throw error
-    })
-    onFault(error)
-    return await engine.clippedLotSum({ ...lot, members: new Uint32Array(0) }, state, clipNorm, options)
+  const faults: unknown[] = []
+  const noteFirst = (error: unknown): void => {
+    if (faults.length === 0) faults.push(error)
   }
+  const sum = await engine.clippedLotSum(lot, state, clipNorm, { ...options, onFault: noteFirst })
+  for (const fault of faults) {
+    await engine.recordGradients([madeUpRecord(manifest)], state).catch(() => {
+      throw fault
+    })
+    onFault(fault)
+  }
+  return sum
 }
 
 /** A record that every model of the task takes; no one's. */

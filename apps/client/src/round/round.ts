@@ -53,7 +53,7 @@ export interface RoundParts {
   /** Local progress, for this site's own eyes. */
   onPart(progress: { step: number; steps: number; done: number; of: number }): void
   /** `leftOut`: records of the lot that the model cannot take, or whose gradient is not finite. */
-  /** A lot of which nothing was used: the engine failed on its records. */
+  /** Records of a lot were left out because the engine failed on them. */
   onLotFault(fault: { step: number; steps: number; error: unknown }): void
   onStep(progress: { step: number; steps: number; records: number; leftOut: number; seconds: number }): void
 }

@@ -14,6 +14,7 @@ const lotOf = (size: number): Lot => ({
   records: recordsInMemory(recordsOf(2 * size)),
   members: Uint32Array.from({ length: size }, (_, index) => 2 * index),
 })
+const labelOf = (record: EncodedRecord) => ('label' in record ? record.label : undefined)
 const membersOf = ({ records, members }: Lot) => Array.from(members, (position) => records.read(position))
 
 /** Gradients that follow from length and label; records of 13 tokens are malformed. */
@@ -68,6 +69,23 @@ describe('sumOfLot', () => {
   it('of an empty lot is zeros, of every trained tensor', async () => {
     const { units, records, votes } = await sumOfLot(lotOf(0), TERMS, sourceOf())
     expect([units, records, votes]).toEqual([[new Float64Array(4)], 0, 0])
+  })
+
+  it('leaves out a record that fails by itself, and no other: its micro-batch is computed one by one', async () => {
+    const lot = lotOf(95)
+    const failsOn = (record: EncodedRecord): boolean => record.tokenIds.length === 5 && labelOf(record) === 1
+    const failing = sourceOf((records) => {
+      if (records.some(failsOn)) throw new RangeError('bad allocation')
+    })
+    const faults: unknown[] = []
+    const sum = await sumOfLot(lot, TERMS, failing, { onFault: (error) => faults.push(error) })
+    const others = lot.members.filter((position) => !failsOn(lot.records.read(position)))
+    const without = await sumOfLot({ ...lot, members: others }, TERMS, sourceOf())
+    expect(faults).toHaveLength(95 - others.length)
+    expect(faults.length).toBeGreaterThan(0)
+    expect(sum.units).toEqual(without.units)
+    expect([sum.records, sum.leftOut]).toEqual([95, without.leftOut + faults.length])
+    await expect(sumOfLot(lot, TERMS, failing)).rejects.toThrow('bad allocation')
   })
 
   it('stops between two micro-batches', async () => {

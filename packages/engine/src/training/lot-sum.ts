@@ -12,6 +12,11 @@ export interface LotSumOptions {
   readonly goAhead?: (() => Promise<unknown>) | undefined
   /** Told how many members are done, after each micro-batch. */
   readonly onPart?: ((done: number) => void) | undefined
+  /**
+   * Told of each record that fails by itself: it contributes zeros, and all others what they contribute without it. Absent:
+   * the first failure of a micro-batch is thrown.
+   */
+  readonly onFault?: ((error: unknown) => void) | undefined
 }
 
 /** How records of type R become gradients. */
@@ -22,6 +27,54 @@ export interface GradientSource<R extends EncodedRecord> {
   shapeOf(record: R): BatchShape
   /** One gradient for each of at most `shape.rows` records, over all trained tensors in their order. */
   gradients(records: readonly R[], shape: BatchShape): Promise<Iterable<readonly GradientPart[]>>
+}
+
+/**
+ * The gradients of a micro-batch, one after the other; undefined for a record that fails by itself. Where the micro-batch fails,
+ * each of its records is computed alone, in the same shape: what one of them does to the model is no business of the others.
+ */
+export async function* gradientsOf<R extends EncodedRecord>(
+  source: GradientSource<R>,
+  records: readonly R[],
+  shape: BatchShape,
+  { signal, goAhead, onFault }: LotSumOptions,
+): AsyncGenerator<readonly GradientPart[] | undefined> {
+  signal?.throwIfAborted()
+  await goAhead?.()
+  const together = await settled(() => source.gradients(records, shape))
+  if ('value' in together) {
+    yield* together.value
+    return
+  }
+  if (onFault === undefined) throw together.error
+  for (const record of records) {
+    signal?.throwIfAborted()
+    const alone = await settled(() => source.gradients([record], shape))
+    if ('error' in alone) onFault(alone.error)
+    yield 'value' in alone ? [...alone.value][0] : undefined
+  }
+}
+
+async function settled<T>(compute: () => Promise<T>): Promise<{ readonly value: T } | { readonly error: unknown }> {
+  try {
+    return { value: await compute() }
+  } catch (error) {
+    return { error }
+  }
+}
+
+/** The record at a position if it can be read and the model can take it. */
+export function recordAt<R extends EncodedRecord>(
+  { records, source, onFault }: Pick<Lot, 'records'> & { readonly source: GradientSource<R> } & LotSumOptions,
+  position: number,
+): R | undefined {
+  try {
+    return source.accepted(records.read(position))
+  } catch (error) {
+    if (onFault === undefined) throw error
+    onFault(error)
+    return undefined
+  }
 }
 
 /**
@@ -41,20 +94,21 @@ export async function sumOfLot<R extends EncodedRecord>(
   options: LotSumOptions = {},
 ): Promise<ClippedSum> {
   const { records, members } = lot
-  const { signal, goAhead, onPart = () => {} } = options
+  const { onPart = () => {} } = options
   if (records.units !== undefined) return await sumOfUnits(lot, records.units, terms, source, options)
   const sum = beginClippedSum(terms)
   let waiting: { readonly shape: BatchShape; readonly records: R[] }[] = []
   let done = 0
   const compute = async (batch: (typeof waiting)[number]): Promise<void> => {
-    signal?.throwIfAborted()
-    await goAhead?.()
-    for (const gradient of await source.gradients(batch.records, batch.shape)) sum.add(gradient)
+    for await (const gradient of gradientsOf(source, batch.records, batch.shape, options)) {
+      if (gradient === undefined) sum.leaveOut()
+      else sum.add(gradient)
+    }
     done += batch.records.length
     onPart(done)
   }
   for (const at of shortestFirst(records.lengthsOf(members))) {
-    const record = source.accepted(records.read(members[at]!))
+    const record = recordAt({ records, source, ...options }, members[at]!)
     if (record === undefined) {
       sum.leaveOut()
       done += 1

@@ -15,6 +15,7 @@ const record = (gradient: readonly number[], label = 0): EncodedRecord => ({
   tokenIds: Int32Array.from(gradient, (value) => Math.round(1000 * value)),
   label,
 })
+const FAILS = record([1, 0, 0], 3)
 const NOT_FINITE = { tokenIds: Int32Array.of(1, 1, 1), label: 7 }
 
 async function sumOf(groups: readonly (readonly EncodedRecord[])[], combine?: 'mean' | 'sum') {
@@ -22,14 +23,21 @@ async function sumOf(groups: readonly (readonly EncodedRecord[])[], combine?: 'm
   let next = 0
   const positions = groups.map((group) => group.map(() => next++))
   const lot = { ...lotOfAll(recordsInMemory(records, positions)), combine }
-  return await sumOfLot(lot, TERMS, {
-    accepted: (one) => ('label' in one && one.label >= 0 ? one : undefined),
-    shapeOf: ({ tokenIds }) => ({ rows: 2, length: tokenIds[0]! % 3, targets: 0 }),
-    gradients: async (batch) =>
-      batch.map((one) => [
-        Float32Array.from(one.tokenIds, (value) => ('label' in one && one.label === 7 ? Number.NaN : value / 1000)),
-      ]),
-  })
+  return await sumOfLot(
+    lot,
+    TERMS,
+    {
+      accepted: (one) => ('label' in one && one.label >= 0 ? one : undefined),
+      shapeOf: ({ tokenIds }) => ({ rows: 2, length: tokenIds[0]! % 3, targets: 0 }),
+      gradients: async (batch) => {
+        if (batch.some((one) => one === FAILS)) throw new RangeError('bad allocation')
+        return batch.map((one) => [
+          Float32Array.from(one.tokenIds, (value) => ('label' in one && one.label === 7 ? Number.NaN : value / 1000)),
+        ])
+      },
+    },
+    { onFault: () => {} },
+  )
 }
 
 const unitsOf = async (...args: Parameters<typeof sumOf>) => [...(await sumOf(...args)).units[0]!]
@@ -71,6 +79,13 @@ describe('the clipped sum of units', () => {
       ),
       { numRuns: 60 },
     )
+  })
+
+  it('leaves out the unit of a record on which the model fails, and no other that is computed beside it', async () => {
+    const [one, other] = [record([0.1, 0, 0]), record([0.4, 0, 0])]
+    const sum = await sumOf([[one], [other, FAILS], [other]])
+    expect([...sum.units[0]!]).toEqual(await unitsOf([[one], [other]]))
+    expect([sum.records, sum.leftOut]).toEqual([3, 1])
   })
 
   it('leaves out a whole unit for one record that is not finite or cannot be taken, and counts units', async () => {

@@ -2,7 +2,7 @@ import { beginClippedSum, type ClippedSum, type ClipTerms } from '@fedsvd/core/p
 import { sizeOf } from '@fedsvd/core/tensor'
 import type { EncodedRecord } from '../data/index.ts'
 import type { Lot, Units } from '../lots/index.ts'
-import type { GradientSource, LotSumOptions } from './lot-sum.ts'
+import { type GradientSource, gradientsOf, type LotSumOptions, recordAt } from './lot-sum.ts'
 import type { BatchShape } from './micro-batches.ts'
 
 /** Most bytes of gradients that are being added up at once, unless a single unit has more. */
@@ -11,7 +11,7 @@ const MAX_SUM_BYTES = 64 * 2 ** 20
 /** Most records of which the tokens are held at once, unless a single unit has more. */
 const MAX_RECORDS = 4096
 
-/** A unit's gradients so far; undefined once one of its records could not be taken. */
+/** A unit's gradients so far; undefined once one of its records could not be taken or computed. */
 interface UnitGradient {
   readonly records: number
   sum: readonly Float64Array[] | undefined
@@ -40,8 +40,9 @@ export async function sumOfUnits<R extends EncodedRecord>(
   units: Units,
   terms: ClipTerms,
   source: GradientSource<R>,
-  { signal, goAhead, onPart = () => {} }: LotSumOptions = {},
+  options: LotSumOptions = {},
 ): Promise<ClippedSum> {
+  const { signal, onPart = () => {} } = options
   const sum = beginClippedSum(terms)
   const sizes = terms.specs.map(({ shape }) => sizeOf(shape))
   const bytes = 8 * sizes.reduce((total, size) => total + size, 0)
@@ -50,14 +51,13 @@ export async function sumOfUnits<R extends EncodedRecord>(
 
   const addUnits = async (group: readonly UnitGradient[], waiting: Member<R>[]): Promise<void> => {
     for (const batch of batchesOf(waiting)) {
-      signal?.throwIfAborted()
-      await goAhead?.()
-      const gradients = await source.gradients(
-        batch.map(({ record }) => record),
-        batch[0]!.shape,
-      )
+      const records = batch.map(({ record }) => record)
       let row = 0
-      for (const gradient of gradients) addTo(batch[row++]!.unit.sum, gradient)
+      for await (const gradient of gradientsOf(source, records, batch[0]!.shape, options)) {
+        const { unit } = batch[row++]!
+        if (gradient === undefined) unit.sum = undefined
+        else addTo(unit.sum, gradient)
+      }
     }
     for (const { sum: gradient, records: count } of group) {
       if (gradient === undefined) {
@@ -82,7 +82,7 @@ export async function sumOfUnits<R extends EncodedRecord>(
     const unit: UnitGradient = { records: positions.length, sum: sizes.map((size) => new Float64Array(size)) }
     group.push(unit)
     for (const position of positions) {
-      const record = source.accepted(records.read(position))
+      const record = recordAt({ records, source, ...options }, position)
       if (record === undefined) unit.sum = undefined
       else waiting.push({ unit, record, shape: source.shapeOf(record) })
     }
