@@ -1,4 +1,4 @@
-import { type ClientView, operatorRequestSchema, parseMessage } from '@fedsvd/core/protocol'
+import { type ClientView, identifierSchema, operatorRequestSchema, parseMessage } from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { z } from 'zod'
 import { createOperator, disableOperator, operatorView, revokeClient } from '../identity/index.ts'
@@ -16,8 +16,8 @@ export interface AccountRoutes {
   readonly cutClient: (clientId: string) => void
 }
 
-const operatorPlace = z.strictObject({ operatorId: z.uuid() })
-const clientPlace = z.strictObject({ clientId: z.uuid() })
+const operatorPlace = z.strictObject({ operatorId: identifierSchema })
+const clientPlace = z.strictObject({ clientId: identifierSchema })
 
 /** Who may come in: operators and clients. */
 export function accountRoutes({ store, now, isConnected, cutOperator, cutClient }: AccountRoutes): Router {

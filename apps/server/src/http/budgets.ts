@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { budgetSchema, type ClientCap, parseMessage } from '@fedsvd/core/protocol'
+import { budgetSchema, type ClientCap, identifierSchema, parseMessage } from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { z } from 'zod'
 import { actorOf, type Caller } from '../identity/index.ts'
@@ -17,8 +17,8 @@ export interface BudgetRoutes {
   readonly onCap: () => Promise<void>
 }
 
-const clientPlace = z.strictObject({ clientId: z.uuid() })
-const participationPlace = z.strictObject({ runId: z.uuid(), clientId: z.uuid() })
+const clientPlace = z.strictObject({ clientId: identifierSchema })
+const participationPlace = z.strictObject({ runId: identifierSchema, clientId: identifierSchema })
 
 /** What operators let a client spend at most. A cap only ever takes away: what the site allows, its own ledger decides. */
 export function budgetRoutes({ clients, now, quarantine, onCap }: BudgetRoutes): Router {

@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { identifierSchema } from '@fedsvd/core/protocol'
 import type { Express, Request, RequestHandler, Response } from 'express'
 import { z } from 'zod'
 import {
@@ -77,9 +78,9 @@ function isLeftToHandler(request: Request): boolean {
 
 /** The identifiers that an address may name; a run is looked up here, the others by the routes, which are the admins'. */
 const idsSchema = z.object({
-  runId: z.uuid().optional(),
-  operatorId: z.uuid().optional(),
-  clientId: z.uuid().optional(),
+  runId: identifierSchema.optional(),
+  operatorId: identifierSchema.optional(),
+  clientId: identifierSchema.optional(),
 })
 
 /** Who the guard let through. */

@@ -1,4 +1,4 @@
-import type { ClientDetail, ClientSpending, PrivacyTerms } from '@fedsvd/core/protocol'
+import { type ClientDetail, type ClientSpending, identifierSchema, type PrivacyTerms } from '@fedsvd/core/protocol'
 import { Router } from 'express'
 import { z } from 'zod'
 import { clientView, participationsOf, runLedger, runRounds } from '../insight/index.ts'
@@ -16,8 +16,8 @@ export interface InsightRoutes {
 
 const MOST_ROUNDS = 1000
 
-const runPlace = z.strictObject({ runId: z.uuid() })
-const clientPlace = z.strictObject({ clientId: z.uuid() })
+const runPlace = z.strictObject({ runId: identifierSchema })
+const clientPlace = z.strictObject({ clientId: identifierSchema })
 const pageSchema = z.strictObject({
   since: z.coerce.number().int().min(0).max(1_000_000).default(0),
   limit: z.coerce.number().int().min(1).max(MOST_ROUNDS).default(MOST_ROUNDS),

@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises'
-import { parseMessage, planChangeSchema, runRequestSchema } from '@fedsvd/core/protocol'
+import { identifierSchema, parseMessage, planChangeSchema, runRequestSchema } from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { z } from 'zod'
 import type { BlobStore } from '../blobs/index.ts'
@@ -82,5 +82,5 @@ export function operatorRoutes({ store, models, blobs, conductor, now }: Operato
 }
 
 function runIdOf(params: unknown): string {
-  return parseAddress(z.strictObject({ runId: z.uuid() }), params).runId
+  return parseAddress(z.strictObject({ runId: identifierSchema }), params).runId
 }

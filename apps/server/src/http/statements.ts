@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { identifierSchema } from '@fedsvd/core/protocol'
 import { Router } from 'express'
 import { z } from 'zod'
 import type { StatementKey } from '../identity/index.ts'
@@ -18,7 +19,7 @@ export interface StatementRoutes {
   readonly now: () => number
 }
 
-const place = z.strictObject({ runId: z.uuid(), clientId: z.uuid() })
+const place = z.strictObject({ runId: identifierSchema, clientId: identifierSchema })
 
 /** Signed statements of what a client has spent, and the key to verify them with. */
 export function statementRoutes({ store, conductor, bounds, key, now }: StatementRoutes): Router {

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { parseMessage } from '@fedsvd/core/protocol'
+import { identifierSchema, parseMessage } from '@fedsvd/core/protocol'
 import { type Request, type Response, Router } from 'express'
 import type { Logger } from 'pino'
 import { z } from 'zod'
@@ -27,7 +27,7 @@ export interface TensorRoutes {
 
 const DISCARD_MS = 2000
 
-const placeSchema = z.strictObject({ runId: z.uuid(), round: z.coerce.number().int().min(0).max(1_000_000) })
+const placeSchema = z.strictObject({ runId: identifierSchema, round: z.coerce.number().int().min(0).max(1_000_000) })
 
 const blobSchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hex'),

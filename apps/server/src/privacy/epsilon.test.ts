@@ -9,7 +9,7 @@ import {
 } from '@fedsvd/core/accounting'
 import { LIMITS, type Range } from '@fedsvd/core/protocol'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type AccountingThread, accountingThread, type Question } from './accounting/index.ts'
 import { epsilonBounds } from './epsilon.ts'
 
@@ -92,6 +92,22 @@ describe('epsilon away from the event loop', () => {
     await Promise.all([counted.renyi([EVENT], 1e-5), counted.renyi([EVENT], 1e-5)])
     await counted.renyi([EVENT], 1e-5)
     expect(asked).toBe(1)
+  })
+
+  it('asks again where there was no answer in time, but not at once', async () => {
+    let asked = 0
+    const late = (noAnswerMs?: number) => {
+      asked = 0
+      const ask = async () => (++asked === 1 ? undefined : 0.5)
+      const answers = epsilonBounds({ ask }, { noAnswerMs })
+      return async () => (await answers.renyi([EVENT], 1e-5)).by
+    }
+    const patient = late()
+    expect([await patient(), await patient(), asked]).toEqual(['closed-form', 'closed-form', 1])
+    const hasty = late(1)
+    expect(await hasty()).toBe('closed-form')
+    await vi.waitUntil(async () => (await hasty()) === 'rdp')
+    expect(asked).toBe(2)
   })
 
   it('is answered over the whole range of the protocol, within the limit of the thread', {

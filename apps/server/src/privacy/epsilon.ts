@@ -43,6 +43,8 @@ export interface EpsilonBounds {
 }
 
 const MOST_REMEMBERED = 10_000
+/** How long a question that had no answer in time is not asked again. */
+const NO_ANSWER_MS = 60_000
 /** Below this noise, or with more steps or mechanisms, PLD takes seconds and RDP is within a part in five hundred of it. */
 const LEAST_NOISE_FOR_PLD = 0.05
 const MOST_STEPS_FOR_PLD = 1e8
@@ -51,7 +53,10 @@ const MOST_MECHANISMS_FOR_PLD = 50
 const MOST_MECHANISMS = 1000
 
 /** Recomputes epsilon from facts with the clients' own code, and remembers what it has computed. */
-export function epsilonBounds(thread: AccountingThread = sharedAccountingThread()): EpsilonBounds {
+export function epsilonBounds(
+  thread: AccountingThread = sharedAccountingThread(),
+  { noAnswerMs = NO_ANSWER_MS }: { readonly noAnswerMs?: number | undefined } = {},
+): EpsilonBounds {
   const known = new LRUCache<string, Promise<number | undefined>>({ max: MOST_REMEMBERED })
   const ask = (question: Question, urgency: 'urgent' | 'shown'): Promise<number | undefined> => {
     const key = JSON.stringify(question)
@@ -59,7 +64,11 @@ export function epsilonBounds(thread: AccountingThread = sharedAccountingThread(
     if (before !== undefined) return before
     const asked = thread.ask(question, urgency)
     known.set(key, asked)
-    asked.catch(() => known.delete(key))
+    // That there was no answer is true of that moment only, and a client must not be unable to pay for ever because of it.
+    void asked.then(
+      (value) => value === undefined && known.set(key, asked, { ttl: noAnswerMs }),
+      () => known.delete(key),
+    )
     return asked
   }
   const askBound = (by: 'rdp' | 'pld', events: readonly AccountedEvent[], delta: number, urgency: 'urgent' | 'shown') =>

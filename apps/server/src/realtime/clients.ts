@@ -75,6 +75,8 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
       socket.disconnect(true)
       return
     }
+    presence.cut(clientId)
+    if (!socket.connected) return // it came over the same transport as the one before, and has ended with it
     const { connectionId, signal } = presence.connect(clientId, socket)
     const sessionToken = sessions.begin(clientId, connectionId)
     onCount(presence.size)
@@ -91,9 +93,9 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     let pending = 0
     const ledgers = new ReportedLedgers(clients, clientId)
     let refusals = 0
-    const limited = async (times: number): Promise<void> => {
+    const limited = async (message: unknown): Promise<void> => {
       try {
-        await limitReports(clientId, times)
+        await limitReports(clientId, weightOf(message))
       } catch (error) {
         refusals += 1
         if (refusals > MOST_REFUSALS) socket.disconnect(true)
@@ -103,7 +105,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     socket.on('ledger-report', (message: unknown, reply: unknown) => {
       if (typeof reply !== 'function') return
       pending += 1
-      void limited(weightOf(message))
+      void limited(message)
         .then(() => answerReport({ conductor, ledgers, clientId, message, pending }))
         .catch((error: unknown) => ({ agrees: false, error: toCatalogue(error, log).toJSON() }))
         .then((answer) => (reply as (answer: LedgerReply) => void)(answer))
@@ -112,7 +114,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
         })
     })
     socket.on('round-failed', (message: unknown) => {
-      void limited(1)
+      void limited(message)
         .then(() => conductor.roundFailed(clientId, parseMessage(roundFailedSchema, message, 'a failed round')))
         .catch((error: unknown) => log.warn({ err: error, clientId }, 'it was not noted that a round failed'))
     })
@@ -184,9 +186,9 @@ async function requireOneLedger(
   if (remembered !== undefined) requireExtension(remembered, ledger)
 }
 
-/** How many reports a message counts as; it has not been looked at yet, and may be anything. */
+/** How many reports a message counts as; it has not been looked at yet, and may be anything, null included. */
 function weightOf(message: unknown): number {
-  const { reservations } = (typeof message === 'object' && message) as { reservations?: unknown }
+  const reservations = (message as { reservations?: unknown } | null | undefined)?.reservations
   return Array.isArray(reservations) ? Math.ceil(Math.max(1, reservations.length) / RESERVATIONS_OF_A_REPORT) : 1
 }
 

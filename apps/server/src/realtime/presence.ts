@@ -110,9 +110,8 @@ export class Presence implements ClientGateway {
     return false
   }
 
-  /** Registers a connection; an older one of the same identity is ended first. The signal is aborted when this one ends. */
+  /** Registers a live connection; an older one of the same identity was cut before. The signal is aborted when this one ends. */
   connect(clientId: string, socket: ClientSocket): { readonly connectionId: string; readonly signal: AbortSignal } {
-    this.#connections.get(clientId)?.socket.disconnect(true)
     const controller = new AbortController()
     const connectionId = randomUUID()
     const { instance } = socket.data

@@ -259,12 +259,11 @@ export class Conductor implements AsyncDisposable {
 
   /** Tells the operators of every open run that a client takes part in. */
   async alertAbout(clientId: string, { code, message }: FedsvdError): Promise<void> {
-    const { store, clock } = this.#parts
+    const { store, alerts } = this.#parts
     for (const { runId } of await store.runs.participationsOf(clientId)) {
       const live = this.#live.get(runId)
       if (live !== undefined) await live.alert(code, message, clientId)
-      else if (isOpen(await this.#find(runId)))
-        await store.alerts.add({ runId, clientId, code, message, at: clock.now() })
+      else if (isOpen(await this.#find(runId))) await alerts.of(runId).raise(code, message, clientId)
     }
   }
 

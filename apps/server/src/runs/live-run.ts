@@ -253,13 +253,14 @@ export class LiveRun implements RunContext {
     return this.#failed.get(clientId) === round
   }
 
-  /** How often the terms of a client were refused in this life of the run. */
+  /** How often the terms of a client were refused in this life of the run, those without a verdict yet included. */
   refusalsOf(clientId: string): number {
     return this.#refusedTerms.get(clientId) ?? 0
   }
 
-  noteRefusedTerms(clientId: string): void {
-    this.#refusedTerms.set(clientId, this.refusalsOf(clientId) + 1)
+  /** Terms count as refused from when they are stated until there is another verdict. */
+  noteTerms(clientId: string, what: 'stated' | 'accepted' | 'unanswered'): void {
+    this.#refusedTerms.set(clientId, this.refusalsOf(clientId) + (what === 'stated' ? 1 : -1))
   }
 
   forgetFailures(): void {

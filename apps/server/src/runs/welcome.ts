@@ -5,7 +5,10 @@ import { despiteOutages, invite, inviteLate } from '../rounds/index.ts'
 import type { Participant } from '../store/index.ts'
 import type { LiveRun } from './live-run.ts'
 
-/** A client that states terms which it cannot have is asked no more than this often: each answer has to be accounted for. */
+/**
+ * A client that states terms which it cannot have is asked no more than this often: each answer has to be accounted for. Those
+ * that are still looked at count, for a client that comes back before it has its verdict.
+ */
 const MOST_REFUSED_TERMS = 20
 
 /**
@@ -49,14 +52,19 @@ async function dealWith(
     await run.alert(refusal.code, `does not take part. ${refusal.message}`, clientId)
     return false
   }
+  if (run.refusalsOf(clientId) >= MOST_REFUSED_TERMS) return false
+  run.noteTerms(clientId, 'stated')
   try {
     const participant = await join(run, clientId, reply.terms, bounds)
+    run.noteTerms(clientId, 'accepted')
     if (connection.aborted) return false
     run.enter(participant)
     return true
   } catch (error) {
-    if (!isFedsvdError(error) || error.code === 'DATABASE_UNAVAILABLE') throw error
-    run.noteRefusedTerms(clientId)
+    if (!isFedsvdError(error) || error.code === 'DATABASE_UNAVAILABLE') {
+      run.noteTerms(clientId, 'unanswered')
+      throw error
+    }
     await run.alert(error.code, `its terms were refused. ${error.message}`, clientId)
     run.gateway.runEnded(clientId, { runId: run.manifest.runId, state: 'stopped', reason: error.message })
     return false
@@ -66,19 +74,24 @@ async function dealWith(
 async function join(run: LiveRun, clientId: string, terms: PrivacyTerms, bounds: EpsilonBounds): Promise<Participant> {
   const { manifest, store, clock } = run
   const { runId } = manifest
+  const known = run.participant(clientId)
+  if (known !== undefined) requireSameTerms(known, terms) // without a question to the accountants
   await checkTerms(manifest, terms, bounds)
   const cohort = new Set([...run.participants.map((other) => other.clientId), clientId])
   if (manifest.clientLevel !== undefined) checkClientDelta(manifest.clientLevel.budget.delta, cohort.size)
   const { withdrawal, ...participant } = await store.runs.join({ runId, clientId, terms, joinedAt: clock.now() })
-  if (!sameTerms(participant.terms, terms)) {
-    throw new FedsvdError('TERMS_CHANGED', {
-      expected: `the terms that were stated first: ${JSON.stringify(participant.terms)}`,
-      got: JSON.stringify(terms),
-      remedy: 'Terms hold for a whole run; restore the state folder of the client.',
-    })
-  }
+  requireSameTerms(participant, terms)
   if (withdrawal !== undefined) await store.runs.setWithdrawal(runId, clientId, undefined)
   return participant
+}
+
+function requireSameTerms({ terms: first }: Pick<Participant, 'terms'>, terms: PrivacyTerms): void {
+  if (sameTerms(first, terms)) return
+  throw new FedsvdError('TERMS_CHANGED', {
+    expected: `the terms that were stated first: ${JSON.stringify(first)}`,
+    got: JSON.stringify(terms),
+    remedy: 'Terms hold for a whole run; restore the state folder of the client.',
+  })
 }
 
 async function refuseOpenTask({ current, clock }: LiveRun, clientId: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { identifierSchema } from './identifier.ts'
 
 /** What a person may do at a coordinator; the table of permissions in the protocol reference says what each one means. */
 export const roleSchema = z.enum(['admin', 'operator', 'auditor'])
@@ -8,7 +9,7 @@ const operatorName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,79}$/u)
 
 /** An operator as others see it: no secret, no hash. */
 export const operatorSchema = z.strictObject({
-  id: z.uuid(),
+  id: identifierSchema,
   name: operatorName,
   role: roleSchema,
   createdAt: z.iso.datetime(),
@@ -48,7 +49,7 @@ export type SessionInfo = z.infer<typeof sessionInfoSchema>
 
 /** GET /v1/clients. */
 export const clientViewSchema = z.strictObject({
-  clientId: z.uuid(),
+  clientId: identifierSchema,
   name: z.string(),
   enrolledAt: z.iso.datetime(),
   revokedAt: z.iso.datetime().optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { identifierSchema } from './identifier.ts'
 import { clientViewSchema } from './identity.ts'
 import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { budgetSchema, privacyEventSchema, privacyTermsSchema } from './manifest.ts'
@@ -59,7 +60,7 @@ export const filterRuleSchema = z.discriminatedUnion('kind', [
 
 /** What the coordinator has counted for one client in one run, voided facts left out. */
 export const clientSpendingSchema = z.strictObject({
-  clientId: z.uuid(),
+  clientId: identifierSchema,
   name: z.string(),
   terms: storedForm(privacyTermsSchema),
   /** The code with which it left the run. */
@@ -85,7 +86,7 @@ export type RunLedger = z.infer<typeof runLedgerSchema>
 
 /** One client in one run: its terms and every fact about its data. */
 export const participationSchema = z.strictObject({
-  runId: z.uuid(),
+  runId: identifierSchema,
   name: z.string(),
   state: runStateSchema,
   joinedAt: time,

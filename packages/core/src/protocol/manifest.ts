@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TASKS } from '../adapters/index.ts'
+import { identifierSchema } from './identifier.ts'
 import { LIMITS, numberIn, wholeIn } from './limits.ts'
 
 const name = z.string().min(1).max(200)
@@ -94,7 +95,7 @@ export type Mode = z.infer<typeof modeSchema>
  * a run whose manifest changes afterwards is refused.
  */
 export const runManifestSchema = z.strictObject({
-  runId: z.uuid(),
+  runId: identifierSchema,
   name,
   /** `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline). */
   method: z.enum(['fedsvd', 'ffa-lora']),

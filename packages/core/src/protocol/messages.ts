@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors.ts'
+import { identifierSchema } from './identifier.ts'
 import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './manifest.ts'
 
@@ -40,7 +41,7 @@ export const enrolRequestSchema = z.strictObject({
   name: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,79}$/u),
   publicKey: base64url,
 })
-export const enrolReplySchema = z.strictObject({ clientId: z.uuid() })
+export const enrolReplySchema = z.strictObject({ clientId: identifierSchema })
 
 /** Entries of a ledger: one of 4 MB has 15,000, and a site writes about `localSteps` + 3 for each round. */
 const ledgerLength = wholeIn(LIMITS.ledgerLength)
@@ -56,13 +57,13 @@ export type LedgerHead = z.infer<typeof ledgerHeadSchema>
  * POST /v1/challenge: a nonce, valid once and for a minute, to be signed as `fedsvd-session-v1:<clientId>:<nonce>`.
  * `ledgerLength`: the coordinator remembers the client's ledger at this length, and asks for the hash of that entry.
  */
-export const challengeRequestSchema = z.strictObject({ clientId: z.uuid() })
+export const challengeRequestSchema = z.strictObject({ clientId: identifierSchema })
 export const challengeReplySchema = z.strictObject({ nonce: base64url, ledgerLength: ledgerLength.optional() })
 
 /** Socket.IO handshake `auth` on the namespace `/client`. */
 export const clientHandshakeSchema = z.strictObject({
   protocolVersion: wholeIn(LIMITS.protocolVersion),
-  clientId: z.uuid(),
+  clientId: identifierSchema,
   nonce: base64url,
   signature: base64url,
   /** The release of fedsvd that the client runs: shown to operators, and nothing depends on it. */
@@ -71,7 +72,7 @@ export const clientHandshakeSchema = z.strictObject({
     .regex(/^[\w.+-]{1,40}$/)
     .optional(),
   /** Made at random by each process, so that a second host with the same state is told from the first that comes back. */
-  instance: z.uuid().optional(),
+  instance: identifierSchema.optional(),
   /** The ledger as it is now; `confirmed` is its entry number `ledgerLength` of the challenge, from 1. */
   ledger: ledgerHeadSchema.extend({ confirmed: ledgerHeadSchema.optional() }).optional(),
 })
@@ -95,7 +96,7 @@ export const offerReplySchema = z.discriminatedUnion('accepted', [
 
 /** `invite`: train one round. The reply comes before training starts; a refusal spends nothing. */
 export const invitationSchema = z.strictObject({
-  runId: z.uuid(),
+  runId: identifierSchema,
   round,
   basis: wholeIn(LIMITS.basis),
   /** The published state to start from: a `state` frame. */
@@ -114,17 +115,17 @@ export const invitationReplySchema = z.discriminatedUnion('accepted', [
 ])
 
 /** `round-closed`: the round takes no more updates; a client that still trains for it stops. */
-export const roundClosedSchema = z.strictObject({ runId: z.uuid(), round })
+export const roundClosedSchema = z.strictObject({ runId: identifierSchema, round })
 
 /**
  * `run-paused`: the run stands still. A client that trains for it holds, and goes on where it was when it is invited to the
  * same round again: that costs nothing new. Sent when the run is paused, and again on each connection.
  */
-export const runPausedSchema = z.strictObject({ runId: z.uuid() })
+export const runPausedSchema = z.strictObject({ runId: identifierSchema })
 
 /** `run-ended`: nothing more will be asked in this run. */
 export const runEndedSchema = z.strictObject({
-  runId: z.uuid(),
+  runId: identifierSchema,
   state: z.enum(['completed', 'stopped', 'failed']),
   reason: z.string().max(2000).optional(),
 })
@@ -136,7 +137,7 @@ export const runEndedSchema = z.strictObject({
  * before the update leaves. The coordinator adopts what it does not know yet and raises an alert where it knows more.
  */
 export const ledgerReportSchema = z.strictObject({
-  runId: z.uuid(),
+  runId: identifierSchema,
   /** The report is complete from this round on (absent: from the first), so that a long run need not repeat its past. */
   since: round.optional(),
   reservations: z
@@ -181,7 +182,7 @@ export const ROUND_FAILURES = [
  * `round-failed`: no update comes from this client for this round unless it is invited again. Not acknowledged: a client that
  * is not connected sends it when it is, and a coordinator that does not know the message drops it.
  */
-export const roundFailedSchema = z.strictObject({ runId: z.uuid(), round, code: z.enum(ROUND_FAILURES) })
+export const roundFailedSchema = z.strictObject({ runId: identifierSchema, round, code: z.enum(ROUND_FAILURES) })
 
 // --- HTTP: tensors ---------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ADVERSARY } from '../accounting/index.ts'
+import { identifierSchema } from './identifier.ts'
 import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { adapterSchemaSchema, clientLevelSchema, runManifestSchema } from './manifest.ts'
 import { storedForm } from './stored-form.ts'
@@ -61,7 +62,7 @@ export type Evaluation = z.infer<typeof evaluationSchema>
  * beside it.
  */
 export const runSnapshotSchema = z.strictObject({
-  runId: z.uuid(),
+  runId: identifierSchema,
   name: z.string(),
   state: runStateSchema,
   reason: z.string().optional(),
@@ -106,7 +107,7 @@ export const runSnapshotSchema = z.strictObject({
   baseline: z.strictObject({ majority: measured, records: count }).optional(),
   clients: z.array(
     z.strictObject({
-      clientId: z.uuid(),
+      clientId: identifierSchema,
       name: z.string(),
       connected: z.boolean(),
       steps: count,
@@ -143,7 +144,7 @@ export const runSnapshotSchema = z.strictObject({
     }),
   ),
   alerts: z.array(
-    z.strictObject({ code: z.string(), message: z.string(), at: z.string(), clientId: z.uuid().optional() }),
+    z.strictObject({ code: z.string(), message: z.string(), at: z.string(), clientId: identifierSchema.optional() }),
   ),
   createdAt: z.iso.datetime().optional(),
   endedAt: z.iso.datetime().optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { identifierSchema } from './identifier.ts'
 import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { budgetSchema, privacyEventSchema } from './manifest.ts'
 import { storedForm } from './stored-form.ts'
@@ -17,14 +18,14 @@ export const privacyStatementSchema = z.strictObject({
   version: z.literal(1),
   madeAt: z.iso.datetime(),
   run: z.strictObject({
-    runId: z.uuid(),
+    runId: identifierSchema,
     name: z.string(),
     method: z.string(),
     state: z.string(),
     rounds: count,
     roundsDone: count,
   }),
-  client: z.strictObject({ clientId: z.uuid(), name: z.string(), publicKey: base64url }),
+  client: z.strictObject({ clientId: identifierSchema, name: z.string(), publicKey: base64url }),
   guarantee: z.strictObject({
     unit: z.enum(['record', 'person']),
     /** Records of one person that can be in use at most; where the unit is a person. */
