@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Alert } from '../store/index.ts'
 import { createMemoryStore } from '../store/memory/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
-import { AlertDesk, MOST_OF_A_CLIENT, MOST_OF_A_KIND, shownAlerts } from './run-alerts.ts'
+import { AlertDesk, MOST_OF_A_CLIENT, MOST_OF_A_KIND, MOST_OWN_OF_A_KIND, shownAlerts } from './run-alerts.ts'
 
 const RUN = 'run'
 const metrics = createMetrics()
@@ -19,6 +19,14 @@ describe('the alerts of a run', () => {
     expect(await alerts.raise('QUORUM_MISSED', 'round 0')).toBe(false)
     expect(await deskOn(store).alerts.raise('QUORUM_MISSED', 'round 0')).toBe(false)
     expect(await store.alerts.list(RUN, 10)).toEqual([{ runId: RUN, code: 'QUORUM_MISSED', message: 'round 0', at: 7 }])
+  })
+
+  it('of missed deadlines, which a silent client causes, leave room for other faults of the coordinator', async () => {
+    const { store, alerts } = deskOn()
+    for (let round = 0; round < 10_001; round += 1) await alerts.raise('QUORUM_MISSED', `round ${round}`)
+    expect(await alerts.raise('OBJECT_MISSING', 'an update')).toBe(true)
+    expect(await deskOn(store).alerts.raise('QUORUM_MISSED', 'round 20000')).toBe(false)
+    expect(await store.alerts.list(RUN, 20_000)).toHaveLength(MOST_OWN_OF_A_KIND + 1)
   })
 
   it('are bounded for each client and kind, and for each client, whatever life it is', async () => {

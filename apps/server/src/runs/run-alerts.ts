@@ -14,12 +14,15 @@ export interface AlertDeskOptions {
 /** Alerts of one client and kind in a run that are stored, and of one client in all: it could fill the database otherwise. */
 export const MOST_OF_A_KIND = 20
 export const MOST_OF_A_CLIENT = 100
-/** The coordinator's own of one run; it raises one for each fault of its own and each missed deadline. */
-const MOST_OWN = 10_000
+/**
+ * The coordinator's own of one kind and run. A client that is silent in each round makes it raise one for each missed deadline,
+ * and those leave room for its other faults.
+ */
+export const MOST_OWN_OF_A_KIND = 1000
 const LONGEST_MESSAGE = 2000
 /** Runs whose alerts are remembered at a time; those of others are read again from the database. */
 const MOST_RUNS = 200
-const MOST_READ = MOST_OWN
+const MOST_READ = 10_000
 
 /** Never left out because of how much else a client has to complain about. */
 const SERIOUS: ReadonlySet<string> = new Set<ErrorCode>(['LEDGER_MISMATCH', 'TERMS_CHANGED', 'NORM_EXCEEDED'])
@@ -48,7 +51,7 @@ export class RunAlerts {
   readonly #runId: string
   readonly #options: AlertDeskOptions
   readonly #raised = new Set<string>()
-  /** How many alerts are stored, by client and kind, and by client. */
+  /** How many alerts are stored, by client and kind, by client, and by kind of the coordinator's own. */
   readonly #counts = new Map<string, number>()
   #loading: Promise<void> | undefined
 
@@ -90,7 +93,7 @@ export class RunAlerts {
   }
 
   #hasRoom({ clientId, code }: Pick<Alert, 'clientId' | 'code'>): boolean {
-    if (clientId === undefined) return this.#countOf('') < MOST_OWN
+    if (clientId === undefined) return this.#countOf(code) < MOST_OWN_OF_A_KIND
     if (this.#countOf(`${clientId}/${code}`) >= MOST_OF_A_KIND) return false
     return SERIOUS.has(code) || this.#countOf(clientId) < MOST_OF_A_CLIENT
   }
@@ -113,7 +116,7 @@ export class RunAlerts {
 const keyOf = ({ code, clientId, message }: Alert): string => JSON.stringify([code, clientId, message])
 
 function countersOf({ clientId, code }: Alert): readonly string[] {
-  if (clientId === undefined) return ['']
+  if (clientId === undefined) return [code]
   return SERIOUS.has(code) ? [`${clientId}/${code}`] : [`${clientId}/${code}`, clientId]
 }
 
