@@ -276,6 +276,21 @@ describe('silence', () => {
   })
 })
 
+describe('leaving', () => {
+  it('ends no run before the others have come', async () => {
+    await using coordinator = await testCoordinator()
+    const { runId } = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 1, deadlineSeconds: 3600 })
+    const error = { code: 'BUDGET_EXHAUSTED', expected: 'a budget', got: 'none', remedy: 'None.' }
+    const hostile = await coordinator.client('hostile', { onInvite: () => ({ accepted: false, error }) })
+    await hostile.connect()
+    await coordinator.seen(runId, 'the refusal', ({ alerts }) => alerts.length === 1)
+    const honest = await coordinator.client('honest')
+    await honest.connect()
+    const { rounds } = await coordinator.seen(runId, 'the end', ({ state }) => state !== 'running')
+    expect(rounds.map(({ clients }) => clients)).toEqual([[honest.clientId]])
+  })
+})
+
 describe('alerts', () => {
   it('of one client are bounded, and crowd out neither those of the coordinator nor its own serious ones', async () => {
     await using coordinator = await testCoordinator({ reportsPerMinute: 10_000 })

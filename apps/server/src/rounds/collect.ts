@@ -82,7 +82,9 @@ async function fillPlaces(context: RoundContext, late: boolean): Promise<void> {
   for (const clientId of clients) void invite(context, clientId)
 }
 
+/** Not in the first round: others may still come, as they may before it begins, and the first to come cannot end the run by leaving. */
 function failIfHopeless({ run, round, book }: RoundContext, eligible: readonly string[]): void {
+  if (round === 0) return
   const { tasks, late = [], plan } = book.progress!
   const { quorum } = plan
   const stillAsked = tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
