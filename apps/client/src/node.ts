@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { CLIP_NORM_RANGE } from '@fedsvd/core/privacy'
-import type { Invitation, InvitationReply, LedgerReport, Offer, OfferReply, RunEnded } from '@fedsvd/core/protocol'
+import type {
+  Invitation,
+  InvitationReply,
+  LedgerHead,
+  LedgerReport,
+  Offer,
+  OfferReply,
+  RunEnded,
+} from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Checkpoints } from './checkpoint/index.ts'
 import type { LeftOut, SiteData } from './data/index.ts'
@@ -57,6 +65,12 @@ export class ClientNode implements AsyncDisposable {
   /** When new runs were agreed to, in milliseconds, within the last hour. */
   #newRuns: readonly number[] = []
   #toldOfChange = false
+  /** Rounds between their invitation and their release: how far they are shows in the length of the ledger. */
+  #inTraining = 0
+  /** The ledger as it was when no round was in training: what a coordinator is told. */
+  #told: LedgerHead
+  /** Of a run: the rounds before this one are over for good, and not begun again. */
+  readonly #over = new Map<string, number>()
   /** Runs of which the site's operator was told when updates leave. */
   readonly #toldSlots = new Set<string>()
   readonly #waiting = new Set<{ resolve(ending: RunEnded): void; reject(reason: Error): void }>()
@@ -70,14 +84,16 @@ export class ClientNode implements AsyncDisposable {
       connected = resolve
     })
     const { clientId, ledger } = parts
+    this.#told = ledger.head
     this.#link = parts.transport.open(
       {
         clientId,
         instance: randomUUID(),
         signChallenge: (id, nonce) => parts.signChallenge(id, nonce),
         ledgerHead: (at) => {
-          const head = at === undefined ? undefined : ledger.hashAt(at)
-          return { ...ledger.head, ...(at !== undefined && head !== undefined && { confirmed: { length: at, head } }) }
+          const told = this.#toldHead()
+          const head = at === undefined || at > told.length ? undefined : ledger.hashAt(at)
+          return { ...told, ...(at !== undefined && head !== undefined && { confirmed: { length: at, head } }) }
         },
       },
       this.#handlers(() => connected()),
@@ -132,7 +148,10 @@ export class ClientNode implements AsyncDisposable {
         })
       },
       onInvitation: async (invitation) => this.#answerInvitation(invitation),
-      onRoundClosed: ({ runId, round }) => void this.#work.end(runId, 'the round is closed', round),
+      onRoundClosed: ({ runId, round }) => {
+        this.#close(runId, round)
+        void this.#work.end(runId, 'the round is closed', round)
+      },
       onRunPaused: ({ runId }) => {
         const round = this.#work.hold(runId)
         if (this.#runs.has(runId)) onEvent({ event: 'run-paused', runId, ...(round !== undefined && { round }) })
@@ -208,7 +227,7 @@ export class ClientNode implements AsyncDisposable {
     const { runId } = manifest
     const mismatch = this.#mismatched.get(runId)
     if (mismatch !== undefined) throw mismatch
-    const newest = this.#newestRound(runId)
+    const newest = Math.max(this.#over.get(runId) ?? 0, ...this.#begunRounds(runId))
     if (round < newest || round >= rounds) {
       throw new FedsvdError('UPDATE_STALE', {
         expected: `a round from ${newest} to ${rounds - 1} of run ${runId}`,
@@ -222,10 +241,46 @@ export class ClientNode implements AsyncDisposable {
     requireBudget(ledger.state, next, { run: bound })
   }
 
-  #newestRound(runId: string): number {
+  /**
+   * The ledger as it was when no round was in training. Its length follows how many steps were made, and a coordinator may ask for
+   * it whenever it likes; the end of a training it hears by the grid of release times.
+   */
+  #toldHead(): LedgerHead {
+    if (this.#inTraining === 0) this.#told = this.#parts.ledger.head
+    return this.#told
+  }
+
+  /** Hides the ledger's progress until what it returns is called. */
+  #hideProgress(): () => void {
+    this.#toldHead()
+    this.#inTraining += 1
+    let hidden = true
+    return () => {
+      if (hidden) this.#inTraining -= 1
+      hidden = false
+    }
+  }
+
+  /** What comes of another invitation to this round would tell whether its training had ended. */
+  #close(runId: string, round: number): void {
+    this.#over.set(runId, Math.max(this.#over.get(runId) ?? 0, round + 1))
+  }
+
+  /** Rounds of a run that were begun, by this process or one before. */
+  #begunRounds(runId: string): readonly number[] {
+    const atWork = this.#work.roundOf(runId)
     const { attempts } = this.#parts.ledger.state
-    const rounds = attempts.filter((attempt) => attempt.runId === runId).map(({ round }) => round)
-    return Math.max(0, this.#work.roundOf(runId) ?? 0, ...rounds)
+    const begun = attempts.filter((attempt) => attempt.runId === runId).map(({ round }) => round)
+    return atWork === undefined ? begun : [...begun, atWork]
+  }
+
+  /** Hides in the length of the ledger how far a round came that was ended from outside. */
+  #level(runId: string, round: number): void {
+    try {
+      this.#parts.ledger.level(runId, round)
+    } catch (error) {
+      this.#parts.onEvent({ event: 'round-failed', runId, round, error: catalogued(error).toJSON() })
+    }
   }
 
   async #train(run: OpenRun, invitation: Invitation, shift: Shift): Promise<() => void> {
@@ -233,11 +288,13 @@ export class ClientNode implements AsyncDisposable {
     const { onEvent, ledger } = this.#parts
     const { runId, round, rounds = run.manifest.rounds } = invitation
     let release: ReleaseGrid | undefined
+    const released = this.#hideProgress()
     try {
       onEvent({ event: 'round-started', runId, round, rounds })
       this.#tellChange()
       const engine = await run.engine()
-      release = await this.#releaseGrid(run, shift)
+      const grid = await this.#releaseGrid(run, shift)
+      release = { endOfSlot: (until) => grid.endOfSlot(until).then(released) }
       await runRound({
         ...this.#parts,
         manifest: run.manifest,
@@ -261,12 +318,17 @@ export class ClientNode implements AsyncDisposable {
       return () => onEvent({ event: 'round-delivered', runId, round, events: spentEvents(ledger.state).length })
     } catch (error) {
       await release?.endOfSlot(signal).catch(() => {})
-      if (signal.aborted) return () => {}
+      if (signal.aborted) {
+        this.#level(runId, round)
+        return () => {}
+      }
       const failure = catalogued(error)
       return () => {
         onEvent({ event: 'round-failed', runId, round, error: failure.toJSON() })
         this.#link.roundFailed({ runId, round, code: roundFailureCode(failure.code) })
       }
+    } finally {
+      released()
     }
   }
 
@@ -298,7 +360,7 @@ export class ClientNode implements AsyncDisposable {
       .filter((charge) => charge.runId === runId)
       .map(({ purpose, event }, index) => ({ number: index + 1, purpose, event: { ...event } }))
     const facts = { runId, since, reservations, ...(charges.length > 0 && { charges }) }
-    const { agrees, error } = await this.#link.report({ ...facts, ledger: ledger.head }, signal)
+    const { agrees, error } = await this.#link.report({ ...facts, ledger: this.#toldHead() }, signal)
     if (agrees) {
       if (since === 0) this.#agreed.add(runId)
       return
@@ -316,6 +378,7 @@ export class ClientNode implements AsyncDisposable {
     const run = this.#runs.get(runId)
     if (run === undefined) return
     this.#runs.delete(runId)
+    for (const round of this.#begunRounds(runId)) this.#close(runId, round)
     await this.#work.end(runId, 'the run has ended')
     await run.close().catch(() => {}) // an engine that fails to close has no more to say about the run
     this.#parts.outbox.clear(runId)

@@ -10,13 +10,13 @@ export function loopbackTransport(double: CoordinatorDouble): Transport {
   return {
     coordinator: 'http://double.test',
     enrol: async (request) => wire(double.enrol(wire(request))),
-    open: ({ clientId, signChallenge }, handlers): CoordinatorLink => {
+    open: ({ clientId, signChallenge, ledgerHead }, handlers): CoordinatorLink => {
       const online = new Latest<string>()
       const connect = (): void => {
         const { nonce } = double.challenge({ clientId })
         const signature = signChallenge(clientId, nonce)
         try {
-          double.authenticate({ protocolVersion: PROTOCOL_VERSION, clientId, nonce, signature })
+          double.authenticate({ protocolVersion: PROTOCOL_VERSION, clientId, nonce, signature, ledger: ledgerHead() })
         } catch (error) {
           handlers.onRefused(error as Error)
           return

@@ -88,6 +88,12 @@ const stepped = z.strictObject({
 /** The attempt's frame is on disk; from here on the round has these bytes and no others. */
 const finished = z.strictObject({ kind: z.literal('finished'), ...roundKey, frameSha256: sha256Hex })
 
+/**
+ * Says nothing. A round that was ended from outside has as many lines as one that was not, since a coordinator hears how long a
+ * ledger is: so it does not hear how far the training was.
+ */
+const levelled = z.strictObject({ kind: z.literal('levelled'), ...roundKey })
+
 /** The coordinator answered for good: it has the frame, or will never take it. */
 const acknowledged = z.strictObject({
   kind: z.literal('acknowledged'),
@@ -162,6 +168,7 @@ export const ledgerFactSchema = z.discriminatedUnion('kind', [
   charged,
   stepped,
   finished,
+  levelled,
   acknowledged,
   budgetLowered,
   ruleFixed,

@@ -56,22 +56,28 @@ export class LedgerFile implements Disposable {
   }
 
   /**
-   * Appends one fact and returns its hash once it is on stable storage. A fact that contradicts the state is refused before
+   * Appends one fact, or several in one write, and returns the last hash once all is on stable storage. A fact that contradicts the state is refused before
    * anything is written. After a failed write nobody knows what is on the disk, so nothing more is accepted.
    *
    * @throws FedsvdError LEDGER_DAMAGED
    */
-  append(fact: LedgerFact): string {
+  append(...facts: readonly LedgerFact[]): string {
     if (!this.#usable) throw notUsable()
-    const next = advance(this.#state, fact, this.#hashes.length + 1)
-    const entry = chain(this.#head, this.#hashes.length, this.#now().toISOString(), fact)
+    let [next, head] = [this.#state, this.#head]
+    const entries = facts.map((fact, index) => {
+      const seq = this.#hashes.length + index
+      next = advance(next, fact, seq + 1)
+      const entry = chain(head, seq, this.#now().toISOString(), fact)
+      head = entry.hash
+      return entry
+    })
     this.#usable = false
-    appendDurably(this.#fd, Buffer.from(encodeEntry(entry)))
+    appendDurably(this.#fd, Buffer.from(entries.map(encodeEntry).join('')))
     this.#usable = true
     this.#state = next
-    this.#head = entry.hash
-    this.#hashes.push(entry.hash)
-    return entry.hash
+    this.#head = head
+    for (const { hash } of entries) this.#hashes.push(hash)
+    return head
   }
 
   /** Closes the file and lets go of the lock, as the operating system does when the process dies. Once is enough. */

@@ -68,6 +68,11 @@ export interface PrivacyLedger extends Disposable {
   stepped(saved: SavedStep): DurableStep
   /** Notes the frame that an attempt ended with; from now on the round has these bytes and no others. */
   finish(key: AttemptKey, frameSha256: string): void
+  /**
+   * Makes the newest attempt of a round as many lines long as one that came to its end: for a round that was ended from outside.
+   * Nothing where there is none.
+   */
+  level(runId: string, round: number): void
   /** Notes the coordinator's last word on a frame; a second word changes nothing. */
   acknowledge(key: AttemptKey, outcome: 'accepted' | 'duplicate' | 'refused', code?: string): void
   /**
@@ -180,6 +185,16 @@ export function openLedger(
     },
     finish(key, frameSha256) {
       file.append({ kind: 'finished', ...keyOf(key), frameSha256 })
+    },
+    level(runId, round) {
+      const last = lastAttempt(current(), runId, round)
+      const run = current().runs.get(runId)
+      if (last === undefined || run === undefined) return
+      const from = last.resumes?.step ?? 0
+      const written = (last.saved?.step ?? 0) - from + (last.frameSha256 === undefined ? 0 : 1)
+      const missing = run.event.steps - from - written - (last.levelled ?? 0)
+      const fact = { kind: 'levelled', ...keyOf(last) } as const
+      if (missing > 0) file.append(...Array.from({ length: missing }, () => fact))
     },
     acknowledge(key, outcome, code) {
       const found = lastAttempt(current(), key.runId, key.round)

@@ -32,6 +32,8 @@ export interface Attempt extends AttemptKey {
   readonly resumes?: { readonly attempt: number; readonly step: number } | undefined
   /** The last step that was kept, by this attempt or by those that it goes on from; undefined before the first. */
   readonly saved?: { readonly step: number; readonly sha256: string } | undefined
+  /** Lines that say nothing, see `levelled` in `entry.ts`. */
+  readonly levelled?: number
   readonly frameSha256?: string
   readonly outcome?: 'accepted' | 'duplicate' | 'refused'
 }
@@ -172,6 +174,12 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
         if (attempt !== lastAttempt(state, fact.runId, fact.round)) return 'the newest attempt of its round'
         return attempt.frameSha256 === undefined ? undefined : 'an attempt that is not finished yet'
       })
+    case 'levelled': {
+      const last = lastAttempt(state, fact.runId, fact.round)
+      return update(state, fact, { levelled: (last?.levelled ?? 0) + 1 }, contradiction, (attempt) =>
+        attempt === last ? undefined : 'the newest attempt of its round',
+      )
+    }
     case 'acknowledged':
       return update(state, fact, { outcome: fact.outcome }, contradiction, (attempt) =>
         attempt.frameSha256 === fact.frameSha256 ? undefined : 'an attempt that finished with this frame',

@@ -15,7 +15,7 @@ export const WIRE_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
   RATE_LIMITED: 'a function of the number of offers that came, and of the configured limits',
   TERMS_CHANGED: 'a function of the manifest, and of the terms that this coordinator was told before',
   RUN_NOT_FOUND: 'a function of the offers that came from this coordinator',
-  UPDATE_STALE: 'a function of the invitations that came from this coordinator',
+  UPDATE_STALE: 'a function of the invitations, closed rounds and ended runs that came from this coordinator',
   LEDGER_MISMATCH: 'the answer of this coordinator to a report, given back',
   BUDGET_TOO_SMALL:
     'a function of events in the ledger: rates, multipliers and steps, of this and of other coordinators',
