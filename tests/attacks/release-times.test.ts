@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { seededSource } from '@fedsvd/core/random'
 import { describe, expect, it } from 'vitest'
 import { CoordinatorDouble } from '../../apps/client/test-kit/coordinator-double.ts'
@@ -51,6 +52,43 @@ async function releaseTimes(withTarget: boolean, releaseGrid: boolean): Promise<
   }
   return times
 }
+
+/** The length of the slots, where texts take time to tokenise: the first round begins while they are. */
+async function slotSeconds(longest: number): Promise<number> {
+  using folder = temporaryFolder()
+  const clock = virtualClock()
+  const manifest = sampleManifest({ model: { name: 'none', maxTokens: 200 } })
+  const double = new CoordinatorDouble()
+  const rows = Array.from({ length: 60 }, (_, n) => ({ text: `text ${n}`, label: n % 2 === 0 ? 'ham' : 'spam' }))
+  rows.push({ text: 'long '.repeat(longest), label: 'ham' })
+  const dataFile = join(folder.path, 'data.jsonl')
+  writeFileSync(dataFile, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  await using site = await startSite({
+    folder: folder.path,
+    transport: loopbackTransport(double),
+    dataFile,
+    releaseGrid: true,
+    releaseClock: clock,
+    onText: async (text) => {
+      if (text.startsWith('text') || text.startsWith('long')) clock.advance(text.length)
+      await setImmediate()
+    },
+    onLot: async () => {
+      clock.advance(10)
+      for (let turn = 0; turn < 40; turn++) await setImmediate() // an engine leaves the thread to others
+    },
+  })
+  const peer = await double.peer()
+  await peer.offer(manifest)
+  await peer.invite(double.invitation(manifest, 0))
+  return (await site.told('release-slot')).seconds
+}
+
+describe('how long slots are', () => {
+  it('does not follow from the records that are tokenised when the engine is timed', async () => {
+    expect(await slotSeconds(1000)).toBe(await slotSeconds(10))
+  })
+})
 
 describe('how long a site takes for a round', () => {
   it('tells whether a record is there where updates leave when they are made', async () => {

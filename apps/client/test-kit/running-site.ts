@@ -11,6 +11,8 @@ export interface SiteOptions extends Partial<ClientConfigInput> {
   readonly transport: Transport
   readonly records?: number
   readonly onLot?: OnLot
+  /** Called for each text that is tokenised. */
+  readonly onText?: (text: string) => void | Promise<void>
   readonly source?: RandomSource
   readonly lotSource?: RandomSource
   readonly releaseClock?: ReleaseClock
@@ -31,6 +33,7 @@ export async function startSite({
   folder,
   transport,
   onLot,
+  onText,
   source,
   lotSource,
   releaseClock,
@@ -44,7 +47,13 @@ export async function startSite({
     source,
     lotSource,
     releaseClock,
-    tokenizer: letters,
+    tokenizer: {
+      ...letters,
+      encode: async (text, most) => {
+        await onText?.(text)
+        return await letters.encode(text, most)
+      },
+    },
     engineFor: async (manifest: RunManifest) => fakeEngine(manifest.adapter, onLot, { contributes: silent !== true }),
     onEvent: (event) => {
       events.push(event)

@@ -16,7 +16,7 @@ export interface OpenRun {
   records(): Promise<EncodedRecords>
   /** The run's engine, made when it is first asked for. */
   engine(): Promise<PrivateEngine>
-  /** The length of a round's slot in milliseconds, measured when it is first asked for. */
+  /** The length of a round's slot in milliseconds: measured before a record is made ready, or when one round could not. */
   slotLength(clock: ReleaseClock): Promise<number>
   close(): Promise<void>
 }
@@ -27,6 +27,8 @@ export interface AgreementParts {
   readonly limits: RunLimits
   readonly ledger: PrivacyLedger
   readonly stores: EncodedStores
+  /** Where releases are on a grid of time. */
+  readonly releaseClock?: ReleaseClock | undefined
   /** Aborted when the node is stopped. */
   readonly signal: AbortSignal
   engineFor(manifest: RunManifest): Promise<PrivateEngine>
@@ -63,26 +65,24 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
   const bound = bindable(agreed ?? newTerms(manifest, parts))
   ledger.bind(bound)
   const ended = new AbortController()
+  const engine = lazily(() => parts.engineFor(manifest))
+  const { releaseClock } = parts
+  const slot = lazily(async (clock: ReleaseClock) => slotLength(manifest, bound.terms, await engine.get(), clock))
+  // Records that are tokenised beside it would slow the engine down while it is timed, and a slot would follow their lengths.
+  const timed = releaseClock && slot.get(releaseClock).catch(() => {})
   const records = lazily(async () => {
+    await timed
     const encoded = await prepared.open(AbortSignal.any([signal, ended.signal]))
     parts.onLeftOut(manifest.runId, encoded.leftOut)
     return encoded
   })
-  const engine = lazily(() => parts.engineFor(manifest))
   records.get().catch(() => {}) // told when a round asks for it
-  let slot: Promise<number> | undefined
   return {
     manifest,
     bound,
     records: records.get,
     engine: engine.get,
-    slotLength: (clock) => {
-      slot ??= engine.get().then((made) => slotLength(manifest, bound.terms, made, clock))
-      slot.catch(() => {
-        slot = undefined // the next round tries again
-      })
-      return slot
-    },
+    slotLength: slot.get,
     close: async () => {
       ended.abort(new Error('the run has ended'))
       const opened = await records.made()?.catch(() => undefined)
@@ -105,12 +105,12 @@ function requireUnitOf({ unit }: Declaration, asked: SiteUnit): void {
 }
 
 /** Made when it is first asked for; where that fails, the next who asks tries again. */
-function lazily<T>(make: () => Promise<T>) {
+function lazily<T, A extends readonly unknown[] = []>(make: (...args: A) => Promise<T>) {
   let made: Promise<T> | undefined
   return {
-    get: (): Promise<T> => {
+    get: (...args: A): Promise<T> => {
       if (made === undefined) {
-        const attempt = make()
+        const attempt = make(...args)
         made = attempt
         attempt.catch(() => {
           if (made === attempt) made = undefined
