@@ -6,8 +6,9 @@ register()
 const { answerer } = await import('./answerer.ts')
 
 const answer = answerer()
-parentPort.on('message', async (question) => {
+const respond = async (question) => {
   const { reply, transfer } = await answer(question)
   parentPort.postMessage(reply, transfer)
-})
+}
+parentPort.on('message', (question) => void respond(question)) // what it throws ends the thread
 parentPort.postMessage('ready')
