@@ -217,7 +217,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...breaksOf(client('ledger/budget.ts'), LEDGER_TESTS, [
     ['requireWithin(makeFilter(rule), spentEvents(state), next, state.budget, whose)', ''],
     ["requireWithin(filter, spentEvents(state, run.runId), next, run.terms.budget, 'this run')", ''],
-    ['if (filter.allows([...spent, next], budget)) return', 'if (filter.allows(spent, budget)) return'],
+    ['filter.allows([...spent, next], { ...budget, delta })', 'filter.allows(spent, { ...budget, delta })'],
   ]),
   ...breaksOf(client('ledger/replay.ts'), LEDGER_TESTS, [
     [
@@ -243,7 +243,7 @@ export const MUTANTS: readonly Mutant[] = [
     client('ledger/ledger-file.ts'),
     [...LEDGER_TESTS, client('ledger/crash.test.ts')],
     [
-      ['    appendDurably(this.#fd, Buffer.from(encodeEntry(entry)))\n', ''],
+      ["    appendDurably(this.#fd, Buffer.from(entries.map(encodeEntry).join('')))\n", ''],
       ['    if (!this.#usable) throw notUsable()\n', ''],
     ],
   ),
@@ -332,7 +332,7 @@ export const MUTANTS: readonly Mutant[] = [
     server('privacy/reconcile.ts'),
     [server('privacy/reconcile.test.ts')],
     [
-      ['(attempt > 1 && sameEvent(event, { ...agreed, steps: 1 }))', 'sameEvent(event, { ...agreed, steps: 1 })'],
+      ['(attempt > 1 && sameEvent(event, oneStep))', 'sameEvent(event, oneStep)'],
       ['.filter((round) => !reportedRounds.has(round))', '.filter(() => false)'],
       [
         "source === 'client' && !voided && quarantinedAt === undefined",

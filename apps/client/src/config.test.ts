@@ -17,6 +17,7 @@ describe('clientConfig', () => {
       threads: 1,
       runtime: 'onnxruntime',
       executionProvider: 'cpu',
+      releaseGrid: true,
       once: false,
       limits: {},
     })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLedger, type PrivacyLedger } from '@fedsvd/client'
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
-import type { Reservation } from '@fedsvd/core/privacy'
+import { MISS_PROBABILITY, type Reservation } from '@fedsvd/core/privacy'
 
 /** Pays for the round in a ledger of its own, as a client does; the canaries are nobody's data, so it is thrown away. */
 export async function withReservation<T>(
@@ -15,14 +15,16 @@ export async function withReservation<T>(
   const stateDir = mkdtempSync(join(tmpdir(), 'fedsvd-audit-'))
   try {
     const hash = createHash('sha256').update('gradient canaries').digest('hex')
-    using ledger = openLedger(stateDir, hash, budget)
+    // the event costs all of the claim: a slot of time that might be missed is paid for beside it
+    const granted = { ...budget, delta: budget.delta + 2 * MISS_PROBABILITY }
+    using ledger = openLedger(stateDir, hash, granted)
     const runId = randomUUID()
     const { sampleRate, noiseMultiplier } = event
     ledger.bind({
       runId,
       coordinator: 'none: an audit',
       manifestSha256: hash,
-      terms: { declaredRecords: 1, sampleRate, noiseMultiplier, budget },
+      terms: { declaredRecords: 1, sampleRate, noiseMultiplier, budget: granted },
       event,
     })
     return await use(ledger.reserve(runId, 0), ledger)

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { FedsvdError } from '@fedsvd/core/errors'
@@ -107,11 +106,9 @@ async function claimFolder(folder: string): Promise<Disposable> {
 
 async function startCoordinator(children: Children, folder: string, holdOut: string): Promise<OperatorAccess> {
   const args = ['serve', '--port', '0', '--state-dir', join(folder, 'coordinator'), '--hold-out', holdOut]
-  const token = randomBytes(32).toString('base64url')
-  const { url } = await children
-    .start('coordinator', args, join(folder, 'coordinator.log'), { FEDSVD_OPERATOR_TOKEN: token })
-    .waitFor('listening')
-  return { url: String(url), token }
+  const { url } = await children.start('coordinator', args, join(folder, 'coordinator.log')).waitFor('listening')
+  const token = await readFile(join(folder, 'coordinator', 'operator.token'), 'utf8') // readable by its owner only
+  return { url: String(url), token: token.trim() }
 }
 
 function startClient(

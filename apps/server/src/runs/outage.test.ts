@@ -46,8 +46,11 @@ async function runThrough(outage?: Outage) {
   return { isOver, snapshot, rounds, clients, told, callsAtStart, calls }
 }
 
+/** Accounting answers from a thread, so it is time that is limited, and not turns of the loop. */
+const LONGEST_RUN_MS = 30_000
+
 async function ended(store: Store, runId: string): Promise<boolean> {
-  for (let turn = 0; turn < 5000; turn += 1) {
+  for (const deadline = Date.now() + LONGEST_RUN_MS; Date.now() < deadline; ) {
     if ((await store.runs.find(runId))?.state === 'completed') return true
     await setImmediate()
   }
