@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { pause } from '../transport/back-off.ts'
 
 /** Time as releases are measured in: it never jumps. */
 export interface ReleaseClock {
@@ -13,8 +13,5 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const systemClock: ReleaseClock = {
   now: () => performance.now(),
-  sleep: async (milliseconds, signal) => {
-    const wait = Math.min(Math.max(0, milliseconds), LONGEST_TIMER_MS)
-    await delay(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
-  },
+  sleep: (milliseconds, signal) => pause(Math.min(Math.max(0, milliseconds), LONGEST_TIMER_MS), signal),
 }
