@@ -1,6 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { otherEncoding, type Place, placeText, unreadable } from './place.ts'
-import { checkedUtf8, NOT_UTF8_MARK } from './utf8.ts'
+import { checkedUtf8, lineFeeds, NOT_UTF8_MARK } from './utf8.ts'
 
 /** So many of the first bytes tell an encoding. */
 const SAMPLE_BYTES = 4096
@@ -135,10 +135,4 @@ function otherBytes(encoding: string, place: Place, cause?: unknown): FedsvdErro
     },
     { cause },
   )
-}
-
-function lineFeeds(bytes: Buffer): number {
-  let count = 0
-  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count += 1
-  return count
 }

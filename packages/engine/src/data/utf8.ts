@@ -48,7 +48,7 @@ export async function* checkedUtf8(
   let column = 0
   let cut: Buffer = Buffer.alloc(0)
   const advance = (passed: Buffer): void => {
-    for (let at = passed.indexOf(NEWLINE); at >= 0; at = passed.indexOf(NEWLINE, at + 1)) line++
+    line += lineFeeds(passed)
     column = passed.includes(NEWLINE) ? passed.length - passed.lastIndexOf(NEWLINE) - 1 : column + passed.length
   }
   for await (const chunk of bytes) {
@@ -85,4 +85,11 @@ function mayContinue(cut: Buffer): boolean {
 
 function notUtf8(file: string, line: number, column: number) {
   return otherEncoding({ file, line }, `other bytes from byte ${column + 1} of that line on`)
+}
+
+/** How many line feeds there are. */
+export function lineFeeds(bytes: Buffer): number {
+  let count = 0
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count += 1
+  return count
 }
