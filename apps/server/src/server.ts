@@ -221,7 +221,13 @@ export async function startCoordinator(
   const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute, transfersPerMinute } = config
   const routers = [
     healthRoutes({ store, blobs, metrics, isDraining: () => draining }),
-    identityRoutes({ store, sessions, now, requestsPerMinute }),
+    identityRoutes({
+      store,
+      sessions,
+      now,
+      requestsPerMinute,
+      onNamesake: (clientId, refusal) => conductor.alertAbout(clientId, refusal),
+    }),
     tensorRoutes({
       blobs,
       sessions,

@@ -40,6 +40,8 @@ export const ERROR_CATALOGUE = {
   CSRF_INVALID: { status: 403, title: 'A request by cookie does not carry the token of its session' },
   OPERATOR_NOT_FOUND: { status: 404, title: 'No operator has this identifier' },
   OPERATOR_EXISTS: { status: 409, title: 'An operator of this name exists already' },
+  NAME_TAKEN: { status: 409, title: 'Another client in good standing has this name' },
+  NAME_REUSED: { status: 409, title: 'A client has the name that another one had before' },
   CLIENT_NOT_FOUND: { status: 404, title: 'No client has this identifier' },
   AUDIT_DAMAGED: { status: 500, title: 'The audit log fails its own verification' },
   // the update on the wire
@@ -75,6 +77,9 @@ export const ERROR_CATALOGUE = {
   NOISE_INVALID: { status: 500, title: 'The parameters of the noise are unusable' },
   RUNTIME_UNAVAILABLE: { status: 500, title: 'A runtime or device that was asked for cannot be used here' },
   STEP_ORDER: { status: 500, title: 'The steps of a private round were made out of order' },
+  ROUNDS_AHEAD: { status: 409, title: 'A client has trained rounds that this coordinator does not know' },
+  COORDINATOR_RESTORED: { status: 409, title: 'The coordinator was restored from a backup' },
+  BACKUP_INVALID: { status: 400, title: 'A backup cannot be used' },
   LEASE_LOST: { status: 503, title: 'Another coordinator drives the run now' },
 } as const satisfies Record<string, { status: number; title: string }>
 

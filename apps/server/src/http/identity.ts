@@ -1,3 +1,4 @@
+import type { FedsvdError } from '@fedsvd/core/errors'
 import { challengeRequestSchema, enrolRequestSchema, parseMessage } from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { enrol, type Sessions } from '../identity/index.ts'
@@ -9,17 +10,19 @@ export interface IdentityRoutes {
   readonly sessions: Sessions
   readonly now: () => number
   readonly requestsPerMinute: number
+  /** An enrolment was refused, as a client in good standing has its name. */
+  onNamesake(clientId: string, refusal: FedsvdError): Promise<void>
 }
 
 /** What anyone may ask: an identity for a token, and a challenge for an identity. */
-export function identityRoutes({ store, sessions, now, requestsPerMinute }: IdentityRoutes): Router {
+export function identityRoutes({ store, sessions, now, requestsPerMinute, onNamesake }: IdentityRoutes): Router {
   const router = Router()
   const limit = limitRequests(requestsPerMinute)
   const json = express.json({ limit: '16kb' })
 
   router.post('/v1/enrol', limit, json, async (request, response) => {
     const message = parseMessage(enrolRequestSchema, request.body, 'an enrolment')
-    response.status(201).json({ clientId: await enrol(store.clients, message, now()) })
+    response.status(201).json({ clientId: await enrol(store.clients, message, { now: now(), onNamesake }) })
   })
   router.post('/v1/challenge', limit, json, async (request, response) => {
     const { clientId } = parseMessage(challengeRequestSchema, request.body, 'a request for a challenge')

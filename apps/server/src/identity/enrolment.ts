@@ -28,8 +28,17 @@ export async function createEnrolmentTokens(
   return tokens
 }
 
-/** Binds a new identity to a public key. @throws FedsvdError TOKEN_INVALID, PROTOCOL_VERSION, SIGNATURE_INVALID */
-export async function enrol(clients: ClientStore, request: EnrolRequest, now: number): Promise<string> {
+/**
+ * Binds a new identity to a public key; the same request again is answered alike.
+ *
+ * @param onNamesake told of the client in good standing that has the name already
+ * @throws FedsvdError TOKEN_INVALID, PROTOCOL_VERSION, SIGNATURE_INVALID, NAME_TAKEN
+ */
+export async function enrol(
+  clients: ClientStore,
+  request: EnrolRequest,
+  { now, onNamesake }: { readonly now: number; onNamesake(clientId: string, refusal: FedsvdError): Promise<void> },
+): Promise<string> {
   checkProtocolVersion(request.protocolVersion)
   publicKeyFrom(request.publicKey)
   const { name, publicKey } = request
@@ -37,8 +46,21 @@ export async function enrol(clients: ClientStore, request: EnrolRequest, now: nu
   const hash = hashOf(request.token)
   const actor = `client:${id}`
   const audit = { at: now, actor, action: 'client.enrol', object: actor, detail: { name, token: nameOf(hash) } }
-  await clients.enrol(hash, { id, name, publicKey, enrolledAt: now }, audit)
-  return id
+  const enrolled = await clients.enrol(hash, { id, name, publicKey, enrolledAt: now }, audit)
+  if ('clientId' in enrolled) return enrolled.clientId
+  const refusal = nameTaken(name, enrolled.namesake)
+  await onNamesake(enrolled.namesake.id, refusal)
+  throw refusal
+}
+
+function nameTaken(name: string, { name: taken, enrolledAt }: ClientRecord): FedsvdError {
+  return new FedsvdError('NAME_TAKEN', {
+    expected: 'a name that no client in good standing has',
+    got: `${name}, which is read as "${taken}", enrolled on ${new Date(enrolledAt).toISOString().slice(0, 10)}`,
+    remedy:
+      'Give a second site another name: the token is still good. Where it is the same site and its state folder is lost, ' +
+      'find the folder; else what it spent stays spent, and an admin has to revoke the earlier client first.',
+  })
 }
 
 /** Turns a client away for good; doing it again changes nothing. @throws FedsvdError CLIENT_NOT_FOUND */

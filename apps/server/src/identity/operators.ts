@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { OperatorRequest, OperatorView } from '@fedsvd/core/protocol'
+import { nameKey, type OperatorRequest, type OperatorView } from '@fedsvd/core/protocol'
 import type { OperatorRecord, OperatorStore } from '../store/index.ts'
 import { actorOf, type Caller } from './caller.ts'
 import { hashSecret } from './secret-hash.ts'
@@ -20,9 +20,10 @@ export async function createOperator(
   }
   const object = `operator:${operator.id}`
   const audit = { at: now, actor: actorOf(by), action: 'operator.create', object, detail: { name, role } }
-  if (await operators.create(operator, audit)) return operatorView(operator)
+  const isTaken = (await operators.list()).some((other) => nameKey(other.name) === nameKey(name))
+  if (!isTaken && (await operators.create(operator, audit))) return operatorView(operator)
   throw new FedsvdError('OPERATOR_EXISTS', {
-    expected: 'a name that no operator has, disabled ones included',
+    expected: 'a name that is read as that of no operator, disabled ones included',
     got: name,
     remedy: 'Choose another name.',
   })

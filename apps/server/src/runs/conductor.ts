@@ -260,10 +260,14 @@ export class Conductor implements AsyncDisposable {
   /** Tells the operators of every open run that a client takes part in. */
   async alertAbout(clientId: string, { code, message }: FedsvdError): Promise<void> {
     const { store, alerts } = this.#parts
-    for (const { runId } of await store.runs.participationsOf(clientId)) {
-      const live = this.#live.get(runId)
+    const runs: RunRecord[] = []
+    for (const { runId } of await store.runs.participationsOf(clientId)) runs.push(await this.#find(runId))
+    const open = runs.filter(isOpen)
+    const newest = runs.toSorted((left, right) => right.createdAt - left.createdAt).slice(0, 1)
+    for (const { manifest } of open.length > 0 ? open : newest) {
+      const live = this.#live.get(manifest.runId)
       if (live !== undefined) await live.alert(code, message, clientId)
-      else if (isOpen(await this.#find(runId))) await alerts.of(runId).raise(code, message, clientId)
+      else await alerts.of(manifest.runId).raise(code, message, clientId)
     }
   }
 

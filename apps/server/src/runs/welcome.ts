@@ -82,6 +82,7 @@ async function join(run: LiveRun, clientId: string, terms: PrivacyTerms, bounds:
   const { withdrawal, ...participant } = await store.runs.join({ runId, clientId, terms, joinedAt: clock.now() })
   requireSameTerms(participant, terms)
   if (withdrawal !== undefined) await store.runs.setWithdrawal(runId, clientId, undefined)
+  if (known === undefined) await tellNamesakes(run, clientId)
   return participant
 }
 
@@ -92,6 +93,22 @@ function requireSameTerms({ terms: first }: Pick<Participant, 'terms'>, terms: P
     got: JSON.stringify(terms),
     remedy: 'Terms hold for a whole run; restore the state folder of the client.',
   })
+}
+
+/** A site that lost its state folder comes back under its old name, and with a budget that begins anew. */
+async function tellNamesakes(run: LiveRun, clientId: string): Promise<void> {
+  const client = await run.store.clients.find(clientId)
+  if (client === undefined) return
+  const earlier = (await run.store.clients.namesakes(client.name)).filter(
+    ({ id, enrolledAt }) => id !== clientId && enrolledAt <= client.enrolledAt,
+  )
+  for (const { id, name, revokedAt } of earlier) {
+    const standing = revokedAt === undefined ? 'which is in good standing' : 'which was revoked'
+    const message =
+      `has a name that is read as "${name}", that of client ${id}, ${standing}. If it is the same site without its state ` +
+      'folder, what that client spent is not in its new ledger: lower its cap by it, or do not let it train.'
+    await run.alert('NAME_REUSED', message, clientId)
+  }
 }
 
 async function refuseOpenTask({ current, clock }: LiveRun, clientId: string): Promise<void> {

@@ -88,7 +88,7 @@ for (const [name, isAvailable, open] of STORES) {
     async function newClient(): Promise<string> {
       const [hash, id] = [randomUUID(), randomUUID()]
       await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])
-      await store.clients.enrol(hash, { id, name: 'site', publicKey: 'key', enrolledAt: NOW })
+      await store.clients.enrol(hash, { id, name: id, publicKey: id, enrolledAt: NOW })
       return id
     }
     const fenced = (lease: Lease | undefined) => store.fencedBy(() => lease)

@@ -49,10 +49,20 @@ export interface Store extends AsyncDisposable {
 /** The lease that a process holds for a run; undefined when it holds none. */
 export type LeaseOf = (runId: string) => Lease | undefined
 
+/** What came of an enrolment: the identity of the key, which may have been enrolled before, or who has the name. */
+export type Enrolled = { readonly clientId: string } | { readonly namesake: ClientRecord }
+
 export interface ClientStore {
   addTokens(tokens: readonly EnrolmentToken[], audit?: AuditDraft): Promise<void>
-  /** Uses the token up and creates the client, or does neither. @throws FedsvdError TOKEN_INVALID */
-  enrol(tokenHash: string, client: ClientRecord, audit?: AuditDraft): Promise<void>
+  /**
+   * Uses the token up and creates the client, or does neither: where a client in good standing has a name that is read as the
+   * same, and where the token has been used by this very key, whose first answer was lost.
+   *
+   * @throws FedsvdError TOKEN_INVALID
+   */
+  enrol(tokenHash: string, client: ClientRecord, audit?: AuditDraft): Promise<Enrolled>
+  /** The clients, revoked ones included, whose name is read as this one, in the order of their enrolment. */
+  namesakes(name: string): Promise<readonly ClientRecord[]>
   find(clientId: string): Promise<ClientRecord | undefined>
   /** By name, then identifier. */
   list(): Promise<readonly ClientRecord[]>

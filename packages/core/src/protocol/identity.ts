@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { identifierSchema } from './identifier.ts'
+import { nameSchema } from './name.ts'
 
 /** What a person may do at a coordinator; the table of permissions in the protocol reference says what each one means. */
 export const roleSchema = z.enum(['admin', 'operator', 'auditor'])
 export type Role = z.infer<typeof roleSchema>
 
-const operatorName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,79}$/u)
+const operatorName = nameSchema(' ._@-')
 
 /** An operator as others see it: no secret, no hash. */
 export const operatorSchema = z.strictObject({
@@ -27,7 +28,7 @@ export type OperatorRequest = z.infer<typeof operatorRequestSchema>
 
 /** POST /v1/session: a session in an httpOnly cookie, or as a bearer token for programs. */
 export const signInRequestSchema = z.strictObject({
-  name: z.string().min(1).max(200),
+  name: z.string().normalize('NFC').min(1).max(200),
   secret: z.string().min(1).max(200),
   as: z.enum(['cookie', 'token']).default('cookie'),
 })

@@ -1,3 +1,5 @@
+import { nameKey } from '@fedsvd/core/protocol'
+import { enrolledUnder } from '../namesakes.ts'
 import { isLarger, tokenRefused } from '../refusals.ts'
 import type { ClientStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
@@ -10,6 +12,7 @@ export function memoryClients(tables: Tables): ClientStore {
     [...facts.values()].some(
       (fact) => fact.clientId === clientId && !fact.voided && levelOf(fact.event.unit) === 'site',
     )
+  const namesakes = (name: string) => [...clients.values()].filter((client) => nameKey(client.name) === nameKey(name))
   return {
     async addTokens(added, audit) {
       for (const token of added) tokens.set(token.hash, token)
@@ -18,12 +21,19 @@ export function memoryClients(tables: Tables): ClientStore {
     async enrol(tokenHash, client, audit) {
       const token = tokens.get(tokenHash)
       if (token === undefined) throw tokenRefused('an unknown token')
-      if (token.usedAt !== undefined) throw tokenRefused('a token that was used before')
+      if (token.clientId !== undefined) {
+        if (clients.get(token.clientId)?.publicKey === client.publicKey) return { clientId: token.clientId }
+        throw tokenRefused('a token that was used before')
+      }
       if (token.expiresAt <= client.enrolledAt) throw tokenRefused('an expired token')
-      tokens.set(tokenHash, { ...token, usedAt: client.enrolledAt })
+      const taken = enrolledUnder(namesakes(client.name), client.publicKey)
+      if (taken !== undefined) return taken
+      tokens.set(tokenHash, { ...token, clientId: client.id })
       clients.set(client.id, client)
       appendAudit(tables, audit)
+      return { clientId: client.id }
     },
+    namesakes: async (name) => namesakes(name),
     find: async (clientId) => clients.get(clientId),
     list: async () =>
       [...clients.values()].sort((left, right) =>

@@ -19,7 +19,7 @@ import type { ClusterTables } from './cluster.ts'
 
 /** Rows by their key; compound keys are joined by {@link keyOf}. */
 export interface Tables {
-  readonly tokens: Map<string, EnrolmentToken & { usedAt?: number }>
+  readonly tokens: Map<string, EnrolmentToken & { clientId?: string }>
   readonly clients: Map<string, ClientRecord>
   readonly caps: BudgetCap[]
   readonly runs: Map<string, RunRecord>

@@ -1,9 +1,15 @@
+import { nameKey } from '@fedsvd/core/protocol'
+import { enrolledUnder } from '../namesakes.ts'
+import type { ClientRecord } from '../records.ts'
 import { isLarger, tokenRefused } from '../refusals.ts'
 import type { ClientStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
-import type { PrismaClient } from './generated/client.ts'
+import type { Prisma, PrismaClient } from './generated/client.ts'
 import { capFrom, clientFrom, date } from './rows.ts'
 import { SITE_LEVEL } from './site-level.ts'
+
+/** Held by an enrolment to its end. */
+const NAMES_LOCK = 72707371
 
 export function prismaClients(prisma: PrismaClient): ClientStore {
   return {
@@ -20,19 +26,27 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
     },
     async enrol(tokenHash, { id, name, publicKey, enrolledAt }, audit) {
       const now = date(enrolledAt)
-      await prisma.$transaction(async (tx) => {
-        await tx.client.create({ data: { id, name, publicKey, enrolledAt: now } })
+      return await prisma.$transaction(async (tx) => {
+        await tx.$executeRaw`SELECT pg_advisory_xact_lock(${NAMES_LOCK})` // of two with one name one comes first
+        const token = await tx.enrolmentToken.findUnique({ where: { hash: tokenHash }, include: { client: true } })
+        if (token === null) throw tokenRefused('an unknown token')
+        if (token.client?.publicKey === publicKey) return { clientId: token.client.id }
+        if (token.usedAt !== null) throw tokenRefused('a token that was used before')
+        if (token.expiresAt <= now) throw tokenRefused('an expired token')
+        const taken = enrolledUnder(await namesakes(tx, name), publicKey)
+        if (taken !== undefined) return taken
+        await tx.client.create({ data: { id, name, nameKey: nameKey(name), publicKey, enrolledAt: now } })
         // One conditional update decides: of two callers with one token, one finds it used.
         const { count } = await tx.enrolmentToken.updateMany({
           where: { hash: tokenHash, usedAt: null, expiresAt: { gt: now } },
           data: { usedAt: now, clientId: id },
         })
-        if (count === 1) return await appendAudit(tx, audit)
-        const token = await tx.enrolmentToken.findUnique({ where: { hash: tokenHash } })
-        if (token === null) throw tokenRefused('an unknown token')
-        throw tokenRefused(token.usedAt === null ? 'an expired token' : 'a token that was used before')
+        if (count !== 1) throw tokenRefused('a token that was used before')
+        await appendAudit(tx, audit)
+        return { clientId: id }
       })
     },
+    namesakes: (name) => namesakes(prisma, name),
     async find(clientId) {
       const row = await prisma.client.findUnique({ where: { id: clientId } })
       return row === null ? undefined : clientFrom(row)
@@ -94,4 +108,15 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
         return true
       }),
   }
+}
+
+async function namesakes(tx: Prisma.TransactionClient, name: string): Promise<readonly ClientRecord[]> {
+  const rows = await tx.client.findMany({ where: { nameKey: nameKey(name) }, orderBy: { enrolledAt: 'asc' } })
+  return rows.map(clientFrom)
+}
+
+/** Fills in the keys of names that were enrolled by releases without them. */
+export async function fillNameKeys(prisma: PrismaClient): Promise<void> {
+  const rows = await prisma.client.findMany({ where: { nameKey: null }, select: { id: true, name: true } })
+  for (const { id, name } of rows) await prisma.client.update({ where: { id }, data: { nameKey: nameKey(name) } })
 }

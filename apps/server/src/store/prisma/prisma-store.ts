@@ -4,7 +4,7 @@ import pg from 'pg'
 import type { LeaseOf, Store } from '../store.ts'
 import { prismaAlerts } from './alerts.ts'
 import { prismaAudit } from './audit.ts'
-import { prismaClients } from './clients.ts'
+import { fillNameKeys, prismaClients } from './clients.ts'
 import { prismaCluster } from './cluster.ts'
 import { translateDatabaseError, translating } from './database-errors.ts'
 import { fence } from './fence.ts'
@@ -32,6 +32,12 @@ export async function openPrismaStore(
 ): Promise<Store> {
   await migrate(connection, check)
   const prisma = new PrismaClient({ adapter: new PrismaPg(connection), transactionOptions: TRANSACTIONS })
+  try {
+    await fillNameKeys(prisma)
+  } catch (error) {
+    await prisma.$disconnect()
+    throw translateDatabaseError(error)
+  }
   const open = (leaseOf: LeaseOf | undefined, close: () => Promise<void>): Store => {
     const guard = fence(leaseOf)
     return {
