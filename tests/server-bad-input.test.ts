@@ -214,9 +214,10 @@ describe('a caller who is not who it should be', () => {
 
   it('does not enrol twice with one token', async () => {
     const token = await coordinator.enrolment()
-    const request = { protocolVersion: PROTOCOL_VERSION, token, name: 'site', publicKey: PUBLIC_KEY }
+    const request = { protocolVersion: PROTOCOL_VERSION, token, name: 'twice', publicKey: PUBLIC_KEY }
     await post(coordinator.url, '/v1/enrol', request)
-    const error = await refusal(post(coordinator.url, '/v1/enrol', request))
+    const publicKey = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x!
+    const error = await refusal(post(coordinator.url, '/v1/enrol', { ...request, name: 'another', publicKey }))
     expect(error).toMatchObject({ code: 'TOKEN_INVALID', got: 'a token that was used before' })
   })
 

@@ -40,9 +40,10 @@ let runId: string
 
 const newRun = async (token: string): Promise<string> =>
   (await post<{ runId: string }>(url, '/v1/runs', tinyRequest({ clientsPerRound: 1, quorum: 1 }), token)).runId
-const newClient = async (): Promise<string> =>
-  (await FakeClients.enrol(url, await coordinator.enrolment(), 'one more')).clientId
 let names = 0
+const newClient = async (): Promise<string> =>
+  (await FakeClients.enrol(url, await coordinator.enrolment(), `one more ${names++}`)).clientId
+
 const newOperator = (): Promise<OperatorView> => createOperator(coordinator, `one more ${names++}`, 'auditor')
 
 beforeAll(async () => {

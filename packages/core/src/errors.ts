@@ -78,6 +78,7 @@ export const ERROR_CATALOGUE = {
   RUNTIME_UNAVAILABLE: { status: 500, title: 'A runtime or device that was asked for cannot be used here' },
   STEP_ORDER: { status: 500, title: 'The steps of a private round were made out of order' },
   ROUNDS_AHEAD: { status: 409, title: 'A client has trained rounds that this coordinator does not know' },
+  WRITTEN_BY_NEWER: { status: 409, title: 'It was written by a newer release of fedsvd' },
   COORDINATOR_RESTORED: { status: 409, title: 'The coordinator was restored from a backup' },
   BACKUP_INVALID: { status: 400, title: 'A backup cannot be used' },
   LEASE_LOST: { status: 503, title: 'Another coordinator drives the run now' },
@@ -143,6 +144,20 @@ function shown(value: unknown): string {
   } catch {
     return typeof value
   }
+}
+
+/**
+ * The refusal of a file in a format of a release to come. Nothing of it is changed.
+ *
+ * @param what the file, such as `the ledger site.jsonl`
+ * @param newest the newest format that this release reads
+ */
+export function writtenByNewer(what: string, newest: number | string, got: number | string): FedsvdError {
+  return new FedsvdError('WRITTEN_BY_NEWER', {
+    expected: `${what} in a format up to ${newest}`,
+    got: `${got}, of a newer release of fedsvd`,
+    remedy: 'Upgrade fedsvd here, and never run the older release on it again; nothing was changed.',
+  })
 }
 
 /** True when `error` is from the catalogue, optionally with one given code. */

@@ -55,6 +55,21 @@ describe('verification', () => {
   })
 
   it.each([
+    [
+      'an entry of another kind',
+      [...FACTS, { kind: 'unheard-of' }],
+      /WRITTEN_BY_NEWER.*"unheard-of" in line 6.*Upgrade/,
+    ],
+    ['another format', [{ ...FACTS[0], format: 3 }], /WRITTEN_BY_NEWER.*format 3 in line 1/],
+    ['another field', [{ ...FACTS[0], more: 1 }], /WRITTEN_BY_NEWER/],
+  ])('tells a whole line of a newer release from damage: %s', (_, facts, message) => {
+    const lines = linesOf(facts as readonly LedgerFact[])
+    expect(() => verify(lines.join(''))).toThrow(message)
+    const changed = lines.with(-1, lines.at(-1)!.replace('"at":"2026', '"at":"2025')).join('')
+    expect(() => verify(changed)).toThrow('LEDGER_DAMAGED')
+  })
+
+  it.each([
     ['a missing line', LINES.toSpliced(2, 1)],
     ['the first line missing', LINES.slice(1)],
     ['a line twice', LINES.toSpliced(2, 0, LINES[2]!)],

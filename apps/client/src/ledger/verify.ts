@@ -1,6 +1,6 @@
-import { FedsvdError } from '@fedsvd/core/errors'
-import { chain, encodeEntry, genesisHash } from './chain.ts'
-import { type LedgerEntry, ledgerLineSchema } from './entry.ts'
+import { FedsvdError, writtenByNewer } from '@fedsvd/core/errors'
+import { canonicalJson, chain, encodeEntry, genesisHash, sha256Hex } from './chain.ts'
+import { LEDGER_FORMAT, type LedgerEntry, ledgerLineSchema } from './entry.ts'
 
 const NEWLINE = 0x0a
 
@@ -36,7 +36,7 @@ export function verifyLedgerBytes(bytes: Uint8Array, name: string): VerifiedLedg
   const entries: LedgerEntry[] = []
   let head = genesisHash(name)
   const append = (line: string): void => {
-    const entry = parseLine(line, entries.length + 1)
+    const entry = parseLine(line, entries.length + 1, head)
     checkPlace(entry, line, entries.length, head)
     entries.push(entry)
     head = entry.hash
@@ -68,7 +68,7 @@ function isJson(text: string): boolean {
   }
 }
 
-function parseLine(line: string, number: number): LedgerEntry {
+function parseLine(line: string, number: number, previous: string): LedgerEntry {
   let json: unknown
   try {
     json = JSON.parse(line)
@@ -77,8 +77,23 @@ function parseLine(line: string, number: number): LedgerEntry {
   }
   const result = ledgerLineSchema.safeParse(json)
   if (result.success) return result.data
+  if (isIntact(json, line, previous)) throw newer(json, number)
   const [issue] = result.error.issues
   throw damaged(number, `a valid ${issue?.path.join('.') || 'entry'}`, issue?.message ?? 'something else')
+}
+
+/** True for a line that is chained as it should be, whatever it says. */
+function isIntact(json: unknown, line: string, previous: string): boolean {
+  if (typeof json !== 'object' || json === null) return false
+  const { hash, ...rest } = json as Record<string, unknown>
+  return hash === sha256Hex(previous + canonicalJson(rest)) && canonicalJson(json) === line
+}
+
+/** A whole line that this release does not understand is not damage. */
+function newer(json: unknown, number: number): FedsvdError {
+  const { kind, format } = ((json as { fact?: unknown }).fact ?? {}) as { kind?: unknown; format?: unknown }
+  const got = typeof format === 'number' ? `format ${format}` : `an entry of the kind "${String(kind).slice(0, 40)}"`
+  return writtenByNewer('a ledger', LEDGER_FORMAT, `${got} in line ${number}`)
 }
 
 function checkPlace(entry: LedgerEntry, line: string, seq: number, previous: string): void {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError, writtenByNewer } from '@fedsvd/core/errors'
 import { type ReadOptions, readRows } from '@fedsvd/engine/data'
 import { z } from 'zod'
 import { writeFileDurably } from '../ledger/index.ts'
@@ -70,8 +70,23 @@ function keyIn(folder: string): Uint8Array {
 
 function readSketch(path: string): Sketch | undefined {
   if (!existsSync(path)) return undefined
-  const { rows, limit, digests } = sketchSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
+  const stored = jsonIn(path)
+  if (typeof stored?.format === 'number' && stored.format > 1) {
+    throw writtenByNewer(`the digests in ${path}`, 1, `format ${stored.format}`)
+  }
+  const result = sketchSchema.safeParse(stored)
+  if (!result.success) return undefined // what cannot be compared is taken for overlapping
+  const { rows, limit, digests } = result.data
   return { rows, digests, limit: limit ?? Number.POSITIVE_INFINITY }
+}
+
+function jsonIn(path: string): { readonly format?: unknown } | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as { format?: unknown }
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }
 
 function overlaps(shared: string, budget: string): FedsvdError {

@@ -14,6 +14,8 @@ export interface Identity {
   signChallenge(clientId: string, nonce: string): string
 }
 
+const enrolmentSchema = z.object({ clientId: z.uuid() })
+
 /** In the state folder. */
 export const KEY_FILE = 'client-key.pem'
 
@@ -58,7 +60,20 @@ function readKey(path: string): KeyObject {
 export function enrolledAs(stateDir: string, coordinator: string, budget?: string): string | undefined {
   const path = enrolmentPath(stateDir, coordinator, budget)
   if (!existsSync(path)) return undefined
-  return z.object({ clientId: z.uuid() }).parse(JSON.parse(readFileSync(path, 'utf8'))).clientId
+  try {
+    return enrolmentSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).clientId
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError || cause instanceof z.ZodError)) throw cause
+    throw new FedsvdError(
+      'CONFIG_INVALID',
+      {
+        expected: `the enrolment of this client in ${path}`,
+        got: 'something else',
+        remedy: 'Restore the file, or remove it and start with a new token: the key makes it the same client again.',
+      },
+      { cause },
+    )
+  }
 }
 
 export function rememberEnrolment(stateDir: string, coordinator: string, clientId: string, budget?: string): void {

@@ -1,7 +1,7 @@
 import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { type ClientHandshake, challengeReplySchema, PROTOCOL_VERSION, parseMessage } from '@fedsvd/core/protocol'
 import { VERSION } from '../version.ts'
-import { jsonBody, jsonRequest, refusalOf, requireNoRedirect } from './http.ts'
+import { jsonBody, jsonRequest, refusalOf, requireNoRedirect, requireSameProtocol } from './http.ts'
 import { certificateFault } from './tls.ts'
 import type { Caller } from './transport.ts'
 
@@ -32,6 +32,7 @@ export class Handshakes {
         redirect: 'manual',
       })
       requireNoRedirect(this.#url, response)
+      requireSameProtocol(response)
       if (!response.ok) throw await refusalOf(response)
       const { nonce, ledgerLength } = parseMessage(challengeReplySchema, await jsonBody(response), 'a challenge')
       return {

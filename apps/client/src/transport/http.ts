@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { PROTOCOL_HEADER, PROTOCOL_VERSION, requireProtocol } from '@fedsvd/core/protocol'
 import { backOff, type Pause, pause } from './back-off.ts'
 import { certificateFault } from './tls.ts'
 
@@ -44,6 +45,7 @@ async function requestOnce<T>(
   try {
     const response = await send(url, { ...init, signal, redirect: 'manual' })
     requireNoRedirect(url, response)
+    requireSameProtocol(response)
     if (response.ok) return { value: await read(response) }
     if (response.status !== 429 && response.status < 500) throw await refusalOf(response)
     await response.body?.cancel()
@@ -71,6 +73,11 @@ export function requireNoRedirect(url: URL, { status, headers, type }: Response)
   })
 }
 
+/** A coordinator of another version is told by the header of whatever it answers. @throws FedsvdError PROTOCOL_VERSION */
+export function requireSameProtocol({ headers }: Response): void {
+  requireProtocol(headers.get(PROTOCOL_HEADER), 'coordinator')
+}
+
 /** `fetch` reports every fault of the network as a TypeError, and so does a body that ends early. */
 function isNetworkFault(error: unknown): boolean {
   return error instanceof TypeError || error instanceof SyntaxError
@@ -83,7 +90,11 @@ export async function refusalOf(response: Response): Promise<FedsvdError> {
 }
 
 export function jsonRequest(body: unknown): RequestInit {
-  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', [PROTOCOL_HEADER]: String(PROTOCOL_VERSION) },
+    body: JSON.stringify(body),
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { PROTOCOL_HEADER, PROTOCOL_VERSION } from '@fedsvd/core/protocol'
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express'
 import helmet from 'helmet'
 import type { Logger } from 'pino'
@@ -23,6 +24,10 @@ export function createApp({ guard, routers, dashboard, log, metrics, trustedProx
   app.disable('x-powered-by')
   app.set('trust proxy', trustedProxies)
   app.use(helmet())
+  app.use((_request, response, next) => {
+    response.set(PROTOCOL_HEADER, String(PROTOCOL_VERSION))
+    next()
+  })
   app.use((request, response, next) => {
     const startedAt = performance.now()
     response.on('finish', () => {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type EnrolRequest, PROTOCOL_VERSION } from '@fedsvd/core/protocol'
+import { type EnrolRequest, requireProtocol } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import type { ClientRecord, ClientStore } from '../store/index.ts'
 import { actorOf, type Caller } from './caller.ts'
@@ -39,7 +39,7 @@ export async function enrol(
   request: EnrolRequest,
   { now, onNamesake }: { readonly now: number; onNamesake(clientId: string, refusal: FedsvdError): Promise<void> },
 ): Promise<string> {
-  checkProtocolVersion(request.protocolVersion)
+  requireProtocol(request.protocolVersion, 'client')
   publicKeyFrom(request.publicKey)
   const { name, publicKey } = request
   const id = randomUUID()
@@ -77,15 +77,6 @@ export async function revokeClient(
     expected: 'the identifier of a client of this coordinator',
     got: clientId,
     remedy: 'GET /v1/clients lists them.',
-  })
-}
-
-export function checkProtocolVersion(version: number): void {
-  if (version === PROTOCOL_VERSION) return
-  throw new FedsvdError('PROTOCOL_VERSION', {
-    expected: `protocol version ${PROTOCOL_VERSION}`,
-    got: `version ${version}`,
-    remedy: 'Run the same release of fedsvd on both sides.',
   })
 }
 

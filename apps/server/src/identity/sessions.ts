@@ -1,9 +1,8 @@
 import { randomBytes, verify } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type ClientHandshake, sessionChallengeText } from '@fedsvd/core/protocol'
+import { type ClientHandshake, requireProtocol, sessionChallengeText } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import type { ClientRecord, ClientStore } from '../store/index.ts'
-import { checkProtocolVersion } from './enrolment.ts'
 
 export const NONCE_LIFETIME_MS = 60_000
 const MOST_NONCES = 100_000
@@ -69,7 +68,7 @@ export async function authenticate(
   { protocolVersion, clientId, nonce, signature }: ClientHandshake,
   takeNonce: (nonce: string, clientId: string) => Promise<void>,
 ): Promise<ClientRecord> {
-  checkProtocolVersion(protocolVersion)
+  requireProtocol(protocolVersion, 'client')
   await takeNonce(nonce, clientId)
   const client = await clients.find(clientId)
   const text = Buffer.from(sessionChallengeText(clientId, nonce))

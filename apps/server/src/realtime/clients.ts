@@ -7,6 +7,7 @@ import {
   type LedgerReply,
   ledgerReportSchema,
   parseMessage,
+  requireProtocol,
   roundFailedSchema,
   type ServerToClientEvents,
 } from '@fedsvd/core/protocol'
@@ -146,7 +147,9 @@ async function admit(
   { sessions, clients, presence, conductor, log }: ClientNamespaceParts,
 ): Promise<void> {
   try {
-    const handshake = parseMessage(clientHandshakeSchema, socket.handshake.auth, 'a client handshake')
+    const { auth } = socket.handshake
+    requireProtocol((auth as { protocolVersion?: unknown } | undefined)?.protocolVersion, 'client')
+    const handshake = parseMessage(clientHandshakeSchema, auth, 'a client handshake')
     const client = await sessions.authenticate(handshake)
     await requireOneLedger(client, handshake, { clients, presence }).catch(async (error: unknown) => {
       if (isFedsvdError(error, 'LEDGER_MISMATCH') || isFedsvdError(error, 'CLIENT_CONNECTED'))

@@ -141,7 +141,7 @@ for (const [name, isAvailable, open] of STORES) {
       await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])
       const results = await Promise.allSettled(
         [randomUUID(), randomUUID()].map((id) =>
-          store.clients.enrol(hash, { id, name: id, publicKey: 'key', enrolledAt: NOW }),
+          store.clients.enrol(hash, { id, name: id, publicKey: id, enrolledAt: NOW }),
         ),
       )
       expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
