@@ -71,6 +71,11 @@ describe('an audit through the engine', () => {
     expect(report.epsilonUpperBound).toBeCloseTo(6, 1)
     expect(report.epsilonLowerBoundOfFamily).toBeLessThan(6)
     expect(report.epsilonLowerBoundOfFamily).toBeGreaterThanOrEqual(report.epsilonLowerBound)
+    // A lone guess is right with a chance of 0.747 at this epsilon; five standard deviations on either side.
+    expect(report.knowingOthers.guesses).toBe(256)
+    expect(report.knowingOthers.correct / 256).toBeGreaterThan(0.6)
+    expect(report.knowingOthers.correct / 256).toBeLessThan(0.9)
+    expect(report.epsilonLowerBoundIfIndependent).toBeGreaterThan(report.epsilonLowerBoundOfFamily)
     expect(report.probes.largestShare).toBeGreaterThan(0.9)
     expect(report.probes.largestShare).toBeLessThanOrEqual(1)
     expect(report.probes.answersWhateverTheRecord).toBe(true)

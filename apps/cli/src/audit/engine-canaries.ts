@@ -3,6 +3,7 @@ import { type AdapterState, initialState } from '@fedsvd/core/adapters'
 import { fillGaussian, RandomBits, uniformBelow } from '@fedsvd/core/random'
 import type { LabelledRecord } from '@fedsvd/engine/data'
 import type { TrainingEngine } from '@fedsvd/engine/training'
+import { dot } from './unit-gradients.ts'
 
 /** Tokens of a made-up canary. */
 const TOKENS = 6
@@ -81,11 +82,4 @@ function leastOf(values: Float64Array): number {
 function unitVector(values: Float32Array): Float32Array {
   const length = Math.sqrt(dot(values, values))
   return values.map((value) => value / length)
-}
-
-/** The inner product of two arrays of single precision, in double. */
-export function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
 }

@@ -72,11 +72,16 @@ async function throughEngine(options: AuditOptions, output: Output): Promise<voi
 }
 
 function engineText(report: EngineAuditReport): string {
-  const { event, best, delta, confidence, canaries, dimension, plans, probes } = report
+  const { event, best, delta, confidence, canaries, dimension, plans, probes, knowingOthers } = report
   const percent = `${Number((100 * confidence).toFixed(6))} %`
   const rows = [
     ['', 'epsilon', 'how'],
     ['claimed', `<= ${report.epsilonUpperBound.toFixed(3)}`, 'PLD accountant, one step with every canary that is in'],
+    [
+      'measured',
+      `>= ${report.epsilonLowerBoundIfIndependent.toFixed(3)}`,
+      `at ${percent} confidence, if the noise is Gaussian and drawn afresh for every number`,
+    ],
     [
       'measured',
       `>= ${report.epsilonLowerBoundOfFamily.toFixed(3)}`,
@@ -90,6 +95,7 @@ ${table(rows)}
 at delta ${delta}, unit ${event.unit}, add-or-remove-one; sample rate 1, noise multiplier ${event.noiseMultiplier.toFixed(4)}, one step over ${dimension} numbers
 canaries ${canaries}, each in or out by a fair coin; ${best.guesses} guesses, ${best.correct} right (the best of ${plans} plans, all paid for)
 chance of guesses this good if the claim holds: at most ${report.pValue.toPrecision(2)}
+with all other coins known: ${knowingOthers.guesses} guesses, ${knowingOthers.correct} right; chance, if the noise is independent: ${report.pValueIfIndependent.toPrecision(2)}
 single records: ${probes.records} held against the integer bound, the largest at ${(100 * probes.largestShare).toFixed(2)} % of it; a record without a finite gradient ${probes.answersWhateverTheRecord ? 'adds nothing and stops nothing' : 'STOPS THE STEP OR SHOWS IN IT'}
 verdict: ${report.exceeded ? 'REFUTED. The engine leaks more than is claimed' : 'the claim stands; an audit can refute a claim, never prove it'}`
 }

@@ -8,10 +8,10 @@ import { RUNS, useModels } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Empty, Failure, Loaded } from '../parts/state.tsx'
-import { ModelAndTask, Pace } from './new-run/choices.tsx'
+import { ModelAndTask, Pace, PrivacyUnit } from './new-run/choices.tsx'
 import { Projection } from './new-run/cost.tsx'
 import { checked, type Form, type SetField, START, withModel } from './new-run/form.ts'
-import { Numbers, PRIVACY, roundFields, TRAINING } from './new-run/numbers.tsx'
+import { Numbers, privacyFields, roundFields, TRAINING } from './new-run/numbers.tsx'
 
 /** A run, explained, checked and priced before anything is spent. */
 export default function NewRun() {
@@ -94,7 +94,8 @@ function RunForm({ list }: { readonly list: ModelList }) {
           </Panel>
           <Panel title="Privacy">
             <Stack gap="sm">
-              <Numbers fields={PRIVACY} {...numbers} />
+              <PrivacyUnit form={form} set={set} />
+              <Numbers fields={privacyFields(form)} {...numbers} />
             </Stack>
           </Panel>
           <Panel title="Training">

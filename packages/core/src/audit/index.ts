@@ -1,6 +1,7 @@
 export { curvePValue, curveRejected, epsilonLowerBound } from './curve-test.ts'
 export { type CanaryTerms, canarySpecs, scoreGradientCanaries } from './gradient-canaries.ts'
 export { countCorrect, type GuessOutcome, type GuessPlan, guessPlans } from './guesses.ts'
+export { guessKnowingOthers, independentPValue } from './independent-guesses.ts'
 export { type AuditResult, judge } from './judge.ts'
 export { mostNoiseFactor } from './less-noise.ts'
 export { matchedFilterScores } from './matched-filter.ts'

@@ -1,3 +1,4 @@
+import { logBinomials } from './binomial.ts'
 import { checkLevel, checkOutcome, checkPair } from './check.ts'
 import type { GuessOutcome } from './guesses.ts'
 import { largestRejected } from './rejectable.ts'
@@ -58,19 +59,4 @@ function pValue(
     steepest = Math.max(steepest, gained / i)
   }
   return Math.min(1, (tail + 2 * canaries * delta * steepest) * (1 + ROUNDING) + Number.MIN_VALUE)
-}
-
-/** log C(n, k) for k from 0 to n, as compensated sums of the logarithms of ratios. */
-function logBinomials(n: number): Float64Array {
-  const logs = new Float64Array(n + 1)
-  let sum = 0
-  let lost = 0
-  for (let k = 1; k <= n; k++) {
-    const term = Math.log((n - k + 1) / k) - lost
-    const next = sum + term
-    lost = next - sum - term
-    sum = next
-    logs[k] = sum
-  }
-  return logs
 }

@@ -129,3 +129,31 @@ export function Pace({ form, set }: Pick<Choices, 'form' | 'set'>) {
     </>
   )
 }
+
+/** Whom the budget protects: every record alone, or a person with all records. */
+export function PrivacyUnit({ form, set }: Pick<Choices, 'form' | 'set'>) {
+  return (
+    <>
+      <NativeSelect
+        label="Unit of privacy"
+        description={
+          form.unit === 'record'
+            ? 'Each record is protected alone. A person with several records is protected less.'
+            : 'A person is protected with all records. Every site names the column that tells persons apart.'
+        }
+        data={['record', 'person']}
+        value={form.unit}
+        onChange={(event) => set('unit', event.currentTarget.value as Form['unit'])}
+      />
+      {form.unit === 'person' && (
+        <NativeSelect
+          label="Records of a person count as"
+          description="Their gradients are averaged or added, then clipped as one."
+          data={['mean', 'sum']}
+          value={form.combine}
+          onChange={(event) => set('combine', event.currentTarget.value as Form['combine'])}
+        />
+      )}
+    </>
+  )
+}

@@ -1,7 +1,7 @@
 import type { ModelList } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
 import { checked, type Form, START, withModel } from './form.ts'
-import { roundFields } from './numbers.tsx'
+import { privacyFields, roundFields } from './numbers.tsx'
 
 const LIST: ModelList = {
   models: [
@@ -72,6 +72,16 @@ describe('the form of a new run', () => {
     expect(faultOf({ ...form, quorum: 3 }, 'quorum')).toBe('At most 2, the buffer size')
     expect(faultOf({ ...form, stalenessExponent: 11 }, 'stalenessExponent')).toBeDefined()
     expect(roundFields(form).map(({ key }) => key)).not.toContain('overSelection')
+  })
+
+  it('protects persons only where it is asked to, and then says so at every number', () => {
+    expect(checked(formOf('starter'), LIST).request).not.toHaveProperty('unit')
+    const form = formOf('starter', { unit: 'person', maxRecords: 4, combine: 'sum' })
+    expect(checked(form, LIST).request).toMatchObject({ unit: { kind: 'person', maxRecords: 4, combine: 'sum' } })
+    expect(faultOf({ ...form, maxRecords: 0 }, 'maxRecords')).toBeDefined()
+    const texts = privacyFields(form).map(({ help }) => help)
+    expect(texts.filter((text) => /\bper record\b|records of every client|Records that a step/i.test(text))).toEqual([])
+    expect(privacyFields(formOf('starter')).map(({ key }) => key)).not.toContain('maxRecords')
   })
 
   it('moves late updates of a synchronous run only where it is asked to', () => {

@@ -26,6 +26,10 @@ export interface Form {
   readonly localSteps: number
   readonly expectedLotSize: number
   readonly clipNorm: number
+  readonly unit: 'record' | 'person'
+  /** Records of one person that are used at most; where the unit is a person. */
+  readonly maxRecords: number
+  readonly combine: 'mean' | 'sum'
   readonly learningRate: number
   readonly momentum: number
   readonly epsilon: number
@@ -62,6 +66,9 @@ export const START: Form = {
   localSteps: 5,
   expectedLotSize: 128,
   clipNorm: 0.5,
+  unit: 'record',
+  maxRecords: 16,
+  combine: 'mean',
   learningRate: 12,
   momentum: 0,
   epsilon: 6,
@@ -99,14 +106,15 @@ export function checked(form: Form, list: ModelList): { readonly request?: RunRe
   const result = runRequestSchema.safeParse(candidate(form, model?.name ?? form.model, checkpoint))
   for (const { path, message } of result.error?.issues ?? []) {
     const [first, second] = path
-    const isNested = first === 'model' || first === 'adapter' || first === 'target' || first === 'mode'
+    const isNested =
+      first === 'model' || first === 'adapter' || first === 'target' || first === 'mode' || first === 'unit'
     faults.set(first === 'model' && second === 'name' ? 'model' : String(isNested ? second : first), message)
   }
   crossChecks(form, model, faults)
   return { faults, ...(result.success && faults.size === 0 && { request: result.data }) }
 }
 
-/** What is sent: nothing that the task or the mode has no use for. */
+/** What is sent: nothing that the task, the mode or the unit has no use for. */
 function candidate(form: Form, name: string, checkpoint: unknown): unknown {
   const { task, labels, featureScale, maxTokens, rank, alpha, headMode, epsilon, delta } = form
   const { method, rounds, localSteps, expectedLotSize, clipNorm, learningRate, momentum } = form
@@ -122,6 +130,9 @@ function candidate(form: Form, name: string, checkpoint: unknown): unknown {
     adapter: { rank, alpha, headMode },
     rounds,
     localSteps,
+    ...(form.unit === 'person' && {
+      unit: { kind: 'person', maxRecords: form.maxRecords, combine: form.combine },
+    }),
     expectedLotSize,
     clipNorm,
     learningRate,

@@ -10,14 +10,19 @@ export interface NumberField {
   readonly isWhole?: boolean
 }
 
-export const PRIVACY: readonly NumberField[] = [
-  {
-    key: 'epsilon',
-    label: 'Budget asked of each client (epsilon)',
-    help: 'Per record, for the whole run. The limit of a site always wins.',
-    step: 0.5,
-  },
-  { key: 'delta', label: 'δ', help: 'Must be at most one over the records of every client.', step: 1e-6 },
+const EPSILON: NumberField = {
+  key: 'epsilon',
+  label: 'Budget asked of each client (epsilon)',
+  help: 'Per record, for the whole run. The limit of a site always wins.',
+  step: 0.5,
+}
+const DELTA: NumberField = {
+  key: 'delta',
+  label: 'δ',
+  help: 'Must be at most one over the records of every client.',
+  step: 1e-6,
+}
+const STEPS: readonly NumberField[] = [
   {
     key: 'rounds',
     label: 'Rounds',
@@ -32,15 +37,41 @@ export const PRIVACY: readonly NumberField[] = [
     step: 1,
     isWhole: true,
   },
-  {
-    key: 'expectedLotSize',
-    label: 'Expected lot',
-    help: 'Records that a step draws on average. Larger lots drown the noise, and cost more of it.',
-    step: 16,
-    isWhole: true,
-  },
-  { key: 'clipNorm', label: 'Clip norm', help: 'The most that one record may move a step.', step: 0.1 },
 ]
+const LOT: NumberField = {
+  key: 'expectedLotSize',
+  label: 'Expected lot',
+  help: 'Records that a step draws on average. Larger lots drown the noise, and cost more of it.',
+  step: 16,
+  isWhole: true,
+}
+const CLIP_NORM: NumberField = {
+  key: 'clipNorm',
+  label: 'Clip norm',
+  help: 'The most that one record may move a step.',
+  step: 0.1,
+}
+const MAX_RECORDS: NumberField = {
+  key: 'maxRecords',
+  label: 'Records of one person',
+  help: 'Of a person with more, the first so many are used and the others never. All are computed together.',
+  step: 1,
+  isWhole: true,
+}
+
+/** What there is to decide about privacy, by the unit that is protected. */
+export function privacyFields({ unit }: Pick<Form, 'unit'>): readonly NumberField[] {
+  if (unit === 'record') return [EPSILON, DELTA, ...STEPS, LOT, CLIP_NORM]
+  return [
+    { ...EPSILON, help: 'Per person, for the whole run. The limit of a site always wins.' },
+    { ...DELTA, help: 'Must be at most one over the persons of every client.' },
+    ...STEPS,
+    MAX_RECORDS,
+    { ...LOT, help: 'Persons that a step draws on average. Larger lots drown the noise, and cost more of it.' },
+    { ...CLIP_NORM, help: 'The most that one person, with all records, may move a step.' },
+  ]
+}
+
 export const TRAINING: readonly NumberField[] = [
   { key: 'learningRate', label: 'Learning rate', help: 'Step size; scale it against the clip norm.', step: 0.5 },
   { key: 'momentum', label: 'Momentum', help: 'Heavy ball on the noised gradients; 0 is plain SGD.', step: 0.1 },
