@@ -33,7 +33,7 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   [core('model')]: pure(['graph', 'tensor', 'adapters'], []),
   [core('privacy')]: pure(['tensor', 'random', 'accounting', 'numeric'], []),
   [core('audit')]: pure(
-    ['privacy', 'accounting', 'tensor'],
+    ['privacy', 'accounting', 'tensor', 'linalg'],
     [],
     'an audit sees what training shows and holds it against a claim; it does not train differently',
   ),
