@@ -47,22 +47,7 @@ function guesses(seed: string, noise: number, shared: number, loudness = 1) {
   )!
 }
 
-const claimed = (noiseMultiplier: number) =>
-  claimedCurve(
-    pld,
-    [
-      {
-        mechanism: 'poisson-subsampled-gaussian',
-        sampleRate: 1,
-        noiseMultiplier,
-        steps: 1,
-        clipNorm: 1,
-        relation: 'add-or-remove-one',
-        unit: 'record',
-      },
-    ],
-    DELTA,
-  )
+const claimed = (noiseMultiplier: number) => claimedCurve(pld, [{ sampleRate: 1, noiseMultiplier, steps: 1 }], DELTA)
 
 describe('guesses of an auditor who knows all other coins', () => {
   it('are as good as on a lone record where gradients do not overlap, and no better where they do', () => {
