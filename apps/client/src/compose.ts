@@ -10,7 +10,7 @@ import { engineFor, type PrivateEngine, tokenizerFor } from '@fedsvd/engine/trai
 import { openBudget } from './budget.ts'
 import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
-import { encodedStores, loadSiteData, type SiteData } from './data/index.ts'
+import { encodedStores, knownDatasets, loadSiteData, type SiteData } from './data/index.ts'
 import type { ClientEvent } from './events.ts'
 import type { LedgerState } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
@@ -48,7 +48,8 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   const earlier = earlierStateDirs(config.stateDir, config.dataFile)
   const isDefault = resolve(config.stateDir) === defaultStateDir()
   if (isDefault) takeOver(config.stateDir, earlier)
-  const site = await loadSiteData(config.dataFile, config, config.stateDir)
+  const known = () => knownDatasets(config.stateDir, earlier)
+  const site = await loadSiteData(config.dataFile, config, config.stateDir, known)
   const { records, fingerprint, unit, withoutUnit } = site
   onEvent({ event: 'data-loaded', records, fingerprint, unit, withoutUnit })
   const { count, first } = site.leftOut

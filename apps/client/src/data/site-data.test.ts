@@ -13,10 +13,11 @@ import { join } from 'node:path'
 import { fingerprintRecords } from '@fedsvd/engine/data'
 import { describe, expect, it } from 'vitest'
 import { labelOf } from '../../test-kit/fake-engine.ts'
-import { sampleManifest } from '../../test-kit/sample-run.ts'
+import { sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
 import { letterIds, letters } from '../../test-kit/site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { encodedStores, loadSiteData, type SiteData } from './index.ts'
+import { openLedger } from '../ledger/index.ts'
+import { encodedStores, knownDatasets, loadSiteData, type SiteData } from './index.ts'
 
 const TWO = '{"text":"one long letter","label":"ham"}\n{"text":"two","label":"spam"}\n'
 const { signal } = new AbortController()
@@ -53,6 +54,39 @@ describe('the data of a site', () => {
     await expect(loadSiteData(join(folder.path, 'none.csv'), {}, folder.path)).rejects.toThrow(
       /DATA_UNREADABLE.*ENOENT/,
     )
+  })
+
+  it('keep the name by which a ledger knows them, whatever release gave it', async () => {
+    using folder = temporaryFolder()
+    const content = 'text,label\none,True\ntwo,2.50\nthree,2024-01-31 12:00:00\n'
+    const former = [
+      ['True', '2.50', '2024-01-31 12:00:00'], // the first release
+      ['true', '2.50', '2024-01-31 12:00:00'],
+    ].map((labels) => fingerprintRecords(labels.map((label, n) => ({ text: ['one', 'two', 'three'][n]!, label }))))
+    const path = join(folder.path, 'data.csv')
+    writeFileSync(path, content)
+    using fresh = await loadSiteData(path, {}, folder.path)
+    expect(former).not.toContain(fresh.fingerprint)
+    for (const name of [...former, fresh.fingerprint]) {
+      using site = await loadSiteData(path, {}, folder.path, () => new Set([name]))
+      expect(site.fingerprint).toBe(name)
+    }
+    using other = await loadSiteData(path, {}, folder.path, () => new Set(['0'.repeat(64)]))
+    expect(other.fingerprint).toBe(fresh.fingerprint)
+  })
+
+  it('are known by what their ledgers have charged, and by earlier ledgers', () => {
+    using folder = temporaryFolder()
+    const [own, earlier] = [join(folder.path, 'own'), join(folder.path, 'earlier')]
+    expect(knownDatasets(own, []).size).toBe(0)
+    const fingerprint = 'ab'.repeat(32)
+    {
+      using ledger = openLedger(own, fingerprint, { epsilon: 8, delta: 1e-5 })
+      ledger.charge('count', { ...sampleBound().event, steps: 1 })
+    }
+    mkdirSync(join(earlier, 'ledgers'), { recursive: true })
+    writeFileSync(join(earlier, 'ledgers', `${'cd'.repeat(32)}.jsonl`), '')
+    expect([...knownDatasets(own, [earlier])]).toEqual([fingerprint, 'cd'.repeat(32)])
   })
 
   it.each<[string, (file: string) => void]>([

@@ -2,7 +2,14 @@ import { join } from 'node:path'
 import type { SiteUnit } from '@fedsvd/core/accounting'
 import type { Task } from '@fedsvd/core/adapters'
 import type { FedsvdError } from '@fedsvd/core/errors'
-import { Fingerprinter, type ReadOptions, readableRecords, type SiteRecord, taskOfColumns } from '@fedsvd/engine/data'
+import {
+  Fingerprinter,
+  FORMER_SPELLINGS,
+  type ReadOptions,
+  readableRecords,
+  type SiteRecord,
+  taskOfColumns,
+} from '@fedsvd/engine/data'
 import { filesState } from './files-state.ts'
 import { RecordSnapshot } from './record-snapshot.ts'
 
@@ -52,25 +59,41 @@ export class LeftOutCount implements LeftOut {
  * nothing in the data decides whether a client starts.
  *
  * @param stateDir for the copy of the records, and the digests of a data set too large for memory
+ * @param known by which names the ledgers of this site know data sets: one that they know by the fingerprint of an earlier
+ *   spelling of labels keeps that name
  * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind or lacks a column; CONFIG_INVALID
  */
-export async function loadSiteData(path: string, columns: ReadOptions, stateDir: string): Promise<SiteData> {
+export async function loadSiteData(
+  path: string,
+  columns: ReadOptions,
+  stateDir: string,
+  known: () => ReadonlySet<string> = () => new Set(),
+): Promise<SiteData> {
   const before = filesState(path)
   const folder = join(stateDir, 'encoded')
   const leftOut = new LeftOutCount()
   const unit: SiteUnit = columns.unitColumn === undefined ? 'record' : 'person'
   let withoutUnit = 0
+  let fingerprint: string
   using fingerprinter = new Fingerprinter(folder)
   const snapshot = new RecordSnapshot(folder)
+  const isTaken = (record: SiteRecord): boolean => unit === 'record' || record.unit !== undefined
   try {
     for await (const record of readableRecords(path, columns, (fault) => leftOut.add(fault))) {
-      if (unit === 'person' && record.unit === undefined) {
+      if (!isTaken(record)) {
         withoutUnit += 1
         continue
       }
       fingerprinter.add(record)
       snapshot.add(record)
     }
+    fingerprint = await knownName(fingerprinter.finish(), known(), (spelling) =>
+      fingerprintOf(
+        readableRecords(path, { ...columns, spelling }, () => {}),
+        isTaken,
+        folder,
+      ),
+    )
   } catch (error) {
     snapshot[Symbol.dispose]()
     throw error
@@ -82,12 +105,36 @@ export async function loadSiteData(path: string, columns: ReadOptions, stateDir:
     unitColumn: columns.unitColumn,
     withoutUnit,
     leftOut,
-    fingerprint: fingerprinter.finish(),
+    fingerprint,
     task: taskOfColumns(columns, columns.task),
     read: () => snapshot.records(),
     hasChanged: () => stateNow(path) !== before,
     [Symbol.dispose]: () => snapshot[Symbol.dispose](),
   }
+}
+
+/** The fingerprint itself, unless the ledgers know the data set by that of an earlier spelling only. */
+async function knownName(
+  fingerprint: string,
+  known: ReadonlySet<string>,
+  earlier: (spelling: (typeof FORMER_SPELLINGS)[number]) => Promise<string>,
+): Promise<string> {
+  if (known.size === 0 || known.has(fingerprint)) return fingerprint
+  for (const spelling of FORMER_SPELLINGS) {
+    const name = await earlier(spelling)
+    if (known.has(name)) return name
+  }
+  return fingerprint
+}
+
+async function fingerprintOf(
+  records: AsyncIterable<SiteRecord>,
+  isTaken: (record: SiteRecord) => boolean,
+  folder: string,
+): Promise<string> {
+  using fingerprinter = new Fingerprinter(folder)
+  for await (const record of records) if (isTaken(record)) fingerprinter.add(record)
+  return fingerprinter.finish()
 }
 
 /** Undefined for files that cannot be looked at any more. */

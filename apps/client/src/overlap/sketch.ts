@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { Spelled } from '@fedsvd/engine/data'
 
 /** Shorter cells (labels, numbers, dates) are alike in data sets that share no one. */
 const LEAST_CELL_LENGTH = 16
@@ -81,6 +82,7 @@ export function overlapOf(one: Sketch, other: Sketch): number {
 function textsIn(value: unknown): readonly string[] {
   if (typeof value === 'string') return [value]
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return [String(value)]
+  if (value instanceof Spelled) return value.text === undefined ? [] : [value.text]
   if (typeof value !== 'object' || value === null) return []
   return Object.values(value).flatMap(textsIn)
 }

@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { Spelled } from './spelled.ts'
 
 /** Where a record stands: a line of a text file or a row of a table, both from 1; neither where the file is the record. */
 export interface Place {
@@ -37,6 +38,7 @@ export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (value === '') return 'an empty text'
   if (typeof value === 'string') return value.trim() === '' ? 'only white space' : 'a text'
+  if (value instanceof Spelled) return value.kind
   return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 

@@ -1,5 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { FileMetaData } from 'hyparquet'
+import { parquetColumns } from './parquet-columns.ts'
 import { placeText, unreadable } from './place.ts'
 import { faultyRow, type Row } from './row.ts'
 
@@ -18,11 +19,12 @@ export async function* parquetRows(
   required: readonly string[],
   wanted: readonly string[],
 ): AsyncGenerator<Row> {
-  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet')
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet')
   const { compressors } = await import('hyparquet-compressors')
   const buffer = await asyncBufferFromFile(file)
-  const metadata = await sound(() => parquetMetadataAsync(buffer), { file })
-  const present = columnsOf(metadata)
+  const metadata = await sound(() => parquetMetadataAsync(buffer, { geoparquet: false }), { file })
+  const tree = parquetSchema(metadata)
+  const present = tree.children.map(({ element }) => element.name)
   const missing = required.filter((column) => !present.includes(column))
   if (missing.length > 0) {
     throw unreadable(
@@ -31,22 +33,32 @@ export async function* parquetRows(
       `no "${missing.join('", "')}" among "${present.join('", "')}"`,
     )
   }
-  const columns = present.filter((column) => wanted.includes(column))
+  const { schema, converts } = parquetColumns(metadata, tree, required, wanted, { file })
+  const columns = [...converts.keys()]
+  const plain = {
+    file: buffer,
+    metadata: { ...metadata, schema },
+    columns,
+    compressors,
+    utf8: false,
+    geoparquet: false,
+  }
   let rowStart = 0
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows)
     requireSmall(group, columns, { file, row: rowStart + 1 })
-    const options = { file: buffer, metadata, columns, rowStart, rowEnd, compressors, parsers: { stringFromBytes } }
+    const options = { ...plain, rowStart, rowEnd, parsers: { stringFromBytes } }
     const rows = await sound(() => parquetReadObjects(options), { file, row: rowStart + 1 })
-    for (const [index, value] of rows.entries()) {
+    for (const [index, stored] of rows.entries()) {
       const place = { file, row: rowStart + index + 1 }
+      const value = Object.fromEntries(columns.map((column) => [column, converts.get(column)!(stored[column])]))
       yield Object.values(value).some(isNotUtf8) ? faultyRow(place, 'UTF-8 text', 'other bytes') : { value, place }
     }
     rowStart = rowEnd
   }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function stringFromBytes(bytes: Uint8Array | undefined): unknown {
   if (bytes === undefined) return undefined
@@ -59,19 +71,6 @@ function stringFromBytes(bytes: Uint8Array | undefined): unknown {
 
 function isNotUtf8(value: unknown): boolean {
   return value === NOT_UTF8 || (Array.isArray(value) && value.includes(NOT_UTF8))
-}
-
-/** Names of the top-level columns, in the order of the schema: its root comes first, and a group before its children. */
-function columnsOf({ schema }: FileMetaData): string[] {
-  const names: string[] = []
-  for (let index = 1; index < schema.length; index = after(schema, index)) names.push(schema[index]!.name)
-  return names
-}
-
-function after(schema: FileMetaData['schema'], index: number): number {
-  let next = index + 1
-  for (let child = 0; child < (schema[index]!.num_children ?? 0); child++) next = after(schema, next)
-  return next
 }
 
 function requireSmall(

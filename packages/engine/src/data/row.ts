@@ -1,6 +1,7 @@
 import type { Task } from '@fedsvd/core/adapters'
 import type { FedsvdError } from '@fedsvd/core/errors'
 import { type ColumnNames, requiredColumns, taskOfColumns } from './columns.ts'
+import type { Spelling } from './former-spellings.ts'
 import { labelUnknown } from './label-set.ts'
 import { kindOf, type Place, placeText, unreadable } from './place.ts'
 import type { CsvDialect } from './read-csv.ts'
@@ -22,6 +23,8 @@ export interface ReadOptions extends ColumnNames {
    * `BAD_TEXT`. Default: the first of them is refused.
    */
   readonly onBadText?: ((fault: FedsvdError) => void) | undefined
+  /** What spells labels, tags and units; default: `valueText`. */
+  readonly spelling?: Spelling | undefined
   /** When given, any other label or tag is refused with LABEL_UNKNOWN. */
   readonly labels?: readonly string[] | undefined
 }
@@ -43,8 +46,8 @@ export function faultyRow(place: Place, expected: string, got: string, cause?: u
 export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
   const task = taskOfColumns(options, options.task)
   const columns = requiredColumns(options, task)
-  const { sourceColumn = 'source', unitColumn, labels } = options
-  const known = labels && new Set(labels.map((label) => valueText(label) ?? label))
+  const { sourceColumn = 'source', unitColumn, labels, spelling = valueText } = options
+  const known = labels && new Set(labels.map((label) => spelling(label) ?? label))
   const [first = '', second = '', third = ''] = columns
 
   const checked = (label: string, place: Place): string => {
@@ -55,16 +58,16 @@ export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
     switch (task) {
       case 'sequence-classification': {
         const text = textIn(members, first, place)
-        if (columns.length === 2) return { text, label: checked(labelIn(members, second, place), place) }
+        if (columns.length === 2) return { text, label: checked(labelIn(members, second, place, spelling), place) }
         return {
           text,
           pair: textIn(members, second, place),
-          label: checked(labelIn(members, third, place), place),
+          label: checked(labelIn(members, third, place, spelling), place),
         }
       }
       case 'token-classification': {
         const words = wordsIn(members, first, place)
-        const tags = wordsIn(members, second, place, valueText)
+        const tags = wordsIn(members, second, place, spelling)
         if (words.length === tags.length) return { task, words, tags: tags.map((tag) => checked(tag, place)) }
         throw unreadable(
           place,
@@ -101,8 +104,8 @@ function textIn(members: Members, column: string, place: Place): string {
   throw unreadable(place, `a text that is not blank in "${column}"`, kindOf(text))
 }
 
-function labelIn(members: Members, column: string, place: Place): string {
-  const label = valueText(members[column])
+function labelIn(members: Members, column: string, place: Place, spelling: Spelling): string {
+  const label = spelling(members[column])
   requireWhole(label, place)
   if (label) return label
   throw unreadable(place, `a label in "${column}"`, kindOf(members[column]))
@@ -116,12 +119,7 @@ function requireWhole(text: unknown, place: Place): void {
 }
 
 /** A list of words, or one text whose words stand between white space, as CSV files have them. */
-function wordsIn(
-  members: Members,
-  column: string,
-  place: Place,
-  toText: (value: unknown) => string | undefined = wordText,
-): readonly string[] {
+function wordsIn(members: Members, column: string, place: Place, toText: Spelling = wordText): readonly string[] {
   const value = members[column]
   const words: readonly unknown[] = typeof value === 'string' ? value.split(/\s+/).filter(Boolean) : listOf(value)
   const found = words.flatMap((word) => toText(word) || [])

@@ -1,0 +1,24 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { replay, verifyLedgerBytes } from '../ledger/index.ts'
+
+/**
+ * The fingerprints by which the ledgers of a site name data sets: those that its own ledgers have charged or have a statement
+ * of, and those that ledgers of earlier state folders are called by.
+ *
+ * @throws FedsvdError LEDGER_DAMAGED
+ */
+export function knownDatasets(stateDir: string, earlier: readonly string[]): ReadonlySet<string> {
+  const own = ledgersIn(stateDir).flatMap((path) => {
+    const state = replay(verifyLedgerBytes(readFileSync(path), basename(path, '.jsonl')).entries)
+    return state === undefined ? [] : [...state.datasets, ...state.statements.map(({ dataset }) => dataset)]
+  })
+  return new Set([...own, ...earlier.flatMap(ledgersIn).map((path) => basename(path, '.jsonl'))])
+}
+
+function ledgersIn(stateDir: string): readonly string[] {
+  const folder = join(stateDir, 'ledgers')
+  if (!existsSync(folder)) return []
+  const files = readdirSync(folder).filter((file) => file.endsWith('.jsonl'))
+  return files.sort().map((file) => join(folder, file))
+}
