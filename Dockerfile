@@ -17,7 +17,8 @@ COPY apps/dashboard/package.json apps/dashboard/
 
 # Builds what is generated: the database client and the page. It has the tools for that; nothing of them is copied on.
 FROM manifests AS build
-COPY scripts/generate-prisma-client.mjs scripts/
+COPY scripts/generate-prisma-client.mjs scripts/build-programs.mjs scripts/
+COPY apps/cli/bin apps/cli/bin
 COPY prisma prisma
 RUN npm ci
 COPY tsconfig.base.json ./

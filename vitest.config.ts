@@ -7,6 +7,7 @@ useSoftwareAdapter()
 
 export default defineConfig({
   test: {
+    globalSetup: './scripts/test-setup.ts',
     // No test reads or writes the state folder of whoever runs it.
     env: { FEDSVD_HOME: join(tmpdir(), `fedsvd-tests-${process.pid}`) },
     include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tests/**/*.test.ts', 'scripts/**/*.test.ts'],

@@ -6,15 +6,19 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { builtProgram } from '../apps/cli/bin/programs.mjs'
 import { lockDatabase } from '../apps/server/src/store/prisma/embedded/lock-database.ts'
 import { get, placeEmbeddedDatabase, post, temporaryFolder } from '../apps/server/test-kit/index.ts'
 
-const MAIN = fileURLToPath(new URL('../apps/server/src/main.ts', import.meta.url))
+const BUILT = builtProgram('apps/server/src/main.ts')
+const MAIN = BUILT
+  ? [fileURLToPath(BUILT)]
+  : ['--import', 'tsx', fileURLToPath(new URL('../apps/server/src/main.ts', import.meta.url))]
 
 /** The coordinator as its container runs it, with these settings in its environment. */
 function start(environment: Record<string, string>) {
   const { DATABASE_URL: _, ...rest } = process.env
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN], {
+  const child = spawn(process.execPath, MAIN, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...rest, FEDSVD_PORT: '0', FEDSVD_LOG_LEVEL: 'silent', ...environment },
   })

@@ -1,6 +1,10 @@
 #!/usr/bin/env node
-import { register } from 'tsx/esm/api'
+import { builtProgram } from './programs.mjs'
 
-register()
-const { main } = await import('../src/main.ts')
+const built = builtProgram('apps/cli/src/main.ts')
+if (built === undefined) {
+  const { register } = await import('tsx/esm/api')
+  register()
+}
+const { main } = await import(built?.href ?? '../src/main.ts')
 await main(process.argv)

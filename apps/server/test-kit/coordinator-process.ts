@@ -2,10 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { builtProgram } from '../../cli/bin/programs.mjs'
 import type { CoordinatorSettings } from '../src/index.ts'
 import type { Death } from './mortal.ts'
 
-const PROGRAM = fileURLToPath(new URL('./coordinator-program.ts', import.meta.url))
+const BUILT = builtProgram('apps/server/test-kit/coordinator-program.ts')
+const PROGRAM = BUILT
+  ? [fileURLToPath(BUILT)]
+  : ['--import', 'tsx', fileURLToPath(new URL('./coordinator-program.ts', import.meta.url))]
 
 /** A coordinator in a process of its own, so that it can be killed. */
 export interface CoordinatorProcess extends AsyncDisposable {
@@ -28,7 +32,7 @@ export async function startCoordinatorProcess(
   death?: Death,
 ): Promise<CoordinatorProcess> {
   const dies = death === undefined ? [] : [JSON.stringify(death)]
-  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, JSON.stringify(settings), ...dies], {
+  const child = spawn(process.execPath, [...PROGRAM, JSON.stringify(settings), ...dies], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const closed = once(child, 'close') as Promise<[number | null]>

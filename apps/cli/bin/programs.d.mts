@@ -1,0 +1,2 @@
+export const BUILD: URL
+export function builtProgram(name: string): URL | undefined

@@ -1,0 +1,1 @@
+export function buildPrograms(options?: { readonly withTests?: boolean }): Promise<void>
