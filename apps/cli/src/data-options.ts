@@ -18,10 +18,18 @@ export interface DataOptions {
 }
 
 /** What a data set may be, for the help texts. */
-export const DATA_FORMATS = 'JSONL, CSV, TSV (or these with .gz), Parquet, or a folder of texts'
+export const DATA_FORMATS = 'JSONL, CSV, TSV (or these with .gz), Parquet, or a folder of such files or of texts'
 
-/** Adds the options that say how a data set is read. */
+/** Adds the options that say how the data set of a site is read. */
 export function withDataOptions(command: Command): Command {
+  return withReadOptions(command).option(
+    '--unit-column <name>',
+    'column that names the person of a record: persons are then the unit of privacy',
+  )
+}
+
+/** Adds the options that say how any data set is read. */
+export function withReadOptions(command: Command): Command {
   return command
     .addOption(new Option('--task <task>', 'what the records are for; default: by the columns named').choices(TASKS))
     .option('--text-column <name>', 'column of the text (default: "text")')
@@ -31,7 +39,6 @@ export function withDataOptions(command: Command): Command {
     .option('--tags-column <name>', 'column of the tags, one for each word (default: "tags")')
     .option('--prompt-column <name>', 'column of the prompt, for instructions (default: "prompt")')
     .option('--answer-column <name>', 'column of the answer (default: "answer")')
-    .option('--unit-column <name>', 'column that names the person of a record: persons are then the unit of privacy')
     .option('--encoding <name>', 'encoding of text files, such as windows-1252 or utf-16le (default: UTF-8)')
     .option('--delimiter <character>', 'between the fields of a table (default: comma in .csv, tab in .tsv)')
     .addOption(

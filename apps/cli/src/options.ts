@@ -26,6 +26,11 @@ export function probability(text: string): number {
   return value
 }
 
+/** An option that may be given several times. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value]
+}
+
 /** Two or more labels between commas. */
 export function labelList(text: string): readonly string[] {
   const labels = text.split(',').map((label) => label.trim())

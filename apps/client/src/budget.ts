@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Budget } from '@fedsvd/core/protocol'
-import type { ReadOptions } from '@fedsvd/engine/data'
+import type { DataPaths, ReadOptions } from '@fedsvd/engine/data'
 import {
   type LedgerOptions,
   type LedgerState,
@@ -20,7 +20,7 @@ import { type OwnerStatement, parseStatement, statementInvalid } from './owner/s
 export interface BudgetRequest {
   readonly stateDir: string
   readonly fingerprint: string
-  readonly dataFile: string
+  readonly dataFile: DataPaths
   readonly columns: ReadOptions
   readonly budget: Budget
   /** Default: that of the site. */

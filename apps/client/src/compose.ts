@@ -11,7 +11,7 @@ import { openBudget } from './budget.ts'
 import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, knownDatasets, loadSiteData, type SiteData } from './data/index.ts'
-import type { ClientEvent } from './events.ts'
+import { type ClientEvent, leftOutEvent } from './events.ts'
 import type { LedgerState } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
@@ -50,10 +50,11 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   if (isDefault) takeOver(config.stateDir, earlier)
   const known = () => knownDatasets(config.stateDir, earlier)
   const site = await loadSiteData(config.dataFile, config, config.stateDir, known)
-  const { records, fingerprint, unit, withoutUnit } = site
-  onEvent({ event: 'data-loaded', records, fingerprint, unit, withoutUnit })
-  const { count, first } = site.leftOut
-  if (count > 0) onEvent({ event: 'records-left-out', count, ...(first && { first: first.toJSON() }) })
+  const { files, records, fingerprint, unit, withoutUnit } = site
+  const leftOut = site.leftOut.count
+  const rows = records + withoutUnit + leftOut
+  onEvent({ event: 'data-loaded', files, rows, records, fingerprint, unit, withoutUnit, leftOut })
+  if (leftOut > 0) onEvent(leftOutEvent(site.leftOut))
   const models = modelStore(modelSettings(config))
   const ledger = await openBudget({
     stateDir: config.stateDir,

@@ -8,15 +8,19 @@ import { budgetNameSchema } from './ledger/index.ts'
 import { runLimitsSchema } from './policy/index.ts'
 import { defaultStateDir } from './state-folder.ts'
 
+/** A data set in more pieces than these is a folder, or a pattern. */
+const MOST_PATHS = 1000
+
 const column = z.string().min(1).optional()
+const path = z.string().min(1)
 
 const clientConfigSchema = z.strictObject({
   /** Address of the coordinator, http or https. */
   coordinator: z.url({ protocol: /^https?$/, error: 'an address that does not begin with http:// or https://' }),
   /** The name that operators see. */
   name: enrolRequestSchema.shape.name,
-  /** File or folder of this site's records, see docs/reference/data.md; it is never sent anywhere. */
-  dataFile: z.string().min(1),
+  /** Files, patterns or folder of this site's records, see docs/reference/data.md; they are never sent anywhere. */
+  dataFile: z.union([path, z.array(path).min(1).max(MOST_PATHS)]),
   /** What the records are for; default: by the columns that are named. */
   task: z.enum(TASKS).optional(),
   /** Names of columns; the defaults are the words before "Column". */

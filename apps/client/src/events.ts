@@ -1,16 +1,27 @@
 import type { SiteUnit } from '@fedsvd/core/accounting'
 import type { ErrorCode, ErrorDetail } from '@fedsvd/core/errors'
 import type { PrivacyTerms } from '@fedsvd/core/protocol'
+import type { LeftOut } from '@fedsvd/engine/data'
 
 type ErrorFact = { code: ErrorCode } & ErrorDetail
 
 /** What a node tells the people at its own site. None of it is sent anywhere. */
 export type ClientEvent =
-  | { event: 'data-loaded'; records: number; fingerprint: string; unit: SiteUnit; withoutUnit: number }
+  /** `rows` were read from `files` files: each is one of the `records`, names no person, or is left out. */
+  | {
+      event: 'data-loaded'
+      files: number
+      rows: number
+      records: number
+      fingerprint: string
+      unit: SiteUnit
+      withoutUnit: number
+      leftOut: number
+    }
   /** So many ledgers of earlier releases or other folders count in the budget of this site. */
   | { event: 'ledgers-adopted'; count: number }
   /** Records that are not trained on: rows that are none, or with a run those that it cannot take. Private, like all counts. */
-  | { event: 'records-left-out'; runId?: string; count: number; first?: ErrorFact }
+  | { event: 'records-left-out'; runId?: string; count: number; reasons: LeftOut['reasons']; first?: ErrorFact }
   /** What the site declares, beside what is true of it. */
   | { event: 'declared'; declaredRecords: number; records: number; labels?: readonly string[] }
   /** The files of the data were touched: what is trained on is what they held at the start. */
@@ -58,3 +69,8 @@ export type ClientEvent =
   /** The operators of the run paused it; the round at work here, if there is one, is held. */
   | { event: 'run-paused'; runId: string; round?: number }
   | { event: 'run-ended'; runId: string; state: string; reason?: string }
+
+export function leftOutEvent({ count, reasons, first }: LeftOut, runId?: string): ClientEvent {
+  const run = runId === undefined ? {} : { runId }
+  return { event: 'records-left-out', ...run, count, reasons, ...(first && { first: first.toJSON() }) }
+}

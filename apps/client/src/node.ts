@@ -12,9 +12,10 @@ import type {
   RunEnded,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
+import type { LeftOut } from '@fedsvd/engine/data'
 import type { Checkpoints } from './checkpoint/index.ts'
-import type { LeftOut, SiteData } from './data/index.ts'
-import type { ClientEvent } from './events.ts'
+import type { SiteData } from './data/index.ts'
+import { type ClientEvent, leftOutEvent } from './events.ts'
 import { lastAttempt, nextCharge, requireBudget, spentEvents } from './ledger/index.ts'
 import type { Outbox } from './outbox/index.ts'
 import { requireRoomForRun, requireStateSize, requireUsualState, roundFailureCode } from './policy/index.ts'
@@ -188,14 +189,8 @@ export class ClientNode implements AsyncDisposable {
     this.#newRuns = [...this.#newRuns, now]
   }
 
-  #tellLeftOut({ count, first }: LeftOut, runId?: string): void {
-    if (count === 0) return
-    this.#parts.onEvent({
-      event: 'records-left-out',
-      ...(runId !== undefined && { runId }),
-      count,
-      ...(first && { first: first.toJSON() }),
-    })
+  #tellLeftOut(leftOut: LeftOut, runId: string): void {
+    if (leftOut.count > 0) this.#parts.onEvent(leftOutEvent(leftOut, runId))
   }
 
   #tellChange(): void {

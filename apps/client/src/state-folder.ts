@@ -27,11 +27,12 @@ export function defaultStateDir(env: StateEnvironment = process.env, home = home
  */
 export function earlierStateDirs(
   stateDir: string,
-  dataFile: string,
+  dataFiles: string | readonly string[],
   workingDirectory = process.cwd(),
 ): readonly string[] {
   const own = existsSync(stateDir) ? realpathSync(stateDir) : resolve(stateDir)
-  const places = [...upwards(resolve(workingDirectory)), ...upwards(dirname(resolve(workingDirectory, dataFile)))]
+  const folders = [dataFiles].flat().map((file) => dirname(resolve(workingDirectory, file)))
+  const places = [resolve(workingDirectory), ...folders].flatMap((folder) => [...upwards(folder)])
   const found = places.map((place) => join(place, EARLIER_DEFAULT)).filter((place) => existsSync(place))
   return [...new Set(found.map((place) => realpathSync(place)))].filter((place) => place !== own)
 }

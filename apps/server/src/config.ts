@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { TASKS } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { nearestName } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
@@ -22,6 +23,32 @@ const secret = (length: SecretLength) =>
     if (fault !== undefined)
       issues.push({ code: 'custom', message: `expected a random secret, got ${fault}`, input: '' })
   })
+
+const column = z.string().min(1).max(1000).optional()
+
+const readingSchema = z.strictObject({
+  task: z.enum(TASKS).optional(),
+  textColumn: column,
+  pairColumn: column,
+  labelColumn: column,
+  wordsColumn: column,
+  tagsColumn: column,
+  promptColumn: column,
+  answerColumn: column,
+  encoding: z.string().min(1).max(40).optional(),
+  delimiter: z.string().length(1).optional(),
+  quoting: z.enum(['double', 'none']).optional(),
+})
+
+/** What a variable of the environment holds as JSON; text that is none is left for the schema to refuse. */
+function parsedJson(given: unknown): unknown {
+  if (typeof given !== 'string') return given
+  try {
+    return JSON.parse(given) as unknown
+  } catch {
+    return given
+  }
+}
 
 /** Settings of a coordinator. This file is the only one that reads the environment. */
 export const configSchema = z.strictObject({
@@ -77,8 +104,10 @@ export const configSchema = z.strictObject({
   collectGraceSeconds: z.coerce.number().min(1).max(2_592_000).default(3600),
   /** How long a run waits for the coordinator that drives it before another one on the same database takes it over. */
   leaseSeconds: z.coerce.number().min(1).max(600).default(10),
-  /** JSONL file of public, labelled records to measure published states on. */
-  holdOut: z.string().min(1).optional(),
+  /** Files, patterns or folder of public, labelled records to measure published states on: see docs/reference/data.md. */
+  holdOut: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)]).optional(),
+  /** How these are read, as a site reads its data; in the environment as JSON, such as `{"textColumn":"body"}`. */
+  holdOutReading: z.preprocess(parsedJson, readingSchema).default({}),
   /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
   models: z
     .string()
@@ -150,6 +179,7 @@ export const ENVIRONMENT = {
   collectGraceSeconds: 'FEDSVD_COLLECT_GRACE_SECONDS',
   leaseSeconds: 'FEDSVD_LEASE_SECONDS',
   holdOut: 'FEDSVD_HOLD_OUT',
+  holdOutReading: 'FEDSVD_HOLD_OUT_READING',
   models: 'FEDSVD_MODELS',
   hub: 'FEDSVD_HUB',
   hubToken: 'FEDSVD_HUB_TOKEN',
@@ -216,7 +246,9 @@ function fromFile(environment: NodeJS.ProcessEnv, variable: string): string | un
 export function completeConfig(settings: CoordinatorSettings): CoordinatorConfig {
   const result = configSchema.safeParse(settings)
   if (result.success) return result.data
-  const unknown = result.error.issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []))
+  const unknown = result.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
+  )
   if (unknown.length > 0) throw unknownSetting(unknown[0]!)
   const names = [...new Set(result.error.issues.map(({ path: [setting] }) => String(setting)))]
   const variables = names.map((name) => ENVIRONMENT[name as keyof typeof ENVIRONMENT] ?? name)

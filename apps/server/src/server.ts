@@ -318,8 +318,9 @@ async function joinOthers(store: Store, parts: MembershipParts): Promise<Members
 }
 
 async function evaluatorsOf(config: CoordinatorConfig, models: ModelRegistry): Promise<EvaluatorFactory> {
-  const { holdOut: file } = config
-  return file === undefined ? async () => undefined : await holdOutEvaluators({ file, models, runtime: config })
+  const { holdOut: paths, holdOutReading: reading } = config
+  if (paths === undefined) return async () => undefined
+  return await holdOutEvaluators({ paths, reading, models, runtime: config })
 }
 
 function openStore({ databaseUrl, stateDir }: CoordinatorConfig, log: Logger): Promise<Store> {

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os'
 import { type DataSummary, inspectData } from '@fedsvd/engine/data'
 import { Command } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
-import { example } from '../options.ts'
+import { collect, example } from '../options.ts'
 import { type Output, outputFor, table } from '../output.ts'
 
 interface InspectOptions extends DataOptions {
@@ -22,7 +22,7 @@ export function dataCommand(): Command {
         .description(
           'Count records, labels and lengths, name the data set by its fingerprint, and show the first problem. Stays here.',
         )
-        .argument('<path>', DATA_FORMATS),
+        .argument('<path...>', `${DATA_FORMATS}; several files of one set, or a pattern`),
     )
       .option('--label <name>', 'a label of the run, once for each: any other is a problem', collect)
       .option('--json', 'print the summary as JSON')
@@ -32,23 +32,24 @@ export function dataCommand(): Command {
   return command
 }
 
-function collect(label: string, labels: readonly string[] = []): readonly string[] {
-  return [...labels, label]
-}
-
-async function inspect(path: string, options: InspectOptions): Promise<void> {
+async function inspect(paths: string[], options: InspectOptions): Promise<void> {
   const output = outputFor(options)
-  const summary = await inspectData(path, { ...readOptionsOf(options), labels: options.label }, tmpdir())
-  const { first, count } = summary.problems
-  output.record({ ...summary, problems: { count, ...(first && { first: first.toJSON() }) } })
+  const summary = await inspectData(paths, { ...readOptionsOf(options), labels: options.label }, tmpdir())
+  const { first, count, reasons } = summary.problems
+  output.record({ ...summary, problems: { count, reasons, ...(first && { first: first.toJSON() }) } })
   print(summary, output)
   if (first !== undefined) process.exitCode = 1
 }
 
-function print({ path, task, records, columns, labels, lengths, lengthUnit, ...rest }: DataSummary, output: Output) {
-  const { fingerprint, problems, stopped } = rest
+function print(
+  { path, files, task, rows, records, columns, labels, lengths, lengthUnit, ...rest }: DataSummary,
+  output: Output,
+) {
+  const { fingerprint, problems, respelled, stopped } = rest
   output.line(`data      ${path}`)
+  if (files > 1) output.line(`files     ${files}`)
   output.line(`task      ${task}`)
+  output.line(`rows      ${rows}`)
   output.line(`records   ${records}${stopped ? ' before the file could not be read on' : ''}`)
   if (columns.length > 0) output.line(`columns   ${columns.join(', ')}`)
   if (lengths !== undefined) {
@@ -63,11 +64,14 @@ function print({ path, task, records, columns, labels, lengths, lengthUnit, ...r
     output.line(table([['label', 'count', 'share'], ...rows]))
     if (labels.length > LABELS_SHOWN) output.line(`and ${labels.length - LABELS_SHOWN} more`)
     const odd = labels.filter(({ label }) => shownLabel(label) !== label).length
+    if (respelled > 0)
+      output.line(`warning   ${respelled} labels are spelled in several ways (such as 1 and 1.0) and count as one`)
     if (odd > 0) output.line(`warning   ${odd} labels have white space at an edge, or characters that do not show`)
     output.line()
   }
   if (fingerprint !== undefined) output.line(`ledger    ${fingerprint}`)
   if (problems.first !== undefined) {
+    for (const { reason, count } of problems.reasons) output.line(`left out  ${count}: expected ${reason}`)
     output.line(`problems  ${problems.count}, the first:`)
     output.line(problems.first.message)
   }

@@ -5,7 +5,7 @@ import { Command, Option } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { Progress } from '../join/progress.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
-import { example, labelList, positiveInteger, positiveNumber, probability } from '../options.ts'
+import { collect, example, labelList, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
 import { printable } from '../printable.ts'
 import { type SecretOption, secretOf, withSecret } from '../secret-option.ts'
@@ -13,7 +13,7 @@ import { untilSignal } from '../until-signal.ts'
 
 interface JoinOptions extends DataOptions, ModelOptions {
   readonly name: string
-  readonly data: string
+  readonly data: readonly string[]
   readonly stateDir: string
   readonly epsilon: number
   readonly delta: number
@@ -45,7 +45,12 @@ export function joinCommand(): Command {
     .description(
       'Run a client node: train on this site’s records under its own privacy budget. No record leaves the process.',
     )
-    .addOption(new Option('--data <path>', `records: ${DATA_FORMATS}`).env('FEDSVD_DATA').makeOptionMandatory())
+    .addOption(
+      new Option('--data <path>', `records: ${DATA_FORMATS}; a pattern in quotes, or once for each file of the set`)
+        .env('FEDSVD_DATA')
+        .argParser(collect)
+        .makeOptionMandatory(),
+    )
     .argument('<coordinator>', 'address of the coordinator, such as https://fedsvd.example:7373')
     .addOption(new Option('--name <name>', 'what operators call this site').env('FEDSVD_NAME').makeOptionMandatory())
     .addOption(
@@ -119,7 +124,7 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
   const config = clientConfig({
     coordinator,
     name: options.name,
-    dataFile: options.data,
+    dataFile: [...options.data],
     ...readOptionsOf(options),
     stateDir: options.stateDir,
     budget: { epsilon: options.epsilon, delta: options.delta },
@@ -181,11 +186,12 @@ function report(event: ClientEvent, output: Output, progress: Progress): void {
 function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): string {
   switch (event.event) {
     case 'data-loaded':
-      return `loaded ${event.records} records, data set ${event.fingerprint.slice(0, 12)}, unit of privacy: ${event.unit}${event.withoutUnit > 0 ? ` (${event.withoutUnit} more name no person and are left out)` : ''}`
+      return `loaded ${event.records} records of ${event.rows} rows in ${event.files} ${event.files === 1 ? 'file' : 'files'}, data set ${event.fingerprint.slice(0, 12)}, unit of privacy: ${event.unit}${event.withoutUnit > 0 ? ` (${event.withoutUnit} more name no person and are left out)` : ''}`
     case 'records-left-out': {
       const records = `${event.count} ${event.count === 1 ? 'record is' : 'records are'} left out`
       const where = event.runId === undefined ? 'rows that are no records' : `run ${event.runId} cannot take them`
-      return `${records}: ${where}${event.first === undefined ? '' : `; the first: ${lineOf(event.first)}`}`
+      const reasons = event.reasons.map(({ reason, count }) => `; ${count} × expected ${reason}`).join('')
+      return `${records}: ${where}${reasons}${event.first === undefined ? '' : `; the first: ${lineOf(event.first)}`}`
     }
     case 'declared':
       return `declares ${event.declaredRecords} records${event.labels === undefined ? '' : `, labels ${event.labels.join(', ')}`}${declaredTooFew(event)}`

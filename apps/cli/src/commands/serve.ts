@@ -1,11 +1,12 @@
 import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
 import { type CoordinatorSettings, completeConfig, settingsFromEnvironment, startCoordinator } from '@fedsvd/server'
 import { Command } from 'commander'
-import { example, port, positiveInteger } from '../options.ts'
+import { DATA_FORMATS, type DataOptions, withReadOptions } from '../data-options.ts'
+import { collect, example, port, positiveInteger } from '../options.ts'
 import { outputFor } from '../output.ts'
 import { untilSignal } from '../until-signal.ts'
 
-interface ServeOptions {
+interface ServeOptions extends Omit<DataOptions, 'unitColumn'> {
   readonly host?: string
   readonly port?: number
   readonly stateDir?: string
@@ -14,7 +15,7 @@ interface ServeOptions {
   readonly tlsClientCa?: string
   readonly databaseUrl?: string
   readonly blobs?: string
-  readonly holdOut?: string
+  readonly holdOut?: readonly string[]
   readonly models?: string
   readonly hub?: string
   readonly threads?: number
@@ -25,9 +26,24 @@ interface ServeOptions {
   readonly json?: boolean
 }
 
+/** The settings of the coordinator, and how its hold-out is read where anything is said of that. */
+function settingsOf(options: Omit<ServeOptions, 'json'>) {
+  const { task, textColumn, pairColumn, labelColumn, wordsColumn, tagsColumn, promptColumn, answerColumn } = options
+  const { encoding, delimiter, quoting } = options
+  const columns = { textColumn, pairColumn, labelColumn, wordsColumn, tagsColumn, promptColumn, answerColumn }
+  const reading = { task, ...columns, encoding, delimiter, quoting }
+  const names = new Set(Object.keys(reading))
+  const settings = Object.fromEntries(Object.entries(options).filter(([name]) => !names.has(name)))
+  const { holdOut } = options
+  return {
+    reading: Object.values(reading).some((value) => value !== undefined) ? reading : undefined,
+    given: { ...settings, ...(holdOut && { holdOut: [...holdOut] }) } as CoordinatorSettings,
+  }
+}
+
 /** `fedsvd serve`: runs the coordinator until it is told to stop. */
 export function serveCommand(): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description('Run the coordinator. Without DATABASE_URL it keeps an embedded database in its state folder.')
     .option('--host <address>', 'address to listen on (FEDSVD_HOST; default 127.0.0.1)')
     .option('--port <number>', 'port to listen on, 0 for a free one (FEDSVD_PORT; default 7373)', port)
@@ -40,7 +56,12 @@ export function serveCommand(): Command {
     .option('--tls-key <file>', 'PEM private key of the certificate (FEDSVD_TLS_KEY)')
     .option('--tls-client-ca <file>', 'let nobody in without a certificate signed by this (FEDSVD_TLS_CLIENT_CA)')
     .option('--blobs <where>', 'where tensors are kept: s3://bucket/prefix or a folder (FEDSVD_BLOBS)')
-    .option('--hold-out <file>', 'JSONL file of public records to measure the model on (FEDSVD_HOLD_OUT)')
+    .option(
+      '--hold-out <path>',
+      `public records to measure the model on: ${DATA_FORMATS}; once for each file (FEDSVD_HOLD_OUT)`,
+      collect,
+    )
+  return withReadOptions(command)
     .option('--models <folder>', 'folder of checkpoints (FEDSVD_MODELS; default .fedsvd/models)')
     .option('--hub <url>', 'hub to fetch checkpoints from; none unless given (FEDSVD_HUB, FEDSVD_HUB_TOKEN)')
     .option('--threads <count>', 'threads of the evaluation (FEDSVD_THREADS; default 1)', positiveInteger)
@@ -66,12 +87,13 @@ export function serveCommand(): Command {
     .action(serve)
 }
 
-async function serve({ json, ...given }: ServeOptions): Promise<void> {
+async function serve({ json, ...options }: ServeOptions): Promise<void> {
+  const { reading, given } = settingsOf(options)
   const output = outputFor({ json })
   if (given.databaseUrl !== undefined && hasPassword(given.databaseUrl)) {
     process.stderr.write('--database-url shows its password in the list of processes: use DATABASE_URL\n')
   }
-  const config = completeConfig({ ...settingsFromEnvironment(), ...given })
+  const config = completeConfig({ ...settingsFromEnvironment(), ...given, ...(reading && { holdOutReading: reading }) })
   await using coordinator = await startCoordinator(config)
   const { url } = coordinator
   output.record({ event: 'listening', url, stateDir: config.stateDir })

@@ -5,6 +5,8 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import {
   type EncodedRecord,
+  type LeftOut,
+  LeftOutCount,
   openRecordStore,
   openUnitIndex,
   type RecordStore,
@@ -17,7 +19,7 @@ import type { RecordSource, Units } from '@fedsvd/engine/lots'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
 import { canonicalJson, sha256Hex } from '../ledger/index.ts'
 import { catalogued } from '../session/refusals.ts'
-import { type LeftOut, LeftOutCount, type SiteData } from './site-data.ts'
+import type { SiteData } from './site-data.ts'
 
 /** The records of a site as one run's model takes them, on disk; closing gives the place back. */
 export interface EncodedRecords extends RecordSource {
@@ -84,7 +86,7 @@ export function encodedStores(
     if (store === undefined) return undefined
     const units = unit && openUnitIndex(join(folder, `${key}.units`), key)
     if (unit === undefined || units !== undefined) {
-      return { store, units, leftOut: leftOut ?? { count: site.records - store.size, first: undefined } }
+      return { store, units, leftOut: leftOut ?? { count: site.records - store.size, first: undefined, reasons: [] } }
     }
     store[Symbol.dispose]()
     return undefined

@@ -1,27 +1,27 @@
 import { type BigIntStats, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { type DataPaths, dataParts, notReadable } from '@fedsvd/engine/data'
 import { sha256Hex } from '../ledger/index.ts'
 
 /**
- * The state of a file, or of a folder with everything in it, without reading it: names, identities, sizes, and when content
+ * The state of the files of a data set, and of its folders with everything in them, without reading them: names, identities, sizes, and when content
  * and metadata last changed (the latter cannot be set back by tools that preserve the former).
  *
- * @throws FedsvdError DATA_UNREADABLE for a path that cannot be looked at
+ * @throws FedsvdError DATA_UNREADABLE for a path that cannot be looked at, or that names no data set
  */
-export function filesState(path: string): string {
+export function filesState(paths: DataPaths): string {
   const lines: string[] = []
   const look = (name: string): void => {
     const stats = statSync(name, { bigint: true })
     lines.push(JSON.stringify([name, ...facts(stats)]))
     if (stats.isDirectory()) for (const inside of readdirSync(name).sort()) look(join(name, inside))
   }
-  try {
-    look(path)
-  } catch (cause) {
-    const got = String((cause as NodeJS.ErrnoException).code)
-    const detail = { expected: `a readable file ${path}`, got, remedy: 'Check the path and its permissions.' }
-    throw new FedsvdError('DATA_UNREADABLE', detail, { cause })
+  for (const { path } of dataParts(paths)) {
+    try {
+      look(path)
+    } catch (error) {
+      throw notReadable(path, error as NodeJS.ErrnoException)
+    }
   }
   return sha256Hex(lines.join('\n'))
 }

@@ -1,3 +1,3 @@
 export { type EncodedRecords, type EncodedStores, encodedStores, type PreparedRecords } from './encoded-records.ts'
 export { knownDatasets } from './known-names.ts'
-export { type LeftOut, loadSiteData, type SiteData } from './site-data.ts'
+export { loadSiteData, type SiteData } from './site-data.ts'

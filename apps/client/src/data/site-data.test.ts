@@ -56,6 +56,26 @@ describe('the data of a site', () => {
     )
   })
 
+  it('are all of their files, each once; another one that a pattern finds is a change', async () => {
+    using folder = temporaryFolder()
+    for (const n of [1, 2])
+      writeFileSync(
+        join(folder.path, `${n}.jsonl`),
+        TWO.replaceAll('l', `${n}`).replaceAll('1abe1', 'label').replaceAll('2abe2', 'label'),
+      )
+    const pattern = join(folder.path, '*.jsonl')
+    using site = await loadSiteData(pattern, {}, join(folder.path, 'state'))
+    expect({ files: site.files, records: site.records }).toEqual({ files: 2, records: 4 })
+    using named = await loadSiteData([join(folder.path, '2.jsonl'), join(folder.path, '1.jsonl')], {}, folder.path)
+    expect(named.fingerprint).toBe(site.fingerprint)
+    expect(site.hasChanged()).toBe(false)
+    writeFileSync(join(folder.path, '3.jsonl'), TWO)
+    expect(site.hasChanged()).toBe(true)
+    expect(named.hasChanged()).toBe(false)
+    const twice = loadSiteData([pattern, join(folder.path, '1.jsonl')], {}, folder.path)
+    await expect(twice).rejects.toThrow(/every file of a data set once/)
+  })
+
   it('keep the name by which a ledger knows them, whatever release gave it', async () => {
     using folder = temporaryFolder()
     const content = 'text,label\none,True\ntwo,2.50\nthree,2024-01-31 12:00:00\n'

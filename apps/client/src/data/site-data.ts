@@ -1,10 +1,13 @@
 import { join } from 'node:path'
 import type { SiteUnit } from '@fedsvd/core/accounting'
 import type { Task } from '@fedsvd/core/adapters'
-import type { FedsvdError } from '@fedsvd/core/errors'
 import {
+  type DataPaths,
+  dataParts,
   Fingerprinter,
   FORMER_SPELLINGS,
+  type LeftOut,
+  LeftOutCount,
   type ReadOptions,
   readableRecords,
   type SiteRecord,
@@ -13,16 +16,11 @@ import {
 import { filesState } from './files-state.ts'
 import { RecordSnapshot } from './record-snapshot.ts'
 
-/** What was left out of the data, for the site's own operator. Private, like everything about the records. */
-export interface LeftOut {
-  readonly count: number
-  /** Why the first of them was. */
-  readonly first: FedsvdError | undefined
-}
-
 /** The data set of this site, as it was when the client started; its records are read one at a time. */
 export interface SiteData extends Disposable {
   readonly path: string
+  /** Files, or folders of texts, that they were read from. */
+  readonly files: number
   /** How many there are: private, like everything about them. */
   readonly records: number
   /** Whose presence this site's budget hides: persons where a unit column is named, else records. */
@@ -43,17 +41,6 @@ export interface SiteData extends Disposable {
   hasChanged(): boolean
 }
 
-/** Counts what is left out, and keeps why the first was. */
-export class LeftOutCount implements LeftOut {
-  count = 0
-  first: FedsvdError | undefined
-
-  add(fault: FedsvdError): void {
-    this.count += 1
-    this.first ??= fault
-  }
-}
-
 /**
  * Reads the site's records once, in bounded memory, to count, to name and to keep them. Rows that are no records are left out:
  * nothing in the data decides whether a client starts.
@@ -64,12 +51,13 @@ export class LeftOutCount implements LeftOut {
  * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind or lacks a column; CONFIG_INVALID
  */
 export async function loadSiteData(
-  path: string,
+  paths: DataPaths,
   columns: ReadOptions,
   stateDir: string,
   known: () => ReadonlySet<string> = () => new Set(),
 ): Promise<SiteData> {
-  const before = filesState(path)
+  const before = filesState(paths)
+  const files = dataParts(paths).length
   const folder = join(stateDir, 'encoded')
   const leftOut = new LeftOutCount()
   const unit: SiteUnit = columns.unitColumn === undefined ? 'record' : 'person'
@@ -79,7 +67,7 @@ export async function loadSiteData(
   const snapshot = new RecordSnapshot(folder)
   const isTaken = (record: SiteRecord): boolean => unit === 'record' || record.unit !== undefined
   try {
-    for await (const record of readableRecords(path, columns, (fault) => leftOut.add(fault))) {
+    for await (const record of readableRecords(paths, columns, (fault) => leftOut.add(fault))) {
       if (!isTaken(record)) {
         withoutUnit += 1
         continue
@@ -89,7 +77,7 @@ export async function loadSiteData(
     }
     fingerprint = await knownName(fingerprinter.finish(), known(), (spelling) =>
       fingerprintOf(
-        readableRecords(path, { ...columns, spelling }, () => {}),
+        readableRecords(paths, { ...columns, spelling }, () => {}),
         isTaken,
         folder,
       ),
@@ -99,7 +87,8 @@ export async function loadSiteData(
     throw error
   }
   return {
-    path,
+    path: [paths].flat().join(', '),
+    files,
     records: fingerprinter.records,
     unit,
     unitColumn: columns.unitColumn,
@@ -108,7 +97,7 @@ export async function loadSiteData(
     fingerprint,
     task: taskOfColumns(columns, columns.task),
     read: () => snapshot.records(),
-    hasChanged: () => stateNow(path) !== before,
+    hasChanged: () => stateNow(paths) !== before,
     [Symbol.dispose]: () => snapshot[Symbol.dispose](),
   }
 }
@@ -138,9 +127,9 @@ async function fingerprintOf(
 }
 
 /** Undefined for files that cannot be looked at any more. */
-function stateNow(path: string): string | undefined {
+function stateNow(paths: DataPaths): string | undefined {
   try {
-    return filesState(path)
+    return filesState(paths)
   } catch {
     return undefined
   }

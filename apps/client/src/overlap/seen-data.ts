@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError, isFedsvdError, writtenByNewer } from '@fedsvd/core/errors'
-import { type ReadOptions, readRows } from '@fedsvd/engine/data'
+import { type DataPaths, type ReadOptions, readableRows } from '@fedsvd/engine/data'
 import { z } from 'zod'
 import { writeFileDurably } from '../ledger/index.ts'
 import { overlapOf, type Sketch, Sketcher } from './sketch.ts'
@@ -20,7 +20,7 @@ const sketchSchema = z.strictObject({
 /** Keyed digests of every data set that a site has trained on, in its state folder (mode 0600). None of it is sent anywhere. */
 export interface SeenData {
   /** Digests a data set, once, and keeps them by its fingerprint. */
-  record(fingerprint: string, path: string, options: ReadOptions): Promise<void>
+  record(fingerprint: string, paths: DataPaths, options: ReadOptions): Promise<void>
   /**
    * Refuses a data set that shares records with one that another budget pays for.
    *
@@ -33,9 +33,9 @@ export function seenData(stateDir: string): SeenData {
   const folder = join(stateDir, 'seen-data')
   const pathOf = (fingerprint: string): string => join(folder, `${fingerprint}.json`)
   return {
-    async record(fingerprint, path, options) {
+    async record(fingerprint, paths, options) {
       if (existsSync(pathOf(fingerprint))) return
-      const { rows, limit, digests } = await sketchOf(path, options, keyIn(folder))
+      const { rows, limit, digests } = await sketchOf(paths, options, keyIn(folder))
       const stored = { format: 1, rows, limit: Number.isFinite(limit) ? limit : null, digests }
       writeFileDurably(pathOf(fingerprint), Buffer.from(JSON.stringify(stored)))
     },
@@ -51,12 +51,14 @@ export function seenData(stateDir: string): SeenData {
   }
 }
 
-async function sketchOf(path: string, options: ReadOptions, key: Uint8Array): Promise<Sketch> {
+async function sketchOf(paths: DataPaths, options: ReadOptions, key: Uint8Array): Promise<Sketch> {
   const sketcher = new Sketcher(key)
   try {
-    for await (const { value } of readRows(path, { ...options, onBadText: () => {} })) sketcher.add(value)
+    // a file that breaks off is trained on up to there, and digested up to there
+    const rows = readableRows(paths, { ...options, onBadText: () => {} }, () => {})
+    for await (const { value } of rows) sketcher.add(value)
   } catch (error) {
-    if (!isFedsvdError(error)) throw error // a file that breaks off is trained on up to there, and digested up to there
+    if (!isFedsvdError(error)) throw error
   }
   return sketcher.finish()
 }

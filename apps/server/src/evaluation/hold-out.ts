@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { RunManifest } from '@fedsvd/core/protocol'
-import type { SiteRecord } from '@fedsvd/engine/data'
+import type { DataPaths, ReadOptions, SiteRecord } from '@fedsvd/engine/data'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { EncodedRecord, LabelledRecord, TargetedRecord } from '@fedsvd/engine/training'
 import type { Model, ModelRegistry } from '../models/index.ts'
@@ -9,7 +9,9 @@ import { baselineOf, measure, measureTokens, tokenBaselineOf } from './measure.t
 import { readPublicRecords } from './public-records.ts'
 
 export interface HoldOutOptions {
-  readonly file: string
+  readonly paths: DataPaths
+  /** How they are read, as a site reads its data. */
+  readonly reading: ReadOptions
   readonly models: ModelRegistry
   readonly runtime: RuntimeSettings
 }
@@ -17,15 +19,20 @@ export interface HoldOutOptions {
 const RECORDS_AT_A_TIME = 64
 
 /**
- * Evaluators on one public file of records. The file is read at once, so that a bad row or a missing runtime stops the start
- * and not a run; each run gets an engine of its own, and reads the file for its own task.
+ * Evaluators on public records. Their files are read at once, so that a bad row or a missing runtime stops the start and not a
+ * run; each run gets an engine of its own, and reads the files for its own task.
  *
  * @throws FedsvdError DATA_UNREADABLE, DATA_EMPTY or RUNTIME_UNAVAILABLE
  */
-export async function holdOutEvaluators({ file, models, runtime }: HoldOutOptions): Promise<EvaluatorFactory> {
+export async function holdOutEvaluators({
+  paths,
+  reading,
+  models,
+  runtime,
+}: HoldOutOptions): Promise<EvaluatorFactory> {
   const { loadRuntime } = await import('@fedsvd/engine/runtime')
   await loadRuntime(runtime)
-  const texts = await readPublicRecords(file)
+  const texts = await readPublicRecords(paths, reading)
   return async (manifest) => {
     const model = await models.open(manifest.model)
     const given = await texts.forTask(manifest.task ?? 'sequence-classification')

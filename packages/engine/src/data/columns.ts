@@ -53,6 +53,15 @@ export function taskOfColumns(names: ColumnNames, task?: Task): Task {
   })
 }
 
+/** What is named of a task's own columns, where columns of other tasks are named as well. */
+export function columnsOfTask<Names extends ColumnNames>(names: Names, task: Task): Names {
+  const own: readonly string[] = COLUMNS_OF[task]
+  const foreign = Object.values(COLUMNS_OF)
+    .flat()
+    .filter((column) => !own.includes(column))
+  return { ...names, ...Object.fromEntries(foreign.map((column) => [column, undefined])) }
+}
+
 /** The columns without which no record of a task can be read, by the names that they have in the file. */
 export function requiredColumns(names: ColumnNames, task: Task): readonly string[] {
   switch (task) {

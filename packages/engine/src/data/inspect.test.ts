@@ -26,6 +26,8 @@ describe('inspectData', () => {
     const summary = await inspect('fine.jsonl', records.map((record) => `${JSON.stringify(record)}\n`).join(''))
     expect(summary).toEqual({
       path: join(folder, 'fine.jsonl'),
+      files: 1,
+      rows: 100,
       task: 'sequence-classification',
       records: 100,
       columns: ['text', 'label'],
@@ -36,7 +38,8 @@ describe('inspectData', () => {
       lengths: { shortest: 1, median: 50, p90: 90, p99: 99, longest: 100 },
       lengthUnit: 'characters',
       fingerprint: fingerprintRecords(records),
-      problems: { count: 0, first: undefined },
+      respelled: 0,
+      problems: { count: 0, first: undefined, reasons: [] },
       stopped: false,
     })
   })

@@ -21,15 +21,21 @@ export function unreadable(
   cause?: unknown,
   remedy = 'Correct or remove that row, or name the right columns, and start again.',
 ): FedsvdError {
-  return new FedsvdError(
-    'DATA_UNREADABLE',
-    {
-      expected: `${expected} at ${placeText(place)}`,
-      got,
-      remedy,
-    },
-    { cause },
-  )
+  const detail = { expected: `${expected} at ${placeText(place)}`, got, remedy }
+  return withReason(new FedsvdError('DATA_UNREADABLE', detail, { cause }), expected)
+}
+
+const reasons = new WeakMap<FedsvdError, string>()
+
+/** Notes what a fault expected without saying where, so that faults of one kind can be counted. */
+export function withReason(fault: FedsvdError, reason: string): FedsvdError {
+  reasons.set(fault, reason.replace(/,$/, ''))
+  return fault
+}
+
+/** What a fault of a row expected, without its place. */
+export function reasonOf(fault: FedsvdError): string {
+  return reasons.get(fault) ?? fault.detail.expected
 }
 
 /** A value as an error may name it: its kind, never its content. */
@@ -45,9 +51,11 @@ export function kindOf(value: unknown): string {
 /** The refusal of a text in another encoding than it was read in; it quotes nothing. */
 export function otherEncoding(place: Place, got: string, encoding?: string): FedsvdError {
   const guess = encoding ?? 'windows-1252'
-  return new FedsvdError('DATA_UNREADABLE', {
-    expected: `UTF-8 text at ${placeText(place)}`,
+  return unreadable(
+    place,
+    'UTF-8 text',
     got,
-    remedy: `Say in which encoding it is, such as --encoding ${guess}, or save it as UTF-8.`,
-  })
+    undefined,
+    `Say in which encoding it is, such as --encoding ${guess}, or save it as UTF-8.`,
+  )
 }

@@ -4,15 +4,13 @@ import { extname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { LABEL_FILES } from './label-files.ts'
 import { LONGEST_LINE } from './lines.ts'
 import { kindOf, placeText } from './place.ts'
 import { CSV, csvRows, TSV } from './read-csv.ts'
 import { jsonlRows } from './read-jsonl.ts'
 import { faultyRow, type ReadOptions, type Row } from './row.ts'
 import { textBytes } from './text-bytes.ts'
-
-/** What a file of labels in a folder may be called. */
-const LABEL_FILES = ['labels.csv', 'labels.tsv', 'labels.jsonl']
 
 /** The column of a labels file that names the text's file. */
 const FILE_COLUMN = 'file'

@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { extname } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { readColumns, tableColumns, taskOfColumns } from './columns.ts'
+import { type DataPart, type DataPaths, dataFormat, dataParts, isCompressed, notReadable } from './data-files.ts'
 import { unreadable } from './place.ts'
 import { CSV, type CsvDialect, csvRows, TSV } from './read-csv.ts'
 import { folderRows } from './read-folder.ts'
@@ -15,15 +14,15 @@ import type { SiteRecord, TextRecord } from './text-record.ts'
 
 /**
  * Streams the records of a data set in the order of its rows, in bounded memory: a `.jsonl`, `.ndjson`, `.csv` or `.tsv`
- * file, also compressed with gzip (`.gz` behind the name), a `.parquet` file, or a folder of texts.
+ * file, also compressed with gzip (`.gz` behind the name), a `.parquet` file, several of these, or a folder of texts.
  *
  * @throws FedsvdError DATA_UNREADABLE, naming file and line or row, for the first row that is not a record, and for a file
  *   that cannot be opened or is of another kind; LABEL_UNKNOWN for a label outside `options.labels`; CONFIG_INVALID for
  *   columns that belong to no one task.
  */
-export async function* readSiteRecords(path: string, options: ReadOptions = {}): AsyncGenerator<SiteRecord> {
+export async function* readSiteRecords(paths: DataPaths, options: ReadOptions = {}): AsyncGenerator<SiteRecord> {
   const toRecord = rowReader(options)
-  for await (const row of readRows(path, options)) yield toRecord(row)
+  for await (const row of readRows(paths, options)) yield toRecord(row)
 }
 
 /**
@@ -33,7 +32,7 @@ export async function* readSiteRecords(path: string, options: ReadOptions = {}):
  * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind, or lacks a column; CONFIG_INVALID
  */
 export async function* readableRecords(
-  path: string,
+  paths: DataPaths,
   options: ReadOptions,
   leftOut: (fault: FedsvdError) => void,
 ): AsyncGenerator<SiteRecord> {
@@ -44,25 +43,42 @@ export async function* readableRecords(
     isAllText = false
     badText.push(fault)
   }
-  let begun = false
-  try {
-    for await (const row of readRows(path, { ...options, onBadText })) {
-      begun = true
-      let record: SiteRecord
-      try {
-        const marks = isAllText ? 0 : badTextIn(row.value)
-        const [fault] = badText.splice(0, marks)
-        record = toRecord(marks === 0 ? row : { ...row, fault: fault ?? unreadable(row.place, 'text', 'other bytes') })
-      } catch (error) {
-        if (!isFedsvdError(error)) throw error
-        leftOut(error)
-        continue
-      }
-      yield record
+  for await (const row of readableRows(paths, { ...options, onBadText }, leftOut)) {
+    let record: SiteRecord
+    try {
+      const marks = isAllText ? 0 : badTextIn(row.value)
+      const [fault] = badText.splice(0, marks)
+      record = toRecord(marks === 0 ? row : { ...row, fault: fault ?? unreadable(row.place, 'text', 'other bytes') })
+    } catch (error) {
+      if (!isFedsvdError(error)) throw error
+      leftOut(error)
+      continue
     }
-  } catch (error) {
-    if (!begun || !isFedsvdError(error)) throw error
-    leftOut(error)
+    yield record
+  }
+}
+
+/**
+ * {@link readRows} up to where a file breaks off, and then those of the next file.
+ *
+ * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind, or lacks a column; CONFIG_INVALID
+ */
+export async function* readableRows(
+  paths: DataPaths,
+  options: ReadOptions,
+  brokenOff: (fault: FedsvdError) => void,
+): AsyncGenerator<Row> {
+  for (const part of dataParts(paths)) {
+    let begun = false
+    try {
+      for await (const row of partRows(part, options)) {
+        begun = true
+        yield row
+      }
+    } catch (error) {
+      if (!begun || !isFedsvdError(error)) throw error
+      brokenOff(error)
+    }
   }
 }
 
@@ -74,9 +90,9 @@ function badTextIn(value: unknown): number {
 }
 
 /** {@link readSiteRecords} for sequence classification. */
-export function readRecords(path: string, options: ReadOptions = {}): AsyncGenerator<TextRecord> {
+export function readRecords(paths: DataPaths, options: ReadOptions = {}): AsyncGenerator<TextRecord> {
   const classification: ReadOptions = { ...options, task: 'sequence-classification' }
-  return readSiteRecords(path, classification) as AsyncGenerator<TextRecord>
+  return readSiteRecords(paths, classification) as AsyncGenerator<TextRecord>
 }
 
 /**
@@ -84,26 +100,30 @@ export function readRecords(path: string, options: ReadOptions = {}): AsyncGener
  *
  * @throws FedsvdError as {@link readSiteRecords}, and DATA_EMPTY for a file without records.
  */
-export async function loadRecords(path: string, options: ReadOptions = {}): Promise<TextRecord[]> {
+export async function loadRecords(paths: DataPaths, options: ReadOptions = {}): Promise<TextRecord[]> {
   const records: TextRecord[] = []
-  for await (const record of readRecords(path, options)) records.push(record)
+  for await (const record of readRecords(paths, options)) records.push(record)
   if (records.length > 0) return records
-  throw dataEmpty(path)
+  throw dataEmpty(paths)
 }
 
 /** The refusal of a data set without records. */
-export function dataEmpty(path: string): FedsvdError {
+export function dataEmpty(paths: DataPaths): FedsvdError {
   return new FedsvdError('DATA_EMPTY', {
-    expected: `at least one record in ${path}`,
+    expected: `at least one record in ${String(paths)}`,
     got: 'none',
     remedy: 'Name a file with one record in every row.',
   })
 }
 
 /** The rows of a data set as they stand there, whatever they hold. @throws FedsvdError DATA_UNREADABLE */
-export async function* readRows(path: string, options: ReadOptions = {}): AsyncGenerator<Row> {
+export async function* readRows(paths: DataPaths, options: ReadOptions = {}): AsyncGenerator<Row> {
+  for (const part of dataParts(paths)) yield* partRows(part, options)
+}
+
+/** The rows of one file or of one folder of texts. @throws FedsvdError DATA_UNREADABLE */
+export async function* partRows({ path, isFolder }: DataPart, options: ReadOptions): AsyncGenerator<Row> {
   try {
-    const isFolder = (await stat(path)).isDirectory()
     yield* isFolder ? folderRows(path, taskOfColumns(options, options.task), options) : fileRows(path, options)
   } catch (error) {
     throw isFromFiles(error) ? notReadable(path, error) : error
@@ -113,25 +133,28 @@ export async function* readRows(path: string, options: ReadOptions = {}): AsyncG
 function fileRows(file: string, options: ReadOptions): AsyncGenerator<Row> {
   const task = taskOfColumns(options, options.task)
   const required = tableColumns(options, task)
-  const compressed = extname(file).toLowerCase() === '.gz'
   if (options.encoding !== undefined) decoderFor(options.encoding) // refused before the file is opened
   const bytes = (): AsyncIterable<Buffer> => {
-    return textBytes(compressed ? unzipped(file) : createReadStream(file), file, options.encoding, options.onBadText)
+    return textBytes(
+      isCompressed(file) ? unzipped(file) : createReadStream(file),
+      file,
+      options.encoding,
+      options.onBadText,
+    )
   }
   const table = (usual: CsvDialect): AsyncGenerator<Row> => {
     const dialect = dialectOf(usual, options)
     return csvRows(bytes(), file, dialect, required)
   }
-  switch (extname(compressed ? file.slice(0, -3) : file).toLowerCase()) {
+  switch (dataFormat(file)) {
     case '.jsonl':
-    case '.ndjson':
       return jsonlRows(bytes(), file)
     case '.csv':
       return table(CSV)
     case '.tsv':
       return table(TSV)
     case '.parquet':
-      if (!compressed) return parquetRows(file, required, readColumns(options, task))
+      return parquetRows(file, required, readColumns(options, task))
   }
   throw new FedsvdError('DATA_UNREADABLE', {
     expected: 'a data file ending in .jsonl, .ndjson, .csv, .tsv (or one of these and .gz) or .parquet, or a folder',
@@ -164,12 +187,4 @@ function unzipped(file: string): AsyncIterable<Buffer> {
 function isFromFiles(error: unknown): error is NodeJS.ErrnoException {
   const { syscall, code } = error as NodeJS.ErrnoException
   return !(error instanceof FedsvdError) && (syscall !== undefined || (code?.startsWith('Z_') ?? false))
-}
-
-function notReadable(path: string, error: NodeJS.ErrnoException): FedsvdError {
-  return new FedsvdError(
-    'DATA_UNREADABLE',
-    { expected: `a readable file ${path}`, got: String(error.code), remedy: 'Check the path and its permissions.' },
-    { cause: error },
-  )
 }

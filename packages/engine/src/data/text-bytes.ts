@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { otherEncoding, type Place, placeText, unreadable } from './place.ts'
+import { otherEncoding, type Place, placeText, unreadable, withReason } from './place.ts'
 import { checkedUtf8, lineFeeds, NOT_UTF8_MARK } from './utf8.ts'
 
 /** So many of the first bytes tell an encoding. */
@@ -126,13 +126,7 @@ async function* decoded(
 }
 
 function otherBytes(encoding: string, place: Place, cause?: unknown): FedsvdError {
-  return new FedsvdError(
-    'DATA_UNREADABLE',
-    {
-      expected: `text in ${encoding} at ${placeText(place)} or soon behind it`,
-      got: 'bytes that it does not have',
-      remedy: 'Name the right encoding with --encoding.',
-    },
-    { cause },
-  )
+  const expected = `text in ${encoding} at ${placeText(place)} or soon behind it`
+  const detail = { expected, got: 'bytes that it does not have', remedy: 'Name the right encoding with --encoding.' }
+  return withReason(new FedsvdError('DATA_UNREADABLE', detail, { cause }), `text in ${encoding}`)
 }
