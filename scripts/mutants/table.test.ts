@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { occurrences } from './run.ts'
 import { MUTANTS } from './table.ts'
+import { occurrences } from './try-out.ts'
 
 describe('the table of breaks', () => {
   it('has at least sixty, each of a line that is there once, and no two alike', () => {

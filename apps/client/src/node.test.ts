@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CoordinatorDouble, type Peer, refusal } from '../test-kit/coordinator-double.ts'
 import { fakeEngine } from '../test-kit/fake-engine.ts'
 import { fixture } from '../test-kit/fixtures/index.ts'
@@ -138,9 +139,10 @@ describe.each([
       return { since, rounds: reservations.map(({ round }) => round) }
     }
     expect(told()).toEqual({ since: 1, rounds: [1] })
+    const count = double.reports.length
     peer.drop()
-    await site.told('connected', 2)
-    await expect.poll(told).toEqual({ since: 0, rounds: [0, 1] })
+    await double.got('ledger-report', count + 1)
+    expect(told()).toEqual({ since: 0, rounds: [0, 1] })
   })
 
   it('sends the same bytes when it is invited again, and draws no new noise (trap: a retry that trains again)', async () => {
@@ -226,7 +228,8 @@ describe.each([
     peer.roundClosed({ runId: manifest.runId, round: 0 })
     await double.settled(peer)
     gate.open()
-    await vi.waitFor(() => expect(kinds()).toContain('stepped'))
+    await site.told('step')
+    await setImmediate() // the closed round ends behind its step, without waiting for anything
     await peer.invite(double.invitation(manifest, 1))
     await site.told('round-delivered')
     expect(double.frames.has(`${manifest.runId}/0`)).toBe(false)
@@ -619,10 +622,12 @@ describe.each([
     double.damage(invitation)
     await peer.invite(invitation)
     await site.told('round-failed')
-    const failures = () => double.sent.filter(({ kind }) => kind === 'round-failed').map(({ message }) => message)
-    await expect
-      .poll(failures)
-      .toEqual([{ runId: manifest.runId, round: 0, code: expect.stringMatching(/^FRAME_(CHECKSUM|MALFORMED)$/) }])
+    expect(await double.got('round-failed')).toEqual({
+      runId: manifest.runId,
+      round: 0,
+      code: expect.stringMatching(/^FRAME_(CHECKSUM|MALFORMED)$/),
+    })
+    expect(double.sent.filter(({ kind }) => kind === 'round-failed')).toHaveLength(1)
   })
 })
 

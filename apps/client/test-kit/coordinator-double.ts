@@ -73,6 +73,7 @@ export class CoordinatorDouble {
   readonly #blobs = new Map<string, Uint8Array>()
   readonly #peer = new Latest<Peer>()
   readonly #uploads = new Latest<string>()
+  readonly #arrivals = new Latest<Sent>()
   #uploadToken = 'upload-1'
   sessionToken = 'session-1'
   /** What a test may change. */
@@ -101,6 +102,16 @@ export class CoordinatorDouble {
       if (frame !== undefined) return this.decode(manifest, round, clientId, frame)
       this.#uploads.clear()
       await this.#uploads.value(AbortSignal.timeout(20_000))
+    }
+  }
+
+  /** Resolves when `count` messages of a kind have come, with the last of them. */
+  async got(kind: Sent['kind'], count = 1): Promise<unknown> {
+    for (;;) {
+      const found = this.sent.filter((one) => one.kind === kind)[count - 1]
+      if (found !== undefined) return found.message
+      this.#arrivals.clear()
+      await this.#arrivals.value(AbortSignal.timeout(20_000))
     }
   }
 
@@ -148,10 +159,16 @@ export class CoordinatorDouble {
     this.sessionToken = `session-${randomUUID()}`
   }
 
+  #note(kind: Sent['kind'], message: unknown): void {
+    const sent = { kind, message }
+    this.sent.push(sent)
+    this.#arrivals.set(sent)
+  }
+
   // --- what a client asks ----------------------------------------------------------------------------------------------
 
   enrol(body: unknown): EnrolReply {
-    this.sent.push({ kind: 'enrol', message: body })
+    this.#note('enrol', body)
     const { token, publicKey } = parseMessage(enrolRequestSchema, body, 'an enrolment')
     if (!this.enrolmentTokens.delete(token)) throw refusal('TOKEN_INVALID')
     const clientId = randomUUID()
@@ -160,7 +177,7 @@ export class CoordinatorDouble {
   }
 
   challenge(body: unknown): { nonce: string } {
-    this.sent.push({ kind: 'challenge', message: body })
+    this.#note('challenge', body)
     parseMessage(challengeRequestSchema, body, 'a challenge')
     const nonce = randomUUID()
     this.#nonces.add(nonce)
@@ -168,7 +185,7 @@ export class CoordinatorDouble {
   }
 
   authenticate(auth: unknown): ClientHandshake {
-    this.sent.push({ kind: 'handshake', message: auth })
+    this.#note('handshake', auth)
     const handshake = parseMessage(clientHandshakeSchema, auth, 'a handshake')
     const { clientId, nonce, signature } = handshake
     const x = this.#keys.get(clientId)
@@ -183,7 +200,7 @@ export class CoordinatorDouble {
   arrived(peer: Peer): void {
     const noted = async <T>(kind: Sent['kind'], reply: Promise<T>): Promise<T> => {
       const message = await reply
-      this.sent.push({ kind, message })
+      this.#note(kind, message)
       return message
     }
     this.#peer.set({
@@ -198,18 +215,18 @@ export class CoordinatorDouble {
   }
 
   report(message: unknown): LedgerReply {
-    this.sent.push({ kind: 'ledger-report', message })
+    this.#note('ledger-report', message)
     const report = parseMessage(ledgerReportSchema, message, 'a ledger report')
     this.reports.push(report)
     return this.answerReport(report)
   }
 
   roundFailed(message: unknown): void {
-    this.sent.push({ kind: 'round-failed', message: parseMessage(roundFailedSchema, message, 'a failed round') })
+    this.#note('round-failed', parseMessage(roundFailedSchema, message, 'a failed round'))
   }
 
   blob(sha: string, token: string | undefined): Uint8Array {
-    this.sent.push({ kind: 'blob', message: sha })
+    this.#note('blob', sha)
     if (token !== this.sessionToken) throw refusal('TOKEN_INVALID')
     const bytes = this.#blobs.get(sha)
     if (bytes === undefined) throw refusal('BLOB_NOT_FOUND')
@@ -217,7 +234,7 @@ export class CoordinatorDouble {
   }
 
   upload(runId: string, round: number, token: string | undefined, frame: Uint8Array): UploadReply {
-    this.sent.push({ kind: 'upload', message: frame })
+    this.#note('upload', frame)
     if (token !== this.#uploadToken) throw refusal('TOKEN_INVALID')
     const refused = this.refuseUpload(round)
     if (refused !== undefined) throw refused

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import {
   type AccountedEvent,
   closedFormEpsilon,
@@ -9,7 +10,7 @@ import {
 } from '@fedsvd/core/accounting'
 import { LIMITS, type Range } from '@fedsvd/core/protocol'
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type AccountingThread, accountingThread, type Question } from './accounting/index.ts'
 import { epsilonBounds } from './epsilon.ts'
 
@@ -106,7 +107,7 @@ describe('epsilon away from the event loop', () => {
     expect([await patient(), await patient(), asked]).toEqual(['closed-form', 'closed-form', 1])
     const hasty = late(1)
     expect(await hasty()).toBe('closed-form')
-    await vi.waitUntil(async () => (await hasty()) === 'rdp')
+    while ((await hasty()) !== 'rdp') await setImmediate()
     expect(asked).toBe(2)
   })
 

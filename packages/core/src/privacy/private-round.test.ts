@@ -418,7 +418,11 @@ describe('where the noise came from', () => {
     expect(update.reserved).toMatchObject({ event: EVENT, runId: 'run', round: 4, attempt: 0 })
     expect(update.tensors.map(({ name, shape }) => ({ name, shape }))).toEqual(SPECS)
     expect(() => assertPrivateUpdate(update)).not.toThrow()
-    for (const forged of [{ ...update }, structuredClone({ ...update }), update.tensors, null, undefined]) {
+    const alike: unknown = Object.create(
+      Object.getPrototypeOf(update) as object,
+      Object.getOwnPropertyDescriptors(update),
+    )
+    for (const forged of [{ ...update }, structuredClone({ ...update }), alike, update.tensors, null, undefined]) {
       expect(() => assertPrivateUpdate(forged)).toThrow('RESERVATION_MISSING')
     }
   })

@@ -214,11 +214,13 @@ describe('numbers from a disk do not become an update', () => {
   })
 
   it('when nothing but the shape is right', () => {
-    expect(() => assertSavedStep({ reserved: saved.reserved, step: 2, bytes: saved.bytes })).toThrow(
-      'RESERVATION_MISSING',
+    const alike: unknown = Object.create(
+      Object.getPrototypeOf(saved) as object,
+      Object.getOwnPropertyDescriptors(saved),
     )
-    expect(() => assertSavedStep(saved.bytes)).toThrow('RESERVATION_MISSING')
-    expect(() => assertSavedStep({ ...saved })).toThrow('RESERVATION_MISSING')
+    for (const forged of [{ ...saved }, alike, saved.bytes, null, undefined]) {
+      expect(() => assertSavedStep(forged)).toThrow('RESERVATION_MISSING')
+    }
     expect(() => assertSavedStep(saved)).not.toThrow()
   })
 
