@@ -14,6 +14,8 @@ type Break = readonly [find: string, replace: string, equivalent?: string]
 const breaksOf = (file: string, tests: readonly string[], breaks: readonly Break[]): Mutant[] =>
   breaks.map(([find, replace, equivalent]) => ({ file, find, replace, tests, ...(equivalent && { equivalent }) }))
 
+const engine = (file: string): string => `packages/engine/src/${file}`
+const attack = (name: string): string => `tests/attacks/${name}.test.ts`
 const core = (file: string): string => `packages/core/src/${file}`
 const client = (file: string): string => `apps/client/src/${file}`
 const server = (file: string): string => `apps/server/src/${file}`
@@ -139,11 +141,13 @@ export const MUTANTS: readonly Mutant[] = [
       ['if (kept.durable !== true) throw missing(', 'if (false as boolean) throw missing('],
       ['entry.event.steps === 1 &&\n', ''],
       ['kept.attempt === attempt && kept.step === step', 'kept.attempt === attempt'],
+      ['candidate instanceof DurableStep && #made in candidate ?', 'candidate instanceof DurableStep ?'],
+      ['(step === 0) === (savedSha256 === undefined)', 'true'],
     ],
   ),
   ...breaksOf(
     core('privacy/private-update.ts'),
-    [core('privacy/private-update.test.ts'), client('privacy-traps.test.ts')],
+    [core('privacy/private-round.test.ts'), core('privacy/private-update.test.ts')],
     [
       ['if (!NoisedUpdate.isOne(candidate)) throw notMade()', ''],
       ['candidate instanceof NoisedUpdate && #made in candidate', 'candidate instanceof NoisedUpdate'],
@@ -152,7 +156,10 @@ export const MUTANTS: readonly Mutant[] = [
   ...breaksOf(
     core('privacy/saved-step.ts'),
     [core('privacy/resume.test.ts')],
-    [['if (NoisedStep.isOne(candidate)) return\n', 'return\n']],
+    [
+      ['if (NoisedStep.isOne(candidate)) return\n', 'return\n'],
+      ['candidate instanceof NoisedStep && #made in candidate', 'candidate instanceof NoisedStep'],
+    ],
   ),
   // Adaptive clipping
   ...breaksOf(
@@ -201,6 +208,9 @@ export const MUTANTS: readonly Mutant[] = [
       ['epsilonAt(events, delta) <= epsilon,', 'epsilonAt(events, delta) <= 1.01 * epsilon,'],
       ['sum + steps / noiseMultiplier ** 2', 'sum + 1 / noiseMultiplier ** 2'],
       ["return isPaid ? { kind: 'renyi', order } : scheduleRule(first)", "return { kind: 'renyi', order }"],
+      ['isCovered(events) && FIXED.allows(events, budget)', 'FIXED.allows(events, budget)'],
+      ['sum + event.steps * divergenceOf(event, order)', 'sum + divergenceOf(event, order)'],
+      ['return Math.log1p(-1 / order) - (Math.log(delta)', 'return 2 * Math.log1p(-1 / order) - (Math.log(delta)'],
     ],
   ),
   ...breaksOf(
@@ -212,8 +222,16 @@ export const MUTANTS: readonly Mutant[] = [
   ...breaksOf(client('ledger/ledger.ts'), LEDGER_TESTS, [
     ['attempt: (last?.attempt ?? 0) + 1 }', 'attempt: 1 }'],
     ['      if (known !== undefined) return requireSameTerms(known, run)\n', '      if (known !== undefined) return\n'],
-    ['      assertSavedStep(saved)\n', ''],
+    ['      requireUnit(current(), run.event.unit)\n', ''],
+    ['if (owner !== undefined && owner !== statement.publicKey)', 'if (false as boolean)'],
+    ["file.append({ kind: 'rule-fixed', rule })", 'void rule'],
+    ['const missing = run.event.steps - from - written - (last.levelled ?? 0)', 'const missing = 0'],
   ]),
+  ...breaksOf(
+    client('ledger/ledger.ts'),
+    [client('checkpoint/checkpoints.test.ts')],
+    [['      assertSavedStep(saved)\n', '']],
+  ),
   ...breaksOf(client('ledger/budget.ts'), LEDGER_TESTS, [
     ['requireWithin(makeFilter(rule), spentEvents(state), next, state.budget, whose)', ''],
     ["requireWithin(filter, spentEvents(state, run.runId), next, run.terms.budget, 'this run')", ''],
@@ -232,30 +250,38 @@ export const MUTANTS: readonly Mutant[] = [
       'if (last?.frameSha256 !== undefined) throw contradiction(`no attempt after',
       'if (false as boolean) throw contradiction(`no attempt after',
     ],
-    ['return [...state.attempts, ...state.charges]', 'return [...state.attempts]'],
   ]),
+  ...breaksOf(
+    client('ledger/replay.ts'),
+    [client('ledger/adopted.test.ts'), client('budget.test.ts')],
+    [
+      ['return [...state.attempts, ...state.charges]', 'return [...state.attempts]'],
+      ['if (!isSigned(statement)) throw contradiction(', 'if (false as boolean) throw contradiction('],
+    ],
+  ),
   ...breaksOf(client('ledger/verify.ts'), LEDGER_TESTS, [
     ['if (hash !== entry.hash) throw damaged(', 'if (false as boolean) throw damaged('],
     ['if (entry.seq !== seq) throw damaged(', 'if (false as boolean) throw damaged('],
     ['    head = entry.hash\n  }', '  }'],
   ]),
-  ...breaksOf(
-    client('ledger/ledger-file.ts'),
-    [...LEDGER_TESTS, client('ledger/crash.test.ts')],
-    [
-      ["    appendDurably(this.#fd, Buffer.from(entries.map(encodeEntry).join('')))\n", ''],
-      ['    if (!this.#usable) throw notUsable()\n', ''],
-    ],
-  ),
+  ...breaksOf(client('ledger/ledger-file.ts'), LEDGER_TESTS, [
+    ["    appendDurably(this.#fd, Buffer.from(entries.map(encodeEntry).join('')))\n", ''],
+    ['    if (!this.#usable) throw notUsable()\n', ''],
+  ]),
   ...breaksOf(
     client('ledger/adopted.ts'),
     [client('ledger/adopted.test.ts')],
-    [['epsilon: Math.min(one.epsilon, other.epsilon)', 'epsilon: Math.max(one.epsilon, other.epsilon)']],
+    [
+      ['epsilon: Math.min(one.epsilon, other.epsilon)', 'epsilon: Math.max(one.epsilon, other.epsilon)'],
+      ['...after.charges.slice(before?.charges.length ?? 0)', '...[]'],
+      ['if (fact.from !== hashes.length) throw damaged(', 'if (false as boolean) throw damaged('],
+      ['? attempt : { ...attempt, aside: true })', '? attempt : attempt)'],
+    ],
   ),
   // The round of a client, its outbox, its randomness
   ...breaksOf(
     client('round/round.ts'),
-    [client('node.test.ts'), 'tests/attacks/randomness.test.ts'],
+    [client('node.test.ts'), attack('randomness')],
     [
       ['const finished = finishedBefore(parts) ?? (await train(parts))', 'const finished = await train(parts)'],
       [
@@ -267,7 +293,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('compose.ts'),
-    ['tests/attacks/randomness.test.ts'],
+    [attack('randomness')],
     [
       [
         'source: parts.source ?? osRandomness,',
@@ -277,7 +303,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('round/encode-update.ts'),
-    [client('privacy-traps.test.ts')],
+    [client('round/encode-update.test.ts')],
     [
       ["if (update.randomness !== 'secure') throw notPrivate(update.randomness)", ''],
       ['  assertPrivateUpdate(update)\n', ''],
@@ -302,7 +328,7 @@ export const MUTANTS: readonly Mutant[] = [
   // The coordinator: its own noise, its ledger, the clients' ledgers, terms
   ...breaksOf(
     server('rounds/noised-mean.ts'),
-    [server('rounds/noised-mean.test.ts'), 'tests/attacks/randomness.test.ts'],
+    [server('rounds/noised-mean.test.ts'), attack('randomness')],
     [
       ["if (randomness !== 'secure') throw notPrivate(randomness)", ''],
       ['    if (!paying.has(clientId)) continue\n', ''],
@@ -351,12 +377,246 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     core('federation/norm-bound.ts'),
-    [server('rounds/progress.test.ts'), 'tests/server-byzantine.test.ts'],
+    [core('federation/norm-bound.test.ts')],
     [
       [
         'return ((run.learningRate / run.expectedLotSize) * (signal + noise)) / (1 - run.momentum)',
         'return Number.POSITIVE_INFINITY',
       ],
     ],
+  ),
+  // When a round is released, and what else would tell how its training went
+  ...breaksOf(
+    core('privacy/release-slot.ts'),
+    [core('privacy/release-slot.test.ts')],
+    [
+      ['>= -Math.log(MISS_PROBABILITY)', '>= -Math.log(MISS_PROBABILITY) / 2'],
+      ['isUnlikely(middle + 1)', 'isUnlikely(middle + 2)'],
+      ['const coins = declaredRecords * steps', 'const coins = declaredRecords'],
+    ],
+  ),
+  ...breaksOf(
+    core('privacy/release-slot.ts'),
+    [client('session/terms.test.ts'), client('ledger/budget.test.ts')],
+    [['return delta - rounds * MISS_PROBABILITY', 'return delta']],
+  ),
+  ...breaksOf(
+    client('release/release-grid.ts'),
+    [client('release/release-grid.test.ts')],
+    [
+      ['const end = Math.max(1, Math.ceil(elapsed() / slotMs)) * slotMs', 'const end = elapsed()'],
+      ['Math.max(1, Math.ceil(elapsed() / slotMs))', 'Math.ceil(elapsed() / slotMs)'],
+      [' - (pausedMs() - pausedBefore)', ''],
+    ],
+  ),
+  ...breaksOf(
+    client('release/slot-length.ts'),
+    [client('release/slot-length.test.ts')],
+    [
+      ['members * (manifest.unit?.maxRecords ?? 1)', 'members'],
+      ['const tokenIds = new Int32Array(maxTokens)', 'const tokenIds = new Int32Array(1)'],
+      ['slowest = Math.max(slowest, clock.now() - started)', 'slowest = clock.now() - started'],
+      ['steps: manifest.localSteps })', 'steps: 1 })'],
+    ],
+  ),
+  ...breaksOf(
+    client('round/round.ts'),
+    [attack('release-times')],
+    [['  await parts.release.endOfSlot(parts.signal)\n', '']],
+  ),
+  ...breaksOf(client('session/open-runs.ts'), [attack('release-times')], [['    await timed\n', '']]),
+  ...breaksOf(
+    client('session/open-runs.ts'),
+    [attack('persons-as-units'), client('node.test.ts')],
+    [
+      ['  requireUnitOf(declaration, unitOfRun(manifest))\n', ''],
+      ['  requireWithinLimits(manifest, limits)\n', ''],
+    ],
+  ),
+  ...breaksOf(
+    client('node.ts'),
+    [attack('progress-told'), client('node.test.ts')],
+    [
+      ['if (this.#inTraining === 0) this.#told =', 'this.#told ='],
+      ['        this.#level(runId, round)\n', ''],
+      ['      await release?.endOfSlot(signal).catch(() => {})\n', ''],
+      ['code: roundFailureCode(failure.code)', 'code: failure.code as never'],
+      ['      requireStateSize(run.manifest, invitation)\n', ''],
+      ['accept: (state) => requireUsualState(state, this.#parts.limits)', 'accept: () => {}'],
+      ['if (mismatch !== undefined) throw mismatch', ''],
+      ['error: forTheWire(refusal).toJSON()', 'error: refusal.toJSON()'],
+    ],
+  ),
+  // What a site agrees to
+  ...breaksOf(
+    client('policy/wire-codes.ts'),
+    [client('node.test.ts'), attack('neighbouring-data')],
+    [["return code in WIRE_CODES ? code : 'SITE_DECLINED'", 'return code']],
+  ),
+  ...breaksOf(
+    client('policy/run-limits.ts'),
+    [client('node.test.ts')],
+    [
+      ['if (value >= min && value <= max) continue', 'if (value <= max) continue'],
+      ['!(Math.abs(value) <= stateValue)', 'Math.abs(value) > stateValue'],
+    ],
+  ),
+  ...breaksOf(
+    client('policy/declaration.ts'),
+    [client('node.test.ts'), attack('neighbouring-data')],
+    [['return some.length === set.size && some.every((label) => set.has(label))', 'return true']],
+  ),
+  ...breaksOf(
+    client('session/terms.ts'),
+    [client('session/terms.test.ts')],
+    [
+      ['if (site.budget.delta > mostDelta) {', 'if (false as boolean) {'],
+      ['Math.max(forThisRun, noiseBesideSpent(', 'Math.min(forThisRun, noiseBesideSpent('],
+      ['sampleRate: manifest.expectedLotSize / site.declaredRecords', 'sampleRate: 0.01'],
+      ['steps: manifest.rounds * manifest.localSteps', 'steps: manifest.localSteps'],
+    ],
+  ),
+  ...breaksOf(
+    client('ledger/unit.ts'),
+    [client('ledger/ledger.test.ts')],
+    [['if (own === undefined || own === unit) return', 'return']],
+  ),
+  ...breaksOf(
+    client('ledger/budget.ts'),
+    [client('ledger/budget.test.ts')],
+    [
+      ['if (state.rule !== undefined && spent.length > 0) return state.rule\n', ''],
+      ['deltaWithoutMisses(budget.delta, spent.length + 1)', 'budget.delta'],
+    ],
+  ),
+  // One budget for a site: data sets that overlap, and what its owner signs
+  ...breaksOf(
+    client('overlap/seen-data.ts'),
+    [client('budget.test.ts')],
+    [
+      ['if (share > MOST_OVERLAP) throw overlaps(', 'if (false as boolean) throw overlaps('],
+      [
+        "if (own === undefined || theirs === undefined) throw overlaps('records that cannot be compared', budget)",
+        'if (own === undefined || theirs === undefined) continue',
+      ],
+    ],
+  ),
+  ...breaksOf(
+    client('overlap/sketch.ts'),
+    [client('overlap/sketch.test.ts')],
+    [
+      [".normalize('NFC')", ''],
+      ['.toLowerCase()', ''],
+      ['this.#limit = all[this.#most - 1]!', 'this.#limit = Number.POSITIVE_INFINITY'],
+    ],
+  ),
+  ...breaksOf(
+    client('budget.ts'),
+    [client('budget.test.ts')],
+    [
+      ['if (statement.budget === budget && statement.dataset === fingerprint) return statement', 'return statement'],
+      ['if (isStated && ledger.owner === owner) return', 'if (isStated) return'],
+      ['    seen.requireDisjoint(fingerprint, otherDatasets(stateDir, name))\n    return', '    return'],
+    ],
+  ),
+  ...breaksOf(
+    client('owner/statement.ts'),
+    [client('budget.test.ts')],
+    [
+      [
+        "return verify(null, signedBytes(statement), key, Buffer.from(statement.signature, 'base64url'))",
+        'return key !== undefined',
+      ],
+    ],
+  ),
+  // Persons as units, and records on which an engine fails
+  ...breaksOf(
+    engine('training/unit-sum.ts'),
+    [engine('training/unit-sum.test.ts')],
+    [
+      ['if (gradient === undefined) unit.sum = undefined', 'if (gradient === undefined) continue'],
+      ['if (record === undefined) unit.sum = undefined', 'if (record === undefined) continue'],
+      ['part[i]! /= count', 'part[i]! /= 1'],
+    ],
+  ),
+  ...breaksOf(
+    engine('data/unit-index.ts'),
+    [engine('data/unit-index.test.ts')],
+    [
+      ['if (positions.length < maxRecords) positions', 'positions'],
+      ['if (!name.equals(unit)) {', 'if (unit.length === 0) {'],
+    ],
+  ),
+  ...breaksOf(
+    engine('training/lot-sum.ts'),
+    [engine('training/lot-sum.test.ts')],
+    [
+      ['if (gradient === undefined) sum.leaveOut()', 'if (gradient === undefined) return'],
+      ['for (const record of records) {\n    signal', 'for (const record of records.slice(1)) {\n    signal'],
+    ],
+  ),
+  ...breaksOf(client('round/lot-sum.ts'), [client('node-resume.test.ts')], [['      throw fault\n', '']]),
+  ...breaksOf(
+    client('data/site-data.ts'),
+    [client('data/site-data.test.ts')],
+    [['        withoutUnit += 1\n        continue\n', '        withoutUnit += 1\n']],
+  ),
+  // The audit
+  ...breaksOf(
+    core('audit/judge.ts'),
+    [core('audit/audit.test.ts')],
+    [
+      ['const level = (1 - confidence) / plans', 'const level = 1 - confidence'],
+      ['Math.min(1, plans * Math.min(', 'Math.min(1, Math.min('],
+    ],
+  ),
+  ...breaksOf(
+    core('audit/curve-test.ts'),
+    [core('audit/curve-test.test.ts')],
+    [
+      ['const needed = least(right)', 'const needed = least(right) / 2'],
+      ['(k / (guesses - k))', '(k / guesses)'],
+    ],
+  ),
+  // A coordinator's caps, its memory of ledgers, and what it accounts for
+  ...breaksOf(
+    server('privacy/client-caps.ts'),
+    [attack('adaptive-caps')],
+    [
+      ['const budget = this.#origins.get(clientId)', 'const budget = this.#caps.get(clientId)'],
+      ['if (before === undefined || isLarger(cap, before)) origins.set', 'if (before === undefined) origins.set'],
+      ['return rule !== undefined && (await', 'return rule === undefined || (await'],
+    ],
+  ),
+  ...breaksOf(
+    server('privacy/epsilon.ts'),
+    [server('privacy/epsilon.test.ts')],
+    [
+      ["if (rule.kind === 'schedule' && !events.every((event) => isOf(rule, event))) return false\n", ''],
+      ['events.map((event) => ({ ...event, sampleRate: 1 }))', 'events'],
+    ],
+  ),
+  ...breaksOf(
+    server('privacy/ledger-head.ts'),
+    [server('privacy/ledger-head.test.ts')],
+    [
+      ['if (given.length < remembered.length) throw notExtended(', 'if (false as boolean) throw notExtended('],
+      ["if (there.head !== remembered.head) throw notExtended(remembered, 'another past')", ''],
+    ],
+  ),
+  ...breaksOf(
+    core('protocol/accountable.ts'),
+    [server('privacy/epsilon.test.ts'), attack('hostile-client')],
+    [['isWithin(noiseMultiplier, LIMITS.noiseMultiplier) &&', '']],
+  ),
+  ...breaksOf(
+    server('rounds/receive.ts'),
+    [attack('hostile-client')],
+    [['Math.min(terms.noiseMultiplier, await update.mostNoise())', 'terms.noiseMultiplier']],
+  ),
+  ...breaksOf(
+    'packages/engine/src/crypto/public-key.ts',
+    [attack('weak-keys-and-secrets')],
+    [["? ed25519KeyFault(Buffer.from(text, 'base64url')) : 'another text'", '? undefined : undefined']],
   ),
 ]

@@ -18,10 +18,10 @@ const FACTS: readonly LedgerFact[] = [
 ]
 
 /** The lines of a ledger that holds these facts. */
-function linesOf(facts: readonly LedgerFact[], fingerprint = FINGERPRINT): string[] {
+function linesOf(facts: readonly LedgerFact[], fingerprint = FINGERPRINT, numberOf = (seq: number) => seq): string[] {
   let head = genesisHash(fingerprint)
   return facts.map((fact, seq) => {
-    const entry = chain(head, seq, AT, fact)
+    const entry = chain(head, numberOf(seq), AT, fact)
     head = entry.hash
     return encodeEntry(entry)
   })
@@ -77,6 +77,7 @@ describe('verification', () => {
     ['a forged line', LINES.with(2, linesOf(FACTS.with(2, { kind: 'reserved', ...KEY, round: 7, event }))[2]!)],
     ['spaces in the JSON', LINES.with(3, LINES[3]!.replace(',', ', '))],
     ['an empty line', LINES.toSpliced(3, 0, '\n')],
+    ['a number left out in an unbroken chain', linesOf(FACTS, FINGERPRINT, (seq) => (seq < 3 ? seq : seq + 1))],
   ])('refuses %s', (_, lines) => {
     expect(() => verify(lines.join(''))).toThrow('LEDGER_DAMAGED')
   })
@@ -124,10 +125,11 @@ describe('replay', () => {
     () =>
       replay(verify(linesOf([...FACTS.slice(0, 3), ...facts]).join('')).entries)
 
-  it.each<[string, LedgerFact]>([
+  it.each<[string, ...LedgerFact[]]>([
     ['a second opening', FACTS[0]!],
     ['a run bound twice', FACTS[1]!],
     ['an attempt reserved twice', FACTS[2]!],
+    ['an attempt at a round that has its frame', FACTS[3]!, { kind: 'reserved', ...KEY, attempt: 2, event }],
     ['an attempt left out', { kind: 'reserved', ...KEY, attempt: 3, event }],
     ['a run that nobody bound', { kind: 'reserved', ...KEY, runId: '33333333-3333-4333-8333-333333333333', event }],
     ['less noise than was bound', { kind: 'reserved', ...KEY, round: 1, event: { ...event, noiseMultiplier: 0.1 } }],
@@ -136,8 +138,8 @@ describe('replay', () => {
     ['an answer to no frame', FACTS[4]!],
     ['a higher budget', { kind: 'budget-lowered', budget: { epsilon: 7, delta: 1e-5 } }],
     ['a larger delta', { kind: 'budget-lowered', budget: { epsilon: 5, delta: 1e-4 } }],
-  ])('refuses a chain that holds %s', (_, fact) => {
-    expect(last()).not.toThrow()
-    expect(last(fact)).toThrow('LEDGER_DAMAGED')
+  ])('refuses a chain that holds %s', (_, ...facts) => {
+    expect(last(...facts.slice(0, -1))).not.toThrow()
+    expect(last(...facts)).toThrow('LEDGER_DAMAGED')
   })
 })

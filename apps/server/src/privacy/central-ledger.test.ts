@@ -71,4 +71,17 @@ describe('the central ledger', () => {
     const both = await Promise.all([RUN, OTHER_RUN].map((runId) => ledger.reserve(draw({ runId, terms }))))
     expect(both.filter((paid) => paid !== undefined)).toHaveLength(1)
   })
+
+  it('trap: two coordinators spend the last of a budget at once. One does, and the other judges anew', async () => {
+    const { ledger, store } = ledgerOn()
+    const { ledger: elsewhere } = ledgerOn(store)
+    const terms = termsFor(1)
+    const both = await Promise.all([
+      ledger.reserve(draw({ terms })),
+      elsewhere.reserve(draw({ runId: OTHER_RUN, terms })),
+    ])
+    expect(both.filter((paid) => paid !== undefined)).toHaveLength(1)
+    await ledger.load()
+    expect(ledger.eventsOf('a')).toEqual([{ sampleRate: 1, noiseMultiplier: 3, steps: 1 }])
+  })
 })

@@ -1,5 +1,6 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { describe, expect, it } from 'vitest'
+import type { Known, PrivacyFact } from '../store/index.ts'
 import { MOST_REPEATS, reconcile } from './reconcile.ts'
 
 const ROUND: PrivacyEvent = {
@@ -78,6 +79,53 @@ describe('facts that are not owed', () => {
     const { adopt, disagreements } = told(many)
     expect(adopt.filter(({ attempt }) => attempt > 1)).toHaveLength(MOST_REPEATS)
     expect(disagreements).toEqual(['798 attempts more than the 1000 repeated ones of a run'])
+  })
+})
+
+describe('what the coordinator has proof of', () => {
+  /** What a client that reports these rounds is told, where the coordinator knows of facts and accepted updates. */
+  const disagreementsOf = (rounds: readonly number[], known: Partial<Known>) =>
+    reconcile({
+      report: { runId, reservations: rounds.map((round) => ({ round, attempt: 1, event: ROUND })) },
+      clientId: 'a client',
+      known: { facts: [], delivered: [], stepsAhead: 0, ...known },
+      agreed: ROUND,
+      begun: 2,
+      stepsAhead: 0,
+      now: 0,
+    }).disagreements
+  const fact = (changes: Partial<PrivacyFact> = {}): PrivacyFact => ({
+    runId,
+    round: 0,
+    clientId: 'a client',
+    attempt: 1,
+    event: ROUND,
+    source: 'client',
+    voided: false,
+    recordedAt: 0,
+    ...changes,
+  })
+
+  it('is in an honest ledger: rounds whose updates were accepted', () => {
+    expect(disagreementsOf([0, 1], { delivered: [0, 1] })).toEqual([])
+    expect(disagreementsOf([1], { delivered: [0, 1] })).toEqual([
+      "round 0: an update was accepted that the client's ledger does not hold",
+    ])
+  })
+
+  it('is in an honest ledger: what the client reported before', () => {
+    expect(disagreementsOf([0], { facts: [fact()] })).toEqual([])
+    expect(disagreementsOf([1], { facts: [fact()] })).toEqual([
+      'round 0, attempt 1: the client reported it before and no longer does',
+    ])
+  })
+
+  it.each<[string, Partial<PrivacyFact>]>([
+    ['was set aside by an operator', { quarantinedAt: 1 }],
+    ['was voided, for the client never began', { voided: true }],
+    ['the coordinator counted by itself', { source: 'coordinator' }],
+  ])('need not be in it where it %s', (_, changes) => {
+    expect(disagreementsOf([1], { facts: [fact(changes)] })).toEqual([])
   })
 })
 

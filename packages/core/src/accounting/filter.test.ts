@@ -193,6 +193,15 @@ describe('a filter as an accountant', () => {
     )
   })
 
+  it('allows the very last of its budget, and nothing beyond it', () => {
+    const all = [{ ...FULL, steps: 4 }]
+    for (const filter of [renyiFor(FULL), GAUSSIAN, filterOf(scheduleRule(FULL))]) {
+      const epsilon = filter.epsilonUpperBound(all, BUDGET.delta)
+      expect(filter.allows(all, { ...BUDGET, epsilon })).toBe(true)
+      expect(filter.allows(all, { ...BUDGET, epsilon: epsilon * (1 - 1e-6) })).toBe(false)
+    }
+  })
+
   it('inverts: delta at its epsilon is the delta that it was asked for', () => {
     for (const filter of [renyiFor(FULL), GAUSSIAN, filterOf(scheduleRule(FULL))]) {
       const all = [{ ...FULL, steps: 2 }]

@@ -1,0 +1,59 @@
+import { trainedSpecs } from '@fedsvd/core/adapters'
+import { beginClippedSum, beginPrivateRound, type PrivateUpdate } from '@fedsvd/core/privacy'
+import { type RandomSource, seededSource } from '@fedsvd/core/random'
+import { zerosLike } from '@fedsvd/core/tensor'
+import { osRandomness } from '@fedsvd/engine/crypto'
+import { describe, expect, it } from 'vitest'
+import { BUDGET, FINGERPRINT, RUN_A, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
+import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
+import { openLedger } from '../ledger/index.ts'
+import { encodeUpdate } from './encode-update.ts'
+import { schemaHash } from './load-state.ts'
+
+const manifest = sampleManifest({ localSteps: 1 })
+const header = { basis: 0, clientId: RUN_A, schemaHash: schemaHash(manifest.adapter) }
+const encode = (update: PrivateUpdate) => encodeUpdate(update, header, manifest)
+
+/** The update of a round whose one lot is empty. */
+function updateFrom(source: RandomSource): PrivateUpdate {
+  using folder = temporaryFolder()
+  using ledger = openLedger(folder.path, FINGERPRINT, BUDGET)
+  const bound = sampleBound(manifest)
+  ledger.bind(bound)
+  const specs = trainedSpecs(manifest.adapter)
+  const { clipNorm, noiseMultiplier, sampleRate, steps } = bound.event
+  const round = beginPrivateRound({
+    clipNorm,
+    noiseMultiplier,
+    sampleRate,
+    steps,
+    specs,
+    source,
+    start: specs.map(zerosLike),
+    learningRate: 0.1,
+    expectedLotSize: 10,
+    reservation: ledger.reserve(RUN_A, 0),
+  })
+  round.drawLot(0)
+  round.step(beginClippedSum({ specs, clipNorm }).finish())
+  return round.finish()
+}
+
+describe('the frame of an update', () => {
+  it('is made of what the mechanism made, and of nothing that only looks like it', () => {
+    const update = updateFrom(osRandomness)
+    expect(encode(update).length).toBeGreaterThan(0)
+    const alike: unknown = Object.create(
+      Object.getPrototypeOf(update) as object,
+      Object.getOwnPropertyDescriptors(update),
+    )
+    const raw = { ...update, tensors: update.tensors.map(zerosLike) }
+    for (const forged of [{ ...update }, alike, raw]) {
+      expect(() => encode(forged as PrivateUpdate)).toThrow('RESERVATION_MISSING')
+    }
+  })
+
+  it('is not made where the noise came from a seed', () => {
+    expect(() => encode(updateFrom(seededSource('the same on all clients')))).toThrow('NOISE_INVALID')
+  })
+})
