@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
+import { fetchThrough, type TlsTrust } from '@fedsvd/engine/network'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   createEnrolmentTokens,
@@ -11,7 +12,7 @@ import {
   type OperatorAccess,
   watchRuns,
 } from '../apps/cli/src/operator-client.ts'
-import { fetchWith, networkTransport, readTls, startClient, type TlsTrust } from '../apps/client/src/index.ts'
+import { networkTransport, readTls, startClient } from '../apps/client/src/index.ts'
 import { startSite } from '../apps/client/test-kit/running-site.ts'
 import { sampleSite } from '../apps/client/test-kit/site.ts'
 import {
@@ -109,7 +110,7 @@ describe.skipIf(!(await opensslAnswers()))('a coordinator with a certificate', (
 
   it('gives Secure cookies that browsers take from this host only', async () => {
     await using coordinator = await serve()
-    const send = fetchWith(readTls({ ca: files.ca }))
+    const send = fetchThrough(readTls({ ca: files.ca }))
     const post = (route: string, body: object, headers: object = {}) =>
       send(`${coordinator.url}${route}`, {
         method: 'POST',

@@ -5,6 +5,8 @@ const coordinator = 'http://127.0.0.1:7373'
 
 export default defineConfig({
   plugins: [react()],
+  // Served below whatever prefix a reverse proxy has; the coordinator makes the addresses in the page fit its depth.
+  base: './',
   // The coordinator puts the nonce of each response in its place.
   html: { cspNonce: '__CSP_NONCE__' },
   build: {

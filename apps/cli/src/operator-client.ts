@@ -1,4 +1,4 @@
-import { certificateFault, fetchWith, type TlsTrust } from '@fedsvd/client'
+import { endpoint, openSocket, request as requestOnce, routeTo } from '@fedsvd/client'
 import { FedsvdError } from '@fedsvd/core/errors'
 import {
   type AuditEntry,
@@ -13,7 +13,8 @@ import {
   runSnapshotSchema,
   sessionInfoSchema,
 } from '@fedsvd/core/protocol'
-import { io, type Socket } from 'socket.io-client'
+import type { TlsTrust } from '@fedsvd/engine/network'
+import type { Socket } from 'socket.io-client'
 import { z } from 'zod'
 
 /** How an operator reaches a coordinator: its address, a token, and what a TLS connection is made with. */
@@ -24,51 +25,51 @@ export interface OperatorAccess {
 }
 
 export async function createEnrolmentTokens(access: OperatorAccess, count: number): Promise<string[]> {
-  const reply = await request(access, 'POST', '/v1/enrolment-tokens', { count, expiresInSeconds: 3600 })
-  return parseMessage(z.strictObject({ tokens: z.array(z.string()) }), await reply.json(), 'enrolment tokens').tokens
+  const reply = await json(access, 'POST', '/v1/enrolment-tokens', { count, expiresInSeconds: 3600 })
+  return parseMessage(z.strictObject({ tokens: z.array(z.string()) }), reply, 'enrolment tokens').tokens
 }
 
 export async function createRun(access: OperatorAccess, run: RunRequest): Promise<string> {
-  const reply = await request(access, 'POST', '/v1/runs', run)
-  return parseMessage(z.object({ runId: z.uuid() }), await reply.json(), 'a new run').runId
+  const reply = await json(access, 'POST', '/v1/runs', run)
+  return parseMessage(z.object({ runId: z.uuid() }), reply, 'a new run').runId
 }
 
 export async function fetchRun(access: OperatorAccess, runId: string): Promise<RunSnapshot> {
-  const reply = await request(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}`)
-  return parseMessage(runSnapshotSchema, await reply.json(), 'a run snapshot')
+  const reply = await json(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}`)
+  return parseMessage(runSnapshotSchema, reply, 'a run snapshot')
 }
 
 /** The newest published state of a run, as its `state` frame. */
 export async function fetchAdapterFrame(access: OperatorAccess, runId: string): Promise<Uint8Array> {
-  const reply = await request(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}/adapter`)
-  return new Uint8Array(await reply.arrayBuffer())
+  const read = async (response: Response) => new Uint8Array(await response.arrayBuffer())
+  return await send(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}/adapter`, { read })
 }
 
 export async function createOperator(access: OperatorAccess, operator: OperatorRequest): Promise<OperatorView> {
-  const reply = await request(access, 'POST', '/v1/operators', operator)
-  return parseMessage(operatorSchema, await reply.json(), 'an operator')
+  const reply = await json(access, 'POST', '/v1/operators', operator)
+  return parseMessage(operatorSchema, reply, 'an operator')
 }
 
 export async function fetchOperators(access: OperatorAccess): Promise<OperatorView[]> {
-  const reply = await request(access, 'GET', '/v1/operators')
-  return parseMessage(z.strictObject({ operators: z.array(operatorSchema) }), await reply.json(), 'operators').operators
+  const reply = await json(access, 'GET', '/v1/operators')
+  return parseMessage(z.strictObject({ operators: z.array(operatorSchema) }), reply, 'operators').operators
 }
 
 export async function disableOperator(access: OperatorAccess, operatorId: string): Promise<OperatorView> {
-  const reply = await request(access, 'POST', `/v1/operators/${encodeURIComponent(operatorId)}/disable`)
-  return parseMessage(operatorSchema, await reply.json(), 'an operator')
+  const reply = await json(access, 'POST', `/v1/operators/${encodeURIComponent(operatorId)}/disable`)
+  return parseMessage(operatorSchema, reply, 'an operator')
 }
 
 /** A session as a bearer token. @throws FedsvdError SIGN_IN_REFUSED */
 export async function signIn(access: Omit<OperatorAccess, 'token'>, name: string, secret: string) {
-  const reply = await request(access, 'POST', '/v1/session', { name, secret, as: 'token' })
-  return parseMessage(sessionInfoSchema.required({ token: true }), await reply.json(), 'a session')
+  const reply = await json(access, 'POST', '/v1/session', { name, secret, as: 'token' })
+  return parseMessage(sessionInfoSchema.required({ token: true }), reply, 'a session')
 }
 
 /** The entries of the audit log that come after `seq`, oldest first. */
 export async function fetchAuditLog(access: OperatorAccess, seq: number, limit: number): Promise<AuditEntry[]> {
-  const reply = await request(access, 'GET', `/v1/audit-log?after=${seq}&limit=${limit}`)
-  return parseMessage(auditPageSchema, await reply.json(), 'a page of the audit log').entries
+  const reply = await json(access, 'GET', `/v1/audit-log?after=${seq}&limit=${limit}`)
+  return parseMessage(auditPageSchema, reply, 'a page of the audit log').entries
 }
 
 /** Calls `onSnapshot` with every change of every run until closed. Reconnects by itself. */
@@ -76,48 +77,41 @@ export function watchRuns(
   { url, token, trust }: OperatorAccess,
   onSnapshot: (snapshot: RunSnapshot) => void,
 ): Disposable {
-  const socket: Socket<OperatorEvents> = io(`${url}/operator`, { auth: { token }, ...trust, transports: ['websocket'] })
+  const { socket } = openSocket<Socket<OperatorEvents>>(routeTo(url, trust), '/operator', { auth: { token } })
   socket.on('run', (snapshot) => onSnapshot(parseMessage(runSnapshotSchema, snapshot, 'a run snapshot')))
+  socket.connect()
   return { [Symbol.dispose]: () => socket.disconnect() }
 }
 
-async function request(
-  { url, token, trust = {} }: Omit<OperatorAccess, 'token'> & { readonly token?: string },
+type Access = Omit<OperatorAccess, 'token'> & { readonly token?: string }
+
+async function json(access: Access, method: string, path: `/${string}`, body?: unknown): Promise<unknown> {
+  return await send(access, method, path, { body, read: async (response) => (await response.json()) as unknown })
+}
+
+/** @throws FedsvdError what the coordinator answers, or COORDINATOR_UNREACHABLE, also for what answers in its place */
+async function send<T>(
+  { url, token, trust }: Access,
   method: string,
-  path: string,
-  body?: unknown,
-): Promise<Response> {
-  const reply = await fetchWith(trust)(new URL(path, url), {
-    method,
-    redirect: 'manual', // what the request carries is for this coordinator alone
-    headers: {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  }).catch((cause: unknown) => {
-    const untrusted = certificateFault(cause)
-    if (untrusted !== undefined) throw untrusted
+  path: `/${string}`,
+  { body, read }: { readonly body?: unknown; readonly read: (response: Response) => Promise<T> },
+): Promise<T> {
+  const route = routeTo(url, trust)
+  const headers = new Headers(body === undefined ? {} : { 'content-type': 'application/json' })
+  if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
+  const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
+  return await requestOnce(route, { url: endpoint(route.coordinator, path), init, read }).catch((cause: unknown) => {
+    if (cause instanceof FedsvdError) throw cause
+    const { coordinator, proxy } = route
     throw new FedsvdError(
       'COORDINATOR_UNREACHABLE',
       {
-        expected: `a coordinator at ${url}`,
-        got: 'no answer',
+        expected: `a coordinator at ${coordinator}`,
+        got: proxy === undefined ? 'no answer' : `no answer by way of the proxy ${proxy.origin}`,
         remedy:
           'Check the address, that `fedsvd serve` runs there, and whether it asks for a certificate (--cert, --key)',
       },
       { cause },
     )
-  })
-  if (reply.status >= 300 && reply.status < 400) throw redirected(url, reply.headers.get('location'))
-  if (!reply.ok) throw FedsvdError.fromJSON(((await reply.json().catch(() => ({}))) as { error?: unknown }).error)
-  return reply
-}
-
-function redirected(url: string, location: string | null): FedsvdError {
-  return new FedsvdError('COORDINATOR_UNREACHABLE', {
-    expected: `an answer of the coordinator at ${url}`,
-    got: `a redirect to ${location ?? 'nowhere'}, which was not followed: the token is for this coordinator alone`,
-    remedy: 'Check the address; if the coordinator has moved, name the new one.',
   })
 }

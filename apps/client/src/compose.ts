@@ -158,8 +158,8 @@ async function enrolOnce(
   }
   onEvent({ event: 'waiting', coordinator: config.coordinator })
   const request = { protocolVersion: PROTOCOL_VERSION, token: config.enrolmentToken, name: config.name, publicKey }
-  const { clientId } = await transport.enrol(request, patience(config), () => {
-    onEvent({ event: 'unreachable', error: unreachable(config.coordinator).toJSON() })
+  const { clientId } = await transport.enrol(request, patience(config), (other) => {
+    onEvent({ event: 'unreachable', error: (other ?? unreachable(config.coordinator)).toJSON() })
   })
   rememberEnrolment(config.stateDir, config.coordinator, clientId, config.budgetName)
   onEvent({ event: 'enrolled', clientId })

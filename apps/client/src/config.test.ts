@@ -25,6 +25,9 @@ describe('clientConfig', () => {
 
   it.each<[string, Partial<ClientConfigInput>]>([
     ['coordinator', { coordinator: 'ftp://coordinator.test' }],
+    ['coordinator', { coordinator: 'coordinator.test:7373' }],
+    ['coordinator', { coordinator: 'https://ada:secret@coordinator.test' }],
+    ['coordinator', { coordinator: 'https://coordinator.test/?run=1' }],
     ['name', { name: '' }],
     ['name', { name: '<script>' }],
     ['budget.epsilon', { budget: { epsilon: 0, delta: 1e-5 } }],

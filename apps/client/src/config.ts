@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { budgetNameSchema } from './ledger/index.ts'
 import { runLimitsSchema } from './policy/index.ts'
 import { defaultStateDir } from './state-folder.ts'
+import { coordinatorAddress } from './transport/address.ts'
 
 /** A data set in more pieces than these is a folder, or a pattern. */
 const MOST_PATHS = 1000
@@ -16,7 +17,14 @@ const path = z.string().min(1)
 
 const clientConfigSchema = z.strictObject({
   /** Address of the coordinator, http or https. */
-  coordinator: z.url({ protocol: /^https?$/, error: 'an address that does not begin with http:// or https://' }),
+  coordinator: z.string().transform((address, { issues }) => {
+    try {
+      return coordinatorAddress(address)
+    } catch (error) {
+      issues.push({ code: 'custom', message: (error as FedsvdError).detail.got, input: '' })
+      return z.NEVER
+    }
+  }),
   /** The name that operators see. */
   name: enrolRequestSchema.shape.name,
   /** Files, patterns or folder of this site's records, see docs/reference/data.md; they are never sent anywhere. */

@@ -28,7 +28,8 @@ export type ClientEvent =
   | { event: 'data-changed'; path: string }
   | { event: 'waiting'; coordinator: string }
   | { event: 'enrolled'; clientId: string }
-  | { event: 'connected'; coordinator: string; clientId: string }
+  /** By long polling where WebSocket is blocked on the way. */
+  | { event: 'connected'; coordinator: string; clientId: string; transport?: 'polling' }
   | { event: 'disconnected'; reason: string }
   | { event: 'unreachable'; error: ErrorFact }
   /** The coordinator turned this node away for good. */

@@ -26,11 +26,12 @@ export { type OwnerStatement, publicKeyOf, signStatement } from './owner/stateme
 export { osRandomness } from './round/index.ts'
 export { defaultStateDir } from './state-folder.ts'
 export {
-  certificateFault,
-  fetchWith,
+  endpoint,
   networkTransport,
+  openSocket,
   readTls,
+  request,
+  routeTo,
   type TlsFiles,
-  type TlsTrust,
   type Transport,
 } from './transport/index.ts'

@@ -117,13 +117,13 @@ export class ClientNode implements AsyncDisposable {
   }
 
   #handlers(connected: () => void): LinkHandlers {
-    const { onEvent, transport, clientId } = this.#parts
-    const { coordinator } = transport
+    const { onEvent, clientId } = this.#parts
+    const { coordinator } = this.#parts.transport
     return {
-      onConnected: () => {
+      onConnected: (transport) => {
         connected()
         this.#agreed.clear()
-        onEvent({ event: 'connected', coordinator, clientId })
+        onEvent({ event: 'connected', coordinator, clientId, ...(transport === 'polling' && { transport }) })
         for (const runId of this.#runs.keys()) void this.#report(runId).catch(() => {})
       },
       onDisconnected: (reason) => {

@@ -22,7 +22,7 @@ export function loopbackTransport(double: CoordinatorDouble): Transport {
           return
         }
         online.set(double.sessionToken)
-        handlers.onConnected()
+        handlers.onConnected('websocket')
         double.arrived(peerOf(clientId, handlers, wire, drop))
       }
       const drop = (): void => {

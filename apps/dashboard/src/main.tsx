@@ -5,8 +5,10 @@ import { MantineProvider } from '@mantine/core'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { Router } from 'wouter'
 import { SessionProvider } from './api/session.tsx'
 import { App } from './app.tsx'
+import { BASE_PATH } from './base-path.ts'
 import { readable, theme } from './theme.ts'
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce ?? ''
@@ -27,7 +29,9 @@ createRoot(document.getElementById('root')!).render(
     >
       <QueryClientProvider client={cache}>
         <SessionProvider>
-          <App />
+          <Router base={BASE_PATH}>
+            <App />
+          </Router>
         </SessionProvider>
       </QueryClientProvider>
     </MantineProvider>

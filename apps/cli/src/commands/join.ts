@@ -204,7 +204,7 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
     case 'enrolled':
       return `enrolled as ${event.clientId}`
     case 'connected':
-      return `connected to ${event.coordinator}`
+      return `connected to ${event.coordinator}${event.transport === 'polling' ? ' by long polling: WebSocket is blocked on the way' : ''}`
     case 'disconnected':
       return `connection lost (${event.reason}); trying again`
     case 'unreachable':

@@ -9,8 +9,17 @@ export type DeliveryParts = Pick<
   'invitation' | 'uploadToken' | 'link' | 'ledger' | 'outbox' | 'signal' | 'report'
 >
 
-/** Answers that are about the caller, or about the moment, and not about the frame: it may still be taken later. */
-const PASSING: readonly string[] = ['TOKEN_INVALID', 'FORBIDDEN', 'RATE_LIMITED', 'MESSAGE_INVALID', 'PROTOCOL_VERSION']
+/** Answers that are about the caller, the way or the moment, and not about the frame: it may still be taken later. */
+const PASSING: readonly string[] = [
+  'TOKEN_INVALID',
+  'FORBIDDEN',
+  'RATE_LIMITED',
+  'MESSAGE_INVALID',
+  'PROTOCOL_VERSION',
+  'COORDINATOR_UNREACHABLE',
+  'CERTIFICATE_INVALID',
+  'ROUTE_NOT_FOUND',
+]
 
 /**
  * Uploads a finished frame until the coordinator has answered for good: it has the frame, or will never take it. The bytes

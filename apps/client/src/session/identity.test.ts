@@ -1,5 +1,5 @@
-import { createPublicKey, randomUUID, verify } from 'node:crypto'
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sessionChallengeText } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
@@ -38,5 +38,34 @@ describe('the identity of a node', () => {
     expect(enrolledAs(folder.path, 'https://two.test')).toBe(two)
     expect(enrolledAs(folder.path, 'https://three.test')).toBeUndefined()
     expect(enrolledAs(other.path, 'https://one.test')).toBeUndefined()
+  })
+
+  it.each([
+    ['https://FED.test:443/', 'https://fed.test'],
+    ['https://fed.test.', 'https://fed.test'],
+    ['https://fed.test/svd/', 'https://fed.test/svd'],
+    ['https://fed.test//svd', 'https://fed.test/svd'],
+    ['http://127.0.0.1:7373', 'http://localhost:7373/'],
+    ['http://[::1]:7373/', 'http://localhost:7373'],
+    ['http://0x7f000001:7373', 'http://localhost:7373'],
+  ])('is one at a coordinator, spelt %s or %s', (one, other) => {
+    using folder = temporaryFolder()
+    const clientId = randomUUID()
+    rememberEnrolment(folder.path, one, clientId)
+    expect(enrolledAs(folder.path, other)).toBe(clientId)
+    expect(enrolledAs(folder.path, one)).toBe(clientId)
+    for (const different of ['https://fed.test:8443', 'https://fed.test/SVD', 'http://fed.test', 'http://localhost:80'])
+      expect(enrolledAs(folder.path, different)).toBeUndefined()
+  })
+
+  it('of an earlier release, which kept addresses as they were typed, is found', () => {
+    using folder = temporaryFolder()
+    const clientId = randomUUID()
+    const { publicKey } = loadIdentity(folder.path)
+    const typed = 'https://Fed.test:443/'
+    const file = `${createHash('sha256').update(`${typed} ${publicKey}`).digest('hex').slice(0, 16)}.json`
+    mkdirSync(join(folder.path, 'enrolments'))
+    writeFileSync(join(folder.path, 'enrolments', file), JSON.stringify({ coordinator: typed, clientId }))
+    expect(enrolledAs(folder.path, 'https://fed.test')).toBe(clientId)
   })
 })

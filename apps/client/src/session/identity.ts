@@ -1,10 +1,11 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { sessionChallengeText } from '@fedsvd/core/protocol'
 import { z } from 'zod'
 import { SITE_BUDGET, sha256Hex, writeFileDurably } from '../ledger/index.ts'
+import { coordinatorKey } from '../transport/address.ts'
 
 /** This node's key. It is made once and never leaves the state folder. */
 export interface Identity {
@@ -13,8 +14,6 @@ export interface Identity {
   /** Signs a session challenge. @returns base64url */
   signChallenge(clientId: string, nonce: string): string
 }
-
-const enrolmentSchema = z.object({ clientId: z.uuid() })
 
 /** In the state folder. */
 export const KEY_FILE = 'client-key.pem'
@@ -56,12 +55,50 @@ function readKey(path: string): KeyObject {
   }
 }
 
-/** The identifier that a coordinator gave to this node; undefined before enrolment there. */
+/**
+ * The identifier that a coordinator gave to this node; undefined before enrolment there. However its address is spelt, and
+ * whichever spelling an earlier release remembered: of several, the newest counts.
+ */
 export function enrolledAs(stateDir: string, coordinator: string, budget?: string): string | undefined {
-  const path = enrolmentPath(stateDir, coordinator, budget)
-  if (!existsSync(path)) return undefined
+  const { publicKey } = loadIdentity(stateDir, budget)
+  const wanted = coordinatorKey(coordinator)
+  const here = enrolmentsIn(stateDir).filter(
+    ({ file, coordinator: spelling }) => file === enrolmentFile(spelling, publicKey) && keyOrNone(spelling) === wanted,
+  )
+  const canonical = here.find(({ coordinator: spelling }) => spelling === wanted)
+  return (canonical ?? here.sort((a, b) => b.changedAt - a.changedAt)[0])?.clientId
+}
+
+export function rememberEnrolment(stateDir: string, coordinator: string, clientId: string, budget?: string): void {
+  const { publicKey } = loadIdentity(stateDir, budget)
+  const key = coordinatorKey(coordinator)
+  writeFileDurably(
+    join(stateDir, ENROLMENTS, enrolmentFile(key, publicKey)),
+    Buffer.from(`${JSON.stringify({ coordinator: key, clientId })}\n`),
+  )
+}
+
+const ENROLMENTS = 'enrolments'
+const enrolmentSchema = z.object({ coordinator: z.string(), clientId: z.uuid() })
+
+/** One file per key and coordinator, so a new key has to enrol anew. */
+function enrolmentFile(coordinator: string, publicKey: string): string {
+  return `${sha256Hex(`${coordinator} ${publicKey}`).slice(0, 16)}.json`
+}
+
+function enrolmentsIn(stateDir: string) {
+  const folder = join(stateDir, ENROLMENTS)
+  if (!existsSync(folder)) return []
+  const files = readdirSync(folder).filter((file) => file.endsWith('.json'))
+  return files.map((file) => {
+    const path = join(folder, file)
+    return { ...readEnrolment(path), file, changedAt: statSync(path).mtimeMs }
+  })
+}
+
+function readEnrolment(path: string): z.infer<typeof enrolmentSchema> {
   try {
-    return enrolmentSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).clientId
+    return enrolmentSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
   } catch (cause) {
     if (!(cause instanceof SyntaxError || cause instanceof z.ZodError)) throw cause
     throw new FedsvdError(
@@ -76,15 +113,11 @@ export function enrolledAs(stateDir: string, coordinator: string, budget?: strin
   }
 }
 
-export function rememberEnrolment(stateDir: string, coordinator: string, clientId: string, budget?: string): void {
-  writeFileDurably(
-    enrolmentPath(stateDir, coordinator, budget),
-    Buffer.from(`${JSON.stringify({ coordinator, clientId })}\n`),
-  )
-}
-
-/** One file per key and coordinator, so a new key has to enrol anew. */
-function enrolmentPath(stateDir: string, coordinator: string, budget?: string): string {
-  const { publicKey } = loadIdentity(stateDir, budget)
-  return join(stateDir, 'enrolments', `${sha256Hex(`${coordinator} ${publicKey}`).slice(0, 16)}.json`)
+/** Undefined for what an earlier release took as an address and this one does not. */
+function keyOrNone(coordinator: string): string | undefined {
+  try {
+    return coordinatorKey(coordinator)
+  } catch {
+    return undefined
+  }
 }

@@ -1,24 +1,23 @@
 import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { type ClientHandshake, challengeReplySchema, PROTOCOL_VERSION, parseMessage } from '@fedsvd/core/protocol'
 import { VERSION } from '../version.ts'
-import { jsonBody, jsonRequest, refusalOf, requireNoRedirect, requireSameProtocol } from './http.ts'
-import { certificateFault } from './tls.ts'
+import { endpoint } from './address.ts'
+import { jsonBody, jsonRequest, request } from './http.ts'
+import type { Route } from './route.ts'
 import type { Caller } from './transport.ts'
 
 /** Proofs of identity, a new one for each connection: a nonce of the coordinator, signed with this node's key. */
 export class Handshakes {
-  readonly #url: URL
+  readonly #route: Route
   readonly #caller: Caller
   readonly #signal: AbortSignal
-  readonly #send: typeof fetch
   /** Why the last challenge was refused; undefined when it was not, or when nobody answered. */
   refusal: FedsvdError | undefined
 
-  constructor(coordinator: string, caller: Caller, signal: AbortSignal, send: typeof fetch = fetch) {
-    this.#url = new URL('/v1/challenge', coordinator)
+  constructor(route: Route, caller: Caller, signal: AbortSignal) {
+    this.#route = route
     this.#caller = caller
     this.#signal = signal
-    this.#send = send
   }
 
   /** Never rejects: without an answer it is an empty proof, and the connection then fails like its challenge. */
@@ -26,15 +25,15 @@ export class Handshakes {
     this.refusal = undefined
     try {
       const { clientId } = this.#caller
-      const response = await this.#send(this.#url, {
-        ...jsonRequest({ clientId }),
-        signal: this.#signal,
-        redirect: 'manual',
-      })
-      requireNoRedirect(this.#url, response)
-      requireSameProtocol(response)
-      if (!response.ok) throw await refusalOf(response)
-      const { nonce, ledgerLength } = parseMessage(challengeReplySchema, await jsonBody(response), 'a challenge')
+      const { nonce, ledgerLength } = await request(
+        this.#route,
+        {
+          url: endpoint(this.#route.coordinator, '/v1/challenge'),
+          init: jsonRequest({ clientId }),
+          read: async (response) => parseMessage(challengeReplySchema, await jsonBody(response), 'a challenge'),
+        },
+        this.#signal,
+      )
       return {
         protocolVersion: PROTOCOL_VERSION,
         clientId,
@@ -45,7 +44,7 @@ export class Handshakes {
         ledger: this.#caller.ledgerHead(ledgerLength),
       }
     } catch (error) {
-      this.refusal = isFedsvdError(error) ? error : certificateFault(error)
+      this.refusal = isFedsvdError(error) ? error : undefined
       return {}
     }
   }

@@ -1,95 +1,144 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_HEADER, PROTOCOL_VERSION, requireProtocol } from '@fedsvd/core/protocol'
-import { backOff, type Pause, pause } from './back-off.ts'
+import { backOff, type Pause, pause as systemPause } from './back-off.ts'
+import { answerOfProxy, type ForeignAnswer, foreignAnswer, isPassingStatus } from './foreign-answer.ts'
+import type { Route } from './route.ts'
 import { certificateFault } from './tls.ts'
 
-const LONGEST_ADDRESS = 200
 /** Far more than any answer of the protocol has. */
 const LONGEST_JSON = 64 * 1024
 
-/** One HTTP request that may be sent any number of times. */
-export interface RepeatableRequest<T> {
+/** One HTTP request, and what is read from a good answer; a connection that breaks meanwhile counts as no answer. */
+export interface Request<T> {
   readonly url: URL
-  readonly init: RequestInit
-  /** How to send it; the global `fetch` where it is absent. */
-  readonly send?: typeof fetch
+  readonly init?: Omit<RequestInit, 'body'> & { readonly body?: string | Uint8Array }
+  /** @throws SyntaxError for a body that no coordinator sends */
+  read(response: Response): Promise<T>
+  /** The type of a good answer is that of a web page: what it is, `read` tells. */
+  readonly isTypedAsPage?: boolean
+}
+
+/** How a request came out. */
+export type Outcome<T> =
+  | { readonly by: 'coordinator'; readonly value: T }
+  /** Refused; `passes` where the same request may succeed later. */
+  | { readonly by: 'coordinator'; readonly refusal: FedsvdError; readonly passes: boolean }
+  /** Answered by something on the way. */
+  | { readonly by: 'other'; readonly refusal: FedsvdError; readonly passes: boolean; readonly status: number }
+  | { readonly by: 'nobody'; readonly cause: Error }
+
+/** How long a request goes on. */
+export interface Patience {
   /** How to wait between two tries; the time of the system where it is absent. */
   readonly pause?: Pause
-  /** Reads the body of a good answer; a connection that breaks meanwhile counts as no answer. */
-  read(response: Response): Promise<T>
-  /** Told each time that nobody answered, or not for good. */
-  onUnanswered?(): void
+  /** Waits for the coordinator too while something else answers in its place for good, such as a login page. */
+  readonly outlastsOthers?: boolean
+  /** Told each time that the coordinator did not answer, with what answered in its place, if anything did. */
+  onUnanswered?(other: FedsvdError | undefined): void
 }
 
 /**
- * Sends a request until it is answered for good: a missing or broken answer, 429 and 5xx pass, so they are tried again.
+ * Sends a request until the coordinator has answered for good: a missing or broken answer, 429 and 5xx pass, so they are tried
+ * again.
  *
- * @throws FedsvdError the error that the coordinator answered with, or CERTIFICATE_INVALID
+ * @throws FedsvdError the error that the coordinator answered with, CERTIFICATE_INVALID, or COORDINATOR_UNREACHABLE for what
+ *   answers in its place
  * @throws the signal's reason when it aborts
  */
-export async function requestUntilAnswered<T>(request: RepeatableRequest<T>, signal: AbortSignal): Promise<T> {
+export async function requestUntilAnswered<T>(
+  route: Route,
+  request: Request<T>,
+  signal: AbortSignal,
+  { pause = systemPause, outlastsOthers = false, onUnanswered }: Patience = {},
+): Promise<T> {
   for (const wait of backOff()) {
-    const answer = await requestOnce(request, signal)
-    if (answer !== undefined) return answer.value
-    request.onUnanswered?.()
-    await (request.pause ?? pause)(wait, signal)
+    const outcome = await attempt(route, request, signal)
+    if ('value' in outcome) return outcome.value
+    if ('refusal' in outcome && !outcome.passes && !(outlastsOthers && outcome.by === 'other')) throw outcome.refusal
+    onUnanswered?.(outcome.by === 'other' ? outcome.refusal : undefined)
+    await pause(wait, signal)
   }
   throw new TypeError('the waiting times never end')
 }
 
-/** Undefined when the same request may be answered later. */
-async function requestOnce<T>(
-  { url, init, read, send = fetch }: RepeatableRequest<T>,
-  signal: AbortSignal,
-): Promise<{ value: T } | undefined> {
+/**
+ * Sends a request once.
+ *
+ * @throws FedsvdError what the coordinator, or what answers in its place, says; CERTIFICATE_INVALID
+ * @throws TypeError when nobody answers
+ */
+export async function request<T>(route: Route, what: Request<T>, signal?: AbortSignal): Promise<T> {
+  const outcome = await attempt(route, what, signal)
+  if ('value' in outcome) return outcome.value
+  throw 'refusal' in outcome ? outcome.refusal : outcome.cause
+}
+
+/** Sends a request once, and says who answered. @throws FedsvdError CERTIFICATE_INVALID, or what `read` throws */
+export async function attempt<T>(
+  route: Route,
+  { url, init, read, isTypedAsPage = false }: Request<T>,
+  signal: AbortSignal | undefined,
+): Promise<Outcome<T>> {
   try {
-    const response = await send(url, { ...init, signal, redirect: 'manual' })
-    requireNoRedirect(url, response)
-    requireSameProtocol(response)
-    if (response.ok) return { value: await read(response) }
-    if (response.status !== 429 && response.status < 500) throw await refusalOf(response)
-    await response.body?.cancel()
-    return undefined
+    const response = await route.send(url, {
+      ...(init as RequestInit),
+      ...(signal && { signal }),
+      redirect: 'manual',
+    })
+    requireProtocol(response.headers.get(PROTOCOL_HEADER), 'coordinator') // of whatever it answers
+    if (response.ok && (isTypedAsPage || !isHtml(response))) return { by: 'coordinator', value: await read(response) }
+    const refusal = await refusalIn(response)
+    if (refusal !== undefined) return { by: 'coordinator', refusal, passes: isPassingStatus(response.status) }
+    const { status, headers } = response
+    return fromOther(route, { status, headers, sentBytes: Buffer.byteLength(init?.body ?? '') })
   } catch (error) {
-    signal.throwIfAborted()
+    signal?.throwIfAborted()
     const untrusted = certificateFault(error)
     if (untrusted !== undefined) throw untrusted
-    if (error instanceof FedsvdError || !isNetworkFault(error)) throw error
-    return undefined
+    const refused = answerOfProxy(error)
+    if (refused !== undefined) return fromOther(route, refused)
+    // `fetch` reports every fault of the network as a TypeError, and so does a body that ends early.
+    if (error instanceof TypeError) return { by: 'nobody', cause: error }
+    if (!(error instanceof SyntaxError)) throw error
+    return fromOther(route, { status: 200, headers: new Headers() })
   }
 }
 
-/**
- * A coordinator answers at its own address. What is sent to it (a token, a signature, an update) is not carried to another.
- *
- * @throws FedsvdError COORDINATOR_UNREACHABLE naming the other address
- */
-export function requireNoRedirect(url: URL, { status, headers, type }: Response): void {
-  if (type !== 'opaqueredirect' && (status < 300 || status >= 400)) return
-  throw new FedsvdError('COORDINATOR_UNREACHABLE', {
-    expected: `an answer of ${url.origin} itself`,
-    got: `a redirect to ${headers.get('location')?.slice(0, LONGEST_ADDRESS) ?? 'another address'}`,
-    remedy: 'Nothing was sent there. If you trust that address, give it as the address of the coordinator.',
+function fromOther(route: Route, answer: ForeignAnswer) {
+  const { status } = answer
+  return { by: 'other', refusal: foreignAnswer(route, answer), passes: isPassingStatus(status), status } as const
+}
+
+function isHtml({ headers }: Response): boolean {
+  return headers.get('content-type')?.includes('html') ?? false
+}
+
+/** The error of the catalogue in the body of an answer; undefined where something else than a coordinator sent it. */
+async function refusalIn(response: Response): Promise<FedsvdError | undefined> {
+  const isRedirect = response.status >= 300 && response.status < 400
+  if (isRedirect || isHtml(response)) {
+    await response.body?.cancel()
+    return undefined
+  }
+  const body = await jsonBody(response).catch((error: unknown) => {
+    if (error instanceof SyntaxError || isFedsvdError(error)) return undefined
+    throw error
   })
+  const { error, code, message } = (body ?? {}) as {
+    error?: { code?: unknown } | null
+    code?: unknown
+    message?: unknown
+  }
+  // What Engine.IO answers for a connection that it does not have any more.
+  if (typeof code === 'number' && typeof message === 'string') throw new TypeError(message.slice(0, 200))
+  return typeof error?.code === 'string' ? FedsvdError.fromJSON(error) : undefined
 }
 
-/** A coordinator of another version is told by the header of whatever it answers. @throws FedsvdError PROTOCOL_VERSION */
-export function requireSameProtocol({ headers }: Response): void {
-  requireProtocol(headers.get(PROTOCOL_HEADER), 'coordinator')
+export function bearer(token: string): { authorization: string } {
+  return { authorization: `Bearer ${token}` }
 }
 
-/** `fetch` reports every fault of the network as a TypeError, and so does a body that ends early. */
-function isNetworkFault(error: unknown): boolean {
-  return error instanceof TypeError || error instanceof SyntaxError
-}
-
-/** The catalogue error in the body of an answer. */
-export async function refusalOf(response: Response): Promise<FedsvdError> {
-  const body = (await jsonBody(response).catch(() => undefined)) as { error?: unknown } | undefined
-  return FedsvdError.fromJSON(body?.error ?? `HTTP status ${response.status} without an error of the catalogue`)
-}
-
-export function jsonRequest(body: unknown): RequestInit {
+export function jsonRequest(body: unknown) {
   return {
     method: 'POST',
     headers: { 'content-type': 'application/json', [PROTOCOL_HEADER]: String(PROTOCOL_VERSION) },

@@ -236,22 +236,26 @@ describe('a coordinator that redirects', () => {
         response.end('{}')
       }),
     )
-    let redirecting = /^$/
+    let redirecting = /blobs/
     await using site = await start()
     const peer = await double.peer()
     await peer.offer(manifest)
     served.redirect = (path) => (redirecting.test(path) ? `${other.address}${path}` : undefined)
-    redirecting = /blobs/
     await peer.invite(double.invitation(manifest, 0))
-    expect(await site.told('round-failed')).toMatchObject({ error: { code: 'COORDINATOR_UNREACHABLE' } })
-    redirecting = /update/
-    await peer.invite(double.invitation(manifest, 0))
-    expect(await site.told('round-failed', 2)).toMatchObject({ error: { code: 'COORDINATOR_UNREACHABLE' } })
+    const redirected = { error: { code: 'COORDINATOR_UNREACHABLE', got: expect.stringContaining('a redirect to') } }
+    expect(await site.told('unreachable')).toMatchObject(redirected)
+    redirecting = /update/ // the state is fetched now, and its update waits
+    expect(await site.told('unreachable', 2)).toMatchObject(redirected)
     redirecting = /challenge/
     peer.drop()
-    expect(await site.told('unreachable')).toMatchObject({ error: { got: expect.stringContaining('a redirect to') } })
+    expect(await site.told('unreachable', 3)).toMatchObject(redirected)
     redirecting = /^$/
     await site.told('connected', 2)
+    const again = await double.peer()
+    await again.offer(manifest)
+    await again.invite(double.invitation(manifest, 0))
+    await site.told('round-delivered')
+    expect(double.frames.get(`${manifest.runId}/0`)).toHaveLength(1)
     expect(carried).toEqual([])
   })
 })

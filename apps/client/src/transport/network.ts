@@ -1,20 +1,19 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
-import {
-  enrolReplySchema,
-  ledgerReplySchema,
-  parseMessage,
-  sessionSchema,
-  uploadReplySchema,
-} from '@fedsvd/core/protocol'
-import { io } from 'socket.io-client'
+import { enrolReplySchema, ledgerReplySchema, parseMessage, sessionSchema } from '@fedsvd/core/protocol'
+import type { ProxyEnvironment, TlsTrust } from '@fedsvd/engine/network'
 import { sha256Hex } from '../ledger/index.ts'
+import { endpoint } from './address.ts'
 import { answerWith, type ClientSocket, dropNonsense } from './answers.ts'
 import { backOff, type Pause, pause as systemPause } from './back-off.ts'
+import { noAnswer } from './foreign-answer.ts'
 import { Handshakes } from './handshakes.ts'
-import { jsonBody, jsonRequest, requestUntilAnswered, verifiedBody } from './http.ts'
+import { bearer, jsonBody, jsonRequest, type Patience, requestUntilAnswered, verifiedBody } from './http.ts'
 import { Latest } from './latest.ts'
-import { certificateFault, fetchWith, type TlsTrust } from './tls.ts'
+import { type Route, routeTo } from './route.ts'
+import { catalogueErrorIn, openSocket } from './socket.ts'
+import { certificateFault } from './tls.ts'
 import type { Caller, CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
+import { uploadFrame } from './upload.ts'
 
 const ANSWER_TIMEOUT_MS = 30_000
 /** The last two: the coordinator that answers is not the one that drives the run, and that one is not there now. */
@@ -37,37 +36,37 @@ const FINAL_REFUSALS: readonly string[] = [
 ]
 
 /** Socket.IO for control and HTTP for tensors, as in the protocol reference. */
-export function networkTransport(coordinator: string, trust: TlsTrust = {}, pause: Pause = systemPause): Transport {
-  const send = fetchWith(trust)
+export function networkTransport(
+  address: string,
+  trust: TlsTrust = {},
+  pause: Pause = systemPause,
+  env: ProxyEnvironment = process.env,
+): Transport {
+  const route = routeTo(address, trust, env)
   return {
-    coordinator,
+    coordinator: route.coordinator,
     enrol: (request, signal, onUnreachable) => {
+      const url = endpoint(route.coordinator, '/v1/enrol')
       const read = async (response: Response) =>
         parseMessage(enrolReplySchema, await jsonBody(response), 'an enrolment')
-      const url = new URL('/v1/enrol', coordinator)
-      return requestUntilAnswered(
-        { url, init: jsonRequest(request), read, send, pause, onUnanswered: onceOnly(onUnreachable) },
-        signal,
-      )
+      const patience = { pause, onUnanswered: onceForEach((other) => onUnreachable?.(other ?? noAnswer(route))) }
+      return requestUntilAnswered(route, { url, init: jsonRequest(request), read }, signal, patience)
     },
-    open: (caller, handlers) => openLink({ coordinator, trust, send, pause }, caller, handlers),
+    open: (caller, handlers) => openLink(route, pause, caller, handlers),
   }
 }
 
-/** Where the coordinator is, and how it is reached. */
-interface Route {
-  readonly coordinator: string
-  readonly trust: TlsTrust
-  readonly send: typeof fetch
-  readonly pause: Pause
-}
-
-function openLink(route: Route, caller: Caller, handlers: LinkHandlers): CoordinatorLink {
-  const { coordinator, send, pause } = route
+function openLink(route: Route, pause: Pause, caller: Caller, handlers: LinkHandlers): CoordinatorLink {
+  const { coordinator } = route
+  /** That nobody answers is told of the connection; what answers in the coordinator's place is told of each request. */
+  const patience = (): Patience => {
+    const tell = onceForEach((other) => other && handlers.onUnreachable(other))
+    return { pause, outlastsOthers: true, onUnanswered: tell }
+  }
   const closed = new AbortController()
   const online = new Latest<true>()
   const session = new Latest<string>()
-  const socket = connect(route, caller, { handlers, online, session, closed: closed.signal })
+  const socket = connect(route, pause, caller, { handlers, online, session, closed: closed.signal })
 
   return {
     report: async (report, signal = closed.signal) => {
@@ -85,28 +84,19 @@ function openLink(route: Route, caller: Caller, handlers: LinkHandlers): Coordin
     },
     roundFailed: (message) => void socket.emit('round-failed', message),
     fetchState: async (sha256, bytes, signal) => {
-      const url = new URL(`/v1/blobs/${sha256}`, coordinator)
+      const url = endpoint(coordinator, `/v1/blobs/${sha256}`)
       const read = (response: Response) => verifiedBody(response, { sha256, bytes, hash: sha256Hex })
       for (;;) {
         const token = await session.value(signal)
         try {
-          return await requestUntilAnswered({ url, init: { headers: bearer(token) }, read, send, pause }, signal)
+          return await requestUntilAnswered(route, { url, init: { headers: bearer(token) }, read }, signal, patience())
         } catch (error) {
           if (!isFedsvdError(error, 'TOKEN_INVALID')) throw error
           session.clear(token) // it ended with its connection; the next connection brings another
         }
       }
     },
-    upload: ({ runId, round, uploadToken, frame }, signal) => {
-      const url = new URL(`/v1/runs/${runId}/rounds/${round}/update`, coordinator)
-      const headers = { ...bearer(uploadToken), 'content-type': 'application/octet-stream' }
-      const read = async (response: Response) =>
-        parseMessage(uploadReplySchema, await jsonBody(response), 'an answer to an upload')
-      return requestUntilAnswered(
-        { url, init: { method: 'PUT', headers, body: Buffer.from(frame) }, read, send, pause },
-        signal,
-      )
-    },
+    upload: (update, signal) => uploadFrame(route, update, signal, patience()),
     [Symbol.dispose]() {
       closed.abort(new Error('the client was stopped'))
       socket.disconnect()
@@ -123,52 +113,62 @@ interface Line {
 
 /** A socket that comes back by itself, with a fresh proof of identity each time. */
 function connect(
-  { coordinator, trust, send, pause }: Route,
+  route: Route,
+  pause: Pause,
   caller: Caller,
   { handlers, online, session, closed }: Line,
 ): ClientSocket {
-  const handshakes = new Handshakes(coordinator, caller, closed, send)
-  const socket: ClientSocket = io(new URL('/client', coordinator).href, {
-    transports: ['websocket'],
-    forceNew: true,
+  const handshakes = new Handshakes(route, caller, closed)
+  const { socket, transport, isPollingNext } = openSocket<ClientSocket>(route, '/client', {
     reconnection: false,
-    ...trust,
     auth: (use) => void handshakes.next().then(use),
   })
   let waits = backOff()
-  let outage = false
+  let told: string | undefined
+  /** Once per outage, and again when something else is in the way. */
+  const tell = (other: FedsvdError | undefined): void => {
+    const message = other?.message ?? ''
+    if (told !== message) handlers.onUnreachable(other)
+    told = message
+  }
   const comeBack = async (): Promise<void> => {
     await pause(waits.next().value, closed).catch(() => {})
     if (!closed.aborted) socket.connect()
   }
+  let isCutByOther = false
   socket.on('connect', () => {
-    waits = backOff()
-    outage = false
+    if (!isCutByOther) waits = backOff()
+    if (!isCutByOther) told = undefined
     online.set(true)
-    handlers.onConnected()
+    handlers.onConnected(transport())
   })
-  socket.on('disconnect', (reason) => {
+  socket.on('disconnect', (reason, details) => {
     online.clear()
     session.clear()
     handlers.onDisconnected(reason)
+    const other = catalogueErrorIn(details)
+    isCutByOther = other !== undefined
+    if (other !== undefined) tell(other)
     void comeBack()
   })
   socket.on('connect_error', (error) => {
-    const refusal = handshakes.refusal ?? refusalIn(error) ?? certificateFault(error)
+    const refusal = handshakes.refusal ?? refusalIn(error) ?? catalogueErrorIn(error) ?? certificateFault(error)
     if (refusal !== undefined && FINAL_REFUSALS.includes(refusal.code)) {
       handlers.onRefused(refusal)
       return
     }
-    if ((refusal === undefined || refusal.code === 'COORDINATOR_UNREACHABLE') && !outage) {
-      outage = true
-      handlers.onUnreachable(refusal)
+    if (isPollingNext() && !closed.aborted) {
+      socket.connect()
+      return
     }
+    if (refusal === undefined || refusal.code === 'COORDINATOR_UNREACHABLE') tell(refusal ?? noAnswer(route))
     void comeBack()
   })
   socket.on('session', (message) => {
     dropNonsense(handlers, () => session.set(parseMessage(sessionSchema, message, 'a session').sessionToken))
   })
   answerWith(socket, handlers)
+  socket.connect()
   return socket
 }
 
@@ -182,14 +182,12 @@ function isPassing(code: string | undefined): boolean {
   return code !== undefined && PASSING.includes(code)
 }
 
-function bearer(token: string): { authorization: string } {
-  return { authorization: `Bearer ${token}` }
-}
-
-function onceOnly(tell: (() => void) | undefined): () => void {
-  let told = false
-  return () => {
-    if (!told) tell?.()
-    told = true
+/** Tells nothing twice in a row. */
+function onceForEach(tell: (other: FedsvdError | undefined) => void): (other: FedsvdError | undefined) => void {
+  let last: string | undefined
+  return (other) => {
+    const message = other?.message ?? ''
+    if (message !== last) tell(other)
+    last = message
   }
 }

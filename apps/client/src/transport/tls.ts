@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { TlsTrust } from '@fedsvd/engine/network'
 
 /** PEM files. */
 export interface TlsFiles {
@@ -8,13 +9,6 @@ export interface TlsFiles {
   /** Certificate and key of this site, where the coordinator asks for one. */
   readonly cert?: string | undefined
   readonly key?: string | undefined
-}
-
-/** What a connection is made with: contents of the files. */
-export interface TlsTrust {
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
 }
 
 /** @throws FedsvdError CONFIG_INVALID when a file cannot be read, or cert and key do not come together */
@@ -31,17 +25,6 @@ export function readTls({ ca, cert, key }: TlsFiles): TlsTrust {
     ...(cert !== undefined && { cert: pem(cert, '--cert') }),
     ...(key !== undefined && { key: pem(key, '--key') }),
   }
-}
-
-/** The global `fetch`, or one that trusts and shows what is given. */
-export function fetchWith(trust: TlsTrust): typeof fetch {
-  if (Object.keys(trust).length === 0) return (input, init) => fetch(input, init)
-  // Loaded when it is needed. Node's own fetch is an older copy of it: only the names of the types differ.
-  const loaded = import('undici').then(({ Agent, fetch: fetchThrough }) => {
-    const dispatcher = new Agent({ connect: trust })
-    return (input: string | URL, init?: object) => fetchThrough(input, { ...init, dispatcher })
-  })
-  return (async (input: string | URL, init?: object) => (await loaded)(input, init)) as unknown as typeof fetch
 }
 
 /** Why OpenSSL or Node turned the other side's certificate down, or the other side said that it turned ours down. */

@@ -37,9 +37,10 @@ export interface FrameUpload {
 
 /** What a coordinator asks of a client. */
 export interface LinkHandlers {
-  onConnected(): void
+  /** Over WebSocket, or by long polling where that is blocked. */
+  onConnected(transport: 'websocket' | 'polling'): void
   onDisconnected(reason: string): void
-  /** No coordinator answers at the address, or another one is named; the link goes on trying. Told once per outage. */
+  /** No coordinator answers at the address, or something else does; the link goes on trying. Told once per outage and cause. */
   onUnreachable(error?: FedsvdError): void
   /** The connection can never succeed, such as a revoked key. */
   onRefused(error: Error): void
@@ -68,9 +69,9 @@ export interface Transport {
   /**
    * Trades a single-use token for an identity; retries while nobody answers, until the signal aborts.
    *
-   * @throws FedsvdError TOKEN_INVALID, PROTOCOL_VERSION
+   * @throws FedsvdError TOKEN_INVALID, PROTOCOL_VERSION, or COORDINATOR_UNREACHABLE for what answers in its place
    */
-  enrol(request: EnrolRequest, signal: AbortSignal, onUnreachable?: () => void): Promise<EnrolReply>
+  enrol(request: EnrolRequest, signal: AbortSignal, onUnreachable?: (other?: FedsvdError) => void): Promise<EnrolReply>
   /** Opens a link that reconnects by itself until it is disposed. */
   open(caller: Caller, handlers: LinkHandlers): CoordinatorLink
 }

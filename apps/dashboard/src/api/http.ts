@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { BASE_PATH } from '../base-path.ts'
 
 /** What proves who asks: the cookie does so by itself, together with its CSRF token; the operator token stays in memory. */
 export interface Proof {
@@ -34,14 +35,17 @@ export async function request<T>(route: string, body?: unknown): Promise<T> {
   if (body !== undefined) headers.set('content-type', 'application/json')
   if (csrfToken !== undefined && method !== 'GET') headers.set('x-csrf-token', csrfToken)
   if (bearer !== undefined) headers.set('authorization', `Bearer ${bearer}`)
-  const reply = await fetch(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }).catch(
+  const content = body === undefined ? {} : { body: JSON.stringify(body) }
+  // What the request carries is for this coordinator alone.
+  const reply = await fetch(BASE_PATH + path, { method, headers, redirect: 'manual', ...content }).catch(
     (error: unknown) => Promise.reject(unreachable(error instanceof Error ? error.message : String(error))),
   )
+  if (reply.type === 'opaqueredirect') throw unreachable('a redirect to another address, such as a login page')
   if (reply.status === 204) return undefined as T
-  const content = (await reply.json().catch(() => undefined)) as { error?: unknown } | undefined
-  if (reply.ok && content !== undefined) return content as T
-  if (content?.error === undefined) throw unreachable(`status ${reply.status}`)
-  const error = FedsvdError.fromJSON(content.error)
+  const answer = (await reply.json().catch(() => undefined)) as { error?: unknown } | undefined
+  if (reply.ok && answer !== undefined) return answer as T
+  if (answer?.error === undefined) throw unreachable(`status ${reply.status} without an answer of the coordinator`)
+  const error = FedsvdError.fromJSON(answer.error)
   if (error.code === 'TOKEN_INVALID') onRefused()
   throw error
 }

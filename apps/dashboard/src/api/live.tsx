@@ -2,6 +2,7 @@ import type { OperatorEvents, RunSnapshot } from '@fedsvd/core/protocol'
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
 import { io, type Socket } from 'socket.io-client'
+import { BASE_PATH } from '../base-path.ts'
 import { isOpen } from '../run-facts.ts'
 import { currentProof } from './http.ts'
 import { RUNS, runKey } from './queries.ts'
@@ -20,7 +21,10 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
 
   useEffect(() => {
     const socket: Socket<OperatorEvents> = io('/operator', {
-      transports: ['websocket'],
+      path: `${BASE_PATH}/socket.io`,
+      transports: ['websocket', 'polling'], // the second where WebSocket is blocked on the way
+      tryAllTransports: true,
+      upgrade: false,
       auth: (give) => give({ csrfToken: currentProof().csrfToken, token: currentProof().bearer }),
       reconnectionDelay: 500,
       reconnectionDelayMax: 5000,

@@ -12,6 +12,9 @@ const VIEWS = /^\/(?:runs(?:\/[^/]+)?|clients(?:\/[^/]+)?|what-if|new-run|audit)
 /** Stands in the built page for the nonce of the response. */
 const NONCE = '__CSP_NONCE__'
 
+/** How the built page begins the addresses of its assets. */
+const ASSETS = '"./assets/'
+
 const NOT_BUILT = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>fedsvd: the dashboard is not built</title>
@@ -43,8 +46,13 @@ function page(folder: string): RequestHandler {
       .status(html === undefined ? 503 : 200)
       .set('cache-control', 'no-store')
       .type('html')
-      .send(html === undefined ? NOT_BUILT : html.replaceAll(NONCE, nonce))
+      .send(html === undefined ? NOT_BUILT : html.replaceAll(NONCE, nonce).replaceAll(ASSETS, assetsFrom(request.path)))
   }
+}
+
+/** The same from a view further down. The prefix before it, where a reverse proxy has one, is known to the browser alone. */
+function assetsFrom(view: string): string {
+  return `"${'../'.repeat(view.split('/').length - 2) || './'}assets/`
 }
 
 async function builtPage(folder: string): Promise<string | undefined> {

@@ -22,6 +22,8 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'POST /v1/challenge': 'anyone',
   'GET /v1/blobs/:sha256': 'client',
   'PUT /v1/runs/:runId/rounds/:round/update': 'client',
+  'PUT /v1/runs/:runId/rounds/:round/update/parts/:sha256': 'client',
+  'POST /v1/runs/:runId/rounds/:round/update': 'client',
   'POST /v1/session': 'anyone',
   'GET /v1/session': READ,
   'DELETE /v1/session': READ,

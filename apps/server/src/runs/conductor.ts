@@ -1,16 +1,18 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
-import type {
-  ClientSpending,
-  LedgerReply,
-  LedgerReport,
-  PlanChange,
-  PrivacyTerms,
-  RoundFailed,
-  RunManifest,
-  RunRequest,
-  RunSnapshot,
-  RunState,
-  UploadReply,
+import {
+  type ClientSpending,
+  frameBytes,
+  type LedgerReply,
+  type LedgerReport,
+  type PlanChange,
+  type PrivacyTerms,
+  type RoundFailed,
+  type RunManifest,
+  type RunRequest,
+  type RunSnapshot,
+  type RunState,
+  type UploadReply,
+  updateSpecs,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { osRandomness } from '@fedsvd/engine/crypto'
@@ -295,6 +297,12 @@ export class Conductor implements AsyncDisposable {
   async capsChanged(): Promise<void> {
     await this.#parts.caps.load()
     for (const live of this.#live.values()) live.changedOutside()
+  }
+
+  /** How many bytes an update of a run has. @throws FedsvdError RUN_NOT_FOUND */
+  async updateBytes(runId: string): Promise<number> {
+    const { manifest } = this.#live.get(runId) ?? (await this.#find(runId))
+    return frameBytes(updateSpecs(manifest))
   }
 
   /** Takes in one update. @throws FedsvdError as `receiveUpdate` does, or RUN_NOT_FOUND */

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { downloadFile, type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub'
 import { makeFolder } from '../files/index.ts'
+import { fetchByEnvironment, type ProxyEnvironment } from '../network/index.ts'
 import { isCommit, parseModelName } from './model-name.ts'
 
 /** A hub of checkpoints, such as https://huggingface.co or a mirror of it inside an organisation. */
@@ -15,6 +16,8 @@ export interface HubSettings {
   readonly token?: string | undefined
   /** How much is asked for at a time, and so the most that an interruption costs; default: 64 MiB. */
   readonly partBytes?: number
+  /** Where proxies are named; default: the environment of the process. */
+  readonly env?: ProxyEnvironment
 }
 
 export interface FetchedCheckpoint {
@@ -41,7 +44,11 @@ const PART_BYTES = 2 ** 26
  */
 export async function fetchCheckpoint(name: string, models: string, hub: HubSettings): Promise<FetchedCheckpoint> {
   const { repository, revision = DEFAULT_REVISION } = parseModelName(name)
-  const access = { hubUrl: hub.url.replace(/\/$/, ''), ...(hub.token && { accessToken: hub.token }) }
+  const access = {
+    hubUrl: hub.url.replace(/\/$/, ''),
+    fetch: fetchByEnvironment(hub.env),
+    ...(hub.token && { accessToken: hub.token }),
+  }
   const commit = isCommit(revision) ? revision : await commitOf(repository, revision, access)
   const folder = join(models, `${repository}@${commit}`)
   makeFolder(folder)
@@ -53,6 +60,7 @@ export async function fetchCheckpoint(name: string, models: string, hub: HubSett
 
 interface Access {
   readonly hubUrl: string
+  readonly fetch: typeof fetch
   readonly accessToken?: string
 }
 

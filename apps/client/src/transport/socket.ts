@@ -1,0 +1,75 @@
+import { isFedsvdError } from '@fedsvd/core/errors'
+import { tunnelThrough } from '@fedsvd/engine/network'
+import { io, type ManagerOptions, NodeWebSocket, type Socket, type SocketOptions } from 'socket.io-client'
+import { pollingBy } from './polling.ts'
+import type { Route } from './route.ts'
+
+/** A socket to a coordinator, not connected yet, and how it gets there. */
+export interface RoutedSocket<S> {
+  readonly socket: S
+  /** The transport of the connection, or of the last attempt at one. */
+  readonly transport: () => 'websocket' | 'polling'
+  /** True where the attempt that has just failed was over WebSocket: long polling has its turn, at once. */
+  readonly isPollingNext: () => boolean
+}
+
+/**
+ * Opens a namespace of a coordinator over WebSocket. Where that does not get through, the next attempt is by long polling, which
+ * is plain HTTP; where that fails too, it is WebSocket's turn again. A WebSocket that was swallowed without an answer is not
+ * waited for each time: long polling then comes first until it fails.
+ */
+export function openSocket<S extends Socket>(
+  route: Route,
+  namespace: '/client' | '/operator',
+  options: Partial<ManagerOptions & SocketOptions>,
+): RoutedSocket<S> {
+  const { coordinator, trust, proxy } = route
+  const { origin, pathname } = new URL(coordinator)
+  const transports = { websocket: NodeWebSocket, polling: pollingBy(route) }
+  const socket = io(`${origin}${namespace}`, {
+    path: `${pathname.replace(/\/$/, '')}/socket.io`,
+    forceNew: true,
+    autoConnect: false,
+    upgrade: false,
+    withCredentials: true,
+    transports: [transports.websocket],
+    ...trust,
+    ...(proxy && { agent: tunnelThrough(proxy) as never }),
+    ...options,
+  })
+  let used: keyof typeof transports = 'websocket'
+  let first: keyof typeof transports = 'websocket'
+  let failed: keyof typeof transports | undefined
+  const use = (transport: keyof typeof transports): void => {
+    used = transport
+    socket.io.opts.transports = [transports[transport]]
+  }
+  // Before the socket tells whoever listens to it.
+  socket.io.on('error', (error: Error) => {
+    failed = used
+    if (used === 'websocket') first = error.message === 'timeout' ? 'polling' : 'websocket'
+    else first = 'websocket'
+    use(used === 'websocket' ? 'polling' : first)
+  })
+  socket.io.on('close', () => {
+    failed = undefined
+    use(first)
+  })
+  let opened: keyof typeof transports = 'websocket'
+  socket.io.on('open', () => {
+    failed = undefined
+    opened = used
+  })
+  return { socket: socket as S, transport: () => opened, isPollingNext: () => failed === 'websocket' }
+}
+
+/** The error of the catalogue somewhere in what a socket tells of a failure, such as what answered in the coordinator's place. */
+export function catalogueErrorIn(error: unknown) {
+  let next = error
+  for (let depth = 0; depth < 8 && typeof next === 'object' && next !== null; depth += 1) {
+    if (isFedsvdError(next)) return next
+    const { cause, description } = next as { cause?: unknown; description?: unknown }
+    next = cause ?? description
+  }
+  return undefined
+}
