@@ -66,12 +66,15 @@ describe('the table of what leaves a site', () => {
     const names = Array.from(events.matchAll(/^ {2}'?([a-z-]+)'?\(/gm), ([, name]) => name)
     expect(names.length).toBeGreaterThan(1)
     for (const name of names) expect(Object.keys(MESSAGES)).toContain(name)
-    const sources = ['network.ts', 'handshakes.ts', 'answers.ts'].map((name) =>
+    const sources = ['network.ts', 'handshakes.ts', 'answers.ts', 'upload.ts'].map((name) =>
       file(`apps/client/src/transport/${name}`),
     )
     const emitted = Array.from(sources.join('\n').matchAll(/emit(?:WithAck)?\(\s*'([a-z-]+)'/g), ([, name]) => name)
     expect(emitted.toSorted()).toEqual(names.toSorted())
-    const routes = Array.from(sources.join('\n').matchAll(/new URL\(\s*[`'](\/v1\/[a-z]+)/g), ([, route]) => route)
+    const routes = Array.from(
+      sources.join('\n').matchAll(/endpoint\([\w.#]+,\s*[`'](\/v1\/[a-z]+)/g),
+      ([, route]) => route,
+    )
     expect(routes.length).toBeGreaterThan(3)
     for (const route of routes) expect(page).toContain(route)
   })

@@ -97,6 +97,13 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
     route: `GET /v1/blobs/${(await coordinator.snapshot(runId)).adapter}`,
   }),
   'PUT /v1/runs/:runId/rounds/:round/update': async () => ({ route: `PUT /v1/runs/${runId}/rounds/0/update` }),
+  'PUT /v1/runs/:runId/rounds/:round/update/parts/:sha256': async () => ({
+    route: `PUT /v1/runs/${runId}/rounds/0/update/parts/${'0'.repeat(64)}`,
+  }),
+  'POST /v1/runs/:runId/rounds/:round/update': async () => ({
+    route: `POST /v1/runs/${runId}/rounds/0/update`,
+    body: { parts: ['0'.repeat(64)] },
+  }),
   'POST /v1/session': async () => ({ route: 'POST /v1/session', body: { name: 'admin', secret: 'not this one' } }),
   'GET /v1/session': async () => ({ route: 'GET /v1/session' }),
   'DELETE /v1/session': async () => ({ route: 'DELETE /v1/session' }),
@@ -166,7 +173,12 @@ const OPEN = [
   'POST /v1/enrol', // behind an enrolment token
   'POST /v1/session', // behind a secret
 ]
-const CLIENTS = ['GET /v1/blobs/:sha256', 'PUT /v1/runs/:runId/rounds/:round/update']
+const CLIENTS = [
+  'GET /v1/blobs/:sha256',
+  'POST /v1/runs/:runId/rounds/:round/update',
+  'PUT /v1/runs/:runId/rounds/:round/update',
+  'PUT /v1/runs/:runId/rounds/:round/update/parts/:sha256',
+]
 const OPERATORS = Object.keys(ROUTES).filter((route) => typeof ROUTES[route] !== 'string')
 const rolesOf = (route: string): readonly Role[] => ROUTES[route] as readonly Role[]
 

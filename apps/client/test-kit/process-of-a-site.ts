@@ -13,6 +13,7 @@ const PACKAGES = [
   'csv-parse',
   'fs-native-extensions',
   'html-to-text',
+  'https-proxy-agent',
   'hyparquet*',
   'onnxruntime-node',
   'postal-mime',

@@ -1,4 +1,5 @@
-import { createServer } from 'node:http'
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CoordinatorDouble } from '../../test-kit/coordinator-double.ts'
@@ -231,14 +232,14 @@ describe('what answers in the place of a coordinator', () => {
 })
 
 describe('an update that is larger than a proxy takes', () => {
-  const frame = Buffer.alloc(1_300_000, 'update')
+  const frame = randomBytes(1_300_000)
 
   /** Takes uploads as a coordinator does, bodies up to a limit. */
   async function taker(mostBytes: number) {
     const parts = new Map<string, Buffer>()
     const log: string[] = []
     const lost = { parts: 0 }
-    const server = createServer(async (request, response) => {
+    const take = async (request: IncomingMessage, response: ServerResponse) => {
       const chunks: Buffer[] = []
       for await (const chunk of request) chunks.push(chunk as Buffer)
       const body = Buffer.concat(chunks)
@@ -261,7 +262,8 @@ describe('an update that is larger than a proxy takes', () => {
         return reply(404, { error })
       }
       return reply(200, { status: 'accepted', sha256: sha256Hex(whole) })
-    })
+    }
+    const server = createServer((request, response) => void take(request, response))
     const joined = (named: { parts: string[] }): Buffer | undefined => {
       if (lost.parts > 0) {
         lost.parts -= 1

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Server } from 'proxy-chain'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { identityOf } from '../checkpoint/index.ts'
 import { modelStore } from './model-store.ts'
@@ -52,6 +53,27 @@ describe('a checkpoint of a hub', () => {
     await store('hf_secret').open({ name: 'lab/tiny-bert' })
     expect(storage.downloads.length).toBeGreaterThan(0)
     expect(storage.authorizations).toEqual(new Set([undefined]))
+  })
+
+  it('is fetched by way of the proxy that the environment names', async () => {
+    const asked: string[] = []
+    const proxy = new Server({
+      host: '127.0.0.1',
+      port: 0,
+      prepareRequestFunction: ({ hostname, port }) => {
+        asked.push(`http://${hostname}:${port}`)
+        return undefined
+      },
+    })
+    await proxy.listen()
+    try {
+      const env = { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` }
+      await modelStore({ models, hub: { url: hub.url, partBytes: 20_000, env } }).open({ name: 'lab/tiny-bert' })
+    } finally {
+      await proxy.close(true)
+    }
+    expect(new Set(asked)).toEqual(new Set([hub.url]))
+    expect(asked.length).toBeGreaterThanOrEqual(hub.downloads.length)
   })
 
   it('is fetched once, and needs no hub afterwards', async () => {

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http'
 import { HttpsProxyAgent } from 'https-proxy-agent'
+import type { Dispatcher } from 'undici'
 import { type ForwardProxy, type ProxyEnvironment, proxyFor } from './proxy.ts'
 
 /** What a TLS connection is made with: contents of PEM files. */
@@ -11,26 +12,45 @@ export interface TlsTrust {
 
 /**
  * `fetch` that trusts and shows what is given, through the proxy where there is one: a tunnel for `https://`, forwarded requests
- * for `http://`. The global one where there is neither.
+ * for `http://`. It is not Node's own, which cannot do so and keeps a 407 to itself; only the names of the types differ.
  */
 export function fetchThrough(trust: TlsTrust, proxy?: ForwardProxy): typeof fetch {
-  const isPlain = Object.keys(trust).length === 0
-  if (isPlain && proxy === undefined) return (input, init) => fetch(input, init)
-  // Loaded when it is needed. Node's own fetch is an older copy of it: only the names of the types differ.
   const loaded = import('undici').then((undici) => {
-    const dispatcher =
-      proxy === undefined
-        ? new undici.Agent({ connect: trust })
-        : new undici.ProxyAgent({
-            uri: proxy.origin,
-            proxyTunnel: false,
-            ...(proxy.authorization !== undefined && { token: proxy.authorization }),
-            ...(!isPlain && { requestTls: trust }),
-          })
+    const dispatcher = dispatcherOf(undici, trust, proxy)
     return (input: string | URL, init?: object) => undici.fetch(input, { ...init, dispatcher })
   })
   return (async (input: string | URL, init?: object) => (await loaded)(input, init)) as unknown as typeof fetch
 }
+
+function dispatcherOf(
+  { Agent: Direct, getGlobalDispatcher, ProxyAgent }: typeof import('undici'),
+  trust: TlsTrust,
+  proxy?: ForwardProxy,
+): Dispatcher {
+  const isPlain = Object.keys(trust).length === 0
+  if (proxy === undefined) return (isPlain ? getGlobalDispatcher() : new Direct({ connect: trust })).compose(name407)
+  const through = new ProxyAgent({
+    uri: proxy.origin,
+    proxyTunnel: false,
+    ...(proxy.authorization !== undefined && { token: proxy.authorization }),
+    ...(!isPlain && { requestTls: trust }),
+  })
+  return through.compose(name407)
+}
+
+/** `fetch` makes an error without a word of a 407, as browsers are to do. */
+const name407: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
+  dispatch(options, {
+    onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
+    onRequestUpgrade: (controller, ...upgrade) => handler.onRequestUpgrade?.(controller, ...upgrade),
+    onResponseStart: (controller, status, ...head) => {
+      if (status === 407) throw new Error('Proxy response (407)')
+      handler.onResponseStart?.(controller, status, ...head)
+    },
+    onResponseData: (controller, chunk) => handler.onResponseData?.(controller, chunk),
+    onResponseEnd: (controller, trailers) => handler.onResponseEnd?.(controller, trailers),
+    onResponseError: (controller, error) => handler.onResponseError?.(controller, error),
+  })
 
 /** `fetch` that looks for the proxy of each address, for services that send one on to others. */
 export function fetchByEnvironment(env: ProxyEnvironment = process.env): typeof fetch {
