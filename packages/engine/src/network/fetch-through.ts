@@ -23,12 +23,12 @@ export function fetchThrough(trust: TlsTrust, proxy?: ForwardProxy): typeof fetc
 }
 
 function dispatcherOf(
-  { Agent: Direct, getGlobalDispatcher, ProxyAgent }: typeof import('undici'),
+  { Agent: Direct, ProxyAgent }: typeof import('undici'),
   trust: TlsTrust,
   proxy?: ForwardProxy,
 ): Dispatcher {
   const isPlain = Object.keys(trust).length === 0
-  if (proxy === undefined) return (isPlain ? getGlobalDispatcher() : new Direct({ connect: trust })).compose(name407)
+  if (proxy === undefined) return new Direct(isPlain ? {} : { connect: trust }).compose(name407)
   const through = new ProxyAgent({
     uri: proxy.origin,
     proxyTunnel: false,
