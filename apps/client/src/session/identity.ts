@@ -62,11 +62,17 @@ function readKey(path: string): KeyObject {
 export function enrolledAs(stateDir: string, coordinator: string, budget?: string): string | undefined {
   const { publicKey } = loadIdentity(stateDir, budget)
   const wanted = coordinatorKey(coordinator)
-  const here = enrolmentsIn(stateDir).filter(
-    ({ file, coordinator: spelling }) => file === enrolmentFile(spelling, publicKey) && keyOrNone(spelling) === wanted,
-  )
-  const canonical = here.find(({ coordinator: spelling }) => spelling === wanted)
-  return (canonical ?? here.sort((a, b) => b.changedAt - a.changedAt)[0])?.clientId
+  const folder = join(stateDir, ENROLMENTS)
+  const canonical = join(folder, enrolmentFile(wanted, publicKey))
+  if (existsSync(canonical)) return readEnrolment(canonical).clientId
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.json')) : []
+  const found = files.flatMap((file) => {
+    const path = join(folder, file)
+    const { coordinator: spelling, clientId } = readEnrolment(path)
+    const isOwn = file === enrolmentFile(spelling, publicKey) && keyOrNone(spelling) === wanted
+    return isOwn ? [{ clientId, changedAt: statSync(path).mtimeMs }] : []
+  })
+  return found.sort((a, b) => b.changedAt - a.changedAt)[0]?.clientId
 }
 
 export function rememberEnrolment(stateDir: string, coordinator: string, clientId: string, budget?: string): void {
@@ -84,16 +90,6 @@ const enrolmentSchema = z.object({ coordinator: z.string(), clientId: z.uuid() }
 /** One file per key and coordinator, so a new key has to enrol anew. */
 function enrolmentFile(coordinator: string, publicKey: string): string {
   return `${sha256Hex(`${coordinator} ${publicKey}`).slice(0, 16)}.json`
-}
-
-function enrolmentsIn(stateDir: string) {
-  const folder = join(stateDir, ENROLMENTS)
-  if (!existsSync(folder)) return []
-  const files = readdirSync(folder).filter((file) => file.endsWith('.json'))
-  return files.map((file) => {
-    const path = join(folder, file)
-    return { ...readEnrolment(path), file, changedAt: statSync(path).mtimeMs }
-  })
 }
 
 function readEnrolment(path: string): z.infer<typeof enrolmentSchema> {
