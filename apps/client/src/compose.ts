@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { modelStore } from '@fedsvd/engine/models'
@@ -42,6 +42,22 @@ export interface ClientParts {
  *   COORDINATOR_UNREACHABLE after `maxWaitSeconds`, RUNTIME_UNAVAILABLE
  */
 export async function startClient(config: ClientConfig, parts: ClientParts = {}): Promise<ClientNode> {
+  const wasEnrolled = enrolledAs(config.stateDir, config.coordinator, config.budgetName) !== undefined
+  try {
+    return await start(config, parts, { anew: false })
+  } catch (error) {
+    // A coordinator that was restored from a backup of before does not know this site; a token is a new word of its operator.
+    const isUnknown = isFedsvdError(error, 'SIGNATURE_INVALID') && wasEnrolled
+    if (!isUnknown || config.enrolmentToken === undefined) throw error
+    return await start(config, parts, { anew: true })
+  }
+}
+
+async function start(
+  config: ClientConfig,
+  parts: ClientParts,
+  { anew }: { readonly anew: boolean },
+): Promise<ClientNode> {
   const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
   await loadRuntime(config)
@@ -76,7 +92,7 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
     requireReserved(config.stateDir, ledger)
     requireCheckpointsNoted(config.stateDir, ledger)
     const identity = loadIdentity(config.stateDir, config.budgetName)
-    const clientId = await enrolOnce(config, identity, transport, onEvent)
+    const clientId = await enrolOnce(config, identity, transport, { onEvent, anew })
     const node = new ClientNode({
       clientId,
       site,
@@ -145,9 +161,9 @@ async function enrolOnce(
   config: ClientConfig,
   { publicKey }: Identity,
   transport: Transport,
-  onEvent: (event: ClientEvent) => void,
+  { onEvent, anew }: { onEvent(event: ClientEvent): void; readonly anew: boolean },
 ): Promise<string> {
-  const known = enrolledAs(config.stateDir, config.coordinator, config.budgetName)
+  const known = anew ? undefined : enrolledAs(config.stateDir, config.coordinator, config.budgetName)
   if (known !== undefined) return known
   if (config.enrolmentToken === undefined) {
     throw new FedsvdError('TOKEN_INVALID', {

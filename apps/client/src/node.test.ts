@@ -348,6 +348,29 @@ describe.each([
     })
   })
 
+  it('makes one round from one state: nothing of it goes to a coordinator that was restored and came by another way', async () => {
+    const gate = gated()
+    const invitation = { ...double.invitation(manifest, 0) }
+    const another = { ...invitation, state: { ...invitation.state, sha256: 'ab'.repeat(32) } }
+    {
+      await using site = await start({ onLot: gate.wait })
+      const peer = await double.peer()
+      await peer.offer(manifest)
+      await peer.invite(invitation)
+      await gate.reached
+      expect(await peer.invite(another)).toMatchObject({ accepted: false, error: { code: 'UPDATE_STALE' } })
+      gate.open()
+      await site.told('round-delivered')
+      expect(await peer.invite(another)).toMatchObject({ accepted: false, error: { code: 'UPDATE_STALE' } })
+    }
+    await using _site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    expect(await peer.invite(another)).toMatchObject({ accepted: false, error: { code: 'UPDATE_STALE' } })
+    expect(await peer.invite(invitation)).toEqual({ accepted: true })
+    expect(kinds().filter((kind) => kind === 'reserved')).toHaveLength(1)
+  })
+
   it('goes on with a round that it is invited to twice while it trains', async () => {
     const gate = gated()
     await using site = await start({ onLot: gate.wait })
@@ -656,3 +679,22 @@ function copyEarlierState(folder: string): void {
   for (const part of ['ledgers', 'checkpoints', 'outbox'])
     cpSync(fixture('ledgers-by-data-set', 'state', part), join(folder, 'state', part), { recursive: true })
 }
+
+describe('a site that its coordinator does not know any more', () => {
+  it('enrols again with its key and its ledger, when it has a token', async () => {
+    using folder = temporaryFolder()
+    const [before, restored] = [new CoordinatorDouble(), new CoordinatorDouble()]
+    const start = (double: CoordinatorDouble, enrolmentToken?: string) =>
+      startSite({ folder: folder.path, transport: loopbackTransport(double), enrolmentToken })
+    {
+      await using site = await start(before, 'token')
+      await site.told('connected')
+    }
+    await expect(start(restored)).rejects.toThrow('SIGNATURE_INVALID')
+    await using site = await start(restored, 'token')
+    await site.told('enrolled')
+    const keyAt = ({ sent }: CoordinatorDouble) =>
+      (sent.find(({ kind }) => kind === 'enrol')!.message as { publicKey: string }).publicKey
+    expect(keyAt(restored)).toBe(keyAt(before))
+  })
+})

@@ -209,11 +209,30 @@ export class ClientNode implements AsyncDisposable {
       requireClipNorm(run, invitation)
       requireStateSize(run.manifest, invitation)
       this.#requireReady(run, invitation)
+      this.#requireOneState(invitation)
       this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
       return { accepted: true }
     } catch (error) {
       return this.#declined(error, { runId, round })
     }
+  }
+
+  /**
+   * A coordinator that was restored from a backup may come to the same round again by another way. What this site has made for it
+   * goes on from another state, and would move the new one to where it does not belong.
+   *
+   * @throws FedsvdError UPDATE_STALE
+   */
+  #requireOneState({ runId, round, state: { sha256 } }: Invitation): void {
+    const isNew =
+      lastAttempt(this.#parts.ledger.state, runId, round) === undefined && this.#work.roundOf(runId) !== round
+    const noted = this.#parts.outbox.begin({ runId, round, isNew }, sha256)
+    if (noted === sha256) return
+    throw new FedsvdError('UPDATE_STALE', {
+      expected: `round ${round} of run ${runId} from the state ${noted.slice(0, 16)}..., as it was begun`,
+      got: `the state ${sha256.slice(0, 16)}...`,
+      remedy: 'The coordinator was restored from a backup. This site takes part in later rounds, or in a new run.',
+    })
   }
 
   /** @throws FedsvdError LEDGER_MISMATCH, UPDATE_STALE, BUDGET_EXHAUSTED */

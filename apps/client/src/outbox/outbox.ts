@@ -13,11 +13,17 @@ export interface Outbox {
   find(key: AttemptKey): string | undefined
   /** The stored frame. @throws FedsvdError LEDGER_DAMAGED when it is missing or is not what the ledger recorded */
   get(key: AttemptKey, sha256: string): Uint8Array
+  /**
+   * Notes durably from which published state a round is trained, at its first invitation; another one takes its place only where
+   * nothing has been made of the round (`isNew`). @returns the one that it is trained from
+   */
+  begin(place: { readonly runId: string; readonly round: number; readonly isNew: boolean }, stateSha256: string): string
   /** Removes the frames of a run, all of them or those of rounds before `before`. */
   clear(runId: string, before?: number): void
 }
 
 const FRAME_FILE = /^([0-9a-f-]{36})-(\d+)-(\d+)\.frame$/
+const STATE_FILE = /^([0-9a-f-]{36})-(\d+)\.state$/
 
 /**
  * The outbox of a site, in the state folder: one folder for each data set. A frame is found whichever data set it was made from,
@@ -25,6 +31,7 @@ const FRAME_FILE = /^([0-9a-f-]{36})-(\d+)-(\d+)\.frame$/
  */
 export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
   const folders = (): readonly string[] => foldersIn(stateDir)
+  const states = join(stateDir, 'states')
   const nameOf = ({ runId, round, attempt }: AttemptKey): string => `${runId}-${round}-${attempt}.frame`
   const read = (key: AttemptKey): Uint8Array | undefined => {
     for (const folder of folders()) {
@@ -51,10 +58,20 @@ export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
         remedy: 'Restore the folder; this round cannot be sent again, and its budget stays spent.',
       })
     },
+    begin({ runId, round, isNew }, stateSha256) {
+      const path = join(states, `${runId}-${round}.state`)
+      const noted = readIfThere(path)
+      const before = noted && Buffer.from(noted).toString('utf8').trim()
+      if (before === stateSha256 || (before !== undefined && !isNew)) return before
+      writeFileDurably(path, Buffer.from(`${stateSha256}\n`))
+      return stateSha256
+    },
     clear(runId, before = Number.POSITIVE_INFINITY) {
       for (const folder of folders())
         for (const key of keysIn(folder))
           if (key.runId === runId && key.round < before) removeDurably(join(folder, nameOf(key)))
+      for (const [name, owner, round] of statesIn(states))
+        if (owner === runId && round < before) removeDurably(join(states, name))
     },
   }
 }
@@ -94,6 +111,13 @@ function keysIn(folder: string): AttemptKey[] {
   return namesIn(folder).flatMap((name) => {
     const [, runId, round, attempt] = FRAME_FILE.exec(name) ?? []
     return runId === undefined ? [] : [{ runId, round: Number(round), attempt: Number(attempt) }]
+  })
+}
+
+function statesIn(folder: string): (readonly [name: string, runId: string, round: number])[] {
+  return namesIn(folder).flatMap((name) => {
+    const [, runId, round] = STATE_FILE.exec(name) ?? []
+    return runId === undefined ? [] : [[name, runId, Number(round)] as const]
   })
 }
 
