@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { accountCommand } from './commands/account.ts'
 import { auditCommand } from './commands/audit.ts'
 import { auditLogCommand } from './commands/audit-log.ts'
+import { backupCommand, restoreCommand } from './commands/backup.ts'
 import { dataCommand } from './commands/data.ts'
 import { demoCommand } from './commands/demo.ts'
 import { exportCommand } from './commands/export.ts'
@@ -23,6 +24,8 @@ export function program(): Command {
     .showHelpAfterError('(add --help for the options and an example)')
     .addCommand(demoCommand())
     .addCommand(serveCommand())
+    .addCommand(backupCommand())
+    .addCommand(restoreCommand())
     .addCommand(joinCommand())
     .addCommand(dataCommand())
     .addCommand(planCommand())

@@ -1,4 +1,11 @@
 export {
+  type BackupProgress,
+  type BackupReport,
+  type RestoreReport,
+  restoreBackup,
+  takeBackup,
+} from './backup/index.ts'
+export {
   type CoordinatorConfig,
   type CoordinatorSettings,
   completeConfig,

@@ -5,6 +5,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { makeFolder } from '@fedsvd/engine/files'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
+import { serveControl } from './backup/index.ts'
 import { type BlobStore, cachingBlobs, holdingBlobs, openBlobs, startCollector } from './blobs/index.ts'
 import { type CoordinatorConfig, type CoordinatorSettings, completeConfig, modelSettings } from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
@@ -217,6 +218,9 @@ export async function startCoordinator(
     graceMs,
     everyMs: 1000 * collectSeconds,
   })
+  const control =
+    store.dump &&
+    (await serveControl({ stateDir: config.stateDir, dump: store.dump, holdObjects: () => collector.hold(), log }))
   let draining = false
   const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute, transfersPerMinute } = config
   const routers = [
@@ -278,6 +282,7 @@ export async function startCoordinator(
   const close = async (): Promise<void> => {
     if (draining) return
     draining = true
+    await control?.[Symbol.asyncDispose]()
     const drained = conductor.drain()
     if (others !== undefined) {
       // Others drive on while this one still answers what it has been asked.

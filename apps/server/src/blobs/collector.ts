@@ -11,10 +11,18 @@ export interface CollectorOptions extends Omit<GarbageParts, 'now' | 'signal'> {
   readonly everyMs: number
 }
 
+export interface Collector extends AsyncDisposable {
+  /** Ends a collection that goes on, and begins none until what it resolves to is disposed. */
+  hold(): Promise<Disposable>
+}
+
 /** Collects garbage on a schedule, beginning one interval from now. A collection that fails is tried again at its next time. */
-export function startCollector(options: CollectorOptions): AsyncDisposable {
+export function startCollector(options: CollectorOptions): Collector {
   const { clock, log, everyMs, metrics } = options
   const controller = new AbortController()
+  /** Of the collection that goes on. */
+  let current = new AbortController()
+  let holds = 0
   let running: Promise<void> = Promise.resolve()
   let cancel = (): void => {}
 
@@ -25,19 +33,35 @@ export function startCollector(options: CollectorOptions): AsyncDisposable {
     })
   }
   const collect = async (): Promise<void> => {
+    if (holds > 0) return
+    current = new AbortController()
     try {
-      const parts = { ...options, now: () => clock.now(), signal: controller.signal }
+      const signal = AbortSignal.any([controller.signal, current.signal])
+      const parts = { ...options, now: () => clock.now(), signal }
       const { removed, removedBytes, kept } = await collectGarbage(parts)
       metrics.blobsRemoved.inc(removed)
       metrics.blobBytesRemoved.inc(removedBytes)
       metrics.blobs.set(kept)
       if (removed > 0) log.info({ removed, removedBytes, kept }, 'unreferenced objects removed')
     } catch (error) {
-      if (!controller.signal.aborted) log.warn({ err: error }, 'unreferenced objects were not all removed')
+      if (!controller.signal.aborted && !current.signal.aborted)
+        log.warn({ err: error }, 'unreferenced objects were not all removed')
     }
   }
   arm()
   return {
+    async hold() {
+      holds += 1
+      current.abort()
+      await running
+      let isHeld = true
+      return {
+        [Symbol.dispose]() {
+          if (isHeld) holds -= 1
+          isHeld = false
+        },
+      }
+    },
     async [Symbol.asyncDispose]() {
       controller.abort()
       cancel()

@@ -81,7 +81,9 @@ export async function authenticate(
   throw new FedsvdError('SIGNATURE_INVALID', {
     expected: `a signature by the key that client ${clientId} enrolled with`,
     got: client === undefined ? 'a client that is not enrolled here' : 'another signature',
-    remedy: 'Use the state folder that the client was enrolled from, or enrol again.',
+    remedy:
+      'Use the state folder that the client was enrolled from. If this coordinator was restored from a backup of before, start ' +
+      'the client with a new enrolment token: it keeps its key and its ledger.',
   })
 }
 

@@ -40,6 +40,7 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   if (adopt.length > 0) await store.ledger.adopt(adopt)
   if (stepsAhead !== before) await store.ledger.setAhead(runId, clientId, stepsAhead)
   if (adopt.length > 0 || stepsAhead !== before) await live?.spendingChanged()
+  if (stepsAhead > before) await tellAhead(parts, { begun, steps: stepsAhead })
   if (disagreements.length === 0) return { agrees: true }
   const shown = disagreements.slice(0, 3).join('; ')
   const error = new FedsvdError('LEDGER_MISMATCH', {
@@ -50,6 +51,19 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   if (live !== undefined) await live.alert(error.code, error.message, clientId)
   else await alerts.raise(error.code, error.message, clientId)
   return { agrees: false, error: error.toJSON() }
+}
+
+/** The client has been further with a coordinator that was restored since from a backup. */
+async function tellAhead(
+  { participant: { clientId }, live, alerts }: LedgerReportParts,
+  { begun, steps }: { readonly begun: number; readonly steps: number },
+): Promise<void> {
+  const message =
+    `its ledger holds ${steps} steps of rounds that have not begun here: this coordinator knows ${begun}, so it was restored ` +
+    'from an older backup. They are charged. The client makes none of its rounds again and takes part from the next one on; where ' +
+    'too few other clients can make up for it, restore a newer backup, or stop the run and begin another.'
+  if (live !== undefined) await live.alert('ROUNDS_AHEAD', message, clientId)
+  else await alerts.raise('ROUNDS_AHEAD', message, clientId)
 }
 
 function checkReport({ reservations, since = 0 }: LedgerReport, rounds: number, unit: SiteUnit): void {

@@ -1,5 +1,6 @@
 import type { AuditEntry, LedgerHead, PrivacyTerms, RunState } from '@fedsvd/core/protocol'
 import type { ClusterStore, Lease } from './cluster-store.ts'
+import type { DatabaseDump, WriteRows } from './dump.ts'
 import type {
   AdapterRecord,
   Alert,
@@ -37,6 +38,8 @@ export interface Store extends AsyncDisposable {
   readonly cluster: ClusterStore
   /** Resolves when the database answers. */
   ping(): Promise<void>
+  /** Writes the rows as they are at one moment, for a backup; absent where the store is backed up by other means. */
+  dump?(write: WriteRows): Promise<DatabaseDump>
   /**
    * The same store for whoever drives runs: what only a driver may write (the rounds of a run, the run's state, its charges)
    * is written together with a check, in the same transaction, that the run's lease is still the one given here.
@@ -63,6 +66,8 @@ export interface ClientStore {
   enrol(tokenHash: string, client: ClientRecord, audit?: AuditDraft): Promise<Enrolled>
   /** The clients, revoked ones included, whose name is read as this one, in the order of their enrolment. */
   namesakes(name: string): Promise<readonly ClientRecord[]>
+  /** Ends every enrolment token that nobody has used. */
+  expireTokens(at: number): Promise<void>
   find(clientId: string): Promise<ClientRecord | undefined>
   /** By name, then identifier. */
   list(): Promise<readonly ClientRecord[]>

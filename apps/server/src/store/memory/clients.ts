@@ -34,6 +34,11 @@ export function memoryClients(tables: Tables): ClientStore {
       return { clientId: client.id }
     },
     namesakes: async (name) => namesakes(name),
+    async expireTokens(at) {
+      for (const [hash, token] of tokens) {
+        if (token.clientId === undefined && token.expiresAt > at) tokens.set(hash, { ...token, expiresAt: at })
+      }
+    },
     find: async (clientId) => clients.get(clientId),
     list: async () =>
       [...clients.values()].sort((left, right) =>

@@ -47,6 +47,10 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
       })
     },
     namesakes: (name) => namesakes(prisma, name),
+    async expireTokens(at) {
+      const where = { usedAt: null, expiresAt: { gt: date(at) } }
+      await prisma.enrolmentToken.updateMany({ where, data: { expiresAt: date(at) } })
+    },
     async find(clientId) {
       const row = await prisma.client.findUnique({ where: { id: clientId } })
       return row === null ? undefined : clientFrom(row)

@@ -1,2 +1,2 @@
-export { openEmbeddedStore } from './embedded/embedded-database.ts'
+export { dumpEmbeddedDatabase, makeEmbeddedDatabase, openEmbeddedStore } from './embedded/embedded-database.ts'
 export { openPostgresStore } from './postgres.ts'

@@ -34,11 +34,17 @@ interface AppliedMigration {
  * Brings the database to the newest migration in `folder`, each migration in a transaction of its own, and keeps the same
  * `_prisma_migrations` rows that Prisma's command line writes. Starts of several coordinators wait for each other.
  *
+ * @param only for the schema of an earlier release: the migrations that it had
  * @returns the names of the migrations applied now
  * @throws FedsvdError MIGRATION_FAILED when the history in the database and the folder differ, or a migration fails
  */
-export async function applyMigrations(client: ClientBase, folder: string): Promise<readonly string[]> {
-  const migrations = await readMigrations(folder)
+export async function applyMigrations(
+  client: ClientBase,
+  folder: string,
+  only?: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const all = await readMigrations(folder)
+  const migrations = only === undefined ? all : all.filter(({ name }) => only.has(name))
   await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
   try {
     await client.query(TABLE)
@@ -51,6 +57,11 @@ export async function applyMigrations(client: ClientBase, folder: string): Promi
   } finally {
     await client.query('SELECT pg_advisory_unlock($1)', [ADVISORY_LOCK])
   }
+}
+
+/** The checksum of each migration of this release, by name. */
+export async function knownMigrations(folder: string): Promise<ReadonlyMap<string, string>> {
+  return new Map((await readMigrations(folder)).map(({ name, checksum }) => [name, checksum]))
 }
 
 async function readMigrations(folder: string): Promise<readonly Migration[]> {

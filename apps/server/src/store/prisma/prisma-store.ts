@@ -1,12 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
+import type { WriteRows } from '../dump.ts'
 import type { LeaseOf, Store } from '../store.ts'
 import { prismaAlerts } from './alerts.ts'
 import { prismaAudit } from './audit.ts'
 import { fillNameKeys, prismaClients } from './clients.ts'
 import { prismaCluster } from './cluster.ts'
 import { translateDatabaseError, translating } from './database-errors.ts'
+import { dumpDatabase } from './dump.ts'
 import { fence } from './fence.ts'
 import { PrismaClient } from './generated/client.ts'
 import { prismaLedger } from './ledger.ts'
@@ -16,7 +18,10 @@ import { prismaReferences } from './references.ts'
 import { prismaRounds } from './rounds.ts'
 import { prismaRuns } from './runs.ts'
 
-const MIGRATIONS = fileURLToPath(new URL('../../../../../prisma/migrations', import.meta.url))
+export const MIGRATIONS = fileURLToPath(new URL('../../../../../prisma/migrations', import.meta.url))
+
+/** Longest that a dump may take: everybody else waits for it. */
+const DUMP_MS = 600_000
 
 /** With a single connection a transaction may have to wait for all that came before it. */
 const TRANSACTIONS = { maxWait: 30_000, timeout: 30_000 }
@@ -28,7 +33,7 @@ const TRANSACTIONS = { maxWait: 30_000, timeout: 30_000 }
 export async function openPrismaStore(
   connection: pg.PoolConfig,
   beforeClose: () => Promise<void> = async () => {},
-  check: (client: pg.Client) => Promise<void> = async () => {},
+  { check = async () => {}, dumps = false }: { check?(client: pg.Client): Promise<void>; dumps?: boolean } = {},
 ): Promise<Store> {
   await migrate(connection, check)
   const prisma = new PrismaClient({ adapter: new PrismaPg(connection), transactionOptions: TRANSACTIONS })
@@ -54,6 +59,18 @@ export async function openPrismaStore(
         async ping() {
           await prisma.$queryRaw`SELECT 1`
         },
+      }),
+      ...(dumps && {
+        dump: (write: WriteRows) =>
+          prisma.$transaction(
+            (tx) =>
+              dumpDatabase(
+                (sql) =>
+                  /^(SELECT|FETCH)/.test(sql) ? tx.$queryRawUnsafe(sql) : tx.$executeRawUnsafe(sql).then(() => []),
+                write,
+              ),
+            { maxWait: DUMP_MS, timeout: DUMP_MS, isolationLevel: 'RepeatableRead' },
+          ),
       }),
       fencedBy: (given) => open(given, async () => {}),
       [Symbol.asyncDispose]: close,
