@@ -3,6 +3,7 @@ import type { Invitation, RunSnapshot, WireError } from '@fedsvd/core/protocol'
 import { io } from 'socket.io-client'
 import { describe, expect, it } from 'vitest'
 import {
+  call,
   expectedAdapter,
   get,
   MovableClock,
@@ -155,21 +156,95 @@ describe('a round that does not go smoothly', () => {
     expect(snapshot.clients.find(({ name }) => name === 'gone')?.steps).toBe(2) // it was tasked: it may have spent
   })
 
-  it('fails the run when too few clients are left to meet the quorum', async () => {
+  it.each(['BUDGET_EXHAUSTED', 'SITE_DECLINED', 'LEDGER_DAMAGED', 'TERMS_CHANGED'])(
+    'goes on when another client joins in place of one that withdraws with %s, and tells the operators meanwhile',
+    async (code) => {
+      await using coordinator = await testCoordinator({}, { clock: new MovableClock() })
+      const { runId } = await coordinator.createRun({ clientsPerRound: 2, quorum: 2, rounds: 2, deadlineSeconds: 3600 })
+      let asked = 0
+      const leaving = await coordinator.client('leaving', {
+        onInvite: ({ round }: Invitation) => {
+          asked += 1
+          return round === 0 ? { accepted: true } : { accepted: false, error: refusal(code) }
+        },
+      })
+      const staying = await coordinator.client('staying')
+      await Promise.all([leaving.connect(), staying.connect()])
+      const waiting = await coordinator.seen(runId, 'the withdrawal', ({ alerts }) => alerts.length > 0)
+      expect(waiting).toMatchObject({ state: 'running', roundsDone: 1 })
+      const spare = await coordinator.client('spare')
+      await spare.connect()
+      const snapshot = await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')
+      expect(names(snapshot, snapshot.rounds[1]!.clients)).toEqual(['spare', 'staying'])
+      expect(asked).toBe(2)
+      expect(snapshot.clients.find(({ name }) => name === 'leaving')).toMatchObject({ steps: 2 })
+    },
+  )
+
+  it('is not begun without its quorum: operators are told, and decide', async () => {
+    await using coordinator = await testCoordinator()
+    const { runId } = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 2, deadlineSeconds: 3600 })
+    let goOn = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const client = await coordinator.client('site', {
+      train: async (self, invitation) => {
+        await held
+        await trainAndUpload(self, invitation)
+      },
+    })
+    await client.connect()
+    await until('the invitation', () => client.invitations.length === 1)
+    const setQuorum = (quorum: number) =>
+      call(
+        coordinator.url,
+        `PATCH /v1/runs/${runId}/plan`,
+        { bearer: coordinator.operatorToken },
+        { quorum, clientsPerRound: quorum },
+      )
+    expect((await setQuorum(2)).status).toBe(200)
+    goOn()
+    const { alerts } = await coordinator.seen(runId, 'the alert', (snapshot) => snapshot.alerts.length > 0)
+    expect(alerts[0]).toMatchObject({
+      code: 'QUORUM_MISSED',
+      message: expect.stringMatching(/^round 1 cannot begin: of the 2 clients that it needs 1 take part/),
+    })
+    await setQuorum(1)
+    await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')
+  })
+
+  it('ends the run with the rounds that it has where all that take part say that their budgets are spent', async () => {
     await using coordinator = await testCoordinator()
     const { runId } = await coordinator.createRun({ clientsPerRound: 2, quorum: 2, rounds: 3 })
-    const poor = await coordinator.client('poor', {
-      onInvite: ({ round }: Invitation) =>
-        round === 0 ? { accepted: true } : { accepted: false, error: refusal('BUDGET_EXHAUSTED') },
+    const onInvite = ({ round }: Invitation) =>
+      round === 0 ? { accepted: true as const } : { accepted: false as const, error: refusal('BUDGET_EXHAUSTED') }
+    const clients = [await coordinator.client('a', { onInvite }), await coordinator.client('b', { onInvite })]
+    await Promise.all(clients.map((client) => client.connect()))
+    const snapshot = await coordinator.seen(runId, 'the end', ({ endedAt }) => endedAt !== undefined)
+    expect(snapshot).toMatchObject({ state: 'completed', roundsDone: 1 })
+    expect(snapshot.reason).toMatch(/^too few clients with budget left: .*; the run ends with 1 of 3 rounds$/)
+    expect(snapshot.clients.every(({ exhausted }) => exhausted)).toBe(true)
+    await until('the news', () => clients.every(({ ended }) => ended.length === 1))
+    expect(clients[0]!.ended[0]).toMatchObject({ state: 'completed', reason: snapshot.reason })
+  })
+
+  it('does not ask a client again whose rounds fail three times in a row for reasons of its own', async () => {
+    await using coordinator = await testCoordinator()
+    const { runId } = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 1, deadlineSeconds: 0.1 })
+    const broken = await coordinator.client('broken', {
+      train: async (self, { round }) => {
+        self.socket!.emit('round-failed', { runId, round, code: 'SITE_DECLINED' })
+      },
     })
-    const rich = await coordinator.client('rich')
-    await Promise.all([poor.connect(), rich.connect()])
-    const snapshot = await coordinator.seen(runId, 'the failure', ({ state }) => state === 'failed')
-    expect(snapshot.reason).toMatch(/too few clients with budget left/)
-    expect(snapshot.roundsDone).toBe(1)
-    expect(snapshot.clients.find(({ name }) => name === 'poor')).toMatchObject({ exhausted: true, steps: 2 })
-    await until('the news', () => rich.ended.length === 1)
-    expect(rich.ended[0]).toMatchObject({ state: 'failed', reason: snapshot.reason })
+    await broken.connect()
+    await until('three failures', () => broken.invitations.length === 3)
+    const isPast = ({ current }: RunSnapshot) => (current?.extensions ?? 0) >= 4
+    await coordinator.seen(runId, 'another deadline', isPast)
+    expect(broken.invitations).toHaveLength(3)
+    broken.disconnect()
+    await broken.connect()
+    await until('an invitation to who came back', () => broken.invitations.length === 4)
   })
 })
 

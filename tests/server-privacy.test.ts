@@ -25,7 +25,7 @@ const epsilonOf = (rounds: number, noiseMultiplier = 2): number =>
 describe('the budget of a client', () => {
   it('is never exceeded by an invitation: the client is left out before, and the run ends when too few are left', async () => {
     await using coordinator = await testCoordinator()
-    const budget = (epsilonOf(2) + epsilonOf(3)) / 2 // buys two rounds, not three
+    const budget = (epsilonOf(2) + epsilonOf(2.5)) / 2 // buys two rounds of two steps, and no step more
     const { runId } = await coordinator.createRun({ clientsPerRound: 2, quorum: 1, rounds: 5 })
     const poor = await coordinator.client('poor', { terms: { budget: { epsilon: budget, delta: 1e-5 } } })
     const rich = await coordinator.client('rich')
@@ -38,14 +38,33 @@ describe('the budget of a client', () => {
     expect(shown.epsilonUpperBound).toBe(epsilonOf(2))
   })
 
-  it('fails the run with its reason when nobody can pay for the next round', async () => {
+  it('ends the run with its reason, and with the rounds that it has, when nobody can pay for the next one', async () => {
     await using coordinator = await testCoordinator()
     const { runId } = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 5 })
     const poor = await coordinator.client('poor', { terms: { budget: { epsilon: epsilonOf(1), delta: 1e-5 } } })
     await poor.connect()
-    const snapshot = await coordinator.seen(runId, 'the end', ({ state }) => state === 'failed')
-    expect(snapshot.reason).toBe('too few clients with budget left: round 1 needs 1, 0 can pay for it')
+    const snapshot = await coordinator.seen(runId, 'the end', ({ endedAt }) => endedAt !== undefined)
+    expect(snapshot).toMatchObject({ state: 'completed', roundsDone: 1 })
+    expect(snapshot.reason).toBe(
+      'too few clients with budget left: round 1 needs 1, 0 can pay for it; the run ends with 1 of 5 rounds',
+    )
     expect(poor.invitations).toHaveLength(1)
+  })
+
+  it('is charged for as many steps of its last round as it pays for, and given back what it refuses', async () => {
+    await using coordinator = await testCoordinator()
+    const { runId } = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 5 })
+    const budget = (epsilonOf(1.5) + epsilonOf(2)) / 2 // buys three steps of two rounds of two
+    const poor = await coordinator.client('poor', { terms: { budget: { epsilon: budget, delta: 1e-5 } } })
+    await poor.connect()
+    const snapshot = await coordinator.seen(runId, 'the end', ({ endedAt }) => endedAt !== undefined)
+    expect(snapshot).toMatchObject({ state: 'completed', roundsDone: 2 })
+    expect(snapshot.clients[0]).toMatchObject({ steps: 3, exhausted: true, epsilonUpperBound: epsilonOf(1.5) })
+    const facts = await coordinator.store.ledger.facts(runId, poor.clientId, 0)
+    expect(facts.map(({ round, event: { steps } }) => [round, steps])).toEqual([
+      [0, 2],
+      [1, 1],
+    ])
   })
 })
 

@@ -167,7 +167,7 @@ describe('reservations of a round', () => {
   })
 
   it.each<[string, [number, Partial<PrivacyEvent>]]>([
-    ['a first attempt of one step', [1, { steps: 1 }]],
+    ['a first attempt of more steps than a round', [1, { steps: 1000 }]],
     ['a later attempt of two steps', [2, { steps: 2 }]],
     ['one step with less noise', [2, { steps: 1, noiseMultiplier: 1 }]],
     ['one step at another rate', [2, { steps: 1, sampleRate: 0.2 }]],

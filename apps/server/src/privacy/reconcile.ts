@@ -83,13 +83,12 @@ export function reconcile(input: ReconciliationInput): Reconciliation {
 }
 
 /**
- * The reservations that follow from the terms, and what is wrong with the others. A first attempt costs the round; a later one
- * as well, or one step where it goes on with one that broke off.
+ * The reservations that follow from the terms, and what is wrong with the others. An attempt costs the round, or fewer steps: as
+ * many as the budget pays for, or one where it goes on with an attempt that broke off.
  */
 function owedOf(reservations: readonly Reservation[], agreed: PrivacyEvent) {
   const held = new Set(reservations.map(keyOf))
   const seen = new Set<string>()
-  const oneStep = { ...agreed, steps: 1 }
   const owed: Reservation[] = []
   const faults: string[] = []
   for (const reservation of reservations) {
@@ -98,7 +97,7 @@ function owedOf(reservations: readonly Reservation[], agreed: PrivacyEvent) {
       ? 'it is reported twice'
       : attempt > 1 && !held.has(keyOf({ round, attempt: attempt - 1 }))
         ? 'the attempt before it is missing'
-        : sameEvent(event, agreed) || (attempt > 1 && sameEvent(event, oneStep))
+        : isShareOf(event, agreed)
           ? undefined
           : 'the event is not the one that the terms give'
     seen.add(keyOf(reservation))
@@ -106,6 +105,12 @@ function owedOf(reservations: readonly Reservation[], agreed: PrivacyEvent) {
     else faults.push(`round ${round}, attempt ${attempt}: ${fault}`)
   }
   return { owed, faults }
+}
+
+/** True for the event of a round, or of fewer of its steps. */
+function isShareOf(event: PrivacyEvent, agreed: PrivacyEvent): boolean {
+  const { steps } = event
+  return sameEvent(event, { ...agreed, steps }) && Number.isInteger(steps) && steps >= 1 && steps <= agreed.steps
 }
 
 const keyOf = ({ round, attempt }: { round: number; attempt: number }): string => `${round}/${attempt}`

@@ -1,4 +1,4 @@
-import { eventOfRound, scheduleRule } from '@fedsvd/core/accounting'
+import { eventOfRound, scheduledSteps, scheduleRule } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { MOST_EXTRA_NOISE, type PrivacyTerms, type RunManifest } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from './epsilon.ts'
@@ -58,7 +58,8 @@ async function checkNoise(manifest: RunManifest, terms: PrivacyTerms, bounds: Ep
 }
 
 /**
- * The most noise that a client may state: so many times what spends the target of the run in all of its rounds, at the
+ * The most noise that a client may state: so many times what spends the target of the run in all of its rounds and the spare
+ * steps, at the
  * client's sampling rate. A function of the run's own terms, not of what the client promises to spend.
  */
 export async function mostNoise(
@@ -68,7 +69,7 @@ export async function mostNoise(
 ): Promise<number> {
   const least = MOST_EXTRA_NOISE * LEAST_CALIBRATED
   if (noiseMultiplier <= least) return least // as nearly all terms: nothing has to be calibrated
-  const question = { by: 'rdp' as const, budget: target, sampleRate, steps: rounds * localSteps }
+  const question = { by: 'rdp' as const, budget: target, sampleRate, steps: scheduledSteps({ rounds, localSteps }) }
   // Where no noise is needed, or no amount of it is enough, there is nothing to calibrate by.
   const calibrated = await bounds.noiseFor(question).catch(() => undefined)
   return MOST_EXTRA_NOISE * Math.max(LEAST_CALIBRATED, calibrated ?? LEAST_CALIBRATED)

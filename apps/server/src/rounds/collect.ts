@@ -1,4 +1,4 @@
-import { type RoundContext, tooFewClients } from './context.ts'
+import { type RoundContext, requireBudgets } from './context.ts'
 import { countOf, deliveredTasks, openTasks } from './progress.ts'
 import { draw } from './select.ts'
 import { invite } from './task.ts'
@@ -54,7 +54,7 @@ async function replaceMissing(context: RoundContext, late: boolean): Promise<voi
   const candidates = eligible.filter((clientId) => !unavailable.has(clientId) && run.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
   const replacements = draw(run.manifest.seed, candidates, clientsPerRound - delivered - open.length, round, wave)
-  if (replacements.length === 0) return failIfHopeless(context, eligible)
+  if (replacements.length === 0) return endIfBudgetsAreSpent(context, eligible)
   await book.dispatch({ type: 'enlisted', clients: replacements })
   for (const clientId of replacements) void invite(context, clientId)
 }
@@ -77,22 +77,20 @@ async function fillPlaces(context: RoundContext, late: boolean): Promise<void> {
   const candidates = eligible.filter((clientId) => !taken.has(clientId) && run.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
   const clients = draw(run.manifest.seed, candidates, Math.max(0, free), round, wave)
-  if (clients.length === 0) return failIfHopeless(context, [...eligible, ...run.busy()])
+  if (clients.length === 0) return endIfBudgetsAreSpent(context, [...eligible, ...run.busy()])
   await book.dispatch({ type: 'enlisted', clients })
   for (const clientId of clients) void invite(context, clientId)
 }
 
-/** Not in the first round: others may still come, as they may before it begins, and the first to come cannot end the run by leaving. */
-function failIfHopeless({ run, round, book }: RoundContext, eligible: readonly string[]): void {
+/** Not in the first round: others may still come, as they may before it begins. */
+async function endIfBudgetsAreSpent({ run, round, book }: RoundContext, eligible: readonly string[]): Promise<void> {
   if (round === 0) return
   const { tasks, late = [], plan } = book.progress!
   const { quorum } = plan
   const stillAsked = tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
   const given = plan.bufferSize === undefined ? [] : late.map(({ clientId }) => clientId)
-  const possible = new Set([...stillAsked, ...given, ...eligible]).size
-  if (possible < quorum) {
-    throw tooFewClients(run, round, `${quorum} updates, ${possible} can still come`)
-  }
+  if (new Set([...stillAsked, ...given, ...eligible]).size >= quorum) return
+  await requireBudgets(run, round, quorum, [...stillAsked, ...given])
 }
 
 async function raiseMissedDeadline({ run, round, book }: RoundContext): Promise<void> {

@@ -53,9 +53,14 @@ export interface RunContext {
   readonly signal: AbortSignal
   /** How long a round waits for known clients that are away, once a quorum is there. */
   readonly gatherMs: number
-  /** Clients that take part, have not withdrawn, and can pay for one more round; ascending. */
+  /** Clients that take part, have not withdrawn, and can pay for a step of one more round; ascending. */
   eligible(): Promise<readonly string[]>
-  /** True while the client is connected and has accepted the run. */
+  /**
+   * Of all clients that take part, withdrawn or not, those that can pay for a step of one more round. None where each of them says
+   * that its budget is spent.
+   */
+  withBudget(): Promise<{ readonly clients: readonly string[]; readonly of: number }>
+  /** True while the client is connected, has accepted the run, and has not withdrawn. */
   isReady(clientId: string): boolean
   /** Updates that come when their round has closed are counted in a later one. */
   readonly takesLate: boolean
@@ -65,7 +70,7 @@ export interface RunContext {
   busy(): readonly string[]
   /** Nobody waits any more for updates of rounds that are too old for this one: their clients are told. */
   giveUpBefore(round: number): void
-  /** The client has told that no update comes from it for this round unless it is invited again. */
+  /** No update comes from the client for this round, as it told, unless it is invited again; or it has withdrawn. */
   hasFailed(clientId: string, round: number): boolean
   /** Those that failed are invited again. */
   forgetFailures(): void
@@ -101,8 +106,26 @@ export class RunOver extends Error {
   }
 }
 
-/** Too few clients can pay for a round. A run that has done all that its manifest announced is completed by then. */
-export function tooFewClients({ manifest }: Pick<RunContext, 'manifest'>, round: number, what: string): RunOver {
-  const state = round >= manifest.rounds ? 'completed' : 'failed'
-  return new RunOver(`too few clients with budget left: round ${round} needs ${what}`, state)
+/**
+ * Ends a run of which too few clients can pay for the round, by what is on record here, with the rounds that it has. A client
+ * that withdraws ends no run, nor do too few that ever took part: others may come, and the operators are told.
+ *
+ * @param committed clients that have paid for this round
+ * @throws RunOver
+ */
+export async function requireBudgets(
+  run: Pick<RunContext, 'withBudget' | 'plan'>,
+  round: number,
+  quorum: number,
+  committed: readonly string[] = [],
+): Promise<void> {
+  const { clients, of } = await run.withBudget()
+  const paying = new Set([...committed, ...clients]).size
+  if (paying < quorum && of >= quorum) throw budgetsSpent(run, round, `${quorum}, ${paying} can pay for it`)
+}
+
+/** A run that has a round ends as completed: for want of budget is how many runs are meant to end. */
+export function budgetsSpent({ plan: { rounds } }: Pick<RunContext, 'plan'>, round: number, needs: string): RunOver {
+  const reason = `too few clients with budget left: round ${round} needs ${needs}`
+  return new RunOver(`${reason}; the run ends with ${round} of ${rounds} rounds`, round > 0 ? 'completed' : 'failed')
 }

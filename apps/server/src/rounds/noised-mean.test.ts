@@ -17,6 +17,7 @@ function round(delivered: readonly string[], paying: readonly string[] | undefin
   const place = { runId: 'run', round: 0, attempt: 1, datasetFingerprint: 'clients', entryHash: 'hash', durable: true }
   const run = {
     manifest: { ...request, adapter, runId: 'run' },
+    plan: request,
     schemaHash: 'hash',
     noiseSource: () => source,
     central: {

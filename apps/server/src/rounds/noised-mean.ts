@@ -3,7 +3,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { adaptedClipNorm, beginClientLevelRound } from '@fedsvd/core/privacy'
 import type { ClientLevel } from '@fedsvd/core/protocol'
 import type { Aggregate } from './aggregate.ts'
-import { type RoundContext, RunOver } from './context.ts'
+import { budgetsSpent, type RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import { deliveredTasks } from './progress.ts'
 
@@ -25,10 +25,7 @@ export async function noisedMean(
   const clients = delivered.map(({ clientId }) => clientId)
   const paid = await run.central.reserve({ runId, round, terms, clients, atLeast: quorum })
   if (paid === undefined) {
-    throw new RunOver(
-      `too few clients with client-level budget left: round ${round} needs ${quorum} that can pay for it`,
-      round >= manifest.rounds ? 'completed' : 'failed',
-    )
+    throw budgetsSpent(run, round, `${quorum} that can pay for it at the client level`)
   }
   const noised = beginClientLevelRound({
     specs: trainedSpecs(manifest.adapter),

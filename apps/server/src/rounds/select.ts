@@ -1,6 +1,6 @@
 import { chosen, seededSource } from '@fedsvd/core/random'
 import type { RoundPlan } from '../store/index.ts'
-import { type RoundContext, type RunContext, RunOver, tooFewClients } from './context.ts'
+import { type RoundContext, type RunContext, RunOver, requireBudgets } from './context.ts'
 import type { RoundEvent } from './progress.ts'
 
 /** Who is asked in a round, and what the round goes by. */
@@ -42,8 +42,7 @@ async function atWork(run: RunContext, round: number): Promise<readonly string[]
   const { quorum } = run.plan
   const eligible = await run.eligible()
   const busy = run.busy()
-  const possible = new Set([...eligible, ...busy]).size
-  if (possible < quorum) throw tooFewClients(run, round, `${quorum}, ${possible} can still come`)
+  if (new Set([...eligible, ...busy]).size < quorum) await requireBudgets(run, round, quorum, busy)
   return eligible.filter((clientId) => run.isReady(clientId) && !busy.includes(clientId))
 }
 
@@ -69,6 +68,7 @@ export function draw(
  */
 async function gather(run: RunContext, round: number): Promise<readonly string[]> {
   let quorumSince: number | undefined
+  let waitingSince: number | undefined
   for (;;) {
     run.signal.throwIfAborted()
     requireMore(run, round)
@@ -76,17 +76,33 @@ async function gather(run: RunContext, round: number): Promise<readonly string[]
     const patience = round === 0 ? deadlineSeconds * 1000 : run.gatherMs
     const beats = run.pulse.beats // what changes from here on is looked at again
     const eligible = await run.eligible()
-    if (round > 0 && eligible.length < quorum) {
-      throw tooFewClients(run, round, `${quorum}, ${eligible.length} can pay for it`)
-    }
+    if (round > 0 && eligible.length < quorum) await requireBudgets(run, round, quorum)
     const ready = eligible.filter((clientId) => run.isReady(clientId))
-    const wanted = round === 0 ? askedFor(run) : Math.min(askedFor(run), eligible.length)
+    const wanted = round === 0 ? askedFor(run) : Math.max(quorum, Math.min(askedFor(run), eligible.length))
     if (ready.length >= wanted) return preferIdle(run, ready, wanted)
     const now = run.clock.now()
     quorumSince = ready.length >= quorum ? (quorumSince ?? now) : undefined
     if (quorumSince !== undefined && now >= quorumSince + patience) return preferIdle(run, ready, wanted)
-    await run.pulse.next(quorumSince === undefined ? undefined : quorumSince + patience, beats)
+    waitingSince = round > 0 && quorumSince === undefined ? (waitingSince ?? now) : undefined
+    const isShort = eligible.length < quorum
+    const told = waitingSince === undefined ? undefined : waitingSince + (isShort ? 0 : deadlineSeconds * 1000)
+    if (told !== undefined && now >= told) await raiseWaiting(run, round, { quorum, eligible, ready })
+    const next = quorumSince === undefined ? told : quorumSince + patience
+    await run.pulse.next(next !== undefined && next > now ? next : undefined, beats)
   }
+}
+
+interface Present {
+  readonly quorum: number
+  readonly eligible: readonly string[]
+  readonly ready: readonly string[]
+}
+
+/** Nobody but an operator can know whether to wait for clients that have left. */
+async function raiseWaiting(run: RunContext, round: number, { quorum, eligible, ready }: Present): Promise<void> {
+  const message = `round ${round} cannot begin: of the ${quorum} clients that it needs ${eligible.length} take part and ${ready.length} are connected`
+  const remedy = 'The run waits. Bring them back, let others join, lower the quorum, or stop it.'
+  await run.alert('QUORUM_MISSED', `${message}. ${remedy}`)
 }
 
 /** Leaves those alone that still train for an earlier round, where there are enough others: a newer round would end that. */

@@ -6,8 +6,18 @@ import { despiteOutages } from './pause.ts'
 import { openTasks } from './progress.ts'
 import type { Selection } from './select.ts'
 
-/** Refusals after which asking again would be pointless until the client comes back by itself. */
-const FOR_GOOD: readonly ErrorCode[] = ['BUDGET_EXHAUSTED', 'BUDGET_TOO_SMALL', 'LEDGER_DAMAGED', 'TERMS_CHANGED']
+/**
+ * Refusals after which asking again would be pointless until the client comes back by itself. `SITE_DECLINED` is one: a site says
+ * so of a damaged ledger, and of every other fault whose reason stays with it.
+ */
+const FOR_GOOD: readonly ErrorCode[] = [
+  'BUDGET_EXHAUSTED',
+  'BUDGET_TOO_SMALL',
+  'LEDGER_DAMAGED',
+  'LEDGER_MISMATCH',
+  'SITE_DECLINED',
+  'TERMS_CHANGED',
+]
 
 /**
  * Stores who was selected and counts the round against each of them, in one durable change, and only then invites those that

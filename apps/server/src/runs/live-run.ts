@@ -13,6 +13,7 @@ import {
   type ClientGateway,
   type Clock,
   decodeState,
+  deliveredTasks,
   earliestFor,
   openTasks,
   Pulse,
@@ -25,9 +26,15 @@ import {
 } from '../rounds/index.ts'
 import type { Participant, PlanRecord, RoundChange, RunRecord, Store } from '../store/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
+import { mostSteps } from './most-steps.ts'
 import { Outstanding } from './outstanding.ts'
 import { planOf } from './plan.ts'
 import type { AlertDesk, RunAlerts } from './run-alerts.ts'
+
+/** With these a client says that it has no budget left. */
+const SPENT: readonly string[] = ['BUDGET_EXHAUSTED', 'BUDGET_TOO_SMALL']
+/** A client whose rounds fail so often, one after the other, for reasons of its own is not asked again until it comes back. */
+const MOST_FAILURES = 3
 
 /** What every live run is made with. */
 export interface RunParts {
@@ -75,6 +82,12 @@ export class LiveRun implements RunContext {
   readonly #outstanding = new Outstanding()
   /** The last round that failed at a client, as it told. */
   readonly #failed = new Map<string, number>()
+  /** Rounds in a row that failed at a client, as it told. */
+  readonly #failures = new Map<string, number>()
+  /** Steps of one more round that each client can pay for, as they were last looked at. */
+  readonly #affordable = new Map<string, number>()
+  /** Steps that each client was charged for the round under way. */
+  readonly #charged = new Map<string, number>()
   readonly #refusedTerms = new Map<string, number>()
   readonly #alerts: RunAlerts
   readonly #controller = new AbortController()
@@ -174,11 +187,13 @@ export class LiveRun implements RunContext {
     const { rounds, runs } = this.store
     const opening = RoundBook.open({
       load: () => rounds.find(runId, round),
-      change: (before, after) => withPrivacy(before, after, (clientId) => this.eventOf(clientId), this.clock.now()),
+      change: (before, after) => withPrivacy(before, after, (clientId) => this.#chargeOf(clientId), this.clock.now()),
       save: (change) => rounds.save(change),
       onChange: (change) => {
-        this.#spending.apply(change, (clientId) => this.eventOf(clientId))
+        for (const { clientId, event } of change.spent) this.#charged.set(clientId, event.steps)
+        this.#spending.apply(change, (clientId) => this.#chargedTo(clientId))
         this.#outstanding.follow(change.after)
+        for (const { clientId } of deliveredTasks(change.after)) this.#failures.delete(clientId)
         this.#parts.onRoundChange?.(change, this.clock.now())
         this.#changed()
       },
@@ -190,6 +205,8 @@ export class LiveRun implements RunContext {
     })
     const loading = this.#parts.caps.load() // another coordinator may have spent or set something
     const [base, book] = await Promise.all([runs.adapter(runId, round), opening, loading])
+    this.#charged.clear()
+    await this.#reloadCharges(book, round)
     if (base?.publishedAt === undefined) {
       throw new FedsvdError('BLOB_NOT_FOUND', {
         expected: `the state that round ${round} starts from`,
@@ -203,23 +220,54 @@ export class LiveRun implements RunContext {
 
   async eligible(): Promise<readonly string[]> {
     const present = this.participants.filter(({ withdrawal }) => withdrawal === undefined)
-    const verdicts = await Promise.all(present.map(({ clientId }) => this.canPay(clientId)))
-    return present.filter((_, index) => verdicts[index]).map(({ clientId }) => clientId)
+    const steps = await Promise.all(present.map(({ clientId }) => this.#affordableSteps(clientId)))
+    for (const [index, { clientId }] of present.entries()) this.#affordable.set(clientId, steps[index]!)
+    return present.filter((_, index) => steps[index]! > 0).map(({ clientId }) => clientId)
+  }
+
+  async withBudget(): Promise<{ readonly clients: readonly string[]; readonly of: number }> {
+    const ids = this.participants.map(({ clientId }) => clientId)
+    const steps = await Promise.all(ids.map((clientId) => this.#affordableSteps(clientId)))
+    const able = ids.filter((_, index) => steps[index]! > 0)
+    const isSpent = (clientId: string) => SPENT.includes(this.#participants.get(clientId)?.withdrawal ?? '')
+    return { clients: able.every(isSpent) ? [] : able, of: ids.length }
   }
 
   /**
-   * True when one more round is certainly within the budget that the client stated, within the cap that an operator has set,
-   * and within that of the client level.
+   * How many steps of one more round are certainly within the budget that the client stated, within the cap that an operator
+   * has set, and within that of the client level: all of them, unless the budget is nearly spent.
    */
-  async canPay(clientId: string): Promise<boolean> {
-    const { clientLevel } = this.manifest
-    if (clientLevel !== undefined && !(await this.central.canPay(clientId, clientLevel))) return false
+  async #affordableSteps(clientId: string): Promise<number> {
+    const { clientLevel, localSteps } = this.manifest
+    if (clientLevel !== undefined && !(await this.central.canPay(clientId, clientLevel))) return 0
     const { terms } = this.#participants.get(clientId)!
-    const { localSteps } = this.manifest
-    const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps: localSteps }
     const spent = this.#spending.of(clientId)
-    if (!(await this.#parts.bounds.fits([...spent, next], terms.budget, scheduleRule(terms)))) return false
-    return await this.#parts.caps.allows(clientId, terms, localSteps)
+    return await mostSteps(localSteps, async (steps) => {
+      const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps }
+      if (!(await this.#parts.bounds.fits([...spent, next], terms.budget, scheduleRule(terms)))) return false
+      return await this.#parts.caps.allows(clientId, terms, steps)
+    })
+  }
+
+  /** What a client is charged for one more round. */
+  #chargeOf(clientId: string): PrivacyEvent {
+    const event = this.eventOf(clientId)
+    return { ...event, steps: this.#affordable.get(clientId) || event.steps }
+  }
+
+  /** What it was charged for the round under way. */
+  #chargedTo(clientId: string): PrivacyEvent {
+    const event = this.eventOf(clientId)
+    return { ...event, steps: this.#charged.get(clientId) ?? event.steps }
+  }
+
+  /** What a process before this one has charged for a round under way. */
+  async #reloadCharges({ progress }: RoundBook, round: number): Promise<void> {
+    for (const { clientId } of progress?.phase === 'tasked' ? openTasks(progress) : []) {
+      const facts = await this.store.ledger.facts(this.runId, clientId, round)
+      const first = facts.find((fact) => fact.round === round && fact.attempt === 1)
+      if (first !== undefined) this.#charged.set(clientId, first.event.steps)
+    }
   }
 
   termsOf(clientId: string): PrivacyTerms | undefined {
@@ -231,7 +279,7 @@ export class LiveRun implements RunContext {
     const spent = this.#spending.of(clientId)
     const progress = this.#current?.book.progress
     const isPledged = progress?.phase === 'selected' && progress.tasks.some((task) => task.clientId === clientId)
-    return isPledged ? [...spent, this.eventOf(clientId)] : spent
+    return isPledged ? [...spent, this.#chargeOf(clientId)] : spent
   }
 
   busy(): readonly string[] {
@@ -250,7 +298,7 @@ export class LiveRun implements RunContext {
   }
 
   hasFailed(clientId: string, round: number): boolean {
-    return this.#failed.get(clientId) === round
+    return this.#failed.get(clientId) === round || this.#participants.get(clientId)?.withdrawal !== undefined
   }
 
   /** How often the terms of a client were refused in this life of the run, those without a verdict yet included. */
@@ -273,7 +321,10 @@ export class LiveRun implements RunContext {
     const isAsked = current?.round === round && this.#isOpen(current, clientId)
     if (!isAsked || this.hasFailed(clientId, round)) return
     this.#failed.set(clientId, round)
+    const failures = 1 + (this.#failures.get(clientId) ?? 0)
+    this.#failures.set(clientId, failures)
     await this.alert(code, `round ${round} failed at the client`, clientId)
+    if (code === 'SITE_DECLINED' && failures >= MOST_FAILURES) await this.withdraw(clientId, code)
     this.#changed()
   }
 
@@ -283,7 +334,7 @@ export class LiveRun implements RunContext {
   }
 
   isReady(clientId: string): boolean {
-    return this.#ready.has(clientId)
+    return this.#ready.has(clientId) && this.#participants.get(clientId)?.withdrawal === undefined
   }
 
   eventOf(clientId: string): PrivacyEvent {

@@ -83,7 +83,7 @@ async function clientsOf(
   manifest: RunManifest,
   { store, bounds, central, caps, isConnected, live }: SnapshotParts,
 ): Promise<RunSnapshot['clients']> {
-  const { runId, localSteps, clientLevel } = manifest
+  const { runId, clientLevel } = manifest
   const unit = unitOfRun(manifest)
   const participants = await store.runs.participants(runId)
   const names = await store.clients.names(participants.map(({ clientId }) => clientId))
@@ -92,7 +92,7 @@ async function clientsOf(
   for (const { clientId, terms, withdrawal } of participants) {
     const events = spending.of(clientId)
     const { sampleRate, noiseMultiplier, budget } = terms
-    const next = { sampleRate, noiseMultiplier, steps: localSteps }
+    const next = { sampleRate, noiseMultiplier, steps: 1 }
     clients.push({
       clientId,
       name: names.get(clientId) ?? clientId,
@@ -105,7 +105,7 @@ async function clientsOf(
         withdrawal === 'BUDGET_EXHAUSTED' || !(await bounds.fits([...events, next], budget, scheduleRule(terms))),
       unit,
       adversary: ADVERSARY[unit],
-      ...(await capOf(clientId, terms, localSteps, caps, bounds)),
+      ...(await capOf(clientId, terms, caps, bounds)),
       ...(clientLevel && { clientLevel: await centralOf(clientId, clientLevel, central, bounds) }),
     })
   }
@@ -116,7 +116,6 @@ async function clientsOf(
 async function capOf(
   clientId: string,
   terms: PrivacyTerms,
-  localSteps: number,
   caps: ClientCaps,
   bounds: EpsilonBounds,
 ): Promise<Pick<RunSnapshot['clients'][number], 'cap'>> {
@@ -124,7 +123,7 @@ async function capOf(
   if (cap === undefined) return {}
   const { epsilon: budget, delta } = cap
   const spent = await epsilonOf(caps.eventsOf(clientId), cap, bounds)
-  return { cap: { ...spent, delta, budget, exhausted: !(await caps.allows(clientId, terms, localSteps)) } }
+  return { cap: { ...spent, delta, budget, exhausted: !(await caps.allows(clientId, terms, 1)) } }
 }
 
 /** What the coordinator's own noise has cost a client, in all runs. */

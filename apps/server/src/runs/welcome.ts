@@ -66,7 +66,12 @@ async function dealWith(
       throw error
     }
     await run.alert(error.code, `its terms were refused. ${error.message}`, clientId)
-    run.gateway.runEnded(clientId, { runId: run.manifest.runId, state: 'stopped', reason: error.message })
+    run.gateway.runEnded(clientId, {
+      runId: run.manifest.runId,
+      state: 'stopped',
+      reason: error.message,
+      code: error.code,
+    })
     return false
   }
 }
