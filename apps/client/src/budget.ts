@@ -32,7 +32,8 @@ export interface BudgetRequest {
 
 /**
  * Opens the ledger that pays for a data set: the site's own, or one by another name where the data owner has signed that the
- * data set shares no people with any other. Either way it must not share records with the data sets of another budget.
+ * data set shares no people with any other. Either way it must not share records with the data sets of another budget. The budget
+ * that was asked for binds the site with the first run that it agrees to.
  *
  * @throws FedsvdError as `openLedger`; DATA_OVERLAPS; STATEMENT_INVALID where there is no statement for these data and this budget
  */
@@ -42,12 +43,12 @@ export async function openBudget(request: BudgetRequest): Promise<PrivacyLedger>
   await seen.record(fingerprint, request.dataFile, request.columns)
   if (name === SITE_BUDGET) {
     seen.requireDisjoint(fingerprint, otherDatasets(stateDir, name))
-    return openLedger(stateDir, fingerprint, budget, { earlier })
+    return openLedger(stateDir, fingerprint, budget, { earlier, deferred: true })
   }
   const statement = statementFor(request, name)
   const site = siteState(request, statement)
   seen.requireDisjoint(fingerprint, otherDatasets(stateDir, name))
-  const ledger = openLedger(stateDir, fingerprint, budget, { name })
+  const ledger = openLedger(stateDir, fingerprint, budget, { name, deferred: true })
   try {
     if (statement !== undefined) ledger.accept(statement)
     requireStated(ledger.state, site.owner, fingerprint)
@@ -79,7 +80,7 @@ function siteState(
   const known = readState(stateDir, SITE_BUDGET)
   const isKnown = known?.statements.some(({ signature }) => signature === statement?.signature)
   if (known !== undefined && (statement === undefined || isKnown)) return known
-  using site = openLedger(stateDir, fingerprint, known?.budget ?? budget, { earlier })
+  using site = openLedger(stateDir, fingerprint, known?.budget ?? budget, { earlier, deferred: true })
   if (statement !== undefined) site.accept(statement)
   return site.state
 }

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
@@ -19,6 +20,7 @@ import type { Declaration } from './policy/index.ts'
 import { type ReleaseClock, systemClock } from './release/index.ts'
 import { osRandomness } from './round/index.ts'
 import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './session/identity.ts'
+import { fileJoinedRuns } from './session/joined-runs.ts'
 import { defaultStateDir, earlierStateDirs, takeOver } from './state-folder.ts'
 import { networkTransport, readTls, type Transport } from './transport/index.ts'
 
@@ -36,7 +38,7 @@ export interface ClientParts {
 }
 
 /**
- * Starts a client node: reads the data, opens its ledger, enrols where it has not yet, and connects.
+ * Starts a client node: reads the data, enrols where it has not yet, opens its ledger, and connects.
  *
  * @throws FedsvdError whatever makes a start impossible: DATA_UNREADABLE, LEDGER_LOCKED, LEDGER_DAMAGED, TOKEN_INVALID,
  *   COORDINATOR_UNREACHABLE after `maxWaitSeconds`, RUNTIME_UNAVAILABLE
@@ -72,6 +74,17 @@ async function start(
   onEvent({ event: 'data-loaded', files, rows, records, fingerprint, unit, withoutUnit, leftOut })
   if (leftOut > 0) onEvent(leftOutEvent(site.leftOut))
   const models = modelStore(modelSettings(config))
+  const isFirstStart = earlier.length === 0 && !existsSync(join(config.stateDir, 'ledgers'))
+  const identity = loadIdentity(config.stateDir, config.budgetName)
+  let clientId: string
+  try {
+    if (isFirstStart && config.declaredRecords === undefined) throw undeclared()
+    // Before the ledger: a token that is not taken leaves nothing of the budget that was given with it.
+    clientId = await enrolOnce(config, identity, transport, { onEvent, anew })
+  } catch (error) {
+    site[Symbol.dispose]()
+    throw error
+  }
   const ledger = await openBudget({
     stateDir: config.stateDir,
     fingerprint: site.fingerprint,
@@ -91,8 +104,6 @@ async function start(
     onEvent({ event: 'declared', declaredRecords, records: site.records, ...(labels && { labels }) })
     requireReserved(config.stateDir, ledger)
     requireCheckpointsNoted(config.stateDir, ledger)
-    const identity = loadIdentity(config.stateDir, config.budgetName)
-    const clientId = await enrolOnce(config, identity, transport, { onEvent, anew })
     const node = new ClientNode({
       clientId,
       site,
@@ -103,6 +114,7 @@ async function start(
       limits: config.limits,
       outbox: fileOutbox(config.stateDir, site.fingerprint),
       checkpoints: fileCheckpoints(config.stateDir, site.fingerprint),
+      joined: fileJoinedRuns(config.stateDir),
       source: parts.source ?? osRandomness,
       lotSource: parts.lotSource,
       releaseClock: config.releaseGrid ? (parts.releaseClock ?? systemClock) : undefined,
@@ -138,7 +150,11 @@ function declarationOf(
 ): Declaration {
   const records = declaredRecords ?? [...runs.values()].at(-1)?.terms.declaredRecords
   if (records !== undefined) return { records, labels: declaredLabels, task, unit }
-  throw new FedsvdError('CONFIG_INVALID', {
+  throw undeclared()
+}
+
+function undeclared(): FedsvdError {
+  return new FedsvdError('CONFIG_INVALID', {
     expected: 'a declared number of records, such as --declared-records 1000',
     got: 'none',
     remedy:
@@ -187,7 +203,7 @@ async function waitForConnection(node: ClientNode, config: ClientConfig): Promis
   const givenUp = new Promise<never>((_, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
   )
-  const refused = node.nextEnding().then(() => {})
+  const refused = node.turnedAway.then((reason) => Promise.reject(reason))
   try {
     await Promise.race([node.connected, refused, givenUp])
   } catch (error) {

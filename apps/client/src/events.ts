@@ -39,7 +39,9 @@ export type ClientEvent =
   | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms; unit: SiteUnit }
   | { event: 'declined'; runId: string; round?: number; error: ErrorFact }
   | { event: 'round-started'; runId: string; round: number; rounds: number }
-  /** The round had broken off: it goes on behind this step, and paid for one more. */
+  /** The budget pays for no more than `steps` of the `of` steps that the rounds of the run have. */
+  | { event: 'round-shortened'; runId: string; round: number; steps: number; of: number }
+  /** The round had broken off: it goes on behind this step, and paid for one more where the budget had one. */
   | { event: 'round-resumed'; runId: string; round: number; step: number; steps: number }
   /** Within a step, after each micro-batch: `done` of the `of` records of the lot, both private. */
   | { event: 'part'; runId: string; round: number; step: number; steps: number; done: number; of: number }
@@ -64,6 +66,10 @@ export type ClientEvent =
   | { event: 'release-slot'; runId: string; seconds: number; fits: boolean }
   /** The engine failed on records of a lot, which contribute zeros: the step was noised and paid for. The first error. */
   | { event: 'lot-failed'; runId: string; round: number; step: number; steps: number; error: ErrorFact }
+  /** The disk takes no more: the round, or the agreement to the run, waits for room. */
+  | { event: 'disk-full'; runId: string; round?: number; error: ErrorFact }
+  /** There is room again, and it goes on. */
+  | { event: 'disk-has-room'; runId: string; round?: number }
   | { event: 'round-delivered'; runId: string; round: number; events: number }
   | { event: 'round-failed'; runId: string; round: number; error: ErrorFact }
   | { event: 'ledger-mismatch'; runId: string; error?: ErrorFact }

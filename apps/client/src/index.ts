@@ -24,6 +24,7 @@ export type { ClientNode } from './node.ts'
 export { defaultOwnerKey, makeOwnerKey, readOwnerKey } from './owner/owner-key.ts'
 export { type OwnerStatement, publicKeyOf, signStatement } from './owner/statement.ts'
 export { osRandomness } from './round/index.ts'
+export type { SiteEnding } from './session/ending.ts'
 export { defaultStateDir } from './state-folder.ts'
 export {
   endpoint,

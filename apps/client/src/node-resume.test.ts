@@ -1,16 +1,19 @@
-import { appendFileSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import type { EncodedRecord } from '@fedsvd/engine/data'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CoordinatorDouble } from '../test-kit/coordinator-double.ts'
+import { CoordinatorDouble, refusal } from '../test-kit/coordinator-double.ts'
 import { fakeEngine } from '../test-kit/fake-engine.ts'
+import { fullDisk } from '../test-kit/full-disk.ts'
 import { loopbackTransport } from '../test-kit/loopback-transport.ts'
 import { startSite } from '../test-kit/running-site.ts'
-import { RUN_B, sampleManifest } from '../test-kit/sample-run.ts'
+import { BUDGET, FINGERPRINT, RUN_B, sampleBound, sampleManifest } from '../test-kit/sample-run.ts'
 import { letters, sampleSite } from '../test-kit/site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../test-kit/temporary-folder.ts'
+import { virtualClock } from '../test-kit/virtual-clock.ts'
 import { startClient } from './index.ts'
+import { ledgerPath, openLedger, replay, verifyLedgerBytes } from './ledger/index.ts'
 
 /* What a node does with its data and its rounds beside the protocol. A round of the manifest has five steps. */
 const manifest = sampleManifest()
@@ -26,6 +29,10 @@ afterEach(() => folder[Symbol.dispose]())
 const start = (options: Partial<Parameters<typeof startSite>[0]> = {}) =>
   startSite({ folder: folder.path, transport: loopbackTransport(double), ...options })
 const reported = () => double.reports.at(-1)!.reservations.map(({ attempt, event }) => [attempt, event.steps])
+const readLedger = () => {
+  const bytes = readFileSync(ledgerPath(join(folder.path, 'state')))
+  return replay(verifyLedgerBytes(bytes, 'site').entries)!
+}
 const isMadeUp = (records: readonly EncodedRecord[]) => records.every(({ tokenIds }) => tokenIds.length === 2)
 
 describe('a round that fails in its third step', () => {
@@ -92,6 +99,250 @@ describe('a round that fails in its third step', () => {
       [1, 5],
       [2, 5],
     ])
+  })
+})
+
+describe('a site that is interrupted', () => {
+  /** A site whose process ends with the given lots, counted from 1 over all rounds; each interruption makes one lot more. */
+  const interrupted = async (lotsOfDeath: readonly number[], run: RunManifest) => {
+    const steps: number[][] = []
+    let lots = 0
+    let round = 0
+    while (round < run.rounds) {
+      let isDown = false
+      await using site = await start({
+        onLot: () => {
+          if (!isDown) lots += 1
+          isDown ||= lotsOfDeath.includes(lots)
+          if (isDown) throw new Error('the machine went down')
+        },
+      })
+      const peer = await double.peer()
+      await peer.offer(run)
+      for (; round < run.rounds; round += 1) {
+        const reply = await peer.invite(double.invitation(run, round))
+        expect(reply, `round ${round}`).toEqual({ accepted: true })
+        const ends = site.events.length
+        await expect
+          .poll(() => site.events.slice(ends).some(({ event }) => DONE.includes(event)), { timeout: 20_000 })
+          .toBe(true)
+        if (isDown) break
+        const { attempts } = readLedger()
+        steps[round] = attempts.filter((attempt) => attempt.round === round).map(({ event }) => event.steps)
+      }
+    }
+    return steps
+  }
+  const DONE = ['round-delivered', 'round-failed']
+  const frames = (run: RunManifest) =>
+    Array.from({ length: run.rounds }, (_, n) => double.frames.get(`${run.runId}/${n}`)?.length)
+
+  it.each([1, 8, 20])('with its lot number %i finishes the run with whole rounds', async (lot) => {
+    const steps = await interrupted([lot], manifest)
+    const whole = [5, 5, 5, 5].map((count, round) => (Math.ceil(lot / 5) - 1 === round ? [count, 1] : [count]))
+    expect(steps).toEqual(whole) // 21 steps: those of four rounds and a spare one
+    expect(frames(manifest)).toEqual([1, 1, 1, 1])
+  })
+
+  it('in every round finishes the run within its budget: the last round has fewer steps', async () => {
+    expect(await interrupted([2, 8, 14], manifest)).toEqual([[5, 1], [5, 1], [5, 1], [3]])
+    expect(frames(manifest)).toEqual([1, 1, 1, 1])
+  })
+
+  it('in its last round, with nothing left to pay with, sends what it has kept', async () => {
+    // 21 steps: six for each of three rounds, and three for the last, of which the second is lost.
+    expect(await interrupted([2, 8, 14, 20], manifest)).toEqual([[5, 1], [5, 1], [5, 1], [3]])
+    expect(readLedger().attempts.at(-1)).toMatchObject({ round: 3, attempt: 1, steps: 2 })
+    expect(frames(manifest)).toEqual([1, 1, 1, 1])
+  })
+})
+
+describe('a start that fails', () => {
+  const budget = { epsilon: 0.5, delta: 1e-5 }
+  const failing: [string, string, Partial<Parameters<typeof startSite>[0]>][] = [
+    ['of its token', 'TOKEN_INVALID', { enrolmentToken: 'another' }],
+    ['of a missing declaration', 'CONFIG_INVALID', { declaredRecords: undefined }],
+    ['of a coordinator that turns it away', 'SIGNATURE_INVALID', {}],
+  ]
+
+  it.each(failing)('because %s leaves nothing of the budget that was given with it', async (_, code, options) => {
+    const authenticate = double.authenticate.bind(double)
+    if (code === 'SIGNATURE_INVALID') {
+      double.authenticate = () => {
+        throw refusal('SIGNATURE_INVALID')
+      }
+    }
+    await expect(start({ ...options, budget })).rejects.toThrow(code)
+    double.authenticate = authenticate
+    await using _site = await start({ enrolmentToken: 'token' })
+    const peer = await double.peer()
+    expect(await peer.offer(manifest)).toMatchObject({ accepted: true, terms: { budget: { epsilon: 6 } } })
+  })
+
+  it('lowers no budget that was agreed under; one that agrees does', async () => {
+    const offered = async (options: Parameters<typeof start>[0], runId: string) => {
+      await using _site = await start(options)
+      const peer = await double.peer()
+      const reply = await peer.offer(sampleManifest({ runId, target: { epsilon: 3, delta: 1e-5 } }))
+      return reply.accepted ? reply.terms.budget.epsilon : 0
+    }
+    expect(await offered({}, manifest.runId)).toBe(3)
+    await expect(start({ budget, declaredLabels: ['a'] })).rejects.toThrow('CONFIG_INVALID')
+    await start({ budget }).then((site) => site[Symbol.asyncDispose]())
+    expect(readLedger().budget.epsilon).toBe(6)
+    expect(await offered({ budget: { epsilon: 2, delta: 1e-5 } }, RUN_B)).toBe(2)
+    expect(readLedger().budget.epsilon).toBe(2)
+  })
+})
+
+describe('a run that is offered while another one trains', () => {
+  it('is timed while no lot is computed, and the other goes on behind it', async () => {
+    const active = { timed: 0, trained: 0 }
+    const done = { timed: 0, trained: 0 }
+    let overlaps = 0
+    await using site = await start({
+      budget: { epsilon: 30, delta: 1e-5 },
+      releaseGrid: true,
+      releaseClock: virtualClock(),
+      onLot: async (records) => {
+        const isTimed = records.length > 0 && records.every(({ tokenIds }) => tokenIds.every((id) => id === 0))
+        const kind = isTimed ? 'timed' : 'trained'
+        active[kind] += 1
+        for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
+        if (active.timed > 0 && active.trained > 0) overlaps += 1
+        active[kind] -= 1
+        done[kind] += 1
+      },
+    })
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await peer.invite(double.invitation(manifest, 0))
+    await expect.poll(() => done.trained, { interval: 1, timeout: 20_000 }).toBeGreaterThan(0)
+    const before = done.timed
+    const another = sampleManifest({ runId: RUN_B, rounds: 1, target: { epsilon: 1, delta: 1e-5 } })
+    expect(await peer.offer(another)).toMatchObject({ accepted: true })
+    await site.told('round-delivered')
+    await peer.invite(double.invitation(another, 0))
+    await site.told('round-delivered', 2)
+    expect(done.timed).toBeGreaterThan(before)
+    expect(overlaps).toBe(0)
+  })
+})
+
+describe('a full disk', () => {
+  it('costs the ledger nothing: what was half written is cut off, and the fact can be written again', () => {
+    using ledger = openLedger(join(folder.path, 'state'), FINGERPRINT, BUDGET)
+    ledger.bind(sampleBound())
+    {
+      using _disk = fullDisk()
+      expect(() => ledger.reserve(manifest.runId, 0)).toThrow('ENOSPC')
+      expect(() => ledger.reserve(manifest.runId, 0)).toThrow('ENOSPC')
+    }
+    expect(ledger.reserve(manifest.runId, 0).entry.attempt).toBe(1)
+    expect(readLedger().attempts).toHaveLength(1)
+  })
+
+  // The writes of a round: its rule and its reservation, a step and its line four times, the frame and its line, the answer.
+  it.each([0, 1, 2, 3, 8, 10, 11, 12])('is waited for, after %i writes of a round', async (writes) => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await expect.poll(() => double.reports.length, { timeout: 20_000 }).toBeGreaterThan(0)
+    using disk = fullDisk(writes)
+    await peer.invite(double.invitation(manifest, 0))
+    expect(await site.told('disk-full')).toMatchObject({ round: 0, error: { code: 'STORAGE_UNAVAILABLE' } })
+    disk.empty()
+    await site.told('round-delivered')
+    await site.told('disk-has-room')
+    expect(readLedger().attempts.map(({ attempt, outcome }) => [attempt, outcome])).toEqual([[1, 'accepted']])
+    expect(double.sent.some(({ kind }) => kind === 'round-failed')).toBe(false)
+  })
+
+  it('is told to the coordinator by code when the deadline of a round passes, and the round is gone on with', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    const hasty = { ...manifest, deadlineSeconds: 0.3 }
+    await peer.offer(hasty)
+    await expect.poll(() => double.reports.length, { timeout: 20_000 }).toBeGreaterThan(0)
+    using disk = fullDisk(4)
+    await peer.invite(double.invitation(hasty, 0))
+    expect(await site.told('round-failed')).toMatchObject({ error: { code: 'STORAGE_UNAVAILABLE' } })
+    expect(double.sent.at(-1)).toEqual({
+      kind: 'round-failed',
+      message: { runId: manifest.runId, round: 0, code: 'STORAGE_UNAVAILABLE' },
+    })
+    disk.empty()
+    await peer.invite(double.invitation(hasty, 0))
+    await site.told('round-delivered')
+    expect(reported()).toEqual([
+      [1, 5],
+      [2, 1],
+    ])
+  })
+
+  it('does not make a site decline a run', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    using disk = fullDisk()
+    const reply = peer.offer(manifest)
+    expect(await site.told('disk-full')).toMatchObject({ runId: manifest.runId })
+    disk.empty()
+    expect(await reply).toMatchObject({ accepted: true })
+  })
+})
+
+describe('the end of a run, as a site waits for it,', () => {
+  const foreign = sampleManifest({ runId: RUN_B, labels: ['ham', 'eggs'] })
+
+  it('is that of a run which the site declined, where it takes part in no other', async () => {
+    await using site = await start({ declaredLabels: ['ham', 'spam'] })
+    const ending = site.node.nextEnding()
+    const peer = await double.peer()
+    await peer.offer(foreign)
+    expect(await ending).toMatchObject({ kind: 'declined', runId: RUN_B, error: { code: 'LABEL_UNKNOWN' } })
+  })
+
+  it('is not that of a declined run while the site takes part in another', async () => {
+    await using site = await start({ declaredLabels: ['ham', 'spam'] })
+    const peer = await double.peer()
+    await Promise.all([peer.offer(foreign), peer.offer(manifest)])
+    peer.runEnded({ runId: manifest.runId, state: 'stopped', reason: 'by hand' })
+    expect(await site.node.nextEnding()).toMatchObject({ kind: 'ended', runId: manifest.runId, state: 'stopped' })
+  })
+
+  it('is that of a run for which the site has no budget left', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    await peer.offer({ ...manifest, rounds: 1 })
+    const extended = { ...manifest, rounds: 1 }
+    for (const round of [0, 1]) {
+      await peer.invite({ ...double.invitation(extended, round), rounds: 9 })
+      await site.told('round-delivered', round + 1)
+    }
+    const ending = site.node.nextEnding()
+    await peer.invite({ ...double.invitation(extended, 2), rounds: 9 })
+    expect(await ending).toMatchObject({ kind: 'declined', error: { code: 'BUDGET_EXHAUSTED' } })
+  })
+
+  it('is that of a run that ended while the site was away, once', async () => {
+    await start().then(async (site) => {
+      const peer = await double.peer()
+      await peer.offer(manifest)
+      await site[Symbol.asyncDispose]()
+    })
+    {
+      await using site = await start()
+      const peer = await double.peer()
+      peer.runEnded({ runId: RUN_B, state: 'completed' }) // one that this site never joined
+      peer.runEnded({ runId: manifest.runId, state: 'failed', reason: 'why' })
+      expect(await site.node.nextEnding()).toMatchObject({ kind: 'ended', state: 'failed', reason: 'why' })
+    }
+    await using site = await start()
+    const peer = await double.peer()
+    peer.runEnded({ runId: manifest.runId, state: 'failed', reason: 'why' }) // coordinators say it at each connection
+    await peer.offer(sampleManifest({ runId: RUN_B, rounds: 1, target: { epsilon: 1, delta: 1e-5 } }))
+    peer.runEnded({ runId: RUN_B, state: 'completed' })
+    expect(await site.node.nextEnding()).toMatchObject({ runId: RUN_B, state: 'completed' })
   })
 })
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { unitOfRun } from '@fedsvd/core/accounting'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
 import { CLIP_NORM_RANGE } from '@fedsvd/core/privacy'
 import type {
   Invitation,
@@ -10,18 +10,21 @@ import type {
   Offer,
   OfferReply,
   RunEnded,
+  RunManifest,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { LeftOut } from '@fedsvd/engine/data'
 import type { Checkpoints } from './checkpoint/index.ts'
 import type { SiteData } from './data/index.ts'
 import { type ClientEvent, leftOutEvent } from './events.ts'
-import { lastAttempt, nextCharge, requireBudget, spentEvents } from './ledger/index.ts'
+import { lastAttempt, nextAttempt, spentEvents } from './ledger/index.ts'
 import type { Outbox } from './outbox/index.ts'
 import { requireRoomForRun, requireStateSize, requireUsualState, roundFailureCode } from './policy/index.ts'
 import type { ReleaseClock } from './release/index.ts'
-import { type ReleaseGrid, releaseGrid, systemClock } from './release/index.ts'
-import { runRound } from './round/index.ts'
+import { QuietTime, type ReleaseGrid, releaseGrid, systemClock } from './release/index.ts'
+import { runRound, type WhenDiskHasRoom, whenDiskHasRoom } from './round/index.ts'
+import { Endings, type SiteEnding } from './session/ending.ts'
+import type { JoinedRuns } from './session/joined-runs.ts'
 import { type AgreementParts, agreeTo, type OpenRun } from './session/open-runs.ts'
 import { catalogued, forTheWire } from './session/refusals.ts'
 import { RoundsAtWork, type Shift } from './session/rounds-at-work.ts'
@@ -29,13 +32,18 @@ import type { CoordinatorLink, LinkHandlers, Transport } from './transport/index
 
 const HOUR_MS = 3_600_000
 const MOST_OFFERS_WAITING = 16
+/** A coordinator waits no longer than ten minutes for the answer to an offer. */
+const LONGEST_ANSWER_SECONDS = 300
+/** After these a site is asked for nothing more in a run. */
+const LAST_WORDS: readonly ErrorCode[] = ['BUDGET_EXHAUSTED', 'LEDGER_DAMAGED', 'LEDGER_MISMATCH']
 
 /** What a node is made of; every effect comes in here. */
-export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal' | 'onLeftOut'> {
+export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal' | 'onLeftOut' | 'quiet'> {
   readonly site: SiteData
   readonly clientId: string
   readonly outbox: Outbox
   readonly checkpoints: Checkpoints
+  readonly joined: JoinedRuns
   readonly transport: Transport
   readonly source: RandomSource
   /** Of the lots alone, where a test draws them apart from the noise; `source` where it is absent. */
@@ -50,10 +58,13 @@ export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal'
 export class ClientNode implements AsyncDisposable {
   /** Resolves at the first connection. */
   readonly connected: Promise<void>
+  /** Resolves with the reason when the coordinator turns this node away for good. */
+  readonly turnedAway: Promise<Error>
   readonly #parts: NodeParts
   readonly #link: CoordinatorLink
   readonly #runs = new Map<string, OpenRun>()
   readonly #work: RoundsAtWork
+  readonly #quiet: QuietTime
   /** Runs whose spending the coordinator remembers better than this ledger. */
   readonly #mismatched = new Map<string, FedsvdError>()
   /** Runs whose facts, all of them, the coordinator has agreed with since this site connected. */
@@ -61,6 +72,8 @@ export class ClientNode implements AsyncDisposable {
   readonly #stopped = new AbortController()
   /** Offers are answered one after the other: each reads what the ledger has promised to those before it. */
   #agreeing: Promise<unknown> = Promise.resolve()
+  /** The last offer that this site has declined. */
+  #lastDeclined: { readonly runId: string; readonly error: FedsvdError } | undefined
   /** Offers that wait for their answer. */
   #offersWaiting = 0
   /** When new runs were agreed to, in milliseconds, within the last hour. */
@@ -69,20 +82,25 @@ export class ClientNode implements AsyncDisposable {
   /** Rounds between their invitation and their release: how far they are shows in the length of the ledger. */
   #inTraining = 0
   /** The ledger as it was when no round was in training: what a coordinator is told. */
-  #told: LedgerHead
+  #told: LedgerHead | undefined
   /** Of a run: the rounds before this one are over for good, and not begun again. */
   readonly #over = new Map<string, number>()
   /** Runs of which the site's operator was told when updates leave. */
   readonly #toldSlots = new Set<string>()
-  readonly #waiting = new Set<{ resolve(ending: RunEnded): void; reject(reason: Error): void }>()
+  readonly #endings = new Endings()
 
   constructor(parts: NodeParts) {
     this.#parts = parts
     const clock = parts.releaseClock ?? systemClock
     this.#work = new RoundsAtWork(() => clock.now())
+    this.#quiet = new QuietTime(clock)
     let connected: () => void = () => {}
     this.connected = new Promise((resolve) => {
       connected = resolve
+    })
+    let turnedAway: (reason: Error) => void = () => {}
+    this.turnedAway = new Promise((resolve) => {
+      turnedAway = resolve
     })
     const { clientId, ledger } = parts
     this.#told = ledger.head
@@ -93,17 +111,21 @@ export class ClientNode implements AsyncDisposable {
         signChallenge: (id, nonce) => parts.signChallenge(id, nonce),
         ledgerHead: (at) => {
           const told = this.#toldHead()
+          if (told === undefined) return undefined
           const head = at === undefined || at > told.length ? undefined : ledger.hashAt(at)
           return { ...told, ...(at !== undefined && head !== undefined && { confirmed: { length: at, head } }) }
         },
       },
-      this.#handlers(() => connected()),
+      this.#handlers({ connected: () => connected(), turnedAway: (reason) => turnedAway(reason) }),
     )
   }
 
-  /** The end of the next run in which this node takes part; rejects when the coordinator turns the node away for good. */
-  nextEnding(): Promise<RunEnded> {
-    return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }))
+  /**
+   * The end of the next run in which this node takes part, or took part before it was started; or that it takes part in none,
+   * because it declined all that it was offered. Rejects when the coordinator turns the node away for good.
+   */
+  nextEnding(): Promise<SiteEnding> {
+    return this.#endings.next()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -116,7 +138,7 @@ export class ClientNode implements AsyncDisposable {
     this.#parts.ledger[Symbol.dispose]()
   }
 
-  #handlers(connected: () => void): LinkHandlers {
+  #handlers({ connected, turnedAway }: { connected(): void; turnedAway(reason: Error): void }): LinkHandlers {
     const { onEvent, clientId } = this.#parts
     const { coordinator } = this.#parts.transport
     return {
@@ -133,8 +155,8 @@ export class ClientNode implements AsyncDisposable {
       onRefused: (error) => {
         onEvent({ event: 'refused', error: catalogued(error).toJSON() })
         void this.#work.endAll('the coordinator turned this client away')
-        for (const { reject } of this.#waiting) reject(error)
-        this.#waiting.clear()
+        turnedAway(error)
+        this.#endings.tell(error)
       },
       onNonsense: (error) => onEvent({ event: 'dropped', error: catalogued(error).toJSON() }),
       onOffer: (offer) => {
@@ -146,6 +168,7 @@ export class ClientNode implements AsyncDisposable {
         this.#agreeing = answer
         return answer.finally(() => {
           this.#offersWaiting -= 1
+          this.#tellIfOut()
         })
       },
       onInvitation: async (invitation) => this.#answerInvitation(invitation),
@@ -169,16 +192,29 @@ export class ClientNode implements AsyncDisposable {
       const { coordinator } = transport
       if (known === undefined) this.#requireRoomForRun()
       const onLeftOut = (id: string, leftOut: LeftOut) => this.#tellLeftOut(leftOut, id)
-      const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut }
-      const run = await agreeTo(manifest, parts, known)
+      const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut, quiet: this.#quiet }
+      const whenDiskHasRoom = this.#whenDiskHasRoom(manifest, this.#stopped.signal)
+      const run = await whenDiskHasRoom(() => agreeTo(manifest, parts, known))
       this.#runs.set(runId, run)
+      this.#lastDeclined = undefined
+      await whenDiskHasRoom(() => this.#parts.joined.add(runId))
       const { terms } = run.bound
       onEvent({ event: 'joined', runId, name, terms, unit: unitOfRun(manifest) })
       void this.#report(runId).catch(() => {})
       return { accepted: true, terms }
     } catch (error) {
+      this.#lastDeclined = { runId, error: catalogued(error) }
       return this.#declined(error, { runId })
     }
+  }
+
+  /** A site that has declined all that it was offered waits for nothing; told when the answer is on its way. */
+  #tellIfOut(): void {
+    setImmediate(() => {
+      const declined = this.#lastDeclined
+      if (declined === undefined || this.#offersWaiting > 0 || this.#runs.size > 0) return
+      this.#endings.tell({ kind: 'declined', ...declined })
+    })
   }
 
   /** @throws FedsvdError RATE_LIMITED */
@@ -213,7 +249,11 @@ export class ClientNode implements AsyncDisposable {
       this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
       return { accepted: true }
     } catch (error) {
-      return this.#declined(error, { runId, round })
+      const failure = catalogued(error)
+      if (LAST_WORDS.includes(failure.code)) {
+        setImmediate(() => this.#endings.tell({ kind: 'declined', runId, error: failure }))
+      }
+      return this.#declined(failure, { runId, round })
     }
   }
 
@@ -251,15 +291,14 @@ export class ClientNode implements AsyncDisposable {
     }
     const last = lastAttempt(ledger.state, runId, round)
     if (last?.frameSha256 !== undefined || this.#work.roundOf(runId) === round) return
-    const next = nextCharge(ledger.state, bound, round)
-    requireBudget(ledger.state, next, { run: bound })
+    nextAttempt(ledger.state, bound, round)
   }
 
   /**
    * The ledger as it was when no round was in training. Its length follows how many steps were made, and a coordinator may ask for
    * it whenever it likes; the end of a training it hears by the grid of release times.
    */
-  #toldHead(): LedgerHead {
+  #toldHead(): LedgerHead | undefined {
     if (this.#inTraining === 0) this.#told = this.#parts.ledger.head
     return this.#told
   }
@@ -311,6 +350,8 @@ export class ClientNode implements AsyncDisposable {
       release = { endOfSlot: (until) => grid.endOfSlot(until).then(released) }
       await runRound({
         ...this.#parts,
+        whenDiskHasRoom: this.#whenDiskHasRoom(run.manifest, signal, round),
+        work: (until) => this.#quiet.work(until),
         manifest: run.manifest,
         run: run.bound,
         records: run.records,
@@ -323,6 +364,7 @@ export class ClientNode implements AsyncDisposable {
         signal,
         accept: (state) => requireUsualState(state, this.#parts.limits),
         report: () => this.#report(runId, { since: this.#agreed.has(runId) ? round : 0, signal }),
+        onShortened: (length) => onEvent({ event: 'round-shortened', runId, round, ...length }),
         onResumed: (progress) => onEvent({ event: 'round-resumed', runId, round, ...progress }),
         onPart: (progress) => onEvent({ event: 'part', runId, round, ...progress }),
         onLotFault: ({ error, ...place }) =>
@@ -346,6 +388,20 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
+  /** A full disk is waited for as long as a round has time, and its end is told to the site's operator. */
+  #whenDiskHasRoom({ runId, deadlineSeconds }: RunManifest, signal: AbortSignal, round?: number): WhenDiskHasRoom {
+    const { releaseClock: clock = systemClock, onEvent } = this.#parts
+    const place = { runId, ...(round !== undefined && { round }) }
+    const limitMs = 1000 * (round === undefined ? Math.min(deadlineSeconds, LONGEST_ANSWER_SECONDS) : deadlineSeconds)
+    return whenDiskHasRoom({
+      clock,
+      limitMs,
+      signal,
+      onFull: (error) => onEvent({ event: 'disk-full', ...place, error: error.toJSON() }),
+      onRoom: () => onEvent({ event: 'disk-has-room', ...place }),
+    })
+  }
+
   /** Begins the slots of a round; the first round of a run times the engine for them. */
   async #releaseGrid(run: OpenRun, { goAhead, pausedMs }: Shift): Promise<ReleaseGrid> {
     const { releaseClock: clock, onEvent } = this.#parts
@@ -354,7 +410,8 @@ export class ClientNode implements AsyncDisposable {
     const fits = slotMs <= 1000 * deadlineSeconds
     if (!this.#toldSlots.has(runId)) onEvent({ event: 'release-slot', runId, seconds: slotMs / 1000, fits })
     this.#toldSlots.add(runId)
-    return releaseGrid({ clock: clock ?? systemClock, slotMs, goAhead, pausedMs })
+    const heldMs = () => pausedMs() + this.#quiet.totalMs()
+    return releaseGrid({ clock: clock ?? systemClock, slotMs, goAhead, pausedMs: heldMs })
   }
 
   /**
@@ -387,20 +444,26 @@ export class ClientNode implements AsyncDisposable {
   }
 
   async #endRun(ending: RunEnded): Promise<void> {
-    const { runId } = ending
+    const { runId, code } = ending
     await this.#agreeing
     const run = this.#runs.get(runId)
-    if (run === undefined) return
+    if (run === undefined && !this.#isAbandoned(runId)) return
     this.#runs.delete(runId)
     for (const round of this.#begunRounds(runId)) this.#close(runId, round)
     await this.#work.end(runId, 'the run has ended')
-    await run.close().catch(() => {}) // an engine that fails to close has no more to say about the run
+    await run?.close().catch(() => {}) // an engine that fails to close has no more to say about the run
     this.#parts.outbox.clear(runId)
     this.#parts.checkpoints.clear(runId)
     this.#parts.stores.prune()
+    this.#parts.joined.end(runId)
     this.#parts.onEvent({ event: 'run-ended', ...ending })
-    for (const { resolve } of this.#waiting) resolve(ending)
-    this.#waiting.clear()
+    this.#endings.tell({ kind: code === undefined ? 'ended' : 'refused', ...ending })
+  }
+
+  /** True for a run of this coordinator that an earlier process of this site joined, and that ended while the site was away. */
+  #isAbandoned(runId: string): boolean {
+    const { ledger, transport, joined } = this.#parts
+    return ledger.state.runs.get(runId)?.coordinator === transport.coordinator && joined.end(runId)
   }
 
   #declined(error: unknown, place: { runId: string; round?: number }) {

@@ -21,6 +21,7 @@ import { recordsInMemory } from '@fedsvd/engine/lots'
 import { fileCheckpoints, requireCheckpointsNoted } from '../src/checkpoint/index.ts'
 import { openLedger } from '../src/ledger/index.ts'
 import { fileOutbox, requireReserved } from '../src/outbox/index.ts'
+import { QuietTime } from '../src/release/index.ts'
 import { osRandomness, runRound } from '../src/round/index.ts'
 import { type CoordinatorLink, Latest } from '../src/transport/index.ts'
 import { fakeEngine } from './fake-engine.ts'
@@ -152,10 +153,13 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     engine: fakeEngine(manifest.adapter),
     records: async () => recordsInMemory([{ tokenIds: Int32Array.of(1), label: 1 }]),
     release: { endOfSlot: async () => {} },
+    work: (signal) => new QuietTime({ now: () => 0 }).work(signal),
+    whenDiskHasRoom: async (action) => await action(),
     source: bits,
     goAhead,
     signal: new AbortController().signal,
     report: async () => {},
+    onShortened: () => {},
     onLotFault: () => {},
     onResumed: ({ step }) => {
       witness(`resumed ${round} ${step}`)

@@ -1,12 +1,12 @@
-import { type ClientEvent, clientConfig, defaultStateDir, startClient } from '@fedsvd/client'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { type ClientEvent, clientConfig, defaultStateDir, type SiteEnding, startClient } from '@fedsvd/client'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
+import { EXIT, outcomeOf } from '../join/outcome.ts'
 import { Progress } from '../join/progress.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { collect, example, labelList, positiveInteger, positiveNumber, probability } from '../options.ts'
-import { type Output, outputFor } from '../output.ts'
+import { fail, type Output, outputFor } from '../output.ts'
 import { printable } from '../printable.ts'
 import { type SecretOption, secretOf, withSecret } from '../secret-option.ts'
 import { untilSignal } from '../until-signal.ts'
@@ -103,13 +103,17 @@ export function joinCommand(): Command {
         .choices(EXECUTION_PROVIDERS)
         .default('cpu'),
     )
-    .option('--once', 'end with the first run')
+    .option('--once', 'end with the first run: when it is over, or when this site takes no part in it')
     .option(
       '--max-wait <seconds>',
       'give up when the coordinator does not answer for so long at the start',
       positiveNumber,
     )
     .option('--json', 'print events as lines of JSON')
+    .addHelpText(
+      'after',
+      `\nExit codes: 0 the run is completed, or a signal; 1 an error; with --once also ${EXIT.declined} this site declined, ${EXIT.stopped} the run\nwas stopped, ${EXIT.failed} it failed; ${EXIT.refused} the coordinator refused this site.`,
+    )
     .addHelpText(
       'after',
       example(
@@ -152,15 +156,22 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     write: (text) => void process.stdout.write(text),
   })
   await using node = await startClient(config, { onEvent: (event) => report(event, output, progress) })
-  const ending = node.nextEnding()
-  const ended = await untilSignal(options.once ? ending : ending.then(() => new Promise<never>(() => {})))
-  if (ended?.state === 'failed') {
-    throw new FedsvdError('RUN_STATE', {
-      expected: 'the run to complete',
-      got: `failed (${ended.reason ?? 'no reason given'})`,
-      remedy: 'Ask who runs the coordinator',
-    })
-  }
+  const ending = node.nextEnding().catch((error: Error) => error)
+  const ended = await untilSignal(options.once ? ending : ending.then(refusalOrNever))
+  if (ended !== undefined) reportEnding(ended, output)
+}
+
+/** A client that is not to end with a run ends all the same when the coordinator turns it away. */
+function refusalOrNever(ending: Error | SiteEnding): Error | Promise<never> {
+  return ending instanceof Error ? ending : new Promise<never>(() => {})
+}
+
+/** Why a client ended by itself, as an error for people and as an exit code for scripts. */
+function reportEnding(ending: Error | SiteEnding, output: Output): void {
+  const { exitCode, error } = outcomeOf(ending)
+  if (error === undefined) return
+  fail(error, output.json)
+  process.exitCode = exitCode
 }
 
 /** One line for each event; under --json the event itself. Progress within a round has a line that is rewritten. */
@@ -221,13 +232,19 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       return `declined: ${lineOf(event.error)}`
     case 'round-started':
       return `round ${event.round + 1} of ${event.rounds}: training`
+    case 'round-shortened':
+      return `round ${event.round + 1}: the budget pays for ${event.steps} of its ${event.of} steps`
     case 'round-resumed':
-      return `round ${event.round + 1}: goes on behind step ${event.step} of ${event.steps}, one step charged again`
+      return `round ${event.round + 1}: goes on behind step ${event.step} of ${event.steps}`
     case 'release-slot':
       if (event.seconds === 0) return 'updates leave when they are made: how long training took is not protected'
       return `updates leave every ${event.seconds.toFixed(1)} s${event.fits ? '' : ', which is longer than the deadline of a round: they will be late'}`
     case 'lot-failed':
       return `round ${event.round + 1}, step ${event.step} of ${event.steps}: records that the engine failed on were left out: ${lineOf(event.error)}`
+    case 'disk-full':
+      return `waiting for room on the disk: ${lineOf(event.error)}`
+    case 'disk-has-room':
+      return 'there is room on the disk again'
     case 'round-delivered':
       return `round ${event.round + 1}: update delivered`
     case 'round-failed':

@@ -1,11 +1,11 @@
 import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beginClippedSum, beginPrivateRound, type PrivateRound } from '@fedsvd/core/privacy'
+import { beginClippedSum, beginPrivateRound, type PrivateRound, stepsOf } from '@fedsvd/core/privacy'
 import { osRandomness } from '@fedsvd/engine/crypto'
 import { describe, expect, it } from 'vitest'
 import { BUDGET, FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { brokenOff, nextCharge, openLedger, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
+import { brokenOff, nextAttempt, openLedger, type PrivacyLedger, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { fileCheckpoints, requireCheckpointsNoted } from './index.ts'
 
 /* The ledger and the checkpoints of a round that is followed step by step. RUN_A has 5 steps a round, each costs 0.01. */
@@ -23,7 +23,8 @@ function open(path: string, epsilon = 6): PrivacyLedger {
 const begin = (reservation: ReturnType<PrivacyLedger['reserve']>, resume?: Uint8Array): PrivateRound => {
   const { clipNorm, noiseMultiplier, sampleRate } = sampleBound().event
   const start = [{ name: 'b', shape: [3], data: new Float32Array(3) }]
-  const terms = { clipNorm, noiseMultiplier, sampleRate, steps: 5, learningRate: 0.1, expectedLotSize: 10 }
+  const steps = stepsOf(reservation.entry)
+  const terms = { clipNorm, noiseMultiplier, sampleRate, steps, agreedSteps: 5, learningRate: 0.1, expectedLotSize: 10 }
   const saved = resume && {
     resume: { bytes: resume, sha256: (bytes: Uint8Array) => Buffer.from(sha256Hex(bytes), 'hex') },
   }
@@ -54,8 +55,8 @@ describe('a round that is followed step by step', () => {
     requireCheckpointsNoted(folder.path, ledger)
     const { saved } = brokenOff(ledger.state, RUN_A, 0)!
     expect(saved?.step).toBe(2)
-    expect(nextCharge(ledger.state, sampleBound(), 0).steps).toBe(1)
-    expect(nextCharge(ledger.state, sampleBound(), 1).steps).toBe(5)
+    expect(nextAttempt(ledger.state, sampleBound(), 0)).toMatchObject({ kind: 'resume', steps: 5 })
+    expect(nextAttempt(ledger.state, sampleBound(), 1)).toEqual({ kind: 'anew', steps: 5 })
     const round = begin(ledger.resume(RUN_A, 0), checkpoints.find(RUN_A, 0, saved!.sha256))
     expect(round.stepsDone).toBe(2)
     expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5, 1])
@@ -76,12 +77,54 @@ describe('a round that is followed step by step', () => {
     expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5, 1])
   })
 
-  it('cannot go on when the budget does not pay for the step', () => {
+  it('goes on for nothing where the budget does not pay for the step, and has one step fewer', () => {
+    using folder = temporaryFolder()
+    const checkpoints = fileCheckpoints(folder.path, FINGERPRINT)
+    const goOn = (ledger: PrivacyLedger) => {
+      const saved = brokenOff(ledger.state, RUN_A, 0)?.saved
+      return begin(ledger.resume(RUN_A, 0), saved && checkpoints.find(RUN_A, 0, saved.sha256))
+    }
+    const keep = (ledger: PrivacyLedger, round: PrivateRound) => {
+      const saved = step(round)
+      checkpoints.put(saved)
+      round.kept(ledger.stepped(saved))
+    }
+    {
+      using ledger = open(folder.path, 0.055) // five steps and a half
+      const round = begin(ledger.reserve(RUN_A, 0))
+      for (const _ of [1, 2]) keep(ledger, round)
+    }
+    {
+      using ledger = open(folder.path)
+      const round = goOn(ledger)
+      expect([round.stepsDone, ledger.state.attempts[0]?.steps]).toEqual([2, 4])
+      keep(ledger, round)
+      expect(() => ledger.stepped(step(round))).toThrow(/LEDGER_DAMAGED.*step 4 of 4/)
+    }
+    using ledger = open(folder.path)
+    const round = goOn(ledger)
+    expect([round.stepsDone, ledger.state.attempts[0]?.steps]).toEqual([3, 3])
+    ledger.finish(round.finish().reserved, hash) // the three steps that were kept
+    expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5])
+    expect(() => ledger.reserve(RUN_A, 0)).toThrow('TERMS_CHANGED')
+  })
+
+  it('has no fewer steps than were kept, and one at least', () => {
     using folder = temporaryFolder()
     using ledger = open(folder.path, 0.055)
     ledger.reserve(RUN_A, 0)
+    for (const steps of [4, 3, 2, 1]) {
+      expect(ledger.resume(RUN_A, 0).entry.resumes).toMatchObject({ attempt: 1, step: 0, steps, shortened: true })
+    }
     expect(() => ledger.resume(RUN_A, 0)).toThrow('BUDGET_EXHAUSTED')
-    expect(spentEvents(ledger.state)).toHaveLength(1)
+  })
+
+  it('that the budget pays for in part is reserved in part', () => {
+    using folder = temporaryFolder()
+    using ledger = open(folder.path, 0.085)
+    expect(ledger.reserve(RUN_A, 0).entry.event.steps).toBe(5)
+    expect(ledger.reserve(RUN_A, 1).entry.event.steps).toBe(3)
+    expect(() => ledger.reserve(RUN_A, 2)).toThrow('BUDGET_EXHAUSTED')
   })
 
   it('that a ledger of old left is never gone on with: all of its steps may have been made', () => {
@@ -90,7 +133,7 @@ describe('a round that is followed step by step', () => {
     const { entry } = ledger.reserve(RUN_A, 0)
     const old = { ...ledger.state, attempts: ledger.state.attempts.map((one) => ({ ...one, stepwise: undefined })) }
     expect(brokenOff(old, RUN_A, 0)).toBeUndefined()
-    expect(nextCharge(old, sampleBound(), 0).steps).toBe(5)
+    expect(nextAttempt(old, sampleBound(), 0)).toEqual({ kind: 'anew', steps: 5 })
     expect(brokenOff(ledger.state, RUN_A, 0)?.attempt).toBe(entry.attempt)
   })
 

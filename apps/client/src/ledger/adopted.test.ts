@@ -265,7 +265,7 @@ describe('the head that a coordinator is told', () => {
       ledger.bind(sampleBound())
       return ledger.head
     })
-    expect(heads.map(({ length }) => length)).toEqual([2, 2])
-    expect(new Set(heads.map(({ head }) => head)).size).toBe(2)
+    expect(heads.map((head) => head?.length)).toEqual([2, 2])
+    expect(new Set(heads.map((head) => head?.head)).size).toBe(2)
   })
 })

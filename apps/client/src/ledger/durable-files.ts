@@ -20,13 +20,18 @@ export function makeFolderDurably(folder: string): void {
 export function writeFileDurably(path: string, bytes: Uint8Array, mode = 0o600): void {
   makeFolderDurably(dirname(path))
   const temporary = `${path}.${process.pid}.tmp`
-  const fd = openSync(temporary, 'w', mode)
   try {
-    appendDurably(fd, bytes)
-  } finally {
-    closeSync(fd)
+    const fd = openSync(temporary, 'w', mode)
+    try {
+      appendDurably(fd, bytes)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true }) // half a file would keep a full disk full
+    throw error
   }
-  renameSync(temporary, path)
   syncFolder(dirname(path))
 }
 

@@ -53,7 +53,8 @@ const bound = z.strictObject({
 })
 
 /**
- * What a round spends: one attempt at it may now draw noise.
+ * What a round spends: one attempt at it may now draw noise. It may have fewer steps than the run's rounds, where the budget pays
+ * for no more.
  *
  * `stepwise`: the attempt writes a `stepped` line after each step and before the next, so at most one step more than these
  * lines say can have begun. (Ledgers from before there were such lines do not have it.) `resumes`: the attempt goes on behind
@@ -75,6 +76,17 @@ const charged = z.strictObject({
   dataset: sha256Hex,
   runId: z.uuid().optional(),
   event: privacyEventSchema,
+})
+
+/**
+ * An attempt that broke off goes on behind `step`, and nothing more is paid for: its round ends with `steps` steps, one fewer than
+ * before, in place of the one that may have begun and was lost.
+ */
+const shortened = z.strictObject({
+  kind: z.literal('shortened'),
+  ...roundKey,
+  step: z.number().int().min(0),
+  steps: z.number().int().min(1),
 })
 
 /** A step was made and its noised result is on disk, so the next one may begin. */
@@ -165,6 +177,7 @@ export const ledgerFactSchema = z.discriminatedUnion('kind', [
   stated,
   bound,
   reserved,
+  shortened,
   charged,
   stepped,
   finished,

@@ -3,6 +3,7 @@ export { canonicalJson, sha256Hex } from './chain.ts'
 export { makeFolderDurably, removeDurably, writeFileDurably } from './durable-files.ts'
 export { type AttemptKey, budgetNameSchema, type LedgerEntry, type LedgerFact, SITE_BUDGET } from './entry.ts'
 export { type LedgerOptions, ledgerPath, openLedger, type PaidCharge, type PrivacyLedger } from './ledger.ts'
+export { type NextAttempt, nextAttempt } from './next-attempt.ts'
 export { outcomeOf } from './outcome.ts'
 export {
   type BoundRun,
@@ -10,7 +11,6 @@ export {
   type Charge,
   type LedgerState,
   lastAttempt,
-  nextCharge,
   replay,
   spentEvents,
 } from './replay.ts'

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { chain, encodeEntry, sha256Hex } from './chain.ts'
@@ -7,6 +7,9 @@ import type { LedgerFact } from './entry.ts'
 import { lockLedger } from './lock.ts'
 import { advance, type LedgerState, replay } from './replay.ts'
 import { verifyLedgerBytes } from './verify.ts'
+
+/** What a file system says that has no room. */
+const FULL: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT']
 
 /** The file of one ledger, held exclusively: facts go in at the end, and what they add up to is kept beside it. */
 export class LedgerFile implements Disposable {
@@ -17,6 +20,8 @@ export class LedgerFile implements Disposable {
   /** The hash of the last line; before the first, that which it chains to. */
   #head: string
   readonly #hashes: string[]
+  /** Facts that are written with the next one. */
+  #deferred: readonly LedgerFact[] = []
   #usable = true
   #closed = false
 
@@ -45,7 +50,7 @@ export class LedgerFile implements Disposable {
     }
   }
 
-  /** What the facts add up to; undefined until the first one, `opened`. */
+  /** What the facts add up to, those that are not written yet included; undefined until the first one, `opened`. */
   get state(): LedgerState | undefined {
     return this.#state
   }
@@ -55,25 +60,31 @@ export class LedgerFile implements Disposable {
     return this.#hashes
   }
 
+  /** Takes a fact in that is written only together with the next one: until then it binds nobody but this process. */
+  defer(fact: LedgerFact): void {
+    this.#state = advance(this.#state, fact, this.#hashes.length + this.#deferred.length + 1)
+    this.#deferred = [...this.#deferred, fact]
+  }
+
   /**
    * Appends one fact, or several in one write, and returns the last hash once all is on stable storage. A fact that contradicts the state is refused before
-   * anything is written. After a failed write nobody knows what is on the disk, so nothing more is accepted.
+   * anything is written. After a failed write nobody knows what is on the disk, so nothing more is accepted, unless the disk was
+   * full and what was written of the lines could be cut off again: then nothing has happened.
    *
    * @throws FedsvdError LEDGER_DAMAGED
    */
   append(...facts: readonly LedgerFact[]): string {
     if (!this.#usable) throw notUsable()
     let [next, head] = [this.#state, this.#head]
-    const entries = facts.map((fact, index) => {
+    const entries = [...this.#deferred, ...facts].map((fact, index) => {
       const seq = this.#hashes.length + index
-      next = advance(next, fact, seq + 1)
+      if (index >= this.#deferred.length) next = advance(next, fact, seq + 1)
       const entry = chain(head, seq, this.#now().toISOString(), fact)
       head = entry.hash
       return entry
     })
-    this.#usable = false
-    appendDurably(this.#fd, Buffer.from(entries.map(encodeEntry).join('')))
-    this.#usable = true
+    this.#write(Buffer.from(entries.map(encodeEntry).join('')))
+    this.#deferred = []
     this.#state = next
     this.#head = head
     for (const { hash } of entries) this.#hashes.push(hash)
@@ -87,6 +98,22 @@ export class LedgerFile implements Disposable {
     this.#closed = true
     closeSync(this.#fd)
     this.#lock[Symbol.dispose]()
+  }
+
+  #write(lines: Uint8Array): void {
+    this.#usable = false
+    const { size } = fstatSync(this.#fd)
+    try {
+      appendDurably(this.#fd, lines)
+    } catch (error) {
+      if (FULL.includes((error as NodeJS.ErrnoException).code)) {
+        ftruncateSync(this.#fd, size)
+        fsyncSync(this.#fd)
+        this.#usable = true
+      }
+      throw error
+    }
+    this.#usable = true
   }
 
   #cutOff(torn: Uint8Array, wholeBytes: number): void {

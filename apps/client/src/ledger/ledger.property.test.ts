@@ -106,12 +106,14 @@ class Life {
   #reserve(runId: string, index: number): void {
     const before = epsilonOf(this.#ledger.state)
     try {
-      const { attempt } = this.#ledger.reserve(runId, index).entry
+      const { attempt, event } = this.#ledger.reserve(runId, index).entry
+      const cost = event.steps * STEP
       this.handedOut.add(`${runId}/${index}/${attempt}`)
-      this.trueEpsilon += COST[runId]!
-      expect(before + COST[runId]!).toBeLessThanOrEqual(this.#budget)
+      this.trueEpsilon += cost
+      expect(before + cost).toBeLessThanOrEqual(this.#budget)
+      expect(cost, 'as many steps as the budget pays for').toBe(Math.min(COST[runId]!, this.#budget - before))
     } catch (error) {
-      if (isFedsvdError(error, 'BUDGET_EXHAUSTED')) expect(before + COST[runId]!).toBeGreaterThan(this.#budget)
+      if (isFedsvdError(error, 'BUDGET_EXHAUSTED')) expect(before + STEP).toBeGreaterThan(this.#budget)
       else if (!isFedsvdError(error, 'TERMS_CHANGED')) throw error
     }
   }

@@ -15,7 +15,7 @@ import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { type LedgerOptions, lastAttempt, ledgerPath, openLedger, spentEvents, unitOfLedger } from './index.ts'
 
 const SHA = 'ab'.repeat(32)
-/** One round of the sample run has 5 steps at 0.25 each: 1.25, so a budget of 6 pays for four rounds and not for five. */
+/** One round of the sample run has 5 steps at 0.25 each: 1.25, so a budget of 6 pays for four rounds and four steps of a fifth. */
 const QUARTER_PER_STEP: LedgerOptions = { makeFilter: perStep(0.25) }
 
 const open = (folder: string, budget: { epsilon: number; delta: number } = BUDGET, options = QUARTER_PER_STEP) =>
@@ -35,7 +35,14 @@ describe('the ledger', () => {
     }
     using again = open(folder.path)
     expect(again.state.runs.get(RUN_A)).toEqual(sampleBound())
-    const reserved = { runId: RUN_A, attempt: 1, dataset: FINGERPRINT, event: sampleBound().event, stepwise: true }
+    const reserved = {
+      runId: RUN_A,
+      attempt: 1,
+      dataset: FINGERPRINT,
+      event: sampleBound().event,
+      steps: 5,
+      stepwise: true,
+    }
     expect(again.state.attempts).toEqual([
       { ...reserved, round: 0, frameSha256: SHA, outcome: 'accepted' },
       { ...reserved, round: 1 },
@@ -106,26 +113,27 @@ describe('the ledger', () => {
 })
 
 describe('the budget', () => {
-  it('refuses the round that would exceed it, and writes nothing', () => {
+  it('pays for a part of the round that would exceed it, refuses the next one, and writes nothing', () => {
     using folder = temporaryFolder()
     using ledger = open(folder.path)
     ledger.bind(sampleBound())
     for (let round = 0; round < 4; round += 1) ledger.reserve(RUN_A, round) // 4 x 1.25 = 5
+    expect(ledger.reserve(RUN_A, 4).entry.event.steps).toBe(4)
     const before = bytes(folder.path)
-    expect(() => ledger.reserve(RUN_A, 4)).toThrow(/BUDGET_EXHAUSTED.*at most 6.*5\.0000 spent.*6\.2500/)
+    expect(() => ledger.reserve(RUN_A, 5)).toThrow(/BUDGET_EXHAUSTED.*at most 6.*6\.0000 spent.*6\.2500/)
     expect(bytes(folder.path)).toEqual(before)
-    expect(spentEvents(ledger.state)).toHaveLength(4)
+    expect(spentEvents(ledger.state)).toHaveLength(5)
   })
 
   it('is enforced after a restart (trap: budget in memory only, privacy off after a restart)', () => {
     using folder = temporaryFolder()
-    for (let round = 0; round < 4; round += 1) {
+    for (let round = 0; round < 5; round += 1) {
       using ledger = open(folder.path)
       ledger.bind(sampleBound())
       ledger.reserve(RUN_A, round)
     }
     using ledger = open(folder.path)
-    expect(() => ledger.reserve(RUN_A, 4)).toThrow('BUDGET_EXHAUSTED')
+    expect(() => ledger.reserve(RUN_A, 5)).toThrow('BUDGET_EXHAUSTED')
   })
 
   it('is shared by runs and coordinators (trap: accountant re-created for each run)', () => {
@@ -134,7 +142,8 @@ describe('the budget', () => {
     ledger.bind(sampleBound())
     ledger.bind({ ...sampleBound(sampleManifest({ runId: RUN_B })), coordinator: 'https://another.test' })
     for (const round of [0, 1]) for (const run of [RUN_A, RUN_B]) ledger.reserve(run, round)
-    expect(() => ledger.reserve(RUN_A, 2)).toThrow('BUDGET_EXHAUSTED')
+    ledger.reserve(RUN_A, 2) // four steps of five
+    expect(() => ledger.reserve(RUN_A, 3)).toThrow('BUDGET_EXHAUSTED')
     expect(() => ledger.reserve(RUN_B, 2)).toThrow('BUDGET_EXHAUSTED')
   })
 
@@ -143,7 +152,8 @@ describe('the budget', () => {
     using ledger = open(folder.path)
     ledger.bind(sampleBound(sampleManifest(), { ...TERMS, budget: { epsilon: 2, delta: 1e-5 } }))
     ledger.reserve(RUN_A, 0)
-    expect(() => ledger.reserve(RUN_A, 1)).toThrow(/BUDGET_EXHAUSTED.*at most 2.*for this run/)
+    expect(ledger.reserve(RUN_A, 1).entry.event.steps).toBe(3)
+    expect(() => ledger.reserve(RUN_A, 2)).toThrow(/BUDGET_EXHAUSTED.*at most 2.*for this run/)
   })
 
   it('can be lowered by a restart with a smaller one, and never raised', () => {
@@ -160,7 +170,8 @@ describe('the budget', () => {
     ledger.bind(sampleBound())
     ledger.reserve(RUN_A, 0)
     ledger.reserve(RUN_A, 1) // 2.5 of 3
-    expect(() => ledger.reserve(RUN_A, 2)).toThrow('BUDGET_EXHAUSTED')
+    expect(ledger.reserve(RUN_A, 2).entry.event.steps).toBe(2)
+    expect(() => ledger.reserve(RUN_A, 3)).toThrow('BUDGET_EXHAUSTED')
   })
 
   it('counts real participations, composed, not those expected on average (trap: 65 of 100 rounds shown as 50)', () => {

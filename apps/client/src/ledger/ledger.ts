@@ -16,8 +16,9 @@ import { adoptEarlier, type EarlierPlace, movedAway } from './adopt-earlier.ts'
 import { smaller } from './adopted.ts'
 import { type MakeFilter, requireBudget } from './budget.ts'
 import { canonicalJson, sha256Hex } from './chain.ts'
-import { type AttemptKey, LEDGER_FORMAT, type LedgerFactOf, SITE_BUDGET } from './entry.ts'
+import { type AttemptKey, LEDGER_FORMAT, type LedgerFact, type LedgerFactOf, SITE_BUDGET } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
+import { nextAttempt } from './next-attempt.ts'
 import { type BoundRun, brokenOff, type LedgerState, lastAttempt } from './replay.ts'
 import { requireUnit } from './unit.ts'
 
@@ -36,8 +37,8 @@ export interface PrivacyLedger extends Disposable {
   readonly state: LedgerState
   /** Fingerprint of the data set that is trained on now; every entry that spends names it. */
   readonly fingerprint: string
-  /** How far the ledger has come, as a coordinator is told. */
-  readonly head: LedgerHead
+  /** How far the ledger has come, as a coordinator is told; undefined while nothing is written. */
+  readonly head: LedgerHead | undefined
   /** The hash of an entry, counted from 1; undefined where there is none. */
   hashAt(length: number): string | undefined
   /**
@@ -47,17 +48,19 @@ export interface PrivacyLedger extends Disposable {
    */
   bind(run: BoundRun): void
   /**
-   * Pays for one more attempt at a round, before any noise is drawn. Each attempt is paid for, whatever becomes of it.
+   * Pays for one more attempt at a round, before any noise is drawn. Each attempt is paid for, whatever becomes of it. It has as
+   * many steps as the budget pays for, and no more than the run's rounds.
    *
-   * @throws FedsvdError BUDGET_EXHAUSTED when the site, or what it granted to this run, cannot pay (nothing is written);
+   * @throws FedsvdError BUDGET_EXHAUSTED when the site, or what it granted to this run, pays for no step (nothing is written);
    *   TERMS_CHANGED for a run that was never bound, or a round that has its result already
    */
   reserve(runId: string, round: number): Reservation
   /**
    * Pays for going on with an attempt that broke off, behind the last step that was kept: for one step, the one that may have
-   * begun and was lost. What remains of the round is paid for already. See docs/decisions/0070.
+   * begun and was lost. What remains of the round is paid for already. Where the budget has no step left, the lost one is left
+   * out of the round instead. See docs/decisions/0070 and 0115.
    *
-   * @throws FedsvdError BUDGET_EXHAUSTED as `reserve`; TERMS_CHANGED where no attempt broke off that was followed step by step
+   * @throws FedsvdError BUDGET_EXHAUSTED where that leaves no step, or fewer than were kept; TERMS_CHANGED where no attempt broke off that was followed step by step
    */
   resume(runId: string, round: number): Reservation
   /**
@@ -97,6 +100,11 @@ export interface LedgerOptions {
   readonly makeFilter?: MakeFilter
   /** Name of the budget; default: that of the site. */
   readonly name?: string
+  /**
+   * What opening the ledger would write, the budget or a lower one, is written with the first fact that follows: a start that
+   * fails binds nobody.
+   */
+  readonly deferred?: boolean
   /** State folders of earlier releases and other places, whose ledgers count in this one. */
   readonly earlier?: readonly EarlierPlace[]
 }
@@ -122,9 +130,9 @@ export function openLedger(
   stateDir: string,
   fingerprint: string,
   budget: Budget,
-  { now = () => new Date(), makeFilter, name = SITE_BUDGET, earlier = [] }: LedgerOptions = {},
+  { now = () => new Date(), makeFilter, name = SITE_BUDGET, earlier = [], deferred = false }: LedgerOptions = {},
 ): PrivacyLedger {
-  const file = openFile(stateDir, name, budget, { now, earlier })
+  const file = openFile(stateDir, name, budget, { now, earlier, deferred })
   const current = (): LedgerState => file.state!
   const whose = name === SITE_BUDGET ? 'this site' : `the budget ${name}`
   const paid = { datasetFingerprint: fingerprint, durable: true, stepwise: true }
@@ -143,7 +151,8 @@ export function openLedger(
       return current()
     },
     get head() {
-      return { length: file.hashes.length, head: file.hashes.at(-1)! }
+      const head = file.hashes.at(-1)
+      return head === undefined ? undefined : { length: file.hashes.length, head }
     },
     hashAt: (length) => file.hashes[length - 1],
     bind(run) {
@@ -158,22 +167,35 @@ export function openLedger(
       const last = lastAttempt(current(), runId, round)
       if (last?.frameSha256 !== undefined)
         throw termsChanged(`no second result for round ${round}`, 'a request for one')
-      const { event } = run
+      const { steps } = nextAttempt(current(), run, round, { canResume: false, whose, makeFilter })
+      const event = { ...run.event, steps }
       const key = { runId, round, attempt: (last?.attempt ?? 0) + 1 }
       const entryHash = spend({ kind: 'reserved', ...key, dataset, event, stepwise: true }, run)
       return reservationFrom({ ...paid, ...key, event, entryHash })
     },
     resume(runId, round) {
       const run = current().runs.get(runId)
-      const from = brokenOff(current(), runId, round)
-      if (run === undefined || from === undefined)
+      if (run === undefined || brokenOff(current(), runId, round) === undefined)
         throw termsChanged(`an attempt at round ${round} that broke off between its steps`, 'none')
+      const next = nextAttempt(current(), run, round, { whose, makeFilter })
+      if (next.kind === 'anew') throw termsChanged(`an attempt at round ${round} to go on with`, 'none')
+      const { from, steps } = next
+      const resumes = { attempt: from.attempt, step: from.saved?.step ?? 0 }
+      const resumption = { ...resumes, steps, savedSha256: from.saved?.sha256 }
+      if (next.kind === 'shorten') {
+        const key = keyOf(from)
+        const entryHash = file.append({ kind: 'shortened', ...key, step: resumes.step, steps })
+        return reservationFrom({
+          ...paid,
+          ...key,
+          event: from.event,
+          entryHash,
+          resumes: { ...resumption, shortened: true },
+        })
+      }
       const event = { ...run.event, steps: 1 }
       const key = { runId, round, attempt: from.attempt + 1 }
-      const resumes = { attempt: from.attempt, step: from.saved?.step ?? 0 }
       const entryHash = spend({ kind: 'reserved', ...key, dataset, event, stepwise: true, resumes }, run)
-      const { steps } = run.event
-      const resumption = { ...resumes, steps, savedSha256: from.saved?.sha256 }
       return reservationFrom({ ...paid, ...key, event, entryHash, resumes: resumption })
     },
     stepped(saved) {
@@ -188,11 +210,11 @@ export function openLedger(
     },
     level(runId, round) {
       const last = lastAttempt(current(), runId, round)
-      const run = current().runs.get(runId)
-      if (last === undefined || run === undefined) return
+      if (last === undefined) return
       const from = last.resumes?.step ?? 0
-      const written = (last.saved?.step ?? 0) - from + (last.frameSha256 === undefined ? 0 : 1)
-      const missing = run.event.steps - from - written - (last.levelled ?? 0)
+      const kept = last.saved?.step ?? 0
+      const written = kept - from + (last.frameSha256 === undefined ? 0 : 1)
+      const missing = Math.max(last.steps, kept + 1) - from - written - (last.levelled ?? 0)
       const fact = { kind: 'levelled', ...keyOf(last) } as const
       if (missing > 0) file.append(...Array.from({ length: missing }, () => fact))
     },
@@ -234,18 +256,18 @@ function openFile(
   stateDir: string,
   name: string,
   budget: Budget,
-  { now, earlier }: Required<Pick<LedgerOptions, 'now' | 'earlier'>>,
+  { now, earlier, deferred }: Required<Pick<LedgerOptions, 'now' | 'earlier' | 'deferred'>>,
 ): LedgerFile {
   const path = ledgerPath(stateDir, name)
   const file = new LedgerFile(path, name, now)
   try {
     const salt = randomBytes(32).toString('hex')
-    if (file.state === undefined) file.append({ kind: 'opened', format: LEDGER_FORMAT, name, salt, budget })
+    const write = (fact: LedgerFact): unknown => (deferred ? file.defer(fact) : file.append(fact))
+    if (file.state === undefined) write({ kind: 'opened', format: LEDGER_FORMAT, name, salt, budget })
     if (file.state?.isMoved) throw movedAway(path)
     if (name === SITE_BUDGET) adoptEarlier(file, [{ stateDir }, ...earlier], path, now)
     const lowered = smaller(file.state!.budget, budget)
-    if (canonicalJson(lowered) !== canonicalJson(file.state!.budget))
-      file.append({ kind: 'budget-lowered', budget: lowered })
+    if (canonicalJson(lowered) !== canonicalJson(file.state!.budget)) write({ kind: 'budget-lowered', budget: lowered })
     return file
   } catch (error) {
     file[Symbol.dispose]()

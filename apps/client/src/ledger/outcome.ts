@@ -24,5 +24,5 @@ export function outcomeOf(state: LedgerState, attempt: Attempt): string {
   if (next?.resumes) return `broke off with ${next.resumes.step} steps kept, continued by attempt ${next.attempt}`
   if (next) return `given up, begun anew by attempt ${next.attempt}`
   if (saved === undefined) return 'no result yet'
-  return `${saved.step} of ${state.runs.get(runId)!.event.steps} steps kept, no result yet`
+  return `${saved.step} of ${attempt.steps} steps kept, no result yet`
 }

@@ -25,8 +25,10 @@ export interface Attempt extends AttemptKey {
    * Of an adopted ledger, for a run or a round that this one holds otherwise: it is spent, and counts for nothing else.
    */
   readonly aside?: true | undefined
-  /** What it was charged: the whole round, or the one step for which it resumes another. */
+  /** What it was charged: the round, or the one step for which it resumes another. */
   readonly event: PrivacyEvent
+  /** With so many steps its round ends. */
+  readonly steps: number
   readonly stepwise?: true | undefined
   /** The attempt that this one goes on from, and the step behind which it begins; undefined where it began anew. */
   readonly resumes?: { readonly attempt: number; readonly step: number } | undefined
@@ -79,11 +81,6 @@ export function lastAttempt(state: LedgerState, runId: string, round: number): A
 export function brokenOff(state: LedgerState, runId: string, round: number): Attempt | undefined {
   const last = lastAttempt(state, runId, round)
   return last?.stepwise === true && last.frameSha256 === undefined ? last : undefined
-}
-
-/** What the next attempt at a round costs at least: one step where one broke off, else the whole round. */
-export function nextCharge(state: LedgerState, { runId, event }: BoundRun, round: number): PrivacyEvent {
-  return brokenOff(state, runId, round) === undefined ? event : { ...event, steps: 1 }
 }
 
 /** Every event that was spent, by rounds and outside them: of everything, or of one run. */
@@ -166,8 +163,16 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
         if (attempt !== brokenOff(state, fact.runId, fact.round))
           return 'the newest attempt of its round, made stepwise'
         const next = (attempt.saved?.step ?? 0) + 1
-        const { steps } = state.runs.get(fact.runId)!.event
+        const { steps } = attempt
         return fact.step === next && fact.step < steps ? undefined : `step ${next} of ${steps}, and not the last`
+      })
+    case 'shortened':
+      return update(state, fact, { steps: fact.steps }, contradiction, (attempt) => {
+        if (attempt !== brokenOff(state, fact.runId, fact.round))
+          return 'the newest attempt of its round, which broke off'
+        const kept = attempt.saved?.step ?? 0
+        const fits = fact.step === kept && fact.steps === attempt.steps - 1 && fact.steps >= kept
+        return fits ? undefined : `one step fewer than ${attempt.steps}, behind step ${kept}`
       })
     case 'finished':
       return update(state, fact, { frameSha256: fact.frameSha256 }, contradiction, (attempt) => {
@@ -226,18 +231,20 @@ function newAttempt(
 ): Attempt {
   const run = state.runs.get(runId)
   if (run === undefined) throw contradiction('a reservation for a bound run', `run ${runId}`)
-  const due = resumes === undefined ? run.event : { ...run.event, steps: 1 }
-  if (canonicalJson(due) !== canonicalJson(event)) throw contradiction('the event of the bound terms', 'another')
+  const { steps } = event
+  const most = resumes === undefined ? run.event.steps : 1
+  const isDue = canonicalJson({ ...run.event, steps }) === canonicalJson(event) && steps <= most
+  if (!isDue) throw contradiction('the event of the bound terms', 'another')
   const last = lastAttempt(state, runId, round)
   const next = (last?.attempt ?? 0) + 1
   if (attempt !== next) throw contradiction(`attempt ${next} of round ${round}`, `attempt ${attempt}`)
   if (last?.frameSha256 !== undefined) throw contradiction(`no attempt after round ${round} was finished`, 'one more')
   const key = { runId, round, attempt, dataset: dataset! }
-  if (resumes === undefined) return { ...key, event, ...(stepwise && { stepwise }) }
+  if (resumes === undefined) return { ...key, event, steps, ...(stepwise && { stepwise }) }
   const from = brokenOff(state, runId, round)
   const fits = from?.attempt === resumes.attempt && (from.saved?.step ?? 0) === resumes.step && stepwise === true
   if (!fits) throw contradiction('an attempt to go on behind the last step that was kept', 'another')
-  return { ...key, event, stepwise, resumes, saved: from.saved }
+  return { ...key, event, steps: from.steps, stepwise, resumes, saved: from.saved }
 }
 
 function update(

@@ -68,10 +68,13 @@ export function ledgerFiles(place: string): readonly string[] {
  * @throws FedsvdError LEDGER_DAMAGED, CONFIG_INVALID
  */
 export function showLedger(place: string): readonly LedgerView[] {
-  return ledgerFiles(place).map((path) => {
+  const opened = ledgerFiles(place).flatMap((path) => {
     const { name, entries, tail } = readVerified(path)
     const state = replay(entries)
-    if (state === undefined) throw notOpened(path)
+    return state === undefined ? [] : [{ path, name, entries, tail, state }]
+  })
+  if (opened.length === 0) throw notOpened(place)
+  return opened.map(({ path, name, entries, tail, state }) => {
     const { epsilon, delta } = state.budget
     const events = spentEvents(state)
     const rule = ruleOf(state)
@@ -145,9 +148,9 @@ function namesIn(folder: string): readonly string[] {
 }
 
 function notOpened(path: string): FedsvdError {
-  return new FedsvdError('LEDGER_DAMAGED', {
-    expected: 'a ledger with at least its first entry',
-    got: `none in ${path}`,
-    remedy: 'Start the client once; it makes the ledger.',
+  return new FedsvdError('CONFIG_INVALID', {
+    expected: 'a ledger that has agreed to a run',
+    got: `no entry in ${path}`,
+    remedy: 'Nothing was spent. A client writes its ledger with the first run that it agrees to.',
   })
 }

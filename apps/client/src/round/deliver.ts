@@ -6,7 +6,7 @@ import type { RoundParts } from './round.ts'
 /** What delivery needs of a round. */
 export type DeliveryParts = Pick<
   RoundParts,
-  'invitation' | 'uploadToken' | 'link' | 'ledger' | 'outbox' | 'signal' | 'report'
+  'invitation' | 'uploadToken' | 'link' | 'ledger' | 'outbox' | 'signal' | 'report' | 'whenDiskHasRoom'
 >
 
 /** Answers that are about the caller, the way or the moment, and not about the frame: it may still be taken later. */
@@ -30,7 +30,7 @@ const PASSING: readonly string[] = [
  * @throws FedsvdError the coordinator's refusal, after it has been noted
  */
 export async function deliver(parts: DeliveryParts, key: AttemptKey): Promise<void> {
-  const { ledger, outbox, invitation } = parts
+  const { ledger, outbox, invitation, whenDiskHasRoom } = parts
   const attempt = lastAttempt(ledger.state, invitation.runId, invitation.round)
   if (attempt?.frameSha256 === undefined) return
   if (attempt.outcome !== undefined && outbox.find(key) === undefined) return
@@ -39,11 +39,11 @@ export async function deliver(parts: DeliveryParts, key: AttemptKey): Promise<vo
   await parts.report()
   try {
     const { status } = await upload(parts, frame)
-    ledger.acknowledge(key, status)
+    await whenDiskHasRoom(() => ledger.acknowledge(key, status))
     outbox.clear(invitation.runId, invitation.round)
   } catch (error) {
     if (!isFedsvdError(error) || PASSING.includes(error.code)) throw error
-    ledger.acknowledge(key, 'refused', error.code)
+    await whenDiskHasRoom(() => ledger.acknowledge(key, 'refused', error.code))
     outbox.clear(invitation.runId, invitation.round)
     throw error
   }

@@ -1,2 +1,3 @@
 export { osRandomness } from '@fedsvd/engine/crypto'
+export { type WhenDiskHasRoom, whenDiskHasRoom } from './disk-room.ts'
 export { type RoundParts, runRound } from './round.ts'

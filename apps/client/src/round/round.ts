@@ -6,6 +6,7 @@ import {
   type Reservation,
   type SavedBytes,
   type SavedStepTerms,
+  stepsOf,
 } from '@fedsvd/core/privacy'
 import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
@@ -15,9 +16,10 @@ import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { Checkpoints } from '../checkpoint/index.ts'
 import { type AttemptKey, type BoundRun, brokenOff, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
-import type { ReleaseGrid } from '../release/index.ts'
+import type { ReleaseGrid, Work } from '../release/index.ts'
 import type { CoordinatorLink, Latest } from '../transport/index.ts'
 import { deliver } from './deliver.ts'
+import type { WhenDiskHasRoom } from './disk-room.ts'
 import { encodeUpdate, sha256 } from './encode-update.ts'
 import { loadState, schemaHash } from './load-state.ts'
 import { type LotSumParts, lotSum } from './lot-sum.ts'
@@ -40,6 +42,10 @@ export interface RoundParts {
   /** The site's records as the run takes them: they may still be in the making, which takes as long as they are. */
   records(): Promise<RecordSource>
   readonly release: ReleaseGrid
+  /** Waits for room on the disk, for the site's state is kept there. */
+  readonly whenDiskHasRoom: WhenDiskHasRoom
+  /** Begins a step's computing, when no engine is timed. */
+  work(signal: AbortSignal): Promise<Work>
   readonly source: RandomSource
   readonly lotSource?: RandomSource | undefined
   /** Aborted when the round is closed; what was reserved stays spent. */
@@ -48,6 +54,8 @@ export interface RoundParts {
   accept?(state: AdapterState): void
   /** Tells the coordinator what the ledger holds now. @throws FedsvdError LEDGER_MISMATCH */
   report(): Promise<void>
+  /** The budget pays for `steps` of the `of` steps that the run's rounds have. */
+  onShortened(round: { steps: number; of: number }): void
   /** A round that broke off goes on behind step `step`. */
   onResumed(progress: { step: number; steps: number }): void
   /** Local progress, for this site's own eyes. */
@@ -67,7 +75,7 @@ export interface RoundParts {
  * goes on behind the last step that was kept, and pays for the one that was lost.
  */
 export async function runRound(parts: RoundParts): Promise<void> {
-  const finished = finishedBefore(parts) ?? (await train(parts))
+  const finished = (await parts.whenDiskHasRoom(() => finishedBefore(parts))) ?? (await train(parts))
   await parts.release.endOfSlot(parts.signal)
   await deliver(parts, finished)
 }
@@ -83,48 +91,52 @@ function finishedBefore({ ledger, outbox, invitation }: RoundParts): AttemptKey 
 }
 
 async function train(parts: RoundParts): Promise<AttemptKey> {
-  const { ledger, outbox, invitation, manifest, clientId, signal } = parts
+  const { ledger, outbox, invitation, manifest, clientId, signal, whenDiskHasRoom } = parts
   const state = await loadState(parts.link, invitation, manifest.adapter, signal)
   signal.throwIfAborted()
   parts.accept?.(state)
   await parts.goAhead.value(signal) // nothing is paid for while the run stands still
-  const terms = {
+  const agreed = {
     ...privateTerms(manifest, parts.run, clipNormOf(parts)),
     specs: trainedSpecs(manifest.adapter),
     startId: invitation.state.sha256,
   }
   await parts.engine.verify() // nor on a runtime that may not compute the step
-  const { reservation, resume } = pay(parts, terms)
+  const { reservation, resume } = await whenDiskHasRoom(() => pay(parts, agreed))
+  const steps = stepsOf(reservation.entry)
+  if (steps < agreed.steps) parts.onShortened({ steps, of: agreed.steps })
   await parts.report()
-  const records = await parts.records()
+  const records = await whenDiskHasRoom(() => parts.records())
   signal.throwIfAborted()
   const start = trainedTensors(manifest.adapter, state)
   const round = beginPrivateRound({
-    ...terms,
+    ...agreed,
+    steps,
+    agreedSteps: agreed.steps,
     start,
     reservation,
     source: parts.source,
     lotSource: parts.lotSource,
     ...(resume && { resume }),
   })
-  const steps = manifest.localSteps
   if (reservation.entry.resumes !== undefined) parts.onResumed({ step: round.stepsDone, steps })
   while (round.stepsDone < steps) {
-    await privateStep({ ...parts, records }, state, round, round.stepsDone + 1)
-    if (round.stepsDone < steps) keep(parts, round)
+    await privateStep({ ...parts, records, steps }, state, round, round.stepsDone + 1)
+    if (round.stepsDone < steps) await keep(parts, round)
   }
   const update = round.finish()
   const header = { basis: invitation.basis, clientId, schemaHash: schemaHash(manifest.adapter) }
   const frame = encodeUpdate(update, header, manifest)
   const key: AttemptKey = update.reserved
-  ledger.finish(key, outbox.put(key, frame))
+  const sha256OfFrame = await whenDiskHasRoom(() => outbox.put(key, frame))
+  await whenDiskHasRoom(() => ledger.finish(key, sha256OfFrame))
   parts.checkpoints.clear(invitation.runId, invitation.round)
   return key
 }
 
 /**
  * Pays for the round: for the one step that may have begun and was lost where an attempt broke off that can be gone on with,
- * else for all of it.
+ * else for all of it, as far as the budget goes.
  */
 function pay(
   { ledger, checkpoints, invitation: { runId, round } }: RoundParts,
@@ -142,32 +154,32 @@ function pay(
 }
 
 /** Makes a step durable, then its line in the ledger, and only then lets the next one begin. */
-function keep({ ledger, checkpoints }: RoundParts, round: PrivateRound): void {
+async function keep({ ledger, checkpoints, whenDiskHasRoom }: RoundParts, round: PrivateRound): Promise<void> {
   const saved = round.save()
-  checkpoints.put(saved)
-  round.kept(ledger.stepped(saved))
+  await whenDiskHasRoom(() => checkpoints.put(saved))
+  round.kept(await whenDiskHasRoom(() => ledger.stepped(saved)))
   checkpoints.keepOnly(saved)
 }
 
 /** One step of DP-SGD: a Poisson lot, its exact clipped sum, and noise before anything else sees it. */
 async function privateStep(
-  parts: Omit<RoundParts, 'records'> & { readonly records: RecordSource },
+  parts: Omit<RoundParts, 'records'> & { readonly records: RecordSource; readonly steps: number },
   state: AdapterState,
   round: PrivateRound,
   step: number,
 ): Promise<void> {
-  const { records, engine, manifest, signal, goAhead } = parts
+  const { records, engine, manifest, signal, goAhead, steps } = parts
   signal.throwIfAborted()
   await goAhead.value(signal)
+  using work = await parts.work(signal)
   const started = performance.now()
   const members = round.drawLot(unitsIn(records))
   const here = withTrained(manifest.adapter, state, round.current())
-  const steps = manifest.localSteps
   const summing: LotSumParts = {
     engine,
     manifest,
     signal,
-    goAhead: () => goAhead.value(signal),
+    goAhead: () => work.rest(() => goAhead.value(signal)),
     onPart: (done) => parts.onPart({ step, steps, done, of: members.length }),
     onFault: (error) => parts.onLotFault({ step, steps, error }),
   }

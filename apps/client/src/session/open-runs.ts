@@ -6,7 +6,7 @@ import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { EncodedRecords, EncodedStores } from '../data/index.ts'
 import { type BoundRun, canonicalJson, type PrivacyLedger, ruleOf, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { type Declaration, type RunLimits, requireDeclaredKind, requireWithinLimits } from '../policy/index.ts'
-import { type ReleaseClock, slotLength } from '../release/index.ts'
+import { type QuietTime, type ReleaseClock, slotLength } from '../release/index.ts'
 import { termsFor } from './terms.ts'
 
 /** A run that this node takes part in, as long as the process lives. */
@@ -30,6 +30,8 @@ export interface AgreementParts {
   readonly stores: EncodedStores
   /** Where releases are on a grid of time. */
   readonly releaseClock?: ReleaseClock | undefined
+  /** While an engine is timed, no round computes. */
+  readonly quiet: QuietTime
   /** Aborted when the node is stopped. */
   readonly signal: AbortSignal
   engineFor(manifest: RunManifest): Promise<PrivateEngine>
@@ -68,7 +70,10 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
   const ended = new AbortController()
   const engine = lazily(() => parts.engineFor(manifest))
   const { releaseClock } = parts
-  const slot = lazily(async (clock: ReleaseClock) => slotLength(manifest, bound.terms, await engine.get(), clock))
+  const slot = lazily(async (clock: ReleaseClock) => {
+    const made = await engine.get()
+    return await parts.quiet.during(() => slotLength(manifest, bound.terms, made, clock))
+  })
   // Records that are tokenised beside it would slow the engine down while it is timed, and a slot would follow their lengths.
   const timed = releaseClock && slot.get(releaseClock).catch(() => {})
   const records = lazily(async () => {

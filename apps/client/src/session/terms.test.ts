@@ -6,15 +6,15 @@ import { termsFor } from './terms.ts'
 const site = { declaredRecords: 120, budget: BUDGET, spent: [], rule: undefined }
 const manifest = sampleManifest({ rounds: 20, localSteps: 5 })
 
-/** Epsilon of the whole run at these terms, after what was spent before. */
+/** Epsilon of the whole run and its two spare steps at these terms, after what was spent before. */
 const epsilonOf = (
   terms: { sampleRate: number; noiseMultiplier: number },
   delta = 1e-5,
   spent = site.spent as object[],
-) => pld.epsilonUpperBound([...(spent as never[]), { ...terms, steps: 100 }], delta)
+) => pld.epsilonUpperBound([...(spent as never[]), { ...terms, steps: 102 }], delta)
 
 describe('the terms of a site', () => {
-  it('spend the target over all rounds of the run: at least 99.9 % of it and never more', () => {
+  it('spend the target over all rounds of the run and a few spare steps: at least 99.9 % of it and never more', () => {
     const terms = termsFor(manifest, site)
     expect(terms).toMatchObject({ declaredRecords: 120, sampleRate: 10 / 120, budget: BUDGET })
     expect(epsilonOf(terms)).toBeLessThanOrEqual(6)
@@ -37,7 +37,7 @@ describe('the terms of a site', () => {
     const rule = { kind: 'renyi', order: bestOrder(spent, BUDGET) } as const
     const fresh = termsFor(manifest, site)
     const later = termsFor(manifest, { ...site, spent, rule })
-    const charged = filterOf(rule).epsilonUpperBound([...spent, { ...later, steps: 100 }], 1e-5)
+    const charged = filterOf(rule).epsilonUpperBound([...spent, { ...later, steps: 102 }], 1e-5)
     expect(later.noiseMultiplier).toBeGreaterThan(fresh.noiseMultiplier)
     expect(charged).toBeLessThanOrEqual(6)
     expect(charged).toBeGreaterThan(5.99)
@@ -72,7 +72,7 @@ describe('a site stays out', () => {
 
   it('when so little is left that its noise would drown the run', () => {
     const all = termsFor(manifest, site)
-    const spent = [{ ...sampleBound().event, ...all, steps: 75 }] // 99.8 % of the budget, by the filter
+    const spent = [{ ...sampleBound().event, ...all, steps: 77 }] // 99.8 % of the budget, by the filter
     const rule = { kind: 'renyi', order: bestOrder(spent, BUDGET) } as const
     expect(() => termsFor(manifest, { ...site, spent, rule })).toThrow(/BUDGET_TOO_SMALL.*at most 10 times/)
   })

@@ -4,6 +4,7 @@ import {
   filterOf,
   type PrivacyEvent,
   pld,
+  scheduledSteps,
   scheduleRule,
 } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
@@ -29,8 +30,8 @@ export interface SiteLimits {
 const MOST_EXTRA_NOISE = 10
 
 /**
- * The terms on which this site takes part in a run: the least noise with which all rounds of the run stay within the run's
- * target, and together with everything spent before within the site's own budget. The first by PLD, for a run is one fixed
+ * The terms on which this site takes part in a run: the least noise with which all rounds of the run, and the spare steps for
+ * interruptions, stay within the run's target, and together with everything spent before within the site's own budget. The first by PLD, for a run is one fixed
  * schedule; the second by the filter of the site's ledger, for this run was chosen after earlier ones were seen.
  *
  * @throws FedsvdError DELTA_TOO_LARGE, CONFIG_INVALID (a lot larger than the data), BUDGET_TOO_SMALL
@@ -54,7 +55,7 @@ export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms 
   }
   const shape = {
     sampleRate: manifest.expectedLotSize / site.declaredRecords,
-    steps: manifest.rounds * manifest.localSteps,
+    steps: scheduledSteps(manifest),
   }
   const budget = { epsilon: Math.min(manifest.target.epsilon, site.budget.epsilon), delta }
   const forNoise = { ...budget, delta: deltaWithoutMisses(delta, manifest.rounds) } // see release-slot.ts

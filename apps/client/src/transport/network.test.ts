@@ -95,7 +95,7 @@ describe('a client whose coordinator is away', () => {
     served = await serveDouble(double, port, () => failing)
     await using node = await starting
     await node.connected
-    expect(events).toEqual(['data-loaded', 'declared', 'waiting', 'unreachable', 'enrolled', 'connected'])
+    expect(events).toEqual(['data-loaded', 'waiting', 'unreachable', 'enrolled', 'declared', 'connected'])
   })
 
   it('gives up after maxWaitSeconds, in one line, and lets go of its ledger', async () => {

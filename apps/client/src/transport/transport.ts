@@ -59,7 +59,7 @@ export interface Caller {
   /** Of this process, made at random. */
   readonly instance: string
   /** The ledger as it is now, and as it was at a length that the coordinator asks for. */
-  ledgerHead(at?: number): NonNullable<ClientHandshake['ledger']>
+  ledgerHead(at?: number): ClientHandshake['ledger']
   signChallenge(clientId: string, nonce: string): string
 }
 

@@ -34,6 +34,7 @@ export {
   type ReservedEntry,
   type Resumption,
   reservationFrom,
+  stepsOf,
 } from './reservation.ts'
 export { assertSavedStep, type SavedFor, type SavedStep } from './saved-step.ts'
 export {

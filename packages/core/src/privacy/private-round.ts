@@ -6,7 +6,14 @@ import { isPositive, requireFinite, requireSpecs } from './checks.ts'
 import { requireClipNorm } from './clip.ts'
 import { type ClippedSum, clippedUnits } from './clipped-sum.ts'
 import { type PrivateUpdate, privateUpdate, type Randomness } from './private-update.ts'
-import { type DurableStep, type Reservation, type ReservedEntry, requireKept, useReservation } from './reservation.ts'
+import {
+  type DurableStep,
+  type Reservation,
+  type ReservedEntry,
+  requireKept,
+  stepsOf,
+  useReservation,
+} from './reservation.ts'
 import { decodeSavedStep, type RoundState, type SavedFor, type SavedStep, savedStep } from './saved-step.ts'
 import { gridOf, gridSigma } from './sensitivity.ts'
 
@@ -22,6 +29,8 @@ export interface PrivateRoundTerms {
   readonly sampleRate: number
   /** Number of local steps (tau). */
   readonly steps: number
+  /** Steps of a round as the run has them, where this one has fewer: a step that was kept is of either. */
+  readonly agreedSteps?: number
   readonly learningRate: number
   /** The divisor of every step: the declared number of records times sampleRate, and never the size that was drawn. */
   readonly expectedLotSize: number
@@ -195,7 +204,7 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
 export type SavedStepTerms = Omit<PrivateRoundOptions, 'start' | 'reservation' | 'source' | 'resume'>
 
 function savedForOf(options: SavedStepTerms, { runId, round, datasetFingerprint }: Place): SavedFor {
-  const { clipNorm, adaptiveClipping, noiseMultiplier, sampleRate, steps } = options
+  const { clipNorm, adaptiveClipping, noiseMultiplier, sampleRate, agreedSteps: steps = options.steps } = options
   const { learningRate, expectedLotSize, momentum = 0, specs, startId = '' } = options
   const drawn = { clipNorm, adaptiveClipping, noiseMultiplier, sampleRate, steps }
   const moved = { learningRate, expectedLotSize, momentum, tensors: specs.map(({ name, shape }) => [name, ...shape]) }
@@ -248,8 +257,9 @@ function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-function requireTerms(terms: PrivateRoundTerms, { event, resumes }: ReservedEntry): void {
-  const paidFor = { ...event, steps: resumes?.steps ?? event.steps }
+function requireTerms(terms: PrivateRoundTerms, reserved: ReservedEntry): void {
+  const { event } = reserved
+  const paidFor = { ...event, steps: stepsOf(reserved) }
   const same =
     event.mechanism === 'poisson-subsampled-gaussian' &&
     event.unit !== 'client' &&

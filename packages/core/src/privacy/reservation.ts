@@ -19,7 +19,10 @@ export interface ReservedEntry {
    * {@link durableStepFrom}). So of a round that breaks off at most one step more than was kept can have begun.
    */
   readonly stepwise?: boolean
-  /** There when the entry pays for going on with an earlier attempt, by the one step that may have begun and was lost. */
+  /**
+   * There when the entry is for going on with an attempt that broke off: it pays for the one step that may have begun and was
+   * lost, or leaves that step out of the round.
+   */
   readonly resumes?: Resumption
 }
 
@@ -29,10 +32,12 @@ export interface Resumption {
   readonly attempt: number
   /** Steps that were kept; 0 when the round begins anew. */
   readonly step: number
-  /** Steps of the whole round, all but one of them paid for by attempts before. */
+  /** Steps of the whole round, all of them paid for: by attempts before, and by this entry where it pays for one. */
   readonly steps: number
   /** SHA-256, in hex, of the saved step that the ledger recorded; undefined at step 0. */
   readonly savedSha256: string | undefined
+  /** Nothing more is paid for: it is the same attempt, and its round has one step fewer, the one that was lost. */
+  readonly shortened?: true
 }
 
 /**
@@ -93,17 +98,17 @@ export function reservationFrom(entry: ReservedEntry): DurableReservation {
   return new DurableReservation({ ...entry, event: { ...event }, ...(resumes && { resumes: { ...resumes } }) })
 }
 
-function requireResumption({ attempt, step, steps, savedSha256 }: Resumption, entry: ReservedEntry): void {
+function requireResumption({ attempt, step, steps, savedSha256, shortened }: Resumption, entry: ReservedEntry): void {
+  const follows = shortened
+    ? attempt === entry.attempt && step <= steps
+    : attempt < entry.attempt && step < steps && entry.event.steps === 1
   const sound =
+    follows &&
     entry.stepwise === true &&
-    entry.event.steps === 1 &&
-    Number.isSafeInteger(step) &&
-    step >= 0 &&
-    step < steps &&
-    attempt < entry.attempt &&
+    [step, steps - 1].every((count) => Number.isSafeInteger(count) && count >= 0) &&
     (step === 0) === (savedSha256 === undefined)
   if (sound) return
-  throw missing('one step paid for, to go on behind a step that the ledger kept', JSON.stringify(entry))
+  throw missing('one step paid for or left out, to go on behind a step that the ledger kept', JSON.stringify(entry))
 }
 
 /** A step of a round that a ledger has kept: its hash is on stable storage. */
@@ -144,6 +149,11 @@ export function requireKept(candidate: unknown, { runId, round, attempt }: Reser
   const kept = DurableStep.keptBy(candidate)
   const same = kept?.runId === runId && kept.round === round && kept.attempt === attempt && kept.step === step
   if (!same) throw missing(`the proof that step ${step} was kept`, 'none')
+}
+
+/** The steps of the round that a reservation is for. */
+export function stepsOf({ event, resumes }: Pick<ReservedEntry, 'event' | 'resumes'>): number {
+  return resumes?.steps ?? event.steps
 }
 
 /** The entry of a reservation, which is used up by this. RESERVATION_MISSING when it is not one or was used before. */

@@ -124,11 +124,15 @@ export const roundClosedSchema = z.strictObject({ runId: identifierSchema, round
  */
 export const runPausedSchema = z.strictObject({ runId: identifierSchema })
 
-/** `run-ended`: nothing more will be asked in this run. */
+/**
+ * `run-ended`: nothing more will be asked in this run. With `code`, of this client alone: its terms were refused, and the run
+ * goes on for others.
+ */
 export const runEndedSchema = z.strictObject({
   runId: identifierSchema,
   state: z.enum(['completed', 'stopped', 'failed']),
   reason: z.string().max(2000).optional(),
+  code: wireErrorSchema.shape.code.optional(),
 })
 
 // --- Socket.IO, client to coordinator --------------------------------------------------------------------------------

@@ -1,0 +1,67 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import { type MakeFilter, requireBudget } from './budget.ts'
+import { type Attempt, type BoundRun, brokenOff, type LedgerState } from './replay.ts'
+
+/**
+ * How a round goes on, as far as the budget goes. All of it follows from the ledger's events:
+ *
+ * - `anew`: with as many steps as the budget pays for, all of the run's unless it is nearly spent;
+ * - `resume`: behind the last step that was kept; the step that may have begun and was lost is paid for once more;
+ * - `shorten`: the same where nothing is left to pay with; the lost step is left out of the round.
+ */
+export type NextAttempt =
+  | { readonly kind: 'anew'; readonly steps: number }
+  | { readonly kind: 'resume' | 'shorten'; readonly from: Attempt; readonly steps: number }
+
+interface Payer {
+  readonly whose?: string
+  readonly makeFilter?: MakeFilter | undefined
+}
+
+/**
+ * The next attempt at a round.
+ *
+ * @param canResume false where the step that was kept cannot be gone on with
+ * @throws FedsvdError BUDGET_EXHAUSTED where the budget pays for no step
+ */
+export function nextAttempt(
+  state: LedgerState,
+  run: BoundRun,
+  round: number,
+  { canResume = true, ...payer }: Payer & { readonly canResume?: boolean } = {},
+): NextAttempt {
+  const require = (steps: number) => requireBudget(state, { ...run.event, steps }, { run, ...payer })
+  const affords = (steps: number): boolean => isWithinBudget(() => require(steps))
+  const from = canResume ? brokenOff(state, run.runId, round) : undefined
+  if (from === undefined) {
+    const steps = mostWithin(run.event.steps, affords)
+    if (steps === 0) require(1)
+    return { kind: 'anew', steps }
+  }
+  if (affords(1)) return { kind: 'resume', from, steps: from.steps }
+  const steps = from.steps - 1
+  if (steps < 1 || steps < (from.saved?.step ?? 0)) require(1)
+  return { kind: 'shorten', from, steps }
+}
+
+function isWithinBudget(require: () => unknown): boolean {
+  try {
+    require()
+    return true
+  } catch (error) {
+    if (error instanceof FedsvdError && error.code === 'BUDGET_EXHAUSTED') return false
+    throw error
+  }
+}
+
+/** The largest number up to `most` that holds, where each number below one that holds does; 0 where none does. */
+function mostWithin(most: number, holds: (count: number) => boolean): number {
+  if (holds(most)) return most
+  let [low, high] = [0, most]
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    if (holds(middle)) low = middle
+    else high = middle
+  }
+  return low
+}
