@@ -75,7 +75,7 @@ async function start(
   if (leftOut > 0) onEvent(leftOutEvent(site.leftOut))
   const models = modelStore(modelSettings(config))
   const isFirstStart = earlier.length === 0 && !existsSync(join(config.stateDir, 'ledgers'))
-  const identity = loadIdentity(config.stateDir, config.budgetName)
+  const identity = loadIdentity(config.stateDir, config.coordinator, config.budgetName)
   let clientId: string
   try {
     if (isFirstStart && config.declaredRecords === undefined) throw undeclared()

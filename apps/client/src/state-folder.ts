@@ -2,7 +2,7 @@ import { cpSync, existsSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { writeFileDurably } from './ledger/index.ts'
-import { KEY_FILE } from './session/identity.ts'
+import { hasKey, KEY_FILE } from './session/identity.ts'
 
 /** What the release before called the state folder, in the working directory. */
 const EARLIER_DEFAULT = join('.fedsvd', 'client')
@@ -45,7 +45,7 @@ export function earlierStateDirs(
 export function takeOver(stateDir: string, earlier: readonly string[]): void {
   const key = join(stateDir, KEY_FILE)
   const from = earlier.find((place) => existsSync(join(place, KEY_FILE)))
-  if (existsSync(key) || from === undefined) return
+  if (hasKey(stateDir) || from === undefined) return
   for (const part of ['enrolments', 'outbox', 'checkpoints']) {
     if (existsSync(join(from, part))) cpSync(join(from, part), join(stateDir, part), { recursive: true })
   }

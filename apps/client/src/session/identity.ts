@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { SITE_BUDGET, sha256Hex, writeFileDurably } from '../ledger/index.ts'
 import { coordinatorKey } from '../transport/address.ts'
 
-/** This node's key. It is made once and never leaves the state folder. */
+/** The key of this node at one coordinator. It is made once and never leaves the state folder. */
 export interface Identity {
   /** Raw 32-byte Ed25519 public key, base64url. */
   readonly publicKey: string
@@ -15,26 +15,45 @@ export interface Identity {
   signChallenge(clientId: string, nonce: string): string
 }
 
-/** In the state folder. */
+/** In the state folder: the key of earlier releases, one for all coordinators. It goes on at those that know it. */
 export const KEY_FILE = 'client-key.pem'
 
+/** Whether this state folder has a key, of this release or an earlier one. */
+export function hasKey(stateDir: string): boolean {
+  return existsSync(stateDir) && readdirSync(stateDir).some((file) => /^client-key.*\.pem$/.test(file))
+}
+
 /**
- * Reads the key of this node, or makes one (mode 0600) where there is none. A budget beside the site's own has a key of its own: a
- * coordinator knows one ledger of each identity.
+ * Reads the key of this node at a coordinator, or makes one (mode 0600) where there is none.
+ *
+ * Each coordinator knows another key: one that hands on the challenge of another, to sign in there in this node's name,
+ * gets an answer that is worth nothing there. A budget beside the site's own has keys of its own: a coordinator knows one
+ * ledger of each identity.
  */
-export function loadIdentity(stateDir: string, budget = SITE_BUDGET): Identity {
-  const path = join(stateDir, budget === SITE_BUDGET ? KEY_FILE : `client-key-${budget}.pem`)
+export function loadIdentity(stateDir: string, coordinator: string, budget = SITE_BUDGET): Identity {
+  const path = keyPath(stateDir, coordinator, budget)
   if (!existsSync(path)) {
     const { privateKey } = generateKeyPairSync('ed25519')
     writeFileDurably(path, Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })))
   }
   const key = readKey(path)
-  const { x } = createPublicKey(key).export({ format: 'jwk' })
   return {
-    publicKey: x!,
+    publicKey: publicKeyOf(key),
     signChallenge: (clientId, nonce) =>
       sign(null, Buffer.from(sessionChallengeText(clientId, nonce)), key).toString('base64url'),
   }
+}
+
+function keyPath(stateDir: string, coordinator: string, budget: string): string {
+  const stem = budget === SITE_BUDGET ? 'client-key' : `client-key-${budget}`
+  const shared = join(stateDir, `${stem}.pem`)
+  if (existsSync(shared) && enrolmentWith(stateDir, coordinator, publicKeyOf(readKey(shared))) !== undefined)
+    return shared
+  return join(stateDir, `${stem}-${sha256Hex(coordinatorKey(coordinator)).slice(0, 16)}.pem`)
+}
+
+function publicKeyOf(key: KeyObject): string {
+  return createPublicKey(key).export({ format: 'jwk' }).x!
 }
 
 function readKey(path: string): KeyObject {
@@ -60,7 +79,10 @@ function readKey(path: string): KeyObject {
  * whichever spelling an earlier release remembered: of several, the newest counts.
  */
 export function enrolledAs(stateDir: string, coordinator: string, budget?: string): string | undefined {
-  const { publicKey } = loadIdentity(stateDir, budget)
+  return enrolmentWith(stateDir, coordinator, loadIdentity(stateDir, coordinator, budget).publicKey)
+}
+
+function enrolmentWith(stateDir: string, coordinator: string, publicKey: string): string | undefined {
   const wanted = coordinatorKey(coordinator)
   const folder = join(stateDir, ENROLMENTS)
   const canonical = join(folder, enrolmentFile(wanted, publicKey))
@@ -76,7 +98,7 @@ export function enrolledAs(stateDir: string, coordinator: string, budget?: strin
 }
 
 export function rememberEnrolment(stateDir: string, coordinator: string, clientId: string, budget?: string): void {
-  const { publicKey } = loadIdentity(stateDir, budget)
+  const { publicKey } = loadIdentity(stateDir, coordinator, budget)
   const key = coordinatorKey(coordinator)
   writeFileDurably(
     join(stateDir, ENROLMENTS, enrolmentFile(key, publicKey)),
