@@ -5,24 +5,32 @@ import { Command } from 'commander'
 import { eventsRequestSchema } from '../events-file.ts'
 import { example, positiveInteger } from '../options.ts'
 import { outputFor, table } from '../output.ts'
+import { mostRecords, requireJoinable } from '../site-terms.ts'
 
 /** `fedsvd account`: what a list of privacy events costs, by both accountants. */
 export function accountCommand(): Command {
   return new Command('account')
     .description('Read privacy events as JSON on standard input and print what they cost together.')
     .option('--group <count>', 'also for a person with that many records, the unit being the record', positiveInteger)
-    .option('--json', 'print { "epsilonRdp", "epsilonPld", "delta" }')
+    .option(
+      '--records <count>',
+      'records of the site: a delta with which it could not join is refused',
+      positiveInteger,
+    )
+    .option('--json', 'print { "epsilonRdp", "epsilonPld", "delta", "mostRecords" }')
     .addHelpText(
       'after',
       example(
         `echo '{"events":[{"sampleRate":0.01,"noiseMultiplier":1,"steps":1000}],"delta":1e-5}' | fedsvd account --json`,
       ),
     )
-    .action(async (options: { json?: boolean; group?: number }) => {
+    .action(async (options: { json?: boolean; group?: number; records?: number }) => {
       const { events, delta } = parseMessage(eventsRequestSchema, parseJson(await readStandardInput()), 'a request')
-      const { group } = options
+      const { group, records } = options
+      if (records !== undefined) requireJoinable({ records, delta })
       const answer = {
         ...accountFor(events, delta),
+        mostRecords: mostRecords(delta),
         ...(group !== undefined && { group, epsilonGroup: groupEpsilonUpperBound(events, delta, group) }),
       }
       const output = outputFor(options)
@@ -37,8 +45,9 @@ export function accountCommand(): Command {
             : [[`PLD, of ${group} records together`, answer.epsilonGroup.toFixed(4)]]),
         ]),
       )
+      output.line(`\na client joins with this delta where it declares at most ${answer.mostRecords} records`)
       output.line(
-        `\nat delta ${delta}, unit record, add-or-remove-one, Poisson sampling; holds for events that were fixed before the first of them (docs/explanation/adaptive-composition.md)`,
+        `at delta ${delta}, unit record, add-or-remove-one, Poisson sampling; holds for events that were fixed before the first of them (docs/explanation/adaptive-composition.md)`,
       )
     })
 }

@@ -10,6 +10,7 @@ import { Command } from 'commander'
 import { readEvents } from '../events-file.ts'
 import { example, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { outputFor, table } from '../output.ts'
+import { requireJoinable } from '../site-terms.ts'
 
 interface PlanOptions {
   readonly records: number
@@ -29,7 +30,7 @@ export function planCommand(): Command {
   return new Command('plan')
     .description('Show what a privacy budget buys: the noise for a number of rounds, or the rounds for a noise.')
     .requiredOption('--records <count>', 'records of the smallest client', positiveInteger)
-    .option('--lot <count>', 'expected lot size', positiveInteger, 256)
+    .option('--lot <count>', 'expected lot size, at most the records', positiveInteger, 256)
     .option('--local-steps <count>', 'steps of one client in one round', positiveInteger, 2)
     .option('--epsilon <number>', 'budget of each client', positiveNumber, 6)
     .option('--delta <number>', 'at most 1 / records', probability, 1e-5)
@@ -46,6 +47,7 @@ export function planCommand(): Command {
       ),
     )
     .action(async (options: PlanOptions) => {
+      requireJoinable(options)
       const { recordsPerPerson: group, epsilon, delta } = options
       const prior = options.prior === undefined ? [] : await readEvents(options.prior)
       const rule = laterRule(prior, options)
@@ -108,7 +110,7 @@ function ofPerson(
 }
 
 function sampleRate({ lot, records }: PlanOptions): number {
-  return Math.min(1, lot / records)
+  return lot / records
 }
 
 function roundCounts(text: string): number[] {
