@@ -7,7 +7,7 @@ import { modelStore } from '@fedsvd/engine/models'
 import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { Tokenizer } from '@fedsvd/engine/tokenizer'
-import { engineFor, type PrivateEngine, tokenizerFor } from '@fedsvd/engine/training'
+import { engineFor, type PrivateEngine, proveModel, tokenizerFor } from '@fedsvd/engine/training'
 import { openBudget } from './budget.ts'
 import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
@@ -125,6 +125,7 @@ async function start(
         { pairs: config.pairColumn !== undefined },
       ),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
+      ...(parts.engineFor === undefined && { proveModel: (model) => proveModel(model, models) }),
       engineFor: (manifest) =>
         parts.engineFor === undefined ? engineFor(manifest, config, models) : parts.engineFor(manifest, config),
     })

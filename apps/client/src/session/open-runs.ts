@@ -35,6 +35,8 @@ export interface AgreementParts {
   /** Aborted when the node is stopped. */
   readonly signal: AbortSignal
   engineFor(manifest: RunManifest): Promise<PrivateEngine>
+  /** Runs a made-up record through the model of a run. @throws FedsvdError CHECKPOINT_INVALID, RUNTIME_UNAVAILABLE */
+  proveModel?(model: RunManifest['model']): Promise<void>
   /** Told how many records a run cannot take, for the site's own eyes. */
   onLeftOut(runId: string, leftOut: LeftOut): void
 }
@@ -45,7 +47,7 @@ export interface AgreementParts {
  * answer; the records are made ready behind it.
  *
  * @throws FedsvdError CONFIG_INVALID, LABEL_UNKNOWN, POLICY_REFUSED, DELTA_TOO_LARGE, BUDGET_TOO_SMALL, TERMS_CHANGED (another
- *   manifest under a known identifier), and what the tokenizer of the run's model is refused with
+ *   manifest under a known identifier), and what the run's model and its tokenizer are refused with
  */
 export async function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: OpenRun): Promise<OpenRun> {
   const { ledger, stores, coordinator, signal, declaration, limits } = parts
@@ -65,6 +67,7 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
   requireUnitOf(declaration, unitOfRun(manifest))
   requireDeclaredKind(manifest, declaration)
   const prepared = await stores.prepare(manifest)
+  if (agreed === undefined) await parts.proveModel?.(manifest.model) // before anything can be paid for with it
   const bound = bindable(agreed ?? newTerms(manifest, parts))
   ledger.bind(bound)
   const ended = new AbortController()

@@ -4,6 +4,7 @@ import type { ModelReference, ModelStore } from '../models/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import { loadStarterTokenizer, type Tokenizer } from '../tokenizer/index.ts'
 import { createCheckpointEngine } from './checkpoint-engine.ts'
+import { proveCheckpoint } from './prove-checkpoint.ts'
 import { createStarterEngine, PROJECTIONS, starterSchema } from './starter.ts'
 import type { TaskEngine, TrainingEngine } from './training-engine.ts'
 
@@ -41,6 +42,11 @@ export async function engineFor(
     maxTokens,
     featureScale,
   })
+}
+
+/** Runs a made-up record through the model of a run, so that what cannot be trained is found before it costs anything. */
+export async function proveModel(model: ModelReference, models: ModelStore): Promise<void> {
+  if (model.name !== STARTER) await proveCheckpoint(await models.open(model))
 }
 
 /** The tokenizer of a run's model. @throws FedsvdError as {@link engineFor} */

@@ -21,6 +21,7 @@ export { createEncoderTagger } from './encoder-tagger.ts'
 export {
   engineFor,
   type ModelRequest,
+  proveModel,
   requireStarterTask,
   STARTER,
   starterEngineFor,
