@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
-import { lockFile } from '@fedsvd/engine/files'
+import { lockFile, makeFolder } from '@fedsvd/engine/files'
 import { Command, Option } from 'commander'
 import { Children } from '../demo/children.ts'
 import { type DemoData, prepareDemoData } from '../demo/data.ts'
@@ -101,7 +101,7 @@ async function claimFolder(folder: string): Promise<Disposable> {
       got,
       remedy: 'Choose another --dir; nothing was changed.',
     })
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   const names = await readdir(folder)
   if (names.length > 0 && !names.includes(LOCK)) throw inUse('a folder with other files in it')
   const lock = lockFile(join(folder, LOCK), (holder) => inUse(`the demo of ${holder} in it`))

@@ -1,7 +1,8 @@
-import { closeSync, mkdirSync, openSync, read, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, read, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { SiteRecord } from '@fedsvd/engine/data'
+import { makeFolder } from '@fedsvd/engine/files'
 
 const readAt = promisify(read)
 const LENGTH_BYTES = 4
@@ -23,7 +24,7 @@ export class RecordSnapshot implements Disposable {
 
   /** @throws the error of the file system where there is no place for it */
   constructor(folder: string) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     const path = join(folder, `snapshot.${process.pid}.tmp`)
     this.#fd = openSync(path, 'w+', 0o600)
     rmSync(path)

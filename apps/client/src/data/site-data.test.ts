@@ -76,6 +76,12 @@ describe('the data of a site', () => {
     await expect(twice).rejects.toThrow(/every file of a data set once/)
   })
 
+  it.runIf(process.platform === 'linux')('are refused a state folder where none can be made', async () => {
+    using folder = temporaryFolder()
+    writeFileSync(join(folder.path, 'data.jsonl'), TWO)
+    await expect(loadSiteData(join(folder.path, 'data.jsonl'), {}, '/proc/none/state')).rejects.toThrow(/ENOENT.*mkdir/)
+  })
+
   it('keep the name by which a ledger knows them, whatever release gave it', async () => {
     using folder = temporaryFolder()
     const content = 'text,label\none,True\ntwo,2.50\nthree,2024-01-31 12:00:00\n'
