@@ -15,6 +15,7 @@ import { planCommand } from './commands/plan.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statementCommand } from './commands/statement.ts'
 import { fail } from './output.ts'
+import { handleOutputErrors } from './output-errors.ts'
 
 /** The `fedsvd` command: one subcommand for each thing that a person does. */
 export function program(): Command {
@@ -42,19 +43,13 @@ export function program(): Command {
 
 /** Runs the command line; every failure is one line on stderr and a non-zero exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  endWithReader()
+  const { stdout, stderr } = process
+  const json = argv.includes('--json')
+  handleOutputErrors({ stdout, stderr, json, exit: (code) => process.exit(code) })
   try {
     await program().parseAsync(argv)
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode
-    else fail(error, argv.includes('--json'))
+    else fail(error, json)
   }
-}
-
-/** Whoever reads the output may have enough of it, as `head` does: that is no failure. */
-function endWithReader(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(0)
-  })
 }
