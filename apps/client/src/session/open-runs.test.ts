@@ -4,6 +4,7 @@ import { sampleManifest } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { openLedger } from '../ledger/index.ts'
 import { runLimitsSchema } from '../policy/index.ts'
+import { QuietTime, systemClock } from '../release/index.ts'
 import { agreeTo } from './open-runs.ts'
 
 const broken = new FedsvdError('CHECKPOINT_INVALID', { expected: 'a', got: 'b', remedy: 'c' })
@@ -18,6 +19,7 @@ describe('agreeing to a run', () => {
         ledger,
         coordinator: 'http://127.0.0.1:7373',
         signal: new AbortController().signal,
+        quiet: new QuietTime(systemClock),
         declaration: { records: 1000, labels: undefined, task: 'sequence-classification', unit: 'record' },
         limits: runLimitsSchema.parse({}),
         stores: {
