@@ -24,6 +24,12 @@ interface Report {
   }[]
 }
 
+/** Process groups of the tests under way: none outlives the run. */
+const running = new Set<number>()
+process.once('exit', () => {
+  for (const group of running) process.kill(-group, 'SIGKILL')
+})
+
 const NOT_COMPILED = /^(Transform failed|SyntaxError)/
 
 /** The tests of one file in a copy of the tree, up to the first that fails. */
@@ -38,6 +44,7 @@ export async function runTests(file: string, folder: string, limitSeconds: numbe
     stdio: 'ignore',
     detached: true,
   })
+  running.add(child.pid!)
   let isEndless = false
   const timer = setTimeout(() => {
     isEndless = true
@@ -45,6 +52,7 @@ export async function runTests(file: string, folder: string, limitSeconds: numbe
   }, 1_000 * limitSeconds)
   const [code] = await once(child, 'close')
   clearTimeout(timer)
+  running.delete(child.pid!)
   const seconds = (performance.now() - started) / 1_000
   if (isEndless) return { verdict: { kind: 'endless' }, seconds }
   return { verdict: code === 0 ? { kind: 'passed' } : failureIn(report), seconds }

@@ -223,10 +223,18 @@ export const MUTANTS: readonly Mutant[] = [
     ['attempt: (last?.attempt ?? 0) + 1 }', 'attempt: 1 }'],
     ['      if (known !== undefined) return requireSameTerms(known, run)\n', '      if (known !== undefined) return\n'],
     ['      requireUnit(current(), run.event.unit)\n', ''],
-    ['if (owner !== undefined && owner !== statement.publicKey)', 'if (false as boolean)'],
-    ["file.append({ kind: 'rule-fixed', rule })", 'void rule'],
     ['const missing = run.event.steps - from - written - (last.levelled ?? 0)', 'const missing = 0'],
   ]),
+  ...breaksOf(
+    client('ledger/ledger.ts'),
+    [client('budget.test.ts')],
+    [['if (owner !== undefined && owner !== statement.publicKey)', 'if (false as boolean)']],
+  ),
+  ...breaksOf(
+    client('ledger/ledger.ts'),
+    [client('ledger/budget.test.ts')],
+    [["file.append({ kind: 'rule-fixed', rule })", 'void rule']],
+  ),
   ...breaksOf(
     client('ledger/ledger.ts'),
     [client('checkpoint/checkpoints.test.ts')],
@@ -274,7 +282,11 @@ export const MUTANTS: readonly Mutant[] = [
     [
       ['epsilon: Math.min(one.epsilon, other.epsilon)', 'epsilon: Math.max(one.epsilon, other.epsilon)'],
       ['...after.charges.slice(before?.charges.length ?? 0)', '...[]'],
-      ['if (fact.from !== hashes.length) throw damaged(', 'if (false as boolean) throw damaged('],
+      [
+        'if (fact.from !== hashes.length) throw damaged(',
+        'if (false as boolean) throw damaged(',
+        'the lines carry their own numbers, which go on from the same place, and nothing else reads `from`',
+      ],
       ['? attempt : { ...attempt, aside: true })', '? attempt : attempt)'],
     ],
   ),
@@ -397,7 +409,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     core('privacy/release-slot.ts'),
-    [client('session/terms.test.ts'), client('ledger/budget.test.ts')],
+    [client('ledger/ledger.test.ts')],
     [['return delta - rounds * MISS_PROBABILITY', 'return delta']],
   ),
   ...breaksOf(
@@ -450,7 +462,7 @@ export const MUTANTS: readonly Mutant[] = [
   // What a site agrees to
   ...breaksOf(
     client('policy/wire-codes.ts'),
-    [client('node.test.ts'), attack('neighbouring-data')],
+    [client('policy/wire-codes.test.ts')],
     [["return code in WIRE_CODES ? code : 'SITE_DECLINED'", 'return code']],
   ),
   ...breaksOf(
@@ -483,7 +495,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('ledger/budget.ts'),
-    [client('ledger/budget.test.ts')],
+    [client('ledger/ledger.test.ts'), client('ledger/budget.test.ts')],
     [
       ['if (state.rule !== undefined && spent.length > 0) return state.rule\n', ''],
       ['deltaWithoutMisses(budget.delta, spent.length + 1)', 'budget.delta'],

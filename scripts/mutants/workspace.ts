@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,9 +8,10 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..')
 /** What a copy of the tree does not need. */
 const LEFT_OUT = new Set(['.git', '.fedsvd', '.turbo', 'node_modules', 'dist'])
 
-/** A copy of the tree to break; what is installed is shared. */
+/** A copy of the tree to break, removed when the process exits; what is installed is shared. */
 export function makeWorkspace(): string {
   const folder = mkdtempSync(join(tmpdir(), 'fedsvd-mutants-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const copy = (from: string, to: string): void => {
     cpSync(from, to, { recursive: true, filter: (source) => !LEFT_OUT.has(source.split('/').at(-1)!) })
   }

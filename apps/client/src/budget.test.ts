@@ -6,7 +6,7 @@ import { sampleBound } from '../test-kit/sample-run.ts'
 import { type TemporaryFolder, temporaryFolder } from '../test-kit/temporary-folder.ts'
 import { openBudget } from './budget.ts'
 import { loadSiteData } from './data/index.ts'
-import { ledgerPath, showLedger, spentEvents } from './ledger/index.ts'
+import { ledgerPath, SITE_BUDGET, showLedger, spentEvents } from './ledger/index.ts'
 import { defaultOwnerKey, makeOwnerKey, readOwnerKey } from './owner/owner-key.ts'
 import { parseStatement, signStatement } from './owner/statement.ts'
 
@@ -137,13 +137,23 @@ describe('other people, of whom the data owner has signed that they are', () => 
     const other = write('other.jsonl', rows(200, 300))
     const stranger = makeOwnerKey(join(folder.path, 'stranger.pem'))
     await expect(open(other, { name: 'second', by: null })).rejects.toThrow('STATEMENT_INVALID')
+    const before = readFileSync(ledgerPath(state, SITE_BUDGET))
     await expect(open(other, { name: 'second', by: stranger })).rejects.toThrow(/STATEMENT_INVALID.*the key/)
     await expect(open(other, { name: 'second', signed: { dataset: 'ab'.repeat(32) } })).rejects.toThrow(
       'STATEMENT_INVALID',
     )
     await expect(open(other, { name: 'second', signed: { budget: 'third' } })).rejects.toThrow('STATEMENT_INVALID')
+    expect(readFileSync(ledgerPath(state, SITE_BUDGET))).toEqual(before) // none of these statements was taken in
     await expect(open(other, { name: 'trial', by: null })).rejects.toThrow('STATEMENT_INVALID')
     await trainOn(other, { name: 'second' })
+  })
+
+  it('lose it where the owner of the site is another than signed for them', async () => {
+    const trial = write('trial.jsonl', rows(0, 100))
+    await trainOn(trial, { name: 'trial', by: makeOwnerKey(join(folder.path, 'stranger.pem')) })
+    rmSync(ledgerPath(state, SITE_BUDGET))
+    await trainOn(write('other.jsonl', rows(200, 300)), { name: 'second' })
+    await expect(open(trial, { name: 'trial', by: null })).rejects.toThrow(/STATEMENT_INVALID.*one of another key/)
   })
 
   it('lose it where the statement in the ledger is changed', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { rdp } from '@fedsvd/core/accounting'
+import { MISS_PROBABILITY } from '@fedsvd/core/privacy'
 import { describe, expect, it } from 'vitest'
 import {
   BUDGET,
@@ -184,6 +185,25 @@ describe('the budget', () => {
     const one = rdp.epsilonUpperBound([{ sampleRate: 0.1, noiseMultiplier: 2, steps: 5 }], 1e-5)
     expect(shown).toBeCloseTo(seven, 9)
     expect(shown).toBeGreaterThan(1.2 * one)
+  })
+})
+
+describe('delta', () => {
+  it('is held back for each release that may miss its slot of time, of a run and of the site', () => {
+    using folder = temporaryFolder()
+    const deltas: number[] = []
+    const makeFilter: LedgerOptions['makeFilter'] = (rule) => ({
+      ...perStep(0.25)(rule),
+      allows: (_events, { delta }) => {
+        deltas.push(delta)
+        return true
+      },
+    })
+    using ledger = open(folder.path, BUDGET, { makeFilter })
+    ledger.bind(sampleBound())
+    for (const round of [0, 1, 2]) ledger.reserve(RUN_A, round)
+    const left = [1, 2, 3].map((releases) => BUDGET.delta - releases * MISS_PROBABILITY)
+    expect(deltas).toEqual(left.flatMap((delta) => [delta, delta])) // what the run was granted, then the site
   })
 })
 

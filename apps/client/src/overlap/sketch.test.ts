@@ -4,8 +4,8 @@ import { overlapOf, Sketcher } from './sketch.ts'
 const KEY = Buffer.alloc(32, 7)
 type Row = Record<string, unknown>
 const patient = (n: number): Row => ({
-  text: `Patient ${n} was seen on the ward with complaint number ${n * 17}.`,
-  summary: `Short summary of the visit number ${n} to the ward`,
+  text: `Señora ${n} was seen on the ward with complaint number ${n * 17}.`,
+  summary: `Short résumé of the visit number ${n} to the ward`,
   label: n % 2 === 0 ? 'ham' : 'spam',
   visited: '2024-01-01 00:00:00',
 })
@@ -16,6 +16,11 @@ const sketch = (data: readonly unknown[], key = KEY, most?: number) => {
   return sketcher.finish()
 }
 const DATA = rows(0, 500)
+/** The data with every text written in another way. */
+const rewritten = (write: (text: string) => string) =>
+  DATA.map((row) =>
+    Object.fromEntries(Object.entries(row).map(([key, cell]) => [key, typeof cell === 'string' ? write(cell) : cell])),
+  )
 const share = (data: readonly unknown[]) => overlapOf(sketch(DATA), sketch(data))
 
 describe('two data sets', () => {
@@ -25,11 +30,10 @@ describe('two data sets', () => {
     ['another order', DATA.toReversed()],
     ['another text column of the same rows', DATA.map(({ summary, label }) => ({ summary, label }))],
     ['another label column', DATA.map(({ text }, n) => ({ text, sentiment: n % 3 }))],
-    [
-      'trailing spaces, other spacing and case',
-      DATA.map((row) => ({ ...row, text: `${row.text}  `.toUpperCase().replaceAll(' ', '  ') })),
-    ],
-    ['letters composed another way', DATA.map((row) => ({ ...row, text: String(row.text).normalize('NFD') }))],
+    ['white space around texts', rewritten((text) => ` ${text}\n`)],
+    ['other white space in texts', rewritten((text) => text.replaceAll(' ', '\u00a0 '))],
+    ['capitals', rewritten((text) => text.toUpperCase())],
+    ['letters composed another way', rewritten((text) => text.normalize('NFD'))],
     [
       'numbers as texts, as CSV has them',
       DATA.map((row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [k, String(v)]))),

@@ -30,6 +30,17 @@ describe('the members that the lots of a round hardly ever exceed', () => {
     },
   )
 
+  it('are the least that the bound of Hoeffding proves', () => {
+    const [coins, rate] = [7500, 0.0853]
+    const bound = (members: number) => {
+      const share = members / coins
+      return Math.exp(-coins * (share * Math.log(share / rate) + (1 - share) * Math.log((1 - share) / (1 - rate))))
+    }
+    const most = mostMembers({ declaredRecords: 1500, sampleRate: rate, steps: 5 })
+    expect(bound(most + 1)).toBeLessThanOrEqual(MISS_PROBABILITY)
+    expect(bound(most)).toBeGreaterThan(MISS_PROBABILITY)
+  })
+
   it('are all of them at sampleRate 1, and never more than there are', () => {
     expect(mostMembers({ declaredRecords: 1500, sampleRate: 1, steps: 3 })).toBe(4500)
     expect(mostMembers({ declaredRecords: 2, sampleRate: 0.9, steps: 1 })).toBe(2)

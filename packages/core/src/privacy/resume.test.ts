@@ -261,7 +261,10 @@ describe('the next step', () => {
     for (const wrong of [{ step: 2 }, { attempt: 2 }, { round: 5 }, { runId: 'another' }]) {
       expect(() => afterOne().kept(durableStepFrom({ ...right, ...wrong }))).toThrow('RESERVATION_MISSING')
     }
-    expect(() => afterOne().kept({ kept: right } as never)).toThrow('RESERVATION_MISSING')
+    const alike = Object.create(Object.getPrototypeOf(durableStepFrom(right)) as object, { kept: { value: right } })
+    for (const forged of [{ kept: right }, alike, undefined]) {
+      expect(() => afterOne().kept(forged as never)).toThrow('RESERVATION_MISSING')
+    }
     expect(() => durableStepFrom({ ...right, durable: false })).toThrow('RESERVATION_MISSING')
     expect(() => afterOne().kept(durableStepFrom(right))).not.toThrow()
   })
