@@ -203,9 +203,32 @@ describe('an update in parts', () => {
     expect(await join(named)).toBe('accepted')
     expect(await join(named)).toBe('duplicate')
 
-    for (const fill of ['more', 'and more']) expect(await put(Buffer.alloc(frame.length, fill))).toBe('stored')
+    const more = Buffer.alloc(frame.length, 'more')
+    expect(await put(more)).toBe('stored')
+    expect(await put(Buffer.from('not more'), sha256(more))).toBe('FRAME_CHECKSUM') // and what was kept still counts
+    expect(await put(Buffer.alloc(frame.length, 'and more'))).toBe('stored')
     expect(await put(Buffer.from('one more'))).toBe('FRAME_TOO_LARGE')
     await two.upload(other!)
     await coordinator.seen(manifest.runId, 'the end', ({ state }) => state === 'completed')
+  })
+
+  it('of rounds that are over shares one allowance: old tokens fill no disk', async () => {
+    await using coordinator = await testCoordinator()
+    const manifest = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 3 })
+    const client = await coordinator.client('one')
+    await client.connect()
+    await coordinator.seen(manifest.runId, 'the end', ({ state }) => state === 'completed')
+    const bytes = client.frame(client.invitations[0]!).length
+    const put = async ({ round, uploadToken }: (typeof client.invitations)[0], part: Uint8Array) => {
+      const at = `${coordinator.url}/v1/runs/${manifest.runId}/rounds/${round}/update/parts/${sha256(part)}`
+      const headers = { authorization: `Bearer ${uploadToken}` }
+      return (await fetch(at, { method: 'PUT', headers, body: part as Uint8Array<ArrayBuffer> })).ok
+    }
+    const parts = client.invitations.flatMap((invitation) =>
+      ['a', 'b', 'c'].map((fill) => ({ invitation, part: Buffer.alloc(bytes, `${fill}${invitation.round}`) })),
+    )
+    const taken: boolean[] = []
+    for (const { invitation, part } of parts) taken.push(await put(invitation, part))
+    expect(taken).toEqual([true, true, true, ...Array<boolean>(6).fill(false)])
   })
 })

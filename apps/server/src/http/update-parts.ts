@@ -10,14 +10,32 @@ export const MOST_PARTS = 4096
 const TIMES_OVER = 3
 const MOST_PLACES = 10_000
 
+/** A part on its way, and what it may be a part of. */
+export interface ArrivingPart {
+  readonly sha256: string
+  readonly stream: AsyncIterable<Uint8Array>
+  /** How many bytes the whole update has. */
+  readonly updateBytes: number
+  /** Whether its round may still count an update. All rounds of a run that may not share what one may bring. */
+  readonly isOpen: boolean
+}
+
+/** What one invitation has brought here. */
+interface Place {
+  /** Bytes by SHA-256: what was kept counts, whatever becomes of a second part of the same name. */
+  readonly kept: Map<string, number>
+  /** Parts that arrive at the same time count too, by the most that each may have. */
+  arriving: number
+  arrivingBytes: number
+}
+
 /**
  * Parts of updates, for senders whose proxies take no large bodies. A part is an object like any other, so it does not matter
  * which of several coordinators gets it; nothing refers to it, so it is collected like all that nothing refers to.
  */
 export class UpdateParts {
   readonly #blobs: BlobStore
-  /** What one invitation has brought here: bytes by SHA-256. */
-  readonly #taken = new LRUCache<string, Map<string, number>>({ max: MOST_PLACES })
+  readonly #places = new LRUCache<string, Place>({ max: MOST_PLACES })
 
   constructor(blobs: BlobStore) {
     this.#blobs = blobs
@@ -26,30 +44,34 @@ export class UpdateParts {
   /**
    * Keeps a part.
    *
-   * @param updateBytes how many bytes the whole update has
    * @throws FedsvdError FRAME_TOO_LARGE for a long part, and for more parts than an update can have; FRAME_CHECKSUM
    */
-  async take(
-    place: UploadRight,
-    { sha256, stream, updateBytes }: { sha256: string; stream: AsyncIterable<Uint8Array>; updateBytes: number },
-  ): Promise<void> {
-    const key = JSON.stringify([place.runId, place.round, place.clientId])
-    const taken = this.#taken.get(key) ?? new Map<string, number>()
-    this.#taken.set(key, taken)
-    const before = taken.has(sha256) ? 0 : [...taken.values()].reduce((sum, bytes) => sum + bytes, 0)
-    const room = TIMES_OVER * updateBytes - before
-    if (room <= 0 || taken.size > TIMES_OVER * MOST_PARTS) throw tooMuch(updateBytes, before)
+  async take(right: UploadRight, { sha256, stream, updateBytes, isOpen }: ArrivingPart): Promise<void> {
+    const place = this.#placeOf(right, isOpen)
+    const known = place.kept.get(sha256)
+    const before = place.arrivingBytes + [...place.kept.values()].reduce((sum, bytes) => sum + bytes, 0)
+    const room = known ?? TIMES_OVER * updateBytes - before
+    const isOneTooMany = known === undefined && place.kept.size + place.arriving >= TIMES_OVER * MOST_PARTS
+    if ((known === undefined && room <= 0) || isOneTooMany) throw tooMuch(updateBytes, before)
     const mostBytes = Math.min(LONGEST_PART_BYTES, room)
-    taken.set(sha256, mostBytes) // parts that arrive at the same time count too
+    place.arriving += 1
+    place.arrivingBytes += mostBytes
     try {
       await using part = await this.#blobs.receive(stream, mostBytes)
       if (part.sha256 !== sha256) throw otherPart(sha256, part.sha256)
       await part.keep()
-      taken.set(sha256, part.bytes)
-    } catch (error) {
-      taken.delete(sha256)
-      throw error
+      place.kept.set(sha256, part.bytes)
+    } finally {
+      place.arriving -= 1
+      place.arrivingBytes -= mostBytes
     }
+  }
+
+  #placeOf({ runId, round, clientId }: UploadRight, isOpen: boolean): Place {
+    const key = JSON.stringify([runId, isOpen ? round : 'closed', clientId])
+    const place = this.#places.get(key) ?? { kept: new Map(), arriving: 0, arrivingBytes: 0 }
+    this.#places.set(key, place)
+    return place
   }
 
   /** The bytes of an update, out of its parts in order. @throws FedsvdError BLOB_NOT_FOUND for a part that is not here */

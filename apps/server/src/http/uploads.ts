@@ -36,8 +36,8 @@ export function uploadRoutes(parts: TensorRoutes, { limit, limitClient }: Upload
     await answering(request, response, async () => {
       const { sha256, ...round } = parseMessage(partPlace, request.params, 'an address of a part')
       const place = await admit(request, round)
-      const updateBytes = await conductor.updateBytes(place.runId)
-      await updateParts.take(place, { sha256, stream: bodyOf(request), updateBytes })
+      const due = await conductor.updateDue(place)
+      await updateParts.take(place, { sha256, stream: bodyOf(request), ...due })
       return { sha256 }
     })
   })

@@ -9,5 +9,5 @@ export { checkAdmissible, deliveredTasks, openTasks, type RoundEvent, reduceRoun
 export { type Clock, Pulse, systemClock } from './pulse.ts'
 export { type ReceivedUpdate, type ReceivingRound, receiveUpdate, requireFresh, type UpdatePlace } from './receive.ts'
 export { runRound } from './round.ts'
-export { earliestFor, takesLate } from './staleness.ts'
+export { earliestCounted, earliestFor, takesLate } from './staleness.ts'
 export { invite, inviteLate } from './task.ts'

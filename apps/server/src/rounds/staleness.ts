@@ -11,3 +11,8 @@ export function takesLate({ mode, lateUpdates }: Pick<RunManifest, 'mode' | 'lat
 export function earliestFor(round: number, { maxStaleness = USUAL_MAX_STALENESS }: Pick<RunManifest, 'maxStaleness'>) {
   return Math.max(0, round - maxStaleness)
 }
+
+/** The earliest round whose updates are still taken while `round` is under way. */
+export function earliestCounted(round: number, manifest: RunManifest): number {
+  return takesLate(manifest) ? earliestFor(round, manifest) : round
+}

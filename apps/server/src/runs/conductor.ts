@@ -21,7 +21,7 @@ import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { CentralLedger, ClientCaps, mostNoise } from '../privacy/index.ts'
 import { exactRefactoriser, type Refactoriser } from '../refactorisation/index.ts'
-import { Gate, pause, receiveUpdate, reduceRound, type UpdatePlace } from '../rounds/index.ts'
+import { earliestCounted, Gate, pause, receiveUpdate, reduceRound, type UpdatePlace } from '../rounds/index.ts'
 import { type AuditDraft, leaseLost, type Participant, type RunChange, type RunRecord } from '../store/index.ts'
 import { createRun } from './create-run.ts'
 import { drive, type Ending, type Standstill } from './drive.ts'
@@ -299,20 +299,17 @@ export class Conductor implements AsyncDisposable {
     for (const live of this.#live.values()) live.changedOutside()
   }
 
-  /** How many bytes an update of a run has. @throws FedsvdError RUN_NOT_FOUND */
-  async updateBytes(runId: string): Promise<number> {
-    const { manifest } = this.#live.get(runId) ?? (await this.#find(runId))
-    return frameBytes(updateSpecs(manifest))
+  /** How many bytes an update of a run has, and whether one of this round may still be counted. @throws FedsvdError RUN_NOT_FOUND */
+  async updateDue({ runId, round }: Pick<Delivery, 'runId' | 'round'>) {
+    const { manifest, current } = await this.#receiving(runId)
+    const isOpen = current !== undefined && round >= earliestCounted(current.round, manifest)
+    return { updateBytes: frameBytes(updateSpecs(manifest)), isOpen }
   }
 
   /** Takes in one update. @throws FedsvdError as `receiveUpdate` does, or RUN_NOT_FOUND */
   async receiveUpdate(runId: string, place: UpdatePlace, stream: AsyncIterable<Uint8Array>): Promise<UploadReply> {
     const { store, blobs } = this.#parts
-    const live = this.#live.get(runId)
-    const record = live === undefined ? await this.#find(runId) : undefined
-    const { manifest } = live ?? record!
-    const parts = { store, alerts: this.#parts.alerts, clock: this.#parts.clock, deliver: this.#driving.deliver }
-    const current = live === undefined ? isOpen(record!) && (await roundElsewhere(record!, parts)) : live.current
+    const { live, record, manifest, current } = await this.#receiving(runId)
     const stored = current && current.round === place.round ? undefined : await store.rounds.find(runId, place.round)
     const terms = (live?.participant(place.clientId) ?? (await this.#participant(runId, place.clientId)))?.terms
     return await receiveUpdate({
@@ -323,10 +320,24 @@ export class Conductor implements AsyncDisposable {
       terms,
       mostNoise: async () => (terms === undefined ? 0 : await mostNoise(manifest, terms, this.#parts.bounds)),
       isPaused: record?.state === 'paused',
-      current: current || undefined,
+      current,
       stored,
       gate: this.#gate,
     })
+  }
+
+  /** A run and its round under way, here or at the coordinator that drives it. */
+  async #receiving(runId: string) {
+    const { store, alerts, clock } = this.#parts
+    const live = this.#live.get(runId)
+    if (live !== undefined) return { live, manifest: live.manifest, current: live.current }
+    const record = await this.#find(runId)
+    const parts = { store, alerts, clock, deliver: this.#driving.deliver }
+    return {
+      record,
+      manifest: record.manifest,
+      current: isOpen(record) ? await roundElsewhere(record, parts) : undefined,
+    }
   }
 
   /** Counts an update that another coordinator took in. @throws FedsvdError as an upload does, LEASE_LOST unless it drives the run */
