@@ -153,20 +153,25 @@ export function jsonRequest(body: unknown) {
  * @throws SyntaxError for one that is no JSON
  */
 export async function jsonBody(response: Response): Promise<unknown> {
+  return JSON.parse(await textBody(response, LONGEST_JSON)) as unknown
+}
+
+/** The text of an answer, of which no more is taken than `most` bytes. @throws FedsvdError MESSAGE_INVALID for a longer one */
+export async function textBody(response: Response, most: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let received = 0
   for await (const chunk of response.body ?? []) {
     received += chunk.length
-    if (received > LONGEST_JSON) {
+    if (received > most) {
       throw new FedsvdError('MESSAGE_INVALID', {
-        expected: `an answer of at most ${LONGEST_JSON} bytes`,
+        expected: `an answer of at most ${most} bytes`,
         got: 'a longer one',
         remedy: 'Check the address of the coordinator.',
       })
     }
     chunks.push(chunk)
   }
-  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown
+  return Buffer.concat(chunks).toString('utf8')
 }
 
 /** A body that must have this size and hash. @throws FedsvdError FRAME_TOO_LARGE, FRAME_CHECKSUM */

@@ -1,5 +1,5 @@
 import { Fetch } from 'socket.io-client'
-import { request } from './http.ts'
+import { request, textBody } from './http.ts'
 import type { Route } from './route.ts'
 
 /** Between the packets of a payload; in packets it is escaped. */
@@ -8,6 +8,8 @@ const SEPARATOR = '\x1e'
 const WRITTEN = 'ok'
 /** Packets are sent together up to this, so that proxies with a limit of 1 MB take them; a longer one goes alone. */
 const MOST_TOGETHER = 256 * 1024
+/** Far more than the messages that a coordinator has for one client at a time. */
+const LONGEST_PAYLOAD = 16 * 2 ** 20
 
 /** Long polling by the requests of a route: its proxy and its certificates, no redirect followed, other answers named. */
 export function pollingBy(route: Route): typeof Fetch {
@@ -38,7 +40,7 @@ export function pollingBy(route: Route): typeof Fetch {
       this.socket._cookieJar.appendCookies(headers)
       const read = async (response: Response): Promise<string> => {
         this.socket._cookieJar.parseCookies(response.headers.getSetCookie()) // of a load balancer that is sticky by them
-        const payload = await response.text()
+        const payload = await textBody(response, LONGEST_PAYLOAD)
         if (body !== undefined && payload !== WRITTEN) throw new SyntaxError('not what Engine.IO answers')
         return payload
       }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -14,6 +15,7 @@ import { startClient } from '../index.ts'
 import { sha256Hex } from '../ledger/index.ts'
 import { networkTransport } from './network.ts'
 import { routeTo } from './route.ts'
+import { catalogueErrorIn, openSocket } from './socket.ts'
 import { uploadFrame } from './upload.ts'
 
 /** What stands between a hospital and a coordinator: proxies of either side, filters, prefixes, limits. */
@@ -71,6 +73,38 @@ describe('a network without WebSocket', () => {
     expect(await site.told('connected')).toMatchObject({ transport: 'polling' })
     await trainOnce(site)
     expect(site.events.some(({ event }) => event === 'unreachable')).toBe(false)
+  })
+
+  it('takes no more from a coordinator than it has to say', async () => {
+    let sent = 0
+    const endless = createServer((request, response) => {
+      if (request.headers.upgrade !== undefined) return void response.writeHead(403).end()
+      const chunk = Buffer.alloc(2 ** 20, 'a')
+      const more = (): void => {
+        if (sent >= 100 * chunk.length) return void response.end()
+        sent += chunk.length
+        response.write(chunk, (error) => (error ? undefined : setImmediate(more)))
+      }
+      more()
+    })
+    endless.listen(0, '127.0.0.1')
+    await once(endless, 'listening')
+    const { port } = endless.address() as AddressInfo
+    const { socket } = openSocket(routeTo(`http://127.0.0.1:${port}`), '/operator', { reconnectionDelay: 1 })
+    const told = new Promise((resolve) => {
+      socket.on('connect_error', (error) => {
+        const refusal = catalogueErrorIn(error)
+        if (refusal?.code === 'MESSAGE_INVALID' || sent >= 100 * 2 ** 20) resolve(refusal?.code)
+      })
+    })
+    socket.connect()
+    try {
+      expect(await told).toBe('MESSAGE_INVALID')
+    } finally {
+      socket.disconnect()
+      endless.closeAllConnections()
+      endless.close()
+    }
   })
 
   it('is told with its limit where a message is too large for a proxy, and does not stall in silence', async () => {
