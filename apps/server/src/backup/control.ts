@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -15,6 +16,7 @@ import { type RowsFile, writeRows } from './rows-file.ts'
 /** In the state folder: where the coordinator that has it listens for backups. Whoever may read it may have all that is there. */
 const CONTROL_FILE = 'control.json'
 const ROWS_BEGIN = 'backup-'
+const ROWS_NAME = /^backup-[\d-]+\.rows$/
 
 const controlSchema = z.object({ socket: z.string() })
 
@@ -86,7 +88,8 @@ export async function serveControl({ stateDir, dump, holdObjects, log }: Control
 }
 
 /**
- * Asks the coordinator that runs on a state folder for a dump. Undefined where none does.
+ * Asks the coordinator that runs on a state folder for a dump. Undefined where none does. Whoever answers has to have written it
+ * into that folder: the socket of a coordinator that was killed is in a folder that anybody may make again.
  *
  * @throws FedsvdError what the coordinator answers; COORDINATOR_UNREACHABLE when it goes away meanwhile
  */
@@ -103,21 +106,33 @@ export async function askRunning(stateDir: string): Promise<RunningDump | undefi
   const gone = once(caller, 'close').then(() => undefined)
   const [answer] = (await Promise.race([once(line, 'line'), gone])) ?? [undefined]
   if (answer === undefined) throw wentAway()
-  const { error, ...dumped } = JSON.parse(String(answer)) as { error?: unknown } & Omit<
+  const { error, file, dump } = JSON.parse(String(answer)) as { error?: unknown } & Omit<
     RunningDump,
     keyof AsyncDisposable
   >
-  if (error !== undefined) {
+  const refusal = error === undefined ? undefined : FedsvdError.fromJSON(error)
+  const rows = path.join(stateDir, path.basename(file ?? ''))
+  const isOwn = ROWS_NAME.test(path.basename(rows)) && existsSync(rows)
+  if (refusal !== undefined || !isOwn) {
     caller.destroy()
-    throw FedsvdError.fromJSON(error)
+    throw refusal ?? foreign(stateDir)
   }
   return {
-    ...dumped,
+    file: rows,
+    dump,
     async [Symbol.asyncDispose]() {
       caller.destroy()
       await gone
     },
   }
+}
+
+function foreign(stateDir: string): FedsvdError {
+  return new FedsvdError('COORDINATOR_UNREACHABLE', {
+    expected: `the coordinator of ${stateDir}, which writes its rows there`,
+    got: 'an answer of another process',
+    remedy: `Where no coordinator runs on that folder, remove ${CONTROL_FILE} from it, and begin the backup anew.`,
+  })
 }
 
 function wentAway(): FedsvdError {
