@@ -54,6 +54,15 @@ export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal'
   onEvent(event: ClientEvent): void
 }
 
+/** For what a full disk is waited for. */
+interface DiskWait {
+  readonly manifest: RunManifest
+  readonly signal: AbortSignal
+  readonly round?: number
+  /** The coordinator waits for the answer. */
+  readonly isAnswer?: boolean
+}
+
 /** The connected node: answers offers and invitations, and trains in the background. */
 export class ClientNode implements AsyncDisposable {
   /** Resolves at the first connection. */
@@ -171,7 +180,7 @@ export class ClientNode implements AsyncDisposable {
           this.#tellIfOut()
         })
       },
-      onInvitation: async (invitation) => this.#answerInvitation(invitation),
+      onInvitation: (invitation) => this.#answerInvitation(invitation),
       onRoundClosed: ({ runId, round }) => {
         this.#close(runId, round)
         void this.#work.end(runId, 'the round is closed', round)
@@ -193,7 +202,7 @@ export class ClientNode implements AsyncDisposable {
       if (known === undefined) this.#requireRoomForRun()
       const onLeftOut = (id: string, leftOut: LeftOut) => this.#tellLeftOut(leftOut, id)
       const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut, quiet: this.#quiet }
-      const whenDiskHasRoom = this.#whenDiskHasRoom(manifest, this.#stopped.signal)
+      const whenDiskHasRoom = this.#whenDiskHasRoom({ manifest, signal: this.#stopped.signal, isAnswer: true })
       const run = await whenDiskHasRoom(() => agreeTo(manifest, parts, known))
       this.#runs.set(runId, run)
       this.#lastDeclined = undefined
@@ -237,7 +246,7 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /** Says yes or no before anything is spent; training then goes on in the background. */
-  #answerInvitation(invitation: Invitation): InvitationReply {
+  async #answerInvitation(invitation: Invitation): Promise<InvitationReply> {
     const { runId, round } = invitation
     try {
       const run = this.#runs.get(runId)
@@ -245,7 +254,7 @@ export class ClientNode implements AsyncDisposable {
       requireClipNorm(run, invitation)
       requireStateSize(run.manifest, invitation)
       this.#requireReady(run, invitation)
-      this.#requireOneState(invitation)
+      await this.#requireOneStateOnDisk(run, invitation)
       this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
       return { accepted: true }
     } catch (error) {
@@ -254,6 +263,21 @@ export class ClientNode implements AsyncDisposable {
         setImmediate(() => this.#endings.tell({ kind: 'declined', runId, error: failure }))
       }
       return this.#declined(failure, { runId, round })
+    }
+  }
+
+  /** The state of a round is noted on the disk, and a full one is waited for; the run may have gone on meanwhile. */
+  async #requireOneStateOnDisk(run: OpenRun, invitation: Invitation): Promise<void> {
+    const { runId, round } = invitation
+    const note = (): void => this.#requireOneState(invitation)
+    try {
+      note()
+    } catch (error) {
+      if (catalogued(error).code !== 'STORAGE_UNAVAILABLE') throw error
+      const place = { manifest: run.manifest, signal: this.#stopped.signal, round, isAnswer: true }
+      await this.#whenDiskHasRoom(place)(note)
+      if (this.#runs.get(runId) !== run) throw notOffered(runId)
+      this.#requireReady(run, invitation)
     }
   }
 
@@ -350,7 +374,7 @@ export class ClientNode implements AsyncDisposable {
       release = { endOfSlot: (until) => grid.endOfSlot(until).then(released) }
       await runRound({
         ...this.#parts,
-        whenDiskHasRoom: this.#whenDiskHasRoom(run.manifest, signal, round),
+        whenDiskHasRoom: this.#whenDiskHasRoom({ manifest: run.manifest, signal, round }),
         work: (until) => this.#quiet.work(until),
         manifest: run.manifest,
         run: run.bound,
@@ -388,11 +412,12 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
-  /** A full disk is waited for as long as a round has time, and its end is told to the site's operator. */
-  #whenDiskHasRoom({ runId, deadlineSeconds }: RunManifest, signal: AbortSignal, round?: number): WhenDiskHasRoom {
+  /** A full disk is waited for as long as a round, or an answer, has time, and its end is told to the site's operator. */
+  #whenDiskHasRoom({ manifest, signal, round, isAnswer = false }: DiskWait): WhenDiskHasRoom {
     const { releaseClock: clock = systemClock, onEvent } = this.#parts
+    const { runId, deadlineSeconds } = manifest
     const place = { runId, ...(round !== undefined && { round }) }
-    const limitMs = 1000 * (round === undefined ? Math.min(deadlineSeconds, LONGEST_ANSWER_SECONDS) : deadlineSeconds)
+    const limitMs = 1000 * (isAnswer ? Math.min(deadlineSeconds, LONGEST_ANSWER_SECONDS) : deadlineSeconds)
     return whenDiskHasRoom({
       clock,
       limitMs,
