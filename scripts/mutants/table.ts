@@ -41,6 +41,7 @@ export const MUTANTS: readonly Mutant[] = [
       'Math.max(2 ** GRID_BITS / clipNorm, CLIP_TARGET / norm)',
     ],
     ['return a + b + (c + d)', 'return a + b + c'],
+    ['return a + b + (c + d)', 'return Math.fround(a + b + (c + d))'],
     ['    units[start + i] = p\n    a += p * p\n  }\n', '    units[start + i] = p\n  }\n'],
     ['clipNorm >= CLIP_NORMS.least && clipNorm <= CLIP_NORMS.most', 'clipNorm > -1'],
   ]),
@@ -139,7 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
         "if (false as boolean) throw missing('a ledger entry",
       ],
       ['if (kept.durable !== true) throw missing(', 'if (false as boolean) throw missing('],
-      ['entry.event.steps === 1 &&\n', ''],
+      [' && entry.event.steps === 1', ''],
+      ['attempt === entry.attempt && step <= steps', 'step <= steps'],
       ['kept.attempt === attempt && kept.step === step', 'kept.attempt === attempt'],
       ['candidate instanceof DurableStep && #made in candidate ?', 'candidate instanceof DurableStep ?'],
       ['(step === 0) === (savedSha256 === undefined)', 'true'],
@@ -223,8 +225,12 @@ export const MUTANTS: readonly Mutant[] = [
     ['attempt: (last?.attempt ?? 0) + 1 }', 'attempt: 1 }'],
     ['      if (known !== undefined) return requireSameTerms(known, run)\n', '      if (known !== undefined) return\n'],
     ['      requireUnit(current(), run.event.unit)\n', ''],
-    ['const missing = run.event.steps - from - written - (last.levelled ?? 0)', 'const missing = 0'],
   ]),
+  ...breaksOf(
+    client('ledger/ledger.ts'),
+    [attack('progress-told')],
+    [['const missing = Math.max(last.steps, kept + 1) - from - written - (last.levelled ?? 0)', 'const missing = 0']],
+  ),
   ...breaksOf(
     client('ledger/ledger.ts'),
     [client('budget.test.ts')],
@@ -246,10 +252,8 @@ export const MUTANTS: readonly Mutant[] = [
     ['filter.allows([...spent, next], { ...budget, delta })', 'filter.allows(spent, { ...budget, delta })'],
   ]),
   ...breaksOf(client('ledger/replay.ts'), LEDGER_TESTS, [
-    [
-      "if (canonicalJson(due) !== canonicalJson(event)) throw contradiction('the event of the bound terms', 'another')",
-      '',
-    ],
+    ['if (!isDue) throw contradiction(', 'if (false as boolean) throw contradiction('],
+    [' && steps <= most', ''],
     [
       'const lower = fact.budget.epsilon <= epsilon && fact.budget.delta <= delta',
       'const lower = fact.budget.epsilon <= epsilon',
@@ -273,7 +277,7 @@ export const MUTANTS: readonly Mutant[] = [
     ['    head = entry.hash\n  }', '  }'],
   ]),
   ...breaksOf(client('ledger/ledger-file.ts'), LEDGER_TESTS, [
-    ["    appendDurably(this.#fd, Buffer.from(entries.map(encodeEntry).join('')))\n", ''],
+    ['      appendDurably(this.#fd, lines)\n', ''],
     ['    if (!this.#usable) throw notUsable()\n', ''],
   ]),
   ...breaksOf(
@@ -295,7 +299,7 @@ export const MUTANTS: readonly Mutant[] = [
     client('round/round.ts'),
     [client('node.test.ts'), attack('randomness')],
     [
-      ['const finished = finishedBefore(parts) ?? (await train(parts))', 'const finished = await train(parts)'],
+      ['(await parts.whenDiskHasRoom(() => finishedBefore(parts))) ?? (await train(parts))', 'await train(parts)'],
       [
         '    source: parts.source,\n',
         "    source: { kind: 'os-csprng', fill: (bytes) => bytes.set(bytes.map(() => 256 * Math.random())) },\n",
@@ -370,7 +374,8 @@ export const MUTANTS: readonly Mutant[] = [
     server('privacy/reconcile.ts'),
     [server('privacy/reconcile.test.ts')],
     [
-      ['(attempt > 1 && sameEvent(event, oneStep))', 'sameEvent(event, oneStep)'],
+      [' && steps >= 1 && steps <= agreed.steps', ''],
+      ['return sameEvent(event, { ...agreed, steps }) &&', 'return'],
       ['.filter((round) => !reportedRounds.has(round))', '.filter(() => false)'],
       [
         "source === 'client' && !voided && quarantinedAt === undefined",
@@ -485,7 +490,7 @@ export const MUTANTS: readonly Mutant[] = [
       ['if (site.budget.delta > mostDelta) {', 'if (false as boolean) {'],
       ['Math.max(forThisRun, noiseBesideSpent(', 'Math.min(forThisRun, noiseBesideSpent('],
       ['sampleRate: manifest.expectedLotSize / site.declaredRecords', 'sampleRate: 0.01'],
-      ['steps: manifest.rounds * manifest.localSteps', 'steps: manifest.localSteps'],
+      ['steps: scheduledSteps(manifest)', 'steps: manifest.localSteps'],
     ],
   ),
   ...breaksOf(
@@ -506,6 +511,8 @@ export const MUTANTS: readonly Mutant[] = [
     client('overlap/seen-data.ts'),
     [client('budget.test.ts')],
     [
+      ['MOST_OVERLAP = 0.01', 'MOST_OVERLAP = 0.5'],
+      ['MOST_OVERLAP = 0.01', 'MOST_OVERLAP = 0.001'],
       ['if (share > MOST_OVERLAP) throw overlaps(', 'if (false as boolean) throw overlaps('],
       [
         "if (own === undefined || theirs === undefined) throw overlaps('records that cannot be compared', budget)",

@@ -132,6 +132,14 @@ describe('other people, of whom the data owner has signed that they are', () => 
     expect([spentEvents(again.state).length, spentEvents(ledger.state).length]).toEqual([1, 1])
   })
 
+  it('have none where a fiftieth of them is in other data as well; a two-hundredth is let pass', async () => {
+    await trainOn(write('first.jsonl', rows(0, 200)))
+    const shared = write('shared.jsonl', rows(196, 396))
+    await expect(open(shared, { name: 'trial' })).rejects.toThrow(/DATA_OVERLAPS.*2\.0 %/)
+    using ledger = await open(write('hardly.jsonl', rows(199, 399)), { name: 'trial' })
+    expect(spentEvents(ledger.state)).toEqual([])
+  })
+
   it('have none without a statement, by another key, on other data or for another budget', async () => {
     await trainOn(write('trial.jsonl', rows(0, 100)), { name: 'trial' })
     const other = write('other.jsonl', rows(200, 300))

@@ -56,6 +56,14 @@ describe('the clip', () => {
 })
 
 describe('the grid', () => {
+  it('adds the squares of its integers up exactly, wherever the small one stands beside the large ones', () => {
+    const large = 2 ** 23 // 16 of them: squares of 2^50 in all, where float32 has steps of 2^27
+    for (let at = 0; at < 17; at++) {
+      const part = Float32Array.from({ length: 17 }, (_, i) => (i === at ? 1 : large))
+      expect(roundTo(new Float64Array(17), 0, part, 1)).toBe(16 * large ** 2 + 1)
+    }
+  })
+
   it('has the clipped gradient in it, to half a unit', () => {
     const data = new Float32Array(500)
     fillGaussian(seededSource('gradient'), data)
