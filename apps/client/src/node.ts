@@ -315,7 +315,7 @@ export class ClientNode implements AsyncDisposable {
     }
     const last = lastAttempt(ledger.state, runId, round)
     if (last?.frameSha256 !== undefined || this.#work.roundOf(runId) === round) return
-    nextAttempt(ledger.state, bound, round)
+    nextAttempt(ledger.state, bound, round, { dataset: ledger.fingerprint })
   }
 
   /**

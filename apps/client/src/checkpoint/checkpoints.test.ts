@@ -55,8 +55,11 @@ describe('a round that is followed step by step', () => {
     requireCheckpointsNoted(folder.path, ledger)
     const { saved } = brokenOff(ledger.state, RUN_A, 0)!
     expect(saved?.step).toBe(2)
-    expect(nextAttempt(ledger.state, sampleBound(), 0)).toMatchObject({ kind: 'resume', steps: 5 })
-    expect(nextAttempt(ledger.state, sampleBound(), 1)).toEqual({ kind: 'anew', steps: 5 })
+    expect(nextAttempt(ledger.state, sampleBound(), 0, { dataset: FINGERPRINT })).toMatchObject({
+      kind: 'resume',
+      steps: 5,
+    })
+    expect(nextAttempt(ledger.state, sampleBound(), 1, { dataset: FINGERPRINT })).toEqual({ kind: 'anew', steps: 5 })
     const round = begin(ledger.resume(RUN_A, 0), checkpoints.find(RUN_A, 0, saved!.sha256))
     expect(round.stepsDone).toBe(2)
     expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5, 1])
@@ -119,6 +122,32 @@ describe('a round that is followed step by step', () => {
     expect(() => ledger.resume(RUN_A, 0)).toThrow('BUDGET_EXHAUSTED')
   })
 
+  it('pays with delta for each time that it goes on: each may miss its slot', () => {
+    using folder = temporaryFolder()
+    const budget = { epsilon: 0.055, delta: 3.5e-12 } // of three releases, and of none more
+    using ledger = openLedger(folder.path, FINGERPRINT, budget, { makeFilter })
+    ledger.bind(sampleBound())
+    ledger.reserve(RUN_A, 0)
+    for (const steps of [4, 3]) expect(ledger.resume(RUN_A, 0).entry.resumes).toMatchObject({ steps, shortened: true })
+    expect(() => ledger.resume(RUN_A, 0)).toThrow('BUDGET_EXHAUSTED')
+  })
+
+  it.each([
+    ['for one step', 6],
+    ['for nothing', 0.055],
+  ])('does not go on %s with other data than it was begun with', (_, epsilon) => {
+    using folder = temporaryFolder()
+    {
+      using ledger = open(folder.path, epsilon)
+      begin(ledger.reserve(RUN_A, 0))
+    }
+    const other = 'cd'.repeat(32)
+    using ledger = openLedger(folder.path, other, BUDGET, { makeFilter })
+    expect(() => ledger.resume(RUN_A, 0)).toThrow(epsilon === 6 ? 'TERMS_CHANGED' : 'BUDGET_EXHAUSTED')
+    if (epsilon === 6) expect(ledger.reserve(RUN_A, 0).entry).toMatchObject({ event: { steps: 5 }, attempt: 2 })
+    expect([...ledger.state.datasets].includes(other)).toBe(epsilon === 6)
+  })
+
   it('that the budget pays for in part is reserved in part', () => {
     using folder = temporaryFolder()
     using ledger = open(folder.path, 0.085)
@@ -133,7 +162,7 @@ describe('a round that is followed step by step', () => {
     const { entry } = ledger.reserve(RUN_A, 0)
     const old = { ...ledger.state, attempts: ledger.state.attempts.map((one) => ({ ...one, stepwise: undefined })) }
     expect(brokenOff(old, RUN_A, 0)).toBeUndefined()
-    expect(nextAttempt(old, sampleBound(), 0)).toEqual({ kind: 'anew', steps: 5 })
+    expect(nextAttempt(old, sampleBound(), 0, { dataset: FINGERPRINT })).toEqual({ kind: 'anew', steps: 5 })
     expect(brokenOff(ledger.state, RUN_A, 0)?.attempt).toBe(entry.attempt)
   })
 

@@ -11,7 +11,7 @@ import {
 import { FedsvdError } from '@fedsvd/core/errors'
 import { deltaWithoutMisses } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
-import { type BoundRun, type LedgerState, spentEvents } from './replay.ts'
+import { type BoundRun, type LedgerState, releasesOf, spentEvents } from './replay.ts'
 
 /** Makes the filter of a rule: `filterOf` outside tests. */
 export type MakeFilter = (rule: FilterRule) => PrivacyFilter
@@ -56,37 +56,54 @@ interface Payer {
  * covers nothing else; the budget of the ledger spans runs that are chosen one after the other, so it is the business of the
  * ledger's filter.
  *
+ * @param next undefined for a release that is paid for already, where a run goes on with an attempt
  * @returns the ledger's rule
  * @throws FedsvdError BUDGET_EXHAUSTED
  */
+export function requireBudget(state: LedgerState, next: AccountedEvent, payer?: Payer): FilterRule
 export function requireBudget(
   state: LedgerState,
-  next: AccountedEvent,
+  next: AccountedEvent | undefined,
+  payer: Payer & { readonly run: BoundRun },
+): FilterRule
+export function requireBudget(
+  state: LedgerState,
+  next: AccountedEvent | undefined,
   { run, whose = 'this site', makeFilter = filterOf }: Payer = {},
 ): FilterRule {
   if (run !== undefined) {
     const filter = makeFilter(scheduleRule(run.event))
-    requireWithin(filter, spentEvents(state, run.runId), next, run.terms.budget, 'this run')
+    requireWithin(filter, spendingOf(state, run.runId), next, run.terms.budget, 'this run')
   }
-  const rule = ruleOf(state, run ?? next)
-  requireWithin(makeFilter(rule), spentEvents(state), next, state.budget, whose)
+  const rule = ruleOf(state, (run ?? next)!)
+  requireWithin(makeFilter(rule), spendingOf(state), next, state.budget, whose)
   return rule
 }
 
-/** Each event is one release at most, which may miss its slot of time: that much of delta is not left for noise. */
+interface Spending {
+  readonly events: readonly AccountedEvent[]
+  readonly releases: number
+}
+
+function spendingOf(state: LedgerState, runId?: string): Spending {
+  return { events: spentEvents(state, runId), releases: releasesOf(state, runId) }
+}
+
+/** Each release may miss its slot of time: that much of delta is not left for noise. */
 function requireWithin(
   filter: PrivacyFilter,
-  spent: readonly AccountedEvent[],
-  next: AccountedEvent,
+  { events: spent, releases }: Spending,
+  next: AccountedEvent | undefined,
   budget: Budget,
   whose: string,
 ): void {
-  const delta = deltaWithoutMisses(budget.delta, spent.length + 1)
-  if (delta > 0 && filter.allows([...spent, next], { ...budget, delta })) return
-  const bound = (events: readonly AccountedEvent[]) => filter.epsilonUpperBound(events, budget.delta).toFixed(4)
+  const delta = deltaWithoutMisses(budget.delta, releases + 1)
+  const events = next === undefined ? spent : [...spent, next]
+  if (delta > 0 && filter.allows(events, { ...budget, delta })) return
+  const bound = (of: readonly AccountedEvent[]) => filter.epsilonUpperBound(of, budget.delta).toFixed(4)
   throw new FedsvdError('BUDGET_EXHAUSTED', {
     expected: `epsilon of at most ${budget.epsilon} at delta ${budget.delta} for ${whose}, ${RULES[filter.rule.kind]}`,
-    got: `${bound(spent)} spent already and ${bound([...spent, next])} with the next round`,
+    got: `${bound(spent)} spent already and ${bound(events)} with the next round`,
     remedy: 'Nothing was spent on it. Wait for a run with other data; a budget is never raised.',
   })
 }

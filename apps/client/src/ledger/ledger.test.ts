@@ -203,7 +203,8 @@ describe('delta', () => {
     ledger.bind(sampleBound())
     for (const round of [0, 1, 2]) ledger.reserve(RUN_A, round)
     const left = [1, 2, 3].map((releases) => BUDGET.delta - releases * MISS_PROBABILITY)
-    expect(deltas).toEqual(left.flatMap((delta) => [delta, delta])) // what the run was granted, then the site
+    // What the run was granted, then the site: once for how many steps there are, once for the fact.
+    expect(deltas).toEqual(left.flatMap((delta) => [delta, delta, delta, delta]))
   })
 })
 

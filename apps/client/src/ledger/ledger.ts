@@ -60,7 +60,8 @@ export interface PrivacyLedger extends Disposable {
    * begun and was lost. What remains of the round is paid for already. Where the budget has no step left, the lost one is left
    * out of the round instead. See docs/decisions/0070 and 0115.
    *
-   * @throws FedsvdError BUDGET_EXHAUSTED where that leaves no step, or fewer than were kept; TERMS_CHANGED where no attempt broke off that was followed step by step
+   * @throws FedsvdError BUDGET_EXHAUSTED where that leaves no step, or fewer than were kept; TERMS_CHANGED where no attempt at
+   *   this data set broke off that was followed step by step
    */
   resume(runId: string, round: number): Reservation
   /**
@@ -167,7 +168,7 @@ export function openLedger(
       const last = lastAttempt(current(), runId, round)
       if (last?.frameSha256 !== undefined)
         throw termsChanged(`no second result for round ${round}`, 'a request for one')
-      const { steps } = nextAttempt(current(), run, round, { canResume: false, whose, makeFilter })
+      const { steps } = nextAttempt(current(), run, round, { canResume: false, dataset, whose, makeFilter })
       const event = { ...run.event, steps }
       const key = { runId, round, attempt: (last?.attempt ?? 0) + 1 }
       const entryHash = spend({ kind: 'reserved', ...key, dataset, event, stepwise: true }, run)
@@ -177,7 +178,7 @@ export function openLedger(
       const run = current().runs.get(runId)
       if (run === undefined || brokenOff(current(), runId, round) === undefined)
         throw termsChanged(`an attempt at round ${round} that broke off between its steps`, 'none')
-      const next = nextAttempt(current(), run, round, { whose, makeFilter })
+      const next = nextAttempt(current(), run, round, { dataset, whose, makeFilter })
       if (next.kind === 'anew') throw termsChanged(`an attempt at round ${round} to go on with`, 'none')
       const { from, steps } = next
       const resumes = { attempt: from.attempt, step: from.saved?.step ?? 0 }

@@ -14,6 +14,8 @@ export type NextAttempt =
   | { readonly kind: 'resume' | 'shorten'; readonly from: Attempt; readonly steps: number }
 
 interface Payer {
+  /** The data set that is trained on: an attempt goes on with its own, or not at all. */
+  readonly dataset: string
   readonly whose?: string
   readonly makeFilter?: MakeFilter | undefined
 }
@@ -28,12 +30,14 @@ export function nextAttempt(
   state: LedgerState,
   run: BoundRun,
   round: number,
-  { canResume = true, ...payer }: Payer & { readonly canResume?: boolean } = {},
+  { canResume = true, dataset, ...payer }: Payer & { readonly canResume?: boolean },
 ): NextAttempt {
-  const require = (steps: number) => requireBudget(state, { ...run.event, steps }, { run, ...payer })
+  const require = (steps: number) => {
+    requireBudget(state, steps === 0 ? undefined : { ...run.event, steps }, { run, ...payer })
+  }
   const affords = (steps: number): boolean => isWithinBudget(() => require(steps))
-  const from = canResume ? brokenOff(state, run.runId, round) : undefined
-  if (from === undefined) {
+  const from = brokenOff(state, run.runId, round)
+  if (!canResume || from?.dataset !== dataset) {
     const steps = mostWithin(run.event.steps, affords)
     if (steps === 0) require(1)
     return { kind: 'anew', steps }
@@ -41,6 +45,7 @@ export function nextAttempt(
   if (affords(1)) return { kind: 'resume', from, steps: from.steps }
   const steps = from.steps - 1
   if (steps < 1 || steps < (from.saved?.step ?? 0)) require(1)
+  require(0) // it is another release
   return { kind: 'shorten', from, steps }
 }
 

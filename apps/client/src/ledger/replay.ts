@@ -29,6 +29,8 @@ export interface Attempt extends AttemptKey {
   readonly event: PrivacyEvent
   /** With so many steps its round ends. */
   readonly steps: number
+  /** How often it was gone on with for nothing, see `shortened` in `entry.ts`: it was a release each time before. */
+  readonly shortened?: number
   readonly stepwise?: true | undefined
   /** The attempt that this one goes on from, and the step behind which it begins; undefined where it began anew. */
   readonly resumes?: { readonly attempt: number; readonly step: number } | undefined
@@ -88,6 +90,14 @@ export function spentEvents(state: LedgerState, runId?: string): readonly Privac
   return [...state.attempts, ...state.charges]
     .filter((spending) => runId === undefined || spending.runId === runId)
     .map(({ event }) => event)
+}
+
+/** How many releases there were at most, of everything or of one run: each attempt ends with one, each time that it is begun. */
+export function releasesOf(state: LedgerState, runId?: string): number {
+  const again = state.attempts
+    .filter((attempt) => runId === undefined || attempt.runId === runId)
+    .reduce((sum, { shortened = 0 }) => sum + shortened, 0)
+  return spentEvents(state, runId).length + again
 }
 
 /**
@@ -166,14 +176,16 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
         const { steps } = attempt
         return fact.step === next && fact.step < steps ? undefined : `step ${next} of ${steps}, and not the last`
       })
-    case 'shortened':
-      return update(state, fact, { steps: fact.steps }, contradiction, (attempt) => {
+    case 'shortened': {
+      const shortened = 1 + (lastAttempt(state, fact.runId, fact.round)?.shortened ?? 0)
+      return update(state, fact, { steps: fact.steps, shortened }, contradiction, (attempt) => {
         if (attempt !== brokenOff(state, fact.runId, fact.round))
           return 'the newest attempt of its round, which broke off'
         const kept = attempt.saved?.step ?? 0
         const fits = fact.step === kept && fact.steps === attempt.steps - 1 && fact.steps >= kept
         return fits ? undefined : `one step fewer than ${attempt.steps}, behind step ${kept}`
       })
+    }
     case 'finished':
       return update(state, fact, { frameSha256: fact.frameSha256 }, contradiction, (attempt) => {
         if (attempt !== lastAttempt(state, fact.runId, fact.round)) return 'the newest attempt of its round'

@@ -143,7 +143,7 @@ function pay(
   terms: SavedStepTerms,
 ): { readonly reservation: Reservation; readonly resume?: SavedBytes } {
   const broken = brokenOff(ledger.state, runId, round)
-  if (broken === undefined) return { reservation: ledger.reserve(runId, round) }
+  if (broken?.dataset !== ledger.fingerprint) return { reservation: ledger.reserve(runId, round) }
   if (broken.saved === undefined) return { reservation: ledger.resume(runId, round) }
   const bytes = checkpoints.find(runId, round, broken.saved.sha256)
   const resume = bytes && { bytes, sha256 }
