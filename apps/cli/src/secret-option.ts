@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { type Command, Option } from 'commander'
 
 /** A secret that a command needs: from a file, from the environment, or asked for at the terminal. */
@@ -50,12 +50,16 @@ export async function requireSecret(options: Given, option: SecretOption): Promi
 
 function readSecret(file: string, flag: string, what: string): string {
   const invalid = (got: string): FedsvdError =>
-    new FedsvdError('CONFIG_INVALID', { expected: `the ${what} in ${file}`, got, remedy: `Correct ${flag}-file.` })
+    new FedsvdError('CONFIG_INVALID', {
+      expected: `a readable file ${file} with the ${what}`,
+      got,
+      remedy: `Correct ${flag}-file.`,
+    })
   let secret: string
   try {
     secret = readFileSync(file, 'utf8').trim()
   } catch (error) {
-    throw invalid((error as Error).message)
+    throw invalid(systemFault(error)?.detail.got ?? (error as Error).message)
   }
   if (secret === '') throw invalid('an empty file')
   return secret

@@ -21,6 +21,7 @@ import { type ReleaseClock, systemClock } from './release/index.ts'
 import { osRandomness } from './round/index.ts'
 import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './session/identity.ts'
 import { fileJoinedRuns } from './session/joined-runs.ts'
+import { requireDelta } from './session/terms.ts'
 import { defaultStateDir, earlierStateDirs, takeOver } from './state-folder.ts'
 import { networkTransport, readTls, type Transport } from './transport/index.ts'
 
@@ -182,11 +183,13 @@ async function enrolOnce(
 ): Promise<string> {
   const known = anew ? undefined : enrolledAs(config.stateDir, config.coordinator, config.budgetName)
   if (known !== undefined) return known
+  if (config.declaredRecords !== undefined) requireDelta(config.budget.delta, config.declaredRecords)
   if (config.enrolmentToken === undefined) {
     throw new FedsvdError('TOKEN_INVALID', {
       expected: 'an enrolment token at the first start',
       got: 'none',
-      remedy: 'Ask who runs the coordinator for one, and pass --token',
+      remedy:
+        'Ask who runs the coordinator for one, and name its file with --token-file, or set FEDSVD_ENROLMENT_TOKEN.',
     })
   }
   onEvent({ event: 'waiting', coordinator: config.coordinator })

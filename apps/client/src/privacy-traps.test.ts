@@ -201,7 +201,10 @@ describe('trap: an epsilon that is too small', () => {
   })
 
   it('because a delta larger than 1 / records promises nothing', async () => {
-    await using site = await start({ budget: { epsilon: 6, delta: 0.02 } })
+    const before = { budget: { epsilon: 6, delta: 0.02 } }
+    await expect(start(before), 'before it enrols').rejects.toThrow(/DELTA_TOO_LARGE.*1 \/ declared records/)
+    await start().then((site) => site[Symbol.asyncDispose]())
+    await using site = await start({ declaredRecords: 200_000 })
     const peer = await double.peer()
     expect(await peer.offer(wide({ target: { epsilon: 6, delta: 1e-5 } }))).toMatchObject({
       accepted: false,

@@ -64,8 +64,9 @@ async function restore(folder: string, { json, ...given }: Omit<BackupOptions, '
   const { stateDir } = completeConfig({ ...settingsFromEnvironment(), ...given })
   const report = await restoreBackup(folder, stateDir, progress(output))
   output.record({ event: 'restored', ...report })
+  const openRuns = report.openRuns === 1 ? '1 run goes on' : `${report.openRuns} runs go on`
   output.line(`restored   ${report.stateDir}, as it was at ${report.createdAt} (fedsvd ${report.release})`)
-  output.line(`database   ${report.rows} rows; ${report.openRuns} runs that go on when the coordinator is started`)
+  output.line(`database   ${report.rows} rows; ${openRuns} when the coordinator is started`)
   output.line(`tensors    ${report.objects}`)
   output.line('next       make new enrolment tokens; revoke whom you revoked since, and set caps that you set since')
 }

@@ -29,6 +29,17 @@ export interface SiteLimits {
  */
 const MOST_EXTRA_NOISE = 10
 
+/** @throws FedsvdError DELTA_TOO_LARGE for a delta with which a site takes part in no run */
+export function requireDelta(delta: number, declaredRecords: number): void {
+  const most = 1 / declaredRecords
+  if (delta <= most) return
+  throw new FedsvdError('DELTA_TOO_LARGE', {
+    expected: `delta of at most 1 / declared records of this site, which is ${most.toExponential(2)}`,
+    got: `delta ${delta}`,
+    remedy: 'Lower --delta.',
+  })
+}
+
 /**
  * The terms on which this site takes part in a run: the least noise with which all rounds of the run, and the spare steps for
  * interruptions, stay within the run's target, and together with everything spent before within the site's own budget. The first by PLD, for a run is one fixed
@@ -38,14 +49,7 @@ const MOST_EXTRA_NOISE = 10
  */
 export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms {
   const delta = Math.min(manifest.target.delta, site.budget.delta)
-  const mostDelta = 1 / site.declaredRecords
-  if (site.budget.delta > mostDelta) {
-    throw new FedsvdError('DELTA_TOO_LARGE', {
-      expected: `delta of at most 1 / declared records of this site, which is ${mostDelta.toExponential(2)}`,
-      got: `delta ${site.budget.delta}`,
-      remedy: 'Lower --delta.',
-    })
-  }
+  requireDelta(site.budget.delta, site.declaredRecords)
   if (manifest.expectedLotSize > site.declaredRecords) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: `at least ${manifest.expectedLotSize} declared records, one expected lot of the run`,

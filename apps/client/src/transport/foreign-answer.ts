@@ -59,6 +59,12 @@ function meaningOf({ coordinator, proxy }: Way, status: number, headers: Headers
     }
   }
   switch (status) {
+    case 400:
+      if (coordinator.startsWith('https:')) break
+      return {
+        got: `${http}, as a port that speaks TLS answers to plain HTTP`,
+        remedy: 'Begin the address with https:// if that port speaks TLS; else check what is in between.',
+      }
     case 401:
       return {
         got: `${http}: something in front of it asks for a name and a password`,
@@ -93,9 +99,8 @@ function meaningOf({ coordinator, proxy }: Way, status: number, headers: Headers
         got: `${http}: a proxy does not reach it`,
         remedy: 'Whoever runs the proxy checks that the coordinator runs, and where the proxy looks for it.',
       }
-    default:
-      return { got: `${http} without an error of the catalogue`, remedy: 'Check the address and what is in between.' }
   }
+  return { got: `${http} without an error of the catalogue`, remedy: 'Check the address and what is in between.' }
 }
 
 /** A coordinator answers at its own address: what is sent to it (a token, a signature, an update) is carried to no other. */

@@ -56,7 +56,7 @@ export async function enrol(
 function nameTaken(name: string, { name: taken, enrolledAt }: ClientRecord): FedsvdError {
   return new FedsvdError('NAME_TAKEN', {
     expected: 'a name that no client in good standing has',
-    got: `${name}, which is read as "${taken}", enrolled on ${new Date(enrolledAt).toISOString().slice(0, 10)}`,
+    got: `${name}${name === taken ? '' : `, which is read as "${taken}"`}, enrolled on ${new Date(enrolledAt).toISOString().slice(0, 10)}`,
     remedy:
       'Give a second site another name: the token is still good. Where it is the same site and its state folder is lost, ' +
       'find the folder; else what it spent stays spent, and an admin has to revoke the earlier client first.',

@@ -25,6 +25,23 @@ export function unreadable(
   return withReason(new FedsvdError('DATA_UNREADABLE', detail, { cause }), expected)
 }
 
+/** The refusal of a table without the columns that its records need. */
+export function withoutColumns(
+  place: Place,
+  required: readonly string[],
+  columns: readonly string[],
+  remedy = 'Name the columns as the file has them (--text-column, --label-column and so on), or correct the file.',
+): FedsvdError {
+  const missing = required.filter((column) => !columns.includes(column))
+  return unreadable(
+    place,
+    `the columns "${required.join('" and "')}"`,
+    `no "${missing.join('", "')}" among "${columns.join('", "')}"`,
+    undefined,
+    remedy,
+  )
+}
+
 const reasons = new WeakMap<FedsvdError, string>()
 
 /** Notes what a fault expected without saying where, so that faults of one kind can be counted. */

@@ -3,7 +3,7 @@ import type { FedsvdError } from '@fedsvd/core/errors'
 import { CsvError, type InfoRecord, parse } from 'csv-parse'
 import { LineIndex } from './line-index.ts'
 import { LONGEST_LINE } from './lines.ts'
-import { type Place, unreadable } from './place.ts'
+import { type Place, unreadable, withoutColumns } from './place.ts'
 import type { Row } from './row.ts'
 
 /** How the fields of a table in a text file are told apart. */
@@ -36,7 +36,7 @@ export async function* csvRows(
   let end = 0 // of the rows so far, in bytes
   const parser = parse({
     columns: (columns: string[]): string[] => {
-      requireHeader(columns, required, { file, line: lines.lineOf(0) })
+      requireHeader(columns, required, { file, line: lines.lineOf(0) }, delimiter)
       end = parser.info.bytes
       return columns
     },
@@ -110,14 +110,22 @@ function requireHeader(
   columns: readonly string[],
   required: readonly string[],
   place: { readonly file: string; readonly line: number },
+  delimiter: string,
 ): void {
   const twice = columns.find((column, index) => columns.indexOf(column) !== index)
   if (twice !== undefined) throw unreadable(place, 'columns of different names', `"${twice}" twice`)
   const missing = required.filter((column) => !columns.includes(column))
   if (missing.length === 0) return
-  throw unreadable(
-    place,
-    `the columns "${required.join('" and "')}"`,
-    `no "${missing.join('", "')}" among "${columns.join('", "')}"`,
-  )
+  throw withoutColumns(place, required, columns, otherDelimiter(columns, delimiter))
 }
+
+/** What seems to stand between the fields of a header that is a single field. */
+function otherDelimiter([only, ...others]: readonly string[], delimiter: string): string | undefined {
+  if (only === undefined || others.length > 0) return undefined
+  const found = DELIMITERS.find((other) => other !== delimiter && only.includes(other))
+  if (found === undefined) return undefined
+  const shown = found === '\t' ? "$'\\t'" : `'${found}'`
+  return `Say what stands between the fields, such as --delimiter ${shown}, or name the right columns.`
+}
+
+const DELIMITERS = [';', '\t', '|', ',']

@@ -1,7 +1,7 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { FileMetaData } from 'hyparquet'
 import { parquetColumns } from './parquet-columns.ts'
-import { placeText, unreadable } from './place.ts'
+import { placeText, unreadable, withoutColumns } from './place.ts'
 import { faultyRow, type Row } from './row.ts'
 
 /** A row group is decoded as a whole, so it has to fit into memory: bytes of the columns that are read, uncompressed. */
@@ -27,11 +27,7 @@ export async function* parquetRows(
   const present = tree.children.map(({ element }) => element.name)
   const missing = required.filter((column) => !present.includes(column))
   if (missing.length > 0) {
-    throw unreadable(
-      { file },
-      `the columns "${required.join('" and "')}"`,
-      `no "${missing.join('", "')}" among "${present.join('", "')}"`,
-    )
+    throw withoutColumns({ file }, required, present)
   }
   const { schema, converts } = parquetColumns(metadata, tree, required, wanted, { file })
   const columns = [...converts.keys()]

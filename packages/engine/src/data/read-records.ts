@@ -159,7 +159,7 @@ function fileRows(file: string, options: ReadOptions): AsyncGenerator<Row> {
   throw new FedsvdError('DATA_UNREADABLE', {
     expected: 'a data file ending in .jsonl, .ndjson, .csv, .tsv (or one of these and .gz) or .parquet, or a folder',
     got: file,
-    remedy: 'Rename or convert the file.',
+    remedy: 'Convert the file: a workbook saved as CSV in UTF-8, a list in JSON as one object a line (.jsonl).',
   })
 }
 

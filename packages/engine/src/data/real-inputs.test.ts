@@ -130,9 +130,36 @@ describe('encodings', () => {
       Buffer.from('text,label\ncaf\xe9,ham\n', 'latin1'),
       /a.csv:2, got other bytes from byte 4.*--encoding windows-1252/,
     ],
+    [
+      'a workbook',
+      'a.csv',
+      Buffer.from('PK\u0003\u0004\0\0'),
+      /a text file at .*a.csv, got a workbook.*as CSV in UTF-8/,
+    ],
+    ['a PDF', 'a.jsonl', Buffer.from('%PDF-1.7\n'), /a text file at .*a.jsonl, got a PDF/],
+    [
+      'an old workbook',
+      'a.tsv',
+      Buffer.of(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0, 0),
+      /got a workbook or another document of Office 97.*as CSV in UTF-8/,
+    ],
     ['a NUL byte', 'a.csv', Buffer.from('text,label\na\0b,ham\n'), /text without NUL bytes at .*a.csv:2/],
   ])('%s is named, with the remedy', async (_, name, bytes, message) => {
     await expect(load(name, bytes)).rejects.toThrow(message)
+  })
+
+  it('a workbook is named also where another encoding is asked for', async () => {
+    const options = { encoding: 'windows-1252' }
+    await expect(load('a.csv', Buffer.from('PK\u0003\u0004\0\0'), options)).rejects.toThrow(/got a workbook/)
+  })
+
+  it.each<[string, string, string, RegExp]>([
+    ['semicolons in a .csv', 'a.csv', 'text;label\na;ham\n', /--delimiter ';'/],
+    ['tabs in a .csv', 'a.csv', 'text\tlabel\na\tham\n', /--delimiter \$'\\t'/],
+    ['commas in a .tsv', 'a.tsv', 'text,label\na,ham\n', /--delimiter ','/],
+    ['other names', 'a.csv', 'Text,Label\na,ham\n', /no "text", "label" among "Text", "Label".*--text-column/],
+  ])('%s: the message says what to pass', async (_, name, content, message) => {
+    await expect(load(name, content)).rejects.toThrow(message)
   })
 
   it.each<[string, Uint8Array]>([

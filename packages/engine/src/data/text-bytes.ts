@@ -30,10 +30,11 @@ export async function* textBytes(
   onFault: (fault: FedsvdError) => void = refuse,
 ): AsyncGenerator<Buffer> {
   const label = decoderFor(encoding).encoding
+  const plain = withoutContainer(bytes, file)
   const text =
     label === 'utf-8'
-      ? checkedUtf8(withoutMark(recognised(bytes, file)), file, onFault)
-      : decoded(bytes, file, label, onFault)
+      ? checkedUtf8(withoutMark(recognised(plain, file)), file, onFault)
+      : decoded(plain, file, label, onFault)
   let line = 1
   for await (const chunk of text) {
     const nul = chunk.indexOf(0)
@@ -72,6 +73,29 @@ export function foreignEncoding(first: Buffer): string | undefined {
   const half = sample.length / 2
   if (zeros[1]! > 0.4 * half && zeros[0]! < 0.1 * half) return 'utf-16le'
   return zeros[0]! > 0.4 * half && zeros[1]! < 0.1 * half ? 'utf-16be' : undefined
+}
+
+const CONTAINERS = [
+  { magic: Buffer.of(0x50, 0x4b, 0x03, 0x04), got: 'a workbook or another zip archive', remedy: 'Save the sheet' },
+  {
+    magic: Buffer.of(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1),
+    got: 'a workbook or another document of Office 97 to 2003',
+    remedy: 'Save the sheet',
+  },
+  { magic: Buffer.from('%PDF-'), got: 'a PDF', remedy: 'Save its table' },
+]
+
+/** @throws FedsvdError DATA_UNREADABLE for a document of another program under the name of a text file */
+async function* withoutContainer(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
+  let isFirst = true
+  for await (const chunk of bytes) {
+    const found = isFirst ? CONTAINERS.find(({ magic }) => chunk.subarray(0, magic.length).equals(magic)) : undefined
+    if (found !== undefined) {
+      throw unreadable({ file }, 'a text file', found.got, undefined, `${found.remedy} as CSV in UTF-8.`)
+    }
+    isFirst &&= chunk.length === 0
+    yield chunk
+  }
 }
 
 async function* recognised(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
