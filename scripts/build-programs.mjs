@@ -4,17 +4,7 @@
  * (`apps/cli/bin/programs.mjs`); a program that is not built runs from its sources, as before.
  */
 import { createHash } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
@@ -51,8 +41,10 @@ async function buildChanged({ withTests = false }) {
   const programs = withTests ? { ...PROGRAMS, ...TEST_PROGRAMS } : PROGRAMS
   const entries = Object.entries(programs).filter(([source]) => existsSync(join(ROOT, source)))
   if (entries.every(([source]) => builtProgram(source) !== undefined)) return
-  mkdirSync(OUT, { recursive: true })
-  const staging = mkdtempSync(join(OUT, 'staging-'))
+  // Not `mkdtemp`, whose folder is for one user alone: whoever installs need not be the user that runs the programs.
+  const staging = join(OUT, `staging-${process.pid}`)
+  rmSync(staging, { recursive: true, force: true })
+  mkdirSync(staging, { recursive: true })
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: entries.map(([source, out]) => ({ in: source, out })),

@@ -15,6 +15,12 @@ describe('built programs', () => {
     expect(inputs.map(([path]) => path)).toContain('packages/core/src/privacy/clip.ts')
   })
 
+  it('are for every user of the machine who may read the folder', async () => {
+    const mode = async (place: URL) => (await stat(place)).mode & 0o777
+    const built = new URL('.', builtProgram('apps/cli/src/main.ts'))
+    expect(await mode(built)).toBe(await mode(BUILD))
+  })
+
   it('are used as long as no source has changed, and no longer', async () => {
     const root = await mkdtemp(join(tmpdir(), 'fedsvd-built-'))
     const source = join(root, 'packages', 'source.ts')
@@ -33,6 +39,9 @@ describe('built programs', () => {
     const { size, mtimeMs } = await stat(source)
     const list = { entries: { 'main.ts': 'a/main.js' }, inputs: [['packages/source.ts', size, mtimeMs]] }
     await writeFile(join(build, 'inputs.json'), JSON.stringify(list))
+    expect(found()).toBeUndefined() // not to be read
+    await mkdir(join(build, 'a'))
+    await writeFile(join(build, 'a/main.js'), '')
     expect(found()?.href).toBe(pathToFileURL(join(build, 'a/main.js')).href)
 
     await utimes(source, 1, 1)
