@@ -201,6 +201,7 @@ describe('what answers in the place of a coordinator', () => {
       /got a redirect to http:\/\/127\.0\.0\.1:\d+\/login/,
     ],
     ['a server that wants a log-in', { status: 401 }, /401: something in front of it asks for a name and a password/],
+    ['a port that speaks TLS', { status: 400 }, /400, as a port that speaks TLS answers.*https:/],
     ['a filter', { status: 403 }, /403: a proxy or a filter does not let this through.*allow 127\.0\.0\.1/],
     ['another server without the path', { status: 404 }, /404 of a server that is no coordinator.*prefix/],
     ['a server that takes no POST', { status: 405 }, /405 of a server that is no coordinator/],
