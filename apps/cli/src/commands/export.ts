@@ -31,8 +31,8 @@ export function exportCommand(): Command {
     .addHelpText(
       'after',
       example(
-        'fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7373 --out adapter',
-        'fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --format merged --models models --out my-bert-tuned',
+        'fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7373 --operator-token-file operator.token --out adapter',
+        'fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7373 --operator-token-file operator.token --format merged --models models --out my-bert-tuned',
       ),
     )
     .action(async (runId: string, options: ExportOptions) => {
