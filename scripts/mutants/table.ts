@@ -265,7 +265,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   ...breaksOf(
     client('ledger/replay.ts'),
-    [client('ledger/adopted.test.ts'), client('budget.test.ts')],
+    [client('ledger/adopted.test.ts'), client('ledger/verify.test.ts')],
     [
       ['return [...state.attempts, ...state.charges]', 'return [...state.attempts]'],
       ['if (!isSigned(statement)) throw contradiction(', 'if (false as boolean) throw contradiction('],

@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { FINGERPRINT, RUN_A, sampleBound } from '../../test-kit/sample-run.ts'
+import { type OwnerStatement, publicKeyOf, signStatement } from '../owner/statement.ts'
 import { chain, encodeEntry, genesisHash } from './chain.ts'
 import type { LedgerFact } from './entry.ts'
 import { replay } from './replay.ts'
@@ -142,5 +144,20 @@ describe('replay', () => {
   ])('refuses a chain that holds %s', (_, ...facts) => {
     expect(last(...facts.slice(0, -1))).not.toThrow()
     expect(last(...facts)).toThrow('LEDGER_DAMAGED')
+  })
+
+  it('refuses a statement that its owner did not sign, in an unbroken chain', () => {
+    const { privateKey } = generateKeyPairSync('ed25519')
+    const signed = signStatement({ kind: 'disjoint', budget: 'trial', dataset: SHA, at: AT }, privateKey)
+    const holding = (statement: OwnerStatement) => () => {
+      const facts: readonly LedgerFact[] = [
+        { kind: 'opened', format: 2, name: 'trial', salt: SHA, budget: { epsilon: 6, delta: 1e-5 } },
+        { kind: 'owner', publicKey: publicKeyOf(privateKey) },
+        { kind: 'stated', statement },
+      ]
+      return replay(verify(linesOf(facts, 'trial').join(''), 'trial').entries)
+    }
+    expect(holding(signed)).not.toThrow()
+    expect(holding({ ...signed, dataset: '00'.repeat(32) })).toThrow('LEDGER_DAMAGED')
   })
 })

@@ -58,9 +58,10 @@ it('stands still while the run is paused, so that a pause tells nothing of how f
     await new Promise<void>((done) => {
       work.start(invitation, async ({ goAhead, pausedMs }) => {
         const grid = releaseGrid({ clock, slotMs: 1000, goAhead, pausedMs })
+        await Promise.resolve() // from here on the round is at work
         clock.advance(trained)
-        work.hold('run')
-        clock.advance(5000)
+        expect(work.hold('run')).toBe(0)
+        clock.advance(5300)
         resume()
         await grid.endOfSlot(signal)
         ends.push(clock.now())
@@ -69,5 +70,5 @@ it('stands still while the run is paused, so that a pause tells nothing of how f
       void paused.then(() => work.start(invitation, async () => () => {}))
     })
   }
-  expect(ends).toEqual([6000, 6000])
+  expect(ends).toEqual([6300, 6300])
 })
