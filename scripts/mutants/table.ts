@@ -247,9 +247,9 @@ export const MUTANTS: readonly Mutant[] = [
     [['      assertSavedStep(saved)\n', '']],
   ),
   ...breaksOf(client('ledger/budget.ts'), LEDGER_TESTS, [
-    ['requireWithin(makeFilter(rule), spentEvents(state), next, state.budget, whose)', ''],
-    ["requireWithin(filter, spentEvents(state, run.runId), next, run.terms.budget, 'this run')", ''],
-    ['filter.allows([...spent, next], { ...budget, delta })', 'filter.allows(spent, { ...budget, delta })'],
+    ['requireWithin(makeFilter(rule), spendingOf(state), next, state.budget, whose)', ''],
+    ["requireWithin(filter, spendingOf(state, run.runId), next, run.terms.budget, 'this run')", ''],
+    ['filter.allows(events, { ...budget, delta })', 'filter.allows(spent, { ...budget, delta })'],
   ]),
   ...breaksOf(client('ledger/replay.ts'), LEDGER_TESTS, [
     ['if (!isDue) throw contradiction(', 'if (false as boolean) throw contradiction('],
@@ -487,7 +487,7 @@ export const MUTANTS: readonly Mutant[] = [
     client('session/terms.ts'),
     [client('session/terms.test.ts')],
     [
-      ['if (site.budget.delta > mostDelta) {', 'if (false as boolean) {'],
+      ['  requireDelta(site.budget.delta, site.declaredRecords)\n', ''],
       ['Math.max(forThisRun, noiseBesideSpent(', 'Math.min(forThisRun, noiseBesideSpent('],
       ['sampleRate: manifest.expectedLotSize / site.declaredRecords', 'sampleRate: 0.01'],
       ['steps: scheduledSteps(manifest)', 'steps: manifest.localSteps'],
@@ -503,7 +503,8 @@ export const MUTANTS: readonly Mutant[] = [
     [client('ledger/ledger.test.ts'), client('ledger/budget.test.ts')],
     [
       ['if (state.rule !== undefined && spent.length > 0) return state.rule\n', ''],
-      ['deltaWithoutMisses(budget.delta, spent.length + 1)', 'budget.delta'],
+      ['deltaWithoutMisses(budget.delta, releases + 1)', 'budget.delta'],
+      ['deltaWithoutMisses(budget.delta, releases + 1)', 'deltaWithoutMisses(budget.delta, 1)'],
     ],
   ),
   // One budget for a site: data sets that overlap, and what its owner signs
