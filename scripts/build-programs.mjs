@@ -41,6 +41,7 @@ async function buildChanged({ withTests = false }) {
   const programs = withTests ? { ...PROGRAMS, ...TEST_PROGRAMS } : PROGRAMS
   const entries = Object.entries(programs).filter(([source]) => existsSync(join(ROOT, source)))
   if (entries.every(([source]) => builtProgram(source) !== undefined)) return
+  const begun = Date.now()
   // Not `mkdtemp`, whose folder is for one user alone: whoever installs need not be the user that runs the programs.
   const staging = join(OUT, `staging-${process.pid}`)
   rmSync(staging, { recursive: true, force: true })
@@ -66,6 +67,11 @@ async function buildChanged({ withTests = false }) {
       const { size, mtimeMs } = statSync(join(ROOT, path))
       return [path.split(sep).join('/'), size, mtimeMs]
     })
+  const changed = inputs.find(([, , time]) => time >= begun)
+  if (changed !== undefined) {
+    rmSync(staging, { recursive: true })
+    throw new Error(`${changed[0]} changed while it was built`)
+  }
   const folder = createHash('sha256')
     .update(JSON.stringify([inputs, entries]))
     .digest('hex')

@@ -48,15 +48,20 @@ export async function enrol(
   const audit = { at: now, actor, action: 'client.enrol', object: actor, detail: { name, token: nameOf(hash) } }
   const enrolled = await clients.enrol(hash, { id, name, publicKey, enrolledAt: now }, audit)
   if ('clientId' in enrolled) return enrolled.clientId
-  const refusal = nameTaken(name, enrolled.namesake)
-  await onNamesake(enrolled.namesake.id, refusal)
-  throw refusal
+  const { id: namesake, name: taken, enrolledAt } = enrolled.namesake
+  const since = new Date(enrolledAt).toISOString().slice(0, 10)
+  await onNamesake(
+    namesake,
+    nameTaken(`${name}${name === taken ? '' : `, which is read as "${taken}"`}, enrolled on ${since}`),
+  )
+  // Whoever holds an unused token does not learn by it who takes part.
+  throw nameTaken(`${name}, which is the name of another client or read as one`)
 }
 
-function nameTaken(name: string, { name: taken, enrolledAt }: ClientRecord): FedsvdError {
+function nameTaken(got: string): FedsvdError {
   return new FedsvdError('NAME_TAKEN', {
     expected: 'a name that no client in good standing has',
-    got: `${name}${name === taken ? '' : `, which is read as "${taken}"`}, enrolled on ${new Date(enrolledAt).toISOString().slice(0, 10)}`,
+    got,
     remedy:
       'Give a second site another name: the token is still good. Where it is the same site and its state folder is lost, ' +
       'find the folder; else what it spent stays spent, and an admin has to revoke the earlier client first.',
