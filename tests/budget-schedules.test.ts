@@ -102,7 +102,7 @@ class Site implements Disposable {
     this.#joined.add(run)
     try {
       const key = this.#ledger.reserve(bound.runId, round).entry
-      if (what !== 'dies before its noise') this.#truth.push(bound.event)
+      if (what !== 'dies before its noise') this.#truth.push(key.event)
       if (what === 'delivers' || what === 'loses the answer') this.#ledger.finish(key, sha256Hex('frame'))
       else this.restart()
       if (what === 'delivers') this.#ledger.acknowledge(key, 'accepted')

@@ -36,7 +36,7 @@ function boundRun({ event, target }: Asked, index: number): BoundRun {
   return { ...sampleBound(manifest, terms), event: eventOfRound(manifest, terms) }
 }
 
-/** True when a site's ledger reserves one round of each run, one run after the other. */
+/** True when a site's ledger reserves one whole round of each run, one run after the other. */
 function isReserved(asked: readonly Asked[]): boolean {
   using folder = temporaryFolder()
   using ledger = openLedger(folder.path, FINGERPRINT, BUDGET)
@@ -44,7 +44,7 @@ function isReserved(asked: readonly Asked[]): boolean {
     for (const [index, one] of asked.entries()) {
       const run = boundRun(one, index)
       ledger.bind(run)
-      ledger.reserve(run.runId, 0)
+      if (ledger.reserve(run.runId, 0).entry.event.steps < run.event.steps) return false
     }
     return true
   } catch (error) {

@@ -4,7 +4,7 @@ import { calibrateNoiseMultiplier, filterOf, pld } from '@fedsvd/core/accounting
 import { describe, expect, it } from 'vitest'
 import { BUDGET, FINGERPRINT, RUN_A, RUN_B, sampleBound, sampleManifest, TERMS } from '../../test-kit/sample-run.ts'
 import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { ledgerPath, openLedger, ruleOf, SITE_BUDGET } from './index.ts'
+import { ledgerPath, openLedger, requireBudget, ruleOf, SITE_BUDGET } from './index.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 const granted = (epsilon: number) => ({ ...TERMS, budget: { epsilon, delta: 1e-5 } })
@@ -69,11 +69,10 @@ describe('the rule of a ledger', () => {
     expect(byFilter).toBeGreaterThan(1.01 * least(pld))
     const later = (runId: string, noiseMultiplier: number) =>
       sampleBound(sampleManifest({ runId }), { ...TERMS, sampleRate: 0.05, noiseMultiplier })
-    ledger.bind(later(RUN_B, 0.995 * byFilter))
-    expect(() => ledger.reserve(RUN_B, 0)).toThrow(/BUDGET_EXHAUSTED.*by the Renyi filter/)
-    const third = '33333333-3333-4333-8333-333333333333'
-    ledger.bind(later(third, byFilter))
-    ledger.reserve(third, 0)
+    const { event } = later(RUN_B, 0.995 * byFilter)
+    expect(() => requireBudget(ledger.state, event)).toThrow(/BUDGET_EXHAUSTED.*by the Renyi filter/)
+    ledger.bind(later(RUN_B, byFilter))
+    expect(ledger.reserve(RUN_B, 0).entry.event.steps).toBe(5)
   })
 
   it('is a filter where something is paid for outside rounds first', () => {
