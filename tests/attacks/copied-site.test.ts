@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { rememberEnrolment } from '../../apps/client/src/session/identity.ts'
+import { loadIdentity, rememberEnrolment } from '../../apps/client/src/session/identity.ts'
+import { coordinatorKey } from '../../apps/client/src/transport/address.ts'
 import { networkTransport } from '../../apps/client/src/transport/index.ts'
 import { startSite } from '../../apps/client/test-kit/running-site.ts'
 import { type TemporaryFolder, temporaryFolder } from '../../apps/client/test-kit/temporary-folder.ts'
@@ -28,6 +29,8 @@ const here = (host: string) => {
 }
 const copyState = (from: string, to: string) =>
   cpSync(join(here(from), 'state'), join(here(to), 'state'), { recursive: true })
+const keyFile = (state: string, url: string) =>
+  join(state, `client-key-${createHash('sha256').update(coordinatorKey(url)).digest('hex').slice(0, 16)}.pem`)
 const start = (host: string, url: string, options: Partial<Parameters<typeof startSite>[0]> = {}) =>
   startSite({ folder: here(host), transport: networkTransport(url), declaredRecords: 100, ...options })
 const alone = { clientsPerRound: 1, quorum: 1, rounds: 2 }
@@ -112,7 +115,11 @@ describe('a state folder on two hosts, each at another coordinator of one databa
     await first.told('joined')
     const { clientId } = await first.told('connected')
     copyState('first', 'second')
-    rememberEnrolment(join(here('second'), 'state'), two.url, clientId)
+    const state = join(here('second'), 'state')
+    loadIdentity(state, two.url) // a key of its own, in whose place the copier puts the one that the database knows
+    const [known, own] = [one, two].map(({ url }) => keyFile(state, url))
+    cpSync(known!, own!)
+    rememberEnrolment(state, two.url, clientId)
     await expect(start('second', two.url)).rejects.toThrow('CLIENT_CONNECTED')
     expect(first.events.filter(({ event }) => event === 'disconnected')).toEqual([])
   }, 120_000)
