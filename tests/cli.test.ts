@@ -47,9 +47,9 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     expect(summary.clients).toHaveLength(3)
     for (const client of summary.clients) {
       expect(client).toMatchObject({ budget: 6, delta: 1e-5, steps: 2 })
-      // calibrated to the target: within 0.1 % below it, and never above
-      expect(client.epsilon).toBeLessThanOrEqual(6)
-      expect(client.epsilon).toBeGreaterThan(6 * 0.999)
+      // Calibrated to the target for these two steps and a spare one, which none of the three needed.
+      expect(client.epsilon).toBeLessThan(6)
+      expect(client.epsilon).toBeGreaterThan(5.5)
     }
     const schema = starterSchema({
       rank: 8,
