@@ -41,7 +41,7 @@ export type ClientEvent =
   | { event: 'round-started'; runId: string; round: number; rounds: number }
   /** The budget pays for no more than `steps` of the `of` steps that the rounds of the run have. */
   | { event: 'round-shortened'; runId: string; round: number; steps: number; of: number }
-  /** The round had broken off: it goes on behind this step, and paid for one more where the budget had one. */
+  /** An interrupted round resumes after this step; one more step was paid for where the budget had one. */
   | { event: 'round-resumed'; runId: string; round: number; step: number; steps: number }
   /** Within a step, after each micro-batch: `done` of the `of` records of the lot, both private. */
   | { event: 'part'; runId: string; round: number; step: number; steps: number; done: number; of: number }

@@ -38,7 +38,7 @@ export function restoreCommand(): Command {
   return new Command('restore')
     .description(
       'Make the state folder of a coordinator from a backup. All of it is verified first; the folder is there as a whole ' +
-        'or not at all. Enrolment tokens of the backup are worth nothing afterwards, and nobody is signed in.',
+        'or not at all. The enrolment tokens and sessions in the backup are invalid afterwards.',
     )
     .argument('<folder>', 'what fedsvd backup wrote')
     .option('--state-dir <folder>', `${STATE_DIR}, empty or not there yet`)

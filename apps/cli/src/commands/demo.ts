@@ -47,7 +47,7 @@ export function demoCommand(): Command {
     })
 }
 
-/** All of it talks on this machine, whatever proxy there is for the rest of the world. */
+/** The demo's processes talk over loopback, so proxy settings do not apply to them. */
 function reachLoopbackDirectly(env: NodeJS.ProcessEnv): void {
   const named = env.no_proxy || env.NO_PROXY
   env.no_proxy = env.NO_PROXY = [...(named ? [named] : []), '127.0.0.1'].join(',')

@@ -79,7 +79,7 @@ const charged = z.strictObject({
 })
 
 /**
- * An attempt that broke off goes on behind `step`, and nothing more is paid for: its round ends with `steps` steps, one fewer than
+ * An interrupted attempt resumes after `step`, and nothing more is paid for: its round ends with `steps` steps, one fewer than
  * before, in place of the one that may have begun and was lost.
  */
 const shortened = z.strictObject({

@@ -1,4 +1,4 @@
-import { type ColumnMatrix, cholesky } from '../linalg/index.ts'
+import { type ColumnMatrix, cholesky, solveLower } from '../linalg/index.ts'
 import { binomialTail } from './binomial.ts'
 import { checkOutcome } from './check.ts'
 import type { GuessOutcome } from './guesses.ts'
@@ -32,13 +32,8 @@ export function guessKnowingOthers(
   const lower = cholesky(gram, SMALLEST_PIVOT)
   if (lower === undefined) return undefined
   const at = (row: number, column: number) => lower.data[column * n + row]!
-  const whitened = new Float64Array(n)
+  const whitened = solveLower(lower, filtered)
   let correct = 0
-  for (let i = 0; i < n; i++) {
-    let value = filtered[i]!
-    for (let j = 0; j < i; j++) value -= at(i, j) * whitened[j]!
-    whitened[i] = value / at(i, i)
-  }
   for (let i = 0; i < n; i++) {
     let own = whitened[i]!
     for (let j = i + 1; j < n; j++) own -= at(j, i) * included[j]!

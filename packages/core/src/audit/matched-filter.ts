@@ -1,3 +1,5 @@
+import { cholesky, solveLower, solveTransposed } from '../linalg/index.ts'
+
 /**
  * Scores the canaries of one group from what a step released: the best linear estimate of each coin.
  *
@@ -8,7 +10,7 @@
  * c - 1/2 with the least square error is (K + 4 sigma^2 I)^-1 z. What other groups add on top of r acts as more noise: it
  * can make the audit weaker, never wrong, because scores need no justification.
  *
- * @param gram K, row-major [n, n]
+ * @param gram K, [n, n]; symmetric
  * @param filtered z
  * @param noiseMultiplier sigma
  * @returns one score for each canary, the larger the likelier it was in
@@ -16,23 +18,8 @@
 export function matchedFilterScores(gram: Float64Array, filtered: Float64Array, noiseMultiplier: number): Float64Array {
   const n = filtered.length
   const ridge = 4 * noiseMultiplier ** 2
-  // Cholesky: L L^T = K + ridge I, which is positive definite.
-  const l = new Float64Array(n * n)
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let rest = gram[i * n + j]! + (i === j ? ridge : 0)
-      for (let k = 0; k < j; k++) rest -= l[i * n + k]! * l[j * n + k]!
-      l[i * n + j] = i === j ? Math.sqrt(rest) : rest / l[j * n + j]!
-    }
-  }
-  const x = filtered.slice()
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) x[i]! -= l[i * n + k]! * x[k]!
-    x[i]! /= l[i * n + i]!
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    for (let k = i + 1; k < n; k++) x[i]! -= l[k * n + i]! * x[k]!
-    x[i]! /= l[i * n + i]!
-  }
-  return x
+  const data = gram.map((value, at) => (at % (n + 1) === 0 ? value + ridge : value))
+  const lower = cholesky({ rows: n, columns: n, data }, 0)
+  if (lower === undefined) return filtered.map(() => Number.NaN) // a gradient was not finite
+  return solveTransposed(lower, { rows: n, columns: 1, data: solveLower(lower, filtered) }).data
 }

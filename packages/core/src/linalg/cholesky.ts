@@ -23,6 +23,18 @@ export function cholesky(gram: ColumnMatrix, smallestPivot: number): ColumnMatri
   return lower
 }
 
+/** The solution x of L x = v for a lower triangular L with a diagonal without zeros. */
+export function solveLower(lower: ColumnMatrix, right: Float64Array): Float64Array {
+  const size = lower.columns
+  const solution = right.slice()
+  for (let row = 0; row < size; row += 1) {
+    let rest = solution[row]!
+    for (let inner = 0; inner < row; inner += 1) rest -= lower.data[inner * size + row]! * solution[inner]!
+    solution[row] = rest / lower.data[row * size + row]!
+  }
+  return solution
+}
+
 /** The solution X of L^T X = M for a lower triangular L with a diagonal without zeros. */
 export function solveTransposed(lower: ColumnMatrix, right: ColumnMatrix): ColumnMatrix {
   const size = lower.columns

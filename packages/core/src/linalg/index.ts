@@ -1,4 +1,4 @@
-export { cholesky, solveTransposed } from './cholesky.ts'
+export { cholesky, solveLower, solveTransposed } from './cholesky.ts'
 export type { DeviceStack, LinearAlgebraDevice, StackShape } from './device.ts'
 export { jacobiEigen } from './jacobi-eigen.ts'
 export { jacobiSvd } from './jacobi-svd.ts'
