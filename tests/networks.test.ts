@@ -53,7 +53,8 @@ afterEach(() => vi.unstubAllEnvs())
 async function wholeRun({ operatorToken }: TestCoordinator, url: string, trust = {}): Promise<void> {
   const access = { url, token: operatorToken, trust }
   const seen: RunSnapshot[] = []
-  using _watch = watchRuns(access, (snapshot) => seen.push(snapshot))
+  using watch = watchRuns(access, (snapshot) => seen.push(snapshot))
+  await watch.connected
   const runId = await createRun(access, tinyRequest({ clientsPerRound: 1, quorum: 1, rounds: 1, localSteps: 1 }))
   const [enrolmentToken] = await createEnrolmentTokens(access, 1)
   await using folder = await temporaryFolder()

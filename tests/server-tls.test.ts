@@ -63,7 +63,8 @@ describe.skipIf(!(await opensslAnswers()))('a coordinator with a certificate', (
     const trust = readTls({ ca: files.ca, ...(isMutual && files.client) })
     const access = accessTo(coordinator, trust)
     const seen: RunSnapshot[] = []
-    using _watch = watchRuns(access, (snapshot) => seen.push(snapshot))
+    using watch = watchRuns(access, (snapshot) => seen.push(snapshot))
+    await watch.connected
     const runId = await createRun(access, tinyRequest({ clientsPerRound: 1, quorum: 1, rounds: 2 }))
     const [enrolmentToken] = await createEnrolmentTokens(access, 1)
     await using site = await temporaryFolder()

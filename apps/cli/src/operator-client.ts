@@ -72,15 +72,19 @@ export async function fetchAuditLog(access: OperatorAccess, seq: number, limit: 
   return parseMessage(auditPageSchema, reply, 'a page of the audit log').entries
 }
 
-/** Calls `onSnapshot` with every change of every run until closed. Reconnects by itself. */
+/**
+ * Calls `onSnapshot` with each open run on connection, and with every change of any run until closed. Reconnects by
+ * itself; a run that ended meanwhile is told by `fetchRun` alone. `connected` resolves at the first connection.
+ */
 export function watchRuns(
   { url, token, trust }: OperatorAccess,
   onSnapshot: (snapshot: RunSnapshot) => void,
-): Disposable {
+): Disposable & { readonly connected: Promise<void> } {
   const { socket } = openSocket<Socket<OperatorEvents>>(routeTo(url, trust), '/operator', { auth: { token } })
   socket.on('run', (snapshot) => onSnapshot(parseMessage(runSnapshotSchema, snapshot, 'a run snapshot')))
+  const connected = new Promise<void>((resolve) => socket.once('connect', resolve))
   socket.connect()
-  return { [Symbol.dispose]: () => socket.disconnect() }
+  return { connected, [Symbol.dispose]: () => socket.disconnect() }
 }
 
 type Access = Omit<OperatorAccess, 'token'> & { readonly token?: string }

@@ -29,12 +29,12 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
       reconnectionDelay: 500,
       reconnectionDelayMax: 5000,
     })
-    let isFirst = true
+    let mayHaveMissed = false
     let timer: number | undefined
     socket.on('connect', () => {
       setLive('live')
-      if (!isFirst) void cache.invalidateQueries() // what changed meanwhile was not heard of
-      isFirst = false
+      if (mayHaveMissed) void cache.invalidateQueries() // what changed meanwhile was not heard of
+      mayHaveMissed = true
     })
     socket.on('disconnect', (reason) => {
       setLive('reconnecting')
@@ -44,6 +44,7 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
       timer = window.setTimeout(() => socket.connect(), 1000)
     })
     socket.on('connect_error', (error: Error & { data?: { code?: string } }) => {
+      mayHaveMissed = true
       setLive('reconnecting')
       if (REFUSALS.includes(error.data?.code ?? '')) void check().catch(() => {})
       if (!socket.active) timer = window.setTimeout(() => socket.connect(), 2000)
