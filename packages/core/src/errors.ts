@@ -160,6 +160,14 @@ export function writtenByNewer(what: string, newest: number | string, got: numbe
   })
 }
 
+/**
+ * The number by which people know a round: from 1 on, in messages, alerts, logs and on the dashboard. The wire, the ledger and
+ * the database count from 0.
+ */
+export function roundNumber(round: number): number {
+  return round + 1
+}
+
 /** True when `error` is from the catalogue, optionally with one given code. */
 export function isFedsvdError(error: unknown, code?: ErrorCode): error is FedsvdError {
   return error instanceof FedsvdError && (code === undefined || error.code === code)

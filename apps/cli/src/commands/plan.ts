@@ -63,6 +63,7 @@ export function planCommand(): Command {
           [
             'rounds',
             'steps',
+            'spare',
             'noise multiplier',
             ...(rule ? ['epsilon (filter)'] : []),
             'epsilon (PLD)',
@@ -72,6 +73,7 @@ export function planCommand(): Command {
           ...rows.map((row) => [
             row.rounds,
             row.steps,
+            row.spareSteps,
             row.noiseMultiplier.toFixed(4),
             ...(row.epsilonFilter === undefined ? [] : [row.epsilonFilter.toFixed(4)]),
             row.epsilonPld.toFixed(4),
@@ -82,6 +84,9 @@ export function planCommand(): Command {
       )
       output.line(
         `\nbudget: epsilon ${epsilon} at delta ${delta} unit record (add-or-remove-one, against ${ADVERSARY.record}), sample rate ${sampleRate(options).toFixed(4)}`,
+      )
+      output.line(
+        'spare: steps that only interruptions spend; the noise is enough for them too, and epsilon is that of a run without any',
       )
       output.line(
         rule === undefined

@@ -1,4 +1,4 @@
-import { filterOf, laterRule, pld } from '@fedsvd/core/accounting'
+import { filterOf, laterRule, pld, planTable, scheduledSteps } from '@fedsvd/core/accounting'
 import { describe, expect, it } from 'vitest'
 import { burnDown, plan } from './answers.ts'
 import type { BurnDownQuestion } from './questions.ts'
@@ -41,12 +41,23 @@ describe('what a plan costs', () => {
     const [first, fifth] = [plan(plain), plan({ ...plain, earlierRuns: 4 })]
     expect(first).not.toHaveProperty('epsilonFilter')
     const event = { sampleRate: 0.0853, noiseMultiplier: fifth.noiseMultiplier, steps: 150 }
+    const withSpare = { ...event, steps: 151 }
     const filter = filterOf(laterRule([event], plain.budget)!)
-    expect(filter.allows([event], plain.budget)).toBe(true)
+    expect(filter.allows([withSpare], plain.budget)).toBe(true)
     expect(fifth.epsilonFilter).toBe(filter.epsilonUpperBound([event], 1e-5))
-    expect(fifth.epsilonFilter).toBeGreaterThan(6 * 0.999)
+    expect(filter.epsilonUpperBound([withSpare], 1e-5)).toBeGreaterThan(6 * 0.999)
     const asIfFixed = plan({ ...plain, rounds: 75 })
     expect(fifth.noiseMultiplier).toBeGreaterThan(asIfFixed.noiseMultiplier * 1.03)
     expect(plan({ ...plain, noiseMultiplier: fifth.noiseMultiplier, earlierRuns: 4 }).roundsAffordable).toBe(15)
+  })
+
+  it('is the same as fedsvd plan and a client say, who calibrate for a spare step too', () => {
+    const { budget, localSteps: stepsPerRound, ...rest } = plain
+    const [row] = planTable({ ...budget, ...rest, stepsPerRound, rounds: [plain.rounds] })
+    expect(plan(plain)).toMatchObject({ noiseMultiplier: row!.noiseMultiplier, spareSteps: 1, epsilonPld: row!.epsilonPld })
+    const steps = scheduledSteps({ rounds: plain.rounds, localSteps: plain.localSteps })
+    const event = { sampleRate: plain.sampleRate, noiseMultiplier: row!.noiseMultiplier, steps }
+    expect(pld.epsilonUpperBound([event], 1e-5)).toBeGreaterThan(6 * 0.999)
+    expect(plan({ ...plain, noiseMultiplier: row!.noiseMultiplier }).roundsAffordable).toBe(15)
   })
 })

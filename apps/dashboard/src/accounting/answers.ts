@@ -6,6 +6,8 @@ import {
   type PldAccount,
   pld,
   rdp,
+  roundsWithSpares,
+  scheduledSteps,
   stepsAffordable,
 } from '@fedsvd/core/accounting'
 import { isAccountable } from '@fedsvd/core/protocol'
@@ -23,6 +25,9 @@ import { summed } from './summed.ts'
 
 /** A curve of a thousand rounds is drawn from so many of them; each point is exact, none is interpolated. */
 const MOST_POINTS = 24
+
+/** Rounds that noise would allow are counted up to so many times those that were asked for. */
+const MOST_TIMES = 10
 
 /** Every epsilon is the upper bound of the coordinator's own accountant. */
 export function burnDown(question: BurnDownQuestion): BurnDown {
@@ -74,28 +79,31 @@ export function plan(question: PlanQuestionOfPage): PlanOfPage {
   const { budget, sampleRate, localSteps, rounds, earlierRuns = 0 } = question
   const steps = rounds * localSteps
   const stepsInAll = steps * (1 + earlierRuns)
+  const spareSteps = scheduledSteps({ rounds, localSteps }) - steps
   // Over runs that are alike RDP is the filter at its best order, which depends on the noise that is looked for.
   const calibrator = earlierRuns === 0 ? pld : rdp
   const noiseMultiplier =
     question.noiseMultiplier ??
-    calibrateNoiseMultiplier({ ...budget, sampleRate, steps: stepsInAll, accountant: calibrator })
+    calibrateNoiseMultiplier({ ...budget, sampleRate, steps: stepsInAll + spareSteps, accountant: calibrator })
   const one = { sampleRate, noiseMultiplier, steps: localSteps }
   const all = [{ ...one, steps: stepsInAll }]
   const prior = earlierRuns === 0 ? [] : [{ ...one, steps: steps * earlierRuns }]
   const rule = laterRule(prior, budget)
   const accountant = rule === undefined ? pld : filterOf(rule)
   const asked = { ...budget, sampleRate, prior, accountant }
+  const atMost = scheduledSteps({ rounds: MOST_TIMES * rounds, localSteps })
   return {
     noiseMultiplier,
+    spareSteps,
     epsilonOfOneRound: pld.epsilonUpperBound([one], budget.delta),
     epsilonPld: pld.epsilonUpperBound(all, budget.delta),
     epsilonRdp: rdp.epsilonUpperBound(all, budget.delta),
     ...(rule && { epsilonFilter: accountant.epsilonUpperBound(all, budget.delta) }),
-    // Noise that was found from the budget spends all of it.
+    // Noise that was found from the budget spends all of it, if interruptions take the spare steps.
     roundsAffordable:
       question.noiseMultiplier === undefined
         ? rounds
-        : Math.floor(stepsAffordable({ ...asked, noiseMultiplier, atMost: 10 * steps }) / localSteps),
+        : roundsWithSpares(stepsAffordable({ ...asked, noiseMultiplier, atMost }), localSteps),
   }
 }
 

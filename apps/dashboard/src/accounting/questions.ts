@@ -51,6 +51,8 @@ export interface PlanQuestionOfPage {
 
 export interface PlanOfPage {
   readonly noiseMultiplier: number
+  /** What a client calibrates for beside the steps of its rounds; only interruptions spend it. */
+  readonly spareSteps: number
   readonly epsilonOfOneRound: number
   readonly epsilonPld: number
   readonly epsilonRdp: number

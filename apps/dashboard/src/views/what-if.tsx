@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import { NumberInput, SegmentedControl, Stack, Text, Title } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useCallback, useMemo, useState } from 'react'
@@ -119,7 +120,11 @@ export default function WhatIf() {
             {data !== undefined && fault === undefined && (
               <Stack>
                 <div className="figures">
-                  <Figure label="Noise multiplier" kind="public" note={`sampling rate ${significant(sampleRate)}`}>
+                  <Figure
+                    label="Noise multiplier"
+                    kind="public"
+                    note={`sampling rate ${significant(sampleRate)}; enough for ${plural(data.spareSteps, 'spare step')}`}
+                  >
                     {significant(data.noiseMultiplier)}
                   </Figure>
                   <Figure label="After one round" kind="public">
@@ -156,7 +161,7 @@ export default function WhatIf() {
                     kind="public"
                     note={
                       data.roundsAffordable < settled.rounds
-                        ? `runs out before round ${data.roundsAffordable}`
+                        ? `runs out before round ${roundNumber(data.roundsAffordable)}`
                         : 'the budget lasts'
                     }
                   >

@@ -3,6 +3,7 @@ import { filterOf } from './filter.ts'
 import { laterRule, planTable } from './plan-table.ts'
 import { pld } from './pld.ts'
 import { rdp } from './rdp.ts'
+import { scheduledSteps } from './spare-steps.ts'
 
 const question = { epsilon: 6, delta: 1e-5, sampleRate: 0.02, stepsPerRound: 10 }
 
@@ -20,9 +21,14 @@ describe('planTable', () => {
       const event = { sampleRate: 0.02, noiseMultiplier: row.noiseMultiplier, steps: row.steps }
       expect(row.epsilonPld).toBe(pld.epsilonUpperBound([event], 1e-5))
       expect(row.epsilonRdp).toBe(rdp.epsilonUpperBound([event], 1e-5))
-      const next = { ...event, steps: event.steps + 10 }
-      if (row.solvedFor === 'rounds') expect(pld.epsilonUpperBound([next], 1e-5)).toBeGreaterThan(6)
-      else expect(row.epsilonPld).toBeGreaterThan(6 * 0.999)
+      const withSpares = (rounds: number) => {
+        const steps = scheduledSteps({ rounds, localSteps: 10 })
+        return pld.epsilonUpperBound([{ ...event, steps }], 1e-5)
+      }
+      expect(row.spareSteps).toBe(Math.ceil(row.steps / 50))
+      expect(withSpares(row.rounds)).toBeLessThanOrEqual(6)
+      if (row.solvedFor === 'rounds') expect(withSpares(row.rounds + 1)).toBeGreaterThan(6)
+      else expect(withSpares(row.rounds)).toBeGreaterThan(6 * 0.999)
     }
   })
 
@@ -45,9 +51,10 @@ describe('planTable', () => {
     const [asIfFixed] = planTable({ ...question, prior, rounds: [50], accountant: pld })
     const filter = filterOf(laterRule(prior, question)!)
     const event = { sampleRate: 0.02, noiseMultiplier: row!.noiseMultiplier, steps: 500 }
+    const withSpares = [...prior, { ...event, steps: 510 }]
     expect(row!.epsilonFilter).toBe(filter.epsilonUpperBound([...prior, event], 1e-5))
-    expect(row!.epsilonFilter).toBeGreaterThan(6 * 0.999)
-    expect(filter.allows([...prior, event], question)).toBe(true)
+    expect(filter.epsilonUpperBound(withSpares, 1e-5)).toBeGreaterThan(6 * 0.999)
+    expect(filter.allows(withSpares, question)).toBe(true)
     expect(row!.noiseMultiplier).toBeGreaterThan(asIfFixed!.noiseMultiplier)
     expect([asIfFixed, rows[0]].map((one) => one!.epsilonFilter)).toEqual([undefined, undefined])
     expect(laterRule([], question)).toBeUndefined()
@@ -56,7 +63,7 @@ describe('planTable', () => {
   it('shows a row of 0 rounds, at the price of the prior, for noise that the budget does not buy once', () => {
     const prior = [{ sampleRate: 0.02, noiseMultiplier: 1, steps: 100 }]
     const [row] = planTable({ ...question, epsilon: 1.5, prior, noiseMultipliers: [0.5] })
-    expect(row).toMatchObject({ rounds: 0, steps: 0, epsilonPld: pld.epsilonUpperBound(prior, 1e-5) })
+    expect(row).toMatchObject({ rounds: 0, steps: 0, spareSteps: 0, epsilonPld: pld.epsilonUpperBound(prior, 1e-5) })
   })
 
   it('refuses an empty question and a broken one', () => {

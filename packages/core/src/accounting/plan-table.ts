@@ -6,6 +6,7 @@ import { checkSteps } from './events.ts'
 import { bestOrder, type FilterRule, filterOf, type PrivacyBudget } from './filter.ts'
 import { pld } from './pld.ts'
 import { rdp } from './rdp.ts'
+import { roundsWithSpares, scheduledSteps } from './spare-steps.ts'
 
 /** One way to spend a budget. */
 export interface PlanRow {
@@ -14,11 +15,13 @@ export interface PlanRow {
   readonly rounds: number
   /** rounds times the steps of a round */
   readonly steps: number
+  /** What clients calibrate for beside them, so that interruptions have something to spend. */
+  readonly spareSteps: number
   readonly noiseMultiplier: number
-  /** What this plan costs on top of the prior, by either accountant; the plan keeps the one it was solved with in budget. */
+  /** What the rounds cost on top of the prior, undisturbed, by either accountant; with the spare steps they fill the budget. */
   readonly epsilonRdp: number
   readonly epsilonPld: number
-  /** What the filter over all runs charges for the prior and this plan; absent where no filter decided. */
+  /** What the filter over all runs charges for the prior and the rounds; absent where no filter decided. */
   readonly epsilonFilter?: number
 }
 
@@ -46,7 +49,7 @@ export function laterRule(
 
 /**
  * The trade of a privacy budget as a table: how much noise each number of rounds takes, and how many rounds each amount
- * of noise allows. Rows come in the order of the question, rounds first.
+ * of noise allows, with the spare steps that clients calibrate for. Rows come in the order of the question, rounds first.
  *
  * @throws FedsvdError BUDGET_TOO_SMALL when the budget cannot pay for some of the asked `rounds` with any noise;
  *   CONFIG_INVALID or NOISE_INVALID when a value is out of range or nothing is asked.
@@ -70,6 +73,7 @@ export function planTable(question: PlanQuestion): PlanRow[] {
       solvedFor,
       rounds: count,
       steps,
+      spareSteps: count === 0 ? 0 : scheduledSteps({ rounds: count, localSteps: stepsPerRound }) - steps,
       noiseMultiplier,
       epsilonRdp: rdp.epsilonUpperBound(events, delta),
       epsilonPld: pld.epsilonUpperBound(events, delta),
@@ -80,12 +84,12 @@ export function planTable(question: PlanQuestion): PlanRow[] {
   }
   return [
     ...rounds.map((count) => {
-      const steps = count * stepsPerRound
+      const steps = scheduledSteps({ rounds: count, localSteps: stepsPerRound })
       return row('noiseMultiplier', count, calibrateNoiseMultiplier({ ...budget, steps }))
     }),
     ...noiseMultipliers.map((noiseMultiplier) => {
       const steps = stepsAffordable({ ...budget, noiseMultiplier })
-      return row('rounds', Math.floor(steps / stepsPerRound), noiseMultiplier)
+      return row('rounds', roundsWithSpares(steps, stepsPerRound), noiseMultiplier)
     }),
   ]
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { calibrateNoiseMultiplier } from './calibrate.ts'
 import { pld } from './pld.ts'
-import { scheduledSteps } from './spare-steps.ts'
+import { roundsWithSpares, scheduledSteps } from './spare-steps.ts'
 
 describe('the steps that noise is calibrated for', () => {
   it.each([
@@ -12,6 +12,8 @@ describe('the steps that noise is calibrated for', () => {
     [100, 10, 1020],
   ])('of %i rounds of %i steps are %i', (rounds, localSteps, steps) => {
     expect(scheduledSteps({ rounds, localSteps })).toBe(steps)
+    expect(roundsWithSpares(steps, localSteps)).toBe(rounds)
+    expect(roundsWithSpares(steps - 1, localSteps)).toBe(rounds - 1)
   })
 
   it('cost about a hundredth more noise than those of the rounds alone', () => {

@@ -16,3 +16,10 @@ export function scheduledSteps({ rounds, localSteps }: Schedule): number {
   const steps = rounds * localSteps
   return steps + Math.ceil(steps / STEPS_FOR_A_SPARE)
 }
+
+/** The most rounds for which `steps` are enough, the spare ones included; 0 where they do not make one. */
+export function roundsWithSpares(steps: number, localSteps: number): number {
+  let rounds = Math.floor(steps / localSteps)
+  while (rounds > 0 && scheduledSteps({ rounds, localSteps }) > steps) rounds -= 1
+  return rounds
+}
