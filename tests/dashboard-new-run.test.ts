@@ -118,7 +118,7 @@ describe.skipIf(CHROMIUM === undefined)('a new run', { timeout: 600_000 }, () =>
     const [first, second, slow] = scene.clients as [FakeClient, FakeClient, FakeClient]
     await until('the slow one to be asked', () => invitedTo(slow, 0))
     await send(first, 0)
-    await page.getByText('buffer 0: 1 of 2 updates').waitFor()
+    await page.getByText('buffer 1: 1 of 2 updates').waitFor()
     await send(second, 0)
     await until('the next buffer', () => invitedTo(first, 1))
     await send(slow, 0) // which counts in the next buffer

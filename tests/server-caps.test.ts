@@ -99,7 +99,7 @@ describe('a cap on what a client may spend', () => {
       roundsDone: 1,
       state: 'completed',
       reason: expect.stringMatching(
-        /^too few clients with budget left: round 1 needs 1, 0 can pay for it; the run ends with 1 of/,
+        /^too few clients with budget left: round 2 needs 1, 0 can pay for it; the run ends with 1 of/,
       ),
     })
   })

@@ -18,7 +18,7 @@ describe('a run with client-level privacy', () => {
     const snapshot = await coordinator.seen(runId, 'the end', ({ endedAt }) => endedAt !== undefined)
     expect(snapshot.state).toBe('completed')
     expect(snapshot.reason).toBe(
-      'too few clients with budget left: round 2 needs 2, 0 can pay for it; the run ends with 2 of 5 rounds',
+      'too few clients with budget left: round 3 needs 2, 0 can pay for it; the run ends with 2 of 5 rounds',
     )
     for (const client of clients) expect(client.invitations.map(({ round }) => round)).toEqual([0, 1])
     for (const shown of snapshot.clients) {

@@ -208,7 +208,7 @@ describe('a round that does not go smoothly', () => {
     const { alerts } = await coordinator.seen(runId, 'the alert', (snapshot) => snapshot.alerts.length > 0)
     expect(alerts[0]).toMatchObject({
       code: 'QUORUM_MISSED',
-      message: expect.stringMatching(/^round 1 cannot begin: of the 2 clients that it needs 1 take part/),
+      message: expect.stringMatching(/^round 2 cannot begin: of the 2 clients that it needs 1 take part/),
     })
     await setQuorum(1)
     await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')

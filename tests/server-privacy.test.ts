@@ -46,7 +46,7 @@ describe('the budget of a client', () => {
     const snapshot = await coordinator.seen(runId, 'the end', ({ endedAt }) => endedAt !== undefined)
     expect(snapshot).toMatchObject({ state: 'completed', roundsDone: 1 })
     expect(snapshot.reason).toBe(
-      'too few clients with budget left: round 1 needs 1, 0 can pay for it; the run ends with 1 of 5 rounds',
+      'too few clients with budget left: round 2 needs 1, 0 can pay for it; the run ends with 1 of 5 rounds',
     )
     expect(poor.invitations).toHaveLength(1)
   })
@@ -146,12 +146,12 @@ describe('the two records of one spending', () => {
     [
       'a delivered round is missing',
       () => [],
-      /round 0: an update was accepted that the client's ledger does not hold/,
+      /round 1: an update was accepted that the client's ledger does not hold/,
     ],
     [
       'the event is another one',
       (event) => [{ round: 0, attempt: 1, event: { ...event, noiseMultiplier: 1 } }],
-      /round 0, attempt 1: the event is not the one that the terms give/,
+      /round 1, attempt 1: the event is not the one that the terms give/,
     ],
   ])('disagree, with an alert, when %s', async (_, reservations, got) => {
     await using coordinator = await testCoordinator()
@@ -168,7 +168,7 @@ describe('the two records of one spending', () => {
     const first = { round: 0, attempt: 1, event }
     await client.report({ runId, reservations: [first, { ...first, attempt: 2 }] })
     const reply = await client.report({ runId, reservations: [first] })
-    expect(reply.error?.got).toMatch(/round 0, attempt 2: the client reported it before and no longer does/)
+    expect(reply.error?.got).toMatch(/round 1, attempt 2: the client reported it before and no longer does/)
     expect(await steps()).toBe(6)
   })
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { unitOfRun } from '@fedsvd/core/accounting'
-import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
+import { type ErrorCode, FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { CLIP_NORM_RANGE } from '@fedsvd/core/privacy'
 import type {
   Invitation,
@@ -293,7 +293,7 @@ export class ClientNode implements AsyncDisposable {
     const noted = this.#parts.outbox.begin({ runId, round, isNew }, sha256)
     if (noted === sha256) return
     throw new FedsvdError('UPDATE_STALE', {
-      expected: `round ${round} of run ${runId} from the state ${noted.slice(0, 16)}..., as it was begun`,
+      expected: `round ${roundNumber(round)} of run ${runId} from the state ${noted.slice(0, 16)}..., as it was begun`,
       got: `the state ${sha256.slice(0, 16)}...`,
       remedy: 'The coordinator was restored from a backup. This site takes part in later rounds, or in a new run.',
     })
@@ -308,8 +308,8 @@ export class ClientNode implements AsyncDisposable {
     const newest = Math.max(this.#over.get(runId) ?? 0, ...this.#begunRounds(runId))
     if (round < newest || round >= rounds) {
       throw new FedsvdError('UPDATE_STALE', {
-        expected: `a round from ${newest} to ${rounds - 1} of run ${runId}`,
-        got: `round ${round}`,
+        expected: `a round from ${roundNumber(newest)} to ${rounds} of run ${runId}`,
+        got: `round ${roundNumber(round)}`,
         remedy: 'Invite to the next round.',
       })
     }

@@ -238,7 +238,7 @@ describe('trap: a ledger that forgets', () => {
     await spendOneRound()
     const lines = readFileSync(ledgerFile(), 'utf8').split('\n')
     truncateSync(ledgerFile(), lines.slice(0, 2).join('\n').length + 1) // "opened" and "bound" are left
-    await expect(start()).rejects.toThrow(/LEDGER_DAMAGED.*reserved attempt 1 of round 0/)
+    await expect(start()).rejects.toThrow(/LEDGER_DAMAGED.*reserved attempt 1 of round 1/)
   })
 
   it('because it was copied to another budget', async () => {

@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import type { RunPlan, RunSnapshot } from '@fedsvd/core/protocol'
 
 /** What is to be read off a snapshot, in one place. */
@@ -95,7 +96,7 @@ export function warningsOf(run: RunSnapshot, now: number): readonly Warning[] {
       const what = bufferOf(run) === undefined ? 'Round' : 'Buffer'
       warnings.push({
         kind: 'stalled',
-        text: `${what} ${current.round} is stalled: its deadline has passed with ${got}`,
+        text: `${what} ${roundNumber(current.round)} is stalled: its deadline has passed with ${got}`,
       })
     }
   }

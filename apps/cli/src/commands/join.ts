@@ -1,4 +1,5 @@
 import { type ClientEvent, clientConfig, defaultStateDir, type SiteEnding, startClient } from '@fedsvd/client'
+import { roundNumber } from '@fedsvd/core/errors'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
@@ -231,28 +232,30 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
     case 'declined':
       return `declined: ${lineOf(event.error)}`
     case 'round-started':
-      return `round ${event.round + 1} of ${event.rounds}: training`
+      return `round ${roundNumber(event.round)} of ${event.rounds}: training`
     case 'round-shortened':
-      return `round ${event.round + 1}: the budget pays for ${event.steps} of its ${event.of} steps`
+      return `round ${roundNumber(event.round)}: the budget pays for ${event.steps} of its ${event.of} steps`
     case 'round-resumed':
-      return `round ${event.round + 1}: goes on behind step ${event.step} of ${event.steps}`
+      return `round ${roundNumber(event.round)}: goes on behind step ${event.step} of ${event.steps}`
     case 'release-slot':
       if (event.seconds === 0) return 'updates leave when they are made: how long training took is not protected'
       return `updates leave every ${event.seconds.toFixed(1)} s${event.fits ? '' : ', which is longer than the deadline of a round: they will be late'}`
     case 'lot-failed':
-      return `round ${event.round + 1}, step ${event.step} of ${event.steps}: records that the engine failed on were left out: ${lineOf(event.error)}`
+      return `round ${roundNumber(event.round)}, step ${event.step} of ${event.steps}: records that the engine failed on were left out: ${lineOf(event.error)}`
     case 'disk-full':
       return `waiting for room on the disk: ${lineOf(event.error)}`
     case 'disk-has-room':
       return 'there is room on the disk again'
     case 'round-delivered':
-      return `round ${event.round + 1}: update delivered`
+      return `round ${roundNumber(event.round)}: update delivered`
     case 'round-failed':
-      return `round ${event.round + 1} failed: ${lineOf(event.error)}`
+      return `round ${roundNumber(event.round)} failed: ${lineOf(event.error)}`
     case 'ledger-mismatch':
       return `the coordinator's record differs from this ledger${event.error ? `: ${lineOf(event.error)}` : ''}`
     case 'run-paused':
-      return event.round === undefined ? 'the run is paused' : `the run is paused: round ${event.round + 1} is held`
+      return event.round === undefined
+        ? 'the run is paused'
+        : `the run is paused: round ${roundNumber(event.round)} is held`
     case 'run-ended':
       return `run ${event.state}${event.reason ? `: ${event.reason}` : ''}`
   }

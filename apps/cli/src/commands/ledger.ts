@@ -12,7 +12,7 @@ import {
   verifyLedgerBytes,
 } from '@fedsvd/client'
 import { type AccountedEvent, ADVERSARY, filterOf, pld, rdp } from '@fedsvd/core/accounting'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { Command } from 'commander'
 import { example } from '../options.ts'
 import { outputFor, table } from '../output.ts'
@@ -74,7 +74,7 @@ async function show(options: LedgerOptions): Promise<void> {
     )
     const rows = view.reservations.map((one) => [
       one.runId.slice(0, 8),
-      one.round + 1,
+      roundNumber(one.round),
       one.attempt,
       one.steps,
       one.sampleRate.toFixed(4),

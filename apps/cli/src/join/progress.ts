@@ -1,4 +1,5 @@
 import type { ClientEvent } from '@fedsvd/client'
+import { roundNumber } from '@fedsvd/core/errors'
 import { clockTime, RoundPace } from './pace.ts'
 
 /** Where progress is shown. */
@@ -45,7 +46,7 @@ export class Progress {
     const now = this.#now()
     if (!this.#screen.isTerminal || now - this.#lastShown < REWRITE_MS) return
     const { recordsPerSecond, secondsLeft } = pace.at(now, done, of)
-    const place = `round ${round + 1}, step ${step} of ${steps}`
+    const place = `round ${roundNumber(round)}, step ${step} of ${steps}`
     const speed = `${recordsPerSecond.toFixed(recordsPerSecond < 10 ? 1 : 0)} records/s`
     this.#rewrite(`  ${place}: ${done} of ${of} records, ${speed}, ${clockTime(secondsLeft)} left (seen here only)`)
     this.#lastShown = now

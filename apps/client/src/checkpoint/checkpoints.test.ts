@@ -234,7 +234,7 @@ describe('checkpoints', () => {
     writeFileSync(join(place, `${RUN_A}-0-1-1-${hash}.step.77.tmp`), 'half')
     expect(check).not.toThrow()
     writeFileSync(join(place, `${RUN_A}-0-1-2-${hash}.step`), 'later')
-    expect(check).toThrow(/LEDGER_DAMAGED.*attempt 1 of round 0 .* up to step 1.*got step 2/)
+    expect(check).toThrow(/LEDGER_DAMAGED.*attempt 1 of round 1 .* up to step 1.*got step 2/)
     fileCheckpoints(folder.path, FINGERPRINT).clear(RUN_A)
     writeFileSync(join(place, `${RUN_A}-0-2-1-${hash}.step`), 'another attempt')
     expect(check).toThrow('LEDGER_DAMAGED')

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { assertSavedStep, type SavedStep } from '@fedsvd/core/privacy'
 import { type PrivacyLedger, removeDurably, sha256Hex, writeFileDurably } from '../ledger/index.ts'
 
@@ -79,7 +79,7 @@ export function requireCheckpointsNoted(
   if (orphan === undefined) return
   const { runId, round, attempt, step } = orphan
   throw new FedsvdError('LEDGER_DAMAGED', {
-    expected: `a ledger that knows attempt ${attempt} of round ${round} of run ${runId} up to step ${step - 1}`,
+    expected: `a ledger that knows attempt ${attempt} of round ${roundNumber(round)} of run ${runId} up to step ${step - 1}`,
     got: `step ${step} of it, and less in the ledger`,
     remedy: 'Restore the newest copy of the ledger; until then nothing is trained here.',
   })

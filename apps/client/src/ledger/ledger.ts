@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import {
   assertSavedStep,
   type DurableStep,
@@ -167,7 +167,7 @@ export function openLedger(
       if (run === undefined) throw termsChanged('a run that this site agreed to', `run ${runId}`)
       const last = lastAttempt(current(), runId, round)
       if (last?.frameSha256 !== undefined)
-        throw termsChanged(`no second result for round ${round}`, 'a request for one')
+        throw termsChanged(`no second result for round ${roundNumber(round)}`, 'a request for one')
       const { steps } = nextAttempt(current(), run, round, { canResume: false, dataset, whose, makeFilter })
       const event = { ...run.event, steps }
       const key = { runId, round, attempt: (last?.attempt ?? 0) + 1 }
@@ -177,9 +177,9 @@ export function openLedger(
     resume(runId, round) {
       const run = current().runs.get(runId)
       if (run === undefined || brokenOff(current(), runId, round) === undefined)
-        throw termsChanged(`an attempt at round ${round} that broke off between its steps`, 'none')
+        throw termsChanged(`an attempt at round ${roundNumber(round)} that broke off between its steps`, 'none')
       const next = nextAttempt(current(), run, round, { dataset, whose, makeFilter })
-      if (next.kind === 'anew') throw termsChanged(`an attempt at round ${round} to go on with`, 'none')
+      if (next.kind === 'anew') throw termsChanged(`an attempt at round ${roundNumber(round)} to go on with`, 'none')
       const { from, steps } = next
       const resumes = { attempt: from.attempt, step: from.saved?.step ?? 0 }
       const resumption = { ...resumes, steps, savedSha256: from.saved?.sha256 }

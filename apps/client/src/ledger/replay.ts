@@ -1,5 +1,6 @@
 import type { FilterRule, PrivacyEvent } from '@fedsvd/core/accounting'
 import type { FedsvdError } from '@fedsvd/core/errors'
+import { roundNumber } from '@fedsvd/core/errors'
 import type { Budget, ChargePurpose, PrivacyTerms } from '@fedsvd/core/protocol'
 import { isSigned, type OwnerStatement } from '../owner/statement.ts'
 import { type AdoptedLedger, adopt } from './adopted.ts'
@@ -249,8 +250,9 @@ function newAttempt(
   if (!isDue) throw contradiction('the event of the bound terms', 'another')
   const last = lastAttempt(state, runId, round)
   const next = (last?.attempt ?? 0) + 1
-  if (attempt !== next) throw contradiction(`attempt ${next} of round ${round}`, `attempt ${attempt}`)
-  if (last?.frameSha256 !== undefined) throw contradiction(`no attempt after round ${round} was finished`, 'one more')
+  const which = `round ${roundNumber(round)}`
+  if (attempt !== next) throw contradiction(`attempt ${next} of ${which}`, `attempt ${attempt}`)
+  if (last?.frameSha256 !== undefined) throw contradiction(`no attempt after ${which} was finished`, 'one more')
   const key = { runId, round, attempt, dataset: dataset! }
   if (resumes === undefined) return { ...key, event, steps, ...(stepwise && { stepwise }) }
   const from = brokenOff(state, runId, round)
@@ -274,7 +276,7 @@ function update(
   const found = state.attempts[index]
   const expected = found === undefined ? 'an attempt that was reserved' : fault(found)
   if (found === undefined || expected !== undefined) {
-    throw contradiction(expected ?? 'an attempt', `attempt ${attempt} of round ${round} of run ${runId}`)
+    throw contradiction(expected ?? 'an attempt', `attempt ${attempt} of round ${roundNumber(round)} of run ${runId}`)
   }
   return { ...state, attempts: state.attempts.with(index, { ...found, ...change }) }
 }

@@ -67,6 +67,6 @@ describe('requireReserved', () => {
     ledger.bind(sampleBound())
     const { entry } = ledger.reserve(RUN_A, 0)
     fileOutbox(folder.path, FINGERPRINT).put({ ...entry, attempt: 2 }, FRAME)
-    expect(() => requireReserved(folder.path, ledger)).toThrow(/LEDGER_DAMAGED.*attempt 2 of round 0/)
+    expect(() => requireReserved(folder.path, ledger)).toThrow(/LEDGER_DAMAGED.*attempt 2 of round 1/)
   })
 })

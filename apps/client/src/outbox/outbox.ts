@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { type AttemptKey, type PrivacyLedger, removeDurably, sha256Hex, writeFileDurably } from '../ledger/index.ts'
 
 /**
@@ -92,7 +92,7 @@ export function requireReserved(
   const orphan = folders.flatMap(keysIn).find((key) => !reserved.has(nameOf(key)))
   if (orphan === undefined) return
   throw new FedsvdError('LEDGER_DAMAGED', {
-    expected: `a ledger that reserved attempt ${orphan.attempt} of round ${orphan.round} of run ${orphan.runId}`,
+    expected: `a ledger that reserved attempt ${orphan.attempt} of round ${roundNumber(orphan.round)} of run ${orphan.runId}`,
     got: 'a finished frame of it, and no reservation',
     remedy: 'Restore the newest copy of the ledger; until then nothing is trained here.',
   })

@@ -1,4 +1,4 @@
-import { filterOf, laterRule, pld, planTable, scheduledSteps } from '@fedsvd/core/accounting'
+import { filterOf, laterRule, planTable, pld, scheduledSteps } from '@fedsvd/core/accounting'
 import { describe, expect, it } from 'vitest'
 import { burnDown, plan } from './answers.ts'
 import type { BurnDownQuestion } from './questions.ts'
@@ -54,7 +54,11 @@ describe('what a plan costs', () => {
   it('is the same as fedsvd plan and a client say, who calibrate for a spare step too', () => {
     const { budget, localSteps: stepsPerRound, ...rest } = plain
     const [row] = planTable({ ...budget, ...rest, stepsPerRound, rounds: [plain.rounds] })
-    expect(plan(plain)).toMatchObject({ noiseMultiplier: row!.noiseMultiplier, spareSteps: 1, epsilonPld: row!.epsilonPld })
+    expect(plan(plain)).toMatchObject({
+      noiseMultiplier: row!.noiseMultiplier,
+      spareSteps: 1,
+      epsilonPld: row!.epsilonPld,
+    })
     const steps = scheduledSteps({ rounds: plain.rounds, localSteps: plain.localSteps })
     const event = { sampleRate: plain.sampleRate, noiseMultiplier: row!.noiseMultiplier, steps }
     expect(pld.epsilonUpperBound([event], 1e-5)).toBeGreaterThan(6 * 0.999)

@@ -23,15 +23,15 @@ it('gives a chart one element to draw, however many rounds there are', () => {
 
 it('says what is in the cell that is pointed at, and nothing beside the cells or where a round has no values', () => {
   const { tip } = mapOf(7, [[0.5, 1.5], undefined, [1, Number.NaN]])
-  expect(tip!(7.4, 0.2)).toBe('round 7, query: 0.5')
-  expect(tip!(6.6, 1.3)).toBe('round 7, value: 1.5')
-  expect(tip!(9, 0)).toBe('round 9, query: 1.0')
+  expect(tip!(8.4, 0.2)).toBe('round 8, query: 0.5')
+  expect(tip!(7.6, 1.3)).toBe('round 8, value: 1.5')
+  expect(tip!(10, 0)).toBe('round 10, query: 1.0')
   for (const [x, y] of [
-    [8, 0],
-    [9, 1],
-    [6, 0],
-    [10, 0],
-    [7, 2],
+    [9, 0],
+    [10, 1],
+    [7, 0],
+    [11, 0],
+    [8, 2],
   ]) {
     expect(tip!(x!, y!)).toBeUndefined()
   }

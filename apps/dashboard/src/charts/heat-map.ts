@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import { color, type EChartsCoreOption } from 'echarts/core'
 import type { Picture } from './canvas.ts'
 import { type Ink, roundAxis, valueAxis, wholeOnly, zoomFor } from './ink.ts'
@@ -8,7 +9,7 @@ const SHADES = Array.from({ length: 256 }, (_, index) => color.parse(color.lerp(
 
 /** A column for each round and a row for each thing measured in it. */
 export interface Heat {
-  /** Number of the first column; the others follow it. */
+  /** Round of the first column, from 0 as on the wire; the others follow it. */
   readonly first: number
   readonly rows: readonly string[]
   /** `columns[x][y]`; what is not a number is left empty. */
@@ -27,7 +28,8 @@ export function heatMap(heat: Heat): {
   readonly option: (ink: Ink) => EChartsCoreOption
   readonly tip: Picture['tip']
 } {
-  const { first, rows, columns, min, title, format } = heat
+  const { rows, columns, min, title, format } = heat
+  const first = roundNumber(heat.first)
   const max = heat.max > min ? heat.max : min + 1
   const count = columns.length
   let cells: HTMLCanvasElement | undefined
@@ -36,7 +38,7 @@ export function heatMap(heat: Heat): {
       const [column, row] = [Math.round(x) - first, Math.round(y)]
       const value = columns[column]?.[row]
       if (value === undefined || !Number.isFinite(value)) return undefined
-      return `round ${first + column}, ${rows[row]}: ${format(value)}`
+      return `round ${roundNumber(heat.first + column)}, ${rows[row]}: ${format(value)}`
     },
     option: (ink) => ({
       grid: { top: 12, left: 8, right: 84, bottom: count > 20 ? 58 : 32, containLabel: true },

@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { Anchor, Box, Group, Paper, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
@@ -149,8 +150,8 @@ function underWay(run: RunSnapshot): string | undefined {
   const { current } = run
   if (current === undefined || !isOpen(run)) return undefined
   const buffer = bufferOf(run)
-  if (buffer === undefined) return `round ${current.round}: ${current.state}`
-  return `buffer ${current.round}: ${current.received.length} of ${plural(buffer.bufferSize, 'update')}`
+  if (buffer === undefined) return `round ${roundNumber(current.round)}: ${current.state}`
+  return `buffer ${roundNumber(current.round)}: ${current.received.length} of ${plural(buffer.bufferSize, 'update')}`
 }
 
 /** Bars for so many clients: the ones closest to the end of their budgets. */

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { uuidBytes, uuidText } from './uuid-bytes.ts'
 
 /** What a token permits: one client's update in one round. */
@@ -33,7 +33,7 @@ export function uploadTokens(secret: Uint8Array): UploadTokens {
         if (timingSafeEqual(bytes.subarray(CLIENT_BYTES), macOf({ ...place, clientId }))) return clientId
       }
       throw new FedsvdError('TOKEN_INVALID', {
-        expected: `the upload token of the invitation to round ${place.round} of run ${place.runId}`,
+        expected: `the upload token of the invitation to round ${roundNumber(place.round)} of run ${place.runId}`,
         got: token === undefined ? 'none' : 'another one',
         remedy: 'Send it as "Authorization: Bearer <token>"; each invitation brings its own.',
       })

@@ -14,7 +14,7 @@ const ROUND: PrivacyEvent = {
 }
 const runId = '11111111-1111-4111-8111-111111111111'
 
-/** What is said of reservations of round 0, given as [attempt, changes of the event]. */
+/** What is said of reservations of round 1, given as [attempt, changes of the event]. */
 const said = (...reservations: [number, Partial<PrivacyEvent>][]) =>
   reconcile({
     report: {
@@ -69,7 +69,7 @@ describe('facts that are not owed', () => {
       [0, 1],
     ])
     expect(adopt).toHaveLength(1)
-    expect(disagreements).toEqual(['round 0, attempt 1: it is reported twice'])
+    expect(disagreements).toEqual(['round 1, attempt 1: it is reported twice'])
   })
 
   it('are those beyond what crashes can explain: no more attempts are taken over', () => {
@@ -109,14 +109,14 @@ describe('what the coordinator has proof of', () => {
   it('is in an honest ledger: rounds whose updates were accepted', () => {
     expect(disagreementsOf([0, 1], { delivered: [0, 1] })).toEqual([])
     expect(disagreementsOf([1], { delivered: [0, 1] })).toEqual([
-      "round 0: an update was accepted that the client's ledger does not hold",
+      "round 1: an update was accepted that the client's ledger does not hold",
     ])
   })
 
   it('is in an honest ledger: what the client reported before', () => {
     expect(disagreementsOf([0], { facts: [fact()] })).toEqual([])
     expect(disagreementsOf([1], { facts: [fact()] })).toEqual([
-      'round 0, attempt 1: the client reported it before and no longer does',
+      'round 1, attempt 1: the client reported it before and no longer does',
     ])
   })
 

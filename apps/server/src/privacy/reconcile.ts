@@ -1,4 +1,5 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import { roundNumber } from '@fedsvd/core/errors'
 import type { LedgerReport } from '@fedsvd/core/protocol'
 import type { Known, PrivacyFact } from '../store/index.ts'
 import { sameEvent } from './same-event.ts'
@@ -70,12 +71,13 @@ export function reconcile(input: ReconciliationInput): Reconciliation {
     ...(isAheadMissing ? ['the client reported reservations of rounds to come before and no longer does'] : []),
     ...known.delivered
       .filter((round) => !reportedRounds.has(round))
-      .map((round) => `round ${round}: an update was accepted that the client's ledger does not hold`),
+      .map((round) => `round ${roundNumber(round)}: an update was accepted that the client's ledger does not hold`),
     ...known.facts
       .filter(({ source, voided, quarantinedAt }) => source === 'client' && !voided && quarantinedAt === undefined)
       .filter((fact) => !reported.has(keyOf(fact)))
       .map(
-        ({ round, attempt }) => `round ${round}, attempt ${attempt}: the client reported it before and no longer does`,
+        ({ round, attempt }) =>
+          `round ${roundNumber(round)}, attempt ${attempt}: the client reported it before and no longer does`,
       ),
   ]
   const isComplete = since <= begun && !isAheadMissing
@@ -102,7 +104,7 @@ function owedOf(reservations: readonly Reservation[], agreed: PrivacyEvent) {
           : 'the event is not the one that the terms give'
     seen.add(keyOf(reservation))
     if (fault === undefined) owed.push(reservation)
-    else faults.push(`round ${round}, attempt ${attempt}: ${fault}`)
+    else faults.push(`round ${roundNumber(round)}, attempt ${attempt}: ${fault}`)
   }
   return { owed, faults }
 }

@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import { type RoundContext, requireBudgets } from './context.ts'
 import { countOf, deliveredTasks, openTasks } from './progress.ts'
 import { draw } from './select.ts'
@@ -96,6 +97,6 @@ async function endIfBudgetsAreSpent({ run, round, book }: RoundContext, eligible
 async function raiseMissedDeadline({ run, round, book }: RoundContext): Promise<void> {
   const { quorum, deadlineSeconds } = book.progress!.plan
   const got = countOf(book.progress!)
-  const message = `round ${round} had ${got} of ${quorum} updates at its deadline; it stays open for another ${deadlineSeconds} s`
+  const message = `round ${roundNumber(round)} had ${got} of ${quorum} updates at its deadline; it stays open for another ${deadlineSeconds} s`
   await run.alert('QUORUM_MISSED', message)
 }

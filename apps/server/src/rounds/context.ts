@@ -1,5 +1,6 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import type { ErrorCode } from '@fedsvd/core/errors'
+import { roundNumber } from '@fedsvd/core/errors'
 import type {
   Invitation,
   InvitationReply,
@@ -126,6 +127,6 @@ export async function requireBudgets(
 
 /** A run that has a round ends as completed: for want of budget is how many runs are meant to end. */
 export function budgetsSpent({ plan: { rounds } }: Pick<RunContext, 'plan'>, round: number, needs: string): RunOver {
-  const reason = `too few clients with budget left: round ${round} needs ${needs}`
+  const reason = `too few clients with budget left: round ${roundNumber(round)} needs ${needs}`
   return new RunOver(`${reason}; the run ends with ${round} of ${rounds} rounds`, round > 0 ? 'completed' : 'failed')
 }

@@ -1,4 +1,4 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { LIMITS } from '@fedsvd/core/protocol'
 import type { BlobRef, LateUpdate, RoundPlan, RoundProgress, RoundResult, Task, TaskState } from '../store/index.ts'
 
@@ -135,7 +135,7 @@ export function checkAdmissible(progress: RoundProgress | undefined, clientId: s
   if (task.state === 'tasked' && progress.phase !== 'tasked' && !takesLate) {
     throw new FedsvdError('UPDATE_STALE', {
       expected: 'an update for a round that is open',
-      got: `round ${progress.round}, which has closed`,
+      got: `round ${roundNumber(progress.round)}, which has closed`,
       remedy: 'Discard it and wait for the next invitation; the budget stays spent.',
     })
   }
@@ -167,12 +167,13 @@ function takeLate(progress: RoundProgress, event: RoundEvent & { type: 'late' })
   const { phase, tasks, late = [] } = progress
   const known = late.find((other) => other.clientId === clientId)
   if (known?.round === round && known.sha256 === update.sha256) return progress
-  if (phase !== 'selected' && phase !== 'tasked') throw notOpen(`round ${progress.round}, which has closed`)
-  if (known !== undefined) throw notOpen(`round ${progress.round}, which has another one of this client`)
+  if (phase !== 'selected' && phase !== 'tasked')
+    throw notOpen(`round ${roundNumber(progress.round)}, which has closed`)
+  if (known !== undefined) throw notOpen(`round ${roundNumber(progress.round)}, which has another one of this client`)
   if (tasks.some((task) => task.clientId === clientId && task.state !== 'refused')) {
     throw new FedsvdError('UPDATE_STALE', {
-      expected: `an update for round ${progress.round}, to which the client was invited since`,
-      got: `one for round ${round}`,
+      expected: `an update for round ${roundNumber(progress.round)}, to which the client was invited since`,
+      got: `one for round ${roundNumber(round)}`,
       remedy: 'Discard it; the newest invitation stands, and the budget stays spent.',
     })
   }

@@ -1,4 +1,4 @@
-import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { updateNormBound } from '@fedsvd/core/federation'
 import { splitNoise } from '@fedsvd/core/privacy'
 import { frameBytes, type PrivacyTerms, type RunManifest, type UploadReply, updateSpecs } from '@fedsvd/core/protocol'
@@ -106,12 +106,12 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
 /** @throws FedsvdError UPDATE_STALE when the update is too old to be counted, RUN_NOT_OPEN when no round has begun that could */
 export function requireFresh(current: ReceivingRound, round: number): void {
   if (round < earliestFor(current.round, current.run.manifest)) throw ended(round)
-  if (current.book.progress === undefined) throw notOpen(`round ${current.round}, which has not begun`)
+  if (current.book.progress === undefined) throw notOpen(`round ${roundNumber(current.round)}, which has not begun`)
 }
 
 /** A round that has closed does not take what the next one will. */
 function closedJustNow(round: number): FedsvdError {
-  return notOpen(`round ${round}, which has just closed`)
+  return notOpen(`round ${roundNumber(round)}, which has just closed`)
 }
 
 async function check(
@@ -146,7 +146,7 @@ function conflict(accepted: string, got: string): FedsvdError {
 function ended(round: number): FedsvdError {
   return new FedsvdError('UPDATE_STALE', {
     expected: 'an update for a round that is open',
-    got: `round ${round} of a run that has ended or moved on`,
+    got: `round ${roundNumber(round)} of a run that has ended or moved on`,
     remedy: 'Discard it and wait for the next invitation; the budget stays spent.',
   })
 }

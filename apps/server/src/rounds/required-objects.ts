@@ -1,4 +1,4 @@
-import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError, roundNumber } from '@fedsvd/core/errors'
 import type { RoundContext } from './context.ts'
 import { deliveredTasks } from './progress.ts'
 
@@ -22,7 +22,7 @@ export async function requireObjects({ run, round, book, base }: RoundContext): 
   }
   if (missing.length === 0) return
   throw new FedsvdError('OBJECT_MISSING', {
-    expected: `every stored object that round ${round} needs`,
+    expected: `every stored object that round ${roundNumber(round)} needs`,
     got: `${missing.length} gone or damaged: ${missing.join(', ')}`,
     remedy: 'Restore the store of tensors from its backup, and resume the run.',
   })

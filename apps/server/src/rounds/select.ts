@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import { chosen, seededSource } from '@fedsvd/core/random'
 import type { RoundPlan } from '../store/index.ts'
 import { type RoundContext, type RunContext, RunOver, requireBudgets } from './context.ts'
@@ -100,7 +101,7 @@ interface Present {
 
 /** Nobody but an operator can know whether to wait for clients that have left. */
 async function raiseWaiting(run: RunContext, round: number, { quorum, eligible, ready }: Present): Promise<void> {
-  const message = `round ${round} cannot begin: of the ${quorum} clients that it needs ${eligible.length} take part and ${ready.length} are connected`
+  const message = `round ${roundNumber(round)} cannot begin: of the ${quorum} clients that it needs ${eligible.length} take part and ${ready.length} are connected`
   const remedy = 'The run waits. Bring them back, let others join, lower the quorum, or stop it.'
   await run.alert('QUORUM_MISSED', `${message}. ${remedy}`)
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
+import { type ErrorCode, FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import type { Invitation } from '@fedsvd/core/protocol'
 import type { AdapterRecord } from '../store/index.ts'
 import type { RoundContext, RunContext } from './context.ts'
@@ -53,7 +53,7 @@ export async function inviteLate(run: RunContext, round: number, clientId: strin
   if (base === undefined || progress === undefined) return
   const { deadline } = progress
   await ask(run, clientId, invitation(run, { round, clientId, base, deadline }), (refusal) =>
-    run.alert(refusal.code, `refused round ${round}. ${refusal.message}`, clientId),
+    run.alert(refusal.code, `refused round ${roundNumber(round)}. ${refusal.message}`, clientId),
   )
 }
 
@@ -97,7 +97,7 @@ async function ask(
 }
 
 async function noteRefusal({ run, round, book }: RoundContext, clientId: string, refusal: FedsvdError): Promise<void> {
-  await run.alert(refusal.code, `refused round ${round}. ${refusal.message}`, clientId)
+  await run.alert(refusal.code, `refused round ${roundNumber(round)}. ${refusal.message}`, clientId)
   if (FOR_GOOD.includes(refusal.code)) await run.withdraw(clientId, refusal.code)
   await book.dispatch({ type: 'refused', clientId, at: run.clock.now() }) // last: it may close the round
 }

@@ -1,4 +1,4 @@
-import { type FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { type FedsvdError, isFedsvdError, roundNumber } from '@fedsvd/core/errors'
 import type { RunState } from '@fedsvd/core/protocol'
 import { broadcast, isOutage, pause, RunOver, runRound } from '../rounds/index.ts'
 import type { LiveRun } from './live-run.ts'
@@ -41,7 +41,8 @@ export async function drive(run: LiveRun): Promise<Ending | Standstill | undefin
       if (isFedsvdError(error, 'STORAGE_UNAVAILABLE') || isFedsvdError(error, 'OBJECT_MISSING')) await raise(run, error)
       if (isFedsvdError(error, 'OBJECT_MISSING')) return { state: 'paused' }
       if (!isOutage(error) && failures > MOST_FAILURES) {
-        return { state: 'failed', reason: `round ${round} failed ${failures} times: ${messageOf(error)}` }
+        const which = round === undefined ? 'a round' : `round ${roundNumber(round)}`
+        return { state: 'failed', reason: `${which} failed ${failures} times: ${messageOf(error)}` }
       }
       await pause(run.clock, Math.min(LONGEST_PAUSE_MS, 250 * 2 ** failures), run.signal)
     }

@@ -1,5 +1,5 @@
 import { eventOfRound, type SiteUnit, unitOfRun } from '@fedsvd/core/accounting'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import type { LedgerReply, LedgerReport, RunManifest } from '@fedsvd/core/protocol'
 import { reconcile } from '../privacy/index.ts'
 import type { Participant, Store } from '../store/index.ts'
@@ -72,11 +72,11 @@ function checkReport({ reservations, since = 0 }: LedgerReport, rounds: number, 
   const odd = reservations.find((reservation) => !fits(reservation))
   if (odd === undefined && since <= rounds) return
   throw new FedsvdError('MESSAGE_INVALID', {
-    expected: `reservations of rounds ${Math.min(since, rounds)} to ${rounds - 1} with at most ${MOST_STEPS} steps, per ${unit}`,
+    expected: `reservations of rounds ${Math.min(roundNumber(since), rounds)} to ${rounds} with at most ${MOST_STEPS} steps, per ${unit}`,
     got:
       odd === undefined
-        ? `those since round ${since}`
-        : `round ${odd.round} with ${odd.event.steps} steps, per ${odd.event.unit}`,
+        ? `those since round ${roundNumber(since)}`
+        : `round ${roundNumber(odd.round)} with ${odd.event.steps} steps, per ${odd.event.unit}`,
     remedy: 'Report what the ledger holds for this run.',
   })
 }

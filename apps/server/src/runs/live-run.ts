@@ -1,6 +1,6 @@
 import type { AccountedEvent, PrivacyEvent } from '@fedsvd/core/accounting'
 import { eventOfRound, scheduleRule } from '@fedsvd/core/accounting'
-import { type ErrorCode, FedsvdError } from '@fedsvd/core/errors'
+import { type ErrorCode, FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import type { PrivacyTerms, RoundFailed, RunManifest, RunPlan, RunSnapshot, RunState } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
@@ -209,7 +209,7 @@ export class LiveRun implements RunContext {
     await this.#reloadCharges(book, round)
     if (base?.publishedAt === undefined) {
       throw new FedsvdError('BLOB_NOT_FOUND', {
-        expected: `the state that round ${round} starts from`,
+        expected: `the state that round ${roundNumber(round)} starts from`,
         got: 'none',
         remedy: 'Restore the database of the coordinator.',
       })
@@ -323,7 +323,7 @@ export class LiveRun implements RunContext {
     this.#failed.set(clientId, round)
     const failures = 1 + (this.#failures.get(clientId) ?? 0)
     this.#failures.set(clientId, failures)
-    await this.alert(code, `round ${round} failed at the client`, clientId)
+    await this.alert(code, `round ${roundNumber(round)} failed at the client`, clientId)
     if (code === 'SITE_DECLINED' && failures >= MOST_FAILURES) await this.withdraw(clientId, code)
     this.#changed()
   }

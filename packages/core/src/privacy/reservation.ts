@@ -1,5 +1,5 @@
 import type { PrivacyEvent } from '../accounting/index.ts'
-import { FedsvdError } from '../errors.ts'
+import { FedsvdError, roundNumber } from '../errors.ts'
 
 /** What a ledger writes down before a round may add noise, and the proof that it did. */
 export interface ReservedEntry {
@@ -60,7 +60,10 @@ class DurableReservation {
     }
     const { runId, round, attempt } = candidate.entry
     if (candidate.#used)
-      throw missing('a reservation of its own', `that of round ${round}, attempt ${attempt} of run ${runId} again`)
+      throw missing(
+        'a reservation of its own',
+        `that of round ${roundNumber(round)}, attempt ${attempt} of run ${runId} again`,
+      )
     candidate.#used = true
     return candidate.entry
   }

@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import type { Participation } from '@fedsvd/core/protocol'
 import { useMemo } from 'react'
 import { useAnswer } from '../../accounting/ask.ts'
@@ -48,7 +49,7 @@ function FactTable({ run, facts }: { readonly run: Participation; readonly facts
           const epsilon = epsilonAfter.get(round)
           return (
             <tr key={`${round}/${attempt}`}>
-              <td className="number">{round}</td>
+              <td className="number">{roundNumber(round)}</td>
               <td className="number">{attempt}</td>
               <td className="number">{significant(event.sampleRate)}</td>
               <td className="number">{significant(event.noiseMultiplier)}</td>

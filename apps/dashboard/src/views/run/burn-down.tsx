@@ -1,11 +1,12 @@
 import { unitOfRun } from '@fedsvd/core/accounting'
+import { roundNumber } from '@fedsvd/core/errors'
 import type { ClientSpending, RunSnapshot } from '@fedsvd/core/protocol'
 import { Anchor, NativeSelect, Text } from '@mantine/core'
 import { useQueries } from '@tanstack/react-query'
 import { memo, useCallback, useDeferredValue, useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { ask } from '../../accounting/ask.ts'
-import type { BurnDownQuestion, BurnDown as Curve } from '../../accounting/questions.ts'
+import type { BurnDownQuestion, BurnDown as Curve, Point } from '../../accounting/questions.ts'
 import { useLedger } from '../../api/queries.ts'
 import { Chart } from '../../charts/chart.tsx'
 import { type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/ink.ts'
@@ -122,6 +123,11 @@ function questionOf(run: RunSnapshot, client: ClientSpending, isBrief: boolean):
   }
 }
 
+/** Points at the numbers by which people know rounds. */
+function numbered(points: readonly Point[] = []): readonly Point[] {
+  return points.map(([round, epsilon]) => [roundNumber(round), epsilon])
+}
+
 /** One event for all rounds: enough where only the sum counts. */
 function merged({ sampleRate, noiseMultiplier, spent }: ClientSpending['mechanisms'][number]) {
   const steps = spent.reduce((sum, [, one]) => sum + one, 0)
@@ -141,7 +147,7 @@ function CurveChart({ run, clients }: { readonly run: RunSnapshot; readonly clie
         dataZoom: zoomFor(rounds, ink),
         legend: { data: drawn.map(({ name }) => name) },
         tooltip: { valueFormatter: (value: unknown) => `≤ ${upperBound(Number(value))}` },
-        xAxis: roundAxis(ink, { min: 0, max: Math.max(1, rounds - 1) }),
+        xAxis: roundAxis(ink, { min: 1, max: Math.max(2, rounds) }),
         yAxis: valueAxis(ink, 'epsilon ≤', {
           min: 0,
           max: Math.max(...budgets) * 1.08,
@@ -165,7 +171,7 @@ function CurveChart({ run, clients }: { readonly run: RunSnapshot; readonly clie
             {
               ...line,
               id: clientId,
-              data: curve?.points ?? [],
+              data: numbered(curve?.points),
               ...(isFirst && {
                 markLine: {
                   symbol: 'none',
@@ -181,7 +187,7 @@ function CurveChart({ run, clients }: { readonly run: RunSnapshot; readonly clie
               id: `${clientId}/next`,
               showSymbol: false,
               lineStyle: { type: 'dotted' },
-              data: curve?.projection ?? [],
+              data: numbered(curve?.projection),
               tooltip: { show: false },
             },
           ]
@@ -280,5 +286,5 @@ function runsOut(
   if (curve === undefined) return 'computing'
   if (curve.runsOutAt === undefined) return 'not in this run'
   const by = curve.isByCap === true ? ', by the cap' : ''
-  return curve.roundsLeft === 0 ? `used up${by}` : `before round ${curve.runsOutAt}${by}`
+  return curve.roundsLeft === 0 ? `used up${by}` : `before round ${roundNumber(curve.runsOutAt)}${by}`
 }

@@ -1,4 +1,5 @@
 import { unitOfRun } from '@fedsvd/core/accounting'
+import { roundNumber } from '@fedsvd/core/errors'
 import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { dateTime, plural, significant, small } from '../../format.ts'
 import { Panel } from '../../parts/panel.tsx'
@@ -93,7 +94,7 @@ function modeOf(run: RunSnapshot): string {
 
 function factorsText({ round, device, seconds, fallbacks }: NonNullable<RunSnapshot['refactorisation']>): string {
   const without = fallbacks > 0 ? `, ${plural(fallbacks, 'layer')} of them without it` : ''
-  return `those after round ${round} were made on ${device} in ${significant(seconds)} s${without}`
+  return `those after round ${roundNumber(round)} were made on ${device} in ${significant(seconds)} s${without}`
 }
 
 function lateOf({ maxStaleness = USUAL_MAX_STALENESS }: RunSnapshot['manifest']): string {

@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import type { Evaluation, RunSnapshot } from '@fedsvd/core/protocol'
 import { memo, useCallback } from 'react'
 import { Chart } from '../../charts/chart.tsx'
@@ -15,7 +16,9 @@ export const Quality = memo(function Quality({ run }: { readonly run: RunSnapsho
   const evaluation = newestEvaluation(run)
   const option = useCallback(
     (ink: Ink) => {
-      const points = rounds.flatMap(({ round, evaluation }) => (evaluation ? [{ round, ...evaluation }] : []))
+      const points = rounds.flatMap(({ round, evaluation }) =>
+        evaluation ? [{ round: roundNumber(round), ...evaluation }] : [],
+      )
       const tagged = points.flatMap(({ round, microF1 }) => (microF1 === undefined ? [] : [[round, microF1]]))
       const line = { type: 'line', symbolSize: 5, showSymbol: points.length <= 60, sampling: 'lttb' }
       const isZoomed = points.length > 20

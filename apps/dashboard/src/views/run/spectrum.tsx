@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import type { RoundSummary, RunManifest } from '@fedsvd/core/protocol'
 import { NativeSelect, Text } from '@mantine/core'
 import { memo, useMemo, useState } from 'react'
@@ -40,7 +41,7 @@ export const Spectrum = memo(function Spectrum({
       ) : (
         <>
           <Text size="sm" mb="xs">
-            Effective rank after round {newest.round}: {mean.toFixed(2)} of {manifest.adapter.rank}
+            Effective rank after round {roundNumber(newest.round)}: {mean.toFixed(2)} of {manifest.adapter.rank}
             {layers.length > 1 && `, the mean of ${layers.length} layers`}.
           </Text>
           <NativeSelect

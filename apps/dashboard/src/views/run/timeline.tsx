@@ -1,3 +1,4 @@
+import { roundNumber } from '@fedsvd/core/errors'
 import type { RoundSummary, RunSnapshot } from '@fedsvd/core/protocol'
 import { memo, useCallback, useMemo } from 'react'
 import { Chart } from '../../charts/chart.tsx'
@@ -86,7 +87,7 @@ function RoundTable({ run, rounds }: { readonly run: RunSnapshot; readonly round
           const { training, collecting, aggregating } = phasesOf(round)
           return (
             <tr key={round.round}>
-              <td className="number">{round.round}</td>
+              <td className="number">{roundNumber(round.round)}</td>
               <td>{round.state}</td>
               <td className="number">{round.selected}</td>
               <td className="number">{round.received}</td>
@@ -115,7 +116,7 @@ function staleWords(ages: readonly number[]): string {
 function Durations({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
   const option = useCallback(
     (ink: Ink) => {
-      const phases = rounds.map((round) => ({ round: round.round, ...phasesOf(round) }))
+      const phases = rounds.map((round) => ({ round: roundNumber(round.round), ...phasesOf(round) }))
       const isZoomed = rounds.length > 20
       const isMany = rounds.length > MOST_BARS
       const part = (name: 'training' | 'collecting' | 'aggregating', color: string) => ({
@@ -130,8 +131,8 @@ function Durations({ rounds }: { readonly rounds: readonly RoundSummary[] }) {
         dataZoom: zoomFor(rounds.length, ink),
         tooltip: { valueFormatter: (value: unknown) => duration(Number(value)) },
         xAxis: roundAxis(ink, {
-          min: (rounds[0]?.round ?? 0) - 0.5,
-          max: (rounds.at(-1)?.round ?? 0) + 0.5,
+          min: roundNumber(rounds[0]?.round ?? 0) - 0.5,
+          max: roundNumber(rounds.at(-1)?.round ?? 0) + 0.5,
           axisLabel: { color: ink.muted, formatter: wholeOnly },
         }),
         yAxis: valueAxis(ink, 'seconds'),
