@@ -30,6 +30,27 @@ describe('the name of a client', () => {
     },
   )
 
+  it('is the one that the operator made the token for, or one that is read as the same', async () => {
+    const ask = (body: object) =>
+      post<{ tokens: [string] }>(
+        coordinator.url,
+        '/v1/enrolment-tokens',
+        { count: 1, expiresInSeconds: 60, ...body },
+        coordinator.operatorToken,
+      )
+    await expect(ask({ count: 2, name: 'north' })).rejects.toMatchObject({ code: 'MESSAGE_INVALID' })
+    await expect(ask({ name: 'no\u200brth' })).rejects.toMatchObject({ code: 'MESSAGE_INVALID' })
+    const [token] = (await ask({ name: 'North' })).tokens
+    await expect(FakeClient.enrol(coordinator.url, token, 'south')).rejects.toThrow(
+      /TOKEN_INVALID: .* got south, and a token that was made for another name/,
+    )
+    await FakeClient.enrol(coordinator.url, token, 'north')
+    const log = await get<{ entries: AuditEntry[] }>(coordinator.url, '/v1/audit-log', coordinator.operatorToken)
+    expect(log.entries.find(({ action }) => action === 'enrolment-token.create')?.detail).toMatchObject({
+      name: 'North',
+    })
+  })
+
   it('goes to one of two that ask at the same time', async () => {
     const tokens = [await coordinator.enrolment(), await coordinator.enrolment()]
     const both = tokens.map((token) => FakeClient.enrol(coordinator.url, token, 'north'))

@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { statusOfProxy } from '@fedsvd/engine/network'
+import { type AnswerInError, answerIn } from '@fedsvd/engine/network'
 import type { Route } from './route.ts'
 
 const LONGEST_SHOWN = 200
@@ -12,19 +12,29 @@ export interface ForeignAnswer {
   readonly headers: Headers
   /** Bytes of the request's body. */
   readonly sentBytes?: number | undefined
+  /** Who gave it, where that is known for certain. */
+  readonly by?: AnswerInError['by'] | undefined
 }
 
 /** What such an answer means and who can change it: COORDINATOR_UNREACHABLE. Its text is not repeated, its address is. */
-export function foreignAnswer(way: Way, { status, headers, sentBytes = 0 }: ForeignAnswer): FedsvdError {
-  const { got, remedy } = meaningOf(way, status, headers, sentBytes)
+export function foreignAnswer(way: Way, { status, headers, sentBytes = 0, by }: ForeignAnswer): FedsvdError {
+  const { got, remedy } = status === 407 && by === 'address' ? own407(way) : meaningOf(way, status, headers, sentBytes)
   const expected = `an answer of the coordinator at ${way.coordinator} itself`
   return new FedsvdError('COORDINATOR_UNREACHABLE', { expected, got, remedy })
 }
 
-/** The answer of the forward proxy on the way, somewhere in the causes of an error; undefined for every other error. */
-export function answerOfProxy(error: unknown): ForeignAnswer | undefined {
-  const status = statusOfProxy(error)
-  return status === undefined ? undefined : { status, headers: new Headers() }
+/** An answer somewhere in the causes of an error: of the forward proxy on the way, or a 407; undefined for every other error. */
+export function answerInError(error: unknown): ForeignAnswer | undefined {
+  const answer = answerIn(error)
+  return answer && { ...answer, headers: new Headers() }
+}
+
+/** No forward proxy said so, and none that the environment names is to be told a password because of it. */
+function own407({ coordinator }: Way): Meaning {
+  return {
+    got: `HTTP status 407 of what answers at ${coordinator} itself, as only a proxy does that is asked to forward`,
+    remedy: 'Check the address and its port; give no name and no password for this.',
+  }
 }
 
 /** What to look at where nobody answers by way of a proxy; undefined without one, where nothing more is known. */

@@ -1,7 +1,7 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_HEADER, PROTOCOL_VERSION, requireProtocol } from '@fedsvd/core/protocol'
 import { backOff, type Pause, pause as systemPause } from './back-off.ts'
-import { answerOfProxy, type ForeignAnswer, foreignAnswer, isPassingStatus } from './foreign-answer.ts'
+import { answerInError, type ForeignAnswer, foreignAnswer, isPassingStatus } from './foreign-answer.ts'
 import type { Route } from './route.ts'
 import { certificateFault } from './tls.ts'
 
@@ -95,7 +95,7 @@ export async function attempt<T>(
     signal?.throwIfAborted()
     const untrusted = certificateFault(error)
     if (untrusted !== undefined) throw untrusted
-    const refused = answerOfProxy(error)
+    const refused = answerInError(error)
     if (refused !== undefined) return fromOther(route, refused)
     // `fetch` reports every fault of the network as a TypeError, and so does a body that ends early.
     if (error instanceof TypeError) return { by: 'nobody', cause: error }
@@ -130,7 +130,8 @@ async function refusalIn(response: Response): Promise<FedsvdError | undefined> {
     message?: unknown
   }
   // What Engine.IO answers for a connection that it does not have any more.
-  if (typeof code === 'number' && typeof message === 'string') throw new TypeError(message.slice(0, 200))
+  if (typeof code === 'number' && typeof message === 'string')
+    throw new TypeError(`Engine.IO: ${message.slice(0, 200)}`)
   return typeof error?.code === 'string' ? FedsvdError.fromJSON(error) : undefined
 }
 

@@ -34,6 +34,14 @@ const restart = async () => {
   served = await serveDouble(double, served.port, () => failing)
 }
 
+it('a message of more than a coordinator has to say is cut off before it is read', async () => {
+  await using site = await start()
+  const peer = await double.peer()
+  void peer.offer({ ...manifest, name: 'a'.repeat(17 * 2 ** 20) }).catch(() => {})
+  await site.told('connected', 2)
+  expect(site.events.map(({ event }) => event)).not.toContain('dropped')
+})
+
 describe('a client whose coordinator is away', () => {
   it('comes back by itself, and delivers what it trained meanwhile', async () => {
     const trained: string[] = []

@@ -8,8 +8,11 @@ const SEPARATOR = '\x1e'
 const WRITTEN = 'ok'
 /** Packets are sent together up to this, so that proxies with a limit of 1 MB take them; a longer one goes alone. */
 const MOST_TOGETHER = 256 * 1024
-/** Far more than the messages that a coordinator has for one client at a time. */
-const LONGEST_PAYLOAD = 16 * 2 ** 20
+/**
+ * The most that a coordinator may send at once, by either transport. Its longest message is an offer, whose manifest is made of a
+ * request of at most 1 MiB and the layers of a model; several messages may travel together.
+ */
+export const LONGEST_PAYLOAD = 16 * 2 ** 20
 
 /** Long polling by the requests of a route: its proxy and its certificates, no redirect followed, other answers named. */
 export function pollingBy(route: Route): typeof Fetch {

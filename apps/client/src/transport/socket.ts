@@ -1,7 +1,7 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { tunnelThrough } from '@fedsvd/engine/network'
 import { io, type ManagerOptions, NodeWebSocket, type Socket, type SocketOptions } from 'socket.io-client'
-import { pollingBy } from './polling.ts'
+import { LONGEST_PAYLOAD, pollingBy } from './polling.ts'
 import type { Route } from './route.ts'
 
 /** A socket to a coordinator, not connected yet, and how it gets there. */
@@ -12,6 +12,9 @@ export interface RoutedSocket<S> {
   /** True where the attempt that has just failed was over WebSocket: long polling has its turn, at once. */
   readonly isPollingNext: () => boolean
 }
+
+/** An option of `ws` that the types of Socket.IO leave out: whoever sends more is cut off before it is read. */
+const OF_WS = { maxPayload: LONGEST_PAYLOAD }
 
 /**
  * Opens a namespace of a coordinator over WebSocket. Where that does not get through, the next attempt is by long polling, which
@@ -31,6 +34,7 @@ export function openSocket<S extends Socket>(
     forceNew: true,
     autoConnect: false,
     upgrade: false,
+    ...OF_WS,
     withCredentials: true,
     transports: [transports.websocket],
     ...trust,

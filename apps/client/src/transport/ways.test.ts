@@ -205,7 +205,7 @@ describe('what answers in the place of a coordinator', () => {
     ['a filter', { status: 403 }, /403: a proxy or a filter does not let this through.*allow 127\.0\.0\.1/],
     ['another server without the path', { status: 404 }, /404 of a server that is no coordinator.*prefix/],
     ['a server that takes no POST', { status: 405 }, /405 of a server that is no coordinator/],
-    ['a proxy', { status: 407 }, /407: the proxy .* wants a name and a password/],
+    ['a server that takes itself for a proxy', { status: 407 }, /407 of what answers at http:.* itself.* give no name/],
     ['a proxy with a limit', { status: 413 }, /413: a proxy takes no body of \d+ bytes.*client_max_body_size/],
   ]
   it.each(cases)('is told for what it is, and ends an enrolment: %s', async (_what, own, told) => {

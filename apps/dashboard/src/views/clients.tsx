@@ -126,6 +126,7 @@ const EXPIRIES = [
 /** A token is shown once, to be copied: the coordinator keeps its hash only. */
 function Enrolment() {
   const [count, setCount] = useState<number | string>(1)
+  const [name, setName] = useState('')
   const [expiresIn, setExpiresIn] = useState(String(24 * HOUR))
   const [tokens, setTokens] = useState<readonly string[]>([])
   const [error, setError] = useState<unknown>()
@@ -134,7 +135,12 @@ function Enrolment() {
     setBusy(true)
     setError(undefined)
     try {
-      const body = { count: Number(count), expiresInSeconds: Number(expiresIn) }
+      const isNamed = name.trim() !== ''
+      const body = {
+        count: isNamed ? 1 : Number(count),
+        expiresInSeconds: Number(expiresIn),
+        ...(isNamed && { name: name.trim() }),
+      }
       setTokens((await request<{ tokens: readonly string[] }>('POST /v1/enrolment-tokens', body)).tokens)
     } catch (fault) {
       setError(fault)
@@ -145,7 +151,7 @@ function Enrolment() {
   return (
     <Panel title="Enrolment tokens">
       <Text size="sm" className="muted" mb="sm">
-        Each lets one client enrol, once, before it expires.
+        Each lets one client enrol, once, before it expires; with a name, under that name alone.
       </Text>
       <Group align="end">
         <NumberInput
@@ -153,9 +159,16 @@ function Enrolment() {
           min={1}
           max={1000}
           w={110}
-          value={count}
+          value={name.trim() === '' ? count : 1}
           onChange={setCount}
+          disabled={name.trim() !== ''}
           allowDecimal={false}
+        />
+        <TextInput
+          label="For the client"
+          placeholder="Any name"
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
         />
         <NativeSelect
           label="Valid for"

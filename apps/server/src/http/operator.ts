@@ -1,5 +1,11 @@
 import { pipeline } from 'node:stream/promises'
-import { identifierSchema, parseMessage, planChangeSchema, runRequestSchema } from '@fedsvd/core/protocol'
+import {
+  enrolmentTokenRequestSchema,
+  identifierSchema,
+  parseMessage,
+  planChangeSchema,
+  runRequestSchema,
+} from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { z } from 'zod'
 import type { BlobStore } from '../blobs/index.ts'
@@ -18,24 +24,13 @@ export interface OperatorRoutes {
   readonly now: () => number
 }
 
-const DAY_SECONDS = 24 * 3600
-
-const tokensRequestSchema = z.strictObject({
-  count: z.number().int().min(1).max(1000),
-  expiresInSeconds: z
-    .number()
-    .int()
-    .min(1)
-    .max(90 * DAY_SECONDS),
-})
-
 /** What operators do: enrol clients and run runs. The guard has checked who they are, and that the run is theirs. */
 export function operatorRoutes({ store, models, blobs, conductor, now }: OperatorRoutes): Router {
   const router = Router()
   const json = express.json({ limit: '1mb' })
 
   router.post('/v1/enrolment-tokens', json, async (request, response) => {
-    const message = parseMessage(tokensRequestSchema, request.body, 'a request for enrolment tokens')
+    const message = parseMessage(enrolmentTokenRequestSchema, request.body, 'a request for enrolment tokens')
     const tokens = await createEnrolmentTokens(store.clients, message, { by: callerOf(response), now: now() })
     response.status(201).json({ tokens })
   })

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type EnrolRequest, requireProtocol } from '@fedsvd/core/protocol'
+import { type EnrolmentTokenRequest, type EnrolRequest, requireProtocol } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import type { ClientRecord, ClientStore } from '../store/index.ts'
 import { actorOf, type Caller } from './caller.ts'
@@ -8,7 +8,7 @@ import { actorOf, type Caller } from './caller.ts'
 /** Makes single-use enrolment tokens. Only their hashes are stored: whoever reads the database cannot enrol. */
 export async function createEnrolmentTokens(
   clients: ClientStore,
-  { count, expiresInSeconds }: { readonly count: number; readonly expiresInSeconds: number },
+  { count, expiresInSeconds, name }: EnrolmentTokenRequest,
   { by, now }: { readonly by: Caller; readonly now: number },
 ): Promise<readonly string[]> {
   const tokens = Array.from({ length: count }, () => randomBytes(32).toString('base64url'))
@@ -19,10 +19,10 @@ export async function createEnrolmentTokens(
     actor: actorOf(by),
     action: 'enrolment-token.create',
     object: 'enrolment-tokens',
-    detail: { count, expiresInSeconds, tokens: hashes.map(nameOf) },
+    detail: { count, expiresInSeconds, ...(name !== undefined && { name }), tokens: hashes.map(nameOf) },
   }
   await clients.addTokens(
-    hashes.map((hash) => ({ hash, createdAt: now, expiresAt })),
+    hashes.map((hash) => ({ hash, name, createdAt: now, expiresAt })),
     audit,
   )
   return tokens

@@ -79,6 +79,8 @@ export interface AuditDraft {
 export interface EnrolmentToken {
   /** SHA-256 of the token, hex. */
   readonly hash: string
+  /** The name of the client that it is for; absent where any may use it. */
+  readonly name?: string | undefined
   readonly createdAt: number
   readonly expiresAt: number
 }

@@ -12,6 +12,15 @@ export function tokenRefused(
   })
 }
 
+/** Why a token buys nothing under this name; whose it is, is not told. */
+export function tokenOfAnother(name: string): FedsvdError {
+  return new FedsvdError('TOKEN_INVALID', {
+    expected: 'an enrolment token for any name, or for this one',
+    got: `${name}, and a token that was made for another name`,
+    remedy: 'Enrol under the name that the operator made it for: the token is still good. Else ask for another one.',
+  })
+}
+
 /** Why a charge is refused: somebody else has paid under the same number. */
 export function chargedBefore(): FedsvdError {
   return new FedsvdError('RUN_STATE', {

@@ -136,6 +136,16 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.clients.names([client.id, second.id])).toEqual(new Map([[client.id, 'Büro 1']]))
     })
 
+    it('lets a token for a name buy that name alone, and is not used up by another', async () => {
+      const hash = randomUUID()
+      await store.clients.addTokens([{ hash, name: 'North Clinic', createdAt: NOW, expiresAt: NOW + 1000 }])
+      const other = store.clients.enrol(hash, { ...clientRecord(), name: 'south clinic' })
+      await expect(other).rejects.toThrow(/TOKEN_INVALID: .*south clinic, and a token .* another name/)
+      await expect(other).rejects.not.toThrow(/north/i)
+      const client = { ...clientRecord(), name: 'north-clinic' }
+      expect(await store.clients.enrol(hash, client)).toEqual({ clientId: client.id })
+    })
+
     it('lets one of two callers have a token', async () => {
       const hash = randomUUID()
       await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])

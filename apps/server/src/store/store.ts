@@ -59,7 +59,8 @@ export interface ClientStore {
   addTokens(tokens: readonly EnrolmentToken[], audit?: AuditDraft): Promise<void>
   /**
    * Uses the token up and creates the client, or does neither: where a client in good standing has a name that is read as the
-   * same, and where the token has been used by this very key, whose first answer was lost.
+   * same, and where the token has been used by this very key, whose first answer was lost. A token that is for a name buys it,
+   * and those that are read as the same, alone.
    *
    * @throws FedsvdError TOKEN_INVALID
    */

@@ -6,6 +6,9 @@ import { nameSchema } from './name.ts'
 export const roleSchema = z.enum(['admin', 'operator', 'auditor'])
 export type Role = z.infer<typeof roleSchema>
 
+/** What a client is called. */
+export const clientNameSchema = nameSchema(' ._-')
+
 const operatorName = nameSchema(' ._@-')
 
 /** An operator as others see it: no secret, no hash. */
@@ -61,3 +64,19 @@ export const clientViewSchema = z.strictObject({
   version: z.string().optional(),
 })
 export type ClientView = z.infer<typeof clientViewSchema>
+
+const DAY_SECONDS = 24 * 3600
+
+/** POST /v1/enrolment-tokens: single-use rights to enrol; `name`: under this name alone, or one that is read as the same. */
+export const enrolmentTokenRequestSchema = z
+  .strictObject({
+    count: z.number().int().min(1).max(1000),
+    expiresInSeconds: z
+      .number()
+      .int()
+      .min(1)
+      .max(90 * DAY_SECONDS),
+    name: clientNameSchema.optional(),
+  })
+  .refine(({ count, name }) => name === undefined || count === 1, 'expected a count of 1 where a name is given')
+export type EnrolmentTokenRequest = z.infer<typeof enrolmentTokenRequestSchema>

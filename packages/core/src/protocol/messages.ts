@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors.ts'
 import { identifierSchema } from './identifier.ts'
+import { clientNameSchema } from './identity.ts'
 import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './manifest.ts'
-import { nameSchema } from './name.ts'
 
 /*
  * Socket.IO carries control, HTTP carries tensors. Every message that crosses the trust line is defined here, once;
@@ -39,7 +39,7 @@ const refusal = z.strictObject({ accepted: z.literal(false), error: wireErrorSch
 export const enrolRequestSchema = z.strictObject({
   protocolVersion: wholeIn(LIMITS.protocolVersion),
   token: z.string().min(1).max(200),
-  name: nameSchema(' ._-'),
+  name: clientNameSchema,
   publicKey: base64url,
 })
 export const enrolReplySchema = z.strictObject({ clientId: identifierSchema })

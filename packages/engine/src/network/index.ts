@@ -1,2 +1,9 @@
-export { fetchByEnvironment, fetchThrough, statusOfProxy, type TlsTrust, tunnelThrough } from './fetch-through.ts'
+export {
+  type AnswerInError,
+  answerIn,
+  fetchByEnvironment,
+  fetchThrough,
+  type TlsTrust,
+  tunnelThrough,
+} from './fetch-through.ts'
 export { type ForwardProxy, type ProxyEnvironment, proxyFor } from './proxy.ts'

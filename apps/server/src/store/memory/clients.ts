@@ -1,6 +1,6 @@
 import { nameKey } from '@fedsvd/core/protocol'
 import { enrolledUnder } from '../namesakes.ts'
-import { isLarger, tokenRefused } from '../refusals.ts'
+import { isLarger, tokenOfAnother, tokenRefused } from '../refusals.ts'
 import type { ClientStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import { levelOf, type Tables } from './tables.ts'
@@ -26,6 +26,7 @@ export function memoryClients(tables: Tables): ClientStore {
         throw tokenRefused('a token that was used before')
       }
       if (token.expiresAt <= client.enrolledAt) throw tokenRefused('an expired token')
+      if (token.name !== undefined && nameKey(token.name) !== nameKey(client.name)) throw tokenOfAnother(client.name)
       const taken = enrolledUnder(namesakes(client.name), client.publicKey)
       if (taken !== undefined) return taken
       tokens.set(tokenHash, { ...token, clientId: client.id })

@@ -1,7 +1,7 @@
 import { nameKey } from '@fedsvd/core/protocol'
 import { enrolledUnder } from '../namesakes.ts'
 import type { ClientRecord } from '../records.ts'
-import { isLarger, tokenRefused } from '../refusals.ts'
+import { isLarger, tokenOfAnother, tokenRefused } from '../refusals.ts'
 import type { ClientStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
@@ -14,8 +14,9 @@ const NAMES_LOCK = 72707371
 export function prismaClients(prisma: PrismaClient): ClientStore {
   return {
     async addTokens(tokens, audit) {
-      const data = tokens.map(({ hash, createdAt, expiresAt }) => ({
+      const data = tokens.map(({ hash, name = null, createdAt, expiresAt }) => ({
         hash,
+        name,
         createdAt: date(createdAt),
         expiresAt: date(expiresAt),
       }))
@@ -33,6 +34,7 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
         if (token.client?.publicKey === publicKey) return { clientId: token.client.id }
         if (token.usedAt !== null) throw tokenRefused('a token that was used before')
         if (token.expiresAt <= now) throw tokenRefused('an expired token')
+        if (token.name !== null && nameKey(token.name) !== nameKey(name)) throw tokenOfAnother(name)
         const taken = enrolledUnder(await namesakes(tx, name), publicKey)
         if (taken !== undefined) return taken
         await tx.client.create({ data: { id, name, nameKey: nameKey(name), publicKey, enrolledAt: now } })

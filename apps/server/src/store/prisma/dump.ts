@@ -59,20 +59,28 @@ export async function dumpDatabase(query: Query, write: WriteRows): Promise<Data
 }
 
 /**
- * Puts the rows of a dump into tables that are empty, of the schema that the dump was made of.
+ * Puts the rows of a dump into tables that are empty, of the schema that the dump was made of. Whoever wrote the dump names
+ * tables, columns and sequences in it, so none is taken that a dump of this schema does not have.
  *
- * @throws FedsvdError BACKUP_INVALID when there are others than the dump says
+ * @throws FedsvdError BACKUP_INVALID when there are others than the dump says, or than the schema has
  */
 export async function loadDump(
   client: Pick<pg.Client, 'query'>,
   { tables, sequences }: Pick<DatabaseDump, 'tables' | 'sequences'>,
   rows: AsyncIterable<{ readonly table: string; readonly rows: string }>,
 ): Promise<void> {
-  const known = new Set(tables.map(({ name }) => name))
+  const named = new Set(tables.map(({ name }) => name))
+  const schema = await schemaOf(client)
+  const strange = tables.find(({ name }) => !schema.tables.has(name))
+  if (strange !== undefined) throw otherRows(`a table "${strange.name}", which no backup has`)
+  const sequence = sequences.find(({ name }) => !schema.sequences.has(name))
+  if (sequence !== undefined) throw otherRows(`a sequence "${sequence.name}", which no backup has`)
   await client.query('BEGIN')
   await client.query(`SET LOCAL session_replication_role = replica`) // rows come in any order
   for await (const { table, rows: batch } of rows) {
-    if (!known.has(table)) throw otherRows(`rows of "${table}"`)
+    if (!named.has(table)) throw otherRows(`rows of "${table}"`)
+    const column = await strangeColumn(client, batch, schema.tables.get(table)!)
+    if (column !== undefined) throw otherRows(`a column "${column}" of "${table}"`)
     await client.query(`INSERT INTO "${table}" SELECT * FROM json_populate_recordset(NULL::"${table}", $1::json)`, [
       batch,
     ])
@@ -84,6 +92,34 @@ export async function loadDump(
     if (got !== expected) throw otherRows(`${got} rows of "${name}", where ${expected} were written`)
   }
   await client.query('COMMIT')
+}
+
+/** What a dump of this database may hold: tables with their columns, and sequences. */
+async function schemaOf(client: Pick<pg.Client, 'query'>) {
+  const found = await client.query<{ table: string; column: string }>(
+    `SELECT c.relname AS table, a.attname AS column FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped`,
+  )
+  const tables = new Map<string, string[]>()
+  for (const { table, column } of found.rows)
+    if (table !== MIGRATIONS && !LEFT_OUT.includes(table)) tables.set(table, [...(tables.get(table) ?? []), column])
+  const sequences = await client.query<{ name: string }>(
+    'SELECT sequencename AS name FROM pg_sequences WHERE schemaname = current_schema()',
+  )
+  return { tables, sequences: new Set(sequences.rows.map(({ name }) => name)) }
+}
+
+/** A key of the rows that is none of the columns. */
+async function strangeColumn(
+  client: Pick<pg.Client, 'query'>,
+  rows: string,
+  columns: readonly string[],
+): Promise<string | undefined> {
+  const { rows: found } = await client.query<{ key: string }>(
+    `SELECT key FROM json_array_elements($1::json) AS r(row), json_object_keys(r.row) AS key WHERE key <> ALL ($2) LIMIT 1`,
+    [rows, columns],
+  )
+  return found[0]?.key
 }
 
 /** @throws FedsvdError WRITTEN_BY_NEWER for a dump of migrations that this release does not have */
