@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** What a reverse proxy of a test answers by itself. */
 export interface OwnAnswer {
@@ -17,6 +18,8 @@ export interface ReverseProxy extends AsyncDisposable {
   readonly passed: string[]
   /** What becomes of WebSockets. */
   websocket: 'pass' | 'refuse'
+  /** Cuts all WebSockets that are open, and says how many they were. */
+  cutWebsockets(): number
   /** Larger bodies are refused with 413, as nginx does. */
   mostBodyBytes: number
   /** Answers in the place of what stands behind. */
@@ -27,7 +30,13 @@ const PAGE = { 'content-type': 'text/html' }
 
 export async function reverseProxy(target: string, prefix = ''): Promise<ReverseProxy> {
   const { hostname, port } = new URL(target)
+  const open = new Set<Duplex>()
   const proxy = {
+    cutWebsockets: () => {
+      const cut = open.size
+      for (const socket of open) socket.destroy()
+      return cut
+    },
     websocket: 'pass' as ReverseProxy['websocket'],
     mostBodyBytes: Number.POSITIVE_INFINITY,
     answer: (_path: string): OwnAnswer | undefined => undefined,
@@ -62,6 +71,8 @@ export async function reverseProxy(target: string, prefix = ''): Promise<Reverse
       socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
       return
     }
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
     const behind = connect(Number(port), hostname, () => {
       const headers = Object.entries(incoming.headers).map(([name, value]) => `${name}: ${String(value)}`)
       behind.write([`GET ${path} HTTP/1.1`, ...headers, '', ''].join('\r\n'))

@@ -15,16 +15,25 @@ export interface RoutedSocket<S> {
 
 /** An option of `ws` that the types of Socket.IO leave out: whoever sends more is cut off before it is read. */
 const OF_WS = { maxPayload: LONGEST_PAYLOAD }
+/** A WebSocket that is cut sooner than this did not last: some intercepting proxies let it open and close it at once. */
+const SHORT_LIVED_MS = 60_000
+/** So many of them in a row, and long polling comes first. */
+const MOST_SHORT_LIVED = 3
+/** How a connection ends that neither side ended on purpose. */
+const CUT: readonly string[] = ['transport close', 'transport error', 'ping timeout']
 
 /**
  * Opens a namespace of a coordinator over WebSocket. Where that does not get through, the next attempt is by long polling, which
- * is plain HTTP; where that fails too, it is WebSocket's turn again. A WebSocket that was swallowed without an answer is not
- * waited for each time: long polling then comes first until it fails.
+ * is plain HTTP; where that fails too, it is WebSocket's turn again. Long polling comes first until it fails where a WebSocket was
+ * swallowed without an answer, which is not waited for each time, and where three in a row were cut soon after they had opened.
+ *
+ * @param now milliseconds of a clock that never goes back
  */
 export function openSocket<S extends Socket>(
   route: Route,
   namespace: '/client' | '/operator',
   options: Partial<ManagerOptions & SocketOptions>,
+  now: () => number = () => performance.now(),
 ): RoutedSocket<S> {
   const { coordinator, trust, proxy } = route
   const { origin, pathname } = new URL(coordinator)
@@ -55,14 +64,21 @@ export function openSocket<S extends Socket>(
     else first = 'websocket'
     use(used === 'websocket' ? 'polling' : first)
   })
-  socket.io.on('close', () => {
-    failed = undefined
-    use(first)
-  })
   let opened: keyof typeof transports = 'websocket'
+  let openedAt = 0
+  let shortLived = 0
   socket.io.on('open', () => {
     failed = undefined
     opened = used
+    openedAt = now()
+  })
+  socket.io.on('close', (reason: string) => {
+    failed = undefined
+    if (opened === 'websocket' && CUT.includes(reason)) {
+      shortLived = now() - openedAt < SHORT_LIVED_MS ? shortLived + 1 : 0
+      if (shortLived >= MOST_SHORT_LIVED) first = 'polling'
+    }
+    use(first)
   })
   return { socket: socket as S, transport: () => opened, isPollingNext: () => failed === 'websocket' }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Server } from 'socket.io'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CoordinatorDouble } from '../../test-kit/coordinator-double.ts'
 import { forwardProxy } from '../../test-kit/forward-proxy.ts'
@@ -22,6 +23,13 @@ import { uploadFrame } from './upload.ts'
 const manifest = sampleManifest()
 const noWait = async (): Promise<void> => {
   await new Promise((resolve) => setImmediate(resolve))
+}
+function deferred<T>() {
+  let resolve: (value: T) => void = () => {}
+  const promise = new Promise<T>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
 }
 let folder: TemporaryFolder
 let double: CoordinatorDouble
@@ -73,6 +81,46 @@ describe('a network without WebSocket', () => {
     expect(await site.told('connected')).toMatchObject({ transport: 'polling' })
     await trainOnce(site)
     expect(site.events.some(({ event }) => event === 'unreachable')).toBe(false)
+  })
+
+  it('is told from one with a proxy that cuts each WebSocket soon after it has opened', async () => {
+    await using site = await start()
+    for (const nth of [1, 2, 3]) {
+      expect(await site.told('connected', nth)).not.toHaveProperty('transport')
+      expect(proxy.cutWebsockets()).toBe(1)
+      await site.told('disconnected', nth)
+    }
+    expect(await site.told('connected', 4)).toMatchObject({ transport: 'polling' })
+    await trainOnce(site)
+  })
+
+  it.each([
+    [59_999, 'polling'],
+    [60_000, 'websocket'],
+  ])('is not taken for one where each WebSocket lasts: %i ms, then %s', async (lastingMs, next) => {
+    const behind = createServer()
+    const server = new Server(behind, { serveClient: false })
+    await using _server = { [Symbol.asyncDispose]: () => server.close() }
+    server.of('/client')
+    behind.listen(0, '127.0.0.1')
+    await once(behind, 'listening')
+    await using cutting = await reverseProxy(`http://127.0.0.1:${(behind.address() as AddressInfo).port}`)
+    let now = 0
+    const { socket, transport } = openSocket(routeTo(cutting.url), '/client', { reconnection: false }, () => now)
+    const ended = () => new Promise<unknown>((resolve) => socket.io.once('close', resolve))
+    const opened = () => new Promise<void>((resolve) => socket.io.once('open', resolve))
+    for (let nth = 1; nth <= 4; nth += 1) {
+      const [open, end] = [opened(), ended()]
+      socket.connect()
+      await open
+      now += lastingMs
+      if (nth === 4) break
+      expect(transport()).toBe('websocket')
+      cutting.cutWebsockets()
+      await end
+    }
+    expect(transport()).toBe(next)
+    socket.disconnect()
   })
 
   it('takes no more from a coordinator than it has to say', async () => {
@@ -255,12 +303,12 @@ describe('what answers in the place of a coordinator', () => {
     }
     proxy.answer = () => ({ status: 403 })
     proxy.websocket = 'refuse'
-    const told: string[] = []
+    const told = deferred<string>()
     const starting = startClient(sampleSite(folder.path, proxy.url), {
       transport: networkTransport(proxy.url, {}, noWait, {}),
-      onEvent: (event) => event.event === 'unreachable' && told.push(event.error.got),
+      onEvent: (event) => event.event === 'unreachable' && told.resolve(event.error.got),
     })
-    await expect.poll(() => told[0]).toMatch(/^HTTP status 403: a proxy or a filter/)
+    expect(await told.promise).toMatch(/^HTTP status 403: a proxy or a filter/)
     proxy.answer = () => undefined
     await using _node = await starting
   })
@@ -314,11 +362,11 @@ describe('an update that is larger than a proxy takes', () => {
   const upload = async (
     url: string,
     bytes: Uint8Array,
-    told: string[] = [],
+    told: { push(message: string): void } = [] as string[],
     signal: AbortSignal = AbortSignal.timeout(20_000),
   ) => {
     const update = { runId: manifest.runId, round: 0, uploadToken: 'token', frame: bytes }
-    const onUnanswered = (other?: Error) => void told.push(String(other?.message))
+    const onUnanswered = (other?: Error) => told.push(String(other?.message))
     return await uploadFrame(routeTo(url, {}, {}), update, signal, { pause: noWait, onUnanswered })
   }
 
@@ -349,10 +397,10 @@ describe('an update that is larger than a proxy takes', () => {
 
   it('is told with the limit that has to be raised where the smallest parts are too large', async () => {
     using server = await taker(10_000)
-    const told: string[] = []
     const abort = new AbortController()
-    const sending = upload(server.url, frame, told, abort.signal)
-    await expect.poll(() => told[0]).toMatch(/413: a proxy takes no body of 65536 bytes.*client_max_body_size/)
+    const told = deferred<string>()
+    const sending = upload(server.url, frame, { push: told.resolve }, abort.signal)
+    expect(await told.promise).toMatch(/413: a proxy takes no body of 65536 bytes.*client_max_body_size/)
     abort.abort(new Error('enough'))
     await expect(sending).rejects.toThrow('enough')
   })

@@ -47,7 +47,8 @@ export function encoderConfig(config: ConfigFields): EncoderConfig {
   if (config.is_decoder === true) throw invalidConfig('an encoder (is_decoder false)', config.is_decoder)
   const [width, heads] = [countOf(config, 'hidden_size', 'dim'), countOf(config, 'num_attention_heads', 'n_heads')]
   if (width % heads !== 0) throw invalidConfig(`a width that ${heads} heads divide`, width)
-  const firstPosition = family === 'roberta' ? numberOf(config, 'pad_token_id', 1) + 1 : 0
+  const positions = countOf(config, 'max_position_embeddings')
+  const firstPosition = family === 'roberta' ? 1 + paddingOf(config, positions) : 0
   return {
     family,
     vocabularySize: countOf(config, 'vocab_size'),
@@ -55,10 +56,17 @@ export function encoderConfig(config: ConfigFields): EncoderConfig {
     heads,
     ffnWidth: countOf(config, 'intermediate_size', 'hidden_dim'),
     layers: countOf(config, 'num_hidden_layers', 'n_layers'),
-    maxTokens: countOf(config, 'max_position_embeddings') - firstPosition,
+    maxTokens: positions - firstPosition,
     firstPosition,
     tokenTypes: family === 'distilbert' ? 0 : numberOf(config, 'type_vocab_size', 2),
     layerNormEpsilon: numberOf(config, 'layer_norm_eps', 1e-12),
     activation: activationNamed(textOf(config, ['hidden_act', 'activation'], 'gelu')),
   }
+}
+
+/** The padding id of a RoBERTa, behind which its positions begin: at least one has to be left. */
+function paddingOf(config: ConfigFields, positions: number): number {
+  const padding = numberOf(config, 'pad_token_id', 1)
+  if (Number.isInteger(padding) && padding >= 0 && padding + 1 < positions) return padding
+  throw invalidConfig(`a pad_token_id from 0 to ${positions - 2}, below max_position_embeddings`, padding)
 }

@@ -23,12 +23,11 @@ const write = (name: string, content: object | Uint8Array | string): Promise<voi
     typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content),
   )
 
+const PLACES = { a: 'model-00002-of-00002.safetensors', b: 'model-00001-of-00002.safetensors' }
 const inShards = async (): Promise<void> => {
   await write('model-00001-of-00002.safetensors', encodeSafetensors([B]))
   await write('model-00002-of-00002.safetensors', encodeSafetensors([A]))
-  await write('model.safetensors.index.json', {
-    weight_map: { a: 'model-00002-of-00002.safetensors', b: 'model-00001-of-00002.safetensors' },
-  })
+  await write('model.safetensors.index.json', { weight_map: PLACES })
 }
 
 describe('a checkpoint folder', () => {
@@ -72,6 +71,14 @@ describe('a checkpoint folder', () => {
       /got \.\.\/x/,
     ],
     [
+      'an adapter of PEFT',
+      async () => {
+        await rm(join(folder, 'config.json'))
+        await write('adapter_config.json', {})
+      },
+      /a checkpoint in .*got an adapter of PEFT.*merge_and_unload/,
+    ],
+    [
       'a shard too few',
       () => write('model.safetensors.index.json', { weight_map: { a: 'x.safetensors' } }),
       /x.safetensors, got ENOENT/,
@@ -81,9 +88,19 @@ describe('a checkpoint folder', () => {
     await expect(openCheckpoint(folder).then((checkpoint) => checkpoint.tensors())).rejects.toThrow(message)
   })
 
+  it.each([
+    [{ ...PLACES, c: PLACES.a }, /the tensor c in model-00002-.*as .*index.json says.* got no such tensor/],
+    [{ a: PLACES.b, b: PLACES.a }, /the tensor b in model-00002-.*got it is in model-00001-/],
+  ])('is refused where the index says another place than that of a tensor: %j', async (weight_map, message) => {
+    await inShards()
+    await write('model.safetensors.index.json', { weight_map })
+    await expect((await openCheckpoint(folder)).tensors()).rejects.toThrow(message)
+  })
+
   it('is refused where two shards have one tensor', async () => {
     await inShards()
     await write('model-00001-of-00002.safetensors', encodeSafetensors([A]))
+    await write('model.safetensors.index.json', { weight_map: { b: PLACES.b, c: PLACES.a } })
     await expect((await openCheckpoint(folder)).tensors()).rejects.toThrow(/the tensor a once/)
   })
 })

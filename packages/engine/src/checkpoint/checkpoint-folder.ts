@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Checkpoint } from '@fedsvd/core/model'
@@ -23,6 +24,7 @@ export interface CheckpointFolder {
  */
 export async function openCheckpoint(folder: string): Promise<CheckpointFolder> {
   const path = join(folder, 'config.json')
+  if (!existsSync(path) && existsSync(join(folder, 'adapter_config.json'))) throw onlyAdapter(folder)
   const config = jsonObject((await readBytes(path, 'Name the folder of a checkpoint.')).toString('utf8'), path)
   const { model_type: modelType } = config
   if (typeof modelType !== 'string') {
@@ -39,4 +41,12 @@ export async function openCheckpoint(folder: string): Promise<CheckpointFolder> 
     tensors: (keep) => readTensors(folder, keep),
     tokenizer: () => loadHuggingFaceTokenizer(folder),
   }
+}
+
+function onlyAdapter(folder: string): FedsvdError {
+  return new FedsvdError('CHECKPOINT_INVALID', {
+    expected: `a checkpoint in ${folder}`,
+    got: 'an adapter of PEFT (adapter_config.json)',
+    remedy: 'Name the model that it was made for, or merge it first: model.merge_and_unload().save_pretrained(folder).',
+  })
 }

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { CheckpointIdentity } from '@fedsvd/core/protocol'
-import { readBytes } from '../files/index.ts'
+import { type JsonObject, jsonObject, readBytes } from '../files/index.ts'
+import { SPECIAL_TOKENS_MAP, specialTokensBeside } from '../tokenizer/index.ts'
 import { forEachTensor } from './tensor-files.ts'
 
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json']
@@ -35,7 +36,16 @@ export async function tokenizerHash(folder: string): Promise<string> {
     hash.update(`${name} ${bytes?.length ?? 'absent'}\n`)
     if (bytes !== undefined) hash.update(bytes)
   }
+  // Most folders have the map, as a copy that decides nothing: only what comes from it alone is part of the identity.
+  const beside = await specialTokensBeside(folder, await tokenizerConfig(folder))
+  if (Object.keys(beside).length > 0) hash.update(`${SPECIAL_TOKENS_MAP}\n${JSON.stringify(beside)}`)
   return hash.digest('hex')
+}
+
+async function tokenizerConfig(folder: string): Promise<JsonObject> {
+  const path = join(folder, 'tokenizer_config.json')
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  return text === undefined ? {} : jsonObject(text, path)
 }
 
 /** SHA-256 of the list of all tensors, sorted by name: name, dtype, shape and the SHA-256 of the bytes. */

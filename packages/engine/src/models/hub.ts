@@ -28,7 +28,7 @@ export interface FetchedCheckpoint {
 
 /** What a checkpoint is made of; nothing else of a repository is fetched. */
 const WANTED =
-  /^(config|tokenizer|tokenizer_config)\.json$|^model(-\d+-of-\d+)?\.safetensors$|^model\.safetensors\.index\.json$/
+  /^(config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^model(-\d+-of-\d+)?\.safetensors$|^model\.safetensors\.index\.json$/
 const DEFAULT_REVISION = 'main'
 const PARTIAL = '.partial'
 const PART_BYTES = 2 ** 26

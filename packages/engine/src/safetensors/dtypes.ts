@@ -6,6 +6,7 @@ export interface DtypeReader {
 }
 
 export const DTYPES: Readonly<Record<string, DtypeReader>> = {
+  F64: { bytes: 8, decode: (bytes, elements) => Float32Array.from(new Float64Array(aligned(bytes), 0, elements)) },
   F32: { bytes: 4, decode: (bytes, elements) => new Float32Array(aligned(bytes), 0, elements) },
   F16: { bytes: 2, decode: (bytes, elements) => mapWords(bytes, elements, (word) => halfValues()[word]!) },
   BF16: { bytes: 2, decode: upperHalves },

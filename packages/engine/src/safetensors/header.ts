@@ -62,7 +62,7 @@ function entryOf(name: string, value: unknown, payload: number, fileBytes: numbe
     throw invalid(`a shape and a range for ${name}`, JSON.stringify(value).slice(0, 200))
   }
   const reader = typeof dtype === 'string' && Object.hasOwn(DTYPES, dtype) ? DTYPES[dtype] : undefined
-  if (reader === undefined) throw invalid(`${name} as one of ${Object.keys(DTYPES).join(', ')}`, String(dtype))
+  if (reader === undefined) throw unknownDtype(name, String(dtype))
   const [from, to] = offsets as [number, number]
   const bytes = sizeOf(shape) * reader.bytes
   if (payload + to > fileBytes || to - from !== bytes) {
@@ -106,6 +106,14 @@ export function invalid(expected: string, got: string, cause?: unknown): FedsvdE
     { expected, got, remedy: 'Check that the safetensors file is complete.' },
     { cause },
   )
+}
+
+function unknownDtype(name: string, dtype: string): FedsvdError {
+  return new FedsvdError('CHECKPOINT_INVALID', {
+    expected: `${name} as one of ${Object.keys(DTYPES).join(', ')}`,
+    got: dtype.slice(0, 100),
+    remedy: 'Save the checkpoint in float32, float16 or bfloat16.',
+  })
 }
 
 function notSafetensors({ what, remedy }: ForeignFile): FedsvdError {

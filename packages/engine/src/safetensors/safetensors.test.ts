@@ -37,13 +37,24 @@ describe('safetensors', () => {
     ])
   })
 
+  it('reads float64, rounded to float32', () => {
+    const payload = [...new Uint8Array(Float64Array.of(1, 0.1, -1e300).buffer)]
+    const [tensor] = decodeSafetensors(fileOf('F64', [3], payload)).tensors
+    expect([...tensor!.data]).toEqual([1, Math.fround(0.1), Number.NEGATIVE_INFINITY])
+  })
+
   it.each<[string, Uint8Array, RegExp]>([
     ['an empty file', new Uint8Array(), /expected a header length of 8 bytes, got 0 bytes/],
     ['a truncated header', encodeSafetensors(tensors).subarray(0, 20), /expected a header of at most 12 bytes/],
     ['a truncated payload', encodeSafetensors(tensors).slice(0, -1), /expected 4 bytes for scalar/],
     ['a range outside', fileOf('F32', [1], [0, 0, 0, 0], [4, 8]), /expected 4 bytes for x/],
     ['a wrong size', fileOf('F32', [2], [0, 0, 0, 0]), /expected 8 bytes for x/],
-    ['an unknown dtype', fileOf('F8_E4M3', [1], [0]), /expected x as one of F32, F16, BF16.*got F8_E4M3/],
+    ...['F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F4', 'C64'].map((dtype): [string, Uint8Array, RegExp] => [
+      `elements of type ${dtype}`,
+      fileOf(dtype, [1], [0]),
+      new RegExp(`expected x as one of F64, F32, F16, BF16.*got ${dtype}. Save the checkpoint in float32`),
+    ]),
+    ['a header of a petabyte', Uint8Array.of(0, 0, 0, 0, 0, 0, 4, 0, 0x7b), /a header of at most 1 bytes/],
     ['a negative size', fileOf('F32', [-1], []), /a shape and a range for x/],
     ['no JSON', Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0x7b), /expected a JSON header/],
   ])('refuses %s', (_, bytes, message) => {

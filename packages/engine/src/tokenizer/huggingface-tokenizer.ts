@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Encoding, Tokenizer as RustTokenizer } from 'tokenizers'
-import { type JsonObject, jsonObject } from '../files/index.ts'
+import type { JsonObject } from '../files/index.ts'
+import { requireSameIds, requireTokenizerConfig } from './require-config.ts'
 import type { EncodedText, EncodedWords, Tokenizer } from './tokenizer.ts'
 import { contentOf, withTokenizerConfig } from './tokenizer-config.ts'
+import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts'
 
 /**
  * The tokenizer of a checkpoint, as `tokenizer.json` and `tokenizer_config.json` describe it, by Hugging Face's own Rust
@@ -53,6 +53,8 @@ export class HuggingFaceTokenizer implements Tokenizer {
    *   build for this platform
    */
   static async create(tokenizer: JsonObject, config: JsonObject = {}): Promise<HuggingFaceTokenizer> {
+    requireTokenizerConfig(config)
+    requireOneResult(tokenizer)
     const { Tokenizer: Rust } = await loadLibrary()
     const described = withTokenizerConfig(tokenizer, config)
     const make = () => Rust.fromString(JSON.stringify(described))
@@ -63,6 +65,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
     } catch (cause) {
       throw invalid('a tokenizer.json that describes a tokenizer', String(cause), cause)
     }
+    requireSameIds(config, (content) => rust.tokenToId(content))
     const pairs = pairEncoder(make, config.truncation_side === 'left' ? 'left' : 'right')
     return new HuggingFaceTokenizer(rust, pairs, await aroundText(rust), { tokenizer: described, config })
   }
@@ -114,11 +117,6 @@ export class HuggingFaceTokenizer implements Tokenizer {
   #room(maxTokens: number): number {
     return roomFor(maxTokens, this.#before.length + this.#behind.length)
   }
-}
-
-interface TokenizerFiles {
-  readonly tokenizer: JsonObject
-  readonly config: JsonObject
 }
 
 /** The special tokens on either side of a text. */
@@ -203,14 +201,14 @@ function isByteLevel({ pre_tokenizer: rules }: JsonObject): boolean {
 
 /** Reads the tokenizer of a checkpoint folder. @throws FedsvdError CHECKPOINT_INVALID, RUNTIME_UNAVAILABLE */
 export async function loadHuggingFaceTokenizer(folder: string): Promise<HuggingFaceTokenizer> {
-  const tokenizer = await readJson(join(folder, 'tokenizer.json'))
-  if (tokenizer === undefined) throw invalid(`a tokenizer.json in ${folder}`, 'none')
-  return await HuggingFaceTokenizer.create(tokenizer, await readJson(join(folder, 'tokenizer_config.json')))
+  const { tokenizer, config } = await readTokenizerFiles(folder)
+  return await HuggingFaceTokenizer.create(tokenizer, config)
 }
 
-async function readJson(path: string): Promise<JsonObject | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : jsonObject(text, path)
+/** BPE dropout (arXiv 1910.13267) leaves merges out at random: every reading of a text would give other ids. */
+function requireOneResult({ model }: JsonObject): void {
+  const { dropout } = (model ?? {}) as JsonObject
+  if ((dropout ?? 0) !== 0) throw invalid('a model without dropout in tokenizer.json', JSON.stringify(dropout))
 }
 
 function invalid(expected: string, got: string, cause?: unknown): FedsvdError {

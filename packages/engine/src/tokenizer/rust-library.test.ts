@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Tokenizer as RustTokenizer } from 'tokenizers'
 import { describe, expect, it } from 'vitest'
 import { HuggingFaceTokenizer } from './huggingface-tokenizer.ts'
+import { AWKWARD_TEXTS } from './testing/awkward-texts.ts'
 import { byteLevelTokenizer, unigramTokenizer, wordPieceTokenizer } from './testing/index.ts'
 
 /*
@@ -29,6 +30,7 @@ const TEXTS = [
   'x',
   ' ',
   '',
+  ...AWKWARD_TEXTS,
 ]
 
 const LETTERS = [...'abcdefghijklmnopqrstuvwxyzéσς0123456789.,'].flatMap((letter) => [letter, `##${letter}`])
@@ -53,13 +55,20 @@ const NORMALISERS = [
   { type: 'Lowercase' },
   { type: 'StripAccents' },
   { type: 'Strip', strip_left: true, strip_right: true },
+  { type: 'Strip', strip_left: false, strip_right: true },
   { type: 'Nmt' },
+  { type: 'ByteLevel' },
+  { type: 'Replace', pattern: { String: "''" }, content: '"' },
   { type: 'Prepend', prepend: '▁' },
   { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
   { type: 'Sequence', normalizers: [{ type: 'NFD' }, { type: 'Lowercase' }, { type: 'StripAccents' }] },
   { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
   { type: 'BertNormalizer', clean_text: false, handle_chinese_chars: false, strip_accents: true, lowercase: false },
 ]
+
+/** The words of Llama 3 and Qwen2. */
+const GPT4_WORDS =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 const PRE_TOKENISERS = [
   null,
@@ -74,6 +83,23 @@ const PRE_TOKENISERS = [
   { type: 'CharDelimiterSplit', delimiter: '-' },
   { type: 'Split', pattern: { Regex: '\\p{N}{1,3}' }, behavior: 'Isolated', invert: false },
   { type: 'UnicodeScripts' },
+  ...['Removed', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'].map((behavior) => ({
+    type: 'Split',
+    pattern: { Regex: '[\\s\\p{P}]' },
+    behavior,
+    invert: false,
+  })),
+  { type: 'Split', pattern: { String: 'a' }, behavior: 'Isolated', invert: true },
+  { type: 'Punctuation', behavior: 'Contiguous' },
+  { type: 'Digits', individual_digits: false },
+  { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
+  {
+    type: 'Sequence',
+    pretokenizers: [
+      { type: 'Split', pattern: { Regex: GPT4_WORDS }, behavior: 'Isolated', invert: false },
+      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+    ],
+  },
   { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
 ]
 
@@ -88,6 +114,14 @@ const PROCESSORS = [
 
 const shared = (name: string) =>
   JSON.parse(readFileSync(new URL(`./vectors/${name}.json`, import.meta.url), 'utf8')) as Record<string, unknown>
+
+type Model = Readonly<Record<string, unknown>>
+const BYTES = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`)
+const withModel = (tokenizer: Record<string, unknown>, changes: Model): Record<string, unknown> => ({
+  ...tokenizer,
+  pre_tokenizer: null,
+  model: { ...(tokenizer.model as Model), ...changes },
+})
 
 const cases: (readonly [string, Record<string, unknown>])[] = [
   ...NORMALISERS.map((normalizer) => [`normaliser ${JSON.stringify(normalizer)}`, { ...word, normalizer }] as const),
@@ -114,6 +148,15 @@ const cases: (readonly [string, Record<string, unknown>])[] = [
       ['日', -6],
     ]),
   ],
+  [
+    'BPE with bytes for unknown characters',
+    withModel(byteLevelTokenizer(BYTES, []), { byte_fallback: true, unk_token: '<unk>', fuse_unk: true }),
+  ],
+  [
+    'BPE of whole words first',
+    withModel(byteLevelTokenizer(['l', 'o', 'lo', 'low'], ['l o']), { ignore_merges: true }),
+  ],
+  ['whole words', { ...word, model: { type: 'WordLevel', unk_token: '[UNK]', vocab: (word.model as Model).vocab } }],
   ['added token in upper case', shared('added-upper-case')],
   ['Whitespace beyond ASCII', shared('whitespace')],
 ]
@@ -126,6 +169,30 @@ function oracle(tokenizer: Record<string, unknown>) {
     return await rust.encode(first, second)
   }
 }
+
+const CASED = { clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true }
+/** What the settings of a BERT class make of the normaliser, written by hand. */
+const CONFIGURED: readonly (readonly [Record<string, unknown>, object])[] = [
+  [{}, CASED],
+  [{ do_lower_case: false }, { ...CASED, lowercase: false }],
+  [
+    { do_lower_case: false, strip_accents: true },
+    { ...CASED, lowercase: false, strip_accents: true },
+  ],
+  [{ strip_accents: false }, { ...CASED, strip_accents: false }],
+  [{ tokenize_chinese_chars: false }, { ...CASED, handle_chinese_chars: false }],
+]
+
+describe('ids equal those of the Rust library with the normaliser that the configuration gives', () => {
+  it.each(CONFIGURED)('%j', async (config, rules) => {
+    const ours = await HuggingFaceTokenizer.create(word, { tokenizer_class: 'BertTokenizer', ...config })
+    const theirs = oracle({ ...word, normalizer: { type: 'BertNormalizer', ...rules } })
+    for (const text of TEXTS) {
+      const expected = (await theirs(text, null, 1000)).getIds()
+      expect([...(await ours.encode(text, 1000))], JSON.stringify(text)).toEqual(expected)
+    }
+  })
+})
 
 describe('ids equal those of the Rust library', () => {
   it.each(cases)('%s', async (_, description) => {

@@ -51,10 +51,30 @@ describe("what tokenizer_config.json changes in tokenizer.json, as Transformers'
     expect(await idsOf(bytes, { add_prefix_space: true }, 'lo')).toEqual([0, 7, 5, 2])
   })
 
+  it('no space by default for the classes of GPT-2 and RoBERTa, and Metaspace is not touched', async () => {
+    const bytes = byteLevelTokenizer(['l', 'o', 'Ġ', 'Ġl'], ['Ġ l'])
+    const spaced = { ...bytes, pre_tokenizer: { ...(bytes.pre_tokenizer as Json), add_prefix_space: true } }
+    expect(await idsOf(spaced, {}, 'lo')).toEqual([0, 7, 5, 2])
+    expect(await idsOf(spaced, { tokenizer_class: 'RobertaTokenizer' }, 'lo')).toEqual([0, 4, 5, 2])
+    const asked = { tokenizer_class: 'GPT2TokenizerFast', add_prefix_space: true }
+    expect(await idsOf(spaced, asked, 'lo')).toEqual([0, 7, 5, 2])
+    const former = { type: 'Metaspace', replacement: '▁', add_prefix_space: true }
+    const pieces = { ...unigramTokenizer([['▁hello', -1]]), pre_tokenizer: former }
+    expect(await idsOf(pieces, { add_prefix_space: false }, 'hello')).toEqual([0, 4, 2])
+  })
+
   it('tokens that tokenizer.json does not list as added ones', async () => {
     const bare = { ...bert, added_tokens: [] }
     expect(await idsOf(bare, {}, '[SEP]')).not.toEqual([CLS, SEP, SEP])
     expect(await idsOf(bare, { sep_token: '[SEP]' }, '[SEP]')).toEqual([CLS, SEP, SEP])
+    expect(await idsOf(bare, { sep_token: { __type: 'AddedToken', content: '[SEP]' } }, '[SEP]')).toEqual([
+      CLS,
+      SEP,
+      SEP,
+    ])
+    for (const extra of [{ end_token: '[SEP]' }, ['[SEP]']]) {
+      expect(await idsOf(bare, { extra_special_tokens: extra }, '[SEP]')).toEqual([CLS, SEP, SEP])
+    }
     const decoder = { 3: { __type: 'AddedToken', content: '[SEP]', special: true, normalized: false } }
     expect(await idsOf(bare, { added_tokens_decoder: decoder }, '[SEP]')).toEqual([CLS, SEP, SEP])
   })
@@ -73,6 +93,44 @@ describe("what tokenizer_config.json changes in tokenizer.json, as Transformers'
       },
     }
     expect(await idsOf(saved, {}, 'cafe cafe')).toEqual([CLS, 6, 6, SEP])
+  })
+})
+
+it.each<[string, Json]>([
+  ['a length of 1e30', { model_max_length: 1e30 }],
+  ['a clean-up of decoded texts', { clean_up_tokenization_spaces: true }],
+  ['settings of the slow classes', { legacy: false, use_fast: false, do_basic_tokenize: false, never_split: ['cafe'] }],
+  ['padding and a chat template', { padding_side: 'left', chat_template: '{{ messages }}', pad_token: null }],
+  ['null in place of a setting', { add_bos_token: null, strip_accents: null, add_prefix_space: null }],
+])('%s changes no ids', async (_, config) => {
+  expect(await idsOf(bert, config, 'Café cafe')).toEqual([CLS, 6, 6, SEP])
+})
+
+describe('settings that cannot be applied are refused by name', () => {
+  it.each<[Json, RegExp]>([
+    [{ do_lower_case: 'true' }, /true or false as do_lower_case in tokenizer_config.json, got "true"/],
+    [{ add_bos_token: 1 }, /true or false as add_bos_token/],
+    [{ split_special_tokens: true }, /false as split_special_tokens/],
+    [{ truncation_side: 'middle' }, /"left" or "right" as truncation_side.*got "middle"/],
+    [{ tokenizer_class: 7 }, /a name as tokenizer_class/],
+    [{ auto_map: { AutoTokenizer: ['tokenization_own.Own', null] } }, /without code of its own \(auto_map\)/],
+    [{ bos_token: 0 }, /as bos_token/],
+    [{ cls_token: { text: '[CLS]' } }, /as cls_token/],
+    [{ additional_special_tokens: '<x>' }, /a list of texts as additional_special_tokens/],
+    [{ added_tokens_decoder: { x: '[SEP]' } }, /tokens under their ids as added_tokens_decoder/],
+    [{ added_tokens_decoder: { 3: { special: true } } }, /tokens under their ids as added_tokens_decoder/],
+    [{ added_tokens_decoder: { 7: { content: '[SEP]' } } }, /the id 3 of tokenizer.json for "\[SEP\]".*got 7/],
+    [{ add_bos_token: true, bos_token: null }, /the bos_token, since add_bos_token is true/],
+    [{ add_eos_token: true, eos_token: null }, /the eos_token, since add_eos_token is true/],
+  ])('%j', async (config, message) => {
+    await expect(HuggingFaceTokenizer.create(bert, config)).rejects.toThrow(message)
+    await expect(HuggingFaceTokenizer.create(bert, config)).rejects.toMatchObject({ code: 'CHECKPOINT_INVALID' })
+  })
+
+  it('merges that are left out at random', async () => {
+    const bytes = byteLevelTokenizer(['l', 'o', 'lo'], ['l o'])
+    const random = { ...bytes, model: { ...(bytes.model as Json), dropout: 0.1 } }
+    await expect(HuggingFaceTokenizer.create(random)).rejects.toThrow(/a model without dropout.*got 0.1/)
   })
 })
 

@@ -7,18 +7,21 @@ const BERT_CLASSES =
 /** Classes that always put their own begin token before a text, unless the configuration says otherwise. */
 const LLAMA_CLASSES = /^(Llama|CodeLlama|Gemma)Tokenizer(Fast)?$/
 
+/** Classes of byte-level tokenizers that put no space before a text, unless the configuration says otherwise. */
+const UNSPACED_CLASSES = /^(GPT2|Roberta)Tokenizer(Fast)?$/
+
 /** Post-processors that `add_bos_token` and `add_eos_token` replace; the others are of models that know neither. */
 const REPLACED_PROCESSORS = new Set(['TemplateProcessing', 'ByteLevel', 'Sequence'])
 
 /** Keys of `tokenizer_config.json` that name one special token. */
-const SPECIAL_KEYS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token']
+export const SPECIAL_KEYS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token']
 
 /**
  * `tokenizer.json` as Transformers' fast tokenizers use it, with what `tokenizer_config.json` changes in it:
  *
  * - `do_lower_case`, `strip_accents`, `tokenize_chinese_chars` set the normaliser of BERT's classes, whose defaults hold
  *   where the configuration is silent (lower case, accents as the case, Chinese characters apart);
- * - `add_prefix_space` sets a pre-tokeniser that has such a switch;
+ * - `add_prefix_space` sets a byte-level pre-tokeniser; it is off by default for the classes of GPT-2 and RoBERTa;
  * - `add_bos_token`, `add_eos_token` replace the post-processor of models that begin or end texts with such a token;
  * - `added_tokens_decoder` and the named special tokens become added tokens where `tokenizer.json` does not list them;
  * - truncation and padding that were saved with the tokenizer are switched off.
@@ -56,8 +59,9 @@ function normaliserOf({ normalizer }: JsonObject, config: JsonObject): unknown {
 
 function preTokeniserOf({ pre_tokenizer: known }: JsonObject, config: JsonObject): unknown {
   const rules = asObject(known)
-  const isSwitched = typeof config.add_prefix_space === 'boolean' && typeof rules?.add_prefix_space === 'boolean'
-  return isSwitched ? { ...rules, add_prefix_space: config.add_prefix_space } : known
+  const isSpaced = config.add_prefix_space ?? (UNSPACED_CLASSES.test(className(config)) ? false : undefined)
+  if (rules?.type !== 'ByteLevel' || isSpaced === undefined) return known
+  return { ...rules, add_prefix_space: isSpaced }
 }
 
 function postProcessorOf(tokenizer: JsonObject, config: JsonObject): unknown {
@@ -97,7 +101,12 @@ function withAddedTokens(tokenizer: JsonObject, config: JsonObject): JsonObject 
     const content = contentOf(token)
     if (content !== undefined) add(addedToken(token, content, Number(id)))
   }
-  const named = [...SPECIAL_KEYS.map((key) => config[key]), ...asArray(config.additional_special_tokens)]
+  const extra = config.extra_special_tokens // an object by names of the model's own, in newer files a list
+  const named = [
+    ...SPECIAL_KEYS.map((key) => config[key]),
+    ...asArray(config.additional_special_tokens),
+    ...Object.values(asObject(extra) ?? asArray(extra)),
+  ]
   for (const token of named) {
     const content = contentOf(token)
     const id = content === undefined ? undefined : idOf(tokenizer, content)

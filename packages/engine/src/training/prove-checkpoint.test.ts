@@ -32,6 +32,24 @@ const changeTensors = (change: (tensors: readonly NamedTensor[]) => readonly Nam
   const { tensors } = decodeSafetensors(readFileSync(join(folder, 'model.safetensors')))
   write('model.safetensors', encodeSafetensors(change(tensors)))
 }
+/** Adds a tensor of any element type behind the others, in place of one of its name. */
+const addTensor = (name: string, dtype: string, shape: readonly number[], payload: Uint8Array) => {
+  const file = readFileSync(join(folder, 'model.safetensors'))
+  const length = Number(file.readBigUInt64LE())
+  const header = JSON.parse(file.subarray(8, 8 + length).toString()) as Record<string, { data_offsets: number[] }>
+  const body = file.subarray(8 + length)
+  const known = header[name]
+  if (known !== undefined) {
+    header[`${name}.former`] = known
+    delete header[name]
+  }
+  const entry = { dtype, shape, data_offsets: [body.length, body.length + payload.length] }
+  const json = Buffer.from(JSON.stringify({ ...header, [name]: entry }))
+  const size = Buffer.alloc(8)
+  size.writeBigUInt64LE(BigInt(json.length))
+  write('model.safetensors', Buffer.concat([size, json, body, payload]))
+}
+const QUERY = 'bert.encoder.layer.0.attention.self.query'
 const prove = async () => await proveCheckpoint(await modelStore({ models }).open({ name: 'bert' }))
 
 const withHeader = (header: string, payload: number): Uint8Array => {
@@ -91,6 +109,58 @@ describe('a checkpoint is proved by a made-up record', () => {
       'quantised weights',
       () => changeConfig({ quantization_config: { quant_method: 'gptq', bits: 4 } }),
       /weights that are not quantised in config.json, got "quantization_config gptq"/,
+    ],
+    ...['awq', 'bitsandbytes', 'fp8', undefined].map((method): [string, () => void, RegExp] => [
+      `weights quantised by ${method}`,
+      () => changeConfig({ quantization_config: { ...(method && { quant_method: method }), bits: 4 } }),
+      new RegExp(`not quantised in config.json, got "quantization_config ${method ?? 'of an unnamed method'}"`),
+    ]),
+    ...(
+      [
+        ['GPTQ', `${QUERY}.qweight`, 'I32', [2], 8],
+        ['AWQ', `${QUERY}.qzeros`, 'I32', [2], 8],
+        ['bitsandbytes, 8 bits,', `${QUERY}.weight`, 'I8', [2, 2], 4],
+        ['bitsandbytes, 4 bits,', `${QUERY}.weight`, 'U8', [4, 1], 4],
+        ['bitsandbytes, 4 bits,', `${QUERY}.weight.absmax`, 'U8', [4], 4],
+      ] as const
+    ).map(([method, name, dtype, shape, bytes]): [string, () => void, RegExp] => [
+      `weights as ${method} calls them, whatever config.json says: ${name}`,
+      () => addTensor(name, dtype, shape, new Uint8Array(bytes)),
+      new RegExp(`weights that are not quantised, got the tensor ${name.replaceAll('.', '\\.')} of type ${dtype}`),
+    ]),
+    ...['F8_E4M3', 'F8_E5M2'].map((dtype): [string, () => void, RegExp] => [
+      `weights of type ${dtype}`,
+      () => addTensor(`${QUERY}.weight`, dtype, [2, 2], new Uint8Array(4)),
+      new RegExp(`query.weight as one of F64, F32, .* got ${dtype}. Save the checkpoint in float32`),
+    ]),
+    [
+      'float64 beyond float32',
+      () => addTensor(`${QUERY}.bias`, 'F64', [1], new Uint8Array(Float64Array.of(1e300).buffer)),
+      /finite values in the tensor .*query.bias/,
+    ],
+    [
+      'infinity among the weights',
+      () =>
+        changeTensors((all) =>
+          all.map((tensor, at) =>
+            at === 5 ? { ...tensor, data: tensor.data.with(0, Number.POSITIVE_INFINITY) } : tensor,
+          ),
+        ),
+      /finite values in the tensor/,
+    ],
+    ['a width that the tensors do not have', () => changeConfig({ hidden_size: 1024 }), /of shape .*1024.*got shape/],
+    ['more layers than there are', () => changeConfig({ num_hidden_layers: 99 }), /layer\.\d+\..*got no such tensor/],
+    ['a vocab_size above the table', () => changeConfig({ vocab_size: 99_999 }), /word_embeddings.*\[99999.*got shape/],
+    ['no vocab_size', () => changeConfig({ vocab_size: undefined }), /a positive integer as vocab_size/],
+    [
+      'a file that was cut short',
+      () => write('model.safetensors', readFileSync(join(folder, 'model.safetensors')).subarray(0, -1)),
+      /bytes for .*the range/,
+    ],
+    [
+      'names of PEFT',
+      () => changeTensors((all) => all.map((tensor) => ({ ...tensor, name: `base_model.model.${tensor.name}` }))),
+      /"base_model\.model\..*of a model inside a wrapper. Merge the adapter of PEFT first/,
     ],
     [
       'an architecture that is not supported, with the list of those that are',
@@ -166,6 +236,25 @@ describe('a checkpoint is proved by a made-up record', () => {
     await damage()
     await expect(prove()).rejects.toThrow(message)
     await expect(prove()).rejects.toMatchObject({ code: 'CHECKPOINT_INVALID' })
+  })
+
+  it('in float64, with integers that are no weights and tensors that nothing needs', async () => {
+    const { tensors } = decodeSafetensors(readFileSync(join(folder, 'model.safetensors')))
+    const query = tensors.find(({ name }) => name === `${QUERY}.weight`)!
+    addTensor(query.name, 'F64', query.shape, new Uint8Array(Float64Array.from(query.data).buffer))
+    addTensor('bert.embeddings.position_ids', 'I64', [1, 2], new Uint8Array(16))
+    addTensor('lm.extra.weight', 'F32', [1], new Uint8Array(4))
+    await expect(prove()).resolves.toBeUndefined()
+  })
+
+  it.each([
+    [{ max_position_embeddings: 2 }, /a pad_token_id from 0 to 0, below max_position_embeddings.*got 1/],
+    [{ pad_token_id: -1 }, /a pad_token_id from 0 to .*got -1/],
+    [{ pad_token_id: 0.5 }, /a pad_token_id from 0 to/],
+  ])('refuses a RoBERTa without positions for a text: %j', async (change, message) => {
+    await cp(fileURLToPath(new URL('./vectors/encoders/roberta', import.meta.url)), folder, { recursive: true })
+    changeConfig(change)
+    await expect(prove()).rejects.toThrow(message)
   })
 
   it.each(['roberta', 'xlm-roberta', 'distilbert'])('a whole %s', async (name) => {
