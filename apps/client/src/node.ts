@@ -288,9 +288,11 @@ export class ClientNode implements AsyncDisposable {
    * @throws FedsvdError UPDATE_STALE
    */
   #requireOneState({ runId, round, state: { sha256 } }: Invitation): void {
-    const isNew =
-      lastAttempt(this.#parts.ledger.state, runId, round) === undefined && this.#work.roundOf(runId) !== round
-    const noted = this.#parts.outbox.begin({ runId, round, isNew }, sha256)
+    const atWork = this.#work.roundOf(runId)
+    const isNew = lastAttempt(this.#parts.ledger.state, runId, round) === undefined && atWork !== round
+    const paid = this.#parts.ledger.state.attempts.filter((attempt) => attempt.runId === runId)
+    const keep = [atWork, Math.max(...paid.map((attempt) => attempt.round))] // earlier rounds than that are declined
+    const noted = this.#parts.outbox.begin({ runId, round, isNew, keep }, sha256)
     if (noted === sha256) return
     throw new FedsvdError('UPDATE_STALE', {
       expected: `round ${roundNumber(round)} of run ${runId} from the state ${noted.slice(0, 16)}..., as it was begun`,

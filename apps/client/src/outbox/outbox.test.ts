@@ -43,6 +43,18 @@ describe('the outbox', () => {
     expect(there()).toEqual([false, false, false, true])
   })
 
+  it('notes the state of a round that is begun, and no more of a run than may be gone on with', () => {
+    using folder = temporaryFolder()
+    const outbox = fileOutbox(folder.path, FINGERPRINT)
+    const begin = (runId: string, round: number, state: string, keep: number[] = [], isNew = true) =>
+      outbox.begin({ runId, round, isNew, keep }, state)
+    expect(begin(RUN_B, 0, 'b')).toBe('b')
+    for (let round = 0; round < 50; round += 1) expect(begin(RUN_A, round, `a${round}`, [7])).toBe(`a${round}`)
+    const names = [`${RUN_A}-49.state`, `${RUN_A}-7.state`, `${RUN_B}-0.state`]
+    expect(readdirSync(join(folder.path, 'states')).sort()).toEqual(names.sort())
+    expect(begin(RUN_A, 7, 'another', [7], false)).toBe('a7')
+  })
+
   it('has a frame that was made before the data changed', () => {
     using folder = temporaryFolder()
     fileOutbox(folder.path, FINGERPRINT).put(KEY, FRAME)

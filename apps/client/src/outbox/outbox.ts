@@ -15,11 +15,20 @@ export interface Outbox {
   get(key: AttemptKey, sha256: string): Uint8Array
   /**
    * Notes durably from which published state a round is trained, at its first invitation; another one takes its place only where
-   * nothing has been made of the round (`isNew`). @returns the one that it is trained from
+   * nothing has been made of the round (`isNew`). What is noted of other rounds of the run is removed, but for those in `keep`:
+   * an invitation costs nobody anything, and there may be any number. @returns the one that it is trained from
    */
-  begin(place: { readonly runId: string; readonly round: number; readonly isNew: boolean }, stateSha256: string): string
+  begin(place: BegunRound, stateSha256: string): string
   /** Removes the frames of a run, all of them or those of rounds before `before`. */
   clear(runId: string, before?: number): void
+}
+
+export interface BegunRound {
+  readonly runId: string
+  readonly round: number
+  readonly isNew: boolean
+  /** Other rounds that may still be gone on with. */
+  readonly keep: readonly (number | undefined)[]
 }
 
 const FRAME_FILE = /^([0-9a-f-]{36})-(\d+)-(\d+)\.frame$/
@@ -58,10 +67,12 @@ export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
         remedy: 'Restore the folder; this round cannot be sent again, and its budget stays spent.',
       })
     },
-    begin({ runId, round, isNew }, stateSha256) {
+    begin({ runId, round, isNew, keep }, stateSha256) {
       const path = join(states, `${runId}-${round}.state`)
       const noted = readIfThere(path)
       const before = noted && Buffer.from(noted).toString('utf8').trim()
+      for (const [name, owner, other] of statesIn(states))
+        if (owner === runId && other !== round && !keep.includes(other)) removeDurably(join(states, name))
       if (before === stateSha256 || (before !== undefined && !isNew)) return before
       writeFileDurably(path, Buffer.from(`${stateSha256}\n`))
       return stateSha256

@@ -63,7 +63,7 @@ export class CentralLedger {
   /** True when one more draw is certainly within the budget of these terms, after everything spent so far. */
   async canPay(clientId: string, terms: ClientLevel): Promise<boolean> {
     const events = [...this.eventsOf(clientId), eventOfClientLevelRound(terms)]
-    return await this.#parts.bounds.fits(events, terms.budget, CENTRAL_RULE)
+    return await this.#parts.bounds.of(clientId).fits(events, terms.budget, CENTRAL_RULE)
   }
 
   /** Pays for one draw, one at a time; undefined, and nothing charged, when fewer than `atLeast` clients can. */

@@ -93,7 +93,9 @@ export class ClientCaps {
     if (budget === undefined) return undefined
     const { sampleRate, noiseMultiplier, budget: granted } = this.#firstTermsOf(clientId) ?? next
     const first = { sampleRate, noiseMultiplier, granted: budgetOf(granted) }
-    return await this.#parts.bounds.ruleFor({ spent: this.eventsOf(clientId), first, budget: budgetOf(budget) })
+    return await this.#parts.bounds
+      .of(clientId)
+      .ruleFor({ spent: this.eventsOf(clientId), first, budget: budgetOf(budget) })
   }
 
   #firstTermsOf(clientId: string): PrivacyTerms | undefined {
@@ -110,7 +112,7 @@ export class ClientCaps {
     const { sampleRate, noiseMultiplier } = terms
     const events = [...this.eventsOf(clientId), { sampleRate, noiseMultiplier, steps }]
     const rule = await this.ruleOf(clientId, terms)
-    return rule !== undefined && (await this.#parts.bounds.fits(events, budgetOf(cap), rule))
+    return rule !== undefined && (await this.#parts.bounds.of(clientId).fits(events, budgetOf(cap), rule))
   }
 }
 

@@ -26,6 +26,8 @@ export interface Bound {
  * accountant can count have an infinite bound, and are within no budget.
  */
 export interface EpsilonBounds {
+  /** The same for questions about one client: where they take long, those about others do not wait. */
+  of(clientId: string): EpsilonBounds
   /** The upper bound that is shown, at this delta; 0 for no events. */
   epsilonUpperBound(events: readonly AccountedEvent[], delta: number): Promise<Bound>
   /** The bound of the Renyi accountant. */
@@ -57,20 +59,36 @@ export function epsilonBounds(
   thread: AccountingThread = sharedAccountingThread(),
   { noAnswerMs = NO_ANSWER_MS }: { readonly noAnswerMs?: number | undefined } = {},
 ): EpsilonBounds {
-  const known = new LRUCache<string, Promise<number | undefined>>({ max: MOST_REMEMBERED })
-  const ask = (question: Question, urgency: 'urgent' | 'shown'): Promise<number | undefined> => {
-    const key = JSON.stringify(question)
-    const before = known.get(key)
+  const known = new LRUCache<string, number>({ max: MOST_REMEMBERED })
+  /** What is asked for somebody, and had no answer in time. */
+  const asking = new LRUCache<string, Promise<number | undefined>>({ max: MOST_REMEMBERED })
+  const ask: Ask = (whose, question, urgency) => {
+    const text = JSON.stringify(question)
+    const value = known.get(text)
+    if (value !== undefined) return Promise.resolve(value)
+    const key = `${whose ?? ''} ${text}`
+    const before = asking.get(key)
     if (before !== undefined) return before
-    const asked = thread.ask(question, urgency)
-    known.set(key, asked)
+    const asked = thread.ask(question, urgency, whose)
+    asking.set(key, asked)
     // That there was no answer is true of that moment only, and a client must not be unable to pay for ever because of it.
     void asked.then(
-      (value) => value === undefined && known.set(key, asked, { ttl: noAnswerMs }),
-      () => known.delete(key),
+      (answer) => {
+        if (answer === undefined) return asking.set(key, asked, { ttl: noAnswerMs })
+        known.set(text, answer)
+        return asking.delete(key)
+      },
+      () => asking.delete(key),
     )
     return asked
   }
+  return boundsFor(undefined, ask)
+}
+
+type Ask = (whose: string | undefined, question: Question, urgency: 'urgent' | 'shown') => Promise<number | undefined>
+
+function boundsFor(whose: string | undefined, askFor: Ask): EpsilonBounds {
+  const ask = (question: Question, urgency: 'urgent' | 'shown') => askFor(whose, question, urgency)
   const askBound = (by: 'rdp' | 'pld', events: readonly AccountedEvent[], delta: number, urgency: 'urgent' | 'shown') =>
     ask({ kind: 'bound', by, events: mergeEvents(events), delta }, urgency).catch(() => undefined)
 
@@ -86,6 +104,7 @@ export function epsilonBounds(
   }
 
   return {
+    of: (clientId) => boundsFor(clientId, askFor),
     renyi: (events, delta) => renyi(events, delta),
     async epsilonUpperBound(events, delta) {
       if (events.length === 0) return { epsilon: 0, by: 'pld' }

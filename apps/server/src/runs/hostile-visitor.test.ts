@@ -56,6 +56,14 @@ describe('a client that comes back before its terms have a verdict', () => {
     let stated = 0
     let asked = 0
     const never = new Promise<never>(() => {})
+    const bounds: EpsilonBounds = {
+      ...epsilonBounds(),
+      of: () => bounds,
+      fits: () => {
+        asked += 1
+        return never
+      },
+    }
     const { conductor } = conductorWith({
       offered: ({ target, expectedLotSize }) => {
         stated += 1
@@ -63,13 +71,7 @@ describe('a client that comes back before its terms have a verdict', () => {
         const sampleRate = expectedLotSize / declaredRecords
         return { accepted: true, terms: { declaredRecords, sampleRate, noiseMultiplier: 2, budget: target } }
       },
-      bounds: {
-        ...epsilonBounds(),
-        fits: () => {
-          asked += 1
-          return never
-        },
-      },
+      bounds,
     })
     await conductor.createRun(tinyRequest({ clientsPerRound: 1, quorum: 1 }), TOKEN_HOLDER)
     for (let count = 0; count < 100; count += 1) {

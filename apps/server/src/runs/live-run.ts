@@ -244,7 +244,8 @@ export class LiveRun implements RunContext {
     const spent = this.#spending.of(clientId)
     return await mostSteps(localSteps, async (steps) => {
       const next = { sampleRate: terms.sampleRate, noiseMultiplier: terms.noiseMultiplier, steps }
-      if (!(await this.#parts.bounds.fits([...spent, next], terms.budget, scheduleRule(terms)))) return false
+      if (!(await this.#parts.bounds.of(clientId).fits([...spent, next], terms.budget, scheduleRule(terms))))
+        return false
       return await this.#parts.caps.allows(clientId, terms, steps)
     })
   }

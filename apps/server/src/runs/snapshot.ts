@@ -93,20 +93,20 @@ async function clientsOf(
     const events = spending.of(clientId)
     const { sampleRate, noiseMultiplier, budget } = terms
     const next = { sampleRate, noiseMultiplier, steps: 1 }
+    const own = bounds.of(clientId)
     clients.push({
       clientId,
       name: names.get(clientId) ?? clientId,
       connected: isConnected(clientId),
       steps: spending.stepsOf(clientId),
-      ...(await epsilonOf(events, budget, bounds)),
+      ...(await epsilonOf(events, budget, own)),
       delta: budget.delta,
       budget: budget.epsilon,
-      exhausted:
-        withdrawal === 'BUDGET_EXHAUSTED' || !(await bounds.fits([...events, next], budget, scheduleRule(terms))),
+      exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !(await own.fits([...events, next], budget, scheduleRule(terms))),
       unit,
       adversary: ADVERSARY[unit],
-      ...(await capOf(clientId, terms, caps, bounds)),
-      ...(clientLevel && { clientLevel: await centralOf(clientId, clientLevel, central, bounds) }),
+      ...(await capOf(clientId, terms, caps, own)),
+      ...(clientLevel && { clientLevel: await centralOf(clientId, clientLevel, central, own) }),
     })
   }
   return clients

@@ -81,7 +81,7 @@ async function join(run: LiveRun, clientId: string, terms: PrivacyTerms, bounds:
   const { runId } = manifest
   const known = run.participant(clientId)
   if (known !== undefined) requireSameTerms(known, terms) // without a question to the accountants
-  await checkTerms(manifest, terms, bounds)
+  await checkTerms(manifest, terms, bounds.of(clientId))
   const cohort = new Set([...run.participants.map((other) => other.clientId), clientId])
   if (manifest.clientLevel !== undefined) checkClientDelta(manifest.clientLevel.budget.delta, cohort.size)
   const { withdrawal, ...participant } = await store.runs.join({ runId, clientId, terms, joinedAt: clock.now() })
