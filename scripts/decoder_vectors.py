@@ -238,4 +238,5 @@ def main():
     (TARGET / "decoders.f32").write_bytes(torch.cat(vectors).numpy().astype("<f4").tobytes())
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -405,5 +405,6 @@ def write_case(name, case, seed):
     print(name, "norms", [round(n, 3) for n in norms], "losses", [round(x, 3) for x in losses])
 
 
-for seed, (name, case) in enumerate(CASES.items()):
-    write_case(name, case, seed)
+if __name__ == "__main__":
+    for seed, (name, case) in enumerate(CASES.items()):
+        write_case(name, case, seed)

@@ -1,7 +1,9 @@
+import { Writable } from 'node:stream'
 import { type AdapterState, canonicalSchema } from '@fedsvd/core/adapters'
 import { decodeState, type RunManifest, type RunSnapshot, readFrameBasis } from '@fedsvd/core/protocol'
 import { startCoordinator } from '@fedsvd/server'
 import { describe, expect, it } from 'vitest'
+import { createLog } from '../apps/server/src/telemetry/index.ts'
 import {
   enrolClients,
   expectedState,
@@ -47,8 +49,16 @@ describe.each([
     async () => {
       await using folder = await temporaryFolder()
       await placeEmbeddedDatabase(folder.path)
-      const settings = { port: 0, stateDir: folder.path, logLevel: 'error', gatherSeconds: 60, svdDevice } as const
-      await using coordinator = await startCoordinator(settings, { models: tinyModels })
+      const settings = { port: 0, stateDir: folder.path, gatherSeconds: 60, svdDevice } as const
+      const lines: string[] = []
+      const stream = new Writable({
+        write: (chunk, _, done) => {
+          lines.push(String(chunk))
+          done()
+        },
+      })
+      const log = createLog('info', stream)
+      await using coordinator = await startCoordinator(settings, { models: tinyModels, log })
       const { url, operatorToken } = coordinator
       const clients = await enrolClients(url, operatorToken, 3)
       const { runId, adapter } = await post<RunManifest>(url, '/v1/runs', tinyRequest(), operatorToken)
@@ -65,10 +75,10 @@ describe.each([
       const frame = new Uint8Array(await answer.arrayBuffer())
       const schemaHash = hexSha256(Buffer.from(canonicalSchema(adapter)))
       const state = decodeState({ runId, schemaHash, adapter, basis: readFrameBasis(frame) }, frame, sha256)
-      const [made, expected] = [products(state), products(expectedState(snapshot, clients))]
+      const [found, expected] = [products(state), products(expectedState(snapshot, clients))]
       const largest = Math.max(...expected.map(Math.abs))
       expect(state.basis).toBe(3)
-      for (const [at, value] of made.entries()) {
+      for (const [at, value] of found.entries()) {
         expect(Math.abs(value - expected[at]!)).toBeLessThanOrEqual(TOLERANCE * largest)
       }
       const metrics = await (
@@ -77,6 +87,10 @@ describe.each([
       expect(metrics).toContain(`fedsvd_refactorisation_seconds_count{device="${name}"} 3`)
       expect(metrics).toContain('fedsvd_refactorisation_fallback_layers_total 0')
       for (const device of devices) expect(device).toBe(name)
+      const logged = lines.flatMap((chunk) => chunk.trim().split('\n')).map((line) => JSON.parse(line))
+      const made = logged.filter(({ msg }) => msg === 'state re-factorised')
+      expect(made).toHaveLength(3)
+      for (const { device, seconds } of made) expect([device, seconds > 0]).toEqual([name, true])
       for (const client of clients) client.disconnect()
     },
   )

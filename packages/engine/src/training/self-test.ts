@@ -1,15 +1,20 @@
 import { type AdapterState, initialState } from '@fedsvd/core/adapters'
-import { FedsvdError } from '@fedsvd/core/errors'
+import type { FedsvdError } from '@fedsvd/core/errors'
 import { fillGaussian, RandomBits, seededSource, uniformBelow } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import { IGNORED } from '../data/index.ts'
+import { lotOfAll, recordsInMemory } from '../lots/index.ts'
 import { loadRuntime, type RunnerFactory } from '../runtime/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
+import { requireCasts } from './casts.ts'
 import type { RecordLimits } from './checks.ts'
 import type { EncodedRecord, PrivateEngine, RecordGradient } from './training-engine.ts'
+import { lengthOf, relativeDistance, unfit } from './unfit.ts'
 
-/** How far a loss or a gradient may be from the reference, relative to its size: float32 in another order is within 1e-4. */
+/** How far losses, norms and gradients may be from the reference, beside their size: float32 in another order is within 1e-4. */
 const TOLERANCE = 0.01
+
+const MADE_UP = "made-up records at the model's own sizes"
 
 /** Settings under which the tests of this repository find each record's gradient the same, bit for bit, in any company. */
 export function isVerifiedRuntime({ threads, runtime = 'onnxruntime', executionProvider = 'cpu' }: RuntimeSettings) {
@@ -32,33 +37,38 @@ export async function selfTested<E extends PrivateEngine>(
   kind: RecordKind,
   make: (createRunner: RunnerFactory) => E,
 ): Promise<E> {
-  const engine = make(settings.createRunner ?? (await loadRuntime(settings)))
+  const createRunner = settings.createRunner ?? (await loadRuntime(settings))
+  const engine = make(createRunner)
   if (isVerifiedRuntime(settings)) return engine
-  return withSelfTest(engine, kind, async () => make(await loadRuntime({ threads: 1 })))
+  return withSelfTest(engine, kind, { createRunner, reference: async () => make(await loadRuntime({ threads: 1 })) })
+}
+
+/** What an engine is tested with. */
+export interface SelfTestParts {
+  /** The runtime that the engine computes with. */
+  readonly createRunner: RunnerFactory
+  /** Makes an engine that is trusted; it is disposed of after the test. */
+  readonly reference: () => Promise<PrivateEngine>
 }
 
 /**
- * The engine, with a test of itself by made-up records that is made once, by `verify` or before the first lot, with the
- * settings in force and at the model's own sizes:
+ * The engine, with a test of itself that is made once, by `verify` or before the first lot, with the settings in force:
  *
- * - a record has the same gradient and loss, bit for bit, alone, in any row of its micro-batch and beside any others: that
- *   its integers are its own is what the sensitivity of a lot's sum rests on;
- * - losses and gradients are those of the reference, to {@link TOLERANCE}. A device that computes something else, and the same
- *   in every company, protects the data but does not train.
+ * - casts, and the losses, norms and integers of tiny models, are those that are stored with the engine. Two runtimes may be
+ *   wrong in the same way; what PyTorch computed is not made by any of them;
+ * - at the model's own sizes, a made-up record has the same gradient and loss, bit for bit, alone, in any row of its
+ *   micro-batch and beside any others: that its integers are its own is what the sensitivity of a lot's sum rests on;
+ * - and its loss, norm, gradient and integers are those of the reference, to {@link TOLERANCE}. A device that computes
+ *   something else, and the same in every company, protects the data but does not train.
  *
  * It can refute a runtime and cannot prove one.
  *
- * @param reference makes an engine that is trusted; it is disposed of after the test
  * @throws FedsvdError RUNTIME_UNAVAILABLE from `verify` and `clippedLotSum`, every time
  */
-export function withSelfTest<E extends PrivateEngine>(
-  engine: E,
-  kind: RecordKind,
-  reference: () => Promise<PrivateEngine>,
-): E {
+export function withSelfTest<E extends PrivateEngine>(engine: E, kind: RecordKind, parts: SelfTestParts): E {
   let test: Promise<void> | undefined
   const verify = async (): Promise<void> => {
-    test ??= runSelfTest(engine, kind, reference)
+    test ??= runSelfTest(engine, kind, parts)
     await test
   }
   return {
@@ -74,8 +84,12 @@ export function withSelfTest<E extends PrivateEngine>(
 async function runSelfTest(
   engine: PrivateEngine,
   kind: RecordKind,
-  makeReference: () => Promise<PrivateEngine>,
+  { createRunner, reference: makeReference }: SelfTestParts,
 ): Promise<void> {
+  await requireCasts(createRunner)
+  // Here, because the engines of the known answers are made with what this file exports.
+  const { requireKnownAnswers } = await import('./known-answers.ts')
+  await requireKnownAnswers(createRunner)
   const state = madeUpState(engine)
   const lengths = new Set([kind.maxTokens, Math.ceil(kind.maxTokens / 2), 1])
   await using reference = await makeReference()
@@ -88,8 +102,7 @@ async function runSelfTest(
       const found = await engine.recordGradients(company, state)
       for (const [member, row] of members) requireSame(gradients[member]!, found[row]!)
     }
-    const [expected] = await reference.recordGradients([records[0]!], state)
-    requireClose(expected!, gradients[0]!)
+    await requireClose(records[0]!, { engine, reference, state })
   }
 }
 
@@ -117,29 +130,45 @@ function requireSame(expected: RecordGradient, found: RecordGradient): void {
   throw unfit(
     'a runtime on which the gradient of a record is the same whatever else is in its batch',
     'gradients that change with the batch, so that the noise would not cover them',
+    MADE_UP,
   )
 }
 
-function requireClose(expected: RecordGradient, found: RecordGradient): void {
-  let [difference, size] = [0, 0]
-  for (const [t, part] of expected.gradient.entries()) {
-    for (const [at, value] of part.entries()) {
-      difference += (value - found.gradient[t]![at]!) ** 2
-      size += value ** 2
-    }
+interface Compared {
+  readonly engine: PrivateEngine
+  readonly reference: PrivateEngine
+  readonly state: AdapterState
+}
+
+/** Loss, norm, gradient, and the integers that would be summed, where the record is about as long as the clip norm. */
+async function requireClose(record: EncodedRecord, { engine, reference, state }: Compared): Promise<void> {
+  const [[expected], [found]] = [
+    await reference.recordGradients([record], state),
+    await engine.recordGradients([record], state),
+  ]
+  const norm = lengthOf(expected!.gradient)
+  const requireNumber = (what: string, value: number, wanted: number): void => {
+    if (Math.abs(value - wanted) <= TOLERANCE * Math.abs(wanted)) return
+    throw unlikeReference(what, `${value} in place of ${wanted}`)
   }
-  const isClose =
-    difference <= TOLERANCE ** 2 * size && Math.abs(found.loss - expected.loss) <= TOLERANCE * Math.abs(expected.loss)
-  if (isClose) return
-  throw unfit(
-    `a runtime whose losses and gradients are those of onnxruntime on the CPU, to ${100 * TOLERANCE} %`,
-    `a loss of ${found.loss} in place of ${expected.loss}, and a gradient off by ${Math.sqrt(difference / size)} of its norm`,
-  )
+  const requireVector = (what: string, value: Vector, wanted: Vector): void => {
+    const distance = relativeDistance(value, wanted)
+    if (distance <= TOLERANCE) return
+    throw unlikeReference(what, `a distance of ${distance} of their length`)
+  }
+  requireNumber('losses', found!.loss, expected!.loss)
+  requireNumber('norms of gradients', lengthOf(found!.gradient), norm)
+  requireVector('gradients', found!.gradient, expected!.gradient)
+  const unitsOf = async (of: PrivateEngine) => {
+    return (await of.clippedLotSum(lotOfAll(recordsInMemory([record])), state, norm || 1)).units
+  }
+  requireVector('integers', await unitsOf(engine), await unitsOf(reference))
 }
 
-function unfit(expected: string, got: string): FedsvdError {
-  const remedy = 'Train with the runtime onnxruntime on the execution provider cpu, with one thread.'
-  return new FedsvdError('RUNTIME_UNAVAILABLE', { expected, got: `${got}, on made-up records`, remedy })
+type Vector = readonly ArrayLike<number>[]
+
+function unlikeReference(what: string, got: string): FedsvdError {
+  return unfit(`${what} as onnxruntime on the CPU has them, to ${100 * TOLERANCE} %`, got, MADE_UP)
 }
 
 function madeUpRecords(

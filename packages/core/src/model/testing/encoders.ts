@@ -34,13 +34,18 @@ export function tinyEncoder(family: keyof typeof TINY_ENCODERS): {
   readonly checkpoint: Checkpoint
 } {
   const config = encoderConfig(TINY_ENCODERS[family])
+  return { config, checkpoint: encoderWeights(config) }
+}
+
+/** The same for an encoder of any size. */
+export function encoderWeights(config: EncoderConfig): Checkpoint {
   const specs = [...embeddingSpecs(config), ...encoderLayers(config).flatMap(linearSpecs), ...normSpecs(config)]
   const tensors = specs.map((spec, index) => {
     const tensor = waveNamed(index, spec, spec.shape.length === 2 ? 0.9 / Math.sqrt(spec.shape[1]!) : 0.3)
     const isGain = /norm\.weight$/i.test(spec.name)
     return isGain ? { ...tensor, data: tensor.data.map((value) => 1 + value) } : tensor
   })
-  return { config, checkpoint: new Map(tensors.map((tensor) => [tensor.name, tensor])) }
+  return new Map(tensors.map((tensor) => [tensor.name, tensor]))
 }
 
 function embeddingSpecs({ family, vocabularySize, width, firstPosition, maxTokens, tokenTypes }: EncoderConfig) {

@@ -39,6 +39,8 @@ const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
   'Gemm of a transposed matrix': (g, { a, b, square }) =>
     ops.gemm(g, ops.transposeMatrix(g, a), ops.transposeMatrix(g, b), square, { alpha: 0.3, transA: true }),
   GreaterOrEqual: (g, { ids }) => ops.toFloat(g, ops.greaterOrEqual(g, ids, ops.reshape(g, g.indices([0]), []))),
+  'Cast of a bool, moved': (g, { x, y }) => moved(g, ops.toFloat(g, ops.greater(g, x, y))),
+  'Cast of an int32, moved': (g, { ids }) => ops.transpose(g, ops.toFloat(g, ids), [1, 0]),
   LayerNormalization: (g, { x, row }) => ops.layerNorm(g, x, row, row, 1e-6),
   'statistics of LayerNormalization': (g, { x, row }) => {
     ops.layerNorm(g, x, row, row, 1e-6)
@@ -81,6 +83,12 @@ const operators: Record<string, (g: GraphBuilder, inputs: Inputs) => Value> = {
   Sub: (g, { x, y }) => ops.sub(g, x, y),
   Tanh: (g, { x }) => ops.tanh(g, x),
   Transpose: (g, { x }) => ops.transpose(g, x, [0, 2, 1]),
+}
+
+/** Through operations that copy values and compute nothing: a cast must have made other bytes by then. */
+function moved(g: GraphBuilder, x: Value): Value {
+  const [first, rest] = ops.split(g, ops.transpose(g, x, [0, 2, 1]), 1, [2, WIDTH - 2])
+  return ops.concat(g, [rest!, first!], 1)
 }
 
 /** Builds one graph over the inputs above, and runs it by the runtime and by the interpreter. */

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { loadFastestTfjsBackend, loadTfjsBackend } from './backends.ts'
 import type { ImportPackage } from './import-package.ts'
@@ -42,5 +43,27 @@ describe('TensorFlow.js with TensorFlow’s own library', () => {
 
   it('is not among the dependencies, and asking for it here says so', async () => {
     await expect(loadTfjsBackend('node-gpu')).rejects.toThrow(/tfjs-node-gpu to load, got no such package/)
+  })
+})
+
+describe('an install of fedsvd', () => {
+  const DEVICE_PACKAGES = [
+    '@tensorflow/tfjs-node-gpu',
+    '@tensorflow/tfjs-node',
+    '@tensorflow/tfjs-backend-webgpu',
+    'webgpu',
+  ]
+  const read = async (file: string) =>
+    JSON.parse(await readFile(new URL(`../../../../../${file}`, import.meta.url), 'utf8'))
+
+  it('brings none of the packages of a device: they are optional peers, and the lock file does not have them', async () => {
+    const { dependencies, peerDependencies, peerDependenciesMeta } = await read('packages/engine/package.json')
+    const { packages } = await read('package-lock.json')
+    for (const name of DEVICE_PACKAGES) {
+      expect(dependencies).not.toHaveProperty([name])
+      expect(peerDependencies).toHaveProperty([name])
+      expect(peerDependenciesMeta[name]).toEqual({ optional: true })
+      expect(Object.keys(packages).filter((folder) => folder.endsWith(`node_modules/${name}`))).toEqual([])
+    }
   })
 })

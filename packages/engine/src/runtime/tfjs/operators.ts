@@ -119,9 +119,19 @@ const shapeOf: Operator = (_tf, [x], attributes) => {
 /** Numbers of ONNX's `TensorProto.DataType`. */
 const CAST_TO: Readonly<Record<number, 'float32' | 'int32' | 'bool'>> = { 1: 'float32', 6: 'int32', 9: 'bool' }
 
+/**
+ * On WebGPU a cast to float32 gives the bytes another name and leaves them as they are. What computes reads them by the type that
+ * they were written as; what copies them (a transpose, a concatenation) does not compile. Arithmetic makes them floats.
+ */
+function converted(tf: Tf, x: Tensor, dtype: 'float32' | 'int32' | 'bool'): Tensor {
+  const named = tf.cast(x, dtype)
+  const isRelabelled = tf.getBackend() === 'webgpu' && dtype === 'float32' && x.dtype !== 'float32'
+  return isRelabelled ? tf.mul(named, 1) : named
+}
+
 const cast: Operator = (tf, [x], attributes) => {
   const dtype = CAST_TO[int(attributes, 'to')]
-  if (dtype) return [tf.cast(tensor(x), dtype)]
+  if (dtype) return [converted(tf, tensor(x), dtype)]
   throw new FedsvdError('GRAPH_INVALID', {
     expected: 'a cast to float32, int32 or bool',
     got: `data type ${int(attributes, 'to')}`,

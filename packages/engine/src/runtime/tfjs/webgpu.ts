@@ -59,6 +59,8 @@ async function open(load: ImportPackage): Promise<WebGpuTf> {
   const tf = await import('@tensorflow/tfjs-core')
   tf.enableProdMode()
   await loadInstalled('@tensorflow/tfjs-backend-webgpu', load)
+  // Otherwise short tensors are computed on the host, by other kernels than those that a test of the device sees.
+  tf.env().set('WEBGPU_CPU_FORWARD', false)
   await tf.setBackend('webgpu')
   return { tf, settled: watch(tf.backend() as unknown as WebGpuBackend) }
 }
