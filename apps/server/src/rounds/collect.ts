@@ -1,5 +1,5 @@
 import { roundNumber } from '@fedsvd/core/errors'
-import { type RoundContext, requireBudgets } from './context.ts'
+import { type RoundContext, RunOver, requireBudgets } from './context.ts'
 import { countOf, deliveredTasks, openTasks } from './progress.ts'
 import { draw } from './select.ts'
 import { invite } from './task.ts'
@@ -55,7 +55,7 @@ async function replaceMissing(context: RoundContext, late: boolean): Promise<voi
   const candidates = eligible.filter((clientId) => !unavailable.has(clientId) && run.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
   const replacements = draw(run.manifest.seed, candidates, clientsPerRound - delivered - open.length, round, wave)
-  if (replacements.length === 0) return endIfBudgetsAreSpent(context, eligible)
+  if (replacements.length === 0) return endIfNobodyIsLeft(context, eligible)
   await book.dispatch({ type: 'enlisted', clients: replacements })
   for (const clientId of replacements) void invite(context, clientId)
 }
@@ -78,9 +78,28 @@ async function fillPlaces(context: RoundContext, late: boolean): Promise<void> {
   const candidates = eligible.filter((clientId) => !taken.has(clientId) && run.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
   const clients = draw(run.manifest.seed, candidates, Math.max(0, free), round, wave)
-  if (clients.length === 0) return endIfBudgetsAreSpent(context, [...eligible, ...run.busy()])
+  if (clients.length === 0) return endIfNobodyIsLeft(context, [...eligible, ...run.busy()])
   await book.dispatch({ type: 'enlisted', clients })
   for (const clientId of clients) void invite(context, clientId)
+}
+
+async function endIfNobodyIsLeft(context: RoundContext, eligible: readonly string[]): Promise<void> {
+  endIfAllAreAhead(context)
+  await endIfBudgetsAreSpent(context, eligible)
+}
+
+/**
+ * A coordinator that was restored from a backup may come to a round that every client has left behind: none makes it again, as
+ * that would cost its budget twice, so no waiting ends it.
+ */
+function endIfAllAreAhead({ run, round }: RoundContext): void {
+  if (!run.areAllAheadOf(round)) return
+  const { rounds } = run.plan
+  throw new RunOver(
+    `every client has made round ${roundNumber(round)} already: this coordinator was restored from a backup that is older than ` +
+      `their ledgers; the run ends with ${round} of ${rounds} rounds`,
+    round > 0 ? 'completed' : 'failed',
+  )
 }
 
 /** Not in the first round: others may still come, as they may before it begins. */

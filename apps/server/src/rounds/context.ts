@@ -73,6 +73,10 @@ export interface RunContext {
   giveUpBefore(round: number): void
   /** No update comes from the client for this round, as it told, unless it is invited again; or it has withdrawn. */
   hasFailed(clientId: string, round: number): boolean
+  /** The client says that it has left this round behind: its ledger is ahead of this coordinator, which was restored. */
+  noteAhead(clientId: string, round: number): void
+  /** True where all that take part have said so of this round and told what they spent; they are a quorum with those withdrawn. */
+  areAllAheadOf(round: number): boolean
   /** Those that failed are invited again. */
   forgetFailures(): void
   eventOf(clientId: string): PrivacyEvent

@@ -99,5 +99,6 @@ async function ask(
 async function noteRefusal({ run, round, book }: RoundContext, clientId: string, refusal: FedsvdError): Promise<void> {
   await run.alert(refusal.code, `refused round ${roundNumber(round)}. ${refusal.message}`, clientId)
   if (FOR_GOOD.includes(refusal.code)) await run.withdraw(clientId, refusal.code)
+  if (refusal.code === 'UPDATE_STALE') run.noteAhead(clientId, round)
   await book.dispatch({ type: 'refused', clientId, at: run.clock.now() }) // last: it may close the round
 }

@@ -41,6 +41,7 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   if (stepsAhead !== before) await store.ledger.setAhead(runId, clientId, stepsAhead)
   if (adopt.length > 0 || stepsAhead !== before) await live?.spendingChanged()
   if (stepsAhead > before) await tellAhead(parts, { begun, steps: stepsAhead })
+  if (since === 0) live?.noteReport(clientId)
   if (disagreements.length === 0) return { agrees: true }
   const shown = disagreements.slice(0, 3).join('; ')
   const error = new FedsvdError('LEDGER_MISMATCH', {

@@ -84,6 +84,10 @@ export class LiveRun implements RunContext {
   readonly #failed = new Map<string, number>()
   /** Rounds in a row that failed at a client, as it told. */
   readonly #failures = new Map<string, number>()
+  /** The last round that each client said it has left behind. */
+  readonly #ahead = new Map<string, number>()
+  /** Clients whose whole ledger was compared since they took part in this life of the run. */
+  readonly #reported = new Set<string>()
   /** Steps of one more round that each client can pay for, as they were last looked at. */
   readonly #affordable = new Map<string, number>()
   /** Steps that each client was charged for the round under way. */
@@ -310,6 +314,24 @@ export class LiveRun implements RunContext {
   /** Terms count as refused from when they are stated until there is another verdict. */
   noteTerms(clientId: string, what: 'stated' | 'accepted' | 'unanswered'): void {
     this.#refusedTerms.set(clientId, this.refusalsOf(clientId) + (what === 'stated' ? 1 : -1))
+  }
+
+  noteAhead(clientId: string, round: number): void {
+    this.#ahead.set(clientId, round)
+  }
+
+  /** All that the client's ledger holds for this run is charged. */
+  noteReport(clientId: string): void {
+    this.#reported.add(clientId)
+    this.#changed()
+  }
+
+  areAllAheadOf(round: number): boolean {
+    const { participants } = this
+    const present = participants.filter(({ withdrawal }) => withdrawal === undefined)
+    // What it has spent is on record first: a client reports nothing of a run that has ended.
+    const isAhead = ({ clientId }: Participant) => this.#ahead.get(clientId) === round && this.#reported.has(clientId)
+    return present.length > 0 && participants.length >= this.plan.quorum && present.every(isAhead)
   }
 
   forgetFailures(): void {
