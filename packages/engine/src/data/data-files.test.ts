@@ -48,6 +48,24 @@ describe('a data set in several files', () => {
     )
   })
 
+  it('is refused where a file is a copy of another one, unless they have no rows', async () => {
+    write('set/a.csv', csv('a', 'b'))
+    write('set/b.csv', csv('c', 'd')) // of the same size
+    expect(await texts(here('set'))).toEqual(['a', 'b', 'c', 'd'])
+    write('set/empty-1.csv', csv())
+    write('set/empty-2.csv', csv())
+    expect(await texts(here('set/*.csv'))).toEqual(['a', 'b', 'c', 'd'])
+    write('set/copy of a.csv', csv('a', 'b'))
+    const message =
+      /every file of a data set once, got .*a.csv, which has the same bytes as .*a.csv. Its records would count twice/
+    await expect(texts(here('set'))).rejects.toThrow(message)
+    await expect(texts([here('set/a.csv'), here('set/copy of a.csv')])).rejects.toThrow(
+      /copy of a.csv, which has the same/,
+    )
+    const { problems, stopped } = await inspectData(here('set'), {}, folder)
+    expect([stopped, problems.first?.message]).toEqual([true, expect.stringMatching(message)])
+  })
+
   it('in a folder, beside what writers of shards leave there', async () => {
     write('set/part-0.ndjson', jsonl('a'))
     write('set/part-1.jsonl', jsonl('b'))

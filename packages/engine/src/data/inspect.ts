@@ -1,12 +1,12 @@
 import type { Task } from '@fedsvd/core/adapters'
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { taskOfColumns } from './columns.ts'
-import { type DataPart, type DataPaths, dataParts } from './data-files.ts'
+import type { DataPart, DataPaths } from './data-files.ts'
 import { Fingerprinter } from './fingerprinter.ts'
 import type { Spelling } from './former-spellings.ts'
 import { type LeftOut, LeftOutCount } from './left-out.ts'
 import { LengthCounts, type LengthSummary } from './lengths.ts'
-import { dataEmpty, partRows } from './read-records.ts'
+import { dataEmpty, distinctParts, partRows } from './read-records.ts'
 import { type ReadOptions, type Row, rowReader } from './row.ts'
 import type { SiteRecord } from './text-record.ts'
 import { valueText } from './value-text.ts'
@@ -79,7 +79,7 @@ export async function inspectData(paths: DataPaths, options: ReadOptions, folder
     }
   }
   try {
-    const parts = dataParts(paths)
+    const parts = await distinctParts(paths, options)
     files = parts.length
     for (const part of parts) {
       try {

@@ -112,11 +112,21 @@ function requireHeader(
   place: { readonly file: string; readonly line: number },
   delimiter: string,
 ): void {
+  requireNoSeparatorLine(columns, place, delimiter)
   const twice = columns.find((column, index) => columns.indexOf(column) !== index)
   if (twice !== undefined) throw unreadable(place, 'columns of different names', `"${twice}" twice`)
   const missing = required.filter((column) => !columns.includes(column))
   if (missing.length === 0) return
   throw withoutColumns(place, required, columns, otherDelimiter(columns, delimiter))
+}
+
+/** Excel reads `sep=;` in the first line as a setting; every other reader would take it for the names of the columns. */
+function requireNoSeparatorLine(columns: readonly string[], place: Place, delimiter: string): void {
+  const [, separator] = /^sep=(.)$/i.exec(columns.join(delimiter)) ?? []
+  if (separator === undefined) return
+  const option = separator === delimiter ? '' : `, and pass --delimiter '${separator}'`
+  const remedy = `Remove that line${option}.`
+  throw unreadable(place, 'the names of the columns', `the line "sep=${separator}" of Excel`, undefined, remedy)
 }
 
 /** What seems to stand between the fields of a header that is a single field. */

@@ -8,6 +8,7 @@ import { CSV, type CsvDialect, csvRows, TSV } from './read-csv.ts'
 import { folderRows } from './read-folder.ts'
 import { jsonlRows } from './read-jsonl.ts'
 import { parquetRows } from './read-parquet.ts'
+import { requireNoCopies } from './repeated-files.ts'
 import { type ReadOptions, type Row, rowReader } from './row.ts'
 import { BAD_TEXT, decoderFor, textBytes } from './text-bytes.ts'
 import type { SiteRecord, TextRecord } from './text-record.ts'
@@ -68,7 +69,7 @@ export async function* readableRows(
   options: ReadOptions,
   brokenOff: (fault: FedsvdError) => void,
 ): AsyncGenerator<Row> {
-  for (const part of dataParts(paths)) {
+  for (const part of await distinctParts(paths, options)) {
     let begun = false
     try {
       for await (const row of partRows(part, options)) {
@@ -118,7 +119,18 @@ export function dataEmpty(paths: DataPaths): FedsvdError {
 
 /** The rows of a data set as they stand there, whatever they hold. @throws FedsvdError DATA_UNREADABLE */
 export async function* readRows(paths: DataPaths, options: ReadOptions = {}): AsyncGenerator<Row> {
-  for (const part of dataParts(paths)) yield* partRows(part, options)
+  for (const part of await distinctParts(paths, options)) yield* partRows(part, options)
+}
+
+/** The parts of a data set, none of which is a copy of another. @throws FedsvdError DATA_UNREADABLE */
+export async function distinctParts(paths: DataPaths, options: ReadOptions): Promise<readonly DataPart[]> {
+  const parts = dataParts(paths)
+  const hasRows = async (part: DataPart): Promise<boolean> => {
+    for await (const _row of partRows(part, options)) return true
+    return false
+  }
+  await requireNoCopies(parts, hasRows)
+  return parts
 }
 
 /** The rows of one file or of one folder of texts. @throws FedsvdError DATA_UNREADABLE */

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fingerprintRecords } from './fingerprint.ts'
 import { loadRecords, readSiteRecords } from './read-records.ts'
@@ -143,6 +144,37 @@ describe('encodings', () => {
       Buffer.of(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0, 0),
       /got a workbook or another document of Office 97.*as CSV in UTF-8/,
     ],
+    ['gzip', 'a.csv', gzipSync('text,label\na,ham\n'), /a text file at .*a.csv, got a gzip file. End its name in .gz/],
+    ['zstd', 'a.jsonl', Buffer.of(0x28, 0xb5, 0x2f, 0xfd, 0), /got a zstd file. Decompress it/],
+    ['xz', 'a.csv', Buffer.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), /got an xz file. Decompress it/],
+    ['bzip2', 'a.csv', Buffer.from('BZh91AY&SY'), /got a bzip2 file. Decompress it/],
+    ['Parquet', 'a.csv', Buffer.from('PAR1'), /got a Parquet file. End its name in .parquet/],
+    ['UTF-32 LE', 'a.csv', Buffer.of(0xff, 0xfe, 0, 0, 0x74, 0, 0, 0), /got text in UTF-32. Save it as UTF-8/],
+    ['UTF-32 BE', 'a.csv', Buffer.of(0, 0, 0xfe, 0xff, 0, 0, 0, 0x74), /got text in UTF-32. Save it as UTF-8/],
+    [
+      "Excel's first line",
+      'a.csv',
+      Buffer.from('sep=;\r\ntext;label\r\n'),
+      /a.csv:1, got the line "sep=;".*--delimiter ';'/,
+    ],
+    [
+      'the same for commas',
+      'a.csv',
+      Buffer.from('sep=,\ntext,label\n'),
+      /got the line "sep=," of Excel. Remove that line\.$/,
+    ],
+    [
+      'names of columns twice',
+      'a.csv',
+      Buffer.from('text,label,n,n\n'),
+      /columns of different names at .*:1, got "n" twice/,
+    ],
+    [
+      'columns without names',
+      'a.csv',
+      Buffer.from('text,label,,\n'),
+      /columns of different names at .*:1, got "" twice/,
+    ],
     ['a NUL byte', 'a.csv', Buffer.from('text,label\na\0b,ham\n'), /text without NUL bytes at .*a.csv:2/],
   ])('%s is named, with the remedy', async (_, name, bytes, message) => {
     await expect(load(name, bytes)).rejects.toThrow(message)
@@ -204,6 +236,16 @@ describe('values that would be lost', () => {
       /every member of the object once at .*:1, got "label" twice/,
     ],
     ['NaN, which is no JSON', '{"text":"a","label":NaN}', /one JSON object at .*:1/],
+    ['NUL by its number', '{"text":"a\\u0000","label":"x"}', /text without NUL characters at .*:1/],
+    [
+      'a list in place of an object',
+      '[{"text":"a","label":"x"}]',
+      /an object with "text" and "label" at .*:1, got a list/,
+    ],
+    ['a comma behind an object', '{"text":"a","label":"x"},', /one JSON object at .*:1/],
+    ['a comma behind the last member', '{"text":"a","label":"x",}', /one JSON object at .*:1/],
+    ['an object in place of a text', '{"text":{"a":1},"label":"x"}', /a text .* at .*:1, got an object/],
+    ['a list in place of a label', '{"text":"a","label":["x"]}', /a label in "label" at .*:1, got a list/],
     ['half a character in the text', '{"text":"a\\ud800","label":"x"}', /whole characters at .*:1, got half of one/],
     ['half a character in the label', '{"text":"a","label":"\\udc00"}', /whole characters at .*:1/],
   ])('%s is refused', async (_, line, message) => {
@@ -216,6 +258,19 @@ describe('values that would be lost', () => {
       ['9007199254740993', '9007199254740993'],
       ['b', '-9007199254740995'],
     ])
+  })
+})
+
+describe('numbers that are no label', () => {
+  it.each([
+    ['a.csv', 'text,label\na,%\n', ['NaN', 'nan', 'inf', '-Infinity', '']],
+    ['a.tsv', 'text\tlabel\na\t%\n', ['NaN', '+inf', '']],
+    ['a.jsonl', '{"text":"a","label":%}\n', ['"NaN"', '"-inf"', 'null', '""']],
+  ])('in %s', async (name, content, values) => {
+    for (const value of values) {
+      const loading = load(name, content.replace('%', value))
+      await expect(loading, value).rejects.toThrow(/DATA_UNREADABLE: expected a label in "label"/)
+    }
   })
 })
 

@@ -83,15 +83,29 @@ const CONTAINERS = [
     remedy: 'Save the sheet',
   },
   { magic: Buffer.from('%PDF-'), got: 'a PDF', remedy: 'Save its table' },
+].map(({ remedy, ...container }) => ({ ...container, remedy: `${remedy} as CSV in UTF-8.` }))
+
+const DECOMPRESS = 'Decompress it, or compress it with gzip and end its name in .gz.'
+const UTF_32 = { got: 'text in UTF-32', remedy: 'Save it as UTF-8.' }
+/** Files whose first bytes say what they are, under the name of a text file. */
+const OTHERS = [
+  ...CONTAINERS,
+  { magic: Buffer.of(0x1f, 0x8b), got: 'a gzip file', remedy: 'End its name in .gz, as in data.csv.gz.' },
+  { magic: Buffer.of(0x28, 0xb5, 0x2f, 0xfd), got: 'a zstd file', remedy: DECOMPRESS },
+  { magic: Buffer.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), got: 'an xz file', remedy: DECOMPRESS },
+  { magic: Buffer.from('BZh91AY&SY'), got: 'a bzip2 file', remedy: DECOMPRESS },
+  { magic: Buffer.from('PAR1'), got: 'a Parquet file', remedy: 'End its name in .parquet.' },
+  { magic: Buffer.of(0xff, 0xfe, 0, 0), ...UTF_32 },
+  { magic: Buffer.of(0, 0, 0xfe, 0xff), ...UTF_32 },
 ]
 
 /** @throws FedsvdError DATA_UNREADABLE for a document of another program under the name of a text file */
 async function* withoutContainer(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
   let isFirst = true
   for await (const chunk of bytes) {
-    const found = isFirst ? CONTAINERS.find(({ magic }) => chunk.subarray(0, magic.length).equals(magic)) : undefined
+    const found = isFirst ? OTHERS.find(({ magic }) => chunk.subarray(0, magic.length).equals(magic)) : undefined
     if (found !== undefined) {
-      throw unreadable({ file }, 'a text file', found.got, undefined, `${found.remedy} as CSV in UTF-8.`)
+      throw unreadable({ file }, 'a text file', found.got, undefined, found.remedy)
     }
     isFirst &&= chunk.length === 0
     yield chunk
