@@ -95,6 +95,14 @@ describe('a Parquet file that is refused', () => {
     )
   })
 
+  it('for a file that is encrypted', async () => {
+    const encrypted = join(folder, 'encrypted.parquet')
+    writeFileSync(encrypted, Buffer.concat([readFileSync(vector('row-groups')).subarray(0, -4), Buffer.from('PARE')]))
+    expect(await refusal(encrypted)).toMatch(
+      /a Parquet file that is not encrypted at .*, got an encrypted one. Write it/,
+    )
+  })
+
   it('for bytes that are no Parquet, or cut off, or damaged inside', async () => {
     const noParquet = join(folder, 'text.parquet')
     writeFileSync(noParquet, 'text,label\nsecret,ham\n')

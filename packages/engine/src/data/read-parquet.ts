@@ -22,6 +22,7 @@ export async function* parquetRows(
   const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet')
   const { compressors } = await import('hyparquet-compressors')
   const buffer = await asyncBufferFromFile(file)
+  requirePlainFooter(await buffer.slice(Math.max(0, buffer.byteLength - MAGIC_BYTES)), { file })
   const metadata = await sound(() => parquetMetadataAsync(buffer, { geoparquet: false }), { file })
   const tree = parquetSchema(metadata)
   const present = tree.children.map(({ element }) => element.name)
@@ -52,6 +53,20 @@ export async function* parquetRows(
     }
     rowStart = rowEnd
   }
+}
+
+/** The last bytes of a file whose footer is encrypted: `PARE` in place of `PAR1`. */
+const MAGIC_BYTES = 4
+
+function requirePlainFooter(last: ArrayBuffer, place: { readonly file: string }): void {
+  if (Buffer.from(last).toString('latin1') !== 'PARE') return
+  throw unreadable(
+    place,
+    'a Parquet file that is not encrypted',
+    'an encrypted one',
+    undefined,
+    'Write it without encryption.',
+  )
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
