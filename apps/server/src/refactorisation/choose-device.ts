@@ -3,7 +3,8 @@ import type { SvdDevice } from '@fedsvd/engine/settings'
 
 /**
  * Multiplications of the Gram matrices of all layers, from which on a library is faster than the exact route and the event loop
- * would wait too long: `npm run bench:svd` measures both sides of it, and docs/reference/devices.md holds what it gave.
+ * would wait too long. From the table in docs/reference/devices.md, which `npm run bench:svd` made; docs-devices.test.ts holds
+ * the two together.
  */
 export const SMALL_STEP = 1e6
 
