@@ -78,7 +78,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', { timeout: 600_000 }, (
     }
     const rows = page.getByRole('table', { name: 'Rounds' }).getByRole('row')
     await rows.nth(5).waitFor()
-    expect(await rows.nth(1).textContent()).toMatch(/^4published33000/)
+    expect(await rows.nth(1).textContent()).toMatch(/^5published33000/)
     const { clients } = await scene.snapshot(runId)
     const spent = page.getByRole('table', { name: 'Privacy spent per client' })
     for (const { name } of clients)
