@@ -152,6 +152,14 @@ describe('facts of rounds that have not begun', () => {
   })
 })
 
+it('what nobody would count is refused by its name, and not taken in silence: charges in a report', async () => {
+  await using coordinator = await testCoordinator()
+  const { manifest, client, owed } = await askedOnce(coordinator)
+  const charges = [{ number: 1, purpose: 'count', event: owed }]
+  const reply = await client.report({ ...report(manifest, [[0, 1, owed]]), charges } as LedgerReport)
+  expect(reply).toMatchObject({ agrees: false, error: { code: 'MESSAGE_INVALID', got: expect.stringContaining('charges') } }) // biome-ignore format: one answer
+})
+
 describe('a poisoned row that lies in the database already', () => {
   async function poisoned(store: Store, blobs: BlobStore): Promise<{ manifest: RunManifest; identity: Identity }> {
     await using coordinator = await testCoordinator({}, { openStore: async () => store, openBlobs: async () => blobs })

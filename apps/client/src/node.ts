@@ -442,7 +442,7 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /**
-   * Reports the facts of a run: all of them at each connection and offer, and again before a round is trained until the coordinator
+   * Reports the reservations of a run: all of them at each connection and offer, and again before a round is trained until the coordinator
    * has agreed with them; from then on those of the round alone. A coordinator that holds proof of more than this ledger does
    * ends this site's part in the run: the ledger may be an old copy, and its budget spent already.
    *
@@ -454,10 +454,7 @@ export class ClientNode implements AsyncDisposable {
     const reservations: LedgerReport['reservations'] = ledger.state.attempts
       .filter(({ runId: owner, round, aside }) => owner === runId && round >= since && aside !== true)
       .map(({ round, attempt, event }) => ({ round, attempt, event: { ...event } }))
-    const charges = ledger.state.charges
-      .filter((charge) => charge.runId === runId)
-      .map(({ purpose, event }, index) => ({ number: index + 1, purpose, event: { ...event } }))
-    const facts = { runId, since, reservations, ...(charges.length > 0 && { charges }) }
+    const facts = { runId, since, reservations }
     const { agrees, error } = await this.#link.report({ ...facts, ledger: this.#toldHead() }, signal)
     if (agrees) {
       if (since === 0) this.#agreed.add(runId)

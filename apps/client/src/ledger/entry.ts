@@ -69,10 +69,14 @@ const reserved = z.strictObject({
   resumes: z.strictObject({ attempt, step: z.number().int().min(0) }).optional(),
 })
 
+/** What a site may pay for outside the rounds of a run. No coordinator is told: the site's own budget pays for it. */
+const chargePurposeSchema = z.enum(['count', 'evaluation', 'statistics'])
+export type ChargePurpose = z.infer<typeof chargePurposeSchema>
+
 /** What is spent outside rounds, before its noise is drawn; `runId` where it is for one run. */
 const charged = z.strictObject({
   kind: z.literal('charged'),
-  purpose: protocol.chargePurposeSchema,
+  purpose: chargePurposeSchema,
   dataset: sha256Hex,
   runId: z.uuid().optional(),
   event: privacyEventSchema,

@@ -10,13 +10,13 @@ import {
   reservationFrom,
   type SavedStep,
 } from '@fedsvd/core/privacy'
-import type { Budget, ChargePurpose, LedgerHead } from '@fedsvd/core/protocol'
+import type { Budget, LedgerHead } from '@fedsvd/core/protocol'
 import { isSigned, type OwnerStatement, statementInvalid } from '../owner/statement.ts'
 import { adoptEarlier, type EarlierPlace, movedAway } from './adopt-earlier.ts'
 import { smaller } from './adopted.ts'
 import { type MakeFilter, requireBudget } from './budget.ts'
 import { canonicalJson, sha256Hex } from './chain.ts'
-import { type AttemptKey, LEDGER_FORMAT, type LedgerFact, type LedgerFactOf, SITE_BUDGET } from './entry.ts'
+import { type AttemptKey, type ChargePurpose, LEDGER_FORMAT, type LedgerFact, type LedgerFactOf, SITE_BUDGET } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
 import { nextAttempt } from './next-attempt.ts'
 import { type BoundRun, brokenOff, type LedgerState, lastAttempt } from './replay.ts'

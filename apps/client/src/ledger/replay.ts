@@ -1,11 +1,18 @@
 import type { FilterRule, PrivacyEvent } from '@fedsvd/core/accounting'
 import type { FedsvdError } from '@fedsvd/core/errors'
 import { roundNumber } from '@fedsvd/core/errors'
-import type { Budget, ChargePurpose, PrivacyTerms } from '@fedsvd/core/protocol'
+import type { Budget, PrivacyTerms } from '@fedsvd/core/protocol'
 import { isSigned, type OwnerStatement } from '../owner/statement.ts'
 import { type AdoptedLedger, adopt } from './adopted.ts'
 import { canonicalJson } from './chain.ts'
-import { type AttemptKey, type LedgerEntry, type LedgerFact, type LedgerFactOf, SITE_BUDGET } from './entry.ts'
+import {
+  type AttemptKey,
+  type ChargePurpose,
+  type LedgerEntry,
+  type LedgerFact,
+  type LedgerFactOf,
+  SITE_BUDGET,
+} from './entry.ts'
 import { unitOfLedger } from './unit.ts'
 import { damaged } from './verify.ts'
 

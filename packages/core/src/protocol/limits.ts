@@ -32,7 +32,6 @@ export const LIMITS = {
   round: range(0, 1_000_000, 'as many as rounds'),
   basis: range(0, 1_000_000, 'as many as rounds'),
   attempt: range(1, 1000, 'each stands for a crash of the client in one round'),
-  charge: range(1, 1000, 'what a site pays for outside rounds is counted by hand'),
   ledgerLength: range(0, 1_000_000_000, 'a ledger of hundreds of gigabytes'),
   clipNorm: range(
     1e-6,

@@ -12,11 +12,6 @@ import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './man
 
 /** More do not fit into one message. */
 const MOST_RESERVATIONS = 20_000
-const MOST_CHARGES = LIMITS.charge.most
-
-/** What a site may pay for outside the rounds of a run. */
-export const chargePurposeSchema = z.enum(['count', 'evaluation', 'statistics'])
-export type ChargePurpose = z.infer<typeof chargePurposeSchema>
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 const round = wholeIn(LIMITS.round)
@@ -148,17 +143,6 @@ export const ledgerReportSchema = z.strictObject({
   reservations: z
     .array(z.strictObject({ round, attempt: wholeIn(LIMITS.attempt), event: privacyEventSchema }))
     .max(MOST_RESERVATIONS),
-  /** What the ledger paid for in this run outside its rounds, all of it, numbered from 1. */
-  charges: z
-    .array(
-      z.strictObject({
-        number: wholeIn(LIMITS.charge),
-        purpose: chargePurposeSchema,
-        event: privacyEventSchema,
-      }),
-    )
-    .max(MOST_CHARGES)
-    .optional(),
   /** The ledger when the report was made. */
   ledger: ledgerHeadSchema.optional(),
 })
