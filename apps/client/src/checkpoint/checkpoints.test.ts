@@ -112,6 +112,33 @@ describe('a round that is followed step by step', () => {
     expect(() => ledger.reserve(RUN_A, 0)).toThrow('TERMS_CHANGED')
   })
 
+  it('has one result under its number, however often it was shortened and whatever is asked for afterwards', () => {
+    using folder = temporaryFolder()
+    const checkpoints = fileCheckpoints(folder.path, FINGERPRINT)
+    const another = 'cd'.repeat(32)
+    {
+      using ledger = open(folder.path, 0.055)
+      const whole = begin(ledger.reserve(RUN_A, 0))
+      for (const _ of [1, 2, 3, 4]) {
+        const saved = step(whole)
+        checkpoints.put(saved)
+        whole.kept(ledger.stepped(saved))
+      }
+      const saved = brokenOff(ledger.state, RUN_A, 0)!.saved!
+      const shorter = begin(ledger.resume(RUN_A, 0), checkpoints.find(RUN_A, 0, saved.sha256))
+      step(whole) // of a process that was taken for dead
+      const [first, second] = [whole.finish().reserved, shorter.finish().reserved]
+      expect([first.attempt, second.attempt]).toEqual([1, 1]) // two results under one number
+      ledger.finish(first, hash)
+      expect(() => ledger.finish(second, another)).toThrow(/LEDGER_DAMAGED.*not finished yet/)
+    }
+    using ledger = open(folder.path)
+    for (const ask of [() => ledger.reserve(RUN_A, 0), () => ledger.resume(RUN_A, 0)])
+      expect(ask).toThrow('TERMS_CHANGED')
+    expect(() => ledger.finish({ runId: RUN_A, round: 0, attempt: 1 }, another)).toThrow('LEDGER_DAMAGED')
+    expect(ledger.state.attempts.map(({ frameSha256 }) => frameSha256)).toEqual([hash]) // the one that may be sent
+  })
+
   it('has no fewer steps than were kept, and one at least', () => {
     using folder = temporaryFolder()
     using ledger = open(folder.path, 0.055)

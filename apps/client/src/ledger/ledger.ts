@@ -16,7 +16,14 @@ import { adoptEarlier, type EarlierPlace, movedAway } from './adopt-earlier.ts'
 import { smaller } from './adopted.ts'
 import { type MakeFilter, requireBudget } from './budget.ts'
 import { canonicalJson, sha256Hex } from './chain.ts'
-import { type AttemptKey, type ChargePurpose, LEDGER_FORMAT, type LedgerFact, type LedgerFactOf, SITE_BUDGET } from './entry.ts'
+import {
+  type AttemptKey,
+  type ChargePurpose,
+  LEDGER_FORMAT,
+  type LedgerFact,
+  type LedgerFactOf,
+  SITE_BUDGET,
+} from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
 import { nextAttempt } from './next-attempt.ts'
 import { type BoundRun, brokenOff, type LedgerState, lastAttempt } from './replay.ts'
