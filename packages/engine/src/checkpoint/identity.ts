@@ -42,10 +42,14 @@ export async function tokenizerHash(folder: string): Promise<string> {
   return hash.digest('hex')
 }
 
+/** Whatever stands there: that it is no configuration is told where the tokenizer is read. */
 async function tokenizerConfig(folder: string): Promise<JsonObject> {
   const path = join(folder, 'tokenizer_config.json')
-  const text = await readFile(path, 'utf8').catch(() => undefined)
-  return text === undefined ? {} : jsonObject(text, path)
+  try {
+    return jsonObject(await readFile(path, 'utf8'), path)
+  } catch {
+    return {}
+  }
 }
 
 /** SHA-256 of the list of all tensors, sorted by name: name, dtype, shape and the SHA-256 of the bytes. */
