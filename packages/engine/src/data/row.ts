@@ -111,11 +111,10 @@ function labelIn(members: Members, column: string, place: Place, spelling: Spell
   throw unreadable(place, `a label in "${column}"`, kindOf(members[column]))
 }
 
-/** Half a character, which JSON can spell, would become another one on its way to the tokenizer; NUL is refused in any spelling. */
+/** Half a character, which JSON can spell, would become another one on its way to the tokenizer. */
 function requireWhole(text: unknown, place: Place): void {
   if (typeof text !== 'string') return
   if (/\p{Surrogate}/u.test(text)) throw unreadable(place, 'whole characters', 'half of one (a lone surrogate)')
-  if (text.includes('\0')) throw unreadable(place, 'text without NUL characters', 'one')
 }
 
 /** A list of words, or one text whose words stand between white space, as CSV files have them. */
