@@ -17,6 +17,7 @@ import {
   encoderSchema,
 } from './encoder.ts'
 import { createEncoderTagger } from './encoder-tagger.ts'
+import { requireKnownAnswers } from './known-answers.ts'
 import type { TaskEngine } from './training-engine.ts'
 
 /** The public terms of a run on a checkpoint, of whatever architecture. */
@@ -67,6 +68,7 @@ export async function createCheckpointEngine(
   options: CheckpointEngineOptions,
 ): Promise<TaskEngine> {
   const { task, schema, classes } = options
+  const tested = { requireKnownAnswers, ...options }
   const { rank, alpha, headMode, layers } = schema
   const targets = layers.map(({ name }) => name)
   if (
@@ -79,9 +81,9 @@ export async function createCheckpointEngine(
       remedy: 'Let the coordinator make the schema from the model',
     })
   }
-  if (isDecoder(checkpoint.config)) return await createDecoderEngine(checkpoint, options)
-  if (task === 'token-classification') return await createEncoderTagger(checkpoint, options)
-  return await createEncoderEngine(checkpoint, options)
+  if (isDecoder(checkpoint.config)) return await createDecoderEngine(checkpoint, tested)
+  if (task === 'token-classification') return await createEncoderTagger(checkpoint, tested)
+  return await createEncoderEngine(checkpoint, tested)
 }
 
 /** @throws FedsvdError CHECKPOINT_INVALID for another architecture, and for weights that are quantised */

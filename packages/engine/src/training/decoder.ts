@@ -19,11 +19,9 @@ import {
   tokenHeadSpecs,
   withMaxTokens,
 } from '@fedsvd/core/model'
-import type { RunnerFactory } from '../runtime/index.ts'
-import type { RuntimeSettings } from '../settings/index.ts'
 import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
-import { selfTested } from './self-test.ts'
+import { type SelfTestSettings, selfTested } from './self-test.ts'
 import { maxPlacesFor, tokenEngine } from './token-engine.ts'
 import type { TaskEngine } from './training-engine.ts'
 
@@ -40,7 +38,7 @@ export interface DecoderAdapterOptions {
   readonly targets?: readonly string[] | undefined
 }
 
-export interface DecoderEngineOptions extends RuntimeSettings {
+export interface DecoderEngineOptions extends SelfTestSettings {
   /** Default: sequence classification. */
   readonly task?: Task | undefined
   readonly schema: AdapterSchema
@@ -50,8 +48,6 @@ export interface DecoderEngineOptions extends RuntimeSettings {
   /** Multiplies what the head of a sequence classifier sees. */
   readonly featureScale?: number | undefined
   readonly maxPlaces?: number
-  /** In place of the runtime that the settings name. */
-  readonly createRunner?: RunnerFactory
 }
 
 /** A checkpoint whose config says what it is and whose tensors are read when they are needed. */

@@ -16,11 +16,9 @@ import {
   tokenHeadSpecs,
 } from '@fedsvd/core/model'
 import type { TensorSpec } from '@fedsvd/core/tensor'
-import type { RunnerFactory } from '../runtime/index.ts'
-import type { RuntimeSettings } from '../settings/index.ts'
 import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
-import { selfTested } from './self-test.ts'
+import { type SelfTestSettings, selfTested } from './self-test.ts'
 import type { TrainingEngine } from './training-engine.ts'
 
 /** What is adapted, and how: the public terms of a run on a checkpoint. */
@@ -35,7 +33,7 @@ export interface EncoderAdapterOptions {
   readonly targets?: readonly string[] | undefined
 }
 
-export interface EncoderEngineOptions extends RuntimeSettings {
+export interface EncoderEngineOptions extends SelfTestSettings {
   readonly schema: AdapterSchema
   readonly classes: number
   /** Longest record; default: as many as the checkpoint has positions. */
@@ -43,8 +41,6 @@ export interface EncoderEngineOptions extends RuntimeSettings {
   /** Multiplies what the head's output layer sees. */
   readonly featureScale?: number | undefined
   readonly maxPlaces?: number
-  /** In place of the runtime that the settings name. */
-  readonly createRunner?: RunnerFactory
 }
 
 /** A checkpoint whose config says what it is and whose tensors are read when they are needed. */

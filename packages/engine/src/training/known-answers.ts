@@ -1,10 +1,11 @@
 import { type AdapterSchema, type AdapterState, specOfA, specOfB, type Task } from '@fedsvd/core/adapters'
-import type { Checkpoint, ConfigFields } from '@fedsvd/core/model'
+import { type Checkpoint, type ConfigFields, DECODER_TYPES, decoderConfig, encoderConfig } from '@fedsvd/core/model'
 import { gridOf } from '@fedsvd/core/privacy'
 import { type NamedTensor, sizeOf, type TensorSpec } from '@fedsvd/core/tensor'
 import { lotOfAll, recordsInMemory } from '../lots/index.ts'
 import type { RunnerFactory } from '../runtime/index.ts'
-import { checkpointSchema, createCheckpointEngine } from './checkpoint-engine.ts'
+import { createDecoderEngine, decoderSchema } from './decoder.ts'
+import { createEncoderEngine, encoderSchema } from './encoder.ts'
 import type { EncodedRecord, TaskEngine } from './training-engine.ts'
 import { lengthOf, relativeDistance, unfit } from './unfit.ts'
 import cases from './vectors/known-answers.json' with { type: 'json' }
@@ -96,11 +97,12 @@ async function engineOf(known: KnownAnswer, createRunner: RunnerFactory): Promis
   const weights: Checkpoint = new Map(
     tensors.map(([name, shape], key) => [name, weightOf(key, { name, shape }, shape.length === 2 ? 0.4 : 0.3)]),
   )
-  const schema = checkpointSchema(config, { ...known, headMode: 'trained' })
-  return await createCheckpointEngine(
-    { config, tensors: () => Promise.resolve(weights) },
-    { ...known, schema, threads: 1, maxPlaces: MAX_PLACES, createRunner },
-  )
+  const terms = { ...known, headMode: 'trained', threads: 1, maxPlaces: MAX_PLACES, createRunner } as const
+  const checkpoint = { config, tensors: () => Promise.resolve(weights) }
+  if ((DECODER_TYPES as readonly unknown[]).includes(config.model_type)) {
+    return await createDecoderEngine(checkpoint, { ...terms, schema: decoderSchema(decoderConfig(config), terms) })
+  }
+  return await createEncoderEngine(checkpoint, { ...terms, schema: encoderSchema(encoderConfig(config), terms) })
 }
 
 function stateOf(schema: AdapterSchema): AdapterState {

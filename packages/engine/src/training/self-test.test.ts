@@ -6,7 +6,7 @@ import { gridOf } from '@fedsvd/core/privacy'
 import { describe, expect, it } from 'vitest'
 import { loadRuntime, type RunnerFactory, type RunTensor } from '../runtime/index.ts'
 import { createStarterEngine } from './index.ts'
-import { KNOWN_ANSWERS } from './known-answers.ts'
+import { KNOWN_ANSWERS, requireKnownAnswers } from './known-answers.ts'
 import { isVerifiedRuntime, withSelfTest } from './self-test.ts'
 import { lotOf } from './testing/index.ts'
 
@@ -58,7 +58,7 @@ async function engineWith(alter: Alter) {
   const { createRunner, counter } = await tampered(alter)
   const engine = await tinyEngine(createRunner)
   return {
-    engine: withSelfTest(engine, kind, { createRunner: load, reference: () => tinyEngine(load) }),
+    engine: withSelfTest(engine, kind, { createRunner: load, reference: () => tinyEngine(load), requireKnownAnswers }),
     counter,
     state: initialState(engine.schema, { seed: 'a' }),
   }
@@ -191,7 +191,11 @@ describe('the self-test', () => {
     async (_, message, alter, rewrite) => {
       const { createRunner, counter } = await tampered(alter, rewrite)
       const own = await tinyEngine(createRunner)
-      const engine = withSelfTest(own, kind, { createRunner, reference: () => tinyEngine(createRunner) })
+      const engine = withSelfTest(own, kind, {
+        createRunner,
+        reference: () => tinyEngine(createRunner),
+        requireKnownAnswers,
+      })
       await expect(engine.verify()).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
       await expect(engine.verify()).rejects.toThrow(message)
       const { runs } = counter

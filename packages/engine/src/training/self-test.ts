@@ -27,20 +27,30 @@ export interface RecordKind extends RecordLimits {
   readonly answer: 'label' | 'targets'
 }
 
+/** How an engine computes, and what its runtime is held against. */
+export interface SelfTestSettings extends RuntimeSettings {
+  /** In place of the runtime that the settings name. */
+  readonly createRunner?: RunnerFactory | undefined
+  /** Holds the runtime against stored answers. @throws FedsvdError RUNTIME_UNAVAILABLE, which names what is wrong */
+  readonly requireKnownAnswers?: ((createRunner: RunnerFactory) => Promise<void>) | undefined
+}
+
 /**
  * The engine under the given settings, with a self-test unless {@link isVerifiedRuntime}.
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE
  */
 export async function selfTested<E extends PrivateEngine>(
-  settings: RuntimeSettings & { readonly createRunner?: RunnerFactory },
+  settings: SelfTestSettings,
   kind: RecordKind,
   make: (createRunner: RunnerFactory) => E,
 ): Promise<E> {
   const createRunner = settings.createRunner ?? (await loadRuntime(settings))
   const engine = make(createRunner)
   if (isVerifiedRuntime(settings)) return engine
-  return withSelfTest(engine, kind, { createRunner, reference: async () => make(await loadRuntime({ threads: 1 })) })
+  const { requireKnownAnswers } = settings
+  const reference = async () => make(await loadRuntime({ threads: 1 }))
+  return withSelfTest(engine, kind, { createRunner, reference, requireKnownAnswers })
 }
 
 /** What an engine is tested with. */
@@ -49,6 +59,7 @@ export interface SelfTestParts {
   readonly createRunner: RunnerFactory
   /** Makes an engine that is trusted; it is disposed of after the test. */
   readonly reference: () => Promise<PrivateEngine>
+  readonly requireKnownAnswers?: SelfTestSettings['requireKnownAnswers']
 }
 
 /**
@@ -84,12 +95,10 @@ export function withSelfTest<E extends PrivateEngine>(engine: E, kind: RecordKin
 async function runSelfTest(
   engine: PrivateEngine,
   kind: RecordKind,
-  { createRunner, reference: makeReference }: SelfTestParts,
+  { createRunner, reference: makeReference, requireKnownAnswers }: SelfTestParts,
 ): Promise<void> {
   await requireCasts(createRunner)
-  // Here, because the engines of the known answers are made with what this file exports.
-  const { requireKnownAnswers } = await import('./known-answers.ts')
-  await requireKnownAnswers(createRunner)
+  await requireKnownAnswers?.(createRunner)
   const state = madeUpState(engine)
   const lengths = new Set([kind.maxTokens, Math.ceil(kind.maxTokens / 2), 1])
   await using reference = await makeReference()

@@ -11,10 +11,9 @@ import {
   starterLayers,
 } from '@fedsvd/core/model'
 import { loadStarterCheckpoint } from '../checkpoint/index.ts'
-import type { RunnerFactory } from '../runtime/index.ts'
-import type { RuntimeSettings } from '../settings/index.ts'
 import { classifierEngine } from './classifier-engine.ts'
-import { selfTested } from './self-test.ts'
+import { requireKnownAnswers } from './known-answers.ts'
+import { type SelfTestSettings, selfTested } from './self-test.ts'
 import type { TrainingEngine } from './training-engine.ts'
 
 /** What is adapted, and how: the public terms of a run on the starter encoder. */
@@ -27,7 +26,7 @@ export interface StarterAdapterOptions {
   readonly targets?: readonly StarterTarget[]
 }
 
-export interface StarterEngineOptions extends StarterAdapterOptions, RuntimeSettings {
+export interface StarterEngineOptions extends StarterAdapterOptions, SelfTestSettings {
   /** Longest record, at most 128. */
   readonly maxTokens?: number
   /** Multiplies the unit-length embedding before the head. */
@@ -35,8 +34,6 @@ export interface StarterEngineOptions extends StarterAdapterOptions, RuntimeSett
   readonly maxPlaces?: number
   /** Sizes and weights of another encoder of the same kind, for tests. Default: the published checkpoint. */
   readonly encoder?: { readonly config: StarterEncoderConfig; readonly checkpoint: Checkpoint }
-  /** In place of the runtime that the settings name. */
-  readonly createRunner?: RunnerFactory
 }
 
 /** What is adapted unless a run says otherwise: the attention and feed-forward projections of both layers. */
@@ -91,7 +88,7 @@ export async function createStarterEngine(options: StarterEngineOptions): Promis
     encode: (g, tokenIds, adapters) => starterEncoder(g, tokenIds, config, checkpoint, adapters),
   }
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
-  return await selfTested(options, { ...limits, answer: 'label' }, (createRunner) =>
+  return await selfTested({ requireKnownAnswers, ...options }, { ...limits, answer: 'label' }, (createRunner) =>
     classifierEngine({ model, schema, limits, maxPlaces, createRunner }),
   )
 }
