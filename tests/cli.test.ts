@@ -184,7 +184,7 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     }
   })
 
-  it('says that a port is in use', async () => {
+  it('says that a port is in use, before anything is made', async () => {
     const taken = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => taken.once('listening', resolve))
     const { port } = taken.address() as { port: number }
@@ -199,6 +199,7 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     ])
     taken.close()
     expect(code).toBe(1)
-    expect(err).toMatch(/^PORT_IN_USE: /)
+    expect(err).toMatch(/^PORT_IN_USE: .* choose another port with --port /)
+    expect(await readdir(folder)).not.toContain('taken') // nothing was made for it
   })
 })

@@ -62,14 +62,13 @@ describe('the coordinator as a process', () => {
     expect((await first.ended()).code).toBe(0)
     expect(await readdir(path.join(folder.path, 'database'))).toEqual(['data', 'lock', 'made'])
     lockDatabase(path.join(folder.path, 'database', 'lock'))[Symbol.dispose]() // the file stays, the lock is free
-    expect(await readdir(path.join(elsewhere.path, 'database'))).toEqual(['data', 'lock', 'made'])
-    lockDatabase(path.join(elsewhere.path, 'database', 'lock'))[Symbol.dispose]() // the file stays, the lock is free
+    expect(await readdir(path.join(elsewhere.path, 'database'))).toEqual(['data']) // nothing was made or opened there
   })
 
   it('names every setting at fault on one line', async () => {
     const { code, complaint } = await start({ FEDSVD_PORT: 'ninety', FEDSVD_LOG_LEVEL: 'loud' }).ended()
     expect(code).toBe(1)
-    expect(complaint).toMatch(/^CONFIG_INVALID: expected valid settings for port, logLevel, [^\n]+\n$/)
+    expect(complaint).toMatch(/^CONFIG_INVALID: expected valid settings for FEDSVD_PORT, FEDSVD_LOG_LEVEL, [^\n]+\n$/)
     expect(complaint).toMatch(/Correct FEDSVD_PORT, FEDSVD_LOG_LEVEL\.\n$/)
   })
 })

@@ -139,8 +139,12 @@ describe.skipIf(!(await opensslAnswers()))('a coordinator with a certificate', (
       { tlsKey: key, tlsClientCa: noPem },
     ]
     for (const settings of faults) expect(await code(serve(settings))).toBe('CONFIG_INVALID')
+    await expect(serve({ tlsCert: noPem })).rejects.toThrow(
+      /expected FEDSVD_TLS_CERT to name .* Correct FEDSVD_TLS_CERT\.$/,
+    )
+    await expect(serve({ tlsKey: undefined })).rejects.toThrow(/Give FEDSVD_TLS_KEY too/)
     expect(() => readTls({ cert: files.client.cert })).toThrow(/CONFIG_INVALID: expected --cert and --key together/)
-    expect(() => readTls({ ca: noPem })).toThrow(/CONFIG_INVALID: .*not PEM/)
+    expect(() => readTls({ ca: noPem })).toThrow(/CONFIG_INVALID: expected --ca to name .*not PEM .*Correct --ca\./)
     expect(() => readTls({ ca: path.join(folder.path, 'missing.pem') })).toThrow(/CONFIG_INVALID/)
   })
 })

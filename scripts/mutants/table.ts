@@ -278,7 +278,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   ...breaksOf(client('ledger/ledger-file.ts'), LEDGER_TESTS, [
     ['      appendDurably(this.#fd, lines)\n', ''],
-    ['    if (!this.#usable) throw notUsable()\n', ''],
+    ['    if (!this.#usable) throw notUsable(this.#path)\n', ''],
   ]),
   ...breaksOf(
     client('ledger/adopted.ts'),

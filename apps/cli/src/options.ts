@@ -38,6 +38,11 @@ export function labelList(text: string): readonly string[] {
   throw new InvalidArgumentError('Expected two or more different labels, such as ham,spam.')
 }
 
+/** The option of a setting: `tlsCert` is `--tls-cert`. */
+export function optionOf(setting: string): string {
+  return `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
 /** The help text that shows how a command is really used. */
 export function example(...lines: readonly string[]): string {
   return `\nExample:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`

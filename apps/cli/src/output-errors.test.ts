@@ -23,7 +23,9 @@ describe('output that cannot be written', () => {
     const { failWith, told, exits } = outputs()
     failWith('ENOSPC')
     failWith('ERR_STREAM_DESTROYED')
-    expect(told).toEqual([expect.stringMatching(/^STORAGE_UNAVAILABLE: expected to write, got no space left/)])
+    expect(told).toEqual([
+      expect.stringMatching(/^STORAGE_UNAVAILABLE: expected to be able to write, got no space left/),
+    ])
     expect(exits).toEqual([])
     expect(process.exitCode).toBe(1)
   })

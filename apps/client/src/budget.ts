@@ -9,9 +9,8 @@ import {
   ledgerPath,
   openLedger,
   type PrivacyLedger,
-  replay,
+  readLedger,
   SITE_BUDGET,
-  verifyLedgerBytes,
 } from './ledger/index.ts'
 import { seenData } from './overlap/index.ts'
 import { type OwnerStatement, parseStatement, statementInvalid } from './owner/statement.ts'
@@ -100,7 +99,7 @@ function otherDatasets(stateDir: string, name: string): { readonly dataset: stri
 
 function readState(stateDir: string, name: string): LedgerState | undefined {
   const path = ledgerPath(stateDir, name)
-  return existsSync(path) ? replay(verifyLedgerBytes(readFileSync(path), name).entries) : undefined
+  return existsSync(path) ? readLedger(path).state : undefined
 }
 
 function requireStated(ledger: LedgerState, owner: string | undefined, fingerprint: string): void {

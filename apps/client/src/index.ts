@@ -12,6 +12,7 @@ export {
   outcomeOf,
   type PrivacyLedger,
   RULES,
+  readLedger,
   replay,
   ruleOf,
   showLedger,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { TASKS } from '@fedsvd/core/adapters'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { nearestName } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
@@ -231,31 +231,41 @@ function fromFile(environment: NodeJS.ProcessEnv, variable: string): string | un
   const invalid = (got: string): FedsvdError =>
     new FedsvdError('CONFIG_INVALID', {
       expected: `either ${variable} or ${variable}_FILE, the name of a file that can be read`,
-      got,
+      got: `${got} (${file})`,
       remedy: `Correct ${variable}_FILE.`,
     })
   if (environment[variable]) throw invalid('both')
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
-    throw invalid((error as Error).message)
+    throw invalid(systemFault(error)?.detail.got ?? (error as Error).message)
   }
 }
 
+/** What a person calls a setting: the variable of the environment, or the option of a command that it came from. */
+export type NameOfSetting = (setting: keyof CoordinatorConfig) => string
+
+export const nameOfVariable: NameOfSetting = (setting) => ENVIRONMENT[setting] ?? setting
+
 /** Completes and checks settings. @throws FedsvdError CONFIG_INVALID naming every setting at fault */
-export function completeConfig(settings: CoordinatorSettings): CoordinatorConfig {
+export function completeConfig(
+  settings: CoordinatorSettings,
+  nameOf: NameOfSetting = nameOfVariable,
+): CoordinatorConfig {
   const result = configSchema.safeParse(settings)
   if (result.success) return result.data
   const unknown = result.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
   )
   if (unknown.length > 0) throw unknownSetting(unknown[0]!)
-  const names = [...new Set(result.error.issues.map(({ path: [setting] }) => String(setting)))]
-  const variables = names.map((name) => ENVIRONMENT[name as keyof typeof ENVIRONMENT] ?? name)
+  const faults = result.error.issues.map(({ path: [setting], message }) => {
+    return { name: nameOf(setting as keyof CoordinatorConfig), message }
+  })
+  const names = [...new Set(faults.map(({ name }) => name))].join(', ')
   throw new FedsvdError('CONFIG_INVALID', {
-    expected: `valid settings for ${names.join(', ')}`,
-    got: result.error.issues.map(({ path: [setting], message }) => `${String(setting)}: ${message}`).join('; '),
-    remedy: `Correct ${variables.join(', ')}.`,
+    expected: `valid settings for ${names}`,
+    got: faults.map(({ name, message }) => `${name}: ${message}`).join('; '),
+    remedy: `Correct ${names}.`,
   })
 }
 

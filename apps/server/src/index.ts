@@ -10,6 +10,7 @@ export {
   type CoordinatorSettings,
   completeConfig,
   ENVIRONMENT,
+  type NameOfSetting,
   settingsFromEnvironment,
 } from './config.ts'
 export type { Evaluator, EvaluatorFactory } from './evaluation/index.ts'

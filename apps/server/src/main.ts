@@ -1,4 +1,4 @@
-import { isFedsvdError } from '@fedsvd/core/errors'
+import { isFedsvdError, systemFault } from '@fedsvd/core/errors'
 import { completeConfig, settingsFromEnvironment } from './config.ts'
 import { startCoordinator } from './server.ts'
 
@@ -24,8 +24,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(
-    `${isFedsvdError(error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  )
+  const known = isFedsvdError(error) ? error : systemFault(error)
+  const unknown = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.stderr.write(`${known?.message ?? unknown}\n`)
   process.exitCode = 1
 })

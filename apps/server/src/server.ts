@@ -1,18 +1,25 @@
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
 import { makeFolder } from '@fedsvd/engine/files'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
 import { serveControl } from './backup/index.ts'
 import { type BlobStore, cachingBlobs, holdingBlobs, openBlobs, startCollector } from './blobs/index.ts'
-import { type CoordinatorConfig, type CoordinatorSettings, completeConfig, modelSettings } from './config.ts'
+import {
+  type CoordinatorConfig,
+  type CoordinatorSettings,
+  completeConfig,
+  modelSettings,
+  type NameOfSetting,
+  nameOfVariable,
+} from './config.ts'
 import { type EvaluatorFactory, holdOutEvaluators } from './evaluation/index.ts'
 import {
   accountRoutes,
   auditLogRoutes,
   budgetRoutes,
+  cannotListen,
   createApp,
   createListener,
   dashboard,
@@ -23,6 +30,7 @@ import {
   type Listener,
   limitPerClient,
   operatorRoutes,
+  requireFreeAddress,
   servedRoutes,
   sessionRoutes,
   statementRoutes,
@@ -71,6 +79,8 @@ export interface CoordinatorParts {
   readonly clock: Clock
   /** The built dashboard; `apps/dashboard/dist` where it is absent. */
   readonly dashboardFolder: string
+  /** What messages call a setting: its variable unless a command that has options says otherwise. */
+  readonly nameOf: NameOfSetting
 }
 
 export interface Coordinator extends AsyncDisposable {
@@ -99,10 +109,12 @@ export async function startCoordinator(
   settings: CoordinatorSettings,
   given: Partial<CoordinatorParts> = {},
 ): Promise<Coordinator> {
-  const config = completeConfig(settings)
+  const { nameOf = nameOfVariable } = given
+  const config = completeConfig(settings, nameOf)
   const log = given.log ?? createLog(config.logLevel)
   const { models = modelsOf(modelSettings(config)), clock = systemClock } = given
-  const listener = await createListener(config, (request, response) => app(request, response))
+  const listener = await createListener(config, (request, response) => app(request, response), nameOf)
+  await requireFreeAddress(config, nameOf)
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
   const refactoriser = await openRefactoriser(config)
   makeFolder(config.stateDir)
@@ -302,7 +314,7 @@ export async function startCoordinator(
   try {
     await others?.start({ clients, conductor, presence, feed })
     await conductor.resume()
-    const url = await listen(listener, config)
+    const url = await listen(listener, config, nameOf)
     log.info({ url }, 'coordinator listens')
     const served = () => ({ routes: servedRoutes(app), ...servedEvents(io) })
     return { url, operatorToken, served, [Symbol.asyncDispose]: close }
@@ -335,28 +347,13 @@ function openStore({ databaseUrl, stateDir }: CoordinatorConfig, log: Logger): P
   )
 }
 
-function listen({ http, scheme }: Listener, { host, port }: CoordinatorConfig): Promise<string> {
+function listen({ http, scheme }: Listener, { host, port }: CoordinatorConfig, nameOf: NameOfSetting): Promise<string> {
   return new Promise((resolve, reject) => {
-    http.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)))
+    http.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, { host, port }, nameOf)))
     http.listen(port, host, () => {
       const { port: taken } = http.address() as AddressInfo
       resolve(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${taken}`)
     })
-  })
-}
-
-function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): FedsvdError {
-  if (error.code === 'EADDRINUSE') {
-    return new FedsvdError('PORT_IN_USE', {
-      expected: `${host}:${port} to be free`,
-      got: 'another process that listens there',
-      remedy: 'Stop it, or choose another port (0 takes a free one).',
-    })
-  }
-  return new FedsvdError('CONFIG_INVALID', {
-    expected: `an address to listen on, not ${host}:${port}`,
-    got: error.message,
-    remedy: 'Correct FEDSVD_HOST or FEDSVD_PORT.',
   })
 }
 

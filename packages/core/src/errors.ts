@@ -184,8 +184,12 @@ const PATH: Pick<Meaning, 'code'> = { code: 'CONFIG_INVALID' }
 const FULL: Pick<Meaning, 'code'> = { code: 'STORAGE_UNAVAILABLE' }
 
 const MEANINGS: Readonly<Record<string, Meaning>> = {
-  EACCES: { ...PATH, got: 'no permission', remedy: 'Give the user of this process access, or choose another path.' },
-  EPERM: { ...PATH, got: 'no permission', remedy: 'Give the user of this process access, or choose another path.' },
+  EACCES: {
+    ...PATH,
+    got: 'permission denied',
+    remedy: 'Give the user of this process access, or choose another path.',
+  },
+  EPERM: { ...PATH, got: 'permission denied', remedy: 'Give the user of this process access, or choose another path.' },
   EROFS: { ...FULL, got: 'a file system that is read-only', remedy: 'Mount it writable, or choose another path.' },
   ENOENT: { ...PATH, got: 'nothing there', remedy: 'Check the path.' },
   ENOTDIR: { ...PATH, got: 'a file where a folder should be', remedy: 'Remove that file, or choose another path.' },
@@ -197,26 +201,83 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EDQUOT: { ...FULL, got: 'a quota that is used up', remedy: 'Free some space or raise the quota, and start again.' },
   EMFILE: { ...FULL, got: 'too many open files', remedy: 'Raise the limit of open files (ulimit -n).' },
   ENFILE: { ...FULL, got: 'too many open files', remedy: 'Raise the limit of open files of the system.' },
+  EBUSY: { ...PATH, got: 'something that is in use', remedy: 'Close what uses it, or choose another path.' },
+  EXDEV: { ...PATH, got: 'another file system', remedy: 'Keep both paths on one file system.' },
+  ENOTEMPTY: { ...PATH, got: 'a folder that is not empty', remedy: 'Empty it, or choose another path.' },
+  EINVAL: { ...PATH, got: 'a path or a file system that does not allow it', remedy: 'Choose another path.' },
+  ENOTSUP: { ...PATH, got: 'a file system that does not allow it', remedy: 'Choose a path on a local disk.' },
+  ENXIO: { ...PATH, got: 'a device or a pipe that nobody has open', remedy: 'Name a file.' },
+  ESTALE: { ...FULL, got: 'a network file system that has gone', remedy: 'Mount it again.' },
   EIO: { ...FULL, got: 'an error of the disk', remedy: 'Check the disk; nothing that was written since is certain.' },
   EADDRINUSE: { code: 'PORT_IN_USE', got: 'an address that is taken', remedy: 'Choose another port.' },
   EADDRNOTAVAIL: { ...PATH, got: 'an address that this machine does not have', remedy: 'Choose another host.' },
+}
+
+/** What a person calls the calls of the system; the second word stands where the call names no file. */
+const TRIED: Readonly<Record<string, readonly [what: string, unnamed?: string]>> = {
+  access: ['look at', 'a file'],
+  bind: ['listen at', 'an address'],
+  chmod: ['change the rights of', 'a file'],
+  chown: ['change the owner of', 'a file'],
+  close: ['close', 'a file'],
+  connect: ['connect to', 'an address'],
+  copyfile: ['copy', 'a file'],
+  cp: ['copy', 'a file'],
+  fchmod: ['change the rights of', 'a file'],
+  fdatasync: ['write', 'a file'],
+  fstat: ['look at', 'a file'],
+  fsync: ['write', 'a file'],
+  ftruncate: ['shorten', 'a file'],
+  futime: ['set the time of', 'a file'],
+  getaddrinfo: ['find the address of', 'a host'],
+  link: ['create', 'a link'],
+  listen: ['listen at', 'an address'],
+  lstat: ['look at', 'a file'],
+  mkdir: ['create the folder', ''],
+  mkdtemp: ['create the folder', ''],
+  open: ['open', 'a file'],
+  opendir: ['list the folder', ''],
+  read: ['read'],
+  readlink: ['follow the link', ''],
+  realpath: ['look at', 'a path'],
+  rename: ['rename', 'a file'],
+  rm: ['remove', 'a file'],
+  rmdir: ['remove the folder', ''],
+  scandir: ['list the folder', ''],
+  spawn: ['start the program', ''],
+  stat: ['look at', 'a file'],
+  symlink: ['create', 'a link'],
+  truncate: ['shorten', 'a file'],
+  unlink: ['remove', 'a file'],
+  utime: ['set the time of', 'a file'],
+  uv_cwd: ['work in the current folder', ''],
+  write: ['write'],
+}
+
+/** What was tried, in words: "to be able to create the folder /srv/state". */
+function attempted({ syscall, path, dest, address, port }: Readonly<Record<string, unknown>>): string {
+  const [call = ''] = String(syscall).split(' ')
+  const [what, unnamed = ''] = TRIED[call] ?? ['use', 'a file']
+  const to = typeof dest === 'string' ? ` as ${dest}` : ''
+  const place = typeof path === 'string' ? path : typeof address === 'string' ? `${address}:${String(port)}` : unnamed
+  return `to be able to ${what} ${place}${to}`.trimEnd()
 }
 
 const MOST_CAUSES = 8
 
 /**
  * A fault of files or sockets, as Node reports it, in words of the catalogue; undefined for any other error. Only the
- * structure of the error is looked at (`code`, `syscall`, `path`, `cause`).
+ * structure of the error is looked at (`code`, `syscall`, `path`, `dest`, `address`, `port`, `cause`).
  */
 export function systemFault(error: unknown): FedsvdError | undefined {
   let next: unknown = error
   for (let depth = 0; depth < MOST_CAUSES && typeof next === 'object' && next !== null; depth += 1) {
-    const { code, syscall, path, cause } = next as Readonly<Record<string, unknown>>
+    const { code, syscall, cause } = next as Readonly<Record<string, unknown>>
     const meaning = typeof code === 'string' && typeof syscall === 'string' ? MEANINGS[code] : undefined
     if (meaning !== undefined) {
-      const place = typeof path === 'string' ? ` ${path}` : ''
       const { got, remedy } = meaning
-      return new FedsvdError(meaning.code, { expected: `to ${String(syscall)}${place}`, got, remedy }, { cause: error })
+      const expected = attempted(next as Readonly<Record<string, unknown>>)
+      return new FedsvdError(meaning.code, { expected, got, remedy }, { cause: error })
     }
     next = cause
   }

@@ -6,10 +6,23 @@ const fault = (code: string, more: object = {}) =>
 
 it('names what was tried, where, what stood in the way, and what to do', () => {
   expect(systemFault(fault('EACCES', { path: '/srv/state' }))?.message).toBe(
-    'CONFIG_INVALID: expected to mkdir /srv/state, got no permission. Give the user of this process access, or choose another path.',
+    'CONFIG_INVALID: expected to be able to create the folder /srv/state, got permission denied. Give the user of this process access, or choose another path.',
   )
   expect(systemFault(fault('ENOSPC'))?.code).toBe('STORAGE_UNAVAILABLE')
   expect(systemFault(new Error('outside', { cause: fault('EROFS') }))?.message).toContain('read-only')
+})
+
+it.each([
+  [{ syscall: 'stat', path: '/a' }, 'to be able to look at /a'],
+  [{ syscall: 'scandir', path: '/a' }, 'to be able to list the folder /a'],
+  [{ syscall: 'rename', path: '/a', dest: '/b' }, 'to be able to rename /a as /b'],
+  [{ syscall: 'spawn node', path: 'node' }, 'to be able to start the program node'],
+  [{ syscall: 'listen', address: '127.0.0.1', port: 80 }, 'to be able to listen at 127.0.0.1:80'],
+  [{ syscall: 'write' }, 'to be able to write'],
+  [{ syscall: 'fsync' }, 'to be able to write a file'],
+  [{ syscall: 'unheard', path: '/a' }, 'to be able to use /a'],
+])('says in words what %o tried', (more, expected) => {
+  expect(systemFault(fault('EACCES', more))?.detail.expected).toBe(expected)
 })
 
 it('leaves our own faults alone', () => {

@@ -10,7 +10,7 @@ import { collect, example, labelList, positiveInteger, positiveNumber, probabili
 import { fail, type Output, outputFor } from '../output.ts'
 import { printable } from '../printable.ts'
 import { type SecretOption, secretOf, withSecret } from '../secret-option.ts'
-import { untilSignal } from '../until-signal.ts'
+import { AT_ONCE, untilSignal } from '../until-signal.ts'
 
 interface JoinOptions extends DataOptions, ModelOptions {
   readonly name: string
@@ -113,7 +113,7 @@ export function joinCommand(): Command {
     .option('--json', 'print events as lines of JSON')
     .addHelpText(
       'after',
-      `\nExit codes: 0 the run is completed, or a signal; 1 an error; with --once also ${EXIT.declined} this site declined, ${EXIT.stopped} the run\nwas stopped, ${EXIT.failed} it failed; ${EXIT.refused} the coordinator refused this site.`,
+      `\nExit codes: 0 the run is completed, or a signal; 1 an error; with --once also ${EXIT.declined} this site declined, ${EXIT.stopped} the run\nwas stopped, ${EXIT.failed} it failed; ${EXIT.refused} the coordinator refused this site; ${AT_ONCE} ended at once by a second Ctrl+C.\nThe enrolment token is made by who runs the coordinator: on the page Clients of its dashboard, or by the API\n(docs/reference/protocol.md). It is for one site, once, and is needed at the first start only.`,
     )
     .addHelpText(
       'after',
@@ -123,6 +123,10 @@ export function joinCommand(): Command {
     )
     .action(join)
 }
+
+/** What a person who pressed Ctrl+C has to know. */
+const STOPPING =
+  'stopping: nothing is lost. What was trained and reserved is in the state folder; the same command goes on with it, and a round that is broken off costs one step more. Ctrl+C again ends at once'
 
 async function join(coordinator: string, options: JoinOptions): Promise<void> {
   const output = outputFor(options)
@@ -158,7 +162,11 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
   })
   await using node = await startClient(config, { onEvent: (event) => report(event, output, progress) })
   const ending = node.nextEnding().catch((error: Error) => error)
-  const ended = await untilSignal(options.once ? ending : ending.then(refusalOrNever))
+  const ended = await untilSignal(options.once ? ending : ending.then(refusalOrNever), (signal) => {
+    progress.clear()
+    output.record({ event: 'stopping', signal })
+    output.line(STOPPING)
+  })
   if (ended !== undefined) reportEnding(ended, output)
 }
 

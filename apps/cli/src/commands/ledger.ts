@@ -1,15 +1,14 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import {
   defaultStateDir,
   type LedgerState,
   outcomeOf,
   RULES,
-  replay,
+  readLedger,
   ruleOf,
   spentEvents,
   unitOfLedger,
-  verifyLedgerBytes,
 } from '@fedsvd/client'
 import { type AccountedEvent, ADVERSARY, filterOf, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
@@ -48,8 +47,7 @@ export function ledgerCommand(): Command {
 
 async function show(options: LedgerOptions): Promise<void> {
   const output = outputFor(options)
-  for (const { name, bytes } of await ledgersIn(options.stateDir)) {
-    const state = replay(verifyLedgerBytes(bytes, name).entries)
+  for (const { name, state } of await ledgersIn(options.stateDir)) {
     if (state === undefined) continue
     const view = viewOf(state)
     output.record(view)
@@ -141,9 +139,7 @@ function epsilonAfterEach(events: readonly AccountedEvent[], delta: number): num
 
 async function verify(options: LedgerOptions): Promise<void> {
   const output = outputFor(options)
-  for (const { name, bytes } of await ledgersIn(options.stateDir)) {
-    const { entries, head, tail } = verifyLedgerBytes(bytes, name)
-    replay(entries)
+  for (const { name, entries, head, tail } of await ledgersIn(options.stateDir)) {
     output.record({ name, entries: entries.length, head, tail })
     output.line(
       `${name.slice(0, 16)}  ${entries.length} entries, chain unbroken${tail === 'torn' ? ', torn last line' : ''}, head ${head.slice(0, 16)}`,
@@ -151,9 +147,13 @@ async function verify(options: LedgerOptions): Promise<void> {
   }
 }
 
-async function ledgersIn(stateDir: string): Promise<{ name: string; bytes: Uint8Array }[]> {
+async function ledgersIn(stateDir: string): Promise<ReturnType<typeof readLedger>[]> {
   const folder = join(stateDir, 'ledgers')
-  const files = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.jsonl'))
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const files = names.filter((file) => file.endsWith('.jsonl'))
   if (files.length === 0) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: `ledgers in ${folder}`,
@@ -161,7 +161,5 @@ async function ledgersIn(stateDir: string): Promise<{ name: string; bytes: Uint8
       remedy: 'Give the state folder of a client with --state-dir',
     })
   }
-  return Promise.all(
-    files.map(async (file) => ({ name: basename(file, '.jsonl'), bytes: await readFile(join(folder, file)) })),
-  )
+  return files.map((file) => readLedger(join(folder, file)))
 }

@@ -1,10 +1,17 @@
 import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
-import { type CoordinatorSettings, completeConfig, settingsFromEnvironment, startCoordinator } from '@fedsvd/server'
+import {
+  type CoordinatorSettings,
+  completeConfig,
+  ENVIRONMENT,
+  type NameOfSetting,
+  settingsFromEnvironment,
+  startCoordinator,
+} from '@fedsvd/server'
 import { Command } from 'commander'
 import { DATA_FORMATS, type DataOptions, withReadOptions } from '../data-options.ts'
-import { collect, example, port, positiveInteger } from '../options.ts'
+import { collect, example, optionOf, port, positiveInteger } from '../options.ts'
 import { outputFor } from '../output.ts'
-import { untilSignal } from '../until-signal.ts'
+import { AT_ONCE, untilSignal } from '../until-signal.ts'
 
 interface ServeOptions extends Omit<DataOptions, 'unitColumn'> {
   readonly host?: string
@@ -78,6 +85,10 @@ export function serveCommand(): Command {
     .option('--json', 'print events as lines of JSON')
     .addHelpText(
       'after',
+      `\nExit codes: 0 stopped by Ctrl+C or SIGTERM; 1 an error; ${AT_ONCE} ended at once by a second one, without closing in order.\nEvery setting, with its variable and range: docs/reference/settings.md.`,
+    )
+    .addHelpText(
+      'after',
       example(
         'fedsvd serve --port 7373 --hold-out public.jsonl',
         'fedsvd serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem',
@@ -93,14 +104,20 @@ async function serve({ json, ...options }: ServeOptions): Promise<void> {
   if (given.databaseUrl !== undefined && hasPassword(given.databaseUrl)) {
     process.stderr.write('--database-url shows its password in the list of processes: use DATABASE_URL\n')
   }
-  const config = completeConfig({ ...settingsFromEnvironment(), ...given, ...(reading && { holdOutReading: reading }) })
-  await using coordinator = await startCoordinator(config)
+  const nameOf: NameOfSetting = (setting) => (setting in given ? optionOf(setting) : ENVIRONMENT[setting])
+  const settings = { ...settingsFromEnvironment(), ...given, ...(reading && { holdOutReading: reading }) }
+  const config = completeConfig(settings, nameOf)
+  await using coordinator = await startCoordinator(config, { nameOf })
   const { url } = coordinator
   output.record({ event: 'listening', url, stateDir: config.stateDir })
   output.line(`coordinator at ${url}`)
   output.line(`operator token in ${config.stateDir}; stop with Ctrl+C`)
-  await untilSignal(new Promise<never>(() => {}))
-  output.line('stopping: requests under way are finished, rounds go on at the next start')
+  await untilSignal(new Promise<never>(() => {}), (signal) => {
+    output.record({ event: 'stopping', signal })
+    output.line(
+      `stopping: requests under way are finished, for ${config.graceSeconds} s at most. Nothing is lost: runs go on at the next start. Ctrl+C again ends at once`,
+    )
+  })
 }
 
 function hasPassword(url: string): boolean {

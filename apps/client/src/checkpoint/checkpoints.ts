@@ -80,7 +80,7 @@ export function requireCheckpointsNoted(
   const { runId, round, attempt, step } = orphan
   throw new FedsvdError('LEDGER_DAMAGED', {
     expected: `a ledger that knows attempt ${attempt} of round ${roundNumber(round)} of run ${runId} up to step ${step - 1}`,
-    got: `step ${step} of it, and less in the ledger`,
+    got: `step ${step} of it, and less in ${join(stateDir, 'ledgers')}`,
     remedy: 'Restore the newest copy of the ledger; until then nothing is trained here.',
   })
 }

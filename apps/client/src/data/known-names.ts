@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { replay, verifyLedgerBytes } from '../ledger/index.ts'
+import { readLedger } from '../ledger/index.ts'
 
 /**
  * The fingerprints by which the ledgers of a site name data sets: those that its own ledgers have charged or have a statement
@@ -10,7 +10,7 @@ import { replay, verifyLedgerBytes } from '../ledger/index.ts'
  */
 export function knownDatasets(stateDir: string, earlier: readonly string[]): ReadonlySet<string> {
   const own = ledgersIn(stateDir).flatMap((path) => {
-    const state = replay(verifyLedgerBytes(readFileSync(path), basename(path, '.jsonl')).entries)
+    const { state } = readLedger(path)
     return state === undefined ? [] : [...state.datasets, ...state.statements.map(({ dataset }) => dataset)]
   })
   return new Set([...own, ...earlier.flatMap(ledgersIn).map((path) => basename(path, '.jsonl'))])

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { atFile } from '@fedsvd/engine/files'
 import { isFingerprint } from './chain.ts'
 import { SITE_BUDGET } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
@@ -46,7 +47,7 @@ function adoptablesIn({ stateDir, only }: EarlierPlace): readonly string[] {
 function adoptFile(site: LedgerFile, path: string, now: () => Date): void {
   const name = basename(path, '.jsonl')
   using held = isWritable(path) ? new LedgerFile(path, name, now) : undefined
-  const { entries: all } = verifyLedgerBytes(readFileSync(path), name)
+  const { entries: all } = atFile(path, () => verifyLedgerBytes(readFileSync(path), name))
   const entries = all.filter(({ fact }) => fact.kind !== 'moved')
   const root = entries[0]?.hash
   if (root === undefined) return

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { makeFolder } from '@fedsvd/engine/files'
+import { atFile, makeFolder } from '@fedsvd/engine/files'
 
 /** Writes all of `bytes` at the end of an open file and returns only when they are on stable storage. */
 export function appendDurably(fd: number, bytes: Uint8Array): void {
@@ -23,7 +23,7 @@ export function writeFileDurably(path: string, bytes: Uint8Array, mode = 0o600):
   try {
     const fd = openSync(temporary, 'w', mode)
     try {
-      appendDurably(fd, bytes)
+      atFile(temporary, () => appendDurably(fd, bytes))
     } finally {
       closeSync(fd)
     }
@@ -46,7 +46,7 @@ export function syncFolder(folder: string): void {
   if (process.platform === 'win32') return
   const fd = openSync(folder, 'r')
   try {
-    fsyncSync(fd)
+    atFile(folder, () => fsyncSync(fd))
   } finally {
     closeSync(fd)
   }

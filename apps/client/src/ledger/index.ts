@@ -5,6 +5,7 @@ export { type AttemptKey, budgetNameSchema, type LedgerEntry, type LedgerFact, S
 export { type LedgerOptions, ledgerPath, openLedger, type PaidCharge, type PrivacyLedger } from './ledger.ts'
 export { type NextAttempt, nextAttempt } from './next-attempt.ts'
 export { outcomeOf } from './outcome.ts'
+export { readLedger } from './read-ledger.ts'
 export {
   type BoundRun,
   brokenOff,

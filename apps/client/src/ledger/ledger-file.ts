@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { atFile } from '@fedsvd/engine/files'
 import { chain, encodeEntry, sha256Hex } from './chain.ts'
 import { appendDurably, makeFolderDurably, syncFolder } from './durable-files.ts'
 import type { LedgerFact } from './entry.ts'
@@ -13,6 +14,7 @@ const FULL: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT']
 
 /** The file of one ledger, held exclusively: facts go in at the end, and what they add up to is kept beside it. */
 export class LedgerFile implements Disposable {
+  readonly #path: string
   readonly #fd: number
   readonly #lock: Disposable
   readonly #now: () => Date
@@ -32,17 +34,21 @@ export class LedgerFile implements Disposable {
    */
   constructor(path: string, name: string, now: () => Date) {
     makeFolderDurably(dirname(path))
+    this.#path = path
     this.#now = now
     this.#lock = lockLedger(`${path}.lock`)
     this.#fd = openSync(path, 'a+', 0o600)
     try {
       syncFolder(dirname(path))
       const bytes = readFileSync(path)
-      const { entries, head, wholeBytes, tail } = verifyLedgerBytes(bytes, name)
-      this.#state = replay(entries)
+      const { head, wholeBytes, tail, ...read } = atFile(path, () => {
+        const verified = verifyLedgerBytes(bytes, name)
+        return { ...verified, state: replay(verified.entries) }
+      })
+      this.#state = read.state
       this.#head = head
-      this.#hashes = entries.map(({ hash }) => hash)
-      if (tail === 'unterminated') appendDurably(this.#fd, Buffer.from('\n'))
+      this.#hashes = read.entries.map(({ hash }) => hash)
+      if (tail === 'unterminated') atFile(path, () => appendDurably(this.#fd, Buffer.from('\n')))
       if (tail === 'torn') this.#cutOff(bytes.subarray(wholeBytes), wholeBytes)
     } catch (error) {
       this[Symbol.dispose]()
@@ -74,7 +80,7 @@ export class LedgerFile implements Disposable {
    * @throws FedsvdError LEDGER_DAMAGED
    */
   append(...facts: readonly LedgerFact[]): string {
-    if (!this.#usable) throw notUsable()
+    if (!this.#usable) throw notUsable(this.#path)
     let [next, head] = [this.#state, this.#head]
     const entries = [...this.#deferred, ...facts].map((fact, index) => {
       const seq = this.#hashes.length + index
@@ -104,7 +110,9 @@ export class LedgerFile implements Disposable {
     this.#usable = false
     const { size } = fstatSync(this.#fd)
     try {
-      appendDurably(this.#fd, lines)
+      atFile(this.#path, () => {
+        appendDurably(this.#fd, lines)
+      })
     } catch (error) {
       if (FULL.includes((error as NodeJS.ErrnoException).code)) {
         ftruncateSync(this.#fd, size)
@@ -124,10 +132,10 @@ export class LedgerFile implements Disposable {
   }
 }
 
-function notUsable(): FedsvdError {
+function notUsable(path: string): FedsvdError {
   return new FedsvdError('LEDGER_DAMAGED', {
     expected: 'an open ledger whose last write succeeded',
-    got: 'a ledger that was closed or failed to write',
+    got: `${path}, which was closed or failed to write`,
     remedy: 'Make room on the disk and start the client again; nothing is trained until then.',
   })
 }

@@ -104,7 +104,7 @@ export function requireReserved(
   if (orphan === undefined) return
   throw new FedsvdError('LEDGER_DAMAGED', {
     expected: `a ledger that reserved attempt ${orphan.attempt} of round ${roundNumber(orphan.round)} of run ${orphan.runId}`,
-    got: 'a finished frame of it, and no reservation',
+    got: `a finished frame of it, and no reservation in ${join(stateDir, 'ledgers')}`,
     remedy: 'Restore the newest copy of the ledger; until then nothing is trained here.',
   })
 }

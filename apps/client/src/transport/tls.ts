@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import type { TlsTrust } from '@fedsvd/engine/network'
 
 /** PEM files. */
@@ -61,15 +61,18 @@ function withoutTls(code: string): FedsvdError {
 }
 
 function pem(file: string, option: string): string {
-  try {
-    const content = readFileSync(file, 'utf8')
-    if (!content.includes('-----BEGIN ')) throw new Error(`${file} is not PEM`)
-    return content
-  } catch (error) {
-    throw new FedsvdError('CONFIG_INVALID', {
+  const unusable = (got: string): FedsvdError =>
+    new FedsvdError('CONFIG_INVALID', {
       expected: `${option} to name a readable PEM file`,
-      got: error instanceof Error ? error.message : String(error),
-      remedy: 'Correct the path.',
+      got: `${got} (${file})`,
+      remedy: `Correct ${option}.`,
     })
+  let content: string
+  try {
+    content = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw unusable(systemFault(error)?.detail.got ?? String(error))
   }
+  if (!content.includes('-----BEGIN ')) throw unusable('a file that is not PEM')
+  return content
 }

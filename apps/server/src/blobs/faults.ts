@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { slices } from './slices.ts'
 
 /** Codes of the system that mean: no room, or no disk, just now. */
@@ -57,7 +57,8 @@ export function storageUnavailable(got: string, cause?: unknown): FedsvdError {
 export function storageFault(error: unknown): unknown {
   const { code } = (error ?? {}) as { code?: unknown }
   if (error instanceof FedsvdError || typeof code !== 'string' || !UNAVAILABLE.test(code)) return error
-  return storageUnavailable(code, error)
+  const words = systemFault(error)?.detail.got
+  return storageUnavailable(words === undefined ? code : `${words} (${code})`, error)
 }
 
 /** Runs something that uses the disk. @throws FedsvdError STORAGE_UNAVAILABLE, or whatever it throws */

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { FedsvdError } from '@fedsvd/core/errors'
-import type { CoordinatorConfig } from '../config.ts'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
+import { type CoordinatorConfig, type NameOfSetting, nameOfVariable } from '../config.ts'
 
 type Times = Pick<CoordinatorConfig, 'headersSeconds' | 'requestSeconds' | 'idleSeconds'>
 type Tls = Pick<CoordinatorConfig, 'tlsCert' | 'tlsKey' | 'tlsClientCa'>
@@ -17,27 +17,39 @@ export interface Listener {
  * HTTPS where a certificate is given, HTTP otherwise. With an authority for clients, whoever has no certificate signed by it
  * does not get as far as a request. Whoever sends slowly, or not at all, is cut off.
  *
+ * @param nameOf what the person who reads a fault calls the settings
  * @throws FedsvdError CONFIG_INVALID when a file cannot be read, or the files do not fit together
  */
 export async function createListener(
   { tlsCert, tlsKey, tlsClientCa, ...times }: Tls & Times,
   handler: RequestListener,
+  nameOf: NameOfSetting = nameOfVariable,
 ): Promise<Listener> {
   const limits = limitsOf(times)
   if (tlsCert === undefined || tlsKey === undefined) {
     if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) {
       return { http: impatient(createServer(limits, handler), times), scheme: 'http' }
     }
-    throw unusable('tlsCert and tlsKey together', 'one without the other')
+    const given = tlsCert ?? tlsKey
+    const lacking = [tlsCert ?? nameOf('tlsCert'), tlsKey ?? nameOf('tlsKey')].filter((name) => name !== given)
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `${nameOf('tlsCert')} and ${nameOf('tlsKey')} together`,
+      got: given === undefined ? `${nameOf('tlsClientCa')} without them` : 'one without the other',
+      remedy: `Give ${lacking.join(' and ')} too, or leave HTTPS out.`,
+    })
   }
-  const [cert, key] = [await pem(tlsCert, 'tlsCert'), await pem(tlsKey, 'tlsKey')]
-  const ca = tlsClientCa === undefined ? undefined : await pem(tlsClientCa, 'tlsClientCa')
+  const [cert, key] = [await pem(tlsCert, nameOf('tlsCert')), await pem(tlsKey, nameOf('tlsKey'))]
+  const ca = tlsClientCa === undefined ? undefined : await pem(tlsClientCa, nameOf('tlsClientCa'))
   const mutual = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }
   try {
     const http = createTlsServer({ ...limits, cert, key, minVersion: 'TLSv1.2', ...mutual }, handler)
     return { http: impatient(http, times), scheme: 'https' }
   } catch (error) {
-    throw unusable('a certificate and its own key, PEM', messageOf(error))
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `a certificate in ${tlsCert} and its own key in ${tlsKey}, PEM and without a passphrase`,
+      got: messageOf(error),
+      remedy: `Correct ${nameOf('tlsCert')} or ${nameOf('tlsKey')}.`,
+    })
   }
 }
 
@@ -54,18 +66,17 @@ function impatient<T extends Server>(http: T, { idleSeconds }: Times): T {
 }
 
 async function pem(file: string, setting: string): Promise<Buffer> {
-  try {
-    const content = await readFile(file)
-    if (!content.includes('-----BEGIN ')) throw new Error(`${file} is not PEM`)
-    return content
-  } catch (error) {
-    throw unusable(`${setting} to name a readable PEM file`, messageOf(error))
-  }
-}
-
-function unusable(expected: string, got: string): FedsvdError {
-  const remedy = 'Correct --tls-cert, --tls-key or --tls-client-ca.'
-  return new FedsvdError('CONFIG_INVALID', { expected, got, remedy })
+  const unusable = (got: string): FedsvdError =>
+    new FedsvdError('CONFIG_INVALID', {
+      expected: `${setting} to name a readable PEM file`,
+      got: `${got} (${file})`,
+      remedy: `Correct ${setting}.`,
+    })
+  const content = await readFile(file).catch((error: unknown) => {
+    throw unusable(systemFault(error)?.detail.got ?? messageOf(error))
+  })
+  if (!content.includes('-----BEGIN ')) throw unusable('a file that is not PEM')
+  return content
 }
 
 function messageOf(error: unknown): string {

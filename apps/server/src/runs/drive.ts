@@ -50,9 +50,11 @@ export async function drive(run: LiveRun): Promise<Ending | Standstill | undefin
   return undefined
 }
 
-/** An alert that cannot be stored is in the log, and readiness says the same. */
+/** The path is for operators alone. An alert that cannot be stored is in the log, and readiness says the same. */
 async function raise(run: LiveRun, error: FedsvdError): Promise<void> {
-  await run.alert(error.code, error.message).catch((cause: unknown) => {
+  const { path } = (error.cause ?? {}) as { path?: unknown }
+  const where = typeof path === 'string' ? ` It was ${path}.` : ''
+  await run.alert(error.code, error.message + where).catch((cause: unknown) => {
     run.log.warn({ err: cause, runId: run.manifest.runId }, 'an alert was not stored')
   })
 }

@@ -1,4 +1,4 @@
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 
 /** Any error as one of the catalogue; what is not is logged in full and shown without its inside. */
@@ -7,6 +7,14 @@ export function toCatalogue(error: unknown, log: Logger): FedsvdError {
   const fromParser = parserFault(error)
   if (fromParser !== undefined) return fromParser
   log.error({ err: error }, 'unexpected error')
+  const ofSystem = systemFault(error)
+  if (ofSystem?.code === 'STORAGE_UNAVAILABLE') {
+    const [expected, remedy] = [
+      'a disk that takes what is written',
+      'Try again when who runs the coordinator has made room.',
+    ]
+    return new FedsvdError('STORAGE_UNAVAILABLE', { expected, got: ofSystem.detail.got, remedy }, { cause: error })
+  }
   return new FedsvdError('UNEXPECTED', {
     expected: 'the request to be served',
     got: 'a fault inside the coordinator',

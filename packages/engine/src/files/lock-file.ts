@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { tryLock } from 'fs-native-extensions'
+import { atFile } from './at-file.ts'
 
 /** Disposing gives the lock back; doing it twice does no harm. */
 export type FileLock = Disposable
@@ -25,8 +26,10 @@ export function lockFile(path: string, refusal: (holder: string) => FedsvdError)
       closeSync(fd)
       continue
     }
-    ftruncateSync(fd)
-    writeSync(fd, `${process.pid}\n`)
+    atFile(path, () => {
+      ftruncateSync(fd)
+      writeSync(fd, `${process.pid}\n`)
+    })
     return held(fd)
   }
 }
