@@ -39,7 +39,7 @@ COPY tsconfig.base.json ./
 COPY prisma prisma
 COPY packages packages
 COPY apps apps
-COPY --from=build /app/apps/server/src/store/prisma/generated apps/server/src/store/prisma/generated
+COPY --from=build /app/apps/server/src/storage/records/postgres/generated apps/server/src/storage/records/postgres/generated
 COPY --from=build /app/apps/dashboard/dist apps/dashboard/dist
 # The user of the image may write to its state folder and its home, and to nothing of the program.
 RUN install -d -o node -g node -m 700 /var/lib/fedsvd

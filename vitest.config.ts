@@ -5,12 +5,27 @@ import { useSoftwareAdapter } from './scripts/software-adapter.ts'
 
 useSoftwareAdapter()
 
+const besideTheSource = ['{packages,apps}/*/src/**/*.test.ts', 'scripts/**/*.test.ts']
+
 export default defineConfig({
   test: {
     globalSetup: './scripts/test-setup.ts',
     // No test reads or writes the state folder of whoever runs it.
     env: { FEDSVD_HOME: join(tmpdir(), `fedsvd-tests-${process.pid}`) },
-    include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tests/**/*.test.ts', 'scripts/**/*.test.ts'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: besideTheSource, exclude: ['**/node_modules/**', '**/*.slow.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['{packages,apps}/*/src/**/*.slow.test.ts', 'apps/*/tests/**/*.test.ts'],
+        },
+      },
+      { extends: true, test: { name: 'e2e', include: ['tests/**/*.test.ts'] } },
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Accountant, type AccountedEvent, pld, rdp } from '@fedsvd/core/accounting'
+import { type Accountant, type AccountedEvent, pld, rdp } from '../packages/core/src/accounting/index.ts'
 
 interface Row {
   readonly events: readonly AccountedEvent[]

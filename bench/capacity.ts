@@ -14,15 +14,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { eventOfRound } from '@fedsvd/core/accounting'
-import { initialState } from '@fedsvd/core/adapters'
-import { frameBytes, type RunManifest, runManifestSchema, updateSpecs } from '@fedsvd/core/protocol'
 import pg from 'pg'
 import { startCoordinator } from '../apps/server/src/index.ts'
 import { starterModel } from '../apps/server/src/models/starter.ts'
-import { encodeState, RoundBook, type RoundEvent, schemaHashOf, withPrivacy } from '../apps/server/src/rounds/index.ts'
-import { openPostgresStore } from '../apps/server/src/store/prisma/index.ts'
-import { FakeClient, post, tinyModels, tinyRequest } from '../apps/server/test-kit/index.ts'
+import {
+  chargePrivacy,
+  encodeState,
+  type RoundEvent,
+  RoundJournal,
+  schemaHashOf,
+} from '../apps/server/src/rounds/index.ts'
+import { openPostgresStore } from '../apps/server/src/storage/records/postgres/index.ts'
+import { eventOfRound } from '../packages/core/src/accounting/index.ts'
+import { initialState } from '../packages/core/src/lora/index.ts'
+import { frameBytes, type RunManifest, runManifestSchema, updateSpecs } from '../packages/core/src/protocol/index.ts'
+import { FakeClient, post, tinyModels, tinyRequest } from '../packages/testing/src/server/index.ts'
 
 const SELF = fileURLToPath(import.meta.url)
 const LABELS = ['ham', 'spam']
@@ -82,9 +88,9 @@ async function oneRound(databaseUrl: string, count: number) {
   const clients = rows.map(({ id }) => id)
   const event = eventOfRound(manifest, TERMS)
   let commits = 0
-  const book = await RoundBook.open({
+  const book = await RoundJournal.open({
     load: () => store.rounds.find(runId, 0),
-    change: (before, after) => withPrivacy(before, after, () => event, now),
+    change: (before, after) => chargePrivacy(before, after, () => event, now),
     save: (change) => {
       commits += 1
       return store.rounds.save(change)

@@ -7,9 +7,9 @@
  * Records have 128 tokens; gradients and sums are measured by turns, in processor time.
  */
 import { parseArgs } from 'node:util'
-import { initialState, trainedSpecs } from '@fedsvd/core/adapters'
-import { beginClippedSum } from '@fedsvd/core/privacy'
-import { sizeOf } from '@fedsvd/core/tensor'
+import { initialState, trainedSpecs } from '../packages/core/src/lora/index.ts'
+import { beginClippedSum } from '../packages/core/src/privacy/index.ts'
+import { sizeOf } from '../packages/core/src/tensor/index.ts'
 import { engineOf, MODELS } from './engine-models.ts'
 
 const { values: given } = parseArgs({

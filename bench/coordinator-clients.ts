@@ -1,5 +1,5 @@
 /** The clients of `bench:coordinator`, several in one process: `<url> <enrolment token>...`. */
-import { FakeClient } from '../apps/server/test-kit/fake-client.ts'
+import { FakeClient } from '../packages/testing/src/server/fake-client.ts'
 import { nullTraining } from './null-training.ts'
 import { answerUsage } from './usage.ts'
 

@@ -14,8 +14,8 @@ import {
   openScene,
   seedBigRun,
   signInOn,
-} from '../apps/dashboard/test-kit/index.ts'
-import { SECRET, until } from '../apps/server/test-kit/index.ts'
+} from '../packages/testing/src/dashboard/index.ts'
+import { SECRET, until } from '../packages/testing/src/server/index.ts'
 
 const PATIENCE_MS = 600_000
 

@@ -5,9 +5,10 @@
  * JSON object a line.
  */
 import { createInterface } from 'node:readline'
-import { type AdapterState, initialState } from '@fedsvd/core/adapters'
-import { lotOfAll, recordsInMemory } from '@fedsvd/engine/lots'
-import type { TrainingEngine } from '@fedsvd/engine/training'
+import { type AdapterState, initialState } from '../packages/core/src/lora/index.ts'
+import { recordsInMemory } from '../packages/engine/src/datasets/index.ts'
+import type { TrainingEngine } from '../packages/engine/src/training/index.ts'
+import { lotOfAll } from '../packages/engine/src/training/lots/index.ts'
 import { CLASSES, engineOf, MODELS } from './engine-models.ts'
 
 export interface BenchCase {

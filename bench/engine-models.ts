@@ -1,5 +1,5 @@
 /** The models that bench/engine.ts measures, with random weights: speed does not depend on what they have learnt. */
-import type { AdapterSchema } from '@fedsvd/core/adapters'
+import type { AdapterSchema } from '../packages/core/src/lora/index.ts'
 import {
   type Checkpoint,
   type ClassifierModel,
@@ -10,11 +10,11 @@ import {
   headSpecs,
   STARTER_ENCODER,
   targetedLayers,
-} from '@fedsvd/core/model'
-import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
-import { loadRuntime, type RunnerFactory } from '@fedsvd/engine/runtime'
-import type { RuntimeSettings } from '@fedsvd/engine/settings'
-import { classifierEngine, createStarterEngine, type TrainingEngine } from '@fedsvd/engine/training'
+} from '../packages/core/src/models/index.ts'
+import { type NamedTensor, sizeOf } from '../packages/core/src/tensor/index.ts'
+import { loadRuntime, type RunnerFactory } from '../packages/engine/src/runtime/index.ts'
+import type { RuntimeSettings } from '../packages/engine/src/settings/index.ts'
+import { classifierEngine, createStarterEngine, type TrainingEngine } from '../packages/engine/src/training/index.ts'
 
 export const RANK = 8
 export const ALPHA = 8
@@ -87,7 +87,7 @@ export async function engineOf(
     model: classifier,
     schema,
     limits: { maxTokens, positions: maxTokens, vocabularySize, classes: CLASSES },
-    maxPlaces: 1024,
+    maxTokensPerMicroBatch: 1024,
     createRunner: createRunner ?? (await loadRuntime(settings)),
   })
 }

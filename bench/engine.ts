@@ -26,8 +26,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type TextRecord, writeStarterCorpus } from '@fedsvd/engine/data'
-import { loadStarterTokenizer } from '@fedsvd/engine/tokenizer'
+import type { TextRecord } from '../packages/engine/src/datasets/index.ts'
+import { writeStarterCorpus } from '../packages/engine/src/datasets/starter-corpus/index.ts'
+import { loadStarterTokenizer } from '../packages/engine/src/tokenizers/index.ts'
 import { ALPHA, CLASSES, MODELS, RANK } from './engine-models.ts'
 
 const FIXED_TOKENS = 128

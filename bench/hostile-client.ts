@@ -16,10 +16,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { eventOfRound, type PrivacyEvent } from '@fedsvd/core/accounting'
-import type { RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
 import { startCoordinator } from '../apps/server/src/index.ts'
-import { FakeClient, get, post, tinyModels, tinyRequest } from '../apps/server/test-kit/index.ts'
+import { eventOfRound, type PrivacyEvent } from '../packages/core/src/accounting/index.ts'
+import type { RunManifest, RunSnapshot } from '../packages/core/src/protocol/index.ts'
+import { FakeClient, get, post, tinyModels, tinyRequest } from '../packages/testing/src/server/index.ts'
 
 const SELF = fileURLToPath(import.meta.url)
 const LONGEST_ANSWER_MS = 100

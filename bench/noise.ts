@@ -8,8 +8,8 @@
  * a continuous Gaussian, which is not private (Mironov 2012).
  */
 import { webcrypto } from 'node:crypto'
-import { discreteGaussian, fillGaussian, RandomBits } from '@fedsvd/core/random'
-import { referenceDiscreteGaussian } from '../packages/core/test-kit/reference-discrete-gaussian.ts'
+import { discreteGaussian, fillGaussian, RandomBits } from '../packages/core/src/random/index.ts'
+import { referenceDiscreteGaussian } from '../packages/testing/src/core/reference-discrete-gaussian.ts'
 
 const REQUIRED = 5e6
 const SECONDS = 1

@@ -1,8 +1,8 @@
-import { eventOfRound } from '@fedsvd/core/accounting'
-import { trainedSpecs } from '@fedsvd/core/adapters'
-import type { Invitation } from '@fedsvd/core/protocol'
-import { sizeOf } from '@fedsvd/core/tensor'
-import type { FakeClient } from '../apps/server/test-kit/index.ts'
+import { eventOfRound } from '../packages/core/src/accounting/index.ts'
+import { trainedSpecs } from '../packages/core/src/lora/index.ts'
+import type { Invitation } from '../packages/core/src/protocol/index.ts'
+import { sizeOf } from '../packages/core/src/tensor/index.ts'
+import type { FakeClient } from '../packages/testing/src/server/index.ts'
 
 /** All that a client does in a round but training: it sends noise as large as an honest client's would be. */
 export async function nullTraining(client: FakeClient, invitation: Invitation): Promise<void> {

@@ -14,16 +14,21 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { calibrateNoiseMultiplier, eventOfRound, pld } from '@fedsvd/core/accounting'
-import { type AdapterState, initialState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
-import { beginMean, serverStep } from '@fedsvd/core/federation'
-import { beginPrivateRound, type PrivateRound, reservationFrom } from '@fedsvd/core/privacy'
-import type { RandomSource } from '@fedsvd/core/random'
-import type { NamedTensor } from '@fedsvd/core/tensor'
-import { type EncodedRecord, encodeRecords, type TextRecord, writeStarterCorpus } from '@fedsvd/engine/data'
-import { recordsInMemory } from '@fedsvd/engine/lots'
-import { loadStarterTokenizer } from '@fedsvd/engine/tokenizer'
-import { createStarterEngine, sumOfLot, type TrainingEngine } from '@fedsvd/engine/training'
+import { calibrateNoiseMultiplier, eventOfRound, pld } from '../packages/core/src/accounting/index.ts'
+import { beginMean, serverStep } from '../packages/core/src/federation/index.ts'
+import { type AdapterState, initialState, trainedSpecs, trainedTensors } from '../packages/core/src/lora/index.ts'
+import { beginPrivateRound, type PrivateRound, reservationFrom } from '../packages/core/src/privacy/index.ts'
+import type { RandomSource } from '../packages/core/src/random/index.ts'
+import type { NamedTensor } from '../packages/core/src/tensor/index.ts'
+import {
+  type EncodedRecord,
+  encodeRecords,
+  recordsInMemory,
+  type TextRecord,
+} from '../packages/engine/src/datasets/index.ts'
+import { writeStarterCorpus } from '../packages/engine/src/datasets/starter-corpus/index.ts'
+import { loadStarterTokenizer } from '../packages/engine/src/tokenizers/index.ts'
+import { createStarterEngine, sumOfLot, type TrainingEngine } from '../packages/engine/src/training/index.ts'
 
 const LABELS = ['ham', 'spam']
 const DELTA = 1e-5

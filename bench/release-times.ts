@@ -7,12 +7,13 @@
  * turns on the starter. AUC is the probability that a release with the target comes later than one without it: 0.5 tells nothing.
  */
 import { parseArgs } from 'node:util'
-import { initialState } from '@fedsvd/core/adapters'
-import type { EncodedRecord } from '@fedsvd/engine/data'
-import { lotOfAll, recordsInMemory } from '@fedsvd/engine/lots'
-import { createStarterEngine } from '@fedsvd/engine/training'
+import { AwaitableValue } from '../apps/client/src/platform/awaitable-value.ts'
 import { type ReleaseClock, releaseGrid, slotLength, systemClock } from '../apps/client/src/release/index.ts'
-import { Latest } from '../apps/client/src/transport/index.ts'
+import { initialState } from '../packages/core/src/lora/index.ts'
+import type { EncodedRecord } from '../packages/engine/src/datasets/index.ts'
+import { recordsInMemory } from '../packages/engine/src/datasets/index.ts'
+import { createStarterEngine } from '../packages/engine/src/training/index.ts'
+import { lotOfAll } from '../packages/engine/src/training/lots/index.ts'
 
 const { values: given } = parseArgs({
   options: { json: { type: 'boolean', default: false }, trials: { type: 'string', default: '40' } },
@@ -47,9 +48,9 @@ async function release(records: readonly EncodedRecord[], slot: number): Promise
     now: () => performance.now() + waits.reduce((sum, wait) => sum + wait, 0),
     sleep: async (milliseconds) => void waits.push(milliseconds),
   }
-  const goAhead = new Latest<true>()
-  goAhead.set(true)
-  const grid = releaseGrid({ clock, slotMs: slot, goAhead, pausedMs: () => 0 })
+  const resumeGate = new AwaitableValue<true>()
+  resumeGate.set(true)
+  const grid = releaseGrid({ clock, slotMs: slot, resumeGate, pausedMs: () => 0 })
   await engine.clippedLotSum(lotOfAll(recordsInMemory(records)), state, 1)
   const { signal } = new AbortController()
   const trained = performance.now() - started

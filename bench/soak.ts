@@ -15,10 +15,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
 import pg from 'pg'
 import { startCoordinator } from '../apps/server/src/index.ts'
-import { FakeClient, get, post, tinyModels, tinyRequest, until } from '../apps/server/test-kit/index.ts'
+import type { RunManifest, RunSnapshot } from '../packages/core/src/protocol/index.ts'
+import { FakeClient, get, post, tinyModels, tinyRequest, until } from '../packages/testing/src/server/index.ts'
 import { nullTraining } from './null-training.ts'
 
 const SELF = fileURLToPath(import.meta.url)

@@ -9,12 +9,17 @@
  * `python3` with torch is there. Nothing is asserted: this is what `--svd-device` and docs/reference/devices.md go by.
  */
 import { execFileSync } from 'node:child_process'
-import { type AdapterSchema, type AdapterState, refactorise, refactoriseOnDevice } from '@fedsvd/core/adapters'
-import { isFedsvdError } from '@fedsvd/core/errors'
-import { type ColumnMatrix, jacobiSvd, type LinearAlgebraDevice } from '@fedsvd/core/linalg'
-import { fillGaussian, seededSource } from '@fedsvd/core/random'
-import { openDevice } from '@fedsvd/engine/linear-algebra'
-import { SVD_DEVICES, type SvdDevice } from '@fedsvd/engine/settings'
+import { isFedsvdError } from '../packages/core/src/errors.ts'
+import { type ColumnMatrix, jacobiSvd, type LinearAlgebraDevice } from '../packages/core/src/linalg/index.ts'
+import {
+  type AdapterSchema,
+  type AdapterState,
+  refactorise,
+  refactoriseOnDevice,
+} from '../packages/core/src/lora/index.ts'
+import { fillGaussian, seededSource } from '../packages/core/src/random/index.ts'
+import { openDevice } from '../packages/engine/src/linear-algebra/index.ts'
+import { SVD_DEVICES, type SvdDevice } from '../packages/engine/src/settings/index.ts'
 
 interface Case {
   readonly layers: number

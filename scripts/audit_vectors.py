@@ -5,7 +5,7 @@
   as a linear program over the distribution of the number of right guesses (scipy, HiGHS). The implementation walks instead.
 
 Run from the repository root:  python3 scripts/audit_vectors.py
-Writes packages/core/src/audit/vectors/bounds.json
+Writes packages/core/src/privacy-audit/vectors/bounds.json
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 from mpmath import binomial, exp, mp, mpf
 from scipy.optimize import linprog
 
-TARGET = Path(__file__).resolve().parent.parent / "packages/core/src/audit/vectors/bounds.json"
+TARGET = Path(__file__).resolve().parent.parent / "packages/core/src/privacy-audit/vectors/bounds.json"
 mp.dps = 60
 
 ONE_RUN = [

@@ -22,7 +22,7 @@ const THREADS = {
   'apps/server/src/refactorisation/worker.mjs': 'refactorisation-thread',
 }
 const PROGRAMS = { 'apps/cli/src/main.ts': 'fedsvd', 'apps/server/src/main.ts': 'coordinator', ...THREADS }
-const TEST_PROGRAMS = { 'apps/server/test-kit/coordinator-program.ts': 'coordinator-program' }
+const TEST_PROGRAMS = { 'packages/testing/src/server/coordinator-program.ts': 'coordinator-program' }
 
 /**
  * Builds what is not built yet, or has changed. Where it cannot, it says so: the programs then run from their sources.

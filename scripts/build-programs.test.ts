@@ -5,7 +5,11 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { BUILD, builtProgram } from '../apps/cli/bin/programs.mjs'
 
-const PROGRAMS = ['apps/cli/src/main.ts', 'apps/server/src/main.ts', 'apps/server/test-kit/coordinator-program.ts']
+const PROGRAMS = [
+  'apps/cli/src/main.ts',
+  'apps/server/src/main.ts',
+  'packages/testing/src/server/coordinator-program.ts',
+]
 
 describe('built programs', () => {
   it('are there for the tests, and name their sources', async () => {

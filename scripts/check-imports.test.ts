@@ -12,8 +12,12 @@ describe('the import table', () => {
     ['packages/core/src/federation/server-step.ts', `import { x } from '../model/index.ts'`, 'nothing to privatise'],
     ['packages/core/src/privacy/noise.ts', `import { randomBytes } from 'node:crypto'`, 'core is pure'],
     ['packages/core/src/novel/x.ts', `import { x } from './y.ts'`, 'add it with a reason'],
-    ['packages/engine/src/data/x.ts', `import { x } from '@fedsvd/server'`, 'neither the client nor the coordinator'],
-    ['apps/client/src/round/round.ts', `const x = await import('@fedsvd/server')`, 'on the wire only'],
+    [
+      'packages/engine/src/datasets/x.ts',
+      `import { x } from '@fedsvd/server'`,
+      'neither the client nor the coordinator',
+    ],
+    ['apps/client/src/round/round.ts', `const x = await import('../apps/server/src/index.ts')`, 'on the wire only'],
     [
       'apps/server/src/rounds/round.ts',
       `import {\n  type A,\n  b\n} from '../store/prisma/generated/client.ts'`,
@@ -27,19 +31,19 @@ describe('the import table', () => {
     ['packages/core/src/accounting/pld.ts', `import { fft } from '../numeric/index.ts'\nimport { x } from './rdp.ts'`],
     ['packages/core/src/federation/x.ts', `import { FedsvdError } from '../errors.ts'`],
     ['apps/server/src/main.ts', `import { beginMean } from '@fedsvd/core/federation'\nimport express from 'express'`],
-    ['apps/server/src/store/prisma/store.ts', `import { PrismaPg } from '@prisma/adapter-pg'`],
+    ['apps/server/src/storage/records/postgres/store.ts', `import { PrismaPg } from '@prisma/adapter-pg'`],
   ])('lets %s be', (file, source) => {
     expect(breachesOf(file, source)).toEqual([])
   })
 
   it.each([
     ['apps/client/src/round/round.ts', 'const coin = Math.random() < 0.5'],
-    ['apps/server/src/rounds/noised-mean.ts', `const draw = Math['random']`],
+    ['apps/server/src/rounds/client-level-mean.ts', `const draw = Math['random']`],
     ['packages/core/src/privacy/x.ts', 'const { random } = Math'],
     ['apps/client/src/compose.ts', `const source = { kind: 'os-csprng', fill }`],
     ['apps/client/src/x.ts', 'crypto.getRandomValues(bytes)'],
     ['apps/client/src/round/round.ts', `const source = seededSource('seed')`],
-    ['apps/server/src/rounds/noised-mean.ts', `const source = seededSource('seed')`],
+    ['apps/server/src/rounds/client-level-mean.ts', `const source = seededSource('seed')`],
   ])('bites in %s on randomness that is none: %s', (file, source) => {
     expect(breachesOf(file, source)).toHaveLength(1)
   })

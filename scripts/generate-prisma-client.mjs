@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const schema = path.join(root, 'prisma/schema.prisma')
-const output = path.join(root, 'apps/server/src/store/prisma/generated')
+const output = path.join(root, 'apps/server/src/storage/records/postgres/generated')
 const stampFile = path.join(output, '.generated-from')
 
 const prisma = findPrisma()

@@ -28,11 +28,11 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     ['@stdlib'],
     'an accountant sees events only: epsilon is computed from facts',
   ),
-  [core('adapters')]: pure(['tensor', 'linalg', 'random'], []),
-  [core('graph')]: pure(['tensor'], ['@bufbuild/protobuf']),
-  [core('model')]: pure(['graph', 'tensor', 'adapters'], []),
+  [core('lora')]: pure(['tensor', 'linalg', 'random'], []),
+  [core('autodiff')]: pure(['tensor'], ['@bufbuild/protobuf']),
+  [core('models')]: pure(['graph', 'tensor', 'adapters'], []),
   [core('privacy')]: pure(['tensor', 'random', 'accounting', 'numeric'], []),
-  [core('audit')]: pure(
+  [core('privacy-audit')]: pure(
     ['privacy', 'accounting', 'tensor', 'linalg'],
     [],
     'an audit sees what training shows and holds it against a claim; it does not train differently',

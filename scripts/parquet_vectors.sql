@@ -1,4 +1,4 @@
--- The Parquet files in packages/engine/src/data/vectors, as DuckDB writes them: duckdb < scripts/parquet_vectors.sql
+-- The Parquet files in packages/engine/src/datasets/readers/vectors, as DuckDB writes them: duckdb < scripts/parquet_vectors.sql
 -- Run it in that folder. Another implementation of the format than the one that reads them in the tests.
 CREATE TABLE letters AS
   SELECT i, 'text number ' || i || ' é漢👋 "q", x' AS text, CASE WHEN i % 3 = 0 THEN 'ham' ELSE 'spam' END AS label,

@@ -6,10 +6,10 @@
 import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { OperatorView, RunSnapshot } from '@fedsvd/core/protocol'
 import type { Page } from 'playwright-core'
-import { openBrowser, openPage, signInOn, startDemo } from '../apps/dashboard/test-kit/index.ts'
-import { createOperator, get, SECRET, temporaryFolder, until } from '../apps/server/test-kit/index.ts'
+import type { OperatorView, RunSnapshot } from '../packages/core/src/protocol/index.ts'
+import { openBrowser, openPage, signInOn, startDemo } from '../packages/testing/src/dashboard/index.ts'
+import { createOperator, get, SECRET, temporaryFolder, until } from '../packages/testing/src/server/index.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const IMAGES = path.join(ROOT, 'docs', 'images')

@@ -1,21 +1,17 @@
 import { cp, rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { ClientSpending, RunSnapshot } from '@fedsvd/core/protocol'
 import { expect, it } from 'vitest'
-import { networkTransport } from '../apps/client/src/index.ts'
-import { startSite } from '../apps/client/test-kit/running-site.ts'
-import {
-  type CoordinatorSettings,
-  completeConfig,
-  restoreBackup,
-  startCoordinator,
-  takeBackup,
-} from '../apps/server/src/index.ts'
-import { placeEmbeddedDatabase } from '../apps/server/test-kit/embedded-template.ts'
-import { get, post } from '../apps/server/test-kit/fake-client.ts'
-import { temporaryFolder } from '../apps/server/test-kit/temporary-folder.ts'
-import { tinyModels, tinyRequest } from '../apps/server/test-kit/tiny-model.ts'
-import { until } from '../apps/server/test-kit/until.ts'
+import { networkTransport } from '../apps/client/src/transport/network.ts'
+import { restoreBackup } from '../apps/server/src/backup/restore-backup.ts'
+import { takeBackup } from '../apps/server/src/backup/take-backup.ts'
+import { type CoordinatorSettings, completeConfig, startCoordinator } from '../apps/server/src/index.ts'
+import type { ClientSpending, RunSnapshot } from '../packages/core/src/protocol/index.ts'
+import { startSite } from '../packages/testing/src/client/running-site.ts'
+import { placeEmbeddedDatabase } from '../packages/testing/src/server/embedded-template.ts'
+import { get, post } from '../packages/testing/src/server/fake-client.ts'
+import { temporaryFolder } from '../packages/testing/src/server/temporary-folder.ts'
+import { tinyModels, tinyRequest } from '../packages/testing/src/server/tiny-model.ts'
+import { until } from '../packages/testing/src/server/until.ts'
 
 /*
  * One side goes back in time while the other does not, with real coordinators and real sites: nobody is charged less than was

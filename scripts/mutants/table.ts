@@ -21,7 +21,7 @@ const client = (file: string): string => `apps/client/src/${file}`
 const server = (file: string): string => `apps/server/src/${file}`
 
 const SUM_TESTS = [
-  core('privacy/clipped-sum.test.ts'),
+  core('privacy/clipped-sum.slow.test.ts'),
   core('privacy/clip.test.ts'),
   core('privacy/sensitivity.test.ts'),
 ]
@@ -29,7 +29,7 @@ const ROUND_TESTS = [core('privacy/private-round.test.ts'), core('privacy/resume
 const LEDGER_TESTS = [
   client('ledger/ledger.test.ts'),
   client('ledger/verify.test.ts'),
-  client('ledger/ledger.property.test.ts'),
+  client('ledger/ledger.property.slow.test.ts'),
 ]
 
 export const MUTANTS: readonly Mutant[] = [
@@ -75,7 +75,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     core('random/discrete-gaussian.ts'),
-    [core('random/discrete-gaussian.test.ts')],
+    [core('random/discrete-gaussian.slow.test.ts')],
     [
       ['const table = proposalTable(sigma)', 'const table = proposalTable(sigma * 0.97)'],
       ['if (y === 0 && negative) continue', ''],
@@ -166,12 +166,12 @@ export const MUTANTS: readonly Mutant[] = [
   // Adaptive clipping
   ...breaksOf(
     core('privacy/private-round.ts'),
-    [core('privacy/adaptive-clipping.test.ts')],
+    [core('privacy/adaptive-clipping.slow.test.ts')],
     [['voteNoise.fill(bits, drawn)', '']],
   ),
   ...breaksOf(
     core('privacy/adaptive-clipping.ts'),
-    [core('privacy/adaptive-clipping.test.ts')],
+    [core('privacy/adaptive-clipping.slow.test.ts')],
     [
       ['sum: noiseMultiplier / Math.sqrt(1 - countShare)', 'sum: noiseMultiplier'],
       ['votes: noiseMultiplier / Math.sqrt(countShare)', 'votes: noiseMultiplier * Math.sqrt(countShare)'],
@@ -183,7 +183,7 @@ export const MUTANTS: readonly Mutant[] = [
   // Client level
   ...breaksOf(
     core('privacy/client-level.ts'),
-    [core('privacy/client-level.test.ts')],
+    [core('privacy/client-level.slow.test.ts')],
     [
       ['(units + noise[i]!) * unit', 'units * unit'],
       ['if (added.has(clientId)) throw addedBefore(clientId)', ''],
@@ -196,7 +196,7 @@ export const MUTANTS: readonly Mutant[] = [
   // Accounting and the filter
   ...breaksOf(
     core('accounting/events.ts'),
-    [core('accounting/accountant.test.ts'), core('accounting/filter.test.ts')],
+    [core('accounting/accountant.slow.test.ts'), core('accounting/filter.slow.test.ts')],
     [
       ['steps: (merged.get(key)?.steps ?? 0) + event.steps', 'steps: event.steps'],
       ['    checkEvent(event)\n    const key', '    const key'],
@@ -205,7 +205,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     core('accounting/filter.ts'),
-    [core('accounting/filter.test.ts')],
+    [core('accounting/filter.slow.test.ts')],
     [
       ['epsilonAt(events, delta) <= epsilon,', 'epsilonAt(events, delta) <= 1.01 * epsilon,'],
       ['sum + steps / noiseMultiplier ** 2', 'sum + 1 / noiseMultiplier ** 2'],
@@ -217,7 +217,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     core('accounting/event.ts'),
-    [client('node.test.ts'), core('accounting/accountant.test.ts')],
+    [client('node.slow.test.ts'), core('accounting/accountant.slow.test.ts')],
     [['steps: run.localSteps,', 'steps: 1,']],
   ),
   // The ledger of a site
@@ -243,7 +243,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('ledger/ledger.ts'),
-    [client('checkpoint/checkpoints.test.ts')],
+    [client('step-snapshots/step-snapshots.test.ts')],
     [['      assertSavedStep(saved)\n', '']],
   ),
   ...breaksOf(client('ledger/budget.ts'), LEDGER_TESTS, [
@@ -297,7 +297,7 @@ export const MUTANTS: readonly Mutant[] = [
   // The round of a client, its outbox, its randomness
   ...breaksOf(
     client('round/round.ts'),
-    [client('node.test.ts'), attack('randomness')],
+    [client('node.slow.test.ts'), attack('randomness')],
     [
       ['(await parts.whenDiskHasRoom(() => finishedBefore(parts))) ?? (await train(parts))', 'await train(parts)'],
       [
@@ -327,7 +327,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('outbox/outbox.ts'),
-    [client('node.test.ts'), client('outbox/outbox.test.ts')],
+    [client('node.slow.test.ts'), client('outbox/outbox.test.ts')],
     [
       ['if (frame !== undefined && sha256Hex(frame) === sha256) return frame', 'if (frame !== undefined) return frame'],
       ['  if (orphan === undefined) return\n', '  if (orphan === undefined || orphan.attempt > 0) return\n'],
@@ -343,8 +343,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   // The coordinator: its own noise, its ledger, the clients' ledgers, terms
   ...breaksOf(
-    server('rounds/noised-mean.ts'),
-    [server('rounds/noised-mean.test.ts'), attack('randomness')],
+    server('rounds/client-level-mean.ts'),
+    [server('rounds/client-level-mean.test.ts'), attack('randomness')],
     [
       ["if (randomness !== 'secure') throw notPrivate(randomness)", ''],
       ['    if (!paying.has(clientId)) continue\n', ''],
@@ -367,7 +367,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     server('privacy/client-level.ts'),
-    ['tests/server-client-level.test.ts'],
+    ['apps/server/tests/client-level.test.ts'],
     [['if (delta <= 1 / clients) return', 'if (delta <= 1) return']],
   ),
   ...breaksOf(
@@ -385,7 +385,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     server('privacy/terms.ts'),
-    ['tests/server-privacy.test.ts', 'tests/server-bad-input.test.ts'],
+    ['apps/server/tests/privacy.test.ts', 'apps/server/tests/bad-input.test.ts'],
     [
       ['if (budget.delta > 1 / declaredRecords) {', 'if (false as boolean) {'],
       ['if (Math.abs(sampleRate - rate) > ROUNDING * rate) {', 'if (false as boolean) {'],
@@ -441,10 +441,10 @@ export const MUTANTS: readonly Mutant[] = [
     [attack('release-times')],
     [['  await parts.release.endOfSlot(parts.signal)\n', '']],
   ),
-  ...breaksOf(client('session/open-runs.ts'), [attack('release-times')], [['    await timed\n', '']]),
+  ...breaksOf(client('runs/open-runs.ts'), [attack('release-times')], [['    await timed\n', '']]),
   ...breaksOf(
-    client('session/open-runs.ts'),
-    [attack('persons-as-units'), client('node.test.ts')],
+    client('runs/open-runs.ts'),
+    [attack('persons-as-units'), client('node.slow.test.ts')],
     [
       ['  requireUnitOf(declaration, unitOfRun(manifest))\n', ''],
       ['  requireWithinLimits(manifest, limits)\n', ''],
@@ -452,7 +452,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('node.ts'),
-    [attack('progress-told'), client('node.test.ts')],
+    [attack('progress-told'), client('node.slow.test.ts')],
     [
       ['if (this.#inTraining === 0) this.#told =', 'this.#told ='],
       ['        this.#level(runId, round)\n', ''],
@@ -461,7 +461,7 @@ export const MUTANTS: readonly Mutant[] = [
       ['      requireStateSize(run.manifest, invitation)\n', ''],
       ['accept: (state) => requireUsualState(state, this.#parts.limits)', 'accept: () => {}'],
       ['if (mismatch !== undefined) throw mismatch', ''],
-      ['error: forTheWire(refusal).toJSON()', 'error: refusal.toJSON()'],
+      ['error: toWireError(refusal).toJSON()', 'error: refusal.toJSON()'],
     ],
   ),
   // What a site agrees to
@@ -472,7 +472,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('policy/run-limits.ts'),
-    [client('node.test.ts')],
+    [client('node.slow.test.ts')],
     [
       ['if (value >= min && value <= max) continue', 'if (value <= max) continue'],
       ['!(Math.abs(value) <= stateValue)', 'Math.abs(value) > stateValue'],
@@ -480,12 +480,12 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('policy/declaration.ts'),
-    [client('node.test.ts'), attack('neighbouring-data')],
+    [client('node.slow.test.ts'), attack('neighbouring-data')],
     [['return some.length === set.size && some.every((label) => set.has(label))', 'return true']],
   ),
   ...breaksOf(
-    client('session/terms.ts'),
-    [client('session/terms.test.ts')],
+    client('runs/terms.ts'),
+    [client('runs/terms.test.ts')],
     [
       ['  requireDelta(site.budget.delta, site.declaredRecords)\n', ''],
       ['Math.max(forThisRun, noiseBesideSpent(', 'Math.min(forThisRun, noiseBesideSpent('],
@@ -552,7 +552,7 @@ export const MUTANTS: readonly Mutant[] = [
   // Persons as units, and records on which an engine fails
   ...breaksOf(
     engine('training/unit-sum.ts'),
-    [engine('training/unit-sum.test.ts')],
+    [engine('training/unit-sum.slow.test.ts')],
     [
       ['if (gradient === undefined) unit.sum = undefined', 'if (gradient === undefined) continue'],
       ['if (record === undefined) unit.sum = undefined', 'if (record === undefined) continue'],
@@ -560,8 +560,8 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   ...breaksOf(
-    engine('data/unit-index.ts'),
-    [engine('data/unit-index.test.ts')],
+    engine('datasets/record-store/unit-index.ts'),
+    [engine('datasets/record-store/unit-index.test.ts')],
     [
       ['if (positions.length < maxRecords) positions', 'positions'],
       ['if (!name.equals(unit)) {', 'if (unit.length === 0) {'],
@@ -575,7 +575,7 @@ export const MUTANTS: readonly Mutant[] = [
       ['for (const record of records) {\n    signal', 'for (const record of records.slice(1)) {\n    signal'],
     ],
   ),
-  ...breaksOf(client('round/lot-sum.ts'), [client('node-resume.test.ts')], [['      throw fault\n', '']]),
+  ...breaksOf(client('round/lot-sum.ts'), [client('node-resume.slow.test.ts')], [['      throw fault\n', '']]),
   ...breaksOf(
     client('data/site-data.ts'),
     [client('data/site-data.test.ts')],
@@ -583,16 +583,16 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   // The audit
   ...breaksOf(
-    core('audit/judge.ts'),
-    [core('audit/audit.test.ts')],
+    core('privacy-audit/judge.ts'),
+    [core('privacy-audit/audit.slow.test.ts')],
     [
       ['const level = (1 - confidence) / plans', 'const level = 1 - confidence'],
       ['Math.min(1, plans * Math.min(', 'Math.min(1, Math.min('],
     ],
   ),
   ...breaksOf(
-    core('audit/curve-test.ts'),
-    [core('audit/curve-test.test.ts')],
+    core('privacy-audit/curve-test.ts'),
+    [core('privacy-audit/curve-test.test.ts')],
     [
       ['const needed = least(right)', 'const needed = least(right) / 2'],
       ['(k / (guesses - k))', '(k / guesses)'],
@@ -610,7 +610,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     server('privacy/epsilon.ts'),
-    [server('privacy/epsilon.test.ts')],
+    [server('privacy/epsilon.slow.test.ts')],
     [
       ["if (rule.kind === 'schedule' && !events.every((event) => isOf(rule, event))) return false\n", ''],
       ['events.map((event) => ({ ...event, sampleRate: 1 }))', 'events'],
@@ -626,7 +626,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     core('protocol/accountable.ts'),
-    [server('privacy/epsilon.test.ts'), attack('hostile-client')],
+    [server('privacy/epsilon.slow.test.ts'), attack('hostile-client')],
     [['isWithin(noiseMultiplier, LIMITS.noiseMultiplier) &&', '']],
   ),
   ...breaksOf(

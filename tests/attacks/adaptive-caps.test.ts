@@ -1,9 +1,15 @@
-import { type AccountedEvent, calibrateNoiseMultiplier, type FilterRule, filterOf, pld } from '@fedsvd/core/accounting'
-import type { Budget, PrivacyTerms } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
 import { ClientCaps, epsilonBounds } from '../../apps/server/src/privacy/index.ts'
-import type { BudgetCap } from '../../apps/server/src/store/index.ts'
-import { gameDelta, type Move } from '../../packages/core/test-kit/adaptive-adversary.ts'
+import type { BudgetCap } from '../../apps/server/src/storage/records/index.ts'
+import {
+  type AccountedEvent,
+  calibrateNoiseMultiplier,
+  type FilterRule,
+  filterOf,
+  pld,
+} from '../../packages/core/src/accounting/index.ts'
+import type { Budget, PrivacyTerms } from '../../packages/core/src/protocol/index.ts'
+import { gameDelta, type Move } from '../../packages/testing/src/core/adaptive-adversary.ts'
 
 /*
  * An operator opens one run after the other and chooses each by what came back, for a client on which a cap was set before.

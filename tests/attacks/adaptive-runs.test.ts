@@ -1,10 +1,10 @@
-import { type AccountedEvent, eventOfRound, pld } from '@fedsvd/core/accounting'
-import { isFedsvdError } from '@fedsvd/core/errors'
 import { describe, expect, it } from 'vitest'
 import { type BoundRun, openLedger } from '../../apps/client/src/ledger/index.ts'
-import { FINGERPRINT, sampleBound, sampleManifest } from '../../apps/client/test-kit/sample-run.ts'
-import { temporaryFolder } from '../../apps/client/test-kit/temporary-folder.ts'
-import { gameDelta, type Move } from '../../packages/core/test-kit/adaptive-adversary.ts'
+import { type AccountedEvent, eventOfRound, pld } from '../../packages/core/src/accounting/index.ts'
+import { isFedsvdError } from '../../packages/core/src/errors.ts'
+import { FINGERPRINT, sampleBound, sampleManifest } from '../../packages/testing/src/client/sample-run.ts'
+import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
+import { gameDelta, type Move } from '../../packages/testing/src/core/adaptive-adversary.ts'
 
 /*
  * A coordinator opens one run after the other and chooses each by what came back from the one before. What it may ask for is

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createMemoryStore } from '../../apps/server/src/store/memory/index.ts'
 import {
   call,
   createOperator,
@@ -7,7 +6,8 @@ import {
   memoryBlobs,
   signIn,
   testCoordinator,
-} from '../../apps/server/test-kit/index.ts'
+} from '../../packages/testing/src/server/index.ts'
+import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 const HOUR_MS = 3_600_000
 const TERM_SECONDS = 60

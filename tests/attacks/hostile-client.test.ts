@@ -1,11 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { eventOfRound, type PrivacyEvent } from '@fedsvd/core/accounting'
-import { isFedsvdError } from '@fedsvd/core/errors'
-import type { LedgerReport, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
-import type { BlobStore } from '../../apps/server/src/blobs/index.ts'
-import type { PrivacyFact, Store } from '../../apps/server/src/store/index.ts'
-import { createMemoryStore } from '../../apps/server/src/store/memory/index.ts'
+import type { BlobStore } from '../../apps/server/src/storage/objects/index.ts'
+import type { PrivacyFact, Store } from '../../apps/server/src/storage/records/index.ts'
+import { eventOfRound, type PrivacyEvent } from '../../packages/core/src/accounting/index.ts'
+import { isFedsvdError } from '../../packages/core/src/errors.ts'
+import type { LedgerReport, RunManifest, RunSnapshot } from '../../packages/core/src/protocol/index.ts'
 import {
   get,
   type Identity,
@@ -14,7 +13,8 @@ import {
   type TestCoordinator,
   testCoordinator,
   until,
-} from '../../apps/server/test-kit/index.ts'
+} from '../../packages/testing/src/server/index.ts'
+import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 /*
  * One enrolled client sends what it likes. The coordinator goes on for everybody else: it answers, it counts nothing that is

@@ -1,6 +1,6 @@
 import { Manager } from 'socket.io-client'
 import { describe, expect, it } from 'vitest'
-import { get, post, testCoordinator, until } from '../../apps/server/test-kit/index.ts'
+import { get, post, testCoordinator, until } from '../../packages/testing/src/server/index.ts'
 
 /* One enrolled client sends what is no message of the protocol, or enters in a way that no honest client does. */
 

@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RunManifest } from '@fedsvd/core/protocol'
-import { type RandomSource, seededSource } from '@fedsvd/core/random'
 import { describe, expect, it } from 'vitest'
 import { clientConfig, startClient } from '../../apps/client/src/index.ts'
-import { CoordinatorDouble } from '../../apps/client/test-kit/coordinator-double.ts'
-import { fakeEngine } from '../../apps/client/test-kit/fake-engine.ts'
-import { loopbackTransport } from '../../apps/client/test-kit/loopback-transport.ts'
-import { RUN_B, sampleManifest } from '../../apps/client/test-kit/sample-run.ts'
-import { letters } from '../../apps/client/test-kit/site.ts'
-import { temporaryFolder } from '../../apps/client/test-kit/temporary-folder.ts'
+import type { RunManifest } from '../../packages/core/src/protocol/index.ts'
+import { type RandomSource, seededSource } from '../../packages/core/src/random/index.ts'
+import { CoordinatorDouble } from '../../packages/testing/src/client/coordinator-double.ts'
+import { fakeEngine } from '../../packages/testing/src/client/fake-engine.ts'
+import { loopbackTransport } from '../../packages/testing/src/client/loopback-transport.ts'
+import { RUN_B, sampleManifest } from '../../packages/testing/src/client/sample-run.ts'
+import { letters } from '../../packages/testing/src/client/site.ts'
+import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
 
 /*
  * The attack: a coordinator that offers what only some data can answer, and reads refusals, codes, silence and sizes. The same

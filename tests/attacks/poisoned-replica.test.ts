@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { persistently, postgresAnswers, testCluster, until } from '../../apps/server/test-kit/index.ts'
+import { persistently, postgresAnswers, testCluster, until } from '../../packages/testing/src/server/index.ts'
 
 /*
  * What one coordinator has taken in, another one reads from the database they share. Whatever the numbers of a fact are, those

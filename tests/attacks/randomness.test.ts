@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { CoordinatorDouble } from '../../apps/client/test-kit/coordinator-double.ts'
-import { loopbackTransport } from '../../apps/client/test-kit/loopback-transport.ts'
-import { startSite } from '../../apps/client/test-kit/running-site.ts'
-import { sampleManifest } from '../../apps/client/test-kit/sample-run.ts'
-import { temporaryFolder } from '../../apps/client/test-kit/temporary-folder.ts'
-import { testCoordinator } from '../../apps/server/test-kit/index.ts'
+import { CoordinatorDouble } from '../../packages/testing/src/client/coordinator-double.ts'
+import { loopbackTransport } from '../../packages/testing/src/client/loopback-transport.ts'
+import { startSite } from '../../packages/testing/src/client/running-site.ts'
+import { sampleManifest } from '../../packages/testing/src/client/sample-run.ts'
+import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
+import { testCoordinator } from '../../packages/testing/src/server/index.ts'
 
 /*
  * A mechanism whose noise or whose lots came from anything but the operating system would be predictable, and nobody would see it.

@@ -1,14 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { seededSource } from '@fedsvd/core/random'
 import { describe, expect, it } from 'vitest'
-import { CoordinatorDouble } from '../../apps/client/test-kit/coordinator-double.ts'
-import { loopbackTransport } from '../../apps/client/test-kit/loopback-transport.ts'
-import { startSite } from '../../apps/client/test-kit/running-site.ts'
-import { sampleManifest } from '../../apps/client/test-kit/sample-run.ts'
-import { temporaryFolder } from '../../apps/client/test-kit/temporary-folder.ts'
-import { virtualClock } from '../../apps/client/test-kit/virtual-clock.ts'
+import { seededSource } from '../../packages/core/src/random/index.ts'
+import { CoordinatorDouble } from '../../packages/testing/src/client/coordinator-double.ts'
+import { loopbackTransport } from '../../packages/testing/src/client/loopback-transport.ts'
+import { startSite } from '../../packages/testing/src/client/running-site.ts'
+import { sampleManifest } from '../../packages/testing/src/client/sample-run.ts'
+import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
+import { virtualClock } from '../../packages/testing/src/client/virtual-clock.ts'
 
 /*
  * The attack: a coordinator that knows all records but one times a site's updates. A long record makes its lots slower, so one

@@ -15,7 +15,7 @@ import {
   testCoordinator,
   tinyRequest,
   until,
-} from '../../apps/server/test-kit/index.ts'
+} from '../../packages/testing/src/server/index.ts'
 
 const FEDSVD = fileURLToPath(new URL('../../apps/cli/bin/fedsvd.mjs', import.meta.url))
 const TOKEN = 'operator-token-that-nobody-may-see'

@@ -1,18 +1,25 @@
-import { type AdapterState, initialState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
-import { type Checkpoint, encoderConfig } from '@fedsvd/core/model'
-import { TINY_ENCODER, tinyCheckpoint, waveNamed } from '@fedsvd/core/model/testing'
-import { beginPrivateRound, type ClippedSum, GRID_BITS, reservationFrom, squaredBound } from '@fedsvd/core/privacy'
-import { seededSource } from '@fedsvd/core/random'
-import { sizeOf, type TensorSpec } from '@fedsvd/core/tensor'
-import { type Lot, lotOfAll, recordsInMemory } from '@fedsvd/engine/lots'
+import { describe, expect, it } from 'vitest'
+import { type AdapterState, initialState, trainedSpecs, trainedTensors } from '../../packages/core/src/lora/index.ts'
+import { type Checkpoint, encoderConfig } from '../../packages/core/src/models/index.ts'
+import {
+  beginPrivateRound,
+  type ClippedSum,
+  GRID_BITS,
+  reservationFrom,
+  squaredBound,
+} from '../../packages/core/src/privacy/index.ts'
+import { seededSource } from '../../packages/core/src/random/index.ts'
+import { sizeOf, type TensorSpec } from '../../packages/core/src/tensor/index.ts'
+import { recordsInMemory } from '../../packages/engine/src/datasets/index.ts'
 import {
   createEncoderEngine,
   createStarterEngine,
   type EncodedRecord,
   encoderSchema,
   type PrivateEngine,
-} from '@fedsvd/engine/training'
-import { describe, expect, it } from 'vitest'
+} from '../../packages/engine/src/training/index.ts'
+import { type Lot, lotOfAll } from '../../packages/engine/src/training/lots/index.ts'
+import { TINY_ENCODER, tinyCheckpoint, waveNamed } from '../../packages/testing/src/core/models/index.ts'
 
 /*
  * A coordinator writes the state, the head, the clip norm and the scale of the features. Whatever it writes, one record moves

@@ -1,4 +1,4 @@
-import { readTls } from '@fedsvd/client'
+import { readTls } from '@fedsvd/client/transport'
 import { type Command, Option } from 'commander'
 import type { OperatorAccess } from './operator-client.ts'
 import { requireSecret, type SecretOption, withSecret } from './secret-option.ts'

@@ -1,4 +1,4 @@
-import { TASKS, type Task } from '@fedsvd/core/adapters'
+import { TASKS, type Task } from '@fedsvd/core/lora'
 import { type Command, Option } from 'commander'
 
 /** How the columns of a data set are named on the command line; the same for every command that reads one. */

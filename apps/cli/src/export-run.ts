@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { PrivacyUnit } from '@fedsvd/core/accounting'
-import { type AdapterState, canonicalSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { type AdapterState, canonicalSchema } from '@fedsvd/core/lora'
 import { decodeState, type RunSnapshot, readFrameBasis } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { DEFAULT_MODELS } from './model-options.ts'
@@ -44,7 +44,7 @@ export async function exportRun(access: OperatorAccess, runId: string, request: 
   const metadata = { runId, rounds: String(run.roundsDone), privacy: JSON.stringify(statementsOf(run)) }
   const { featureScale } = model
   if (format === 'peft') {
-    const { writeAdapter } = await import('@fedsvd/engine/peft')
+    const { writeAdapter } = await import('@fedsvd/engine/weights/peft')
     return await writeAdapter(folder, state, { task, schema, baseModel: model.name, labels, featureScale, metadata })
   }
   if (model.checkpoint === undefined) {

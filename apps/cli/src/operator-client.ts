@@ -1,4 +1,4 @@
-import { endpoint, openSocket, request as requestOnce, routeTo } from '@fedsvd/client'
+import { endpoint, openSocket, request as requestOnce, routeTo } from '@fedsvd/client/transport'
 import { FedsvdError } from '@fedsvd/core/errors'
 import {
   type AuditEntry,

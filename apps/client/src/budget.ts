@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Budget } from '@fedsvd/core/protocol'
-import type { DataPaths, ReadOptions } from '@fedsvd/engine/data'
+import type { DataPaths, ReadOptions } from '@fedsvd/engine/datasets'
 import {
   type LedgerOptions,
   type LedgerState,

@@ -3,26 +3,26 @@ import { join, resolve } from 'node:path'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
+import { osRandomness } from '@fedsvd/engine/crypto'
 import { modelStore } from '@fedsvd/engine/models'
 import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
-import type { Tokenizer } from '@fedsvd/engine/tokenizer'
+import type { Tokenizer } from '@fedsvd/engine/tokenizers'
 import { engineFor, type PrivateEngine, proveModel, tokenizerFor } from '@fedsvd/engine/training'
 import { openBudget } from './budget.ts'
-import { fileCheckpoints, requireCheckpointsNoted } from './checkpoint/index.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, knownDatasets, loadSiteData, type SiteData } from './data/index.ts'
 import { type ClientEvent, leftOutEvent } from './events.ts'
+import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './identity/identity.ts'
 import type { LedgerState } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
 import type { Declaration } from './policy/index.ts'
 import { type ReleaseClock, systemClock } from './release/index.ts'
-import { osRandomness } from './round/index.ts'
-import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './session/identity.ts'
-import { fileJoinedRuns } from './session/joined-runs.ts'
-import { requireDelta } from './session/terms.ts'
+import { fileJoinedRuns } from './runs/joined-runs.ts'
+import { requireDelta } from './runs/terms.ts'
 import { defaultStateDir, earlierStateDirs, takeOver } from './state-folder.ts'
+import { fileStepSnapshots, requireSnapshotsRecorded } from './step-snapshots/index.ts'
 import { networkTransport, readTls, type Transport } from './transport/index.ts'
 
 /** What a client stands on; all of it has a default, so that tests can stand it on something smaller. */
@@ -104,7 +104,7 @@ async function start(
     const { labels, records: declaredRecords } = declaration
     onEvent({ event: 'declared', declaredRecords, records: site.records, ...(labels && { labels }) })
     requireReserved(config.stateDir, ledger)
-    requireCheckpointsNoted(config.stateDir, ledger)
+    requireSnapshotsRecorded(config.stateDir, ledger)
     const node = new ClientNode({
       clientId,
       site,
@@ -114,7 +114,7 @@ async function start(
       declaration,
       limits: config.limits,
       outbox: fileOutbox(config.stateDir, site.fingerprint),
-      checkpoints: fileCheckpoints(config.stateDir, site.fingerprint),
+      checkpoints: fileStepSnapshots(config.stateDir, site.fingerprint),
       joined: fileJoinedRuns(config.stateDir),
       source: parts.source ?? osRandomness,
       lotSource: parts.lotSource,

@@ -1,5 +1,5 @@
-import { TASKS } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { TASKS } from '@fedsvd/core/lora'
 import { budgetSchema, enrolRequestSchema, LIMITS, nearestName, wholeIn } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'

@@ -1,7 +1,7 @@
 import type { SiteUnit } from '@fedsvd/core/accounting'
 import type { ErrorCode, ErrorDetail } from '@fedsvd/core/errors'
 import type { PrivacyTerms } from '@fedsvd/core/protocol'
-import type { LeftOut } from '@fedsvd/engine/data'
+import type { LeftOut } from '@fedsvd/engine/datasets'
 
 type ErrorFact = { code: ErrorCode } & ErrorDetail
 

@@ -1,3 +1,4 @@
+export { osRandomness } from '@fedsvd/engine/crypto'
 export { type ClientParts, startClient } from './compose.ts'
 export { type ClientConfig, type ClientConfigInput, clientConfig } from './config.ts'
 export { loadSiteData } from './data/index.ts'
@@ -24,8 +25,7 @@ export {
 export type { ClientNode } from './node.ts'
 export { defaultOwnerKey, makeOwnerKey, readOwnerKey } from './owner/owner-key.ts'
 export { type OwnerStatement, publicKeyOf, signStatement } from './owner/statement.ts'
-export { osRandomness } from './round/index.ts'
-export type { SiteEnding } from './session/ending.ts'
+export type { SiteEnding } from './runs/ending.ts'
 export { defaultStateDir } from './state-folder.ts'
 export {
   endpoint,

@@ -13,21 +13,27 @@ import type {
   RunManifest,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
-import type { LeftOut } from '@fedsvd/engine/data'
-import type { Checkpoints } from './checkpoint/index.ts'
+import type { LeftOut } from '@fedsvd/engine/datasets'
 import type { SiteData } from './data/index.ts'
 import { type ClientEvent, leftOutEvent } from './events.ts'
 import { lastAttempt, nextAttempt, spentEvents } from './ledger/index.ts'
 import type { Outbox } from './outbox/index.ts'
-import { requireRoomForRun, requireStateSize, requireUsualState, roundFailureCode } from './policy/index.ts'
+import {
+  catalogued,
+  requireRoomForRun,
+  requireStateSize,
+  requireUsualState,
+  roundFailureCode,
+  toWireError,
+} from './policy/index.ts'
 import type { ReleaseClock } from './release/index.ts'
 import { QuietTime, type ReleaseGrid, releaseGrid, systemClock } from './release/index.ts'
 import { runRound, type WhenDiskHasRoom, whenDiskHasRoom } from './round/index.ts'
-import { Endings, type SiteEnding } from './session/ending.ts'
-import type { JoinedRuns } from './session/joined-runs.ts'
-import { type AgreementParts, agreeTo, type OpenRun } from './session/open-runs.ts'
-import { catalogued, forTheWire } from './session/refusals.ts'
-import { RoundsAtWork, type Shift } from './session/rounds-at-work.ts'
+import { ActiveRounds, type RoundHandle } from './runs/active-rounds.ts'
+import { Endings, type SiteEnding } from './runs/ending.ts'
+import type { JoinedRuns } from './runs/joined-runs.ts'
+import { type AgreementParts, agreeTo, type OpenRun } from './runs/open-runs.ts'
+import type { StepSnapshots } from './step-snapshots/index.ts'
 import type { CoordinatorLink, LinkHandlers, Transport } from './transport/index.ts'
 
 const HOUR_MS = 3_600_000
@@ -42,7 +48,7 @@ export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal'
   readonly site: SiteData
   readonly clientId: string
   readonly outbox: Outbox
-  readonly checkpoints: Checkpoints
+  readonly checkpoints: StepSnapshots
   readonly joined: JoinedRuns
   readonly transport: Transport
   readonly source: RandomSource
@@ -72,7 +78,7 @@ export class ClientNode implements AsyncDisposable {
   readonly #parts: NodeParts
   readonly #link: CoordinatorLink
   readonly #runs = new Map<string, OpenRun>()
-  readonly #work: RoundsAtWork
+  readonly #work: ActiveRounds
   readonly #quiet: QuietTime
   /** Runs whose spending the coordinator remembers better than this ledger. */
   readonly #mismatched = new Map<string, FedsvdError>()
@@ -101,7 +107,7 @@ export class ClientNode implements AsyncDisposable {
   constructor(parts: NodeParts) {
     this.#parts = parts
     const clock = parts.releaseClock ?? systemClock
-    this.#work = new RoundsAtWork(() => clock.now())
+    this.#work = new ActiveRounds(() => clock.now())
     this.#quiet = new QuietTime(clock)
     let connected: () => void = () => {}
     this.connected = new Promise((resolve) => {
@@ -362,8 +368,8 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
-  async #train(run: OpenRun, invitation: Invitation, shift: Shift): Promise<() => void> {
-    const { uploadToken, goAhead, signal } = shift
+  async #train(run: OpenRun, invitation: Invitation, shift: RoundHandle): Promise<() => void> {
+    const { uploadToken, resumeGate, signal } = shift
     const { onEvent, ledger } = this.#parts
     const { runId, round, rounds = run.manifest.rounds } = invitation
     let release: ReleaseGrid | undefined
@@ -386,7 +392,7 @@ export class ClientNode implements AsyncDisposable {
         link: this.#link,
         invitation,
         uploadToken,
-        goAhead,
+        resumeGate,
         signal,
         accept: (state) => requireUsualState(state, this.#parts.limits),
         report: () => this.#report(runId, { since: this.#agreed.has(runId) ? round : 0, signal }),
@@ -430,7 +436,7 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /** Begins the slots of a round; the first round of a run times the engine for them. */
-  async #releaseGrid(run: OpenRun, { goAhead, pausedMs }: Shift): Promise<ReleaseGrid> {
+  async #releaseGrid(run: OpenRun, { resumeGate, pausedMs }: RoundHandle): Promise<ReleaseGrid> {
     const { releaseClock: clock, onEvent } = this.#parts
     const slotMs = clock === undefined ? 0 : await run.slotLength(clock)
     const { runId, deadlineSeconds } = run.manifest
@@ -438,7 +444,7 @@ export class ClientNode implements AsyncDisposable {
     if (!this.#toldSlots.has(runId)) onEvent({ event: 'release-slot', runId, seconds: slotMs / 1000, fits })
     this.#toldSlots.add(runId)
     const heldMs = () => pausedMs() + this.#quiet.totalMs()
-    return releaseGrid({ clock: clock ?? systemClock, slotMs, goAhead, pausedMs: heldMs })
+    return releaseGrid({ clock: clock ?? systemClock, slotMs, resumeGate, pausedMs: heldMs })
   }
 
   /**
@@ -493,7 +499,7 @@ export class ClientNode implements AsyncDisposable {
   #declined(error: unknown, place: { runId: string; round?: number }) {
     const refusal = catalogued(error)
     this.#parts.onEvent({ event: 'declined', ...place, error: refusal.toJSON() })
-    return { accepted: false as const, error: forTheWire(refusal).toJSON() }
+    return { accepted: false as const, error: toWireError(refusal).toJSON() }
   }
 }
 

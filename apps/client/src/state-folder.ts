@@ -1,8 +1,8 @@
 import { cpSync, existsSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { writeFileDurably } from './ledger/index.ts'
-import { hasKey, KEY_FILE } from './session/identity.ts'
+import { hasKey, KEY_FILE } from './identity/identity.ts'
+import { writeFileDurably } from './platform/index.ts'
 
 /** What the release before called the state folder, in the working directory. */
 const EARLIER_DEFAULT = join('.fedsvd', 'client')

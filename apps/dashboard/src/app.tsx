@@ -2,17 +2,17 @@ import { lazy, Suspense } from 'react'
 import { Route, Switch } from 'wouter'
 import { LiveProvider } from './api/live.tsx'
 import { useSession } from './api/session.tsx'
-import { Empty, Loading } from './parts/state.tsx'
+import { Empty, Loading } from './components/state.tsx'
+import { Overview } from './pages/overview.tsx'
+import { SignIn } from './pages/sign-in.tsx'
 import { Shell } from './shell.tsx'
-import { Overview } from './views/overview.tsx'
-import { SignIn } from './views/sign-in.tsx'
 
-const Run = lazy(() => import('./views/run.tsx'))
-const Clients = lazy(() => import('./views/clients.tsx'))
-const Client = lazy(() => import('./views/client.tsx'))
-const WhatIf = lazy(() => import('./views/what-if.tsx'))
-const NewRun = lazy(() => import('./views/new-run.tsx'))
-const Audit = lazy(() => import('./views/audit.tsx'))
+const Run = lazy(() => import('./pages/run.tsx'))
+const Clients = lazy(() => import('./pages/clients.tsx'))
+const Client = lazy(() => import('./pages/client.tsx'))
+const WhatIf = lazy(() => import('./pages/what-if.tsx'))
+const NewRun = lazy(() => import('./pages/new-run.tsx'))
+const Audit = lazy(() => import('./pages/audit.tsx'))
 
 /** The sign-in page, or the views behind it. */
 export function App() {

@@ -22,7 +22,7 @@ export function bufferOf({ manifest: { mode } }: RunSnapshot) {
 }
 
 /** Whether updates of earlier rounds may be counted by a later one. */
-export function takesLate(run: RunSnapshot): boolean {
+export function acceptsStaleUpdates(run: RunSnapshot): boolean {
   return bufferOf(run) !== undefined || run.manifest.lateUpdates === 'rebase'
 }
 
@@ -58,7 +58,7 @@ export function isUsedUp({ exhausted, cap }: Client): boolean {
 }
 
 /** Why nothing of the run is private, where its random numbers were not those of the operating system. */
-export function insecurityOf({ alerts, reason = '' }: RunSnapshot): string | undefined {
+export function notPrivateReason({ alerts, reason = '' }: RunSnapshot): string | undefined {
   if (reason.includes('NOISE_INVALID')) return reason
   return alerts.findLast(({ code }) => code === 'NOISE_INVALID')?.message
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { giveUp, inTurn } from './turns.ts'
+import { giveUp, queueFrame } from './frame-queue.ts'
 
 let frames: (() => void)[] = []
 
@@ -18,7 +18,7 @@ afterEach(() => vi.unstubAllGlobals())
 
 it('does one piece a picture, in order', async () => {
   const done: string[] = []
-  for (const name of ['a', 'b', 'c']) inTurn(() => void done.push(name))
+  for (const name of ['a', 'b', 'c']) queueFrame(() => void done.push(name))
   expect(done).toEqual([])
   await picture()
   expect(done).toEqual(['a'])
@@ -30,11 +30,11 @@ it('does one piece a picture, in order', async () => {
 
 it('does work once however often it was wanted before its turn, and again when it is wanted afterwards', async () => {
   const work = vi.fn<() => void>()
-  for (let index = 0; index < 50; index += 1) inTurn(work)
+  for (let index = 0; index < 50; index += 1) queueFrame(work)
   await picture()
   await picture()
   expect(work).toHaveBeenCalledTimes(1)
-  inTurn(work)
+  queueFrame(work)
   await picture()
   expect(work).toHaveBeenCalledTimes(2)
 })
@@ -43,14 +43,14 @@ it('waits for work that goes on, and forgets what is given up', async () => {
   let end = (): void => {}
   const after = vi.fn<() => void>()
   const never = vi.fn<() => void>()
-  inTurn(
+  queueFrame(
     () =>
       new Promise<void>((resolve) => {
         end = resolve
       }),
   )
-  inTurn(never)
-  inTurn(after)
+  queueFrame(never)
+  queueFrame(after)
   giveUp(never)
   await picture()
   await picture()

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { TASKS } from '@fedsvd/core/adapters'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
+import { TASKS } from '@fedsvd/core/lora'
 import { nearestName } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'

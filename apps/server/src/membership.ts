@@ -2,19 +2,19 @@ import type { RoundClosed, RunEnded, RunPaused } from '@fedsvd/core/protocol'
 import { createAdapter } from '@socket.io/postgres-adapter'
 import type { Logger } from 'pino'
 import type { ServerOptions } from 'socket.io'
+import type { RevokedSession } from './identity/index.ts'
 import {
   Cluster,
   type Envelope,
   fingerprintOf,
-  type Member,
   Notifications,
-  succeedEarlierLife,
-} from './cluster/index.ts'
-import type { Ended } from './identity/index.ts'
-import type { ClientNamespace, Elsewhere, OperatorFeed, Presence } from './realtime/index.ts'
-import type { Clock } from './rounds/index.ts'
-import type { Conductor } from './runs/index.ts'
-import type { Store } from './store/index.ts'
+  type PeerHandlers,
+  releaseStaleInstance,
+} from './ownership/index.ts'
+import type { Clock } from './platform/index.ts'
+import type { RunManager } from './runs/index.ts'
+import type { ClientNamespace, OperatorFeed, Presence, RemoteCoordinators } from './sockets/index.ts'
+import type { Store } from './storage/records/index.ts'
 
 /** PostgreSQL takes notifications of fewer than 8000 bytes; the adapter would try with 8000. */
 const LONGEST_NOTIFICATION_BYTES = 7500
@@ -34,9 +34,9 @@ export interface MembershipParts {
 }
 
 /** What a coordinator consists of, once it is there. */
-export interface Body {
+export interface CoordinatorServices {
   readonly clients: ClientNamespace
-  readonly conductor: Conductor
+  readonly runManager: RunManager
   readonly presence: Presence
   readonly feed: OperatorFeed
 }
@@ -46,14 +46,14 @@ export class Membership implements AsyncDisposable {
   readonly cluster: Cluster
   readonly #notifications: Notifications
   readonly #log: Logger
-  #life: Disposable | undefined
-  #body: Body | undefined
+  #instanceLock: Disposable | undefined
+  #services: CoordinatorServices | undefined
 
   private constructor({ databaseUrl, store, shared, leaseMs, clock, log }: MembershipParts) {
     this.#log = log
     this.#notifications = new Notifications(databaseUrl)
     const send = (envelope: Envelope): void => {
-      this.#body?.clients.serverSideEmit('cluster', JSON.stringify(envelope))
+      this.#services?.clients.serverSideEmit('cluster', JSON.stringify(envelope))
     }
     this.cluster = new Cluster({
       store,
@@ -62,7 +62,7 @@ export class Membership implements AsyncDisposable {
       shared: fingerprintOf(...shared),
       leaseMs,
       send,
-      member: this.#member,
+      peer: this.#member,
     })
   }
 
@@ -70,7 +70,7 @@ export class Membership implements AsyncDisposable {
   static async join(parts: MembershipParts): Promise<Membership> {
     const membership = new Membership(parts)
     try {
-      membership.#life = await succeedEarlierLife(parts.stateDir, membership.cluster.id, parts.store.cluster)
+      membership.#instanceLock = await releaseStaleInstance(parts.stateDir, membership.cluster.id, parts.store.cluster)
       await membership.cluster.join()
       return membership
     } catch (error) {
@@ -88,14 +88,14 @@ export class Membership implements AsyncDisposable {
   }
 
   /** The clients of the other coordinators. */
-  get elsewhere(): Elsewhere {
+  get elsewhere(): RemoteCoordinators {
     return {
       isConnected: (clientId) => this.cluster.isConnectedElsewhere(clientId),
       isTaken: (clientId, instance) => this.cluster.isTaken(clientId, instance),
       ask: (clientId, event, message) => this.cluster.ask(clientId, event, message),
       tell: (clientId, event, message) => {
         if (!this.cluster.isConnectedElsewhere(clientId)) return
-        const room = this.#body?.clients.to(clientId)
+        const room = this.#services?.clients.to(clientId)
         if (event === 'round-closed') room?.emit(event, message as RoundClosed)
         else if (event === 'run-paused') room?.emit(event, message as RunPaused)
         else room?.emit(event, message as RunEnded)
@@ -104,8 +104,8 @@ export class Membership implements AsyncDisposable {
   }
 
   /** From now on the others are heard, leases are renewed, and runs that nobody drives are taken up. */
-  async start(body: Body): Promise<void> {
-    this.#body = body
+  async start(body: CoordinatorServices): Promise<void> {
+    this.#services = body
     await this.#notifications.listensTo(`${CHANNELS}#${body.clients.name}`)
     body.clients.on('cluster', (text) => this.cluster.channel.receive(JSON.parse(text) as Envelope))
     this.cluster.start()
@@ -114,23 +114,23 @@ export class Membership implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cluster[Symbol.asyncDispose]()
     await this.#notifications[Symbol.asyncDispose]()
-    this.#life?.[Symbol.dispose]()
+    this.#instanceLock?.[Symbol.dispose]()
   }
 
-  get #member(): Member {
-    const body = (): Body => this.#body!
+  get #member(): PeerHandlers {
+    const body = (): CoordinatorServices => this.#services!
     return {
-      takeUp: (runId) => body().conductor.takeUp(runId),
-      letGo: (runId) => body().conductor.letGo(runId),
-      deliver: (delivery) => body().conductor.deliver(delivery),
-      failed: (clientId, failure) => body().conductor.roundFailed(clientId, failure, 'forwarded'),
-      report: (clientId, report) => body().conductor.ledgerReport(clientId, report, 'forwarded'),
-      arrived: (clientId, connection) => body().conductor.clientArrived(clientId, connection, 'elsewhere'),
+      acquire: (runId) => body().runManager.acquire(runId),
+      relinquish: (runId) => body().runManager.relinquish(runId),
+      deliver: (delivery) => body().runManager.deliver(delivery),
+      failed: (clientId, failure) => body().runManager.roundFailed(clientId, failure, 'forwarded'),
+      report: (clientId, report) => body().runManager.ledgerReport(clientId, report, 'forwarded'),
+      arrived: (clientId, connection) => body().runManager.clientArrived(clientId, connection, 'elsewhere'),
       ask: (clientId, connectionId, event, message) => body().presence.askHere(clientId, event, message, connectionId),
       isTaken: (clientId, instance) => body().presence.isTakenHere(clientId, instance),
       connections: () => body().presence.connections,
       cut: (clientId) => body().presence.cut(clientId),
-      cutOperators: (ended: Ended) => body().feed.cut(ended),
+      cutOperators: (ended: RevokedSession) => body().feed.cut(ended),
       changed: (runId) => body().feed.changed(runId),
     }
   }

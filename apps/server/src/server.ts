@@ -5,7 +5,6 @@ import { makeFolder } from '@fedsvd/engine/files'
 import type { Logger } from 'pino'
 import { Server } from 'socket.io'
 import { serveControl } from './backup/index.ts'
-import { type BlobStore, cachingBlobs, holdingBlobs, openBlobs, startCollector } from './blobs/index.ts'
 import {
   type CoordinatorConfig,
   type CoordinatorSettings,
@@ -38,8 +37,8 @@ import {
 } from './http/index.ts'
 import {
   createSessions,
-  type Ended,
   OperatorSessions,
+  type RevokedSession,
   secretFile,
   sharedSessions,
   statementKey,
@@ -48,7 +47,12 @@ import {
 import { Membership, type MembershipParts } from './membership.ts'
 import { type ModelRegistry, modelsOf } from './models/index.ts'
 import { objectStoreIdentity } from './object-store-identity.ts'
+import { type Clock, systemClock } from './platform/index.ts'
 import { epsilonBounds } from './privacy/index.ts'
+import { openRefactoriser } from './refactorisation/index.ts'
+import { roundSpans } from './rounds/index.ts'
+import { RunManager } from './runs/index.ts'
+import { SECRETS } from './secrets.ts'
 import {
   type ClientNamespace,
   closeRoot,
@@ -58,14 +62,13 @@ import {
   type ServedEvents,
   serveClients,
   servedEvents,
-} from './realtime/index.ts'
-import { openRefactoriser } from './refactorisation/index.ts'
-import { type Clock, systemClock } from './rounds/index.ts'
-import { Conductor } from './runs/index.ts'
-import { SECRETS } from './secrets.ts'
-import type { Store } from './store/index.ts'
-import { openEmbeddedStore, openPostgresStore } from './store/prisma/index.ts'
-import { createLog, createMetrics, openTracer, roundSpans, tracedStore } from './telemetry/index.ts'
+} from './sockets/index.ts'
+import { type BlobStore, cachingBlobs, holdingBlobs, openBlobs, startCollector } from './storage/objects/index.ts'
+import { openEmbeddedStore } from './storage/records/embedded/index.ts'
+import type { Store } from './storage/records/index.ts'
+import { tracedStore } from './storage/records/index.ts'
+import { openPostgresStore } from './storage/records/postgres/index.ts'
+import { createLog, createMetrics, openTracer } from './telemetry/index.ts'
 
 /** What a coordinator is made of besides its settings; each part has a default. */
 export interface CoordinatorParts {
@@ -157,7 +160,7 @@ export async function startCoordinator(
           secret: uploadSecret,
           now,
         })
-  const cutOperators = (ended: Ended): void => {
+  const cutOperators = (ended: RevokedSession): void => {
     feed.cut(ended)
     others?.cluster.cutOperators(ended)
   }
@@ -178,11 +181,11 @@ export async function startCoordinator(
   const operators = io.of('/operator') as unknown as OperatorNamespace
   const feed: OperatorFeed = new OperatorFeed(operators, {
     sessions: operatorSessions,
-    conductor: () => conductor,
+    runManager: () => runManager,
     clock,
     log,
   })
-  const conductor: Conductor = new Conductor({
+  const runManager: RunManager = new RunManager({
     store,
     blobs,
     gateway: presence,
@@ -196,7 +199,7 @@ export async function startCoordinator(
     models,
     gatherMs: config.gatherSeconds * 1000,
     isConnected: (clientId) => presence.isConnected(clientId),
-    ...(others && { driving: others.cluster }),
+    ...(others && { ownership: others.cluster }),
     onChange: (runId) => {
       feed.changed(runId)
       others?.cluster.changed(runId)
@@ -208,7 +211,7 @@ export async function startCoordinator(
     sessions,
     clients: store.clients,
     presence,
-    conductor,
+    runManager,
     log,
     limitReports: limitPerClient(config.reportsPerMinute, 'ledger reports'),
     onCount: (count) => metrics.clients.set(count),
@@ -242,14 +245,14 @@ export async function startCoordinator(
       sessions,
       now,
       requestsPerMinute,
-      onNamesake: (clientId, refusal) => conductor.alertAbout(clientId, refusal),
+      onNamesake: (clientId, refusal) => runManager.alertAbout(clientId, refusal),
     }),
     tensorRoutes({
       blobs,
       sessions,
       isHere: (clientId) => presence.isHere(clientId),
       tokens,
-      conductor,
+      runManager,
       metrics,
       log,
       tracer,
@@ -267,19 +270,19 @@ export async function startCoordinator(
         others?.cluster.cutClient(clientId)
       },
     }),
-    operatorRoutes({ store, models, blobs, conductor, now }),
+    operatorRoutes({ store, models, blobs, runManager, now }),
     budgetRoutes({
       clients: store.clients,
       now,
-      quarantine: (runId, clientId, by) => conductor.quarantine(runId, clientId, by),
-      onCap: () => conductor.capsChanged(),
+      quarantine: (runId, clientId, by) => runManager.quarantine(runId, clientId, by),
+      onCap: () => runManager.capsChanged(),
     }),
     insightRoutes({
       store,
       isConnected: (clientId) => presence.isConnected(clientId),
-      capIn: (runId, clientId, terms) => conductor.capIn(runId, clientId, terms),
+      capIn: (runId, clientId, terms) => runManager.capIn(runId, clientId, terms),
     }),
-    statementRoutes({ store, conductor, bounds, key, now }),
+    statementRoutes({ store, runManager, bounds, key, now }),
     auditLogRoutes(store.audit),
   ]
   const app = createApp({
@@ -295,16 +298,16 @@ export async function startCoordinator(
     if (draining) return
     draining = true
     await control?.[Symbol.asyncDispose]()
-    const drained = conductor.drain()
+    const drained = runManager.drain()
     if (others !== undefined) {
       // Others drive on while this one still answers what it has been asked.
-      await conductor[Symbol.asyncDispose]()
+      await runManager[Symbol.asyncDispose]()
       await others.cluster.leave()
     }
     await closeServer(io, http, config.graceSeconds * 1000)
     await drained
     await collector[Symbol.asyncDispose]()
-    await conductor[Symbol.asyncDispose]()
+    await runManager[Symbol.asyncDispose]()
     await refactoriser[Symbol.asyncDispose]()
     await others?.[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
@@ -312,8 +315,8 @@ export async function startCoordinator(
     log.info('coordinator stopped')
   }
   try {
-    await others?.start({ clients, conductor, presence, feed })
-    await conductor.resume()
+    await others?.start({ clients, runManager, presence, feed })
+    await runManager.resume()
     const url = await listen(listener, config, nameOf)
     log.info({ url }, 'coordinator listens')
     const served = () => ({ routes: servedRoutes(app), ...servedEvents(io) })

@@ -1,6 +1,7 @@
-import { osRandomness } from '@fedsvd/client'
 import { calibrateNoiseMultiplier, eventOfRound, type PrivacyEvent, pld } from '@fedsvd/core/accounting'
-import { type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
+import { isFedsvdError } from '@fedsvd/core/errors'
+import { type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/lora'
+import { beginPrivateRound, GRID_BITS, gridOf, squaredBound } from '@fedsvd/core/privacy'
 import {
   type AuditResult,
   claimedCurve,
@@ -11,14 +12,14 @@ import {
   matchedFilterScores,
   mostNoiseFactor,
   type PrivacyCurve,
-} from '@fedsvd/core/audit'
-import { isFedsvdError } from '@fedsvd/core/errors'
-import { beginPrivateRound, GRID_BITS, gridOf, squaredBound } from '@fedsvd/core/privacy'
+} from '@fedsvd/core/privacy-audit'
 import { drawPoissonLot } from '@fedsvd/core/random'
 import { sizeOf } from '@fedsvd/core/tensor'
-import type { LabelledRecord } from '@fedsvd/engine/data'
-import { lotOfAll, recordsInMemory } from '@fedsvd/engine/lots'
+import { osRandomness } from '@fedsvd/engine/crypto'
+import type { LabelledRecord } from '@fedsvd/engine/datasets'
+import { recordsInMemory } from '@fedsvd/engine/datasets'
 import type { TrainingEngine } from '@fedsvd/engine/training'
+import { lotOfAll } from '@fedsvd/engine/training/lots'
 import { auditState, labelledApart } from './engine-canaries.ts'
 import { guessCanaries } from './known-others.ts'
 import { inner, type UnitGradient, unitGradients } from './unit-gradients.ts'

@@ -1,7 +1,7 @@
-import { osRandomness } from '@fedsvd/client'
-import { type AdapterState, initialState } from '@fedsvd/core/adapters'
+import { type AdapterState, initialState } from '@fedsvd/core/lora'
 import { fillGaussian, RandomBits, uniformBelow } from '@fedsvd/core/random'
-import type { LabelledRecord } from '@fedsvd/engine/data'
+import { osRandomness } from '@fedsvd/engine/crypto'
+import type { LabelledRecord } from '@fedsvd/engine/datasets'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 import { dot } from './unit-gradients.ts'
 

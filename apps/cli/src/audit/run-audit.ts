@@ -1,9 +1,9 @@
-import { osRandomness } from '@fedsvd/client'
 import { type PrivacyEvent, pld } from '@fedsvd/core/accounting'
-import { type AuditResult, canarySpecs, claimedCurve, judge, scoreGradientCanaries } from '@fedsvd/core/audit'
 import { beginPrivateRound } from '@fedsvd/core/privacy'
+import { type AuditResult, canarySpecs, claimedCurve, judge, scoreGradientCanaries } from '@fedsvd/core/privacy-audit'
 import { drawPoissonLot } from '@fedsvd/core/random'
 import { zerosLike } from '@fedsvd/core/tensor'
+import { osRandomness } from '@fedsvd/engine/crypto'
 import { type AuditSettings, auditTerms } from './settings.ts'
 import { withReservation } from './with-reservation.ts'
 

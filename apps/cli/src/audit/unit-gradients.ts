@@ -1,5 +1,5 @@
-import type { AdapterState } from '@fedsvd/core/adapters'
-import type { LabelledRecord } from '@fedsvd/engine/data'
+import type { AdapterState } from '@fedsvd/core/lora'
+import type { LabelledRecord } from '@fedsvd/engine/datasets'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 
 /** A gradient, tensor by tensor, and the factor that makes it the clipped one in units of the clip norm. */

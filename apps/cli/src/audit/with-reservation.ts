@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openLedger, type PrivacyLedger } from '@fedsvd/client'
+import { openLedger, type PrivacyLedger } from '@fedsvd/client/ledger'
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { MISS_PROBABILITY, type Reservation } from '@fedsvd/core/privacy'
 

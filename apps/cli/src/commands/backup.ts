@@ -1,4 +1,5 @@
-import { type BackupProgress, completeConfig, restoreBackup, settingsFromEnvironment, takeBackup } from '@fedsvd/server'
+import { completeConfig, settingsFromEnvironment } from '@fedsvd/server'
+import { type BackupProgress, restoreBackup, takeBackup } from '@fedsvd/server/backup'
 import { Command } from 'commander'
 import { example } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'

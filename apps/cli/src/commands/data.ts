@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import { type DataSummary, inspectData } from '@fedsvd/engine/data'
+import { type DataSummary, inspectData } from '@fedsvd/engine/datasets'
 import { Command } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { collect, example } from '../options.ts'

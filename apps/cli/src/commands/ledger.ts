@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { defaultStateDir } from '@fedsvd/client'
 import {
-  defaultStateDir,
   type LedgerState,
   outcomeOf,
   RULES,
@@ -9,7 +9,7 @@ import {
   ruleOf,
   spentEvents,
   unitOfLedger,
-} from '@fedsvd/client'
+} from '@fedsvd/client/ledger'
 import { type AccountedEvent, ADVERSARY, filterOf, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { Command } from 'commander'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
-import { readTls } from '@fedsvd/client'
+import { readTls } from '@fedsvd/client/transport'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type Role, roleSchema } from '@fedsvd/core/protocol'
 import { Command, Option } from 'commander'

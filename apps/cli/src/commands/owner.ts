@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { defaultOwnerKey, loadSiteData, makeOwnerKey, publicKeyOf, readOwnerKey, signStatement } from '@fedsvd/client'
+import { defaultOwnerKey, makeOwnerKey, publicKeyOf, readOwnerKey, signStatement } from '@fedsvd/client'
+import { loadSiteData } from '@fedsvd/client/data'
 import { Command } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { example } from '../options.ts'

@@ -3,22 +3,18 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
+import type { RecordSource, Units } from '@fedsvd/engine/datasets'
+import { type EncodedRecord, type LeftOut, LeftOutCount, type SiteRecord, taskEncoder } from '@fedsvd/engine/datasets'
 import {
-  type EncodedRecord,
-  type LeftOut,
-  LeftOutCount,
   openRecordStore,
   openUnitIndex,
   type RecordStore,
   RecordStoreWriter,
-  type SiteRecord,
-  taskEncoder,
   UnitGrouper,
-} from '@fedsvd/engine/data'
-import type { RecordSource, Units } from '@fedsvd/engine/lots'
-import type { Tokenizer } from '@fedsvd/engine/tokenizer'
+} from '@fedsvd/engine/datasets/record-store'
+import type { Tokenizer } from '@fedsvd/engine/tokenizers'
 import { canonicalJson, sha256Hex } from '../ledger/index.ts'
-import { catalogued } from '../session/refusals.ts'
+import { catalogued } from '../policy/refusals.ts'
 import type { SiteData } from './site-data.ts'
 
 /** The records of a site as one run's model takes them, on disk; closing gives the place back. */

@@ -1,6 +1,6 @@
 import { type BigIntStats, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type DataPaths, dataParts, notReadable } from '@fedsvd/engine/data'
+import { type DataPaths, dataParts, notReadable } from '@fedsvd/engine/datasets'
 import { sha256Hex } from '../ledger/index.ts'
 
 /**

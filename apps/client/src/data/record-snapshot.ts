@@ -1,7 +1,7 @@
 import { closeSync, openSync, read, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { SiteRecord } from '@fedsvd/engine/data'
+import type { SiteRecord } from '@fedsvd/engine/datasets'
 import { makeFolder } from '@fedsvd/engine/files'
 
 const readAt = promisify(read)

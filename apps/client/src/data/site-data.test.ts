@@ -10,14 +10,16 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { fingerprintRecords } from '@fedsvd/engine/data'
+import { fingerprintRecords } from '@fedsvd/engine/datasets'
+import { labelOf } from '@fedsvd/testing/client/fake-engine'
+import { sampleBound, sampleManifest } from '@fedsvd/testing/client/sample-run'
+import { letterIds, letters } from '@fedsvd/testing/client/site'
+import { type TemporaryFolder, temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { describe, expect, it } from 'vitest'
-import { labelOf } from '../../test-kit/fake-engine.ts'
-import { sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
-import { letterIds, letters } from '../../test-kit/site.ts'
-import { type TemporaryFolder, temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { openLedger } from '../ledger/index.ts'
-import { encodedStores, knownDatasets, loadSiteData, type SiteData } from './index.ts'
+import { encodedStores } from './encoded-records.ts'
+import { knownDatasets } from './known-names.ts'
+import { loadSiteData, type SiteData } from './site-data.ts'
 
 const TWO = '{"text":"one long letter","label":"ham"}\n{"text":"two","label":"spam"}\n'
 const { signal } = new AbortController()

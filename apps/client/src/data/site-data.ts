@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { SiteUnit } from '@fedsvd/core/accounting'
-import type { Task } from '@fedsvd/core/adapters'
+import type { Task } from '@fedsvd/core/lora'
 import {
   type DataPaths,
   dataParts,
@@ -12,7 +12,7 @@ import {
   readableRecords,
   type SiteRecord,
   taskOfColumns,
-} from '@fedsvd/engine/data'
+} from '@fedsvd/engine/datasets'
 import { filesState } from './files-state.ts'
 import { RecordSnapshot } from './record-snapshot.ts'
 

@@ -1,19 +1,14 @@
 import { appendFileSync, cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fixture } from '@fedsvd/testing/client/fixtures'
+import { FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound, sampleManifest } from '@fedsvd/testing/client/sample-run'
+import { type TemporaryFolder, temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { describe, expect, it } from 'vitest'
-import { fixture } from '../../test-kit/fixtures/index.ts'
-import { FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound, sampleManifest } from '../../test-kit/sample-run.ts'
-import { type TemporaryFolder, temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { chain, encodeEntry } from './chain.ts'
-import {
-  type LedgerFact,
-  lastAttempt,
-  ledgerPath,
-  openLedger,
-  SITE_BUDGET,
-  spentEvents,
-  verifyLedgerBytes,
-} from './index.ts'
+import { type LedgerFact, SITE_BUDGET } from './entry.ts'
+import { ledgerPath, openLedger } from './ledger.ts'
+import { lastAttempt, spentEvents } from './replay.ts'
+import { verifyLedgerBytes } from './verify.ts'
 
 /*
  * The fixture is the state folder of a site as the release before wrote it: one ledger for each data set. The first (budget 6) has

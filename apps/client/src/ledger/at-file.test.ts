@@ -2,9 +2,9 @@ import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { atFile } from '@fedsvd/engine/files'
+import { fullDisk } from '@fedsvd/testing/client/full-disk'
+import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { expect, it } from 'vitest'
-import { fullDisk } from '../../test-kit/full-disk.ts'
-import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { ledgerPath, openLedger } from './ledger.ts'
 
 const BUDGET = { epsilon: 6, delta: 1e-5 }

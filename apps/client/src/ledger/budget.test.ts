@@ -1,10 +1,20 @@
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { calibrateNoiseMultiplier, filterOf, pld } from '@fedsvd/core/accounting'
+import {
+  BUDGET,
+  FINGERPRINT,
+  RUN_A,
+  RUN_B,
+  sampleBound,
+  sampleManifest,
+  TERMS,
+} from '@fedsvd/testing/client/sample-run'
+import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { describe, expect, it } from 'vitest'
-import { BUDGET, FINGERPRINT, RUN_A, RUN_B, sampleBound, sampleManifest, TERMS } from '../../test-kit/sample-run.ts'
-import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { ledgerPath, openLedger, requireBudget, ruleOf, SITE_BUDGET } from './index.ts'
+import { requireBudget, ruleOf } from './budget.ts'
+import { SITE_BUDGET } from './entry.ts'
+import { ledgerPath, openLedger } from './ledger.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 const granted = (epsilon: number) => ({ ...TERMS, budget: { epsilon, delta: 1e-5 } })
@@ -97,7 +107,7 @@ describe('a ledger from before there were rules', () => {
   function fixture(folder: string, name: 'one-run' | 'two-runs'): void {
     const path = ledgerPath(folder, FINGERPRINT)
     mkdirSync(dirname(path), { recursive: true })
-    copyFileSync(new URL(`../../test-kit/ledgers/${name}.jsonl`, import.meta.url), path)
+    copyFileSync(new URL(`../../../../packages/testing/src/client/ledgers/${name}.jsonl`, import.meta.url), path)
   }
 
   it('of one run gets the rule that this run would have fixed, and goes on with it', () => {

@@ -1,6 +1,5 @@
 export { type MakeFilter, RULES, requireBudget, ruleOf } from './budget.ts'
 export { canonicalJson, sha256Hex } from './chain.ts'
-export { makeFolderDurably, removeDurably, writeFileDurably } from './durable-files.ts'
 export { type AttemptKey, budgetNameSchema, type LedgerEntry, type LedgerFact, SITE_BUDGET } from './entry.ts'
 export { type LedgerOptions, ledgerPath, openLedger, type PaidCharge, type PrivacyLedger } from './ledger.ts'
 export { type NextAttempt, nextAttempt } from './next-attempt.ts'
@@ -8,8 +7,8 @@ export { outcomeOf } from './outcome.ts'
 export { readLedger } from './read-ledger.ts'
 export {
   type BoundRun,
-  brokenOff,
   type Charge,
+  interruptedAttempt,
   type LedgerState,
   lastAttempt,
   replay,

@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { rdp } from '@fedsvd/core/accounting'
 import { MISS_PROBABILITY } from '@fedsvd/core/privacy'
-import { describe, expect, it } from 'vitest'
 import {
   BUDGET,
   FINGERPRINT,
@@ -11,9 +10,12 @@ import {
   sampleBound,
   sampleManifest,
   TERMS,
-} from '../../test-kit/sample-run.ts'
-import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { type LedgerOptions, lastAttempt, ledgerPath, openLedger, spentEvents, unitOfLedger } from './index.ts'
+} from '@fedsvd/testing/client/sample-run'
+import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
+import { describe, expect, it } from 'vitest'
+import { type LedgerOptions, ledgerPath, openLedger } from './ledger.ts'
+import { lastAttempt, spentEvents } from './replay.ts'
+import { unitOfLedger } from './unit.ts'
 
 const SHA = 'ab'.repeat(32)
 /** One round of the sample run has 5 steps at 0.25 each: 1.25, so a budget of 6 pays for four rounds and four steps of a fifth. */

@@ -26,7 +26,7 @@ import {
 } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
 import { nextAttempt } from './next-attempt.ts'
-import { type BoundRun, brokenOff, type LedgerState, lastAttempt } from './replay.ts'
+import { type BoundRun, interruptedAttempt, type LedgerState, lastAttempt } from './replay.ts'
 import { requireUnit } from './unit.ts'
 
 /** Where the ledger of a budget is kept. */
@@ -183,7 +183,7 @@ export function openLedger(
     },
     resume(runId, round) {
       const run = current().runs.get(runId)
-      if (run === undefined || brokenOff(current(), runId, round) === undefined)
+      if (run === undefined || interruptedAttempt(current(), runId, round) === undefined)
         throw termsChanged(`an attempt at round ${roundNumber(round)} that broke off between its steps`, 'none')
       const next = nextAttempt(current(), run, round, { dataset, whose, makeFilter })
       if (next.kind === 'anew') throw termsChanged(`an attempt at round ${roundNumber(round)} to go on with`, 'none')

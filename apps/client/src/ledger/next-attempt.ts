@@ -1,6 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type MakeFilter, requireBudget } from './budget.ts'
-import { type Attempt, type BoundRun, brokenOff, type LedgerState } from './replay.ts'
+import { type Attempt, type BoundRun, interruptedAttempt, type LedgerState } from './replay.ts'
 
 /**
  * How a round goes on, as far as the budget goes. All of it follows from the ledger's events:
@@ -36,7 +36,7 @@ export function nextAttempt(
     requireBudget(state, steps === 0 ? undefined : { ...run.event, steps }, { run, ...payer })
   }
   const affords = (steps: number): boolean => isWithinBudget(() => require(steps))
-  const from = brokenOff(state, run.runId, round)
+  const from = interruptedAttempt(state, run.runId, round)
   if (!canResume || from?.dataset !== dataset) {
     const steps = mostWithin(run.event.steps, affords)
     if (steps === 0) require(1)

@@ -1,5 +1,5 @@
+import { BUDGET, FINGERPRINT, RUN_A, sampleBound } from '@fedsvd/testing/client/sample-run'
 import { describe, expect, it } from 'vitest'
-import { BUDGET, FINGERPRINT, RUN_A, sampleBound } from '../../test-kit/sample-run.ts'
 import type { LedgerFact } from './entry.ts'
 import { outcomeOf } from './outcome.ts'
 import { advance, type LedgerState } from './replay.ts'

@@ -88,7 +88,7 @@ export function lastAttempt(state: LedgerState, runId: string, round: number): A
 }
 
 /** The attempt of a round that broke off and can be gone on with for one step's payment; undefined where there is none. */
-export function brokenOff(state: LedgerState, runId: string, round: number): Attempt | undefined {
+export function interruptedAttempt(state: LedgerState, runId: string, round: number): Attempt | undefined {
   const last = lastAttempt(state, runId, round)
   return last?.stepwise === true && last.frameSha256 === undefined ? last : undefined
 }
@@ -178,7 +178,7 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
     }
     case 'stepped':
       return update(state, fact, { saved: { step: fact.step, sha256: fact.savedSha256 } }, contradiction, (attempt) => {
-        if (attempt !== brokenOff(state, fact.runId, fact.round))
+        if (attempt !== interruptedAttempt(state, fact.runId, fact.round))
           return 'the newest attempt of its round, made stepwise'
         const next = (attempt.saved?.step ?? 0) + 1
         const { steps } = attempt
@@ -187,7 +187,7 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
     case 'shortened': {
       const shortened = 1 + (lastAttempt(state, fact.runId, fact.round)?.shortened ?? 0)
       return update(state, fact, { steps: fact.steps, shortened }, contradiction, (attempt) => {
-        if (attempt !== brokenOff(state, fact.runId, fact.round))
+        if (attempt !== interruptedAttempt(state, fact.runId, fact.round))
           return 'the newest attempt of its round, which broke off'
         const kept = attempt.saved?.step ?? 0
         const fits = fact.step === kept && fact.steps === attempt.steps - 1 && fact.steps >= kept
@@ -262,7 +262,7 @@ function newAttempt(
   if (last?.frameSha256 !== undefined) throw contradiction(`no attempt after ${which} was finished`, 'one more')
   const key = { runId, round, attempt, dataset: dataset! }
   if (resumes === undefined) return { ...key, event, steps, ...(stepwise && { stepwise }) }
-  const from = brokenOff(state, runId, round)
+  const from = interruptedAttempt(state, runId, round)
   const fits = from?.attempt === resumes.attempt && (from.saved?.step ?? 0) === resumes.step && stepwise === true
   if (!fits) throw contradiction('an attempt to go on behind the last step that was kept', 'another')
   return { ...key, event, steps: from.steps, stepwise, resumes, saved: from.saved }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { FINGERPRINT, RUN_A, sampleBound } from '@fedsvd/testing/client/sample-run'
 import { describe, expect, it } from 'vitest'
-import { FINGERPRINT, RUN_A, sampleBound } from '../../test-kit/sample-run.ts'
 import { type OwnerStatement, publicKeyOf, signStatement } from '../owner/statement.ts'
 import { chain, encodeEntry, genesisHash } from './chain.ts'
 import type { LedgerFact } from './entry.ts'

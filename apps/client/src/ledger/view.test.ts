@@ -1,9 +1,10 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { pld, rdp } from '@fedsvd/core/accounting'
+import { BUDGET, FINGERPRINT, RUN_A, sampleBound } from '@fedsvd/testing/client/sample-run'
+import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { describe, expect, it } from 'vitest'
-import { BUDGET, FINGERPRINT, RUN_A, sampleBound } from '../../test-kit/sample-run.ts'
-import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
-import { ledgerPath, openLedger, showLedger, verifyLedger } from './index.ts'
+import { ledgerPath, openLedger } from './ledger.ts'
+import { showLedger, verifyLedger } from './view.ts'
 
 function threeRounds(folder: string): string {
   using ledger = openLedger(folder, FINGERPRINT, BUDGET)

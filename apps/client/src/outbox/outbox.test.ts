@@ -1,10 +1,10 @@
 import { appendFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { BUDGET, FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound } from '@fedsvd/testing/client/sample-run'
+import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { describe, expect, it } from 'vitest'
-import { BUDGET, FINGERPRINT, perStep, RUN_A, RUN_B, sampleBound } from '../../test-kit/sample-run.ts'
-import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { openLedger, sha256Hex } from '../ledger/index.ts'
-import { fileOutbox, requireReserved } from './index.ts'
+import { fileOutbox, requireReserved } from './outbox.ts'
 
 const KEY = { runId: RUN_A, round: 3, attempt: 2 }
 const FRAME = Buffer.from('a frame')

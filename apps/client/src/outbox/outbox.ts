@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
-import { type AttemptKey, type PrivacyLedger, removeDurably, sha256Hex, writeFileDurably } from '../ledger/index.ts'
+import { type AttemptKey, type PrivacyLedger, sha256Hex } from '../ledger/index.ts'
+import { removeDurably, writeFileDurably } from '../platform/index.ts'
 
 /**
  * Finished frames, kept until a later round of their run is answered for good. A retry sends these bytes and no others.

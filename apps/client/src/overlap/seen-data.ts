@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError, isFedsvdError, writtenByNewer } from '@fedsvd/core/errors'
-import { type DataPaths, type ReadOptions, readableRows } from '@fedsvd/engine/data'
+import { type DataPaths, type ReadOptions, readableRows } from '@fedsvd/engine/datasets'
 import { z } from 'zod'
-import { writeFileDurably } from '../ledger/index.ts'
+import { writeFileDurably } from '../platform/index.ts'
 import { overlapOf, type Sketch, Sketcher } from './sketch.ts'
 
 /** Two data sets of which the smaller shares more than this with the other cannot have budgets of their own. */

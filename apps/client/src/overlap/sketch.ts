@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { Spelled } from '@fedsvd/engine/data'
+import { Spelled } from '@fedsvd/engine/datasets'
 
 /** Shorter cells (labels, numbers, dates) are alike in data sets that share no one. */
 const LEAST_CELL_LENGTH = 16

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { writeFileDurably } from '../ledger/index.ts'
+import { writeFileDurably } from '../platform/index.ts'
 
 /** The variables of the environment that decide where the data owner's key is. */
 export type OwnerEnvironment = Readonly<Partial<Record<'FEDSVD_OWNER_KEY' | 'FEDSVD_HOME' | 'XDG_CONFIG_HOME', string>>>

@@ -1,6 +1,6 @@
 import type { SiteUnit } from '@fedsvd/core/accounting'
-import type { Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { Task } from '@fedsvd/core/lora'
 import type { RunManifest } from '@fedsvd/core/protocol'
 
 /**

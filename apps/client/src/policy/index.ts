@@ -1,4 +1,5 @@
 export { type Declaration, requireDeclaredKind } from './declaration.ts'
+export { catalogued, toWireError } from './refusals.ts'
 export {
   RUN_LIMITS,
   type RunLimits,

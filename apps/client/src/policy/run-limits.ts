@@ -1,5 +1,5 @@
-import { type AdapterState, stateSpecs, trainedSpecs } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { type AdapterState, stateSpecs, trainedSpecs } from '@fedsvd/core/lora'
 import { frameBytes, type Invitation, type RunManifest } from '@fedsvd/core/protocol'
 import { sizeOf } from '@fedsvd/core/tensor'
 import { z } from 'zod'

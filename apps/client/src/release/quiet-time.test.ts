@@ -1,5 +1,5 @@
+import { virtualClock } from '@fedsvd/testing/client/virtual-clock'
 import { describe, expect, it } from 'vitest'
-import { virtualClock } from '../../test-kit/virtual-clock.ts'
 import { QuietTime } from './quiet-time.ts'
 
 const { signal } = new AbortController()

@@ -1,18 +1,18 @@
+import { virtualClock } from '@fedsvd/testing/client/virtual-clock'
 import { describe, expect, it } from 'vitest'
-import { virtualClock } from '../../test-kit/virtual-clock.ts'
-import { RoundsAtWork } from '../session/rounds-at-work.ts'
-import { Latest } from '../transport/index.ts'
+import { AwaitableValue } from '../platform/index.ts'
+import { ActiveRounds } from '../runs/active-rounds.ts'
 import { releaseGrid } from './release-grid.ts'
 
 const { signal } = new AbortController()
-const going = (): Latest<true> => {
-  const goAhead = new Latest<true>()
-  goAhead.set(true)
-  return goAhead
+const going = (): AwaitableValue<true> => {
+  const resumeGate = new AwaitableValue<true>()
+  resumeGate.set(true)
+  return resumeGate
 }
 const gridOf = (slotMs: number) => {
   const clock = virtualClock()
-  return { clock, grid: releaseGrid({ clock, slotMs, goAhead: going(), pausedMs: () => 0 }) }
+  return { clock, grid: releaseGrid({ clock, slotMs, resumeGate: going(), pausedMs: () => 0 }) }
 }
 
 describe('the end of a slot', () => {
@@ -49,15 +49,15 @@ it('stands still while the run is paused, so that a pause tells nothing of how f
   const ends: number[] = []
   for (const trained of [100, 600]) {
     const clock = virtualClock()
-    const work = new RoundsAtWork(() => clock.now())
+    const work = new ActiveRounds(() => clock.now())
     const invitation = { runId: 'run', round: 0, uploadToken: 'token' } as never
     let resume = () => {}
     const paused = new Promise<void>((resolve) => {
       resume = resolve
     })
     await new Promise<void>((done) => {
-      work.start(invitation, async ({ goAhead, pausedMs }) => {
-        const grid = releaseGrid({ clock, slotMs: 1000, goAhead, pausedMs })
+      work.start(invitation, async ({ resumeGate, pausedMs }) => {
+        const grid = releaseGrid({ clock, slotMs: 1000, resumeGate, pausedMs })
         await Promise.resolve() // from here on the round is at work
         clock.advance(trained)
         expect(work.hold('run')).toBe(0)

@@ -1,4 +1,4 @@
-import type { Latest } from '../transport/index.ts'
+import type { AwaitableValue } from '../platform/index.ts'
 import type { ReleaseClock } from './release-clock.ts'
 
 export interface ReleaseGridParts {
@@ -6,7 +6,7 @@ export interface ReleaseGridParts {
   /** Length of a slot in milliseconds; 0 releases at once. */
   readonly slotMs: number
   /** There while the run is not paused. */
-  readonly goAhead: Latest<true>
+  readonly resumeGate: AwaitableValue<true>
   /** How long the round was paused so far, in milliseconds. */
   pausedMs(): number
 }
@@ -23,18 +23,18 @@ export interface ReleaseGrid {
 }
 
 /** Begins the first slot. */
-export function releaseGrid({ clock, slotMs, goAhead, pausedMs }: ReleaseGridParts): ReleaseGrid {
+export function releaseGrid({ clock, slotMs, resumeGate, pausedMs }: ReleaseGridParts): ReleaseGrid {
   const pausedBefore = pausedMs()
   const started = clock.now()
   const elapsed = (): number => clock.now() - started - (pausedMs() - pausedBefore)
   return {
     async endOfSlot(signal) {
       if (slotMs === 0) return
-      await goAhead.value(signal)
+      await resumeGate.value(signal)
       const end = Math.max(1, Math.ceil(elapsed() / slotMs)) * slotMs
       for (let left = end - elapsed(); left > 0; left = end - elapsed()) {
         await clock.sleep(left, signal)
-        await goAhead.value(signal)
+        await resumeGate.value(signal)
       }
     },
   }

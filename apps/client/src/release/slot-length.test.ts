@@ -1,9 +1,9 @@
 import { mostMembers } from '@fedsvd/core/privacy'
-import { type EncodedRecord, IGNORED } from '@fedsvd/engine/data'
+import { type EncodedRecord, IGNORED } from '@fedsvd/engine/datasets'
+import { FAKE_ROWS, fakeEngine } from '@fedsvd/testing/client/fake-engine'
+import { sampleManifest } from '@fedsvd/testing/client/sample-run'
+import { virtualClock } from '@fedsvd/testing/client/virtual-clock'
 import { describe, expect, it } from 'vitest'
-import { FAKE_ROWS, fakeEngine } from '../../test-kit/fake-engine.ts'
-import { sampleManifest } from '../../test-kit/sample-run.ts'
-import { virtualClock } from '../../test-kit/virtual-clock.ts'
 import { slotLength } from './slot-length.ts'
 
 const MS_PER_TOKEN = 2

@@ -1,9 +1,9 @@
-import { initialState } from '@fedsvd/core/adapters'
+import { initialState } from '@fedsvd/core/lora'
 import { type LotTerms, mostMembers } from '@fedsvd/core/privacy'
 import type { RunManifest } from '@fedsvd/core/protocol'
-import { type EncodedRecord, IGNORED } from '@fedsvd/engine/data'
-import { lotOfAll, recordsInMemory } from '@fedsvd/engine/lots'
+import { type EncodedRecord, IGNORED, recordsInMemory } from '@fedsvd/engine/datasets'
 import type { PrivateEngine } from '@fedsvd/engine/training'
+import { lotOfAll } from '@fedsvd/engine/training/lots'
 import type { ReleaseClock } from './release-clock.ts'
 
 /** Room for a machine that is busier in a round than it was when it was timed. */

@@ -1,4 +1,4 @@
-import { type AdapterSchema, type AdapterState, canonicalSchema } from '@fedsvd/core/adapters'
+import { type AdapterSchema, type AdapterState, canonicalSchema } from '@fedsvd/core/lora'
 import { decodeState, type Invitation } from '@fedsvd/core/protocol'
 import { sha256Hex } from '../ledger/index.ts'
 import type { CoordinatorLink } from '../transport/index.ts'

@@ -1,9 +1,9 @@
-import { type AdapterState, predictsTokens } from '@fedsvd/core/adapters'
+import { type AdapterState, predictsTokens } from '@fedsvd/core/lora'
 import type { ClippedSum } from '@fedsvd/core/privacy'
 import type { RunManifest } from '@fedsvd/core/protocol'
-import type { EncodedRecord } from '@fedsvd/engine/data'
-import type { Lot } from '@fedsvd/engine/lots'
+import type { EncodedRecord } from '@fedsvd/engine/datasets'
 import type { LotSumOptions, PrivateEngine } from '@fedsvd/engine/training'
+import type { Lot } from '@fedsvd/engine/training/lots'
 
 /** What the sum of a lot needs of a round. */
 export interface LotSumParts extends Omit<LotSumOptions, 'onFault'> {

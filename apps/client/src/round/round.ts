@@ -1,4 +1,4 @@
-import { type AdapterSchema, type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/adapters'
+import { type AdapterSchema, type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/lora'
 import {
   beginPrivateRound,
   canResume,
@@ -11,13 +11,14 @@ import {
 import type { Invitation, RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { NamedTensor } from '@fedsvd/core/tensor'
-import { type RecordSource, unitsIn } from '@fedsvd/engine/lots'
+import { type RecordSource, unitsIn } from '@fedsvd/engine/datasets'
 import type { PrivateEngine } from '@fedsvd/engine/training'
-import type { Checkpoints } from '../checkpoint/index.ts'
-import { type AttemptKey, type BoundRun, brokenOff, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
+import { type AttemptKey, type BoundRun, interruptedAttempt, lastAttempt, type PrivacyLedger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
+import type { AwaitableValue } from '../platform/index.ts'
 import type { ReleaseGrid, Work } from '../release/index.ts'
-import type { CoordinatorLink, Latest } from '../transport/index.ts'
+import type { StepSnapshots } from '../step-snapshots/index.ts'
+import type { CoordinatorLink } from '../transport/index.ts'
 import { deliver } from './deliver.ts'
 import type { WhenDiskHasRoom } from './disk-room.ts'
 import { encodeUpdate, sha256 } from './encode-update.ts'
@@ -30,14 +31,14 @@ export interface RoundParts {
   readonly manifest: RunManifest
   readonly invitation: Invitation
   /** The newest upload token: a coordinator that came back may have issued another. */
-  readonly uploadToken: Latest<string>
+  readonly uploadToken: AwaitableValue<string>
   /** There while the run is not paused. */
-  readonly goAhead: Latest<true>
+  readonly resumeGate: AwaitableValue<true>
   readonly run: BoundRun
   readonly link: CoordinatorLink
   readonly ledger: PrivacyLedger
   readonly outbox: Outbox
-  readonly checkpoints: Checkpoints
+  readonly checkpoints: StepSnapshots
   readonly engine: PrivateEngine
   /** The site's records as the run takes them: they may still be in the making, which takes as long as they are. */
   records(): Promise<RecordSource>
@@ -95,7 +96,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const state = await loadState(parts.link, invitation, manifest.adapter, signal)
   signal.throwIfAborted()
   parts.accept?.(state)
-  await parts.goAhead.value(signal) // nothing is paid for while the run stands still
+  await parts.resumeGate.value(signal) // nothing is paid for while the run stands still
   const agreed = {
     ...privateTerms(manifest, parts.run, clipNormOf(parts)),
     specs: trainedSpecs(manifest.adapter),
@@ -142,7 +143,7 @@ function pay(
   { ledger, checkpoints, invitation: { runId, round } }: RoundParts,
   terms: SavedStepTerms,
 ): { readonly reservation: Reservation; readonly resume?: SavedBytes } {
-  const broken = brokenOff(ledger.state, runId, round)
+  const broken = interruptedAttempt(ledger.state, runId, round)
   if (broken?.dataset !== ledger.fingerprint) return { reservation: ledger.reserve(runId, round) }
   if (broken.saved === undefined) return { reservation: ledger.resume(runId, round) }
   const bytes = checkpoints.find(runId, round, broken.saved.sha256)
@@ -168,9 +169,9 @@ async function privateStep(
   round: PrivateRound,
   step: number,
 ): Promise<void> {
-  const { records, engine, manifest, signal, goAhead, steps } = parts
+  const { records, engine, manifest, signal, resumeGate, steps } = parts
   signal.throwIfAborted()
-  await goAhead.value(signal)
+  await resumeGate.value(signal)
   using work = await parts.work(signal)
   const started = performance.now()
   const members = round.drawLot(unitsIn(records))
@@ -179,7 +180,7 @@ async function privateStep(
     engine,
     manifest,
     signal,
-    goAhead: () => work.rest(() => goAhead.value(signal)),
+    resumeGate: () => work.rest(() => resumeGate.value(signal)),
     onPart: (done) => parts.onPart({ step, steps, done, of: members.length }),
     onFault: (error) => parts.onLotFault({ step, steps, error }),
   }

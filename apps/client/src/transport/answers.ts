@@ -10,7 +10,7 @@ import {
   type ServerToClientEvents,
 } from '@fedsvd/core/protocol'
 import type { Socket } from 'socket.io-client'
-import { catalogued, forTheWire } from '../session/refusals.ts'
+import { catalogued, toWireError } from '../policy/refusals.ts'
 import type { LinkHandlers } from './transport.ts'
 
 export type ClientSocket = Socket<ServerToClientEvents, ClientToServerEvents>
@@ -50,6 +50,6 @@ export function dropNonsense(handlers: LinkHandlers, use: () => void): void {
 
 function refused(handlers: LinkHandlers, error: unknown) {
   handlers.onNonsense(error instanceof Error ? error : new TypeError(String(error)))
-  const refusal = isFedsvdError(error, 'MESSAGE_INVALID') ? error : forTheWire(catalogued(error))
+  const refusal = isFedsvdError(error, 'MESSAGE_INVALID') ? error : toWireError(catalogued(error))
   return { accepted: false as const, error: refusal.toJSON() }
 }

@@ -2,13 +2,13 @@ import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { enrolReplySchema, ledgerReplySchema, parseMessage, sessionSchema } from '@fedsvd/core/protocol'
 import type { ProxyEnvironment, TlsTrust } from '@fedsvd/engine/network'
 import { sha256Hex } from '../ledger/index.ts'
+import { AwaitableValue } from '../platform/index.ts'
 import { endpoint } from './address.ts'
 import { answerWith, type ClientSocket, dropNonsense } from './answers.ts'
 import { backOff, type Pause, pause as systemPause } from './back-off.ts'
 import { noAnswer } from './foreign-answer.ts'
 import { Handshakes } from './handshakes.ts'
 import { bearer, jsonBody, jsonRequest, type Patience, requestUntilAnswered, verifiedBody } from './http.ts'
-import { Latest } from './latest.ts'
 import { type Route, routeTo } from './route.ts'
 import { catalogueErrorIn, openSocket } from './socket.ts'
 import { certificateFault } from './tls.ts'
@@ -64,8 +64,8 @@ function openLink(route: Route, pause: Pause, caller: Caller, handlers: LinkHand
     return { pause, outlastsOthers: true, onUnanswered: tell }
   }
   const closed = new AbortController()
-  const online = new Latest<true>()
-  const session = new Latest<string>()
+  const online = new AwaitableValue<true>()
+  const session = new AwaitableValue<string>()
   const socket = connect(route, pause, caller, { handlers, online, session, closed: closed.signal })
 
   return {
@@ -106,8 +106,8 @@ function openLink(route: Route, pause: Pause, caller: Caller, handlers: LinkHand
 
 interface Line {
   readonly handlers: LinkHandlers
-  readonly online: Latest<true>
-  readonly session: Latest<string>
+  readonly online: AwaitableValue<true>
+  readonly session: AwaitableValue<string>
   readonly closed: AbortSignal
 }
 

@@ -9,7 +9,7 @@ import {
 } from 'echarts/components'
 import { type ECharts, type EChartsCoreOption, init, use } from 'echarts/core'
 import { CanvasRenderer } from 'echarts/renderers'
-import { giveUp, inTurn } from '../turns.ts'
+import { giveUp, queueFrame } from '../frame-queue.ts'
 
 use([
   BarChart,
@@ -51,7 +51,7 @@ export function canvasIn(place: HTMLElement, onDrawn: (picture: Picture) => void
     if (chart === undefined) {
       chart = pointedAt(init(place, undefined, { renderer: 'canvas', width, height }), () => taken?.tip)
       chart.on('rendered', () => isOver())
-      return inTurn(draw)
+      return queueFrame(draw)
     }
     if (chart.getWidth() !== width || chart.getHeight() !== height) chart.resize({ width, height })
     if (wanted === taken) return
@@ -63,13 +63,13 @@ export function canvasIn(place: HTMLElement, onDrawn: (picture: Picture) => void
     }).then(() => onDrawn(picture))
   }
   const observer = new ResizeObserver(() => {
-    if (chart?.getWidth() !== place.clientWidth || chart.getHeight() !== place.clientHeight) inTurn(draw)
+    if (chart?.getWidth() !== place.clientWidth || chart.getHeight() !== place.clientHeight) queueFrame(draw)
   })
   observer.observe(place)
   return {
     show(picture: Picture): void {
       wanted = picture
-      inTurn(draw)
+      queueFrame(draw)
     },
     leave(): void {
       observer.disconnect()

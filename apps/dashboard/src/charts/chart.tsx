@@ -2,7 +2,7 @@ import { useComputedColorScheme } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { canvasIn, type Picture, type Tip } from './canvas.ts'
-import { DARK, type Ink, LIGHT, withBase } from './ink.ts'
+import { DARK, type Ink, LIGHT, withBase } from './chart-theme.ts'
 
 /** A canvas that follows its option, its size and the colour scheme. `label` says in words what it shows. */
 export function Chart(props: {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
+import { LIGHT } from './chart-theme.ts'
 import { heatMap } from './heat-map.ts'
-import { LIGHT } from './ink.ts'
 
 const format = (value: number): string => value.toFixed(1)
 

@@ -1,7 +1,7 @@
 import { roundNumber } from '@fedsvd/core/errors'
 import { color, type EChartsCoreOption } from 'echarts/core'
 import type { Picture } from './canvas.ts'
-import { type Ink, roundAxis, valueAxis, wholeOnly, zoomFor } from './ink.ts'
+import { type Ink, roundAxis, valueAxis, wholeOnly, zoomFor } from './chart-theme.ts'
 
 /** Viridis: even steps of lightness, told apart by people with any colour vision. */
 const VIRIDIS = ['#440154', '#472f7d', '#39568c', '#287c8e', '#1f988b', '#35b779', '#90d743', '#fde725']

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
+import { temporaryFolder } from '@fedsvd/testing/server'
 import { describe, expect, it } from 'vitest'
-import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { askRunning } from './control.ts'
 
 describe('the socket that a killed coordinator left behind', () => {

@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import type { DatabaseDump, Store } from '../store/index.ts'
-import { toCatalogue } from '../telemetry/index.ts'
+import type { DatabaseDump, Store } from '../storage/records/index.ts'
+import { toFedsvdError } from '../telemetry/index.ts'
 import { writeFileSynced } from './draft-folder.ts'
 import { type RowsFile, writeRows } from './rows-file.ts'
 
@@ -53,7 +53,7 @@ export async function serveControl({ stateDir, dump, holdObjects, log }: Control
     try {
       const answer = await writeRows(file, (write) => dump(write)).then(
         (written) => ({ file, dump: written }),
-        (error: unknown) => ({ error: toCatalogue(error, log).toJSON() }),
+        (error: unknown) => ({ error: toFedsvdError(error, log).toJSON() }),
       )
       caller.write(`${JSON.stringify(answer)}\n`)
       log.info('a backup is being made')

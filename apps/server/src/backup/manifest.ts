@@ -1,6 +1,6 @@
 import { FedsvdError, writtenByNewer } from '@fedsvd/core/errors'
 import { z } from 'zod'
-import { auditHash } from '../store/index.ts'
+import { auditHash } from '../storage/records/index.ts'
 
 /** The layout of a backup folder; one that changes counts up. */
 export const BACKUP_FORMAT = 1

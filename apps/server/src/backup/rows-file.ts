@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import type { DatabaseDump, WriteRows } from '../store/index.ts'
+import type { DatabaseDump, WriteRows } from '../storage/records/index.ts'
 
 /** What a file of rows is told apart by. */
 export interface RowsFile {

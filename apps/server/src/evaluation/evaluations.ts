@@ -1,6 +1,6 @@
-import type { AdapterState } from '@fedsvd/core/adapters'
+import type { AdapterState } from '@fedsvd/core/lora'
 import type { Logger } from 'pino'
-import type { Store } from '../store/index.ts'
+import type { Store } from '../storage/records/index.ts'
 import type { Evaluator } from './evaluator.ts'
 
 export interface EvaluationsOptions {

@@ -1,6 +1,6 @@
-import type { AdapterState } from '@fedsvd/core/adapters'
+import type { AdapterState } from '@fedsvd/core/lora'
 import type { RunManifest } from '@fedsvd/core/protocol'
-import type { Baseline, Evaluation } from '../store/index.ts'
+import type { Baseline, Evaluation } from '../storage/records/index.ts'
 
 /** Measures published states on a public hold-out. It never sees anything that is not public. */
 export interface Evaluator extends AsyncDisposable {

@@ -1,4 +1,4 @@
-import { IGNORED } from '@fedsvd/engine/data'
+import { IGNORED } from '@fedsvd/engine/datasets'
 import { describe, expect, it } from 'vitest'
 import { baselineOf, measure, measureTokens, tokenBaselineOf } from './measure.ts'
 

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { RunManifest } from '@fedsvd/core/protocol'
-import type { DataPaths, ReadOptions, SiteRecord } from '@fedsvd/engine/data'
+import type { DataPaths, ReadOptions, SiteRecord } from '@fedsvd/engine/datasets'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { EncodedRecord, LabelledRecord, TargetedRecord } from '@fedsvd/engine/training'
 import type { Model, ModelRegistry } from '../models/index.ts'
@@ -63,7 +63,7 @@ async function encodeInTurns(
   { task, labels, model }: RunManifest,
   tokenizer: Awaited<ReturnType<Model['loadTokenizer']>>,
 ): Promise<readonly EncodedRecord[]> {
-  const { taskEncoder } = await import('@fedsvd/engine/data')
+  const { taskEncoder } = await import('@fedsvd/engine/datasets')
   const encode = taskEncoder(tokenizer, { task, labels, maxTokens: model.maxTokens })
   const records: EncodedRecord[] = []
   for (const [index, record] of given.entries()) {

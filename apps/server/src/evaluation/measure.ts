@@ -1,5 +1,5 @@
 import type { TargetedRecord, TargetScores } from '@fedsvd/engine/training'
-import type { Baseline, Evaluation } from '../store/index.ts'
+import type { Baseline, Evaluation } from '../storage/records/index.ts'
 
 /** What guessing the most frequent class would reach. */
 export function baselineOf(records: readonly { readonly label: number }[]): Baseline {

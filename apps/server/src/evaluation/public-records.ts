@@ -1,6 +1,6 @@
-import { TASKS, type Task } from '@fedsvd/core/adapters'
 import { isFedsvdError } from '@fedsvd/core/errors'
-import type { DataPaths, ReadOptions, SiteRecord } from '@fedsvd/engine/data'
+import { TASKS, type Task } from '@fedsvd/core/lora'
+import type { DataPaths, ReadOptions, SiteRecord } from '@fedsvd/engine/datasets'
 
 /** The records of the coordinator's public files, as a task reads them. */
 export interface PublicRecords {
@@ -15,7 +15,7 @@ export interface PublicRecords {
  * @throws FedsvdError DATA_UNREADABLE or DATA_EMPTY
  */
 export async function readPublicRecords(paths: DataPaths, reading: ReadOptions = {}): Promise<PublicRecords> {
-  const { columnsOfTask, dataEmpty, readSiteRecords } = await import('@fedsvd/engine/data')
+  const { columnsOfTask, dataEmpty, readSiteRecords } = await import('@fedsvd/engine/datasets')
   const optionsFor = (task: Task): ReadOptions => ({ ...columnsOfTask(reading, task), task })
   const known = new Map<Task, Promise<readonly SiteRecord[]>>()
   const forTask = (task: Task): Promise<readonly SiteRecord[]> => {

@@ -2,8 +2,8 @@ import { type ClientView, identifierSchema, operatorRequestSchema, parseMessage 
 import express, { Router } from 'express'
 import { z } from 'zod'
 import { createOperator, disableOperator, operatorView, revokeClient } from '../identity/index.ts'
-import { clientView } from '../insight/index.ts'
-import type { ClientRecord, Store } from '../store/index.ts'
+import type { ClientRecord, Store } from '../storage/records/index.ts'
+import { clientView } from '../views/index.ts'
 import { callerOf } from './guard.ts'
 import { parseAddress } from './places.ts'
 

@@ -3,7 +3,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler, t
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 
-import { type Metrics, toCatalogue } from '../telemetry/index.ts'
+import { type Metrics, toFedsvdError } from '../telemetry/index.ts'
 import { checkRoutes, GUARDED, routeNotFound, servedRoutes } from './guard.ts'
 
 export interface AppParts {
@@ -52,7 +52,7 @@ export function createApp({ guard, routers, dashboard, log, metrics, trustedProx
 function errorHandler(log: Logger): ErrorRequestHandler {
   return (error, _request, response, next) => {
     if (response.headersSent || response.destroyed) return next(error)
-    const refusal = toCatalogue(error, log)
+    const refusal = toFedsvdError(error, log)
     if (refusal.code === 'RATE_LIMITED' && !response.hasHeader('retry-after')) response.set('retry-after', '60')
     response.status(refusal.httpStatus).json({ error: refusal.toJSON() })
   }

@@ -1,7 +1,7 @@
 import { AUDIT_GENESIS, type AuditVerdict, followAudit } from '@fedsvd/core/protocol'
 import { Router } from 'express'
 import { z } from 'zod'
-import { type AuditStore, auditHash } from '../store/index.ts'
+import { type AuditStore, auditHash } from '../storage/records/index.ts'
 import { parseAddress } from './places.ts'
 
 const BATCH = 1000

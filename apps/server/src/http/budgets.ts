@@ -3,8 +3,8 @@ import { budgetSchema, type ClientCap, identifierSchema, parseMessage } from '@f
 import express, { Router } from 'express'
 import { z } from 'zod'
 import { actorOf, type Caller } from '../identity/index.ts'
-import { iso } from '../insight/index.ts'
-import type { BudgetCap, ClientStore } from '../store/index.ts'
+import type { BudgetCap, ClientStore } from '../storage/records/index.ts'
+import { iso } from '../views/index.ts'
 import { callerOf } from './guard.ts'
 import { parseAddress } from './places.ts'
 

@@ -13,7 +13,7 @@ import {
   requireRole,
   sessionCookie,
 } from '../identity/index.ts'
-import type { Store } from '../store/index.ts'
+import type { Store } from '../storage/records/index.ts'
 import { bearerToken } from './bearer.ts'
 import { limitRefusals } from './limits.ts'
 import { parseAddress, runNotFound } from './places.ts'

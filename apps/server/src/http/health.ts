@@ -1,7 +1,7 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Router } from 'express'
-import type { BlobStore } from '../blobs/index.ts'
-import type { Store } from '../store/index.ts'
+import type { BlobStore } from '../storage/objects/index.ts'
+import type { Store } from '../storage/records/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 
 export interface HealthRoutes {

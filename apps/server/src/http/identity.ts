@@ -8,7 +8,7 @@ import {
 } from '@fedsvd/core/protocol'
 import express, { type Request, Router } from 'express'
 import { enrol, type Sessions } from '../identity/index.ts'
-import type { Store } from '../store/index.ts'
+import type { Store } from '../storage/records/index.ts'
 import { limitRequests } from './limits.ts'
 
 export interface IdentityRoutes {

@@ -8,11 +8,11 @@ import {
 } from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { z } from 'zod'
-import type { BlobStore } from '../blobs/index.ts'
 import { createEnrolmentTokens, ownsRun } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import type { Conductor } from '../runs/index.ts'
-import type { Store } from '../store/index.ts'
+import type { RunManager } from '../runs/index.ts'
+import type { BlobStore } from '../storage/objects/index.ts'
+import type { Store } from '../storage/records/index.ts'
 import { callerOf } from './guard.ts'
 import { parseAddress, runNotFound } from './places.ts'
 
@@ -20,12 +20,12 @@ export interface OperatorRoutes {
   readonly store: Store
   readonly models: ModelRegistry
   readonly blobs: BlobStore
-  readonly conductor: Conductor
+  readonly runManager: RunManager
   readonly now: () => number
 }
 
 /** What operators do: enrol clients and run runs. The guard has checked who they are, and that the run is theirs. */
-export function operatorRoutes({ store, models, blobs, conductor, now }: OperatorRoutes): Router {
+export function operatorRoutes({ store, models, blobs, runManager, now }: OperatorRoutes): Router {
   const router = Router()
   const json = express.json({ limit: '1mb' })
 
@@ -39,27 +39,27 @@ export function operatorRoutes({ store, models, blobs, conductor, now }: Operato
   })
   router.post('/v1/runs', json, async (request, response) => {
     const message = parseMessage(runRequestSchema, request.body, 'a run request')
-    response.status(201).json(await conductor.createRun(message, callerOf(response)))
+    response.status(201).json(await runManager.createRun(message, callerOf(response)))
   })
   router.get('/v1/runs', async (_request, response) => {
     const caller = callerOf(response)
-    response.json({ runs: await conductor.snapshots((run) => ownsRun(caller, run)) })
+    response.json({ runs: await runManager.snapshots((run) => ownsRun(caller, run)) })
   })
   router.get('/v1/runs/:runId', async (request, response) => {
-    response.json(await conductor.snapshot(runIdOf(request.params)))
+    response.json(await runManager.snapshot(runIdOf(request.params)))
   })
   router.post('/v1/runs/:runId/stop', async (request, response) => {
-    response.json(await conductor.stopRun(runIdOf(request.params), callerOf(response)))
+    response.json(await runManager.stopRun(runIdOf(request.params), callerOf(response)))
   })
   router.post('/v1/runs/:runId/pause', async (request, response) => {
-    response.json(await conductor.pauseRun(runIdOf(request.params), callerOf(response)))
+    response.json(await runManager.pauseRun(runIdOf(request.params), callerOf(response)))
   })
   router.post('/v1/runs/:runId/resume', async (request, response) => {
-    response.json(await conductor.resumeRun(runIdOf(request.params), callerOf(response)))
+    response.json(await runManager.resumeRun(runIdOf(request.params), callerOf(response)))
   })
   router.patch('/v1/runs/:runId/plan', json, async (request, response) => {
     const change = parseMessage(planChangeSchema, request.body, 'a change of a plan')
-    response.json(await conductor.changePlan(runIdOf(request.params), change, callerOf(response)))
+    response.json(await runManager.changePlan(runIdOf(request.params), change, callerOf(response)))
   })
   router.get('/v1/runs/:runId/adapter', async (request, response) => {
     const runId = runIdOf(request.params)

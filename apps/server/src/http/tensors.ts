@@ -4,9 +4,9 @@ import { parseMessage } from '@fedsvd/core/protocol'
 import { Router } from 'express'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import type { BlobStore } from '../blobs/index.ts'
 import type { Sessions, UploadTokens } from '../identity/index.ts'
-import type { Conductor } from '../runs/index.ts'
+import type { RunManager } from '../runs/index.ts'
+import type { BlobStore } from '../storage/objects/index.ts'
 import type { Metrics, Tracer } from '../telemetry/index.ts'
 import { bearerToken } from './bearer.ts'
 import { limitPerClient, limitRefusals } from './limits.ts'
@@ -19,7 +19,7 @@ export interface TensorRoutes {
   /** True for a client that is connected here and certain to be in good standing. */
   readonly isHere: (clientId: string) => boolean
   readonly tokens: UploadTokens
-  readonly conductor: Conductor
+  readonly runManager: RunManager
   readonly metrics: Metrics
   readonly log: Logger
   readonly tracer: Tracer
@@ -31,7 +31,7 @@ const blobSchema = z.strictObject({ sha256: sha256Schema })
 
 /** Tensors: published states go out, updates come in. */
 export function tensorRoutes(parts: TensorRoutes): Router {
-  const { blobs, sessions, conductor, metrics } = parts
+  const { blobs, sessions, runManager, metrics } = parts
   const router = Router()
   const limit = limitRefusals(parts.refusalsPerMinute)
   const limitClient = limitPerClient(parts.transfersPerMinute, 'updates and states')
@@ -40,7 +40,7 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     const clientId = await sessions.clientOf(bearerToken(request))
     await limitClient(clientId)
     const { sha256 } = parseMessage(blobSchema, request.params, 'an address of an object')
-    if (!(await conductor.mayRead(clientId, sha256))) throw notReadable(sha256)
+    if (!(await runManager.mayRead(clientId, sha256))) throw notReadable(sha256)
     const { bytes, stream } = await blobs.open(sha256)
     response.set({ 'content-type': 'application/octet-stream', 'content-length': String(bytes), etag: `"${sha256}"` })
     await pipeline(stream, response)

@@ -1,7 +1,7 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { LRUCache } from 'lru-cache'
-import type { BlobStore } from '../blobs/index.ts'
 import type { UploadRight } from '../identity/index.ts'
+import type { BlobStore } from '../storage/objects/index.ts'
 
 /** The most that one part may have, and the most parts of one update. */
 export const LONGEST_PART_BYTES = 4 * 2 ** 20

@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type EnrolmentTokenRequest, type EnrolRequest, requireProtocol } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
-import type { ClientRecord, ClientStore } from '../store/index.ts'
+import type { ClientRecord, ClientStore } from '../storage/records/index.ts'
 import { actorOf, type Caller } from './caller.ts'
 
 /** Makes single-use enrolment tokens. Only their hashes are stored: whoever reads the database cannot enrol. */

@@ -2,11 +2,13 @@ import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { PROTOCOL_VERSION, sessionChallengeText } from '@fedsvd/core/protocol'
+import { temporaryFolder } from '@fedsvd/testing/server'
+import { createMemoryStore } from '@fedsvd/testing/server/memory-store'
 import { describe, expect, it } from 'vitest'
-import { temporaryFolder } from '../../test-kit/temporary-folder.ts'
 import { SECRETS } from '../secrets.ts'
-import { createMemoryStore } from '../store/memory/index.ts'
-import { createSessions, secretFile, uploadTokens } from './index.ts'
+import { secretFile } from './secret-file.ts'
+import { createSessions } from './sessions.ts'
+import { uploadTokens } from './upload-tokens.ts'
 
 describe('upload tokens', () => {
   const right = { runId: randomUUID(), round: 3, clientId: randomUUID() }

@@ -3,8 +3,8 @@ export { createEnrolmentTokens, enrol, revokeClient } from './enrolment.ts'
 export {
   type Credentials,
   checkCsrfToken,
-  type Ended,
   OperatorSessions,
+  type RevokedSession,
   SESSION_IDLE_MS,
   SESSION_LIFETIME_MS,
 } from './operator-sessions.ts'

@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { OperatorStore, Store } from '../store/index.ts'
+import type { OperatorStore, Store } from '../storage/records/index.ts'
 import { type Caller, TOKEN_HOLDER } from './caller.ts'
 import { HASH_OF_NOBODY, verifySecret } from './secret-hash.ts'
 
@@ -24,13 +24,13 @@ export interface SignedIn {
 }
 
 /** Which live connections must end: those of one session, or those of an operator. */
-export type Ended = { readonly session: string } | { readonly operatorId: string }
+export type RevokedSession = { readonly session: string } | { readonly operatorId: string }
 
 export interface OperatorSessionsParts {
   readonly store: Pick<Store, 'operators' | 'audit'>
   readonly operatorToken: string
   readonly now: () => number
-  readonly onEnd: (ended: Ended) => void
+  readonly onEnd: (ended: RevokedSession) => void
 }
 
 /** Who an operator is, from a secret once and from a session afterwards. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { nameKey, type OperatorRequest, type OperatorView } from '@fedsvd/core/protocol'
-import type { OperatorRecord, OperatorStore } from '../store/index.ts'
+import type { OperatorRecord, OperatorStore } from '../storage/records/index.ts'
 import { actorOf, type Caller } from './caller.ts'
 import { hashSecret } from './secret-hash.ts'
 

@@ -2,7 +2,7 @@ import { randomBytes, verify } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type ClientHandshake, requireProtocol, sessionChallengeText } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
-import type { ClientRecord, ClientStore } from '../store/index.ts'
+import type { ClientRecord, ClientStore } from '../storage/records/index.ts'
 
 export const NONCE_LIFETIME_MS = 60_000
 const MOST_NONCES = 100_000

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { ClientStore, ClusterStore } from '../store/index.ts'
+import type { ClientStore, ClusterStore } from '../storage/records/index.ts'
 import {
   authenticate,
   NONCE_LIFETIME_MS,

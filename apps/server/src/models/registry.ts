@@ -1,10 +1,10 @@
-import { type AdapterSchema, predictsTokens, TASKS, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { type AdapterSchema, predictsTokens, TASKS, type Task } from '@fedsvd/core/lora'
 import type { CheckpointIdentity, ModelList, RunManifest, RunRequest } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { ModelReference } from '@fedsvd/engine/models'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
-import type { Tokenizer } from '@fedsvd/engine/tokenizer'
+import type { Tokenizer } from '@fedsvd/engine/tokenizers'
 import type { TaskEngine } from '@fedsvd/engine/training'
 
 export interface AdapterRequest {

@@ -12,7 +12,7 @@ export const starterModel: Model = {
     return starterSchema({ rank, alpha, headMode, classes, ...(targets && { targets: targets as unknown as Targets }) })
   },
   async loadTokenizer() {
-    const { loadStarterTokenizer } = await import('@fedsvd/engine/tokenizer')
+    const { loadStarterTokenizer } = await import('@fedsvd/engine/tokenizers')
     return await loadStarterTokenizer()
   },
   async createEngine(manifest, runtime) {

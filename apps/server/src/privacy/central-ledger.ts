@@ -3,9 +3,9 @@ import { type AccountedEvent, eventOfClientLevelRound } from '@fedsvd/core/accou
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { type Reservation, reservationFrom } from '@fedsvd/core/privacy'
 import type { ClientLevel } from '@fedsvd/core/protocol'
-import type { LedgerStore, PrivacyFact } from '../store/index.ts'
+import type { LedgerStore, PrivacyFact } from '../storage/records/index.ts'
 import type { EpsilonBounds } from './epsilon.ts'
-import { SpendingBook } from './spending.ts'
+import { PrivacySpending } from './spending.ts'
 
 export interface CentralLedgerParts {
   readonly store: LedgerStore
@@ -43,7 +43,7 @@ const MOST_JUDGEMENTS = 5
  */
 export class CentralLedger {
   readonly #parts: CentralLedgerParts
-  #book = new SpendingBook([])
+  #journal = new PrivacySpending([])
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(parts: CentralLedgerParts) {
@@ -52,12 +52,12 @@ export class CentralLedger {
 
   /** Reads what is stored. */
   async load(): Promise<void> {
-    this.#book = new SpendingBook(await this.#parts.store.clientLevelSpending())
+    this.#journal = new PrivacySpending(await this.#parts.store.clientLevelSpending())
   }
 
   /** What a client has spent, in all runs. */
   eventsOf(clientId: string): readonly AccountedEvent[] {
-    return this.#book.of(clientId)
+    return this.#journal.of(clientId)
   }
 
   /** True when one more draw is certainly within the budget of these terms, after everything spent so far. */

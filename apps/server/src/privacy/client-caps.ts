@@ -1,9 +1,9 @@
 import type { AccountedEvent, FilterRule } from '@fedsvd/core/accounting'
 import type { Budget, PrivacyTerms } from '@fedsvd/core/protocol'
-import { type ClientStore, isLarger, type LedgerStore, type RunSpending } from '../store/index.ts'
-import type { BudgetCap } from '../store/records.ts'
+import { type ClientStore, isLarger, type LedgerStore, type RunSpending } from '../storage/records/index.ts'
+import type { BudgetCap } from '../storage/records/records.ts'
 import type { EpsilonBounds } from './epsilon.ts'
-import { SpendingBook } from './spending.ts'
+import { PrivacySpending } from './spending.ts'
 
 /** A run under way, which knows what it has spent before the store is asked. */
 export interface SpendingRun {
@@ -37,7 +37,7 @@ export class ClientCaps {
   /** By client, its terms in the run that first used its data, as stored. */
   #firstTerms: ReadonlyMap<string, PrivacyTerms> = new Map()
   /** By run, what the capped clients have spent there, as stored. */
-  #stored: ReadonlyMap<string, SpendingBook> = new Map()
+  #stored: ReadonlyMap<string, PrivacySpending> = new Map()
 
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -69,7 +69,7 @@ export class ClientCaps {
     for (const one of spending) byRun.set(one.runId, [...(byRun.get(one.runId) ?? []), one])
     this.#caps = caps
     this.#origins = origins
-    this.#stored = new Map([...byRun].map(([runId, events]) => [runId, new SpendingBook(events)]))
+    this.#stored = new Map([...byRun].map(([runId, events]) => [runId, new PrivacySpending(events)]))
   }
 
   of(clientId: string): BudgetCap | undefined {
@@ -78,7 +78,7 @@ export class ClientCaps {
 
   /** What a client with a cap has spent in all runs, or in all but one. */
   eventsOf(clientId: string, butIn?: string): readonly AccountedEvent[] {
-    const events = new Map([...this.#stored].map(([runId, book]) => [runId, book.of(clientId)]))
+    const events = new Map([...this.#stored].map(([runId, journal]) => [runId, journal.of(clientId)]))
     for (const run of this.#parts.runs()) events.set(run.runId, run.eventsOf(clientId))
     if (butIn !== undefined) events.delete(butIn)
     return [...events.values()].flat()

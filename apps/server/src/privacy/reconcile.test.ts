@@ -1,6 +1,6 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { describe, expect, it } from 'vitest'
-import type { Known, PrivacyFact } from '../store/index.ts'
+import type { KnownSpending, PrivacyFact } from '../storage/records/index.ts'
 import { MOST_REPEATS, reconcile } from './reconcile.ts'
 
 const ROUND: PrivacyEvent = {
@@ -84,7 +84,7 @@ describe('facts that are not owed', () => {
 
 describe('what the coordinator has proof of', () => {
   /** What a client that reports these rounds is told, where the coordinator knows of facts and accepted updates. */
-  const disagreementsOf = (rounds: readonly number[], known: Partial<Known>) =>
+  const disagreementsOf = (rounds: readonly number[], known: Partial<KnownSpending>) =>
     reconcile({
       report: { runId, reservations: rounds.map((round) => ({ round, attempt: 1, event: ROUND })) },
       clientId: 'a client',

@@ -1,7 +1,7 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { roundNumber } from '@fedsvd/core/errors'
 import type { LedgerReport } from '@fedsvd/core/protocol'
-import type { Known, PrivacyFact } from '../store/index.ts'
+import type { KnownSpending, PrivacyFact } from '../storage/records/index.ts'
 import { sameEvent } from './same-event.ts'
 
 export interface Reconciliation {
@@ -22,7 +22,7 @@ export interface ReconciliationInput {
   readonly report: LedgerReport
   readonly clientId: string
   /** What the coordinator knew of the same rounds. */
-  readonly known: Known
+  readonly known: KnownSpending
   /** The event of one round under the terms of the run. */
   readonly agreed: PrivacyEvent
   /** So many rounds have begun here: the client may have made later ones with a coordinator that was restored since. */

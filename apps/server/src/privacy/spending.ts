@@ -1,8 +1,8 @@
 import type { AccountedEvent } from '@fedsvd/core/accounting'
-import type { RoundChange, Spending } from '../store/index.ts'
+import type { RoundChange, Spending } from '../storage/records/index.ts'
 
 /** What each client of one run has spent, as composed events; follows the store change by change. */
-export class SpendingBook {
+export class PrivacySpending {
   readonly #clients = new Map<string, Map<string, AccountedEvent>>()
 
   constructor(stored: readonly Spending[]) {

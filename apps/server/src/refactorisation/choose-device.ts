@@ -1,4 +1,4 @@
-import type { AdapterSchema } from '@fedsvd/core/adapters'
+import type { AdapterSchema } from '@fedsvd/core/lora'
 import type { SvdDevice } from '@fedsvd/engine/settings'
 
 /**

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { SLICE_BYTES, slices } from '../blobs/index.ts'
+import { SLICE_BYTES, slices } from '../storage/objects/index.ts'
 
 /** All parts one after the other, in memory that another thread can read without a copy. The event loop does not wait for it. */
 export async function sharedCopy(parts: readonly Uint8Array[]): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { type AdapterSchema, trainedSpecs } from '@fedsvd/core/adapters'
 import { type Method, serverStep, serverStepOnDevice } from '@fedsvd/core/federation'
 import type { LinearAlgebraDevice } from '@fedsvd/core/linalg'
+import { type AdapterSchema, trainedSpecs } from '@fedsvd/core/lora'
 import { encodeState, viewState } from '@fedsvd/core/protocol'
 import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
 

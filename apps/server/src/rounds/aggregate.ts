@@ -1,13 +1,13 @@
-import { trainedSpecs } from '@fedsvd/core/adapters'
 import { beginAggregation } from '@fedsvd/core/federation'
+import { trainedSpecs } from '@fedsvd/core/lora'
 import { adaptedClipNorm } from '@fedsvd/core/privacy'
 import type { NamedTensor } from '@fedsvd/core/tensor'
-import type { ClipNorms } from '../store/index.ts'
+import type { ClipNorms } from '../storage/records/index.ts'
+import { clientLevelMean } from './client-level-mean.ts'
 import type { RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
-import { lateDeltas } from './late-deltas.ts'
-import { noisedMean } from './noised-mean.ts'
 import { deliveredTasks } from './progress.ts'
+import { staleUpdates } from './stale-updates.ts'
 
 /** What the accepted updates come to. */
 export interface Aggregate extends ClipNorms {
@@ -17,7 +17,7 @@ export interface Aggregate extends ClipNorms {
 /** What the run's rule makes of the accepted updates: with the coordinator's own noise where the run asks for client-level privacy. */
 export function aggregate(context: RoundContext): Promise<Aggregate> {
   const { clientLevel } = context.run.manifest
-  return clientLevel === undefined ? combined(context) : noisedMean(context, clientLevel)
+  return clientLevel === undefined ? combined(context) : clientLevelMean(context, clientLevel)
 }
 
 /**
@@ -27,12 +27,12 @@ export function aggregate(context: RoundContext): Promise<Aggregate> {
  * same for all of them; the shares of late updates are about another clip norm, and left out.
  */
 async function combined(context: RoundContext): Promise<Aggregate> {
-  const { run, round, book, base } = context
+  const { run, round, journal, base } = context
   const { manifest, schemaHash, blobs } = run
   const { adapter, aggregation = { name: 'mean' }, adaptiveClipping, clipNorm: start } = manifest
   const updates = beginAggregation(trainedSpecs(adapter), aggregation)
   const shares: number[] = []
-  for (const { clientId, update } of deliveredTasks(book.progress!)) {
+  for (const { clientId, update } of deliveredTasks(journal.progress!)) {
     const bytes = await blobs.read(update.sha256)
     const { tensors, shareUnderClip } = decodeUpdate(
       manifest,
@@ -42,7 +42,7 @@ async function combined(context: RoundContext): Promise<Aggregate> {
     updates.add(tensors)
     if (shareUnderClip !== undefined) shares.push(shareUnderClip)
   }
-  for await (const tensors of lateDeltas(context)) updates.add(tensors)
+  for await (const tensors of staleUpdates(context)) updates.add(tensors)
   const mean = updates.result()
   if (adaptiveClipping === undefined) return { mean }
   const clipNorm = base.clipNorm ?? start

@@ -1,39 +1,39 @@
 import { roundNumber } from '@fedsvd/core/errors'
+import { invite } from './assign.ts'
 import { type RoundContext, RunOver, requireBudgets } from './context.ts'
 import { countOf, deliveredTasks, openTasks } from './progress.ts'
 import { draw } from './select.ts'
-import { invite } from './task.ts'
 
 /**
- * Waits until the round has closed. Updates come in by themselves, through the round's book; this step keeps the time,
+ * Waits until the round has closed. Updates come in by themselves, through the round's journal; this step keeps the time,
  * replaces clients that refused or stay away where the quorum is out of reach, and says so when a deadline was missed.
  */
 export async function collect(context: RoundContext): Promise<void> {
-  const { run, round, book } = context
+  const { run, round, journal } = context
   let extensions = 0 // whoever takes the round up again, after a fault or a death, looks at a missed deadline again
   for (;;) {
     run.signal.throwIfAborted()
-    const beats = run.pulse.beats // what changes while this looks is looked at again
-    const { phase, deadline } = await book.dispatch({ type: 'deadline', at: run.clock.now() })
+    const beats = run.changeSignal.changes // what changes while this looks is looked at again
+    const { phase, deadline } = await journal.dispatch({ type: 'deadline', at: run.clock.now() })
     if (phase !== 'tasked') break
-    const late = book.progress!.extensions > extensions
+    const late = journal.progress!.extensions > extensions
     if (late) {
       await raiseMissedDeadline(context)
       inviteAgain(context)
     }
-    extensions = book.progress!.extensions
-    if (book.progress!.plan.bufferSize === undefined) await replaceMissing(context, late)
+    extensions = journal.progress!.extensions
+    if (journal.progress!.plan.bufferSize === undefined) await replaceMissing(context, late)
     else await fillPlaces(context, late)
-    if (book.progress!.phase !== 'tasked') break
-    await run.pulse.next(deadline, beats)
+    if (journal.progress!.phase !== 'tasked') break
+    await run.changeSignal.wait(deadline, beats)
   }
-  run.log.info({ runId: run.manifest.runId, round, updates: deliveredTasks(book.progress!).length }, 'round closed')
+  run.log.info({ runId: run.manifest.runId, round, updates: deliveredTasks(journal.progress!).length }, 'round closed')
 }
 
 /** The message may have been lost, or the client may have given up: those that are there and have not answered are asked again. */
 function inviteAgain(context: RoundContext): void {
   context.run.forgetFailures()
-  for (const { clientId } of openTasks(context.book.progress!)) void invite(context, clientId)
+  for (const { clientId } of openTasks(context.journal.progress!)) void invite(context, clientId)
 }
 
 /**
@@ -42,8 +42,8 @@ function inviteAgain(context: RoundContext): void {
  * Its update counts all the same if it comes.
  */
 async function replaceMissing(context: RoundContext, late: boolean): Promise<void> {
-  const { run, round, book } = context
-  const progress = book.progress!
+  const { run, round, journal } = context
+  const progress = journal.progress!
   const { clientsPerRound, quorum } = progress.plan
   const delivered = deliveredTasks(progress).length
   const open = late ? [] : openTasks(progress).filter(({ clientId }) => !run.hasFailed(clientId, round))
@@ -56,7 +56,7 @@ async function replaceMissing(context: RoundContext, late: boolean): Promise<voi
   const wave = progress.tasks.length + progress.extensions
   const replacements = draw(run.manifest.seed, candidates, clientsPerRound - delivered - open.length, round, wave)
   if (replacements.length === 0) return endIfNobodyIsLeft(context, eligible)
-  await book.dispatch({ type: 'enlisted', clients: replacements })
+  await journal.dispatch({ type: 'enlisted', clients: replacements })
   for (const clientId of replacements) void invite(context, clientId)
 }
 
@@ -65,9 +65,9 @@ async function replaceMissing(context: RoundContext, late: boolean): Promise<voi
  * a missed deadline those that should have sent something long ago are asked anew.
  */
 async function fillPlaces(context: RoundContext, late: boolean): Promise<void> {
-  const { run, round, book } = context
-  const progress = book.progress!
-  const busy = late ? [] : run.busy()
+  const { run, round, journal } = context
+  const progress = journal.progress!
+  const busy = late ? [] : run.stillTraining()
   const open = late ? [] : openTasks(progress).filter(({ clientId }) => !run.hasFailed(clientId, round))
   const training = busy.filter((clientId) => run.isReady(clientId)).length + open.length
   const free = progress.plan.clientsPerRound - training
@@ -78,8 +78,8 @@ async function fillPlaces(context: RoundContext, late: boolean): Promise<void> {
   const candidates = eligible.filter((clientId) => !taken.has(clientId) && run.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
   const clients = draw(run.manifest.seed, candidates, Math.max(0, free), round, wave)
-  if (clients.length === 0) return endIfNobodyIsLeft(context, [...eligible, ...run.busy()])
-  await book.dispatch({ type: 'enlisted', clients })
+  if (clients.length === 0) return endIfNobodyIsLeft(context, [...eligible, ...run.stillTraining()])
+  await journal.dispatch({ type: 'enlisted', clients })
   for (const clientId of clients) void invite(context, clientId)
 }
 
@@ -103,9 +103,9 @@ function endIfAllAreAhead({ run, round }: RoundContext): void {
 }
 
 /** Not in the first round: others may still come, as they may before it begins. */
-async function endIfBudgetsAreSpent({ run, round, book }: RoundContext, eligible: readonly string[]): Promise<void> {
+async function endIfBudgetsAreSpent({ run, round, journal }: RoundContext, eligible: readonly string[]): Promise<void> {
   if (round === 0) return
-  const { tasks, late = [], plan } = book.progress!
+  const { tasks, late = [], plan } = journal.progress!
   const { quorum } = plan
   const stillAsked = tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
   const given = plan.bufferSize === undefined ? [] : late.map(({ clientId }) => clientId)
@@ -113,9 +113,9 @@ async function endIfBudgetsAreSpent({ run, round, book }: RoundContext, eligible
   await requireBudgets(run, round, quorum, [...stillAsked, ...given])
 }
 
-async function raiseMissedDeadline({ run, round, book }: RoundContext): Promise<void> {
-  const { quorum, deadlineSeconds } = book.progress!.plan
-  const got = countOf(book.progress!)
+async function raiseMissedDeadline({ run, round, journal }: RoundContext): Promise<void> {
+  const { quorum, deadlineSeconds } = journal.progress!.plan
+  const got = countOf(journal.progress!)
   const message = `round ${roundNumber(round)} had ${got} of ${quorum} updates at its deadline; it stays open for another ${deadlineSeconds} s`
   await run.alert('QUORUM_MISSED', message)
 }

@@ -14,13 +14,13 @@ import type {
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
-import type { BlobStore } from '../blobs/index.ts'
 import type { UploadTokens } from '../identity/index.ts'
+import type { ChangeSignal, Clock } from '../platform/index.ts'
 import type { CentralLedger } from '../privacy/index.ts'
 import type { RefactorisationReport, Refactoriser } from '../refactorisation/index.ts'
-import type { AdapterRecord, Store } from '../store/index.ts'
-import type { RoundBook } from './book.ts'
-import type { Clock, Pulse } from './pulse.ts'
+import type { BlobStore } from '../storage/objects/index.ts'
+import type { AdapterRecord, Store } from '../storage/records/index.ts'
+import type { RoundJournal } from './journal.ts'
 
 /** How a run speaks to its clients. A reply is undefined when the connection ended before it came. */
 export interface ClientGateway {
@@ -48,7 +48,7 @@ export interface RunContext {
   /** Randomness for one draw of it. */
   readonly noiseSource: () => RandomSource
   readonly clock: Clock
-  readonly pulse: Pulse
+  readonly changeSignal: ChangeSignal
   readonly log: Logger
   /** Aborted when the run is stopped or the coordinator shuts down. */
   readonly signal: AbortSignal
@@ -64,13 +64,13 @@ export interface RunContext {
   /** True while the client is connected, has accepted the run, and has not withdrawn. */
   isReady(clientId: string): boolean
   /** Updates that come when their round has closed are counted in a later one. */
-  readonly takesLate: boolean
+  readonly acceptsStaleUpdates: boolean
   /** The round that has closed and for which a client may still send an update; undefined when there is none, or none is taken. */
-  lateRoundOf(clientId: string): number | undefined
+  staleRoundOf(clientId: string): number | undefined
   /** Clients that may still send an update for an earlier round. */
-  busy(): readonly string[]
+  stillTraining(): readonly string[]
   /** Nobody waits any more for updates of rounds that are too old for this one: their clients are told. */
-  giveUpBefore(round: number): void
+  expireAssignmentsBefore(round: number): void
   /** No update comes from the client for this round, as it told, unless it is invited again; or it has withdrawn. */
   hasFailed(clientId: string, round: number): boolean
   /** The client says that it has left this round behind: its ledger is ahead of this coordinator, which was restored. */
@@ -95,7 +95,7 @@ export interface RunContext {
 export interface RoundContext {
   readonly run: RunContext
   readonly round: number
-  readonly book: RoundBook
+  readonly journal: RoundJournal
   /** The published state that the round starts from. */
   readonly base: AdapterRecord
 }

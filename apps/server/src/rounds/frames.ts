@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type AdapterSchema, type AdapterState, canonicalSchema } from '@fedsvd/core/adapters'
+import { type AdapterSchema, type AdapterState, canonicalSchema } from '@fedsvd/core/lora'
 import * as protocol from '@fedsvd/core/protocol'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()

@@ -1,6 +1,6 @@
-import { arrive } from '../blobs/index.ts'
 import type { StepResult } from '../refactorisation/index.ts'
-import type { ClipNorms } from '../store/index.ts'
+import { stage } from '../storage/objects/index.ts'
+import type { ClipNorms } from '../storage/records/index.ts'
 import type { RoundContext } from './context.ts'
 
 /**
@@ -8,15 +8,15 @@ import type { RoundContext } from './context.ts'
  * norms of the next round, and the end of this one.
  */
 export async function persist(
-  { run, book }: RoundContext,
+  { run, journal }: RoundContext,
   { frame, basis, spectra }: StepResult,
   clipNorms: ClipNorms,
 ): Promise<void> {
   // Held until the row that names it is stored.
-  await using blob = await arrive(run.blobs, frame)
+  await using blob = await stage(run.blobs, frame)
   await blob.keep()
   const { sha256, bytes } = blob
   const values = spectra.map((spectrum) => [...spectrum])
   const result = { sha256, bytes, basis, spectra: values, ...clipNorms }
-  await book.dispatch({ type: 'aggregated', result }, { type: 'published', at: run.clock.now() })
+  await journal.dispatch({ type: 'aggregated', result }, { type: 'published', at: run.clock.now() })
 }

@@ -1,6 +1,14 @@
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { LIMITS } from '@fedsvd/core/protocol'
-import type { BlobRef, LateUpdate, RoundPlan, RoundProgress, RoundResult, Task, TaskState } from '../store/index.ts'
+import type {
+  BlobRef,
+  LateUpdate,
+  RoundPlan,
+  RoundProgress,
+  RoundResult,
+  Task,
+  TaskState,
+} from '../storage/records/index.ts'
 
 /** What happened in a round. Times come with the event, so that the reducer needs no clock. */
 export type RoundEvent =
@@ -121,9 +129,13 @@ function step(progress: RoundProgress, event: Exclude<RoundEvent, { type: 'selec
 
 /**
  * Throws unless the round takes (or has taken) an update from this client: the same check before and after its bytes. With
- * `takesLate`, one that comes after the round has closed is left to a later round.
+ * `acceptsStaleUpdates`, one that comes after the round has closed is left to a later round.
  */
-export function checkAdmissible(progress: RoundProgress | undefined, clientId: string, takesLate = false): Task {
+export function checkAdmissible(
+  progress: RoundProgress | undefined,
+  clientId: string,
+  acceptsStaleUpdates = false,
+): Task {
   const task = progress?.tasks.find((candidate) => candidate.clientId === clientId)
   if (progress === undefined || task === undefined || task.state === 'selected' || task.state === 'refused') {
     throw new FedsvdError('UPDATE_UNEXPECTED', {
@@ -132,7 +144,7 @@ export function checkAdmissible(progress: RoundProgress | undefined, clientId: s
       remedy: 'Wait for the next invitation.',
     })
   }
-  if (task.state === 'tasked' && progress.phase !== 'tasked' && !takesLate) {
+  if (task.state === 'tasked' && progress.phase !== 'tasked' && !acceptsStaleUpdates) {
     throw new FedsvdError('UPDATE_STALE', {
       expected: 'an update for a round that is open',
       got: `round ${roundNumber(progress.round)}, which has closed`,

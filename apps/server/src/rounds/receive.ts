@@ -3,13 +3,13 @@ import { updateNormBound } from '@fedsvd/core/federation'
 import { splitNoise } from '@fedsvd/core/privacy'
 import { frameBytes, type PrivacyTerms, type RunManifest, type UploadReply, updateSpecs } from '@fedsvd/core/protocol'
 import { flatNorm } from '@fedsvd/core/tensor'
-import type { BlobStore, PendingBlob } from '../blobs/index.ts'
-import type { RoundProgress } from '../store/index.ts'
+import type { Semaphore } from '../platform/index.ts'
+import type { BlobStore, PendingBlob } from '../storage/objects/index.ts'
+import type { RoundProgress } from '../storage/records/index.ts'
 import type { RoundContext } from './context.ts'
 import { decodeUpdate, sha256 } from './frames.ts'
-import type { Gate } from './gate.ts'
-import { baseOf } from './late-deltas.ts'
 import { checkAdmissible, notOpen, type RoundEvent } from './progress.ts'
+import { baseOf } from './stale-updates.ts'
 import { earliestFor } from './staleness.ts'
 
 export interface UpdatePlace {
@@ -19,8 +19,11 @@ export interface UpdatePlace {
 
 /** The round under way, at the coordinator that drives it or at another one. */
 export interface ReceivingRound extends Pick<RoundContext, 'round' | 'base'> {
-  readonly run: Pick<RoundContext['run'], 'manifest' | 'schemaHash' | 'clock' | 'store' | 'takesLate' | 'alert'>
-  readonly book: Pick<RoundContext['book'], 'progress'> & {
+  readonly run: Pick<
+    RoundContext['run'],
+    'manifest' | 'schemaHash' | 'clock' | 'store' | 'acceptsStaleUpdates' | 'alert'
+  >
+  readonly journal: Pick<RoundContext['journal'], 'progress'> & {
     dispatch(event: RoundEvent & { type: 'delivered' | 'late' }): Promise<unknown>
   }
 }
@@ -41,7 +44,7 @@ export interface ReceivedUpdate {
   /** The round of the update as it is stored, when it is not the one under way. */
   readonly stored: RoundProgress | undefined
   /** How many updates are held in memory at a time. */
-  readonly gate: Gate
+  readonly gate: Semaphore
 }
 
 /**
@@ -68,8 +71,8 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const { manifest, place, stream, blobs, current, terms } = update
   const { clientId } = place
   const isCurrent = current?.round === place.round
-  const late = current?.run.takesLate ?? false
-  const progress = isCurrent ? current.book.progress : update.stored
+  const late = current?.run.acceptsStaleUpdates ?? false
+  const progress = isCurrent ? current.journal.progress : update.stored
   const { update: accepted } = checkAdmissible(progress, clientId, late || update.isPaused)
   const limit = frameBytes(updateSpecs(manifest))
   if (accepted !== undefined) {
@@ -90,13 +93,13 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   if (!isCurrent) {
     await blob.keep()
     const at = clock.now()
-    await current.book.dispatch({ type: 'late', clientId, round: place.round, update: { sha256, bytes }, at })
+    await current.journal.dispatch({ type: 'late', clientId, round: place.round, update: { sha256, bytes }, at })
     return { status: 'accepted', sha256 }
   }
-  const before = checkAdmissible(current.book.progress, clientId, late)
+  const before = checkAdmissible(current.journal.progress, clientId, late)
   if (before.update === undefined) await blob.keep()
-  await current.book
-    .dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at: clock.now() }) // in the order of the book
+  await current.journal
+    .dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at: clock.now() }) // in the order of the journal
     .catch((error: unknown) => {
       throw late && isFedsvdError(error, 'UPDATE_STALE') ? closedJustNow(place.round) : error
     })
@@ -106,7 +109,7 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
 /** @throws FedsvdError UPDATE_STALE when the update is too old to be counted, RUN_NOT_OPEN when no round has begun that could */
 export function requireFresh(current: ReceivingRound, round: number): void {
   if (round < earliestFor(current.round, current.run.manifest)) throw ended(round)
-  if (current.book.progress === undefined) throw notOpen(`round ${roundNumber(current.round)}, which has not begun`)
+  if (current.journal.progress === undefined) throw notOpen(`round ${roundNumber(current.round)}, which has not begun`)
 }
 
 /** A round that has closed does not take what the next one will. */

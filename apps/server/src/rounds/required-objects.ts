@@ -9,8 +9,8 @@ import { deliveredTasks } from './progress.ts'
  *
  * @throws FedsvdError OBJECT_MISSING naming all that are gone or damaged, STORAGE_UNAVAILABLE
  */
-export async function requireObjects({ run, round, book, base }: RoundContext): Promise<void> {
-  const { progress } = book
+export async function requireObjects({ run, round, journal, base }: RoundContext): Promise<void> {
+  const { progress } = journal
   const updates = progress === undefined ? [] : deliveredTasks(progress).map(({ update }) => update.sha256)
   const late = progress?.late?.map(({ sha256 }) => sha256) ?? []
   const missing: string[] = []

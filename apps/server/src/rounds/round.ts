@@ -1,12 +1,12 @@
 import { aggregate } from './aggregate.ts'
-import { broadcast } from './broadcast.ts'
+import { assign } from './assign.ts'
 import { collect } from './collect.ts'
 import type { RoundContext } from './context.ts'
 import { persist } from './persist.ts'
+import { publish } from './publish.ts'
 import { refactorise } from './refactorise.ts'
 import { requireObjects } from './required-objects.ts'
 import { select } from './select.ts'
-import { task } from './task.ts'
 
 /**
  * One round, from whatever phase is stored: each step does nothing where its effect is durable already, so a coordinator
@@ -15,13 +15,13 @@ import { task } from './task.ts'
  */
 export async function runRound(round: RoundContext): Promise<void> {
   await requireObjects(round)
-  await task(round, await select(round))
+  await assign(round, await select(round))
   await collect(round)
   round.run.signal.throwIfAborted()
-  if (round.book.progress!.result === undefined) {
+  if (round.journal.progress!.result === undefined) {
     const { mean, ...clipNorms } = await aggregate(round)
     const next = await refactorise(round, mean)
     await persist(round, next, clipNorms)
   }
-  await broadcast(round)
+  await publish(round)
 }

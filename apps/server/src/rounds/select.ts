@@ -1,6 +1,6 @@
 import { roundNumber } from '@fedsvd/core/errors'
 import { chosen, seededSource } from '@fedsvd/core/random'
-import type { RoundPlan } from '../store/index.ts'
+import type { RoundPlan } from '../storage/records/index.ts'
 import { type RoundContext, type RunContext, RunOver, requireBudgets } from './context.ts'
 import type { RoundEvent } from './progress.ts'
 
@@ -11,8 +11,8 @@ export type Selection = RoundEvent & { readonly type: 'selected' }
  * Decides who is asked in this round: by the run's public seed, among those that are there and can pay for it. Undefined where
  * that is stored already.
  */
-export async function select({ run, round, book }: RoundContext): Promise<Selection | undefined> {
-  if (book.progress !== undefined) return undefined
+export async function select({ run, round, journal }: RoundContext): Promise<Selection | undefined> {
+  if (journal.progress !== undefined) return undefined
   const isBuffered = run.manifest.mode?.name === 'buffered'
   const candidates = isBuffered && round > 0 ? await atWork(run, round) : await gather(run, round)
   const { runId, seed } = run.manifest
@@ -32,7 +32,7 @@ function askedFor({ plan, manifest: { overSelection = 1 } }: RunContext): number
 
 /** How many more clients may train at the same time. */
 function freePlaces(run: RunContext): number {
-  const training = run.busy().filter((clientId) => run.isReady(clientId))
+  const training = run.stillTraining().filter((clientId) => run.isReady(clientId))
   return Math.max(0, run.plan.clientsPerRound - training.length)
 }
 
@@ -42,7 +42,7 @@ async function atWork(run: RunContext, round: number): Promise<readonly string[]
   requireMore(run, round)
   const { quorum } = run.plan
   const eligible = await run.eligible()
-  const busy = run.busy()
+  const busy = run.stillTraining()
   if (new Set([...eligible, ...busy]).size < quorum) await requireBudgets(run, round, quorum, busy)
   return eligible.filter((clientId) => run.isReady(clientId) && !busy.includes(clientId))
 }
@@ -75,7 +75,7 @@ async function gather(run: RunContext, round: number): Promise<readonly string[]
     requireMore(run, round)
     const { quorum, deadlineSeconds } = run.plan // it may change while the round waits
     const patience = round === 0 ? deadlineSeconds * 1000 : run.gatherMs
-    const beats = run.pulse.beats // what changes from here on is looked at again
+    const beats = run.changeSignal.changes // what changes from here on is looked at again
     const eligible = await run.eligible()
     if (round > 0 && eligible.length < quorum) await requireBudgets(run, round, quorum)
     const ready = eligible.filter((clientId) => run.isReady(clientId))
@@ -89,7 +89,7 @@ async function gather(run: RunContext, round: number): Promise<readonly string[]
     const told = waitingSince === undefined ? undefined : waitingSince + (isShort ? 0 : deadlineSeconds * 1000)
     if (told !== undefined && now >= told) await raiseWaiting(run, round, { quorum, eligible, ready })
     const next = quorumSince === undefined ? told : quorumSince + patience
-    await run.pulse.next(next !== undefined && next > now ? next : undefined, beats)
+    await run.changeSignal.wait(next !== undefined && next > now ? next : undefined, beats)
   }
 }
 
@@ -108,7 +108,7 @@ async function raiseWaiting(run: RunContext, round: number, { quorum, eligible, 
 
 /** Leaves those alone that still train for an earlier round, where there are enough others: a newer round would end that. */
 function preferIdle(run: RunContext, ready: readonly string[], wanted: number): readonly string[] {
-  const busy = new Set(run.busy())
+  const busy = new Set(run.stillTraining())
   const idle = ready.filter((clientId) => !busy.has(clientId))
   return idle.length >= Math.min(wanted, ready.length) ? idle : ready
 }

@@ -3,7 +3,7 @@ import type { RunManifest } from '@fedsvd/core/protocol'
 const USUAL_MAX_STALENESS = 20
 
 /** True where an update that comes when its round has closed is counted in a later one. */
-export function takesLate({ mode, lateUpdates }: Pick<RunManifest, 'mode' | 'lateUpdates'>): boolean {
+export function acceptsStaleUpdates({ mode, lateUpdates }: Pick<RunManifest, 'mode' | 'lateUpdates'>): boolean {
   return mode?.name === 'buffered' || lateUpdates === 'rebase'
 }
 
@@ -14,5 +14,5 @@ export function earliestFor(round: number, { maxStaleness = USUAL_MAX_STALENESS 
 
 /** The earliest round whose updates are still taken while `round` is under way. */
 export function earliestCounted(round: number, manifest: RunManifest): number {
-  return takesLate(manifest) ? earliestFor(round, manifest) : round
+  return acceptsStaleUpdates(manifest) ? earliestFor(round, manifest) : round
 }

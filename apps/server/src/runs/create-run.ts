@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { initialState, predictsTokens } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { initialState, predictsTokens } from '@fedsvd/core/lora'
 import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
-import { arrive, type BlobStore } from '../blobs/index.ts'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { clientLevelOf, type EpsilonBounds } from '../privacy/index.ts'
-import { encodeState, schemaHashOf, takesLate } from '../rounds/index.ts'
-import type { RunRecord, Store } from '../store/index.ts'
+import { acceptsStaleUpdates, encodeState, schemaHashOf } from '../rounds/index.ts'
+import { type BlobStore, stage } from '../storage/objects/index.ts'
+import type { RunRecord, Store } from '../storage/records/index.ts'
 import { checkPlan } from './plan.ts'
 
 export interface CreateRunParts {
@@ -50,7 +50,7 @@ export async function createRun(
   const { labels, model: terms } = manifest
   const head = await model.trainedHead?.({ schema: adapter, labels, featureScale: terms.featureScale })
   const state = initialState(adapter, { seed: manifest.seed, head })
-  await using blob = await arrive(blobs, encodeState(manifest, schemaHashOf(adapter), state))
+  await using blob = await stage(blobs, encodeState(manifest, schemaHashOf(adapter), state))
   await blob.keep()
   const { sha256, bytes } = blob
   const createdAt = now()
@@ -133,7 +133,7 @@ function checkMode({
       'Other rules compare updates, and those of a buffer carry different weights.',
     )
   }
-  const late = takesLate({ mode, lateUpdates })
+  const late = acceptsStaleUpdates({ mode, lateUpdates })
   if (late && clientLevel !== undefined) {
     throw invalid(
       'no clientLevel beside late updates',

@@ -1,1 +1,4 @@
-export { Conductor, type ConductorParts } from './conductor.ts'
+export { ActiveRun } from './active-run.ts'
+export { planOf } from './plan.ts'
+export { shownAlerts } from './run-alerts.ts'
+export { RunManager, type RunManagerParts } from './run-manager.ts'

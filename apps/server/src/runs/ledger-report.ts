@@ -2,8 +2,8 @@ import { eventOfRound, type SiteUnit, unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import type { LedgerReply, LedgerReport, RunManifest } from '@fedsvd/core/protocol'
 import { reconcile } from '../privacy/index.ts'
-import type { Participant, Store } from '../store/index.ts'
-import type { LiveRun } from './live-run.ts'
+import type { Participant, Store } from '../storage/records/index.ts'
+import type { ActiveRun } from './active-run.ts'
 import type { RunAlerts } from './run-alerts.ts'
 
 const MOST_STEPS = 2 ** 31 - 1
@@ -15,7 +15,7 @@ export interface LedgerReportParts {
   readonly alerts: RunAlerts
   readonly now: number
   /** The run when it is open. */
-  readonly live: LiveRun | undefined
+  readonly live: ActiveRun | undefined
 }
 
 /** Takes over what a client's ledger holds and the coordinator did not know, and says where the two disagree. */

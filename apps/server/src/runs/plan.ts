@@ -1,8 +1,8 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { leastUpdates } from '@fedsvd/core/federation'
+import { minUpdates } from '@fedsvd/core/federation'
 import type { PlanChange, RunManifest, RunPlan } from '@fedsvd/core/protocol'
 import { checkClientDelta } from '../privacy/index.ts'
-import type { AuditDraft, PlanRecord, Store } from '../store/index.ts'
+import type { AuditDraft, PlanRecord, Store } from '../storage/records/index.ts'
 
 const LONGEST_DEADLINE_SECONDS = 30 * 24 * 3600
 const MOST_CLIENTS = 2 ** 31 - 1
@@ -38,7 +38,7 @@ export function checkPlan(
   if (clientsPerRound > MOST_CLIENTS) {
     throw invalid(`clientsPerRound of at most ${MOST_CLIENTS}`, String(clientsPerRound), 'Ask fewer clients.')
   }
-  const least = aggregation === undefined ? 1 : leastUpdates(aggregation)
+  const least = aggregation === undefined ? 1 : minUpdates(aggregation)
   if (quorum < least) {
     throw invalid(
       `a quorum of at least ${least} for ${JSON.stringify(aggregation)}`,

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '@fedsvd/core/errors'
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
-import type { Alert, AlertStore } from '../store/index.ts'
+import type { Alert, AlertStore } from '../storage/records/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 
 export interface AlertDeskOptions {

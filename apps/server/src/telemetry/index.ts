@@ -1,6 +1,4 @@
 export { createLog, type LogLevel } from './log.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
-export { roundSpans } from './round-spans.ts'
-export { toCatalogue } from './to-catalogue.ts'
-export { tracedStore } from './traced-store.ts'
-export { noTracer, openTracer, type Tracer } from './tracer.ts'
+export { toFedsvdError } from './to-catalogue.ts'
+export { noTracer, type OpenSpan, openTracer, type Tracer } from './tracer.ts'

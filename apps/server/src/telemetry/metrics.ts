@@ -60,7 +60,7 @@ export function createMetrics() {
       registers,
     }),
     clients: new Gauge({ name: 'fedsvd_connected_clients', help: 'Clients with a live connection.', registers }),
-    liveRuns: new Gauge({ name: 'fedsvd_open_runs', help: 'Runs that are waiting or running.', registers }),
+    activeRuns: new Gauge({ name: 'fedsvd_open_runs', help: 'Runs that are waiting or running.', registers }),
     alerts: new Counter({
       name: 'fedsvd_alerts_total',
       help: 'Alerts raised, by code.',

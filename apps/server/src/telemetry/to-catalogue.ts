@@ -2,7 +2,7 @@ import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import type { Logger } from 'pino'
 
 /** Any error as one of the catalogue; what is not is logged in full and shown without its inside. */
-export function toCatalogue(error: unknown, log: Logger): FedsvdError {
+export function toFedsvdError(error: unknown, log: Logger): FedsvdError {
   if (error instanceof FedsvdError) return error
   const fromParser = parserFault(error)
   if (fromParser !== undefined) return fromParser

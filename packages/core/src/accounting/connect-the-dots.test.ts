@@ -1,6 +1,6 @@
+import { gaussianDelta, oneStepDelta } from '@fedsvd/testing/core/accounting/exact'
 import { describe, expect, it } from 'vitest'
 import { connectTheDots, type LossLattice } from './connect-the-dots.ts'
-import { gaussianDelta, oneStepDelta } from './testing/exact.ts'
 
 const CASES = [
   { sampleRate: 0.01, noiseMultiplier: 0.7, spacing: 1e-3 },

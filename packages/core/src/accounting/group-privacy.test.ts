@@ -1,8 +1,8 @@
+import { epsilonOf, gaussianDelta } from '@fedsvd/testing/core/accounting/exact'
 import { describe, expect, it } from 'vitest'
 import { calibrateNoiseMultiplier } from './calibrate.ts'
 import { groupEpsilonUpperBound } from './group-privacy.ts'
 import { pld } from './pld.ts'
-import { epsilonOf, gaussianDelta } from './testing/exact.ts'
 
 const DELTA = 1e-5
 

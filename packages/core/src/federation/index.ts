@@ -1,5 +1,5 @@
-export { type Aggregation, type AggregationRule, beginAggregation, leastUpdates } from './aggregation.ts'
+export { type Aggregation, type AggregationRule, beginAggregation, minUpdates } from './aggregation/rules.ts'
+export { beginMean, type RunningMean } from './aggregation/running-mean.ts'
 export { type UpdateSize, updateNormBound } from './norm-bound.ts'
 export { rebase, stalenessWeight } from './rebase.ts'
-export { beginMean, type RunningMean } from './running-mean.ts'
 export { type Method, type ServerStepInput, serverStep, serverStepOnDevice } from './server-step.ts'

@@ -1,4 +1,4 @@
-import { type AdapterSchema, trainedSpecs } from '../adapters/index.ts'
+import { type AdapterSchema, trainedSpecs } from '../lora/index.ts'
 import { GRID_BITS, gridOf, gridSensitivity } from '../privacy/index.ts'
 import { sizeOf } from '../tensor/index.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { AdapterSchema, AdapterState } from '../adapters/index.ts'
 import { fromRowMajor, multiply } from '../linalg/index.ts'
+import type { AdapterSchema, AdapterState } from '../lora/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 import { rebase, stalenessWeight } from './rebase.ts'
 import { serverStep } from './server-step.ts'

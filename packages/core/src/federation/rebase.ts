@@ -1,5 +1,5 @@
-import type { AdapterSchema, AdapterState } from '../adapters/index.ts'
 import { FedsvdError } from '../errors.ts'
+import type { AdapterSchema, AdapterState } from '../lora/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 
 /** How far, relative to A, the row space of a basis may be from another's before the two are not of one run; float32 rounding is below. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { type AdapterSchema, type AdapterState, refactoriseLayer } from '../adapters/index.ts'
 import { fromRowMajor, multiply, transpose } from '../linalg/index.ts'
+import { type AdapterSchema, type AdapterState, refactoriseLayer } from '../lora/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
-import { beginMean } from './running-mean.ts'
+import { beginMean } from './aggregation/running-mean.ts'
 import { serverStep } from './server-step.ts'
 
 /*

@@ -1,3 +1,4 @@
+import type { LinearAlgebraDevice } from '../linalg/index.ts'
 import {
   type AdapterSchema,
   type AdapterState,
@@ -5,8 +6,7 @@ import {
   type RefactorisedState,
   refactorise,
   refactoriseOnDevice,
-} from '../adapters/index.ts'
-import type { LinearAlgebraDevice } from '../linalg/index.ts'
+} from '../lora/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 
 /** What the coordinator does with the mean of a round's deltas. */

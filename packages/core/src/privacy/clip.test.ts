@@ -1,5 +1,5 @@
+import { contributionOf } from '@fedsvd/testing/core/clipped-sums'
 import { describe, expect, it } from 'vitest'
-import { contributionOf } from '../../test-kit/clipped-sums.ts'
 import { fillGaussian, seededSource } from '../random/index.ts'
 import { flatNorm, type NamedTensor } from '../tensor/index.ts'
 import { normOf, requireClipNorm, roundTo, unitsPerValue } from './clip.ts'

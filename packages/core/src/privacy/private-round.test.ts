@@ -1,13 +1,13 @@
-import { beforeEach, describe, expect, it } from 'vitest'
-import { clippedSumOf } from '../../test-kit/clipped-sums.ts'
+import { clippedSumOf } from '@fedsvd/testing/core/clipped-sums'
 import {
   chiSquareScore,
   correlationScore,
   countQuarters,
   gaussianQuarters,
   IMPLAUSIBLE,
-} from '../../test-kit/goodness-of-fit.ts'
-import { asOperatingSystem } from '../../test-kit/scripted-source.ts'
+} from '@fedsvd/testing/core/goodness-of-fit'
+import { asOperatingSystem } from '@fedsvd/testing/core/scripted-source'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { PrivacyEvent } from '../accounting/index.ts'
 import { type RandomSource, seededSource } from '../random/index.ts'
 import { type NamedTensor, sizeOf, type TensorSpec, zerosLike } from '../tensor/index.ts'

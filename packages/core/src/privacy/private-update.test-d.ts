@@ -3,15 +3,11 @@
  * one of these lines begin to compile, the directive above it becomes the error.
  */
 import type { NamedTensor } from '../tensor/index.ts'
-import type {
-  ClippedSum,
-  PrivateRound,
-  PrivateRoundOptions,
-  PrivateUpdate,
-  Reservation,
-  ReservedEntry,
-  SavedStep,
-} from './index.ts'
+import type { ClippedSum } from './clipped-sum.ts'
+import type { PrivateRound, PrivateRoundOptions } from './private-round.ts'
+import type { PrivateUpdate } from './private-update.ts'
+import type { Reservation, ReservedEntry } from './reservation.ts'
+import type { SavedStep } from './saved-step.ts'
 
 declare function upload(update: PrivateUpdate): void
 declare const gradient: Float32Array

@@ -1,23 +1,14 @@
 import { createHash } from 'node:crypto'
+import { clippedSumOf } from '@fedsvd/testing/core/clipped-sums'
+import { asOperatingSystem } from '@fedsvd/testing/core/scripted-source'
 import { describe, expect, it } from 'vitest'
-import { clippedSumOf } from '../../test-kit/clipped-sums.ts'
-import { asOperatingSystem } from '../../test-kit/scripted-source.ts'
 import type { PrivacyEvent } from '../accounting/index.ts'
 import { RandomBits, seededSource } from '../random/index.ts'
 import { sizeOf, type TensorSpec } from '../tensor/index.ts'
-import {
-  assertSavedStep,
-  beginPrivateRound,
-  canResume,
-  durableStepFrom,
-  type PrivateRound,
-  type PrivateRoundOptions,
-  type PrivateUpdate,
-  type ReservedEntry,
-  type Resumption,
-  reservationFrom,
-  type SavedStep,
-} from './index.ts'
+import { beginPrivateRound, canResume, type PrivateRound, type PrivateRoundOptions } from './private-round.ts'
+import type { PrivateUpdate } from './private-update.ts'
+import { durableStepFrom, type ReservedEntry, type Resumption, reservationFrom } from './reservation.ts'
+import { assertSavedStep, type SavedStep } from './saved-step.ts'
 
 /*
  * A round that breaks off and is gone on with in another process. What a crash takes away is the round object; what is left

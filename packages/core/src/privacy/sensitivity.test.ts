@@ -1,5 +1,5 @@
+import { contributionOf } from '@fedsvd/testing/core/clipped-sums'
 import { describe, expect, it } from 'vitest'
-import { contributionOf } from '../../test-kit/clipped-sums.ts'
 import { fillGaussian, RandomBits, seededSource } from '../random/index.ts'
 import { discretisationSlack, GRID_BITS, gridOf, gridSensitivity, gridSigma, squaredBound } from './sensitivity.ts'
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, verify } from 'node:crypto'
+import { keyObject, SMALL_ORDER_KEYS } from '@fedsvd/testing/core/small-order-keys'
 import { describe, expect, it } from 'vitest'
-import { keyObject, SMALL_ORDER_KEYS } from '../../test-kit/small-order-keys.ts'
 import { ed25519KeyFault } from './ed25519-key.ts'
 
 const hex = (text: string): Uint8Array => Buffer.from(text, 'hex')

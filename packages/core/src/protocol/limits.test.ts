@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import * as protocol from './index.ts'
-import { isStoredForm, LIMITS, parseMessage, privacyEventSchema, runRequestSchema, storedForm } from './index.ts'
+import { LIMITS } from './limits.ts'
+import { privacyEventSchema } from './manifest.ts'
+import { runRequestSchema } from './operator.ts'
+import { parseMessage } from './parse.ts'
+import { isStoredForm, storedForm } from './stored-form.ts'
 
 const schemas = Object.entries(protocol as Record<string, unknown>).filter(
   (entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { TASKS } from '../adapters/index.ts'
+import { TASKS } from '../lora/index.ts'
 import { identifierSchema } from './identifier.ts'
 import { LIMITS, numberIn, wholeIn } from './limits.ts'
 

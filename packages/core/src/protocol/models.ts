@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { TASKS } from '../adapters/index.ts'
+import { TASKS } from '../lora/index.ts'
 import { LIMITS, wholeIn } from './limits.ts'
 
 /** A base model that a run can name: what comes with the coordinator, and the checkpoints in its model folder. */

@@ -1,10 +1,4 @@
-import {
-  type AdapterSchema,
-  type AdapterState,
-  stateFromTensors,
-  stateSpecs,
-  tensorsOfState,
-} from '../adapters/index.ts'
+import { type AdapterSchema, type AdapterState, stateFromTensors, stateSpecs, tensorsOfState } from '../lora/index.ts'
 import { decodeFrame, encodeFrame, type FrameExpectation, NO_CLIENT, type Sha256, viewFrame } from './frame.ts'
 
 /** Which published state a frame holds. In a `state` frame the field `round` is the basis, too. */

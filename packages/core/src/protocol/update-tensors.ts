@@ -1,5 +1,5 @@
-import { trainedSpecs } from '../adapters/index.ts'
 import { FedsvdError } from '../errors.ts'
+import { trainedSpecs } from '../lora/index.ts'
 import type { NamedTensor, TensorSpec } from '../tensor/index.ts'
 import type { RunManifest } from './manifest.ts'
 

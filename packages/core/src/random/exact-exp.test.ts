@@ -1,5 +1,5 @@
+import { scriptedSource } from '@fedsvd/testing/core/scripted-source'
 import { describe, expect, it } from 'vitest'
-import { scriptedSource } from '../../test-kit/scripted-source.ts'
 import { expInterval, ratioOf, uniformIsBelow } from './exact-exp.ts'
 import { seededSource } from './seeded.ts'
 import { RandomBits } from './source.ts'

@@ -1,6 +1,6 @@
+import { chiSquareScore, correlationScore, IMPLAUSIBLE } from '@fedsvd/testing/core/goodness-of-fit'
+import { scriptedSource } from '@fedsvd/testing/core/scripted-source'
 import { describe, expect, it } from 'vitest'
-import { chiSquareScore, correlationScore, IMPLAUSIBLE } from '../../test-kit/goodness-of-fit.ts'
-import { scriptedSource } from '../../test-kit/scripted-source.ts'
 import { drawPoissonLot } from './poisson.ts'
 import { seededSource } from './seeded.ts'
 import { RandomBits, type RandomSource } from './source.ts'

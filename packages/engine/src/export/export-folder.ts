@@ -1,8 +1,8 @@
 import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AdapterSchema, type AdapterState, predictsTokens, type Task } from '@fedsvd/core/adapters'
-import type { CheckpointFolder } from '../checkpoint/index.ts'
+import { type AdapterSchema, type AdapterState, predictsTokens, type Task } from '@fedsvd/core/lora'
 import { makeFolder } from '../files/index.ts'
+import type { CheckpointFolder } from '../weights/huggingface/index.ts'
 
 /** What an export is made of: a state of a run, and what the run says about itself. */
 export interface TrainedState {

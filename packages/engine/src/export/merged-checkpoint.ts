@@ -6,11 +6,11 @@ import {
   encoderConfig,
   encoderTensorName,
   storesInputsFirst,
-} from '@fedsvd/core/model'
+} from '@fedsvd/core/models'
 import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
-import { type CheckpointFolder, forEachTensor } from '../checkpoint/index.ts'
-import { withoutFeatureScale } from '../peft/index.ts'
-import { isFloat, writeSafetensors } from '../safetensors/index.ts'
+import { type CheckpointFolder, forEachTensor } from '../weights/huggingface/index.ts'
+import { withoutFeatureScale } from '../weights/peft/index.ts'
+import { isFloat, writeSafetensors } from '../weights/safetensors/index.ts'
 import { startExport, type TrainedState } from './export-folder.ts'
 import { factorsByWeight, mergedWeight } from './merged-weight.ts'
 

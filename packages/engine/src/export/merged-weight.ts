@@ -1,4 +1,4 @@
-import { type AdapterSchema, type AdapterState, specOfA, specOfB } from '@fedsvd/core/adapters'
+import { type AdapterSchema, type AdapterState, specOfA, specOfB } from '@fedsvd/core/lora'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 
 /** The factors of a layer by the name of its weight, with the factor that multiplies B A. */

@@ -1,4 +1,4 @@
-import type { Constant, Graph, Operation, Value } from '@fedsvd/core/graph'
+import type { Constant, Graph, Operation, Value } from '@fedsvd/core/autodiff'
 
 const scalar = (name: string, value: number): Constant => ({
   name: `gelu.${name}`,

@@ -1,5 +1,5 @@
 import '../runtime/no-telemetry.ts'
-import { type OnnxGraph, type OnnxOperation, toOnnx, type Value } from '@fedsvd/core/graph'
+import { type OnnxGraph, type OnnxOperation, toOnnx, type Value } from '@fedsvd/core/autodiff'
 import type { DeviceStack, LinearAlgebraDevice, StackShape } from '@fedsvd/core/linalg'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { openSession } from '../runtime/onnx-runner.ts'

@@ -2,11 +2,11 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type HubDouble, hubDouble } from '@fedsvd/testing/engine/models/hub-double'
 import { Server } from 'proxy-chain'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { identityOf } from '../checkpoint/index.ts'
+import { identityOf } from '../weights/huggingface/index.ts'
 import { modelStore } from './model-store.ts'
-import { type HubDouble, hubDouble } from './testing/hub-double.ts'
 
 const TINY = fileURLToPath(new URL('../training/vectors/encoders/bert', import.meta.url))
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'

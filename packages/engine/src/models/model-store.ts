@@ -9,7 +9,7 @@ import {
   identityOf,
   openCheckpoint,
   requireSame,
-} from '../checkpoint/index.ts'
+} from '../weights/huggingface/index.ts'
 import type { HubSettings } from './hub.ts'
 import { isModelName, parseModelName } from './model-name.ts'
 

@@ -1,6 +1,6 @@
-import type { AdapterSchema } from '@fedsvd/core/adapters'
+import type { AdapterSchema } from '@fedsvd/core/lora'
 import type { NamedTensor } from '@fedsvd/core/tensor'
-import type { CheckpointFolder } from '../checkpoint/index.ts'
+import type { CheckpointFolder } from '../weights/huggingface/index.ts'
 
 export interface HeadRequest {
   readonly schema: AdapterSchema

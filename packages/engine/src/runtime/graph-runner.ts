@@ -1,5 +1,5 @@
+import type { Graph } from '@fedsvd/core/autodiff'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { Graph } from '@fedsvd/core/graph'
 
 /** A dense tensor that enters or leaves a run. */
 export interface RunTensor {

@@ -1,4 +1,4 @@
-import { BATCH, GraphBuilder, ops, SEQUENCE, type Value } from '@fedsvd/core/graph'
+import { BATCH, GraphBuilder, ops, SEQUENCE, type Value } from '@fedsvd/core/autodiff'
 import { describe, expect, it } from 'vitest'
 import { forOnnxruntime } from './lower.ts'
 

@@ -1,4 +1,4 @@
-import { type Graph, MICROSOFT, type OnnxGraph, type OnnxOperation, type Value } from '@fedsvd/core/graph'
+import { type Graph, MICROSOFT, type OnnxGraph, type OnnxOperation, type Value } from '@fedsvd/core/autodiff'
 
 /*
  * What onnxruntime's own optimiser does not do to these graphs, because records and places are symbolic:

@@ -12,7 +12,7 @@ afterAll(() => rm(home, { recursive: true }))
 
 /** A site's process in small: it makes a runner, runs it, and ends. */
 const PROGRAM = `
-  const { BATCH, GraphBuilder, ops } = await import('@fedsvd/core/graph')
+  const { BATCH, GraphBuilder, ops } = await import('@fedsvd/core/autodiff')
   const { createOnnxRunner } = await import('./onnx-runner.ts')
   const g = new GraphBuilder()
   const graph = g.build({ y: ops.tanh(g, g.input('x', 'float32', [BATCH])) })

@@ -1,6 +1,6 @@
 import './no-telemetry.ts'
+import { type Graph, toOnnx } from '@fedsvd/core/autodiff'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type Graph, toOnnx } from '@fedsvd/core/graph'
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node'
 import type { ExecutionProvider } from '../settings/index.ts'
 import { type GraphRunner, inputOf, type RunTensor } from './graph-runner.ts'

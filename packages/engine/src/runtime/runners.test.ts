@@ -1,5 +1,5 @@
-import { loadRuntime } from './index.ts'
-import { runnerContract } from './testing/runner-contract.ts'
+import { runnerContract } from '@fedsvd/testing/engine/runtime/runner-contract'
+import { loadRuntime } from './load-runtime.ts'
 
 runnerContract('onnxruntime', await loadRuntime({ threads: 1 }))
 runnerContract('tfjs on its CPU backend', await loadRuntime({ threads: 1, runtime: 'tfjs-cpu' }))

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { BATCH, GraphBuilder, ops } from '@fedsvd/core/graph'
+import { BATCH, GraphBuilder, ops } from '@fedsvd/core/autodiff'
 import { describe, expect, it } from 'vitest'
 import { createOnnxRunner } from './onnx-runner.ts'
 import { weightBytes, writeModelFiles } from './weight-file.ts'

@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Constant, type OnnxGraph, toOnnx } from '@fedsvd/core/graph'
+import { type Constant, type OnnxGraph, toOnnx } from '@fedsvd/core/autodiff'
 
 /** Weights begin at multiples of this, so that the runtime can map them. */
 const ALIGNMENT = 4096

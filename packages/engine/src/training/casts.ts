@@ -1,4 +1,4 @@
-import { BATCH, GraphBuilder, ops, SEQUENCE } from '@fedsvd/core/graph'
+import { BATCH, GraphBuilder, ops, SEQUENCE } from '@fedsvd/core/autodiff'
 import type { RunnerFactory } from '../runtime/index.ts'
 import { unfit } from './unfit.ts'
 

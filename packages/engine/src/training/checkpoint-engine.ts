@@ -1,5 +1,5 @@
-import { type AdapterSchema, canonicalSchema, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { type AdapterSchema, canonicalSchema, type Task } from '@fedsvd/core/lora'
 import {
   type ConfigFields,
   DECODER_TYPES,
@@ -7,7 +7,7 @@ import {
   ENCODER_FAMILIES,
   encoderConfig,
   invalidConfig,
-} from '@fedsvd/core/model'
+} from '@fedsvd/core/models'
 import { createDecoderEngine, decoderSchema } from './decoder.ts'
 import {
   createEncoderEngine,

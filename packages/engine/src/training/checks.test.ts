@@ -1,9 +1,10 @@
-import { type AdapterState, initialState } from '@fedsvd/core/adapters'
-import { TINY_ENCODER, tinyCheckpoint } from '@fedsvd/core/model/testing'
+import { type AdapterState, initialState } from '@fedsvd/core/lora'
 import type { NamedTensor } from '@fedsvd/core/tensor'
+import { TINY_ENCODER, tinyCheckpoint } from '@fedsvd/testing/core/models'
+import { lotOf } from '@fedsvd/testing/engine/training'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createStarterEngine, type EncodedRecord, starterSchema, type TrainingEngine } from './index.ts'
-import { lotOf } from './testing/index.ts'
+import { createStarterEngine, starterSchema } from './starter.ts'
+import type { EncodedRecord, TrainingEngine } from './training-engine.ts'
 
 const OPTIONS = {
   rank: 2,

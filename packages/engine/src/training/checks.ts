@@ -1,7 +1,7 @@
-import { type AdapterSchema, type AdapterState, stateSpecs, tensorsOfState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { type AdapterSchema, type AdapterState, stateSpecs, tensorsOfState } from '@fedsvd/core/lora'
 import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
-import { IGNORED } from '../data/index.ts'
+import { IGNORED } from '../datasets/index.ts'
 import type { EncodedRecord } from './training-engine.ts'
 
 /** What the model can take. */

@@ -1,5 +1,5 @@
-import type { AdapterSchema, AdapterState } from '@fedsvd/core/adapters'
-import { type ClassifierModel, inferenceGraph, PADDING_ID, trainingGraph } from '@fedsvd/core/model'
+import type { AdapterSchema, AdapterState } from '@fedsvd/core/lora'
+import { type ClassifierModel, inferenceGraph, PADDING_ID, trainingGraph } from '@fedsvd/core/models'
 import type { RunnerFactory } from '../runtime/index.ts'
 import { checkFinite, labelFault, type RecordLimits, tokensFault } from './checks.ts'
 import { graphEngine } from './graph-engine.ts'
@@ -11,18 +11,18 @@ export interface ClassifierEngineOptions {
   readonly schema: AdapterSchema
   readonly limits: RecordLimits
   /** Most places of a micro-batch: enough to keep the matrix products busy, few enough to stay in the cache. */
-  readonly maxPlaces: number
+  readonly maxTokensPerMicroBatch: number
   /** Makes each of the two graphs ready when it is first needed. */
   readonly createRunner: RunnerFactory
 }
 
 /** A {@link TrainingEngine} for any encoder that is written as a graph. */
 export function classifierEngine(options: ClassifierEngineOptions): TrainingEngine {
-  const { model, schema, limits, maxPlaces, createRunner } = options
+  const { model, schema, limits, maxTokensPerMicroBatch, createRunner } = options
   const engine = graphEngine<EncodedRecord>({
     schema,
     positions: limits.positions,
-    maxPlaces,
+    maxTokensPerMicroBatch,
     createRunner,
     training: (trained) => trainingGraph(model, trained),
     inference: () => inferenceGraph(model),

@@ -1,17 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { type AdapterState, specOfA, specOfB, type Task } from '@fedsvd/core/adapters'
-import { type Checkpoint, type ConfigFields, decoderConfig } from '@fedsvd/core/model'
-import { TINY_LLAMA, TINY_QWEN2, tinyGpt2Checkpoint, tinyLlamaCheckpoint, waveNamed } from '@fedsvd/core/model/testing'
+import { type AdapterState, specOfA, specOfB, type Task } from '@fedsvd/core/lora'
+import { type Checkpoint, type ConfigFields, decoderConfig } from '@fedsvd/core/models'
 import { gridOf } from '@fedsvd/core/privacy'
+import { TINY_LLAMA, TINY_QWEN2, tinyGpt2Checkpoint, tinyLlamaCheckpoint, waveNamed } from '@fedsvd/testing/core/models'
+import { type LotResult, lotResult } from '@fedsvd/testing/engine/training'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  createDecoderEngine,
-  decoderSchema,
-  type EncodedRecord,
-  type TokenEngine,
-  type TrainingEngine,
-} from './index.ts'
-import { type LotResult, lotResult } from './testing/index.ts'
+import { createDecoderEngine, decoderSchema } from './decoder.ts'
+import type { EncodedRecord, TokenEngine, TrainingEngine } from './training-engine.ts'
 
 interface Case {
   readonly model: 'gpt2' | 'llama' | 'qwen2'

@@ -1,4 +1,4 @@
-import { type AdapterSchema, checkSchema, predictsTokens, type Task } from '@fedsvd/core/adapters'
+import { type AdapterSchema, checkSchema, predictsTokens, type Task } from '@fedsvd/core/lora'
 import {
   type Checkpoint,
   type ClassifierModel,
@@ -18,11 +18,11 @@ import {
   targetedLayers,
   tokenHeadSpecs,
   withMaxTokens,
-} from '@fedsvd/core/model'
+} from '@fedsvd/core/models'
 import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
 import { type SelfTestSettings, selfTested } from './self-test.ts'
-import { maxPlacesFor, tokenEngine } from './token-engine.ts'
+import { maxTokensPerMicroBatchFor, tokenEngine } from './token-engine.ts'
 import type { TaskEngine } from './training-engine.ts'
 
 /** What is adapted, and how: the public terms of a run on a checkpoint. */
@@ -47,7 +47,7 @@ export interface DecoderEngineOptions extends SelfTestSettings {
   readonly maxTokens?: number | undefined
   /** Multiplies what the head of a sequence classifier sees. */
   readonly featureScale?: number | undefined
-  readonly maxPlaces?: number
+  readonly maxTokensPerMicroBatch?: number
 }
 
 /** A checkpoint whose config says what it is and whose tensors are read when they are needed. */
@@ -119,9 +119,9 @@ export async function createDecoderEngine(
       head: scoreHead(width, classes),
       encode: (g, tokenIds, adapters) => decoderFeatures(g, tokenIds, config, tensors, adapters),
     }
-    const maxPlaces = options.maxPlaces ?? maxPlacesFor(classes)
+    const maxTokensPerMicroBatch = options.maxTokensPerMicroBatch ?? maxTokensPerMicroBatchFor(classes)
     return await selfTested(options, { ...limits, classes, answer: 'label' }, (createRunner) =>
-      classifierEngine({ model, schema, limits: { ...limits, classes }, maxPlaces, createRunner }),
+      classifierEngine({ model, schema, limits: { ...limits, classes }, maxTokensPerMicroBatch, createRunner }),
     )
   }
   const output: TokenOutput = predictsTokens(task)
@@ -135,9 +135,9 @@ export async function createDecoderEngine(
     output,
     encode: (g, tokenIds, adapters) => decoderStates(g, tokenIds, config, tensors, adapters),
   }
-  const maxPlaces = options.maxPlaces ?? maxPlacesFor(outputs)
+  const maxTokensPerMicroBatch = options.maxTokensPerMicroBatch ?? maxTokensPerMicroBatchFor(outputs)
   return await selfTested(options, { ...limits, classes: outputs, answer: 'targets' }, (createRunner) =>
-    tokenEngine({ model, schema, limits: { ...limits, classes: outputs }, maxPlaces, createRunner }),
+    tokenEngine({ model, schema, limits: { ...limits, classes: outputs }, maxTokensPerMicroBatch, createRunner }),
   )
 }
 

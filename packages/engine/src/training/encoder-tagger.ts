@@ -1,8 +1,8 @@
-import { encoderConfig, encoderStates, encoderTags, type TokenModel } from '@fedsvd/core/model'
+import { encoderConfig, encoderStates, encoderTags, type TokenModel } from '@fedsvd/core/models'
 import { checkMaxTokens } from './checks.ts'
 import { type EncoderCheckpoint, type EncoderEngineOptions, encoderTensors } from './encoder.ts'
 import { selfTested } from './self-test.ts'
-import { maxPlacesFor, tokenEngine } from './token-engine.ts'
+import { maxTokensPerMicroBatchFor, tokenEngine } from './token-engine.ts'
 import type { TokenEngine } from './training-engine.ts'
 
 /**
@@ -15,7 +15,12 @@ export async function createEncoderTagger(
   options: Omit<EncoderEngineOptions, 'featureScale'>,
 ): Promise<TokenEngine> {
   const config = encoderConfig(checkpoint.config)
-  const { schema, classes, maxTokens = config.maxTokens, maxPlaces = maxPlacesFor(classes) } = options
+  const {
+    schema,
+    classes,
+    maxTokens = config.maxTokens,
+    maxTokensPerMicroBatch = maxTokensPerMicroBatchFor(classes),
+  } = options
   checkMaxTokens(maxTokens, config.maxTokens)
   const tensors = await encoderTensors(config, checkpoint)
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
@@ -29,6 +34,6 @@ export async function createEncoderTagger(
     encode: (g, tokenIds, adapters, typeIds) => encoderStates(g, { tokenIds, typeIds }, config, tensors, adapters),
   }
   return await selfTested(options, { ...limits, answer: 'targets' }, (createRunner) =>
-    tokenEngine({ model, schema, limits, maxPlaces, createRunner }),
+    tokenEngine({ model, schema, limits, maxTokensPerMicroBatch, createRunner }),
   )
 }

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { type AdapterState, specOfA, specOfB } from '@fedsvd/core/adapters'
-import { encoderConfig } from '@fedsvd/core/model'
-import { waveNamed } from '@fedsvd/core/model/testing'
+import { type AdapterState, specOfA, specOfB } from '@fedsvd/core/lora'
+import { encoderConfig } from '@fedsvd/core/models'
 import { gridOf } from '@fedsvd/core/privacy'
+import { waveNamed } from '@fedsvd/testing/core/models'
+import { type LotResult, lotResult } from '@fedsvd/testing/engine/training'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openCheckpoint } from '../checkpoint/index.ts'
-import { createEncoderEngine, type EncodedRecord, encoderSchema, type TrainingEngine } from './index.ts'
-import { type LotResult, lotResult } from './testing/index.ts'
+import { openCheckpoint } from '../weights/huggingface/index.ts'
+import { createEncoderEngine, encoderSchema } from './encoder.ts'
+import type { EncodedRecord, TrainingEngine } from './training-engine.ts'
 
 /** Written by scripts/encoder_vectors.py: float64 autograd, one unpadded record at a time. */
 interface Vectors {

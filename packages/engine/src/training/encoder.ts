@@ -1,5 +1,5 @@
-import { type AdapterSchema, checkSchema, predictsTokens, type Task } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { type AdapterSchema, checkSchema, predictsTokens, type Task } from '@fedsvd/core/lora'
 import {
   type Checkpoint,
   type ClassifierModel,
@@ -14,7 +14,7 @@ import {
   encoderTensorName,
   targetedLayers,
   tokenHeadSpecs,
-} from '@fedsvd/core/model'
+} from '@fedsvd/core/models'
 import type { TensorSpec } from '@fedsvd/core/tensor'
 import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
@@ -40,7 +40,7 @@ export interface EncoderEngineOptions extends SelfTestSettings {
   readonly maxTokens?: number | undefined
   /** Multiplies what the head's output layer sees. */
   readonly featureScale?: number | undefined
-  readonly maxPlaces?: number
+  readonly maxTokensPerMicroBatch?: number
 }
 
 /** A checkpoint whose config says what it is and whose tensors are read when they are needed. */
@@ -115,11 +115,11 @@ export async function createEncoderEngine(
   options: EncoderEngineOptions,
 ): Promise<TrainingEngine> {
   const config = encoderConfig(checkpoint.config)
-  const { schema, classes, featureScale, maxTokens = config.maxTokens, maxPlaces = MAX_PLACES } = options
+  const { schema, classes, featureScale, maxTokens = config.maxTokens, maxTokensPerMicroBatch = MAX_PLACES } = options
   checkMaxTokens(maxTokens, config.maxTokens)
   const model = await encoderClassifier(checkpoint, { schema, classes, featureScale })
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
   return await selfTested(options, { ...limits, answer: 'label' }, (createRunner) =>
-    classifierEngine({ model, schema, limits, maxPlaces, createRunner }),
+    classifierEngine({ model, schema, limits, maxTokensPerMicroBatch, createRunner }),
   )
 }

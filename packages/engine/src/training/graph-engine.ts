@@ -1,7 +1,7 @@
-import { type AdapterSchema, type AdapterState, trainedSpecs } from '@fedsvd/core/adapters'
+import type { Graph } from '@fedsvd/core/autodiff'
 import type { FedsvdError } from '@fedsvd/core/errors'
-import type { Graph } from '@fedsvd/core/graph'
-import { gradientName } from '@fedsvd/core/model'
+import { type AdapterSchema, type AdapterState, trainedSpecs } from '@fedsvd/core/lora'
+import { gradientName } from '@fedsvd/core/models'
 import type { GradientPart } from '@fedsvd/core/privacy'
 import { sizeOf } from '@fedsvd/core/tensor'
 import type { RunnerFactory, RunTensor } from '../runtime/index.ts'
@@ -18,7 +18,7 @@ export interface EngineParts<R extends EncodedRecord> {
   /** Places that the model has. */
   readonly positions: number
   /** Most places of a micro-batch. */
-  readonly maxPlaces: number
+  readonly maxTokensPerMicroBatch: number
   /** Makes each of the two graphs ready when it is first needed. */
   readonly createRunner: RunnerFactory
   /** Names of trained tensors to the graph of the private step: `losses`, and the gradients of each. */
@@ -48,10 +48,10 @@ const MAX_RECORDS = 64
 
 /** The private step over micro-batches, for any task that is written as graphs. */
 export function graphEngine<R extends EncodedRecord>(parts: EngineParts<R>): GraphEngine {
-  const { schema, createRunner, positions, maxPlaces } = parts
+  const { schema, createRunner, positions, maxTokensPerMicroBatch } = parts
   const trained = trainedSpecs(schema)
   const sizes = trained.map(({ shape }) => sizeOf(shape))
-  const limits = { positions, maxPlaces, dimension: sizes.reduce((sum, size) => sum + size, 0) }
+  const limits = { positions, maxTokensPerMicroBatch, dimension: sizes.reduce((sum, size) => sum + size, 0) }
   const training = lazy(() => createRunner(parts.training(trained.map(({ name }) => name)), 'private step'))
   const inference = lazy(() => createRunner(parts.inference(), 'inference'))
   const enqueue = queue()
@@ -111,7 +111,7 @@ export function graphEngine<R extends EncodedRecord>(parts: EngineParts<R>): Gra
         const records = given as readonly R[]
         const runner = await inference.get()
         const lengths = records.map(({ tokenIds }) => paddedLength(tokenIds.length, positions))
-        for (const members of microBatches(lengths, { maxRecords: MAX_RECORDS, maxPlaces })) {
+        for (const members of microBatches(lengths, { maxRecords: MAX_RECORDS, maxTokensPerMicroBatch })) {
           const rows = Math.max(members.length, MIN_ROWS)
           const batch = members.map((position) => records[position]!)
           const targets = Math.max(0, ...batch.map((record) => shapeOf(record).targets))

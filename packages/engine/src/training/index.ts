@@ -36,7 +36,7 @@ export {
   type StarterEngineOptions,
   starterSchema,
 } from './starter.ts'
-export { maxPlacesFor, type TokenEngineOptions, tokenEngine } from './token-engine.ts'
+export { maxTokensPerMicroBatchFor, type TokenEngineOptions, tokenEngine } from './token-engine.ts'
 export type {
   EncodedRecord,
   LabelledRecord,

@@ -1,11 +1,12 @@
-import { type AdapterSchema, type AdapterState, specOfA, specOfB, type Task } from '@fedsvd/core/adapters'
-import { type Checkpoint, type ConfigFields, DECODER_TYPES, decoderConfig, encoderConfig } from '@fedsvd/core/model'
+import { type AdapterSchema, type AdapterState, specOfA, specOfB, type Task } from '@fedsvd/core/lora'
+import { type Checkpoint, type ConfigFields, DECODER_TYPES, decoderConfig, encoderConfig } from '@fedsvd/core/models'
 import { gridOf } from '@fedsvd/core/privacy'
 import { type NamedTensor, sizeOf, type TensorSpec } from '@fedsvd/core/tensor'
-import { lotOfAll, recordsInMemory } from '../lots/index.ts'
+import { recordsInMemory } from '../datasets/index.ts'
 import type { RunnerFactory } from '../runtime/index.ts'
 import { createDecoderEngine, decoderSchema } from './decoder.ts'
 import { createEncoderEngine, encoderSchema } from './encoder.ts'
+import { lotOfAll } from './lots/index.ts'
 import type { EncodedRecord, TaskEngine } from './training-engine.ts'
 import { lengthOf, relativeDistance, unfit } from './unfit.ts'
 import cases from './vectors/known-answers.json' with { type: 'json' }
@@ -97,7 +98,7 @@ async function engineOf(known: KnownAnswer, createRunner: RunnerFactory): Promis
   const weights: Checkpoint = new Map(
     tensors.map(([name, shape], key) => [name, weightOf(key, { name, shape }, shape.length === 2 ? 0.4 : 0.3)]),
   )
-  const terms = { ...known, headMode: 'trained', threads: 1, maxPlaces: MAX_PLACES, createRunner } as const
+  const terms = { ...known, headMode: 'trained', threads: 1, maxTokensPerMicroBatch: MAX_PLACES, createRunner } as const
   const checkpoint = { config, tensors: () => Promise.resolve(weights) }
   if ((DECODER_TYPES as readonly unknown[]).includes(config.model_type)) {
     return await createDecoderEngine(checkpoint, { ...terms, schema: decoderSchema(decoderConfig(config), terms) })

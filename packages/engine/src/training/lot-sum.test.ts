@@ -1,8 +1,9 @@
 import type { GradientPart } from '@fedsvd/core/privacy'
 import { describe, expect, it } from 'vitest'
-import type { EncodedRecord } from '../data/index.ts'
-import { type Lot, type RecordSource, recordsInMemory } from '../lots/index.ts'
+import type { EncodedRecord } from '../datasets/index.ts'
+import { type RecordSource, recordsInMemory } from '../datasets/index.ts'
 import { type GradientSource, sumOfLot } from './lot-sum.ts'
+import type { Lot } from './lots/index.ts'
 
 const TERMS = { specs: [{ name: 'b', shape: [2, 2] }], clipNorm: 1 }
 const ROWS = 10
@@ -106,7 +107,7 @@ describe('sumOfLot', () => {
       TERMS,
       sourceOf((records) => void order.push(`batch of ${records.length}`)),
       {
-        goAhead: async () => order.push('go ahead'),
+        resumeGate: async () => order.push('go ahead'),
         onPart: (done) => order.push(`${done} done`),
       },
     )

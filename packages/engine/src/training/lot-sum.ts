@@ -1,6 +1,6 @@
 import { beginClippedSum, type ClippedSum, type ClipTerms, type GradientPart } from '@fedsvd/core/privacy'
-import type { EncodedRecord } from '../data/index.ts'
-import { type Lot, shortestFirst } from '../lots/index.ts'
+import type { EncodedRecord } from '../datasets/index.ts'
+import { type Lot, shortestFirst } from './lots/index.ts'
 import type { BatchShape } from './micro-batches.ts'
 import { sumOfUnits } from './unit-sum.ts'
 
@@ -9,7 +9,7 @@ export interface LotSumOptions {
   /** A closed round stops between two micro-batches. */
   readonly signal?: AbortSignal | undefined
   /** A paused run waits here between two micro-batches. */
-  readonly goAhead?: (() => Promise<unknown>) | undefined
+  readonly resumeGate?: (() => Promise<unknown>) | undefined
   /** Told how many members are done, after each micro-batch. */
   readonly onPart?: ((done: number) => void) | undefined
   /**
@@ -37,10 +37,10 @@ export async function* gradientsOf<R extends EncodedRecord>(
   source: GradientSource<R>,
   records: readonly R[],
   shape: BatchShape,
-  { signal, goAhead, onFault }: LotSumOptions,
+  { signal, resumeGate, onFault }: LotSumOptions,
 ): AsyncGenerator<readonly GradientPart[] | undefined> {
   signal?.throwIfAborted()
-  await goAhead?.()
+  await resumeGate?.()
   const together = await settled(() => source.gradients(records, shape))
   if ('value' in together) {
     yield* together.value

@@ -4,34 +4,34 @@ import { microBatches, padBatch, shapeFor } from './micro-batches.ts'
 
 describe('microBatches', () => {
   it('puts records of similar lengths together: three short ones, then two long ones', () => {
-    expect([...microBatches([2, 9, 3, 8, 1], { maxRecords: 10, maxPlaces: 18 })]).toEqual([
+    expect([...microBatches([2, 9, 3, 8, 1], { maxRecords: 10, maxTokensPerMicroBatch: 18 })]).toEqual([
       [4, 0, 2],
       [3, 1],
     ])
   })
 
   it('gives a record that alone is above the limit a micro-batch of its own', () => {
-    expect([...microBatches([100, 1], { maxRecords: 10, maxPlaces: 50 })]).toEqual([[1], [0]])
+    expect([...microBatches([100, 1], { maxRecords: 10, maxTokensPerMicroBatch: 50 })]).toEqual([[1], [0]])
   })
 
   it('of nothing is nothing', () => {
-    expect([...microBatches([], { maxRecords: 10, maxPlaces: 50 })]).toEqual([])
+    expect([...microBatches([], { maxRecords: 10, maxTokensPerMicroBatch: 50 })]).toEqual([])
   })
 
   it('places every record exactly once, within both limits, the longest last', () => {
     const lengths = fc.array(fc.integer({ min: 1, max: 128 }), { maxLength: 300 })
     const limits = fc.record({
       maxRecords: fc.integer({ min: 1, max: 63 }),
-      maxPlaces: fc.integer({ min: 1, max: 2048 }),
+      maxTokensPerMicroBatch: fc.integer({ min: 1, max: 2048 }),
     })
     fc.assert(
-      fc.property(lengths, limits, (all, { maxRecords, maxPlaces }) => {
-        const batches = [...microBatches(all, { maxRecords, maxPlaces })]
+      fc.property(lengths, limits, (all, { maxRecords, maxTokensPerMicroBatch }) => {
+        const batches = [...microBatches(all, { maxRecords, maxTokensPerMicroBatch })]
         expect(batches.flat().sort((a, b) => a - b)).toEqual(all.map((_, position) => position))
         for (const batch of batches) {
           const longest = Math.max(...batch.map((position) => all[position]!))
           expect(batch.length).toBeLessThanOrEqual(maxRecords)
-          expect(batch.length === 1 || batch.length * longest <= maxPlaces).toBe(true)
+          expect(batch.length === 1 || batch.length * longest <= maxTokensPerMicroBatch).toBe(true)
           expect(all[batch.at(-1)!]).toBe(longest)
         }
       }),
@@ -50,13 +50,13 @@ describe('padBatch', () => {
 })
 
 describe('shapeFor', () => {
-  const limits = { positions: 100, maxPlaces: 512, dimension: 1000 }
+  const limits = { positions: 100, maxTokensPerMicroBatch: 512, dimension: 1000 }
 
   it('pads lengths and targets to 16, as far as the model goes, and fills the places with rows', () => {
     expect(shapeFor(1, 0, limits)).toEqual({ rows: 32, length: 16, targets: 0 })
     expect(shapeFor(33, 17, limits)).toEqual({ rows: 10, length: 48, targets: 32 })
     expect(shapeFor(99, 100, limits)).toEqual({ rows: 5, length: 100, targets: 100 })
-    expect(shapeFor(99, 1, { ...limits, maxPlaces: 8 }).rows).toBe(1)
+    expect(shapeFor(99, 1, { ...limits, maxTokensPerMicroBatch: 8 }).rows).toBe(1)
   })
 
   it('holds gradients of 64 MiB at most, or those of one record', () => {

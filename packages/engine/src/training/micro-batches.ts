@@ -1,4 +1,4 @@
-import { shortestFirst } from '../lots/index.ts'
+import { shortestFirst } from './lots/index.ts'
 
 /**
  * The shape of the tensors that a micro-batch is computed in. In the private step it is a function of a record's own length
@@ -18,7 +18,7 @@ export interface BatchLimits {
   /** Places that the model has; records may be padded up to it. */
   readonly positions: number
   /** Most places (rows times length), unless a single record is longer. */
-  readonly maxPlaces: number
+  readonly maxTokensPerMicroBatch: number
   /** Trained scalars: the gradients of all rows are held at once. */
   readonly dimension: number
 }
@@ -30,10 +30,14 @@ const MAX_GRADIENT_BYTES = 64 * 2 ** 20
 export function shapeFor(
   tokens: number,
   targets: number,
-  { positions, maxPlaces, dimension }: BatchLimits,
+  { positions, maxTokensPerMicroBatch, dimension }: BatchLimits,
 ): BatchShape {
   const length = paddedLength(tokens, positions)
-  const rows = Math.min(Math.floor(maxPlaces / length), Math.floor(MAX_GRADIENT_BYTES / (4 * dimension)), MAX_ROWS)
+  const rows = Math.min(
+    Math.floor(maxTokensPerMicroBatch / length),
+    Math.floor(MAX_GRADIENT_BYTES / (4 * dimension)),
+    MAX_ROWS,
+  )
   return { rows: Math.max(1, rows), length, targets: targets > 0 ? paddedLength(targets, positions) : 0 }
 }
 
@@ -44,7 +48,7 @@ const MAX_ROWS = 64
 export interface MicroBatchLimits {
   readonly maxRecords: number
   /** Most places (records times the longest record), unless a single record is longer. */
-  readonly maxPlaces: number
+  readonly maxTokensPerMicroBatch: number
 }
 
 /**
@@ -58,7 +62,7 @@ export function* microBatches(lengths: ArrayLike<number>, limits: MicroBatchLimi
   let current: number[] = []
   for (const position of shortestFirst(lengths)) {
     const places = (current.length + 1) * lengths[position]!
-    if (current.length > 0 && (current.length === limits.maxRecords || places > limits.maxPlaces)) {
+    if (current.length > 0 && (current.length === limits.maxRecords || places > limits.maxTokensPerMicroBatch)) {
       yield current
       current = []
     }

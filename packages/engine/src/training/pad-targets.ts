@@ -1,4 +1,4 @@
-import { NO_TARGET } from '@fedsvd/core/model'
+import { NO_TARGET } from '@fedsvd/core/models'
 import type { RunTensor } from '../runtime/index.ts'
 import type { BatchShape } from './micro-batches.ts'
 

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openCheckpoint } from '../checkpoint/index.ts'
 import { modelStore } from '../models/index.ts'
-import { decodeSafetensors, encodeSafetensors } from '../safetensors/index.ts'
+import { openCheckpoint } from '../weights/huggingface/index.ts'
+import { decodeSafetensors, encodeSafetensors } from '../weights/safetensors/index.ts'
 import { proveCheckpoint } from './prove-checkpoint.ts'
 
 /*

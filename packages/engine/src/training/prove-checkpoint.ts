@@ -1,6 +1,6 @@
-import { initialState } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { CheckpointFolder } from '../checkpoint/index.ts'
+import { initialState } from '@fedsvd/core/lora'
+import type { CheckpointFolder } from '../weights/huggingface/index.ts'
 import { checkpointSchema, createCheckpointEngine, longestText, vocabularySizeOf } from './checkpoint-engine.ts'
 import type { TrainingEngine } from './training-engine.ts'
 

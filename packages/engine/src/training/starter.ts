@@ -1,5 +1,5 @@
-import { type AdapterSchema, checkSchema } from '@fedsvd/core/adapters'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { type AdapterSchema, checkSchema } from '@fedsvd/core/lora'
 import {
   type Checkpoint,
   type ClassifierModel,
@@ -9,8 +9,8 @@ import {
   type StarterTarget,
   starterEncoder,
   starterLayers,
-} from '@fedsvd/core/model'
-import { loadStarterCheckpoint } from '../checkpoint/index.ts'
+} from '@fedsvd/core/models'
+import { loadStarterCheckpoint } from '../weights/huggingface/index.ts'
 import { classifierEngine } from './classifier-engine.ts'
 import { requireKnownAnswers } from './known-answers.ts'
 import { type SelfTestSettings, selfTested } from './self-test.ts'
@@ -31,7 +31,7 @@ export interface StarterEngineOptions extends StarterAdapterOptions, SelfTestSet
   readonly maxTokens?: number
   /** Multiplies the unit-length embedding before the head. */
   readonly featureScale?: number
-  readonly maxPlaces?: number
+  readonly maxTokensPerMicroBatch?: number
   /** Sizes and weights of another encoder of the same kind, for tests. Default: the published checkpoint. */
   readonly encoder?: { readonly config: StarterEncoderConfig; readonly checkpoint: Checkpoint }
 }
@@ -66,7 +66,7 @@ export function starterSchema(options: StarterAdapterOptions, config = STARTER_E
  * is made ready when it is first used. Throws CONFIG_INVALID, ADAPTER_INVALID, CHECKPOINT_INVALID or RUNTIME_UNAVAILABLE.
  */
 export async function createStarterEngine(options: StarterEngineOptions): Promise<TrainingEngine> {
-  const { rank, alpha, classes, featureScale = FEATURE_SCALE, maxPlaces = MAX_PLACES } = options
+  const { rank, alpha, classes, featureScale = FEATURE_SCALE, maxTokensPerMicroBatch = MAX_PLACES } = options
   const config = options.encoder?.config ?? STARTER_ENCODER
   const { maxTokens = config.maxTokens } = options
   if (!Number.isInteger(maxTokens) || maxTokens < 1 || maxTokens > config.maxTokens) {
@@ -89,6 +89,6 @@ export async function createStarterEngine(options: StarterEngineOptions): Promis
   }
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
   return await selfTested({ requireKnownAnswers, ...options }, { ...limits, answer: 'label' }, (createRunner) =>
-    classifierEngine({ model, schema, limits, maxPlaces, createRunner }),
+    classifierEngine({ model, schema, limits, maxTokensPerMicroBatch, createRunner }),
   )
 }

@@ -1,5 +1,5 @@
-import type { AdapterSchema } from '@fedsvd/core/adapters'
-import { PADDING_ID, type TokenModel, tokenInferenceGraph, tokenTrainingGraph } from '@fedsvd/core/model'
+import type { AdapterSchema } from '@fedsvd/core/lora'
+import { PADDING_ID, type TokenModel, tokenInferenceGraph, tokenTrainingGraph } from '@fedsvd/core/models'
 import type { RunnerFactory } from '../runtime/index.ts'
 import { checkFinite, type RecordLimits, targetsFault, tokensFault } from './checks.ts'
 import { graphEngine } from './graph-engine.ts'
@@ -11,8 +11,8 @@ export interface TokenEngineOptions {
   readonly model: TokenModel
   readonly schema: AdapterSchema
   readonly limits: RecordLimits
-  /** Most places of a micro-batch; see {@link maxPlacesFor}. */
-  readonly maxPlaces: number
+  /** Most places of a micro-batch; see {@link maxTokensPerMicroBatchFor}. */
+  readonly maxTokensPerMicroBatch: number
   readonly createRunner: RunnerFactory
 }
 
@@ -23,17 +23,17 @@ const MAX_PLACES = 256
 const MAX_LOGITS = 2 ** 25
 
 /** Places of a micro-batch whose every place may have as many logits as the model has outputs. */
-export function maxPlacesFor(outputs: number): number {
+export function maxTokensPerMicroBatchFor(outputs: number): number {
   return Math.max(1, Math.min(MAX_PLACES, Math.floor(MAX_LOGITS / outputs)))
 }
 
 /** A {@link TokenEngine} for any model that says something about single tokens. */
 export function tokenEngine(options: TokenEngineOptions): TokenEngine {
-  const { model, schema, limits, maxPlaces, createRunner } = options
+  const { model, schema, limits, maxTokensPerMicroBatch, createRunner } = options
   const engine = graphEngine<TargetedRecord>({
     schema,
     positions: limits.positions,
-    maxPlaces,
+    maxTokensPerMicroBatch,
     createRunner,
     training: (trained) => tokenTrainingGraph(model, trained),
     inference: () => tokenInferenceGraph(model),

@@ -1,8 +1,8 @@
-import type { AdapterSchema, AdapterState } from '@fedsvd/core/adapters'
+import type { AdapterSchema, AdapterState } from '@fedsvd/core/lora'
 import type { ClippedSum } from '@fedsvd/core/privacy'
-import type { EncodedRecord, LabelledRecord, TargetedRecord } from '../data/index.ts'
-import type { Lot } from '../lots/index.ts'
+import type { EncodedRecord, LabelledRecord, TargetedRecord } from '../datasets/index.ts'
 import type { LotSumOptions } from './lot-sum.ts'
+import type { Lot } from './lots/index.ts'
 
 export type { EncodedRecord, LabelledRecord, TargetedRecord }
 

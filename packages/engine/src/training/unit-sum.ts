@@ -1,8 +1,8 @@
 import { beginClippedSum, type ClippedSum, type ClipTerms } from '@fedsvd/core/privacy'
 import { sizeOf } from '@fedsvd/core/tensor'
-import type { EncodedRecord } from '../data/index.ts'
-import type { Lot, Units } from '../lots/index.ts'
+import type { EncodedRecord, Units } from '../datasets/index.ts'
 import { type GradientSource, gradientsOf, type LotSumOptions, recordAt } from './lot-sum.ts'
+import type { Lot } from './lots/index.ts'
 import type { BatchShape } from './micro-batches.ts'
 
 /** Most bytes of gradients that are being added up at once, unless a single unit has more. */

@@ -1,15 +1,15 @@
-import { type AdapterState, initialState, type Task, trainedSpecs } from '@fedsvd/core/adapters'
-import { type Checkpoint, type ConfigFields, decoderConfig, encoderConfig, type Gpt2Config } from '@fedsvd/core/model'
-import { encoderWeights, tinyGpt2Checkpoint, waveNamed } from '@fedsvd/core/model/testing'
+import { type AdapterState, initialState, type Task, trainedSpecs } from '@fedsvd/core/lora'
+import { type Checkpoint, type ConfigFields, decoderConfig, encoderConfig, type Gpt2Config } from '@fedsvd/core/models'
 import { beginClippedSum } from '@fedsvd/core/privacy'
+import { encoderWeights, tinyGpt2Checkpoint, waveNamed } from '@fedsvd/testing/core/models'
+import { webGpuHere } from '@fedsvd/testing/engine/tfjs/webgpu-here'
+import { lotOf } from '@fedsvd/testing/engine/training'
 import { describe, expect, it } from 'vitest'
 import { loadRuntime } from '../runtime/index.ts'
-import { webGpuHere } from '../runtime/tfjs/testing/webgpu-here.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import { checkpointSchema, createCheckpointEngine } from './checkpoint-engine.ts'
-import type { EncodedRecord, RecordGradient, TaskEngine } from './index.ts'
 import { requireKnownAnswers } from './known-answers.ts'
-import { lotOf } from './testing/index.ts'
+import type { EncodedRecord, RecordGradient, TaskEngine } from './training-engine.ts'
 
 const missing = await webGpuHere()
 

@@ -1,5 +1,5 @@
+import type { Attribute, OperatorName } from '@fedsvd/core/autodiff'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { Attribute, OperatorName } from '@fedsvd/core/graph'
 import type * as TensorFlow from '@tensorflow/tfjs-core'
 import type { Tensor } from '@tensorflow/tfjs-core'
 

@@ -1,4 +1,4 @@
-import { BATCH, GraphBuilder, ops, SEQUENCE } from '@fedsvd/core/graph'
+import { BATCH, GraphBuilder, ops, SEQUENCE } from '@fedsvd/core/autodiff'
 import { describe, expect, it } from 'vitest'
 import { loadTfjsBackend } from './backends.ts'
 import { createTfjsRunner } from './tfjs-runner.ts'

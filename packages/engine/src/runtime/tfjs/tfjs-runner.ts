@@ -1,5 +1,5 @@
+import type { ConstantData, Graph, Operation } from '@fedsvd/core/autodiff'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { ConstantData, Graph, Operation } from '@fedsvd/core/graph'
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { type GraphRunner, inputOf, type RunTensor } from '../graph-runner.ts'
 import { selectBackend, type TfjsBackend } from './backends.ts'

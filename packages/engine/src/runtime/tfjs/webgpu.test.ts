@@ -1,8 +1,8 @@
+import { runnerContract } from '@fedsvd/testing/engine/runtime/runner-contract'
+import { webGpuHere } from '@fedsvd/testing/engine/tfjs/webgpu-here'
 import { describe, expect, it } from 'vitest'
-import { loadRuntime } from '../index.ts'
-import { runnerContract } from '../testing/runner-contract.ts'
+import { loadRuntime } from '../load-runtime.ts'
 import { loadTfjsBackend } from './backends.ts'
-import { webGpuHere } from './testing/webgpu-here.ts'
 
 const missing = await webGpuHere()
 

@@ -1,1 +1,0 @@
-export { type Checkpoints, fileCheckpoints, requireCheckpointsNoted } from './checkpoints.ts'

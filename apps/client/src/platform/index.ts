@@ -1,0 +1,2 @@
+export { AwaitableValue } from './awaitable-value.ts'
+export { appendDurably, makeFolderDurably, removeDurably, syncFolder, writeFileDurably } from './durable-files.ts'

@@ -1,0 +1,109 @@
+import type { Invitation } from '@fedsvd/core/protocol'
+import { AwaitableValue } from '../platform/index.ts'
+
+interface ActiveRound {
+  readonly round: number
+  readonly uploadToken: AwaitableValue<string>
+  readonly resumeGate: AwaitableValue<true>
+  readonly pause: PauseTime
+  readonly abort: AbortController
+  readonly done: Promise<void>
+}
+
+/** What a round needs to know of its place. */
+export interface RoundHandle {
+  readonly uploadToken: AwaitableValue<string>
+  /** There while the round may go on: whoever trains waits for it between two pieces of work. */
+  readonly resumeGate: AwaitableValue<true>
+  /** How long the round was held so far, in milliseconds. */
+  pausedMs(): number
+  readonly signal: AbortSignal
+}
+
+/** At most one round of each run is at work; a newer round of a run ends the older one. */
+export class ActiveRounds {
+  readonly #now: () => number
+  readonly #work = new Map<string, ActiveRound>()
+
+  /** @param now milliseconds since some moment, of a clock that never jumps */
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** The round of this run that is at work. */
+  roundOf(runId: string): number | undefined {
+    return this.#work.get(runId)?.round
+  }
+
+  /**
+   * Starts `train`, which must not reject; a round that is at work already goes on, also one that was held, with the newer
+   * upload token. What `train`
+   * resolves to is called when the round is no longer at work, so whoever hears of its end can begin it again.
+   */
+  start({ runId, round, uploadToken }: Invitation, train: (shift: RoundHandle) => Promise<() => void>): void {
+    const current = this.#work.get(runId)
+    if (current?.round === round) {
+      current.uploadToken.set(uploadToken)
+      current.pause.end()
+      current.resumeGate.set(true)
+      return
+    }
+    current?.abort.abort(new Error('a newer round has begun'))
+    const abort = new AbortController()
+    const token = new AwaitableValue<string>()
+    token.set(uploadToken)
+    const resumeGate = new AwaitableValue<true>()
+    resumeGate.set(true)
+    const pause = new PauseTime(this.#now)
+    const pausedMs = () => pause.total()
+    const done = train({ uploadToken: token, resumeGate, pausedMs, signal: abort.signal }).then((tellEnd) => {
+      if (this.#work.get(runId)?.abort === abort) this.#work.delete(runId)
+      tellEnd()
+    })
+    this.#work.set(runId, { round, uploadToken: token, resumeGate, pause, abort, done })
+  }
+
+  /** Holds the round of a run that is at work: nothing of it is lost, and it goes on when it is started again. */
+  hold(runId: string): number | undefined {
+    const current = this.#work.get(runId)
+    current?.resumeGate.clear()
+    current?.pause.begin()
+    return current?.round
+  }
+
+  /** Ends the round of a run that is at work, if it is `upTo` or earlier, and waits for it. */
+  async end(runId: string, reason: string, upTo = Number.POSITIVE_INFINITY): Promise<void> {
+    const current = this.#work.get(runId)
+    if (current === undefined || current.round > upTo) return
+    current.abort.abort(new Error(reason))
+    await current.done
+  }
+
+  async endAll(reason: string): Promise<void> {
+    await Promise.all([...this.#work.keys()].map((runId) => this.end(runId, reason)))
+  }
+}
+
+/** How long a round was held, all pauses together. */
+class PauseTime {
+  readonly #now: () => number
+  #before = 0
+  #since: number | undefined
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  begin(): void {
+    this.#since ??= this.#now()
+  }
+
+  end(): void {
+    this.#before = this.total()
+    this.#since = undefined
+  }
+
+  total(): number {
+    return this.#before + (this.#since === undefined ? 0 : this.#now() - this.#since)
+  }
+}

@@ -1,0 +1,138 @@
+import { eventOfRound, type SiteUnit, unitOfRun } from '@fedsvd/core/accounting'
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
+import type { LeftOut } from '@fedsvd/engine/datasets'
+import type { PrivateEngine } from '@fedsvd/engine/training'
+import type { EncodedRecords, EncodedStores } from '../data/index.ts'
+import { type BoundRun, canonicalJson, type PrivacyLedger, ruleOf, sha256Hex, spentEvents } from '../ledger/index.ts'
+import { type Declaration, type RunLimits, requireDeclaredKind, requireWithinLimits } from '../policy/index.ts'
+import { type QuietTime, type ReleaseClock, slotLength } from '../release/index.ts'
+import { termsFor } from './terms.ts'
+
+/** A run that this node takes part in, as long as the process lives. */
+export interface OpenRun {
+  readonly manifest: RunManifest
+  readonly bound: BoundRun
+  /** The site's records as the run's model takes them: being made since the run was agreed to. */
+  records(): Promise<EncodedRecords>
+  /** The run's engine, made when it is first asked for. */
+  engine(): Promise<PrivateEngine>
+  /** The length of a round's slot in milliseconds: measured before a record is made ready, or when one round could not. */
+  slotLength(clock: ReleaseClock): Promise<number>
+  close(): Promise<void>
+}
+
+export interface AgreementParts {
+  readonly coordinator: string
+  readonly declaration: Declaration
+  readonly limits: RunLimits
+  readonly ledger: PrivacyLedger
+  readonly stores: EncodedStores
+  /** Where releases are on a grid of time. */
+  readonly releaseClock?: ReleaseClock | undefined
+  /** While an engine is timed, no round computes. */
+  readonly quiet: QuietTime
+  /** Aborted when the node is stopped. */
+  readonly signal: AbortSignal
+  engineFor(manifest: RunManifest): Promise<PrivateEngine>
+  /** Runs a made-up record through the model of a run. @throws FedsvdError CHECKPOINT_INVALID, RUNTIME_UNAVAILABLE */
+  proveModel?(model: RunManifest['model']): Promise<void>
+  /** Told how many records a run cannot take, for the site's own eyes. */
+  onLeftOut(runId: string, leftOut: LeftOut): void
+}
+
+/**
+ * Agrees to a run on terms of this node's own making, durably and once: offered again, it gets the same terms. What it is
+ * judged by is public: the manifest, what the site declared, its limits and its ledger. No record is looked at before the
+ * answer; the records are made ready behind it.
+ *
+ * @throws FedsvdError CONFIG_INVALID, LABEL_UNKNOWN, POLICY_REFUSED, DELTA_TOO_LARGE, BUDGET_TOO_SMALL, TERMS_CHANGED (another
+ *   manifest under a known identifier), and what the run's model and its tokenizer are refused with
+ */
+export async function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: OpenRun): Promise<OpenRun> {
+  const { ledger, stores, coordinator, signal, declaration, limits } = parts
+  const bindable = (terms: PrivacyTerms): BoundRun => ({
+    runId: manifest.runId,
+    coordinator,
+    manifestSha256: sha256Hex(canonicalJson(manifest)),
+    terms,
+    event: eventOfRound(manifest, terms),
+  })
+  const agreed = ledger.state.runs.get(manifest.runId)?.terms
+  if (known !== undefined && agreed !== undefined) {
+    ledger.bind(bindable(agreed))
+    return known
+  }
+  requireWithinLimits(manifest, limits)
+  requireUnitOf(declaration, unitOfRun(manifest))
+  requireDeclaredKind(manifest, declaration)
+  const prepared = await stores.prepare(manifest)
+  if (agreed === undefined) await parts.proveModel?.(manifest.model) // before anything can be paid for with it
+  const bound = bindable(agreed ?? newTerms(manifest, parts))
+  ledger.bind(bound)
+  const ended = new AbortController()
+  const engine = lazily(() => parts.engineFor(manifest))
+  const { releaseClock } = parts
+  const slot = lazily(async (clock: ReleaseClock) => {
+    const made = await engine.get()
+    return await parts.quiet.during(() => slotLength(manifest, bound.terms, made, clock))
+  })
+  // Records that are tokenised beside it would slow the engine down while it is timed, and a slot would follow their lengths.
+  const timed = releaseClock && slot.get(releaseClock).catch(() => {})
+  const records = lazily(async () => {
+    await timed
+    const encoded = await prepared.open(AbortSignal.any([signal, ended.signal]))
+    parts.onLeftOut(manifest.runId, encoded.leftOut)
+    return encoded
+  })
+  records.get().catch(() => {}) // told when a round asks for it
+  return {
+    manifest,
+    bound,
+    records: records.get,
+    engine: engine.get,
+    slotLength: slot.get,
+    close: async () => {
+      ended.abort(new Error('the run has ended'))
+      const opened = await records.made()?.catch(() => undefined)
+      opened?.close()
+      const made = await engine.made()?.catch(() => undefined)
+      await made?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** A site counts persons exactly where it names a column for them, and takes part in runs of its unit only. */
+function requireUnitOf({ unit }: Declaration, asked: SiteUnit): void {
+  if (unit === asked) return
+  throw new FedsvdError('SITE_DECLINED', {
+    expected: `a run whose unit of privacy is the ${unit}, as this site ${unit === 'person' ? 'names' : 'does not name'} a unit column`,
+    got: `one whose unit is the ${asked}`,
+    remedy:
+      unit === 'person' ? 'Ask for a run with persons as units' : 'Start the client with --unit-column to take part',
+  })
+}
+
+/** Made when it is first asked for; where that fails, the next who asks tries again. */
+function lazily<T, A extends readonly unknown[] = []>(make: (...args: A) => Promise<T>) {
+  let made: Promise<T> | undefined
+  return {
+    get: (...args: A): Promise<T> => {
+      if (made === undefined) {
+        const attempt = make(...args)
+        made = attempt
+        attempt.catch(() => {
+          if (made === attempt) made = undefined
+        })
+      }
+      return made
+    },
+    made: () => made,
+  }
+}
+
+function newTerms(manifest: RunManifest, { ledger, declaration }: AgreementParts): PrivacyTerms {
+  const { budget } = ledger.state
+  const [spent, rule] = [spentEvents(ledger.state), ruleOf(ledger.state)]
+  return termsFor(manifest, { declaredRecords: declaration.records, budget, spent, rule })
+}

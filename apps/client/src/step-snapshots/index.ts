@@ -1,0 +1,1 @@
+export { fileStepSnapshots, requireSnapshotsRecorded, type StepSnapshots } from './step-snapshots.ts'

@@ -1,0 +1,180 @@
+import { predictsTokens, type Task } from '@fedsvd/core/lora'
+import {
+  checkpointIdentitySchema,
+  type ModelList,
+  type ModelView,
+  type RunRequest,
+  runRequestSchema,
+} from '@fedsvd/core/protocol'
+
+/** The form as it is filled in; numbers may be half typed. */
+export interface Form {
+  readonly name: string
+  readonly method: RunRequest['method']
+  /** Of the list, or another one where the coordinator looks for it on a hub. */
+  readonly model: string
+  /** What `fedsvd model show` prints, where the coordinator cannot find it out itself. */
+  readonly checkpoint: string
+  readonly task: Task
+  readonly maxTokens: number
+  readonly featureScale: number
+  readonly labels: readonly string[]
+  readonly rank: number
+  readonly alpha: number
+  readonly headMode: 'trained' | 'frozen'
+  readonly rounds: number
+  readonly localSteps: number
+  readonly expectedLotSize: number
+  readonly clipNorm: number
+  readonly unit: 'record' | 'person'
+  /** Records of one person that are used at most; where the unit is a person. */
+  readonly maxRecords: number
+  readonly combine: 'mean' | 'sum'
+  readonly learningRate: number
+  readonly momentum: number
+  readonly epsilon: number
+  readonly delta: number
+  readonly mode: 'synchronous' | 'buffered'
+  readonly bufferSize: number
+  readonly stalenessExponent: number
+  readonly lateUpdates: 'reject' | 'rebase'
+  readonly maxStaleness: number
+  readonly overSelection: number
+  readonly clientsPerRound: number
+  readonly quorum: number
+  readonly deadlineSeconds: number
+  readonly seed: string
+}
+
+export type SetField = <K extends keyof Form>(key: K, value: Form[K]) => void
+/** What is wrong with a field, by its name. */
+export type Faults = ReadonlyMap<string, string>
+
+export const START: Form = {
+  name: '',
+  method: 'fedsvd',
+  model: '',
+  checkpoint: '',
+  task: 'sequence-classification',
+  maxTokens: 128,
+  featureScale: 10,
+  labels: ['ham', 'spam'],
+  rank: 8,
+  alpha: 8,
+  headMode: 'trained',
+  rounds: 6,
+  localSteps: 5,
+  expectedLotSize: 128,
+  clipNorm: 0.5,
+  unit: 'record',
+  maxRecords: 16,
+  combine: 'mean',
+  learningRate: 12,
+  momentum: 0,
+  epsilon: 6,
+  delta: 1e-5,
+  mode: 'synchronous',
+  bufferSize: 10,
+  stalenessExponent: 0.5,
+  lateUpdates: 'reject',
+  maxStaleness: 20,
+  overSelection: 1,
+  clientsPerRound: 3,
+  quorum: 3,
+  deadlineSeconds: 600,
+  seed: 'fedsvd',
+}
+
+/** The model that the form names; undefined for one that only a hub may have. */
+export function modelOf({ model }: Form, { models }: ModelList): ModelView | undefined {
+  return models.find(({ name }) => name === model)
+}
+
+/** Another model: what it has no use for is put right, all else stays. */
+export function withModel(form: Form, name: string, list: ModelList): Form {
+  const model = list.models.find((known) => known.name === name)
+  if (model === undefined) return { ...form, model: name }
+  const task = model.tasks.includes(form.task) ? form.task : (model.tasks[0] ?? form.task)
+  return { ...form, model: name, task, maxTokens: Math.min(form.maxTokens, model.maxTokens) }
+}
+
+/** The request, or what is wrong with each field, by the very schema that the coordinator checks with. */
+export function checked(form: Form, list: ModelList): { readonly request?: RunRequest; readonly faults: Faults } {
+  const faults = new Map<string, string>()
+  const model = modelOf(form, list)
+  const checkpoint = identityIn(form, model, faults)
+  const result = runRequestSchema.safeParse(candidate(form, model?.name ?? form.model, checkpoint))
+  for (const { path, message } of result.error?.issues ?? []) {
+    const [first, second] = path
+    const isNested =
+      first === 'model' || first === 'adapter' || first === 'target' || first === 'mode' || first === 'unit'
+    faults.set(first === 'model' && second === 'name' ? 'model' : String(isNested ? second : first), message)
+  }
+  crossChecks(form, model, faults)
+  return { faults, ...(result.success && faults.size === 0 && { request: result.data }) }
+}
+
+/** What is sent: nothing that the task, the mode or the unit has no use for. */
+function candidate(form: Form, name: string, checkpoint: unknown): unknown {
+  const { task, labels, featureScale, maxTokens, rank, alpha, headMode, epsilon, delta } = form
+  const { method, rounds, localSteps, expectedLotSize, clipNorm, learningRate, momentum } = form
+  const { clientsPerRound, quorum, deadlineSeconds, seed } = form
+  const scale = task === 'sequence-classification' ? { featureScale } : {}
+  return {
+    name: form.name,
+    method,
+    ...inTime(form),
+    model: { name, maxTokens, ...scale, ...(checkpoint !== undefined && { checkpoint }) },
+    ...(task !== 'sequence-classification' && { task }),
+    labels: predictsTokens(task) ? [] : [...labels],
+    adapter: { rank, alpha, headMode },
+    rounds,
+    localSteps,
+    ...(form.unit === 'person' && {
+      unit: { kind: 'person', maxRecords: form.maxRecords, combine: form.combine },
+    }),
+    expectedLotSize,
+    clipNorm,
+    learningRate,
+    momentum,
+    target: { epsilon, delta },
+    clientsPerRound,
+    quorum,
+    deadlineSeconds,
+    seed,
+  }
+}
+
+/** How it goes from state to state; what is usual is left out. */
+function inTime({ mode, bufferSize, stalenessExponent, lateUpdates, maxStaleness, overSelection }: Form) {
+  if (mode === 'buffered') return { mode: { name: mode, bufferSize, stalenessExponent }, maxStaleness }
+  return {
+    ...(lateUpdates === 'rebase' && { lateUpdates, maxStaleness }),
+    ...(overSelection !== 1 && { overSelection }),
+  }
+}
+
+function identityIn({ checkpoint }: Form, model: ModelView | undefined, faults: Map<string, string>): unknown {
+  if (model?.isComplete !== false) return undefined
+  try {
+    return checkpointIdentitySchema.parse(JSON.parse(checkpoint))
+  } catch {
+    faults.set('checkpoint', 'Three SHA-256 as JSON: config, tensors and tokenizer')
+    return undefined
+  }
+}
+
+/** What fields have to do with each other, in the words of the form. */
+function crossChecks(form: Form, model: ModelView | undefined, faults: Map<string, string>): void {
+  const { task, labels, quorum, clientsPerRound, mode, bufferSize, maxTokens } = form
+  if (quorum > clientsPerRound) faults.set('quorum', `At most ${clientsPerRound}, as many as are asked`)
+  else if (mode === 'buffered' && quorum > bufferSize) faults.set('quorum', `At most ${bufferSize}, the buffer size`)
+  if (!predictsTokens(task)) {
+    if (labels.length < 2) faults.set('labels', 'Two or more')
+    if (new Set(labels).size < labels.length) faults.set('labels', 'Name each class once')
+  }
+  if (model !== undefined && maxTokens > model.maxTokens) {
+    faults.set('maxTokens', `At most ${model.maxTokens} for ${model.name}`)
+  }
+  if (model !== undefined && !model.tasks.includes(task)) faults.set('task', `${model.name} cannot be trained for it`)
+}

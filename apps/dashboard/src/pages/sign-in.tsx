@@ -1,0 +1,76 @@
+import { Anchor, Box, Button, Center, Code, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import { type FormEvent, useState } from 'react'
+import { useSession } from '../api/session.tsx'
+import { Notice } from '../components/notice.tsx'
+import { Failure } from '../components/state.tsx'
+
+/** By name and secret, or by the operator token of the coordinator, which this page then keeps in memory only. */
+export function SignIn({ hasEnded }: { readonly hasEnded: boolean }) {
+  const { signIn, signInByToken } = useSession()
+  const [isByToken, setByToken] = useState(false)
+  const [isBusy, setBusy] = useState(false)
+  const [error, setError] = useState<unknown>()
+  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
+    event.preventDefault()
+    const fields = new FormData(event.currentTarget)
+    const field = (name: string): string => {
+      const value = fields.get(name)
+      return typeof value === 'string' ? value : ''
+    }
+    setBusy(true)
+    setError(undefined)
+    try {
+      await (isByToken ? signInByToken(field('token').trim()) : signIn(field('name'), field('secret')))
+    } catch (fault) {
+      setError(fault)
+      setBusy(false)
+    }
+  }
+  return (
+    <Center component="main" mih="100dvh" p="md">
+      <Paper withBorder p="xl" w="100%" maw={420}>
+        <Title order={1} mb={4}>
+          fedsvd
+        </Title>
+        <Text className="muted" mb="lg">
+          Sign in to this coordinator.
+        </Text>
+        {hasEnded && (
+          <Box mb="md">
+            <Notice kind="info" role="status" title="Your session has ended. Sign in again." />
+          </Box>
+        )}
+        <form onSubmit={(event) => void submit(event)}>
+          <Stack>
+            {isByToken ? (
+              <PasswordInput
+                name="token"
+                label="Operator token"
+                description="In operator.token in the state folder of the coordinator. It is kept until this page is left."
+                required
+                autoComplete="off"
+              />
+            ) : (
+              <>
+                <TextInput name="name" label="Name" required autoComplete="username" />
+                <PasswordInput name="secret" label="Secret" required autoComplete="current-password" />
+              </>
+            )}
+            {error !== undefined && <Failure error={error} />}
+            <Button type="submit" loading={isBusy}>
+              Sign in
+            </Button>
+            <Anchor component="button" type="button" size="sm" ta="left" onClick={() => setByToken(!isByToken)}>
+              {isByToken ? 'Sign in by name and secret' : 'Use the operator token of the coordinator'}
+            </Anchor>
+            {!isByToken && (
+              <Text size="sm" className="muted">
+                No operator yet? <Code>fedsvd operator create</Code> makes one.
+              </Text>
+            )}
+          </Stack>
+        </form>
+      </Paper>
+    </Center>
+  )
+}

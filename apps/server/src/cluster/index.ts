@@ -1,6 +1,0 @@
-export type { Envelope } from './channel.ts'
-export { Cluster, type Member } from './cluster.ts'
-export { type Delivery, type Driving, driveAlone } from './driving.ts'
-export { Notifications } from './notifications.ts'
-export { fingerprintOf } from './shared.ts'
-export { succeedEarlierLife } from './succession.ts'

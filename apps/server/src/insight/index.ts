@@ -1,5 +1,0 @@
-export { clientView, participationsOf } from './client-detail.ts'
-export { iso } from './iso.ts'
-export { runLedger } from './run-ledger.ts'
-export { runRounds } from './run-rounds.ts'
-export { privacyStatement } from './statement.ts'

@@ -1,0 +1,6 @@
+export type { Envelope } from './channel.ts'
+export { Cluster, type PeerHandlers } from './cluster.ts'
+export { Notifications } from './notifications.ts'
+export { type Delivery, type RunOwnership, singleNodeOwnership } from './run-ownership.ts'
+export { fingerprintOf } from './shared.ts'
+export { releaseStaleInstance } from './succession.ts'

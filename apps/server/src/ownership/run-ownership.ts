@@ -1,0 +1,54 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import type { LedgerReply, LedgerReport, RoundFailed } from '@fedsvd/core/protocol'
+import type { BlobRef, Store } from '../storage/records/index.ts'
+
+/** An update that has been checked and is in the object store: all that is left is to count it. */
+export interface Delivery {
+  readonly runId: string
+  readonly round: number
+  readonly clientId: string
+  readonly update: BlobRef
+}
+
+/** How a runManager shares runs with the other coordinators on its database. Each run has one driver at a time. */
+export interface RunOwnership {
+  /** The store as a driver writes to it: refused with LEASE_LOST once another coordinator has taken the run over. */
+  readonly store: Store
+  /** True when this coordinator drives the run from now on. */
+  take(runId: string): Promise<boolean>
+  /** Leaves the run to whoever wants it. */
+  release(runId: string): Promise<void>
+  /** Tells the others that a run has been paused or has ended in the database, whoever drives it. */
+  ended(runId: string): void
+  /** Lets the driver of a run count an update. @throws FedsvdError as the driver does, COORDINATOR_UNREACHABLE without one */
+  deliver(delivery: Delivery): Promise<void>
+  /** Lets the driver of a run answer a report. @throws FedsvdError as the driver does, COORDINATOR_UNREACHABLE without one */
+  report(clientId: string, report: LedgerReport): Promise<LedgerReply>
+  /** Lets the driver of a run know that a round failed at a client. @throws FedsvdError COORDINATOR_UNREACHABLE without one */
+  failed(clientId: string, failure: RoundFailed): Promise<void>
+}
+
+/** For a coordinator that has its database to itself: it drives every run, and there is nobody to ask. */
+export function singleNodeOwnership(store: Store): RunOwnership {
+  const nobody = async (): Promise<never> => {
+    throw noOwner()
+  }
+  return {
+    store,
+    take: async () => true,
+    release: async () => {},
+    ended: () => {},
+    deliver: nobody,
+    report: nobody,
+    failed: nobody,
+  }
+}
+
+/** Nobody drives the run at this moment. */
+export function noOwner(): FedsvdError {
+  return new FedsvdError('COORDINATOR_UNREACHABLE', {
+    expected: 'a coordinator that drives the run',
+    got: 'one that is about to',
+    remedy: 'Try again.',
+  })
+}

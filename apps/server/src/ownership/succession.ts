@@ -1,0 +1,40 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { type FileLock, lockFile } from '@fedsvd/engine/files'
+import type { ClusterStore } from '../storage/records/index.ts'
+
+const UUID = /^[0-9a-f-]{36}$/
+
+/**
+ * Frees at once what an earlier life on the same state folder still holds, so that a coordinator that has died and is started
+ * again need not wait for its own leases. The lock, which the system takes from a dead process, proves that it is dead; where
+ * somebody holds it, nothing is freed.
+ */
+export async function releaseStaleInstance(
+  stateDir: string,
+  id: string,
+  cluster: Pick<ClusterStore, 'leave'>,
+): Promise<Disposable> {
+  const lock = lockOf(path.join(stateDir, 'coordinator.lock'))
+  if (lock === undefined) return { [Symbol.dispose]: () => {} }
+  const file = path.join(stateDir, 'coordinator.id')
+  const earlier = await readFile(file, 'utf8').catch(() => '')
+  if (UUID.test(earlier)) await cluster.leave(earlier)
+  await writeFile(file, id, { mode: 0o600 })
+  return lock
+}
+
+function lockOf(file: string): FileLock | undefined {
+  try {
+    return lockFile(file, () => new FedsvdError('FOLDER_IN_USE', HELD))
+  } catch {
+    return undefined
+  }
+}
+
+const HELD = {
+  expected: 'a state folder of its own for each coordinator',
+  got: 'one that another process uses',
+  remedy: 'Give each coordinator a state folder of its own.',
+}

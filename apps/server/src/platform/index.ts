@@ -1,0 +1,3 @@
+export { ChangeSignal, type Clock, systemClock } from './clock.ts'
+export { isOutage, retryDuringOutage, sleep } from './retry.ts'
+export { Semaphore } from './semaphore.ts'

@@ -1,4 +1,0 @@
-export { type ClientNamespace, serveClients } from './clients.ts'
-export { OperatorFeed, type OperatorNamespace } from './operators.ts'
-export { closeRoot, type ServedEvents, servedEvents } from './permit-events.ts'
-export { type Elsewhere, Presence } from './presence.ts'

@@ -1,0 +1,108 @@
+import type { Logger } from 'pino'
+import { type Clock, retryDuringOutage } from '../platform/index.ts'
+import type { EpsilonBounds } from '../privacy/index.ts'
+import type { ClientGateway } from '../rounds/index.ts'
+import type { RunRecord, Store } from '../storage/records/index.ts'
+import type { ActiveRun } from './active-run.ts'
+import { offerRun } from './offer-run.ts'
+
+export interface ConnectedClientsOptions {
+  readonly store: Store
+  readonly gateway: ClientGateway
+  readonly bounds: EpsilonBounds
+  readonly clock: Clock
+  readonly log: Logger
+  readonly activeRuns: () => Iterable<ActiveRun>
+}
+
+const MOST_ENDED = 100
+
+/** Brings connected clients and runs together: offers runs, tells of pauses and ends, and forgets who has left. */
+export class ConnectedClients {
+  readonly #options: ConnectedClientsOptions
+  readonly #connections = new Map<string, AbortSignal>()
+  /** Runs being offered to clients, by {@link keyOf}. */
+  readonly #offers = new Map<string, Promise<unknown>>()
+
+  constructor(options: ConnectedClientsOptions) {
+    this.#options = options
+  }
+
+  /** A client has connected, here or to another coordinator; `connection` is aborted when its connection ends. */
+  arrived(clientId: string, connection: AbortSignal, where: 'here' | 'elsewhere'): void {
+    const { clock, log, activeRuns } = this.#options
+    this.#connections.set(clientId, connection)
+    connection.addEventListener('abort', () => this.#left(clientId, connection))
+    if (where === 'here') {
+      retryDuringOutage(() => this.#announceEnded(clientId), clock, connection).catch((error: unknown) => {
+        log.warn({ err: error, clientId }, 'ended runs were not announced')
+      })
+    }
+    for (const live of activeRuns()) this.#offer(live, clientId, connection)
+  }
+
+  /** A run has been opened: whoever is connected gets its offer. */
+  offer(live: ActiveRun): void {
+    for (const [clientId, connection] of this.#connections) this.#offer(live, clientId, connection)
+  }
+
+  /** Resolves when the offer of this run to this client is settled: what the client says about the run comes after it. */
+  async offered(clientId: string, runId: string): Promise<void> {
+    await this.#offers.get(keyOf(clientId, runId))
+  }
+
+  /** Tells the clients that are there how a run has ended. */
+  async announce(
+    runId: string,
+    ending: Pick<RunRecord, 'reason'> & { state: 'completed' | 'stopped' | 'failed' },
+  ): Promise<void> {
+    const { store, gateway } = this.#options
+    const { state, reason } = ending
+    for (const { clientId } of await store.runs.participants(runId)) {
+      gateway.runEnded(clientId, { runId, state, ...(reason && { reason }) })
+    }
+  }
+
+  /** Tells the clients that are there that a run stands still. */
+  async announcePause(runId: string): Promise<void> {
+    for (const { clientId } of await this.#options.store.runs.participants(runId)) this.#tellPause(clientId, runId)
+  }
+
+  /** Not where the run was resumed meanwhile: the word would come after its invitation. */
+  #tellPause(clientId: string, runId: string): void {
+    for (const live of this.#options.activeRuns()) if (live.manifest.runId === runId) return
+    this.#options.gateway.runPaused(clientId, { runId })
+  }
+
+  #offer(live: ActiveRun, clientId: string, connection: AbortSignal): void {
+    const { bounds, log } = this.#options
+    const { runId } = live.manifest
+    const key = keyOf(clientId, runId)
+    const welcomed = offerRun(live, clientId, bounds, connection)
+      .catch((error: unknown) => log.error({ err: error, clientId, runId }, 'a client was not welcomed'))
+      .finally(() => {
+        if (this.#offers.get(key) === welcomed) this.#offers.delete(key)
+      })
+    this.#offers.set(key, welcomed)
+  }
+
+  #left(clientId: string, connection: AbortSignal): void {
+    if (this.#connections.get(clientId) !== connection) return
+    this.#connections.delete(clientId)
+    for (const live of this.#options.activeRuns()) live.leave(clientId)
+  }
+
+  /** Tells a client which of its runs have ended or stand still: it may have been away when they did. */
+  async #announceEnded(clientId: string): Promise<void> {
+    const { store, gateway } = this.#options
+    for (const { manifest, state, reason } of await store.runs.endedOf(clientId, MOST_ENDED)) {
+      if (state === 'waiting' || state === 'running' || state === 'paused') continue
+      gateway.runEnded(clientId, { runId: manifest.runId, state, ...(reason && { reason }) })
+    }
+    for (const runId of await store.runs.pausedOf(clientId)) this.#tellPause(clientId, runId)
+  }
+}
+
+function keyOf(clientId: string, runId: string): string {
+  return `${clientId}/${runId}`
+}

@@ -1,0 +1,99 @@
+import type { OfferReply, RunManifest } from '@fedsvd/core/protocol'
+import { memoryBlobs, tinyModels, tinyRequest } from '@fedsvd/testing/server'
+import { createMemoryStore } from '@fedsvd/testing/server/memory-store'
+import { pino } from 'pino'
+import { describe, expect, it } from 'vitest'
+import { TOKEN_HOLDER, uploadTokens } from '../identity/index.ts'
+import { singleNodeOwnership } from '../ownership/index.ts'
+import { systemClock } from '../platform/index.ts'
+import { type EpsilonBounds, epsilonBounds, notExtended } from '../privacy/index.ts'
+import { createMetrics } from '../telemetry/index.ts'
+import { MOST_OF_A_KIND } from './run-alerts.ts'
+import { RunManager } from './run-manager.ts'
+
+const metrics = createMetrics()
+const CLIENT = '00000000-0000-4000-8000-000000000001'
+
+/** A runManager whose only client is told what it answers to each offer. */
+function conductorWith({
+  offered = () => ({ accepted: false, error: { code: 'UNEXPECTED', expected: '', got: '', remedy: '' } }),
+  bounds = epsilonBounds(),
+  drives = true,
+}: {
+  offered?: (manifest: RunManifest) => OfferReply
+  bounds?: EpsilonBounds
+  drives?: boolean
+}) {
+  const store = createMemoryStore()
+  const runManager = new RunManager({
+    store,
+    blobs: memoryBlobs(),
+    gateway: {
+      offer: async (_, { manifest }) => offered(manifest),
+      invite: async () => ({ accepted: true }),
+      roundClosed: () => {},
+      runPaused: () => {},
+      runEnded: () => {},
+    },
+    clock: systemClock,
+    log: pino({ level: 'silent' }),
+    metrics,
+    bounds,
+    tokens: uploadTokens(Buffer.from('secret')),
+    models: tinyModels,
+    gatherMs: 0,
+    evaluatorFor: async () => undefined,
+    isConnected: () => true,
+    onChange: () => {},
+    ownership: { ...singleNodeOwnership(store), take: async () => drives },
+  })
+  return { store, runManager }
+}
+
+describe('a client that comes back before its terms have a verdict', () => {
+  it('has no more of them looked at than one that waits', async () => {
+    let stated = 0
+    let asked = 0
+    const never = new Promise<never>(() => {})
+    const bounds: EpsilonBounds = {
+      ...epsilonBounds(),
+      of: () => bounds,
+      fits: () => {
+        asked += 1
+        return never
+      },
+    }
+    const { runManager } = conductorWith({
+      offered: ({ target, expectedLotSize }) => {
+        stated += 1
+        const declaredRecords = 100 + stated
+        const sampleRate = expectedLotSize / declaredRecords
+        return { accepted: true, terms: { declaredRecords, sampleRate, noiseMultiplier: 2, budget: target } }
+      },
+      bounds,
+    })
+    await runManager.createRun(tinyRequest({ clientsPerRound: 1, quorum: 1 }), TOKEN_HOLDER)
+    for (let count = 0; count < 100; count += 1) {
+      const connection = new AbortController()
+      runManager.clientArrived(CLIENT, connection.signal)
+      await new Promise((resolve) => setImmediate(resolve)) // it has answered by now
+      connection.abort()
+    }
+    expect(asked).toBe(20)
+    await runManager[Symbol.asyncDispose]()
+  })
+})
+
+describe('a client that shakes hands with one false ledger after the other', () => {
+  it('fills no database, also where another coordinator drives its run', async () => {
+    const { store, runManager } = conductorWith({ drives: false })
+    const { runId, target } = await runManager.createRun(tinyRequest({}), TOKEN_HOLDER)
+    const terms = { declaredRecords: 100, sampleRate: 0.1, noiseMultiplier: 2, budget: target }
+    await store.runs.join({ runId, clientId: CLIENT, terms, joinedAt: 0 })
+    for (let length = 0; length < 3 * MOST_OF_A_KIND; length += 1) {
+      const error = notExtended({ length: 1000, head: '0'.repeat(64) }, `one of ${length} entries`)
+      await runManager.alertAbout(CLIENT, error)
+    }
+    expect(await store.alerts.list(runId, 1000)).toHaveLength(MOST_OF_A_KIND)
+  })
+})

@@ -1,0 +1,75 @@
+import type { Delivery } from '../ownership/index.ts'
+import type { Clock } from '../platform/index.ts'
+import {
+  acceptsStaleUpdates,
+  checkAdmissible,
+  type ReceivingRound,
+  reduceRound,
+  requireFresh,
+  schemaHashOf,
+} from '../rounds/index.ts'
+import { leaseLost, type RunRecord, type Store } from '../storage/records/index.ts'
+import type { ActiveRun } from './active-run.ts'
+import type { AlertDesk } from './run-alerts.ts'
+
+interface ElsewhereParts {
+  readonly store: Store
+  readonly alerts: AlertDesk
+  readonly clock: Clock
+  deliver(delivery: Delivery): Promise<void>
+}
+
+/**
+ * The round under way of a run that another coordinator drives, as it is stored: updates are checked here as they are there,
+ * and counted by its driver.
+ */
+export async function remoteRound(
+  { manifest }: RunRecord,
+  { store, alerts, clock, deliver }: ElsewhereParts,
+): Promise<ReceivingRound | undefined> {
+  const { runId } = manifest
+  const round = await store.rounds.publishedCount(runId)
+  const base = await store.runs.adapter(runId, round)
+  if (base === undefined) return undefined
+  const progress = await store.rounds.find(runId, round)
+  return {
+    round,
+    base,
+    run: {
+      manifest,
+      schemaHash: schemaHashOf(manifest.adapter),
+      clock,
+      store,
+      acceptsStaleUpdates: acceptsStaleUpdates(manifest),
+      alert: async (code, message, clientId) => {
+        await alerts.of(runId).raise(code, message, clientId)
+      },
+    },
+    journal: {
+      progress,
+      dispatch: (event) => {
+        const madeIn = event.type === 'late' ? event.round : round
+        return deliver({ runId, round: madeIn, clientId: event.clientId, update: event.update })
+      },
+    },
+  }
+}
+
+/** Counts an update that another coordinator has checked and stored. Counting it again changes nothing. */
+export async function countDelivery(live: ActiveRun, { runId, round, clientId, update }: Delivery): Promise<void> {
+  const { current, clock, store } = live
+  const at = clock.now()
+  if (current?.round === round) {
+    await current.journal.dispatch({ type: 'delivered', clientId, update, at })
+    return
+  }
+  const stored = await store.rounds.find(runId, round)
+  const task = checkAdmissible(stored, clientId, live.acceptsStaleUpdates)
+  if (task.update === undefined && live.acceptsStaleUpdates && current !== undefined) {
+    requireFresh(current, round)
+    await current.journal.dispatch({ type: 'late', clientId, round, update, at })
+    return
+  }
+  // The round is over: the update was counted before the message came again, or it comes too late and is refused here.
+  if (reduceRound(stored, { type: 'delivered', clientId, update, at }) !== stored) throw leaseLost(runId)
+}

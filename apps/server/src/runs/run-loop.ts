@@ -1,0 +1,78 @@
+import { type FedsvdError, isFedsvdError, roundNumber } from '@fedsvd/core/errors'
+import type { RunState } from '@fedsvd/core/protocol'
+import { isOutage, sleep } from '../platform/index.ts'
+import { publish, RunOver, runRound } from '../rounds/index.ts'
+import type { ActiveRun } from './active-run.ts'
+
+export interface Ending {
+  readonly state: Extract<RunState, 'completed' | 'failed'>
+  readonly reason?: string
+}
+
+/** The run cannot go on until an operator has done something, and then goes on where it stood. */
+export interface Standstill {
+  readonly state: Extract<RunState, 'paused'>
+}
+
+const MOST_FAILURES = 5
+const LONGEST_PAUSE_MS = 10_000
+
+/**
+ * Drives a run from its first unpublished round to its end. A database that is away, or a store of tensors that is full, is
+ * waited for, however long, and the operators are told of the latter; another fault is tried again a few times in the same
+ * round, and then ends the run. Where stored objects are missing it stands still, and the operators are told which. Undefined when the run was aborted, or another coordinator has taken it over.
+ */
+export async function runUntilDone(run: ActiveRun): Promise<Ending | Standstill | undefined> {
+  let failures = 0
+  let failedRound: number | undefined
+  while (!run.signal.aborted) {
+    try {
+      return await runRounds(run)
+    } catch (error) {
+      if (run.signal.aborted || isFedsvdError(error, 'LEASE_LOST')) return undefined
+      if (error instanceof RunOver) {
+        await run.evaluations.settled()
+        return { state: error.state, reason: error.message }
+      }
+      const { runId } = run.manifest
+      const round = run.current?.round
+      failures = round === failedRound ? failures + 1 : 1
+      failedRound = round
+      run.log.error({ err: error, runId, round, failures }, 'round interrupted')
+      if (isFedsvdError(error, 'STORAGE_UNAVAILABLE') || isFedsvdError(error, 'OBJECT_MISSING')) await raise(run, error)
+      if (isFedsvdError(error, 'OBJECT_MISSING')) return { state: 'paused' }
+      if (!isOutage(error) && failures > MOST_FAILURES) {
+        const which = round === undefined ? 'a round' : `round ${roundNumber(round)}`
+        return { state: 'failed', reason: `${which} failed ${failures} times: ${messageOf(error)}` }
+      }
+      await sleep(run.clock, Math.min(LONGEST_PAUSE_MS, 250 * 2 ** failures), run.signal)
+    }
+  }
+  return undefined
+}
+
+/** The path is for operators alone. An alert that cannot be stored is in the log, and readiness says the same. */
+async function raise(run: ActiveRun, error: FedsvdError): Promise<void> {
+  const { path } = (error.cause ?? {}) as { path?: unknown }
+  const where = typeof path === 'string' ? ` It was ${path}.` : ''
+  await run.alert(error.code, error.message + where).catch((cause: unknown) => {
+    run.log.warn({ err: cause, runId: run.manifest.runId }, 'an alert was not stored')
+  })
+}
+
+async function runRounds(run: ActiveRun): Promise<Ending> {
+  const { runId } = run.manifest
+  for (;;) {
+    let round = await run.store.rounds.publishedCount(runId)
+    const unannounced = run.unannounced(round)
+    if (unannounced !== undefined) await publish(unannounced)
+    for (; round < (await run.latestPlan()).rounds; round += 1) await runRound(await run.openRound(round))
+    await run.evaluations.settled()
+    if (round >= (await run.latestPlan()).rounds) return { state: 'completed' } // it may have been extended meanwhile
+  }
+}
+
+/** One line: reasons travel to clients. */
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').trim().slice(0, 1000)
+}

@@ -1,0 +1,156 @@
+import type { OperatorEvents } from '@fedsvd/core/protocol'
+import type { Logger } from 'pino'
+import type { Namespace, Socket } from 'socket.io'
+import { z } from 'zod'
+import {
+  type Caller,
+  checkCsrfToken,
+  NAMESPACES,
+  OPERATOR_NAMESPACE,
+  type OperatorSessions,
+  ownsRun,
+  type RevokedSession,
+  requireRole,
+  sessionCookie,
+} from '../identity/index.ts'
+import type { Clock } from '../platform/index.ts'
+import type { RunManager } from '../runs/index.ts'
+import { connectError } from './clients.ts'
+import { permitEvents } from './permit-events.ts'
+
+interface OperatorSocketData {
+  caller: Caller
+}
+export type OperatorNamespace = Namespace<
+  Record<string, never>,
+  OperatorEvents,
+  Record<string, never>,
+  OperatorSocketData
+>
+type OperatorSocket = Socket<Record<string, never>, OperatorEvents, Record<string, never>, OperatorSocketData>
+
+/** No more than this often is one run sent; the last change is always sent. */
+const LEAST_INTERVAL_MS = 50
+/** How often a session is looked at while its connection lives: another coordinator may have ended it. */
+const RECHECK_MS = 15_000
+
+const handshakeSchema = z.object({ token: z.string().optional(), csrfToken: z.string().optional() })
+
+export interface OperatorFeedParts {
+  readonly sessions: OperatorSessions
+  readonly runManager: () => RunManager
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * The namespace `/operator`: snapshots of open runs on connection, and of every run whenever it changes. Operators see
+ * their own runs, admins and auditors all of them. A connection ends with its session.
+ */
+export class OperatorFeed {
+  readonly #namespace: OperatorNamespace
+  readonly #parts: OperatorFeedParts
+  readonly #busy = new Set<string>()
+  readonly #dirty = new Set<string>()
+
+  constructor(namespace: OperatorNamespace, parts: OperatorFeedParts) {
+    this.#namespace = namespace
+    this.#parts = parts
+    namespace.use((socket, next) => {
+      void this.#admit(socket, next)
+    })
+    namespace.on('connection', (socket) => this.#welcome(socket))
+  }
+
+  /** A run has changed: its operators hear of it now, or as soon as the interval allows. */
+  changed(runId: string): void {
+    if (this.#namespace.sockets.size === 0) return
+    this.#dirty.add(runId)
+    if (!this.#busy.has(runId)) void this.#send(runId)
+  }
+
+  /** Ends the connections of a session, or of an operator, that is no more. */
+  cut(ended: RevokedSession): void {
+    for (const socket of this.#namespace.sockets.values()) {
+      const { session, operator } = socket.data.caller
+      const isMeant = 'session' in ended ? session?.hash === ended.session : operator?.id === ended.operatorId
+      if (isMeant) socket.disconnect(true)
+    }
+  }
+
+  /** By a token in the handshake, or by the session cookie together with its CSRF token. */
+  async #admit(socket: OperatorSocket, next: (refusal?: Error) => void): Promise<void> {
+    try {
+      socket.data.caller = await this.#callerOf(socket)
+    } catch (error) {
+      next(connectError(error, this.#parts.log))
+      return
+    }
+    next()
+  }
+
+  async #callerOf(socket: OperatorSocket): Promise<Caller> {
+    const { token, csrfToken } = handshakeSchema.safeParse(socket.handshake.auth).data ?? {}
+    const cookie = sessionCookie(socket.handshake.headers.cookie)
+    const { caller, byCookie } = await this.#parts.sessions.identify({ bearer: token, cookie })
+    if (byCookie) checkCsrfToken(caller, csrfToken)
+    requireRole(caller, NAMESPACES[OPERATOR_NAMESPACE]!, OPERATOR_NAMESPACE)
+    return caller
+  }
+
+  #welcome(socket: OperatorSocket): void {
+    const { log } = this.#parts
+    permitEvents(OPERATOR_NAMESPACE, socket)
+    this.#watch(socket)
+    this.#sendOpenRuns(socket).catch((error: unknown) => log.warn({ err: error }, 'the open runs were not sent'))
+  }
+
+  async #sendOpenRuns(socket: OperatorSocket): Promise<void> {
+    const runManager = this.#parts.runManager()
+    for (const runId of await runManager.openRunIds()) {
+      const { snapshot, ownerId } = await runManager.ownedSnapshot(runId)
+      if (ownsRun(socket.data.caller, { ownerId })) socket.emit('run', snapshot)
+    }
+  }
+
+  /** Looks again when the session is due to end, and every so often; a session in use has moved its end by then. */
+  #watch(socket: OperatorSocket): void {
+    const { sessions, clock, log } = this.#parts
+    const { session } = socket.data.caller
+    if (session === undefined) return
+    const look = async (): Promise<void> => {
+      const expiresAt = await sessions.endOf(session.hash)
+      if (expiresAt === undefined) socket.disconnect(true)
+      else if (socket.connected) arm(expiresAt)
+    }
+    let cancel = (): void => {}
+    const arm = (expiresAt: number): void => {
+      cancel = clock.at(Math.min(expiresAt, clock.now() + RECHECK_MS), () => {
+        look().catch((error: unknown) => {
+          log.warn({ err: error }, 'a session could not be looked up')
+          arm(clock.now() + RECHECK_MS)
+        })
+      })
+    }
+    socket.once('disconnect', () => cancel())
+    arm(clock.now()) // at once: it may have ended since the handshake
+  }
+
+  async #send(runId: string): Promise<void> {
+    const { runManager, log } = this.#parts
+    this.#busy.add(runId)
+    try {
+      while (this.#dirty.delete(runId)) {
+        const { snapshot, ownerId } = await runManager().ownedSnapshot(runId)
+        for (const socket of this.#namespace.sockets.values()) {
+          if (ownsRun(socket.data.caller, { ownerId })) socket.emit('run', snapshot)
+        }
+        await new Promise((resolve) => setTimeout(resolve, LEAST_INTERVAL_MS))
+      }
+    } catch (error) {
+      log.warn({ err: error, runId }, 'a snapshot was not sent')
+    } finally {
+      this.#busy.delete(runId)
+    }
+  }
+}

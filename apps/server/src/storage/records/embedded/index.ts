@@ -1,0 +1,1 @@
+export { dumpEmbeddedDatabase, makeEmbeddedDatabase, openEmbeddedStore } from './embedded-database.ts'

@@ -1,0 +1,5 @@
+export { translateDatabaseError } from './database-errors.ts'
+export { dumpDatabase, loadDump, requireKnownMigrations } from './dump.ts'
+export { applyMigrations, knownMigrations } from './migrate.ts'
+export { openPostgresStore } from './postgres.ts'
+export { MIGRATIONS, openPrismaStore } from './prisma-store.ts'

@@ -1,6 +1,0 @@
-export { auditHash } from './audit-chain.ts'
-export type * from './cluster-store.ts'
-export type * from './dump.ts'
-export type * from './records.ts'
-export { isLarger, leaseLost } from './refusals.ts'
-export type * from './store.ts'

@@ -1,2 +1,0 @@
-export { dumpEmbeddedDatabase, makeEmbeddedDatabase, openEmbeddedStore } from './embedded/embedded-database.ts'
-export { openPostgresStore } from './postgres.ts'

@@ -1,0 +1,6 @@
+export { clientView, participationsOf } from './client-detail.ts'
+export { iso } from './iso.ts'
+export { runLedger } from './run-ledger.ts'
+export { runRounds } from './run-rounds.ts'
+export { snapshotOf } from './snapshot.ts'
+export { privacyStatement } from './statement.ts'

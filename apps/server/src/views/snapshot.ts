@@ -1,0 +1,174 @@
+import { ADVERSARY, scheduleRule, unitOfRun } from '@fedsvd/core/accounting'
+import type { Budget, ClientLevel, PrivacyTerms, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
+import { type CentralLedger, type ClientCaps, type EpsilonBounds, PrivacySpending } from '../privacy/index.ts'
+import { deliveredTasks } from '../rounds/index.ts'
+import type { ActiveRun } from '../runs/index.ts'
+import { planOf, shownAlerts } from '../runs/index.ts'
+import type { RoundProgress, RunRecord, Store } from '../storage/records/index.ts'
+
+const MOST_ALERTS = 100
+const MOST_ALERTS_READ = 2000
+
+export interface SnapshotParts {
+  readonly store: Store
+  readonly bounds: EpsilonBounds
+  readonly central: CentralLedger
+  readonly caps: ClientCaps
+  readonly isConnected: (clientId: string) => boolean
+  /** The run when it is open. */
+  readonly live: ActiveRun | undefined
+  /** How many of the newest rounds are told; all of them where it is absent. */
+  readonly newest?: number | undefined
+}
+
+/** A run as its operators see it, from what is stored and who is there. */
+export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<RunSnapshot> {
+  // A driver may not know yet that another one has brought its run to an end: what is stored counts then.
+  const parts = hasEnded(run) ? { ...given, live: undefined } : given
+  const { store, live, central, newest } = parts
+  const { manifest, state, reason, baseline } = run
+  const { runId, name } = manifest
+  if (live === undefined && manifest.clientLevel !== undefined) await central.load() // others charge it, too
+  const since = newest === undefined ? 0 : Math.max(0, (await store.rounds.publishedCount(runId)) - newest)
+  const [published, alerts, adapter, clients, plans] = await Promise.all([
+    store.rounds.published(runId, since),
+    store.alerts.list(runId, MOST_ALERTS_READ),
+    store.runs.newestAdapter(runId),
+    clientsOf(manifest, parts),
+    store.runs.plans(runId),
+  ])
+  const plan = plans.at(-1)
+  const stored =
+    live === undefined && !hasEnded(run) ? await store.rounds.find(runId, since + published.length) : undefined
+  const current = currentOf(live?.current?.journal.progress ?? stored)
+  return {
+    runId,
+    name,
+    state,
+    manifest,
+    plan: {
+      ...planOf(manifest, plan),
+      version: plan?.version ?? 0,
+      ...(plan && { changedAt: new Date(plan.changedAt).toISOString(), changedBy: plan.changedBy }),
+    },
+    clients,
+    roundsDone: since + published.length,
+    ...(reason && { reason }),
+    ...(current && { current }),
+    rounds: published.map(({ round, clients: counted, late, openedAt, publishedAt, evaluation }) => ({
+      round,
+      clients: [...counted],
+      ...(late && { late: late.map(({ clientId, round: madeIn }): [string, number] => [clientId, madeIn]) }),
+      seconds: (publishedAt - openedAt) / 1000,
+      ...(evaluation && { evaluation }),
+    })),
+    ...(baseline && { baseline }),
+    alerts: shownAlerts(alerts, MOST_ALERTS).map(({ code, message, at, clientId }) => ({
+      code,
+      message,
+      at: new Date(at).toISOString(),
+      ...(clientId && { clientId }),
+    })),
+    createdAt: new Date(run.createdAt).toISOString(),
+    ...(run.endedAt !== undefined && { endedAt: new Date(run.endedAt).toISOString() }),
+    ...(adapter?.clipNorm && { clipNorm: adapter.clipNorm }),
+    ...(adapter?.clientClipNorm && { clientClipNorm: adapter.clientClipNorm }),
+    ...(live?.refactorisation && { refactorisation: live.refactorisation }),
+    ...(adapter && { adapter: adapter.sha256 }),
+  }
+}
+
+async function clientsOf(
+  manifest: RunManifest,
+  { store, bounds, central, caps, isConnected, live }: SnapshotParts,
+): Promise<RunSnapshot['clients']> {
+  const { runId, clientLevel } = manifest
+  const unit = unitOfRun(manifest)
+  const participants = await store.runs.participants(runId)
+  const names = await store.clients.names(participants.map(({ clientId }) => clientId))
+  const spending = live?.spending ?? new PrivacySpending(await store.ledger.spending(runId))
+  const clients: RunSnapshot['clients'] = []
+  for (const { clientId, terms, withdrawal } of participants) {
+    const events = spending.of(clientId)
+    const { sampleRate, noiseMultiplier, budget } = terms
+    const next = { sampleRate, noiseMultiplier, steps: 1 }
+    const own = bounds.of(clientId)
+    clients.push({
+      clientId,
+      name: names.get(clientId) ?? clientId,
+      connected: isConnected(clientId),
+      steps: spending.stepsOf(clientId),
+      ...(await epsilonOf(events, budget, own)),
+      delta: budget.delta,
+      budget: budget.epsilon,
+      exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !(await own.fits([...events, next], budget, scheduleRule(terms))),
+      unit,
+      adversary: ADVERSARY[unit],
+      ...(await capOf(clientId, terms, caps, own)),
+      ...(clientLevel && { clientLevel: await centralOf(clientId, clientLevel, central, own) }),
+    })
+  }
+  return clients
+}
+
+/** What all runs have cost a client on which an operator has put a cap. */
+async function capOf(
+  clientId: string,
+  terms: PrivacyTerms,
+  caps: ClientCaps,
+  bounds: EpsilonBounds,
+): Promise<Pick<RunSnapshot['clients'][number], 'cap'>> {
+  const cap = caps.of(clientId)
+  if (cap === undefined) return {}
+  const { epsilon: budget, delta } = cap
+  const spent = await epsilonOf(caps.eventsOf(clientId), cap, bounds)
+  return { cap: { ...spent, delta, budget, exhausted: !(await caps.allows(clientId, terms, 1)) } }
+}
+
+/** What the coordinator's own noise has cost a client, in all runs. */
+async function centralOf(
+  clientId: string,
+  terms: ClientLevel,
+  central: CentralLedger,
+  bounds: EpsilonBounds,
+): Promise<NonNullable<RunSnapshot['clients'][number]['clientLevel']>> {
+  const events = central.eventsOf(clientId)
+  return {
+    draws: events.reduce((sum, { steps }) => sum + steps, 0),
+    ...(await epsilonOf(events, terms.budget, bounds)),
+    delta: terms.budget.delta,
+    budget: terms.budget.epsilon,
+    exhausted: !(await central.canPay(clientId, terms)),
+    unit: 'client',
+    adversary: ADVERSARY.client,
+  }
+}
+
+/** JSON has no infinity: events that nothing can bound show the largest number there is, and say so. */
+async function epsilonOf(
+  events: Parameters<EpsilonBounds['epsilonUpperBound']>[0],
+  { delta }: Budget,
+  bounds: EpsilonBounds,
+): Promise<{ epsilonUpperBound: number; looseBound?: true }> {
+  const { epsilon, by } = await bounds.epsilonUpperBound(events, delta)
+  return { epsilonUpperBound: Math.min(epsilon, Number.MAX_VALUE), ...(by !== 'pld' && { looseBound: true }) }
+}
+
+function currentOf(progress: RoundProgress | undefined): RunSnapshot['current'] {
+  if (progress === undefined || progress.phase === 'published') return undefined
+  const { round, phase, tasks, late = [], openedAt, deadline, extensions } = progress
+  const selected = tasks.filter(({ state }) => state !== 'refused').map(({ clientId }) => clientId)
+  return {
+    round,
+    state: phase,
+    selected,
+    received: [...deliveredTasks(progress), ...late].map(({ clientId }) => clientId).sort(),
+    openedAt: new Date(openedAt).toISOString(),
+    deadline: new Date(deadline).toISOString(),
+    extensions,
+  }
+}
+
+function hasEnded({ state }: RunRecord): boolean {
+  return state !== 'waiting' && state !== 'running' && state !== 'paused'
+}

@@ -1,1 +1,0 @@
-export { memoryBlobs } from '../src/blobs/index.ts'

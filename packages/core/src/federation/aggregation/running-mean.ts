@@ -1,0 +1,63 @@
+import { FedsvdError } from '../../errors.ts'
+import { type NamedTensor, sizeOf, type TensorSpec } from '../../tensor/index.ts'
+
+/** A mean that is built update by update, so that memory does not grow with the number of clients. */
+export interface RunningMean {
+  readonly count: number
+  /** Adds one delta, in the order of the specs. @throws FedsvdError SHAPE_MISMATCH */
+  add(delta: readonly NamedTensor[]): void
+  /** The equal-weight mean. Weights are public constants: the sizes of data sets are data. @throws FedsvdError RUN_STATE when empty */
+  mean(): NamedTensor[]
+}
+
+/** Sums in float64; the order of the additions decides the last bits, so callers add in a fixed order. */
+export function beginMean(specs: readonly TensorSpec[]): RunningMean {
+  const sums = specs.map(({ shape }) => new Float64Array(sizeOf(shape)))
+  let count = 0
+  return {
+    get count() {
+      return count
+    },
+    add(delta) {
+      requireDelta(specs, delta)
+      for (const [index, sum] of sums.entries()) {
+        const { data } = delta[index]!
+        for (let element = 0; element < sum.length; element += 1) sum[element] = sum[element]! + data[element]!
+      }
+      count += 1
+    },
+    mean() {
+      if (count === 0) {
+        throw new FedsvdError('RUN_STATE', {
+          expected: 'at least one update',
+          got: 'none',
+          remedy: 'Keep the round open until its quorum is met.',
+        })
+      }
+      return specs.map(({ name, shape }, index) => ({
+        name,
+        shape,
+        data: meanOf(sums[index]!, count),
+      }))
+    },
+  }
+}
+
+function meanOf(sum: Float64Array, count: number): Float32Array {
+  const mean = new Float32Array(sum.length)
+  for (let element = 0; element < sum.length; element += 1) mean[element] = sum[element]! / count
+  return mean
+}
+
+/** @throws FedsvdError SHAPE_MISMATCH unless the tensors are those of the specs, in their order */
+export function requireDelta(specs: readonly TensorSpec[], delta: readonly NamedTensor[]): void {
+  for (const [index, { name, shape }] of specs.entries()) {
+    const tensor = delta[index]
+    if (tensor?.name === name && tensor.data.length === sizeOf(shape)) continue
+    throw new FedsvdError('SHAPE_MISMATCH', {
+      expected: `${name} of shape [${shape.join(', ')}]`,
+      got: tensor ? `${tensor.name} of shape [${tensor.shape.join(', ')}]` : 'nothing',
+      remedy: 'Use the adapter schema of the run.',
+    })
+  }
+}

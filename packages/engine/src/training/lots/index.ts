@@ -1,0 +1,2 @@
+export { type Lot, lotOfAll } from './lot.ts'
+export { shortestFirst } from './shortest-first.ts'

@@ -1,0 +1,1 @@
+export { memoryBlobs } from '@fedsvd/server/storage/objects'

@@ -1,0 +1,11 @@
+import type { AlertStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import type { Tables } from './tables.ts'
+
+export function memoryAlerts({ alerts }: Tables): AlertStore {
+  return {
+    async add(alert) {
+      alerts.push(alert)
+    },
+    list: async (runId, limit) => alerts.filter((alert) => alert.runId === runId).slice(-limit),
+  }
+}

@@ -1,0 +1,16 @@
+import { seal } from '../../../../../apps/server/src/storage/records/audit-chain.ts'
+import type { AuditDraft } from '../../../../../apps/server/src/storage/records/records.ts'
+import type { AuditStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import type { Tables } from './tables.ts'
+
+export function memoryAudit(tables: Tables): AuditStore {
+  return {
+    append: async (draft) => appendAudit(tables, draft),
+    page: async (seq, limit) => tables.audit.slice(seq, seq + limit),
+  }
+}
+
+/** Appends within the turn of the caller, so that it and the action happen together. */
+export function appendAudit({ audit }: Tables, draft: AuditDraft | undefined): void {
+  if (draft !== undefined) audit.push(seal(draft, audit.at(-1)))
+}

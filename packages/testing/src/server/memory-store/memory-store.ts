@@ -1,0 +1,34 @@
+import type { LeaseOf, Store } from '../../../../../apps/server/src/storage/records/store.ts'
+import { memoryAlerts } from './alerts.ts'
+import { memoryAudit } from './audit.ts'
+import { memoryClients } from './clients.ts'
+import { fence, memoryCluster } from './cluster.ts'
+import { memoryLedger } from './ledger.ts'
+import { memoryOperators } from './operators.ts'
+import { memoryReferences } from './references.ts'
+import { memoryRounds } from './rounds.ts'
+import { memoryRuns } from './runs.ts'
+import { emptyTables } from './tables.ts'
+
+/** A store that forgets everything with its process: for unit tests. */
+export function createMemoryStore(): Store {
+  const tables = emptyTables()
+  const open = (leaseOf?: LeaseOf): Store => {
+    const guard = fence(tables, leaseOf)
+    return {
+      clients: memoryClients(tables),
+      runs: memoryRuns(tables, guard),
+      rounds: memoryRounds(tables, guard),
+      ledger: memoryLedger(tables, guard),
+      alerts: memoryAlerts(tables),
+      operators: memoryOperators(tables),
+      audit: memoryAudit(tables),
+      references: memoryReferences(tables),
+      cluster: memoryCluster(tables),
+      ping: async () => {},
+      fencedBy: open,
+      [Symbol.asyncDispose]: async () => {},
+    }
+  }
+  return open()
+}

@@ -1,0 +1,47 @@
+import type { OperatorStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import { appendAudit } from './audit.ts'
+import type { Tables } from './tables.ts'
+
+export function memoryOperators(tables: Tables): OperatorStore {
+  const { operators, sessions } = tables
+  const named = (name: string) => [...operators.values()].find((operator) => operator.name === name)
+  return {
+    async create(operator, audit) {
+      if (named(operator.name) !== undefined) return false
+      operators.set(operator.id, operator)
+      appendAudit(tables, audit)
+      return true
+    },
+    find: async (operatorId) => operators.get(operatorId),
+    findByName: async (name) => named(name),
+    list: async () => [...operators.values()].sort((left, right) => (left.name < right.name ? -1 : 1)),
+    async disable(operatorId, at, audit) {
+      const operator = operators.get(operatorId)
+      if (operator === undefined || operator.disabledAt !== undefined) return false
+      operators.set(operatorId, { ...operator, disabledAt: at })
+      for (const session of sessions.values()) if (session.operatorId === operatorId) sessions.delete(session.hash)
+      appendAudit(tables, audit)
+      return true
+    },
+    async beginSession(session, audit) {
+      for (const { hash, expiresAt } of sessions.values()) if (expiresAt <= session.createdAt) sessions.delete(hash)
+      sessions.set(session.hash, session)
+      appendAudit(tables, audit)
+    },
+    async session(hash, now) {
+      const session = sessions.get(hash)
+      const operator = session && operators.get(session.operatorId)
+      if (operator === undefined || operator.disabledAt !== undefined || session!.expiresAt <= now) return undefined
+      return [session!, operator]
+    },
+    async renewSession(hash, expiresAt) {
+      const session = sessions.get(hash)
+      if (session !== undefined) sessions.set(hash, { ...session, expiresAt })
+    },
+    async endSession(hash, audit) {
+      if (!sessions.delete(hash)) return false
+      appendAudit(tables, audit)
+      return true
+    },
+  }
+}
