@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { breachesOf, breachesOfTree, importsOf } from './check-imports.ts'
+import { circlesIn } from './import-circles.ts'
 
 describe('the import table', () => {
   it.each([
@@ -9,20 +10,26 @@ describe('the import table', () => {
       `import { x } from '../privacy/index.ts'`,
       'an accountant sees events only',
     ],
-    ['packages/core/src/federation/server-step.ts', `import { x } from '../model/index.ts'`, 'nothing to privatise'],
+    ['packages/core/src/federation/server-step.ts', `import { x } from '../models/index.ts'`, 'nothing to privatise'],
     ['packages/core/src/privacy/noise.ts', `import { randomBytes } from 'node:crypto'`, 'core is pure'],
     ['packages/core/src/novel/x.ts', `import { x } from './y.ts'`, 'add it with a reason'],
     [
-      'packages/engine/src/datasets/x.ts',
+      'packages/engine/src/network/x.ts',
       `import { x } from '@fedsvd/server'`,
       'neither the client nor the coordinator',
     ],
     ['apps/client/src/round/round.ts', `const x = await import('../apps/server/src/index.ts')`, 'on the wire only'],
     [
       'apps/server/src/rounds/round.ts',
-      `import {\n  type A,\n  b\n} from '../store/prisma/generated/client.ts'`,
+      `import {\n  type A,\n  b\n} from '../storage/records/postgres/generated/client.ts'`,
       'only the store knows the database',
     ],
+    ['apps/server/src/platform/x.ts', `import type { RunManager } from '../runs/index.ts'`, 'the ground floor'],
+    ['apps/server/src/rounds/x.ts', `import { x } from '../sockets/index.ts'`, 'neither runs nor sockets'],
+    ['apps/client/src/ledger/x.ts', `import { x } from '../transport/index.ts'`, 'a ledger counts'],
+    ['apps/client/src/round/x.ts', `import { x } from '@fedsvd/testing/client/site'`, 'doubles and fixtures'],
+    ['apps/dashboard/src/charts/x.ts', `import { x } from '../pages/run.tsx'`, 'runs in browsers'],
+    ['packages/engine/src/novel/x.ts', `import { x } from './y.ts'`, 'add it with a reason'],
   ])('bites in %s on %s', (file, source, reason) => {
     expect(breachesOf(file, source)).toEqual([expect.stringContaining(reason)])
   })
@@ -46,6 +53,11 @@ describe('the import table', () => {
     ['apps/server/src/rounds/client-level-mean.ts', `const source = seededSource('seed')`],
   ])('bites in %s on randomness that is none: %s', (file, source) => {
     expect(breachesOf(file, source)).toHaveLength(1)
+  })
+
+  it('finds circles of imports, and lets what only meets below be', () => {
+    const graph = { a: ['b'], b: ['c'], c: ['a', 'd'], d: ['e'], e: [], f: ['d', 'f'] }
+    expect(circlesIn(new Map(Object.entries(graph)))).toEqual([['a', 'b', 'c'], ['f']])
   })
 
   it('is kept by the whole tree', () => {

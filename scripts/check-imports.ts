@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { IMPORT_TABLE, ONLY, type Rule, TEXTS } from './import-table.ts'
+import { circlesIn } from './import-circles.ts'
+import { IMPORT_TABLE, ONLY, type Rule, TEXTS, WITH_ROWS } from './import-table.ts'
 
 const IMPORT =
   /(?:^|[;\n])\s*(?:import|export)\s+(?:[\w*{][^'"=;()]*?\bfrom\s+)?['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]/g
@@ -16,7 +17,7 @@ export function importsOf(source: string): string[] {
 export function breachesOf(file: string, source: string): string[] {
   const [folder, rule] = ruleFor(file) ?? []
   const imports = importsOf(source).flatMap((specifier) => {
-    const breach = breachOfTable(file, specifier, folder, rule) ?? breachOfOnly(file, specifier)
+    const breach = breachOfOnly(file, specifier) ?? breachOfTable(file, specifier, folder, rule)
     return breach === undefined ? [] : [`${file}: may not import '${specifier}': ${breach}`]
   })
   const texts = TEXTS.filter(({ uses, within }) => uses.test(source) && !within.test(file)).map(
@@ -31,7 +32,7 @@ function ruleFor(file: string): [string, Rule] | undefined {
 
 function breachOfTable(file: string, specifier: string, folder?: string, rule?: Rule): string | undefined {
   if (folder === undefined || rule === undefined) {
-    return file.startsWith('packages/core/src/')
+    return WITH_ROWS.some((folder) => file.startsWith(`${folder}/`))
       ? 'this folder is not in scripts/import-table.ts: add it with a reason'
       : undefined
   }
@@ -50,9 +51,9 @@ function breachOfOnly(file: string, specifier: string): string | undefined {
 /** The file or folder of this repository that a specifier names; undefined for packages and Node modules. */
 function targetOf(file: string, specifier: string): string | undefined {
   if (specifier.startsWith('.')) return normalize(join(dirname(file), specifier))
-  const [, name, path] = /^@fedsvd\/(core|engine|server|client|cli|dashboard)(\/.*)?$/.exec(specifier) ?? []
+  const [, name, path] = /^@fedsvd\/(core|engine|testing|server|client|cli|dashboard)(\/.*)?$/.exec(specifier) ?? []
   if (name === undefined) return undefined
-  const root = name === 'core' || name === 'engine' ? 'packages' : 'apps'
+  const root = ['core', 'engine', 'testing'].includes(name) ? 'packages' : 'apps'
   return `${root}/${name}/src${path === '/errors' ? '/errors.ts' : (path ?? '')}`
 }
 
@@ -69,9 +70,23 @@ export function sourceFiles(root: string): string[] {
     .filter((file) => /^[^/]+\/[^/]+\/src\/.*\.tsx?$/.test(file) && !/\.test(-d)?\.tsx?$|\/generated\//.test(file))
 }
 
-/** The breaches of all of them. */
+/** The breaches of all of them, import circles included. */
 export function breachesOfTree(root: string): string[] {
-  return sourceFiles(root).flatMap((file) => breachesOf(file, readFileSync(join(root, file), 'utf8')))
+  const sources = new Map(sourceFiles(root).map((file) => [file, readFileSync(join(root, file), 'utf8')]))
+  const targets = new Map([...sources].map(([file, source]) => [file, targetsOf(file, source, sources)]))
+  return [...[...sources].flatMap(([file, source]) => breachesOf(file, source)), ...circlesIn(targets).map(circleText)]
+}
+
+/** The source files that a file imports. */
+function targetsOf(file: string, source: string, sources: ReadonlyMap<string, unknown>): string[] {
+  return importsOf(source).flatMap((specifier) => {
+    const target = targetOf(file, specifier)
+    return [target, `${target}/index.ts`].filter((name) => name !== undefined && sources.has(name)) as string[]
+  })
+}
+
+function circleText(files: readonly string[]): string {
+  return `${files.join(' <-> ')}: import each other: none of them can be understood, tested or loaded without the others. Move what both need into a file of its own`
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

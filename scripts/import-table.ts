@@ -1,6 +1,6 @@
 /**
- * Who may import whom. A key is a folder; `may` lists the folders it may import from, beside itself.
- * Nothing points back: the table is the architecture, and `npm run lint` holds the code against it.
+ * Who may import whom. A key is a folder or a file; `may` lists the folders it may import from, beside itself. Nothing
+ * points back: the table is the architecture, and `npm run lint` holds the code against it.
  */
 export interface Rule {
   readonly may: readonly string[]
@@ -9,13 +9,146 @@ export interface Rule {
   readonly because: string
 }
 
-const core = (folder: string): string => `packages/core/src/${folder}`
+const CORE = 'packages/core/src'
+const ENGINE = 'packages/engine/src'
+const SERVER = 'apps/server/src'
+const CLIENT = 'apps/client/src'
+const DASHBOARD = 'apps/dashboard/src'
+
+const core = (folder: string): string => `${CORE}/${folder}`
 const PURE =
   'core is pure: no clock, no files, no network, no randomness of its own, so that it can be tested and trusted'
 
 function pure(may: readonly string[], packages: readonly string[], because = PURE): Rule {
   return { may: [core('errors.ts'), ...may.map(core)], packages, because }
 }
+
+/** The rooms of a package, each with the rooms that it may import; `outside` may be imported by all of them. */
+function rooms(
+  root: string,
+  outside: readonly string[],
+  because: string,
+  table: Readonly<Record<string, readonly [may: readonly string[], because?: string]>>,
+): Record<string, Rule> {
+  return Object.fromEntries(
+    Object.entries(table).map(([room, [may, reason = because]]) => [
+      `${root}/${room}`,
+      {
+        may: [...outside, ...may.map((other) => (other.startsWith('apps/') ? other : `${root}/${other}`))],
+        because: reason,
+      },
+    ]),
+  )
+}
+
+const ON_THE_WIRE = 'the coordinator and the client meet on the wire only, never in code'
+
+const engine = rooms(ENGINE, [CORE], 'the engine runs graphs; it knows neither the client nor the coordinator', {
+  settings: [[], 'names of runtimes and devices: nothing is loaded by naming one'],
+  files: [[], 'files stand on nothing but the operating system'],
+  network: [[]],
+  crypto: [[], 'randomness comes from the operating system and from nowhere else'],
+  tokenizers: [['files']],
+  runtime: [['settings'], 'a runtime computes graphs, whatever they are for'],
+  'linear-algebra': [['runtime', 'settings']],
+  'weights/safetensors': [['files'], 'a file format knows no model'],
+  'weights/huggingface': [['files', 'tokenizers', 'weights/safetensors']],
+  'weights/peft': [['files', 'weights/safetensors']],
+  datasets: [['files', 'tokenizers'], 'a data set is read the same, whatever is trained on it'],
+  models: [['files', 'network', 'weights']],
+  training: [['datasets', 'models', 'runtime', 'settings', 'tokenizers', 'weights']],
+  export: [['files', 'training', 'weights']],
+})
+
+const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
+  platform: [[], 'the ground floor: time, retries and signals, which know no run'],
+  'secrets.ts': [[]],
+  'version.ts': [['apps/server/package.json']],
+  'config.ts': [['secrets.ts']],
+  'object-store-identity.ts': [['config.ts', 'identity', 'secrets.ts']],
+  telemetry: [[], 'what is told of a part is told by that part: telemetry knows none of them'],
+  storage: [['config.ts', 'platform', 'telemetry'], 'storage keeps what it is given and decides nothing'],
+  identity: [['secrets.ts', 'storage']],
+  models: [[]],
+  evaluation: [['models', 'storage']],
+  privacy: [['storage'], 'what is spent follows from events alone'],
+  refactorisation: [['storage']],
+  ownership: [['identity', 'platform', 'storage']],
+  rounds: [
+    ['identity', 'platform', 'privacy', 'refactorisation', 'storage', 'telemetry'],
+    'a round is told what it may do to its run; it knows neither runs nor sockets',
+  ],
+  'events.ts': [['identity', 'storage'], 'events are named by what they tell, not by who tells or hears them'],
+  runs: [
+    [
+      'evaluation',
+      'events.ts',
+      'identity',
+      'models',
+      'ownership',
+      'platform',
+      'privacy',
+      'refactorisation',
+      'rounds',
+      'storage',
+      'telemetry',
+    ],
+  ],
+  views: [
+    ['identity', 'platform', 'privacy', 'rounds', 'runs', 'storage'],
+    'what people see is read from what is stored and from the runs under way; nothing is changed by looking',
+  ],
+  sockets: [['identity', 'platform', 'privacy', 'rounds', 'runs', 'storage', 'telemetry', 'views']],
+  http: [
+    ['config.ts', 'identity', 'models', 'platform', 'privacy', 'runs', 'storage', 'telemetry', 'version.ts', 'views'],
+  ],
+  backup: [['config.ts', 'storage', 'telemetry', 'version.ts']],
+  'membership.ts': [['identity', 'ownership', 'platform', 'runs', 'sockets', 'storage', 'views']],
+})
+
+const client = rooms(CLIENT, [CORE, ENGINE], ON_THE_WIRE, {
+  platform: [[], 'the ground floor: durable files and values to wait for, which know no run'],
+  'version.ts': [['apps/client/package.json']],
+  'events.ts': [[]],
+  owner: [['platform']],
+  ledger: [['owner', 'platform'], 'a ledger counts what was released; nobody talks it into anything'],
+  'step-snapshots': [['ledger', 'platform']],
+  outbox: [['ledger', 'platform']],
+  overlap: [['ledger', 'platform']],
+  policy: [['ledger', 'platform']],
+  transport: [
+    ['ledger', 'platform', 'policy', 'version.ts'],
+    'how messages travel is no business of the rounds that they are about',
+  ],
+  identity: [['ledger', 'platform', 'transport']],
+  data: [['ledger', 'platform', 'policy']],
+  release: [['platform', 'transport']],
+  round: [['ledger', 'outbox', 'platform', 'policy', 'release', 'step-snapshots', 'transport']],
+  runs: [['data', 'ledger', 'platform', 'policy', 'release', 'transport']],
+  'state-folder.ts': [['identity', 'ledger', 'platform']],
+  'budget.ts': [['ledger', 'overlap', 'owner', 'platform']],
+  'config.ts': [['ledger', 'policy', 'state-folder.ts', 'transport']],
+})
+
+const dashboard = rooms(
+  DASHBOARD,
+  [CORE],
+  'the dashboard runs in browsers: it knows the wire and the accountant, never the coordinator itself',
+  {
+    'base-path.ts': [[]],
+    'theme.ts': [[]],
+    'format.ts': [[]],
+    'frame-queue.ts': [[]],
+    'use-now.ts': [[]],
+    'run-facts.ts': [[]],
+    accountant: [[], 'the accountant in the browser is the one of core, in a thread of its own'],
+    api: [['base-path.ts', 'run-facts.ts']],
+    charts: [['frame-queue.ts', 'theme.ts']],
+    components: [['format.ts']],
+    pages: [['accountant', 'api', 'charts', 'components', 'format.ts', 'run-facts.ts', 'use-now.ts']],
+    'shell.tsx': [['api', 'components', 'format.ts']],
+  },
+)
 
 export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   [core('errors.ts')]: { may: [], packages: [], because: 'the catalogue of errors stands below everything' },
@@ -30,7 +163,7 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   ),
   [core('lora')]: pure(['tensor', 'linalg', 'random'], []),
   [core('autodiff')]: pure(['tensor'], ['@bufbuild/protobuf']),
-  [core('models')]: pure(['graph', 'tensor', 'adapters'], []),
+  [core('models')]: pure(['autodiff', 'tensor', 'lora'], []),
   [core('privacy')]: pure(['tensor', 'random', 'accounting', 'numeric'], []),
   [core('privacy-audit')]: pure(
     ['privacy', 'accounting', 'tensor', 'linalg'],
@@ -38,42 +171,43 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     'an audit sees what training shows and holds it against a claim; it does not train differently',
   ),
   [core('federation')]: pure(
-    ['adapters', 'privacy', 'accounting', 'tensor', 'linalg'],
+    ['lora', 'privacy', 'accounting', 'tensor', 'linalg'],
     [],
     'the coordinator has nothing to privatise and no model to differentiate',
   ),
-  [core('protocol')]: pure(['tensor', 'adapters', 'accounting'], ['zod']),
-  'packages/engine/src': {
-    may: ['packages/core/src'],
-    because: 'the engine runs graphs; it knows neither the client nor the coordinator',
-  },
-  'apps/server/src': {
-    may: ['packages/core/src', 'packages/engine/src', 'apps/server/package.json'],
-    because: 'the coordinator and the client meet on the wire only, never in code',
-  },
-  'apps/client/src': {
-    may: ['packages/core/src', 'packages/engine/src', 'apps/client/package.json'],
-    because: 'the coordinator and the client meet on the wire only, never in code',
-  },
-  'apps/dashboard/src': {
-    may: ['packages/core/src'],
+  [core('protocol')]: pure(['tensor', 'lora', 'accounting'], ['zod']),
+  ...engine,
+  ...server,
+  [SERVER]: { may: [CORE, ENGINE, 'apps/server/package.json'], because: ON_THE_WIRE },
+  ...client,
+  [CLIENT]: { may: [CORE, ENGINE, 'apps/client/package.json'], because: ON_THE_WIRE },
+  ...dashboard,
+  [DASHBOARD]: {
+    may: [CORE],
     because: 'the dashboard runs in browsers: it knows the wire and the accountant, never the coordinator itself',
   },
   'apps/cli/src': {
-    may: ['packages/core/src', 'packages/engine/src', 'apps/server/src', 'apps/client/src'],
+    may: [CORE, ENGINE, SERVER, CLIENT],
     because: 'the command line stands on top of everything',
   },
 }
+
+/** Packages whose every folder needs a row of its own. */
+export const WITH_ROWS: readonly string[] = [CORE, ENGINE]
 
 /** Files that alone may use something, with the reason. */
 export const ONLY: readonly { readonly uses: RegExp; readonly within: RegExp; readonly because: string }[] = [
   {
     uses: /^(\.{1,2}\/)+(.*\/)?generated\/|^@prisma\//,
-    within: /^apps\/server\/src\/store\/prisma\/|^scripts\//,
+    within: /^apps\/server\/src\/storage\/records\/(postgres|embedded)\/|^scripts\//,
     because: 'only the store knows the database; everything else speaks to its interface',
   },
+  {
+    uses: /^@fedsvd\/testing(\/|$)|(^|\/)packages\/testing\//,
+    within: /^packages\/testing\//,
+    because: 'doubles and fixtures are for tests: nothing that ships may need them',
+  },
 ]
-
 /** What a source file may contain, comments included, in the places named alone. */
 export const TEXTS: readonly { readonly uses: RegExp; readonly within: RegExp; readonly because: string }[] = [
   {
@@ -84,7 +218,8 @@ export const TEXTS: readonly { readonly uses: RegExp; readonly within: RegExp; r
   },
   {
     uses: /\bkind\b['"]?\s*[:=]\s*['"`]os-csprng\b|\b(?:randomFillSync|randomFill|getRandomValues)\s*\(/,
-    within: /^packages\/engine\/src\/crypto\/os-randomness\.ts$|^packages\/core\/src\/random\/source\.ts$/,
+    within:
+      /^packages\/engine\/src\/crypto\/os-randomness\.ts$|^packages\/core\/src\/random\/source\.ts$|^packages\/testing\//,
     because: 'there is one source of private randomness, and its binding to the operating system is under test',
   },
   {

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { chain, encodeEntry } from './chain.ts'
 import { type LedgerFact, SITE_BUDGET } from './entry.ts'
 import { ledgerPath, openLedger } from './ledger.ts'
-import { lastAttempt, spentEvents } from './replay.ts'
+import { lastAttempt, spentEvents } from './state.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 /*

@@ -1,24 +1,22 @@
 import { canonicalJson, chain, genesisHash } from './chain.ts'
-import { type LedgerEntry, type LedgerFactOf, ledgerLineSchema } from './entry.ts'
-import { type Attempt, advance, type BoundRun, type LedgerState, spentEvents } from './replay.ts'
+import { type LedgerEntry, type LedgerFact, type LedgerFactOf, ledgerLineSchema } from './entry.ts'
+import { type Attempt, type BoundRun, type LedgerState, spentEvents } from './state.ts'
 import { damaged } from './verify.ts'
-
-/** A ledger that counts in another one. */
-export interface AdoptedLedger {
-  readonly name: string
-  /** Of each of its lines, in order. */
-  readonly hashes: readonly string[]
-  readonly state: LedgerState
-}
 
 /**
  * The state of a ledger after it has adopted another, or what another has grown by. The lines are verified as a ledger of their
  * own. What they spent counts here, and the smaller of both budgets holds. A run that was agreed to there goes on here under its
  * terms; what contradicts this ledger's own record of a run is spent and set aside.
  *
+ * @param advance the state of a ledger after one more fact, see `replay.ts`
  * @throws FedsvdError LEDGER_DAMAGED when the lines are not a ledger, or do not go on from where it was left
  */
-export function adopt(state: LedgerState, fact: LedgerFactOf<'adopted'>, line: number): LedgerState {
+export function adopt(
+  state: LedgerState,
+  fact: LedgerFactOf<'adopted'>,
+  line: number,
+  advance: (state: LedgerState | undefined, fact: LedgerFact, line: number) => LedgerState,
+): LedgerState {
   const before = state.adopted.get(fact.root)
   const hashes = [...(before?.hashes ?? [])]
   let after = before?.state

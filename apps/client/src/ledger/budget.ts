@@ -11,7 +11,7 @@ import {
 import { FedsvdError } from '@fedsvd/core/errors'
 import { deltaWithoutMisses } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
-import { type BoundRun, type LedgerState, releasesOf, spentEvents } from './replay.ts'
+import { type BoundRun, type LedgerState, releasesOf, spentEvents } from './state.ts'
 
 /** Makes the filter of a rule: `filterOf` outside tests. */
 export type MakeFilter = (rule: FilterRule) => PrivacyFilter

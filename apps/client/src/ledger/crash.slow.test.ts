@@ -7,7 +7,8 @@ import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SITE_BUDGET } from './entry.ts'
 import { ledgerPath, openLedger } from './ledger.ts'
-import { replay, spentEvents } from './replay.ts'
+import { replay } from './replay.ts'
+import { spentEvents } from './state.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 /*

@@ -5,15 +5,8 @@ export { type LedgerOptions, ledgerPath, openLedger, type PaidCharge, type Priva
 export { type NextAttempt, nextAttempt } from './next-attempt.ts'
 export { outcomeOf } from './outcome.ts'
 export { readLedger } from './read-ledger.ts'
-export {
-  type BoundRun,
-  type Charge,
-  interruptedAttempt,
-  type LedgerState,
-  lastAttempt,
-  replay,
-  spentEvents,
-} from './replay.ts'
+export { replay } from './replay.ts'
+export { type BoundRun, type Charge, interruptedAttempt, type LedgerState, lastAttempt, spentEvents } from './state.ts'
 export { requireUnit, unitOfLedger } from './unit.ts'
 export { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
 export { type LedgerVerdict, type LedgerView, ledgerFiles, showLedger, verifyLedger } from './view.ts'

@@ -6,7 +6,8 @@ import { appendDurably, makeFolderDurably, syncFolder } from '../platform/index.
 import { chain, encodeEntry, sha256Hex } from './chain.ts'
 import type { LedgerFact } from './entry.ts'
 import { lockLedger } from './lock.ts'
-import { advance, type LedgerState, replay } from './replay.ts'
+import { advance, replay } from './replay.ts'
+import type { LedgerState } from './state.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 /** What a file system says that has no room. */

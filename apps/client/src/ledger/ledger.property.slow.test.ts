@@ -15,7 +15,7 @@ import { describe, expect, it } from 'vitest'
 import { sha256Hex } from './chain.ts'
 import { SITE_BUDGET } from './entry.ts'
 import { ledgerPath, openLedger, type PrivacyLedger } from './ledger.ts'
-import { type LedgerState, lastAttempt, spentEvents } from './replay.ts'
+import { type LedgerState, lastAttempt, spentEvents } from './state.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 /*

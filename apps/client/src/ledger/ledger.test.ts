@@ -14,7 +14,7 @@ import {
 import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { describe, expect, it } from 'vitest'
 import { type LedgerOptions, ledgerPath, openLedger } from './ledger.ts'
-import { lastAttempt, spentEvents } from './replay.ts'
+import { lastAttempt, spentEvents } from './state.ts'
 import { unitOfLedger } from './unit.ts'
 
 const SHA = 'ab'.repeat(32)

@@ -26,7 +26,7 @@ import {
 } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
 import { nextAttempt } from './next-attempt.ts'
-import { type BoundRun, interruptedAttempt, type LedgerState, lastAttempt } from './replay.ts'
+import { type BoundRun, interruptedAttempt, type LedgerState, lastAttempt } from './state.ts'
 import { requireUnit } from './unit.ts'
 
 /** Where the ledger of a budget is kept. */

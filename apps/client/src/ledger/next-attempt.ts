@@ -1,6 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type MakeFilter, requireBudget } from './budget.ts'
-import { type Attempt, type BoundRun, interruptedAttempt, type LedgerState } from './replay.ts'
+import { type Attempt, type BoundRun, interruptedAttempt, type LedgerState } from './state.ts'
 
 /**
  * How a round goes on, as far as the budget goes. All of it follows from the ledger's events:

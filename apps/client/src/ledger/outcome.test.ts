@@ -2,7 +2,8 @@ import { BUDGET, FINGERPRINT, RUN_A, sampleBound } from '@fedsvd/testing/client/
 import { describe, expect, it } from 'vitest'
 import type { LedgerFact } from './entry.ts'
 import { outcomeOf } from './outcome.ts'
-import { advance, type LedgerState } from './replay.ts'
+import { advance } from './replay.ts'
+import type { LedgerState } from './state.ts'
 
 const { event } = sampleBound() // five steps a round
 const hash = 'ab'.repeat(32)

@@ -1,4 +1,4 @@
-import type { Attempt, LedgerState } from './replay.ts'
+import type { Attempt, LedgerState } from './state.ts'
 
 /**
  * What became of an attempt, for people.

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { atFile } from '@fedsvd/engine/files'
-import { type LedgerState, replay } from './replay.ts'
+import { replay } from './replay.ts'
+import type { LedgerState } from './state.ts'
 import { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
 
 /** A ledger file that was verified, and what its facts add up to; no state where it has none. */

@@ -1,6 +1,6 @@
 import type { SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { LedgerState } from './replay.ts'
+import type { LedgerState } from './state.ts'
 
 /**
  * The unit for which a ledger counts: that of the first run that was bound in it, or charge made by it; undefined before. One ledger has one unit.

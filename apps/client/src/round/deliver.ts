@@ -1,7 +1,7 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
 import type { UploadReply } from '@fedsvd/core/protocol'
 import { type AttemptKey, lastAttempt } from '../ledger/index.ts'
-import type { RoundParts } from './round.ts'
+import type { RoundParts } from './round-parts.ts'
 
 /** What delivery needs of a round. */
 export type DeliveryParts = Pick<

@@ -1,3 +1,4 @@
 export { osRandomness } from '@fedsvd/engine/crypto'
 export { type WhenDiskHasRoom, whenDiskHasRoom } from './disk-room.ts'
-export { type RoundParts, runRound } from './round.ts'
+export { runRound } from './round.ts'
+export type { RoundParts } from './round-parts.ts'

@@ -2,30 +2,12 @@ import { pipeline } from 'node:stream/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { parseMessage } from '@fedsvd/core/protocol'
 import { Router } from 'express'
-import type { Logger } from 'pino'
 import { z } from 'zod'
-import type { Sessions, UploadTokens } from '../identity/index.ts'
-import type { RunManager } from '../runs/index.ts'
-import type { BlobStore } from '../storage/objects/index.ts'
-import type { Metrics, Tracer } from '../telemetry/index.ts'
 import { bearerToken } from './bearer.ts'
 import { limitPerClient, limitRefusals } from './limits.ts'
 import { sha256Schema } from './places.ts'
+import type { TensorRoutes } from './tensor-routes.ts'
 import { uploadRoutes } from './uploads.ts'
-
-export interface TensorRoutes {
-  readonly blobs: BlobStore
-  readonly sessions: Sessions
-  /** True for a client that is connected here and certain to be in good standing. */
-  readonly isHere: (clientId: string) => boolean
-  readonly tokens: UploadTokens
-  readonly runManager: RunManager
-  readonly metrics: Metrics
-  readonly log: Logger
-  readonly tracer: Tracer
-  readonly refusalsPerMinute: number
-  readonly transfersPerMinute: number
-}
 
 const blobSchema = z.strictObject({ sha256: sha256Schema })
 

@@ -5,7 +5,7 @@ import type { UploadRight } from '../identity/index.ts'
 import { toFedsvdError } from '../telemetry/index.ts'
 import { bearerToken } from './bearer.ts'
 import { roundPlace, sha256Schema } from './places.ts'
-import type { TensorRoutes } from './tensors.ts'
+import type { TensorRoutes } from './tensor-routes.ts'
 import { MOST_PARTS, UpdateParts } from './update-parts.ts'
 
 const DISCARD_MS = 2000

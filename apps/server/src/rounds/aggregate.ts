@@ -1,18 +1,11 @@
 import { beginAggregation } from '@fedsvd/core/federation'
 import { trainedSpecs } from '@fedsvd/core/lora'
 import { adaptedClipNorm } from '@fedsvd/core/privacy'
-import type { NamedTensor } from '@fedsvd/core/tensor'
-import type { ClipNorms } from '../storage/records/index.ts'
 import { clientLevelMean } from './client-level-mean.ts'
-import type { RoundContext } from './context.ts'
+import type { Aggregate, RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import { deliveredTasks } from './progress.ts'
 import { staleUpdates } from './stale-updates.ts'
-
-/** What the accepted updates come to. */
-export interface Aggregate extends ClipNorms {
-  readonly mean: readonly NamedTensor[]
-}
 
 /** What the run's rule makes of the accepted updates: with the coordinator's own noise where the run asks for client-level privacy. */
 export function aggregate(context: RoundContext): Promise<Aggregate> {

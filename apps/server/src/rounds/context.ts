@@ -13,13 +13,14 @@ import type {
   RunPlan,
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
+import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { Logger } from 'pino'
 import type { UploadTokens } from '../identity/index.ts'
 import type { ChangeSignal, Clock } from '../platform/index.ts'
 import type { CentralLedger } from '../privacy/index.ts'
 import type { RefactorisationReport, Refactoriser } from '../refactorisation/index.ts'
 import type { BlobStore } from '../storage/objects/index.ts'
-import type { AdapterRecord, Store } from '../storage/records/index.ts'
+import type { AdapterRecord, ClipNorms, Store } from '../storage/records/index.ts'
 import type { RoundJournal } from './journal.ts'
 
 /** How a run speaks to its clients. A reply is undefined when the connection ended before it came. */
@@ -98,6 +99,11 @@ export interface RoundContext {
   readonly journal: RoundJournal
   /** The published state that the round starts from. */
   readonly base: AdapterRecord
+}
+
+/** What the accepted updates come to. */
+export interface Aggregate extends ClipNorms {
+  readonly mean: readonly NamedTensor[]
 }
 
 /** Thrown when a run cannot or need not go on: it ends, with this reason. */

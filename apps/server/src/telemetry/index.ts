@@ -1,4 +1,5 @@
 export { createLog, type LogLevel } from './log.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
+export { openTracer } from './open-tracer.ts'
 export { toFedsvdError } from './to-catalogue.ts'
-export { noTracer, type OpenSpan, openTracer, type Tracer } from './tracer.ts'
+export { noTracer, type OpenSpan, type Tracer } from './tracer.ts'

@@ -1,4 +1,5 @@
-export { type Aggregation, type AggregationRule, beginAggregation, minUpdates } from './aggregation/rules.ts'
+export type { Aggregation } from './aggregation/aggregation.ts'
+export { type AggregationRule, beginAggregation, minUpdates } from './aggregation/rules.ts'
 export { beginMean, type RunningMean } from './aggregation/running-mean.ts'
 export { type UpdateSize, updateNormBound } from './norm-bound.ts'
 export { rebase, stalenessWeight } from './rebase.ts'

@@ -27,7 +27,8 @@ export {
   starterEngineFor,
   tokenizerFor,
 } from './engine-for.ts'
-export { type GradientSource, type LotSumOptions, sumOfLot } from './lot-sum.ts'
+export type { GradientSource, LotSumOptions } from './gradient-source.ts'
+export { sumOfLot } from './lot-sum.ts'
 export type { BatchShape } from './micro-batches.ts'
 export { proveCheckpoint } from './prove-checkpoint.ts'
 export {

@@ -2,7 +2,8 @@ import type { GradientPart } from '@fedsvd/core/privacy'
 import { describe, expect, it } from 'vitest'
 import type { EncodedRecord } from '../datasets/index.ts'
 import { type RecordSource, recordsInMemory } from '../datasets/index.ts'
-import { type GradientSource, sumOfLot } from './lot-sum.ts'
+import type { GradientSource } from './gradient-source.ts'
+import { sumOfLot } from './lot-sum.ts'
 import type { Lot } from './lots/index.ts'
 
 const TERMS = { specs: [{ name: 'b', shape: [2, 2] }], clipNorm: 1 }

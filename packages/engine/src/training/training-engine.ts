@@ -1,7 +1,7 @@
 import type { AdapterSchema, AdapterState } from '@fedsvd/core/lora'
 import type { ClippedSum } from '@fedsvd/core/privacy'
 import type { EncodedRecord, LabelledRecord, TargetedRecord } from '../datasets/index.ts'
-import type { LotSumOptions } from './lot-sum.ts'
+import type { LotSumOptions } from './gradient-source.ts'
 import type { Lot } from './lots/index.ts'
 
 export type { EncodedRecord, LabelledRecord, TargetedRecord }

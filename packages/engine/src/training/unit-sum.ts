@@ -1,7 +1,7 @@
 import { beginClippedSum, type ClippedSum, type ClipTerms } from '@fedsvd/core/privacy'
 import { sizeOf } from '@fedsvd/core/tensor'
 import type { EncodedRecord, Units } from '../datasets/index.ts'
-import { type GradientSource, gradientsOf, type LotSumOptions, recordAt } from './lot-sum.ts'
+import { type GradientSource, gradientsOf, type LotSumOptions, recordAt } from './gradient-source.ts'
 import type { Lot } from './lots/index.ts'
 import type { BatchShape } from './micro-batches.ts'
 

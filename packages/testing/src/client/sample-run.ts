@@ -1,7 +1,7 @@
 import { canonicalJson, type MakeFilter, sha256Hex } from '@fedsvd/client/ledger'
 import { type AccountedEvent, eventOfRound } from '@fedsvd/core/accounting'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
-import type { BoundRun } from '../../../../apps/client/src/ledger/replay.ts'
+import type { BoundRun } from '../../../../apps/client/src/ledger/state.ts'
 
 export const RUN_A = '11111111-1111-4111-8111-111111111111'
 export const RUN_B = '22222222-2222-4222-8222-222222222222'

@@ -1,6 +1,6 @@
 import { FedsvdError } from '../../errors.ts'
 import { type NamedTensor, sizeOf, type TensorSpec } from '../../tensor/index.ts'
-import type { Aggregation } from './rules.ts'
+import type { Aggregation } from './aggregation.ts'
 import { requireDelta } from './running-mean.ts'
 
 /** An aggregation that needs all updates at once: each is kept as one flat row, in the order of the specs. */

@@ -1,4 +1,5 @@
-import type { NamedTensor, TensorSpec } from '../../tensor/index.ts'
+import type { TensorSpec } from '../../tensor/index.ts'
+import type { Aggregation } from './aggregation.ts'
 import { bufferedAggregation } from './buffered.ts'
 import { krum, leastForKrum } from './krum.ts'
 import { median, trimmedMean } from './order-statistics.ts'
@@ -13,14 +14,6 @@ export type AggregationRule =
   | { readonly name: 'mean' }
   | { readonly name: 'median' }
   | { readonly name: 'trimmed-mean' | 'krum'; readonly byzantine: number }
-
-export interface Aggregation {
-  readonly count: number
-  /** Adds one delta, in the order of the specs. @throws FedsvdError SHAPE_MISMATCH */
-  add(delta: readonly NamedTensor[]): void
-  /** @throws FedsvdError RUN_STATE with fewer than {@link minUpdates} */
-  result(): NamedTensor[]
-}
 
 /** Begins to aggregate; the order of the additions decides at most the last bits, so callers add in a fixed order. */
 export function beginAggregation(specs: readonly TensorSpec[], rule: AggregationRule): Aggregation {

@@ -1,17 +1,11 @@
 import { Readable } from 'node:stream'
 import type { FedsvdError } from '@fedsvd/core/errors'
 import { CsvError, type InfoRecord, parse } from 'csv-parse'
+import type { CsvDialect } from './csv-dialect.ts'
 import { LineIndex } from './line-index.ts'
 import { LONGEST_LINE } from './lines.ts'
 import { type Place, unreadable, withoutColumns } from './place.ts'
 import type { Row } from './row.ts'
-
-/** How the fields of a table in a text file are told apart. */
-export interface CsvDialect {
-  readonly delimiter: string
-  /** `double`: fields may stand in double quotes and then hold line ends (RFC 4180); `none`: a quote is a character. */
-  readonly quoting: 'double' | 'none'
-}
 
 /** What a dialect is by the ending of the file. Files of tab-separated values are written without quoting. */
 export const CSV: CsvDialect = { delimiter: ',', quoting: 'double' }

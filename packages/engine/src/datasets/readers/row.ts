@@ -4,8 +4,8 @@ import { labelUnknown } from '../encoding/label-set.ts'
 import type { Spelling } from '../fingerprint/former-spellings.ts'
 import type { SiteRecord } from '../text-record.ts'
 import { type ColumnNames, requiredColumns, taskOfColumns } from './columns.ts'
+import type { CsvDialect } from './csv-dialect.ts'
 import { kindOf, type Place, placeText, unreadable } from './place.ts'
-import type { CsvDialect } from './read-csv.ts'
 import { valueText } from './value-text.ts'
 
 /** How the columns (CSV, Parquet) or members (JSONL) of a file map to a record, and which labels it may hold. */

@@ -2,7 +2,7 @@ import type { TensorSpec } from '@fedsvd/core/tensor'
 import { encoderLayers } from '../../../../core/src/models/architectures/encoder.ts'
 import { type EncoderConfig, encoderConfig } from '../../../../core/src/models/architectures/encoder-config.ts'
 import type { Checkpoint } from '../../../../core/src/models/layers/parameters.ts'
-import { waveNamed } from './index.ts'
+import { waveNamed } from './wave-named.ts'
 
 const SIZES = {
   vocab_size: 11,

@@ -1,7 +1,9 @@
-import { type NamedTensor, sizeOf, type TensorSpec } from '@fedsvd/core/tensor'
+import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
 import type { StarterEncoderConfig } from '../../../../core/src/models/architectures/starter-encoder.ts'
 import type { Checkpoint } from '../../../../core/src/models/layers/parameters.ts'
-import { wave } from '../autodiff/index.ts'
+import { waveNamed } from './wave-named.ts'
+
+export { waveNamed } from './wave-named.ts'
 
 /** The starter encoder in miniature: small enough for finite differences, with the same parts in the same places. */
 export const TINY_ENCODER: StarterEncoderConfig = {
@@ -17,11 +19,6 @@ export const TINY_ENCODER: StarterEncoderConfig = {
 /** A checkpoint for {@link TINY_ENCODER} or another size: irregular weights of moderate size, gains near 1. */
 export function tinyCheckpoint(config = TINY_ENCODER): Checkpoint {
   return new Map(checkpointSpecs(config).map((spec, index) => [spec.name, waveWeights(spec, index)]))
-}
-
-/** A float32 tensor of irregular values in [-amplitude, amplitude]; tensors with different keys look unrelated. */
-export function waveNamed(key: number, spec: TensorSpec, amplitude: number): NamedTensor {
-  return { ...spec, data: Float32Array.from(wave(key, sizeOf(spec.shape), amplitude)) }
 }
 
 function waveWeights(spec: TensorSpec, index: number): NamedTensor {

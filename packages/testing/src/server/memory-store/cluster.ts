@@ -1,19 +1,7 @@
-import type {
-  ClusterStore,
-  ConnectionRecord,
-  CoordinatorRecord,
-  Lease,
-} from '../../../../../apps/server/src/storage/records/cluster-store.ts'
+import type { ClusterStore } from '../../../../../apps/server/src/storage/records/cluster-store.ts'
 import { leaseLost } from '../../../../../apps/server/src/storage/records/refusals.ts'
 import type { LeaseOf } from '../../../../../apps/server/src/storage/records/store.ts'
 import type { Tables } from './tables.ts'
-
-export interface ClusterTables {
-  readonly coordinators: Map<string, CoordinatorRecord & { readonly expiresAt: number }>
-  readonly leases: Map<string, Lease & { readonly expiresAt: number }>
-  readonly connections: Map<string, ConnectionRecord>
-  readonly nonces: Map<string, number>
-}
 
 const isAlive = (row: { readonly expiresAt: number } | undefined): boolean =>
   row !== undefined && row.expiresAt > performance.now()

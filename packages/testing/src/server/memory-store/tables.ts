@@ -1,6 +1,11 @@
 import type { PrivacyUnit } from '@fedsvd/core/accounting'
 import type { AuditEntry } from '@fedsvd/core/protocol'
 import type {
+  ConnectionRecord,
+  CoordinatorRecord,
+  Lease,
+} from '../../../../../apps/server/src/storage/records/index.ts'
+import type {
   AdapterRecord,
   Alert,
   BudgetCap,
@@ -15,7 +20,6 @@ import type {
   RoundProgress,
   RunRecord,
 } from '../../../../../apps/server/src/storage/records/records.ts'
-import type { ClusterTables } from './cluster.ts'
 
 /** Rows by their key; compound keys are joined by {@link keyOf}. */
 export interface Tables {
@@ -89,4 +93,11 @@ export function addFact({ facts }: Tables, fact: PrivacyFact): void {
 
 export function byClient<T extends { readonly clientId: string }>(left: T, right: T): number {
   return left.clientId < right.clientId ? -1 : 1
+}
+
+export interface ClusterTables {
+  readonly coordinators: Map<string, CoordinatorRecord & { readonly expiresAt: number }>
+  readonly leases: Map<string, Lease & { readonly expiresAt: number }>
+  readonly connections: Map<string, ConnectionRecord>
+  readonly nonces: Map<string, number>
 }
