@@ -24,7 +24,7 @@ describe('the import table', () => {
       `import {\n  type A,\n  b\n} from '../storage/records/postgres/generated/client.ts'`,
       'only the store knows the database',
     ],
-    ['apps/server/src/platform/x.ts', `import type { RunManager } from '../runs/index.ts'`, 'the ground floor'],
+    ['apps/server/src/platform/x.ts', `import type { RunRegistry } from '../runs/index.ts'`, 'the ground floor'],
     ['apps/server/src/rounds/x.ts', `import { x } from '../sockets/index.ts'`, 'neither runs nor sockets'],
     ['apps/client/src/ledger/x.ts', `import { x } from '../transport/index.ts'`, 'a ledger counts'],
     ['apps/client/src/round/x.ts', `import { x } from '@fedsvd/testing/client/site'`, 'doubles and fixtures'],

@@ -12,7 +12,7 @@ import {
   releaseStaleInstance,
 } from './ownership/index.ts'
 import type { Clock } from './platform/index.ts'
-import type { RunManager } from './runs/index.ts'
+import type { Runs } from './runs/index.ts'
 import type { ClientNamespace, OperatorFeed, Presence, RemoteCoordinators } from './sockets/index.ts'
 import type { Store } from './storage/records/index.ts'
 
@@ -36,7 +36,7 @@ export interface MembershipParts {
 /** What a coordinator consists of, once it is there. */
 export interface CoordinatorServices {
   readonly clients: ClientNamespace
-  readonly runManager: RunManager
+  readonly runs: Runs
   readonly presence: Presence
   readonly feed: OperatorFeed
 }
@@ -120,12 +120,12 @@ export class Membership implements AsyncDisposable {
   get #member(): PeerHandlers {
     const body = (): CoordinatorServices => this.#services!
     return {
-      acquire: (runId) => body().runManager.acquire(runId),
-      relinquish: (runId) => body().runManager.relinquish(runId),
-      deliver: (delivery) => body().runManager.deliver(delivery),
-      failed: (clientId, failure) => body().runManager.roundFailed(clientId, failure, 'forwarded'),
-      report: (clientId, report) => body().runManager.ledgerReport(clientId, report, 'forwarded'),
-      arrived: (clientId, connection) => body().runManager.clientArrived(clientId, connection, 'elsewhere'),
+      acquire: (runId) => body().runs.registry.acquire(runId),
+      relinquish: (runId) => body().runs.registry.relinquish(runId),
+      deliver: (delivery) => body().runs.intake.deliver(delivery),
+      failed: (clientId, failure) => body().runs.reports.roundFailed(clientId, failure, 'forwarded'),
+      report: (clientId, report) => body().runs.reports.ledger(clientId, report, 'forwarded'),
+      arrived: (clientId, connection) => body().runs.connectedClients.arrived(clientId, connection, 'elsewhere'),
       ask: (clientId, connectionId, event, message) => body().presence.askHere(clientId, event, message, connectionId),
       isTaken: (clientId, instance) => body().presence.isTakenHere(clientId, instance),
       connections: () => body().presence.connections,

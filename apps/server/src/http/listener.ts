@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { type CoordinatorConfig, type NameOfSetting, nameOfVariable } from '../config.ts'
@@ -7,7 +7,7 @@ import { type CoordinatorConfig, type NameOfSetting, nameOfVariable } from '../c
 type Times = Pick<CoordinatorConfig, 'headersSeconds' | 'requestSeconds' | 'idleSeconds'>
 type Tls = Pick<CoordinatorConfig, 'tlsCert' | 'tlsKey' | 'tlsClientCa'>
 
-/** A server that does not listen yet, and the scheme that it speaks. */
+/** A server that does not listen yet and answers nobody, and the scheme that it speaks. */
 export interface Listener {
   readonly http: Server
   readonly scheme: 'http' | 'https'
@@ -22,13 +22,12 @@ export interface Listener {
  */
 export async function createListener(
   { tlsCert, tlsKey, tlsClientCa, ...times }: Tls & Times,
-  handler: RequestListener,
   nameOf: NameOfSetting = nameOfVariable,
 ): Promise<Listener> {
   const limits = limitsOf(times)
   if (tlsCert === undefined || tlsKey === undefined) {
     if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) {
-      return { http: impatient(createServer(limits, handler), times), scheme: 'http' }
+      return { http: impatient(createServer(limits), times), scheme: 'http' }
     }
     const given = tlsCert ?? tlsKey
     const lacking = [tlsCert ?? nameOf('tlsCert'), tlsKey ?? nameOf('tlsKey')].filter((name) => name !== given)
@@ -42,7 +41,7 @@ export async function createListener(
   const ca = tlsClientCa === undefined ? undefined : await pem(tlsClientCa, nameOf('tlsClientCa'))
   const mutual = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }
   try {
-    const http = createTlsServer({ ...limits, cert, key, minVersion: 'TLSv1.2', ...mutual }, handler)
+    const http = createTlsServer({ ...limits, cert, key, minVersion: 'TLSv1.2', ...mutual })
     return { http: impatient(http, times), scheme: 'https' }
   } catch (error) {
     throw new FedsvdError('CONFIG_INVALID', {

@@ -10,9 +10,10 @@ import express, { Router } from 'express'
 import { z } from 'zod'
 import { createEnrolmentTokens, ownsRun } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import type { RunManager } from '../runs/index.ts'
+import type { RunCommands } from '../runs/index.ts'
 import type { BlobStore } from '../storage/objects/index.ts'
 import type { Store } from '../storage/records/index.ts'
+import type { RunViews } from '../views/index.ts'
 import { callerOf } from './guard.ts'
 import { parseAddress, runNotFound } from './places.ts'
 
@@ -20,12 +21,13 @@ export interface OperatorRoutes {
   readonly store: Store
   readonly models: ModelRegistry
   readonly blobs: BlobStore
-  readonly runManager: RunManager
+  readonly commands: RunCommands
+  readonly views: RunViews
   readonly now: () => number
 }
 
 /** What operators do: enrol clients and run runs. The guard has checked who they are, and that the run is theirs. */
-export function operatorRoutes({ store, models, blobs, runManager, now }: OperatorRoutes): Router {
+export function operatorRoutes({ store, models, blobs, commands, views, now }: OperatorRoutes): Router {
   const router = Router()
   const json = express.json({ limit: '1mb' })
 
@@ -39,27 +41,35 @@ export function operatorRoutes({ store, models, blobs, runManager, now }: Operat
   })
   router.post('/v1/runs', json, async (request, response) => {
     const message = parseMessage(runRequestSchema, request.body, 'a run request')
-    response.status(201).json(await runManager.createRun(message, callerOf(response)))
+    response.status(201).json(await commands.create(message, callerOf(response)))
   })
   router.get('/v1/runs', async (_request, response) => {
     const caller = callerOf(response)
-    response.json({ runs: await runManager.snapshots((run) => ownsRun(caller, run)) })
+    response.json({ runs: await views.snapshots((run) => ownsRun(caller, run)) })
   })
   router.get('/v1/runs/:runId', async (request, response) => {
-    response.json(await runManager.snapshot(runIdOf(request.params)))
+    response.json(await views.snapshot(runIdOf(request.params)))
   })
   router.post('/v1/runs/:runId/stop', async (request, response) => {
-    response.json(await runManager.stopRun(runIdOf(request.params), callerOf(response)))
+    const runId = runIdOf(request.params)
+    await commands.stop(runId, callerOf(response))
+    response.json(await views.snapshot(runId))
   })
   router.post('/v1/runs/:runId/pause', async (request, response) => {
-    response.json(await runManager.pauseRun(runIdOf(request.params), callerOf(response)))
+    const runId = runIdOf(request.params)
+    await commands.pause(runId, callerOf(response))
+    response.json(await views.snapshot(runId))
   })
   router.post('/v1/runs/:runId/resume', async (request, response) => {
-    response.json(await runManager.resumeRun(runIdOf(request.params), callerOf(response)))
+    const runId = runIdOf(request.params)
+    await commands.resume(runId, callerOf(response))
+    response.json(await views.snapshot(runId))
   })
   router.patch('/v1/runs/:runId/plan', json, async (request, response) => {
     const change = parseMessage(planChangeSchema, request.body, 'a change of a plan')
-    response.json(await runManager.changePlan(runIdOf(request.params), change, callerOf(response)))
+    const runId = runIdOf(request.params)
+    await commands.changePlan(runId, change, callerOf(response))
+    response.json(await views.snapshot(runId))
   })
   router.get('/v1/runs/:runId/adapter', async (request, response) => {
     const runId = runIdOf(request.params)

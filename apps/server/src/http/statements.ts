@@ -4,16 +4,15 @@ import { Router } from 'express'
 import { z } from 'zod'
 import type { StatementKey } from '../identity/index.ts'
 import type { EpsilonBounds } from '../privacy/index.ts'
-import type { RunManager } from '../runs/index.ts'
 import type { Store } from '../storage/records/index.ts'
 import { VERSION } from '../version.ts'
-import { privacyStatement, runLedger } from '../views/index.ts'
+import { privacyStatement, type RunViews, runLedger } from '../views/index.ts'
 import { clientNotFound } from './budgets.ts'
 import { parseAddress } from './places.ts'
 
 export interface StatementRoutes {
   readonly store: Store
-  readonly runManager: RunManager
+  readonly views: RunViews
   readonly bounds: EpsilonBounds
   readonly key: StatementKey
   readonly now: () => number
@@ -22,14 +21,14 @@ export interface StatementRoutes {
 const place = z.strictObject({ runId: identifierSchema, clientId: identifierSchema })
 
 /** Signed statements of what a client has spent, and the key to verify them with. */
-export function statementRoutes({ store, runManager, bounds, key, now }: StatementRoutes): Router {
+export function statementRoutes({ store, views, bounds, key, now }: StatementRoutes): Router {
   const router = Router()
   router.get('/v1/statement-key', (_request, response) => {
     response.json({ publicKey: key.publicKey })
   })
   router.get('/v1/runs/:runId/statements/:clientId', async (request, response) => {
     const { runId, clientId } = parseAddress(place, request.params)
-    const run = await runManager.snapshot(runId)
+    const run = await views.snapshot(runId)
     const client = (await runLedger(store, runId)).find((candidate) => candidate.clientId === clientId)
     const identity = client && (await store.clients.find(clientId))
     if (client === undefined || identity === undefined) throw tookNoPart(clientId)

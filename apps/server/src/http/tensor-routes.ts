@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Sessions, UploadTokens } from '../identity/index.ts'
-import type { RunManager } from '../runs/index.ts'
+import type { UpdateIntake } from '../runs/index.ts'
 import type { BlobStore } from '../storage/objects/index.ts'
 import type { Metrics, Tracer } from '../telemetry/index.ts'
 
@@ -11,7 +11,7 @@ export interface TensorRoutes {
   /** True for a client that is connected here and certain to be in good standing. */
   readonly isHere: (clientId: string) => boolean
   readonly tokens: UploadTokens
-  readonly runManager: RunManager
+  readonly intake: UpdateIntake
   readonly metrics: Metrics
   readonly log: Logger
   readonly tracer: Tracer

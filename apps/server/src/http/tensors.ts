@@ -13,7 +13,7 @@ const blobSchema = z.strictObject({ sha256: sha256Schema })
 
 /** Tensors: published states go out, updates come in. */
 export function tensorRoutes(parts: TensorRoutes): Router {
-  const { blobs, sessions, runManager, metrics } = parts
+  const { blobs, sessions, intake, metrics } = parts
   const router = Router()
   const limit = limitRefusals(parts.refusalsPerMinute)
   const limitClient = limitPerClient(parts.transfersPerMinute, 'updates and states')
@@ -22,7 +22,7 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     const clientId = await sessions.clientOf(bearerToken(request))
     await limitClient(clientId)
     const { sha256 } = parseMessage(blobSchema, request.params, 'an address of an object')
-    if (!(await runManager.mayRead(clientId, sha256))) throw notReadable(sha256)
+    if (!(await intake.mayRead(clientId, sha256))) throw notReadable(sha256)
     const { bytes, stream } = await blobs.open(sha256)
     response.set({ 'content-type': 'application/octet-stream', 'content-length': String(bytes), etag: `"${sha256}"` })
     await pipeline(stream, response)

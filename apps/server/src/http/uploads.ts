@@ -20,7 +20,7 @@ export interface UploadLimits {
 
 /** Updates come in: whole, or in parts that are then named in order. */
 export function uploadRoutes(parts: TensorRoutes, { limit, limitClient }: UploadLimits): Router {
-  const { blobs, sessions, isHere, tokens, runManager, metrics, log, tracer } = parts
+  const { blobs, sessions, isHere, tokens, intake, metrics, log, tracer } = parts
   const router = Router()
   const updateParts = new UpdateParts(blobs)
   const json = express.json({ limit: '512kb' }) // read when it is certain who sends it
@@ -36,7 +36,7 @@ export function uploadRoutes(parts: TensorRoutes, { limit, limitClient }: Upload
     await answering(request, response, async () => {
       const { sha256, ...round } = parseMessage(partPlace, request.params, 'an address of a part')
       const place = await admit(request, round)
-      const due = await runManager.updateDue(place)
+      const due = await intake.due(place)
       await updateParts.take(place, { sha256, stream: bodyOf(request), ...due })
       return { sha256 }
     })
@@ -71,7 +71,7 @@ export function uploadRoutes(parts: TensorRoutes, { limit, limitClient }: Upload
         bytes += length
         metrics.updateBytes.inc(length)
       })
-      const { status, sha256 } = await runManager.receiveUpdate(runId, { round, clientId }, counted)
+      const { status, sha256 } = await intake.receive(runId, { round, clientId }, counted)
       span.set({ 'fedsvd.outcome': status, 'fedsvd.bytes': bytes })
       return { status, sha256 }
     })

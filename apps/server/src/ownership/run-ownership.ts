@@ -10,7 +10,7 @@ export interface Delivery {
   readonly update: BlobRef
 }
 
-/** How a runManager shares runs with the other coordinators on its database. Each run has one driver at a time. */
+/** How a coordinator shares runs with the other coordinators on its database. Each run has one driver at a time. */
 export interface RunOwnership {
   /** The store as a driver writes to it: refused with LEASE_LOST once another coordinator has taken the run over. */
   readonly store: Store

@@ -5,6 +5,7 @@ import type { PrivacyTerms, RoundFailed, RunManifest, RunPlan, RunSnapshot, RunS
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import { Evaluations, type EvaluatorFactory } from '../evaluation/index.ts'
+import type { CoordinatorEvents } from '../events.ts'
 import type { UploadTokens } from '../identity/index.ts'
 import { ChangeSignal, type Clock } from '../platform/index.ts'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, PrivacySpending } from '../privacy/index.ts'
@@ -23,7 +24,7 @@ import {
   schemaHashOf,
 } from '../rounds/index.ts'
 import type { BlobStore } from '../storage/objects/index.ts'
-import type { Participant, PlanRecord, RoundChange, RunRecord, Store } from '../storage/records/index.ts'
+import type { Participant, PlanRecord, RunRecord, Store } from '../storage/records/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 import { mostSteps } from './most-steps.ts'
 import { PendingAssignments } from './pending-assignments.ts'
@@ -52,10 +53,7 @@ export interface RunParts {
   readonly noiseSource: () => RandomSource
   readonly evaluatorFor: EvaluatorFactory
   readonly gatherMs: number
-  /** A change of a round has been stored. */
-  readonly onRoundChange?: (change: RoundChange, at: number) => void
-  /** Something that a snapshot shows has changed. */
-  readonly onChange: (runId: string) => void
+  readonly events: Pick<CoordinatorEvents, 'emit'>
 }
 
 /** A run that is waiting or running: what is stored of it, and who is there now. */
@@ -197,7 +195,7 @@ export class ActiveRun implements RunContext {
         this.#spending.apply(change, (clientId) => this.#chargedTo(clientId))
         this.#pending.follow(change.after)
         for (const { clientId } of deliveredTasks(change.after)) this.#failures.delete(clientId)
-        this.#parts.onRoundChange?.(change, this.clock.now())
+        this.#parts.events.emit('round.changed', change, this.clock.now())
         this.#changed()
       },
       // What was stored without our knowing may be what somebody waits for.
@@ -454,7 +452,7 @@ export class ActiveRun implements RunContext {
 
   #changed(): void {
     this.changeSignal.notify()
-    this.#parts.onChange(this.manifest.runId)
+    this.#parts.events.emit('run.changed', this.manifest.runId)
   }
 
   /** What is open of the rounds whose updates `round` may still count. */

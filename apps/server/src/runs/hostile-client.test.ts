@@ -3,19 +3,20 @@ import { memoryBlobs, tinyModels, tinyRequest } from '@fedsvd/testing/server'
 import { createMemoryStore } from '@fedsvd/testing/server/memory-store'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
+import { createEvents } from '../events.ts'
 import { TOKEN_HOLDER, uploadTokens } from '../identity/index.ts'
 import { singleNodeOwnership } from '../ownership/index.ts'
 import { systemClock } from '../platform/index.ts'
 import { type EpsilonBounds, epsilonBounds, notExtended } from '../privacy/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
+import { createRuns } from './create-runs.ts'
 import { MOST_OF_A_KIND } from './run-alerts.ts'
-import { RunManager } from './run-manager.ts'
 
 const metrics = createMetrics()
 const CLIENT = '00000000-0000-4000-8000-000000000001'
 
-/** A runManager whose only client is told what it answers to each offer. */
-function conductorWith({
+/** Runs whose only client is told what it answers to each offer. */
+function runsWith({
   offered = () => ({ accepted: false, error: { code: 'UNEXPECTED', expected: '', got: '', remedy: '' } }),
   bounds = epsilonBounds(),
   drives = true,
@@ -25,7 +26,7 @@ function conductorWith({
   drives?: boolean
 }) {
   const store = createMemoryStore()
-  const runManager = new RunManager({
+  const runs = createRuns({
     store,
     blobs: memoryBlobs(),
     gateway: {
@@ -43,11 +44,10 @@ function conductorWith({
     models: tinyModels,
     gatherMs: 0,
     evaluatorFor: async () => undefined,
-    isConnected: () => true,
-    onChange: () => {},
+    events: createEvents(),
     ownership: { ...singleNodeOwnership(store), take: async () => drives },
   })
-  return { store, runManager }
+  return { store, runs }
 }
 
 describe('a client that comes back before its terms have a verdict', () => {
@@ -63,7 +63,7 @@ describe('a client that comes back before its terms have a verdict', () => {
         return never
       },
     }
-    const { runManager } = conductorWith({
+    const { runs } = runsWith({
       offered: ({ target, expectedLotSize }) => {
         stated += 1
         const declaredRecords = 100 + stated
@@ -72,27 +72,27 @@ describe('a client that comes back before its terms have a verdict', () => {
       },
       bounds,
     })
-    await runManager.createRun(tinyRequest({ clientsPerRound: 1, quorum: 1 }), TOKEN_HOLDER)
+    await runs.commands.create(tinyRequest({ clientsPerRound: 1, quorum: 1 }), TOKEN_HOLDER)
     for (let count = 0; count < 100; count += 1) {
       const connection = new AbortController()
-      runManager.clientArrived(CLIENT, connection.signal)
+      runs.connectedClients.arrived(CLIENT, connection.signal, 'here')
       await new Promise((resolve) => setImmediate(resolve)) // it has answered by now
       connection.abort()
     }
     expect(asked).toBe(20)
-    await runManager[Symbol.asyncDispose]()
+    await runs[Symbol.asyncDispose]()
   })
 })
 
 describe('a client that shakes hands with one false ledger after the other', () => {
   it('fills no database, also where another coordinator drives its run', async () => {
-    const { store, runManager } = conductorWith({ drives: false })
-    const { runId, target } = await runManager.createRun(tinyRequest({}), TOKEN_HOLDER)
+    const { store, runs } = runsWith({ drives: false })
+    const { runId, target } = await runs.commands.create(tinyRequest({}), TOKEN_HOLDER)
     const terms = { declaredRecords: 100, sampleRate: 0.1, noiseMultiplier: 2, budget: target }
     await store.runs.join({ runId, clientId: CLIENT, terms, joinedAt: 0 })
     for (let length = 0; length < 3 * MOST_OF_A_KIND; length += 1) {
       const error = notExtended({ length: 1000, head: '0'.repeat(64) }, `one of ${length} entries`)
-      await runManager.alertAbout(CLIENT, error)
+      await runs.reports.alertAbout(CLIENT, error)
     }
     expect(await store.alerts.list(runId, 1000)).toHaveLength(MOST_OF_A_KIND)
   })

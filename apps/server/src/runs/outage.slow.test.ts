@@ -35,13 +35,13 @@ async function runThrough(outage?: Outage) {
   const { durable, clients, runId } = await prepared()
   const process = new ProcessInOutage(outage)
   const toldBefore = await publicationsTold()
-  const runManager = await live(durable, clients, process, refusingOnce())
+  const runs = await live(durable, clients, process, refusingOnce())
   const isOver = await ended(durable.store, runId)
   const { calls, callsAtStart } = process
   process.endOutage()
-  const snapshot = await runManager.snapshot(runId)
+  const snapshot = await runs.views.snapshot(runId)
   const rounds = await storedRounds(durable.store, runId)
-  await runManager[Symbol.asyncDispose]()
+  await runs[Symbol.asyncDispose]()
   const told = (await publicationsTold()) - toldBefore
   return { isOver, snapshot, rounds, clients, told, callsAtStart, calls }
 }

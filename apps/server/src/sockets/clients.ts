@@ -16,7 +16,7 @@ import type { Namespace } from 'socket.io'
 import type { Sessions } from '../identity/index.ts'
 import { retryDuringOutage, systemClock } from '../platform/index.ts'
 import { notExtended, requireExtension } from '../privacy/index.ts'
-import type { RunManager } from '../runs/index.ts'
+import type { Runs } from '../runs/index.ts'
 import type { ClientRecord, ClientStore } from '../storage/records/index.ts'
 import { toFedsvdError } from '../telemetry/index.ts'
 import { permitEvents } from './permit-events.ts'
@@ -38,7 +38,7 @@ export interface ClientNamespaceParts {
   readonly sessions: Sessions
   readonly clients: Pick<ClientStore, 'noteLedger'>
   readonly presence: Presence
-  readonly runManager: RunManager
+  readonly runs: Pick<Runs, 'connectedClients' | 'reports'>
   readonly log: Logger
   /** Throws when a client reports too often. */
   readonly limitReports: (clientId: string, times?: number) => Promise<void>
@@ -62,7 +62,7 @@ const MOST_REFUSALS = 100
 
 /** The namespace `/client`: nobody gets in without a signature, and one identity has one connection. */
 export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceParts): void {
-  const { sessions, clients, presence, runManager, log, onCount, onSeen, limitReports, registry } = parts
+  const { sessions, clients, presence, runs, log, onCount, onSeen, limitReports, registry } = parts
 
   namespace.use((socket, next) => {
     void admit(socket, next, parts)
@@ -107,7 +107,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
       if (typeof reply !== 'function') return
       pending += 1
       void limited(message)
-        .then(() => answerReport({ runManager, ledgers, clientId, message, pending }))
+        .then(() => answerReport({ runs, ledgers, clientId, message, pending }))
         .catch((error: unknown) => ({ agrees: false, error: toFedsvdError(error, log).toJSON() }))
         .then((answer) => (reply as (answer: LedgerReply) => void)(answer))
         .finally(() => {
@@ -116,14 +116,14 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     })
     socket.on('round-failed', (message: unknown) => {
       void limited(message)
-        .then(() => runManager.roundFailed(clientId, parseMessage(roundFailedSchema, message, 'a failed round')))
+        .then(() => runs.reports.roundFailed(clientId, parseMessage(roundFailedSchema, message, 'a failed round')))
         .catch((error: unknown) => log.warn({ err: error, clientId }, 'it was not noted that a round failed'))
     })
     log.info({ clientId }, 'client connected')
     const begin = (): void => {
       void socket.join(clientId)
       socket.emit('session', { sessionToken })
-      runManager.clientArrived(clientId, signal)
+      runs.connectedClients.arrived(clientId, signal, 'here')
     }
     if (registry === undefined) begin()
     else {
@@ -144,7 +144,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
 async function admit(
   socket: ClientSocket,
   next: (refusal?: Error) => void,
-  { sessions, clients, presence, runManager, log }: ClientNamespaceParts,
+  { sessions, clients, presence, runs, log }: ClientNamespaceParts,
 ): Promise<void> {
   try {
     const { auth } = socket.handshake
@@ -153,7 +153,7 @@ async function admit(
     const client = await sessions.authenticate(handshake)
     await requireOneLedger(client, handshake, { clients, presence }).catch(async (error: unknown) => {
       if (isFedsvdError(error, 'LEDGER_MISMATCH') || isFedsvdError(error, 'CLIENT_CONNECTED'))
-        await runManager.alertAbout(client.id, error)
+        await runs.reports.alertAbout(client.id, error)
       throw error
     })
     socket.data.clientId = client.id
@@ -196,14 +196,14 @@ function weightOf(message: unknown): number {
 }
 
 interface Report {
-  readonly runManager: RunManager
+  readonly runs: Pick<Runs, 'connectedClients' | 'reports'>
   readonly ledgers: ReportedLedgers
   readonly clientId: string
   readonly message: unknown
   readonly pending: number
 }
 
-async function answerReport({ runManager, ledgers, clientId, message, pending }: Report): Promise<LedgerReply> {
+async function answerReport({ runs, ledgers, clientId, message, pending }: Report): Promise<LedgerReply> {
   if (pending > MOST_PENDING_REPORTS) {
     throw new FedsvdError('RATE_LIMITED', {
       expected: `at most ${MOST_PENDING_REPORTS} ledger reports at a time`,
@@ -216,10 +216,10 @@ async function answerReport({ runManager, ledgers, clientId, message, pending }:
     await ledgers.note(report.ledger)
   } catch (error) {
     if (!isFedsvdError(error, 'LEDGER_MISMATCH')) throw error
-    await runManager.alertAbout(clientId, error)
+    await runs.reports.alertAbout(clientId, error)
     throw error
   }
-  return await runManager.ledgerReport(clientId, report)
+  return await runs.reports.ledger(clientId, report)
 }
 
 /** The ledger of one connected client, as its reports show it grow. Reports may be taken in another order than they came. */

@@ -14,7 +14,7 @@ import {
   sessionCookie,
 } from '../identity/index.ts'
 import type { Clock } from '../platform/index.ts'
-import type { RunManager } from '../runs/index.ts'
+import type { RunViews } from '../views/index.ts'
 import { connectError } from './clients.ts'
 import { permitEvents } from './permit-events.ts'
 
@@ -38,7 +38,7 @@ const handshakeSchema = z.object({ token: z.string().optional(), csrfToken: z.st
 
 export interface OperatorFeedParts {
   readonly sessions: OperatorSessions
-  readonly runManager: () => RunManager
+  readonly views: RunViews
   readonly clock: Clock
   readonly log: Logger
 }
@@ -106,9 +106,7 @@ export class OperatorFeed {
   }
 
   async #sendOpenRuns(socket: OperatorSocket): Promise<void> {
-    const runManager = this.#parts.runManager()
-    for (const runId of await runManager.openRunIds()) {
-      const { snapshot, ownerId } = await runManager.ownedSnapshot(runId)
+    for (const { snapshot, ownerId } of await this.#parts.views.openSnapshots()) {
       if (ownsRun(socket.data.caller, { ownerId })) socket.emit('run', snapshot)
     }
   }
@@ -137,11 +135,11 @@ export class OperatorFeed {
   }
 
   async #send(runId: string): Promise<void> {
-    const { runManager, log } = this.#parts
+    const { views, log } = this.#parts
     this.#busy.add(runId)
     try {
       while (this.#dirty.delete(runId)) {
-        const { snapshot, ownerId } = await runManager().ownedSnapshot(runId)
+        const { snapshot, ownerId } = await views.ownedSnapshot(runId)
         for (const socket of this.#namespace.sockets.values()) {
           if (ownsRun(socket.data.caller, { ownerId })) socket.emit('run', snapshot)
         }

@@ -2,8 +2,7 @@ import { ADVERSARY, scheduleRule, unitOfRun } from '@fedsvd/core/accounting'
 import type { Budget, ClientLevel, PrivacyTerms, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, PrivacySpending } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
-import type { ActiveRun } from '../runs/index.ts'
-import { planOf, shownAlerts } from '../runs/index.ts'
+import { type ActiveRun, planOf, shownAlerts } from '../runs/index.ts'
 import type { RoundProgress, RunRecord, Store } from '../storage/records/index.ts'
 
 const MOST_ALERTS = 100

@@ -6,10 +6,12 @@ import { TOKEN_HOLDER, uploadTokens } from '@fedsvd/server/identity'
 import type { Clock } from '@fedsvd/server/platform'
 import { epsilonBounds } from '@fedsvd/server/privacy'
 import { acceptsStaleUpdates, type ClientGateway } from '@fedsvd/server/rounds'
+import { createRuns, type Runs } from '@fedsvd/server/runs'
 import type { RoundProgress, Store } from '@fedsvd/server/storage/records'
 import { createMetrics } from '@fedsvd/server/telemetry'
+import { RunViews } from '@fedsvd/server/views'
 import { pino } from 'pino'
-import { RunManager } from '../../../../apps/server/src/runs/run-manager.ts'
+import { createEvents } from '../../../../apps/server/src/events.ts'
 import { FakeClient } from './fake-client.ts'
 import { MortalProcess } from './killable-store.ts'
 import { memoryBlobs } from './memory-blobs.ts'
@@ -57,13 +59,18 @@ export interface Faults {
   hasStarted?(): void
 }
 
+/** The runs of one life of the coordinator, and what is seen of them. */
+export interface LiveRuns extends Runs {
+  readonly views: RunViews
+}
+
 /** One life of the coordinator on what the last one left behind, with the clients connected. */
 export async function live(
   { store, objects, noise }: Durable,
   clients: readonly FakeClient[],
   process: Faults,
   replyTo: (clientId: string, invitation: Invitation) => InvitationReply = () => ({ accepted: true }),
-): Promise<RunManager> {
+): Promise<LiveRuns> {
   const ended = (): Promise<never> => new Promise(() => {})
   const gateway: ClientGateway = {
     async offer(clientId, { manifest }) {
@@ -79,7 +86,7 @@ export async function live(
       const reply = replyTo(clientId, invitation)
       if (reply.accepted)
         void untilItIsLate(store, client, invitation)
-          .then(() => upload(runManager, client, invitation, process))
+          .then(() => upload(runs, client, invitation, process))
           .catch((error: unknown) => client.errors.push(error))
       return reply
     },
@@ -87,7 +94,7 @@ export async function live(
     runPaused: () => {},
     runEnded: () => {},
   }
-  const runManager = new RunManager({
+  const runs = createRuns({
     store: process.wrap(store),
     blobs: process.wrap(memoryBlobs(objects)),
     gateway,
@@ -103,14 +110,14 @@ export async function live(
       noise.draws += 1
       return osRandomness
     },
-    isConnected: () => true,
-    onChange: () => {},
+    events: createEvents(),
   })
-  await Promise.race([runManager.resume(), process.died])
+  await Promise.race([runs.registry.resume(), process.died])
   process.hasStarted?.()
   if (!process.isDead)
-    for (const { clientId } of clients) runManager.clientArrived(clientId, new AbortController().signal)
-  return runManager
+    for (const { clientId } of clients) runs.connectedClients.arrived(clientId, new AbortController().signal, 'here')
+  const views = new RunViews({ store: process.wrap(store), bounds, isConnected: () => true, runs })
+  return { ...runs, views }
 }
 
 /**
@@ -129,17 +136,12 @@ async function untilItIsLate(store: Store, client: FakeClient, { runId, round }:
 }
 
 /** Uploads as a client does: again, with the same bytes, as long as the database is away. */
-async function upload(
-  runManager: RunManager,
-  client: FakeClient,
-  invitation: Invitation,
-  process: Faults,
-): Promise<void> {
+async function upload(runs: Runs, client: FakeClient, invitation: Invitation, process: Faults): Promise<void> {
   const { runId, round } = invitation
   const { clientId } = client
   while (!process.isDead) {
     try {
-      await runManager.receiveUpdate(runId, { round, clientId }, only(client.frame(invitation)))
+      await runs.intake.receive(runId, { round, clientId }, only(client.frame(invitation)))
       return
     } catch (error) {
       if (!isFedsvdError(error, 'DATABASE_UNAVAILABLE') && !isFedsvdError(error, 'RUN_NOT_OPEN')) throw error
@@ -166,7 +168,7 @@ export async function prepared(changes: Partial<RunRequest> = {}, store: Store =
     await store.clients.enrol(hash, { id, name: `site ${id.at(-1)}`, publicKey: 'none', enrolledAt: now })
   }
   const first = await live(durable, [], new MortalProcess())
-  const { runId } = await first.createRun(
+  const { runId } = await first.commands.create(
     tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, deadlineSeconds: 3600, ...changes }),
     TOKEN_HOLDER,
   )
@@ -174,14 +176,14 @@ export async function prepared(changes: Partial<RunRequest> = {}, store: Store =
   return { durable, clients, runId }
 }
 
-export async function completed(runManager: RunManager, runId: string): Promise<RunSnapshot> {
+export async function completed({ views }: LiveRuns, runId: string): Promise<RunSnapshot> {
   const patience = Date.now() + PATIENCE_MS
   while (Date.now() < patience) {
-    const snapshot = await runManager.snapshot(runId)
+    const snapshot = await views.snapshot(runId)
     if (snapshot.state === 'completed') return snapshot
     await new Promise((resolve) => setImmediate(resolve))
   }
-  throw new Error(`the run hangs: ${JSON.stringify((await runManager.snapshot(runId)).current)}`)
+  throw new Error(`the run hangs: ${JSON.stringify((await views.snapshot(runId)).current)}`)
 }
 
 export async function storedRounds(store: Store, runId: string): Promise<(RoundProgress | undefined)[]> {

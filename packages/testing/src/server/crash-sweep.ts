@@ -14,11 +14,11 @@ export async function dieAndGoOn(death: Death, changes: Partial<RunRequest> = {}
   // On a real database a run may come to its end in fewer calls than the one that was counted.
   else while (!mortal.isDead && (await store.runs.find(runId))?.state !== 'completed') await setImmediate()
   const left = await storedRounds(durable.store, runId)
-  const runManager = await live(durable, clients, new MortalProcess())
-  const snapshot = await completed(runManager, runId)
+  const runs = await live(durable, clients, new MortalProcess())
+  const snapshot = await completed(runs, runId)
   const rounds = await storedRounds(durable.store, runId)
   const payments = await Promise.all(rounds.map((_, round) => durable.store.ledger.lastDraw(runId, round)))
-  await runManager[Symbol.asyncDispose]()
+  await runs[Symbol.asyncDispose]()
   return { left, rounds, snapshot, clients, payments, draws: durable.noise.draws }
 }
 
@@ -28,10 +28,10 @@ export type Life = Awaited<ReturnType<typeof dieAndGoOn>>
 export async function callsOfAWholeRun(changes: Partial<RunRequest> = {}, store?: Store): Promise<number> {
   const { durable, clients, runId } = await prepared(changes, store)
   const immortal = new MortalProcess()
-  const runManager = await live(durable, clients, immortal)
+  const runs = await live(durable, clients, immortal)
   while ((await durable.store.runs.find(runId))?.state !== 'completed') await setImmediate()
   const { calls } = immortal
-  await runManager[Symbol.asyncDispose]()
+  await runs[Symbol.asyncDispose]()
   return calls
 }
 
