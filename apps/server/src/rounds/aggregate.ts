@@ -2,13 +2,16 @@ import { beginAggregation } from '@fedsvd/core/federation'
 import { trainedSpecs } from '@fedsvd/core/lora'
 import { adaptedClipNorm } from '@fedsvd/core/privacy'
 import { clientLevelMean } from './client-level-mean.ts'
-import type { Aggregate, RoundContext } from './context.ts'
+import type { Aggregate, RoundContext, RunMechanism, RunTensors, RunTerms } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import { deliveredTasks } from './progress.ts'
 import { staleUpdates } from './stale-updates.ts'
 
+/** What aggregating uses of a run. */
+type AggregatingRun = RunTerms & RunTensors & RunMechanism
+
 /** What the run's rule makes of the accepted updates: with the coordinator's own noise where the run asks for client-level privacy. */
-export function aggregate(context: RoundContext): Promise<Aggregate> {
+export function aggregate(context: RoundContext<AggregatingRun>): Promise<Aggregate> {
   const { clientLevel } = context.run.manifest
   return clientLevel === undefined ? combined(context) : clientLevelMean(context, clientLevel)
 }
@@ -19,7 +22,7 @@ export function aggregate(context: RoundContext): Promise<Aggregate> {
  * there are; the other rules keep them all. Where the clip norm adapts, it moves by the mean of the clients' noised shares, the
  * same for all of them; the shares of late updates are about another clip norm, and left out.
  */
-async function combined(context: RoundContext): Promise<Aggregate> {
+async function combined(context: RoundContext<RunTerms & RunTensors>): Promise<Aggregate> {
   const { run, round, journal, base } = context
   const { manifest, schemaHash, blobs } = run
   const { adapter, aggregation = { name: 'mean' }, adaptiveClipping, clipNorm: start } = manifest

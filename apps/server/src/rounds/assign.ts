@@ -2,7 +2,7 @@ import { type ErrorCode, FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import type { Invitation } from '@fedsvd/core/protocol'
 import { retryDuringOutage } from '../platform/index.ts'
 import type { AdapterRecord } from '../storage/records/index.ts'
-import type { RoundContext, RunContext } from './context.ts'
+import type { RoundContext, RunClients, RunMessages, RunMilestones, RunTensors, RunTerms, RunTime } from './context.ts'
 import { openTasks } from './progress.ts'
 import type { Selection } from './select.ts'
 
@@ -19,11 +19,14 @@ const FOR_GOOD: readonly ErrorCode[] = [
   'TERMS_CHANGED',
 ]
 
+/** What inviting uses of a run. */
+export type InvitingRun = RunTerms & RunTime & RunClients & RunMessages & RunTensors
+
 /**
  * Stores who was selected and counts the round against each of them, in one durable change, and only then invites those that
  * are there.
  */
-export async function assign(context: RoundContext, selection?: Selection): Promise<void> {
+export async function assign(context: RoundContext<InvitingRun & RunMilestones>, selection?: Selection): Promise<void> {
   const { run, journal } = context
   const tasked = { type: 'tasked', at: run.clock.now() } as const
   const progress = await journal.dispatch(...(selection === undefined ? [tasked] : [selection, tasked]))
@@ -35,7 +38,7 @@ export async function assign(context: RoundContext, selection?: Selection): Prom
  * Sends a client its open invitation, if it has one and is there. Safe to repeat: the invitation is a function of the
  * stored round, its token included. Never rejects; the reply is dealt with when it comes.
  */
-export async function invite(context: RoundContext, clientId: string): Promise<void> {
+export async function invite(context: RoundContext<InvitingRun>, clientId: string): Promise<void> {
   const { run, round, journal, base } = context
   const { progress } = journal
   const isOpen = progress?.phase === 'tasked' && openTasks(progress).some((task) => task.clientId === clientId)
@@ -46,7 +49,7 @@ export async function invite(context: RoundContext, clientId: string): Promise<v
 }
 
 /** Sends a client again its invitation to an earlier round, for which an update still counts. Never rejects. */
-export async function inviteStraggler(run: RunContext, round: number, clientId: string): Promise<void> {
+export async function inviteStraggler(run: InvitingRun, round: number, clientId: string): Promise<void> {
   const { runId } = run.manifest
   const base = await run.store.runs.adapter(runId, round)
   const progress = await run.store.rounds.find(runId, round)
@@ -65,7 +68,7 @@ interface InvitationInput {
 }
 
 function invitation(
-  { manifest, plan, tokens }: RunContext,
+  { manifest, plan, tokens }: Pick<InvitingRun, 'manifest' | 'plan' | 'tokens'>,
   { round, clientId, base, deadline }: InvitationInput,
 ): Invitation {
   const { runId, adaptiveClipping } = manifest
@@ -82,7 +85,7 @@ function invitation(
 }
 
 async function ask(
-  run: RunContext,
+  run: InvitingRun,
   clientId: string,
   message: Invitation,
   onRefusal: (refusal: FedsvdError) => Promise<void>,
@@ -100,7 +103,7 @@ async function ask(
 }
 
 async function noteRefusal(
-  { run, round, journal }: RoundContext,
+  { run, round, journal }: RoundContext<InvitingRun>,
   clientId: string,
   refusal: FedsvdError,
 ): Promise<void> {

@@ -2,7 +2,14 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { trainedSpecs } from '@fedsvd/core/lora'
 import { adaptedClipNorm, beginClientLevelRound } from '@fedsvd/core/privacy'
 import type { ClientLevel } from '@fedsvd/core/protocol'
-import { type Aggregate, budgetsSpent, type RoundContext } from './context.ts'
+import {
+  type Aggregate,
+  budgetsSpent,
+  type RoundContext,
+  type RunMechanism,
+  type RunTensors,
+  type RunTerms,
+} from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import { deliveredTasks } from './progress.ts'
 
@@ -13,7 +20,7 @@ import { deliveredTasks } from './progress.ts'
  * The draw is paid for before it is made. Nothing else may see the deltas: what leaves the coordinator comes from this mean.
  */
 export async function clientLevelMean(
-  { run, round, journal, base }: RoundContext,
+  { run, round, journal, base }: RoundContext<RunTerms & RunTensors & RunMechanism>,
   { adaptiveClipping, ...fixed }: ClientLevel,
 ): Promise<Aggregate> {
   const { manifest, schemaHash, blobs } = run

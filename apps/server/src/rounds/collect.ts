@@ -1,5 +1,5 @@
 import { roundNumber } from '@fedsvd/core/errors'
-import { invite } from './assign.ts'
+import { type InvitingRun, invite } from './assign.ts'
 import { type RoundContext, RunOver, requireBudgets } from './context.ts'
 import { countOf, deliveredTasks, openTasks } from './progress.ts'
 import { draw } from './select.ts'
@@ -8,7 +8,7 @@ import { draw } from './select.ts'
  * Waits until the round has closed. Updates come in by themselves, through the round's journal; this step keeps the time,
  * replaces clients that refused or stay away where the quorum is out of reach, and says so when a deadline was missed.
  */
-export async function collect(context: RoundContext): Promise<void> {
+export async function collect(context: RoundContext<InvitingRun>): Promise<void> {
   const { run, round, journal } = context
   let extensions = 0 // whoever takes the round up again, after a fault or a death, looks at a missed deadline again
   for (;;) {
@@ -31,7 +31,7 @@ export async function collect(context: RoundContext): Promise<void> {
 }
 
 /** The message may have been lost, or the client may have given up: those that are there and have not answered are asked again. */
-function inviteAgain(context: RoundContext): void {
+function inviteAgain(context: RoundContext<InvitingRun>): void {
   context.run.forgetFailures()
   for (const { clientId } of openTasks(context.journal.progress!)) void invite(context, clientId)
 }
@@ -41,7 +41,7 @@ function inviteAgain(context: RoundContext): void {
  * a whole term: at a missed deadline spares are asked for all that have not delivered, and whoever refused is asked again.
  * Its update counts all the same if it comes.
  */
-async function replaceMissing(context: RoundContext, late: boolean): Promise<void> {
+async function replaceMissing(context: RoundContext<InvitingRun>, late: boolean): Promise<void> {
   const { run, round, journal } = context
   const progress = journal.progress!
   const { clientsPerRound, quorum } = progress.plan
@@ -64,7 +64,7 @@ async function replaceMissing(context: RoundContext, late: boolean): Promise<voi
  * Lets whoever is free train, as long as there are places; who has given its update to this round waits for the next state. At
  * a missed deadline those that should have sent something long ago are asked anew.
  */
-async function fillPlaces(context: RoundContext, late: boolean): Promise<void> {
+async function fillPlaces(context: RoundContext<InvitingRun>, late: boolean): Promise<void> {
   const { run, round, journal } = context
   const progress = journal.progress!
   const busy = late ? [] : run.stillTraining()
@@ -83,7 +83,7 @@ async function fillPlaces(context: RoundContext, late: boolean): Promise<void> {
   for (const clientId of clients) void invite(context, clientId)
 }
 
-async function endIfNobodyIsLeft(context: RoundContext, eligible: readonly string[]): Promise<void> {
+async function endIfNobodyIsLeft(context: RoundContext<InvitingRun>, eligible: readonly string[]): Promise<void> {
   endIfAllAreAhead(context)
   await endIfBudgetsAreSpent(context, eligible)
 }
@@ -92,7 +92,7 @@ async function endIfNobodyIsLeft(context: RoundContext, eligible: readonly strin
  * A coordinator that was restored from a backup may come to a round that every client has left behind: none makes it again, as
  * that would cost its budget twice, so no waiting ends it.
  */
-function endIfAllAreAhead({ run, round }: RoundContext): void {
+function endIfAllAreAhead({ run, round }: RoundContext<InvitingRun>): void {
   if (!run.areAllAheadOf(round)) return
   const { rounds } = run.plan
   throw new RunOver(
@@ -103,7 +103,10 @@ function endIfAllAreAhead({ run, round }: RoundContext): void {
 }
 
 /** Not in the first round: others may still come, as they may before it begins. */
-async function endIfBudgetsAreSpent({ run, round, journal }: RoundContext, eligible: readonly string[]): Promise<void> {
+async function endIfBudgetsAreSpent(
+  { run, round, journal }: RoundContext<InvitingRun>,
+  eligible: readonly string[],
+): Promise<void> {
   if (round === 0) return
   const { tasks, late = [], plan } = journal.progress!
   const { quorum } = plan
@@ -113,7 +116,7 @@ async function endIfBudgetsAreSpent({ run, round, journal }: RoundContext, eligi
   await requireBudgets(run, round, quorum, [...stillAsked, ...given])
 }
 
-async function raiseMissedDeadline({ run, round, journal }: RoundContext): Promise<void> {
+async function raiseMissedDeadline({ run, round, journal }: RoundContext<InvitingRun>): Promise<void> {
   const { quorum, deadlineSeconds } = journal.progress!.plan
   const got = countOf(journal.progress!)
   const message = `round ${roundNumber(round)} had ${got} of ${quorum} updates at its deadline; it stays open for another ${deadlineSeconds} s`

@@ -32,29 +32,29 @@ export interface ClientGateway {
   runEnded(clientId: string, message: RunEnded): void
 }
 
-/** What a round needs to know of its run, and may do to it. */
-export interface RunContext {
+/** What a run goes by. */
+export interface RunTerms {
   readonly manifest: RunManifest
   /** As it is now; a round keeps the one that it began with. */
   readonly plan: RunPlan
   /** Hex SHA-256 of the canonical adapter schema. */
   readonly schemaHash: string
-  readonly store: Store
-  readonly blobs: BlobStore
-  readonly gateway: ClientGateway
-  readonly tokens: UploadTokens
-  /** Pays for the coordinator's own noise. */
-  readonly central: CentralLedger
-  readonly refactoriser: Refactoriser
-  /** Randomness for one draw of it. */
-  readonly noiseSource: () => RandomSource
+  /** Updates that come when their round has closed are counted in a later one. */
+  readonly acceptsStaleUpdates: boolean
+}
+
+/** How a run waits. */
+export interface RunTime {
   readonly clock: Clock
   readonly changeSignal: ChangeSignal
-  readonly log: Logger
   /** Aborted when the run is stopped or the coordinator shuts down. */
   readonly signal: AbortSignal
   /** How long a round waits for known clients that are away, once a quorum is there. */
   readonly gatherMs: number
+}
+
+/** The clients of a run: who can be asked, and who has been. */
+export interface RunClients {
   /** Clients that take part, have not withdrawn, and can pay for a step of one more round; ascending. */
   eligible(): Promise<readonly string[]>
   /**
@@ -64,8 +64,6 @@ export interface RunContext {
   withBudget(): Promise<{ readonly clients: readonly string[]; readonly of: number }>
   /** True while the client is connected, has accepted the run, and has not withdrawn. */
   isReady(clientId: string): boolean
-  /** Updates that come when their round has closed are counted in a later one. */
-  readonly acceptsStaleUpdates: boolean
   /** The round that has closed and for which a client may still send an update; undefined when there is none, or none is taken. */
   staleRoundOf(clientId: string): number | undefined
   /** Clients that may still send an update for an earlier round. */
@@ -74,16 +72,42 @@ export interface RunContext {
   expireAssignmentsBefore(round: number): void
   /** No update comes from the client for this round, as it told, unless it is invited again; or it has withdrawn. */
   hasFailed(clientId: string, round: number): boolean
+  /** Those that failed are invited again. */
+  forgetFailures(): void
   /** The client says that it has left this round behind: its ledger is ahead of this coordinator, which was restored. */
   noteAhead(clientId: string, round: number): void
   /** True where all that take part have said so of this round and told what they spent; they are a quorum with those withdrawn. */
   areAllAheadOf(round: number): boolean
-  /** Those that failed are invited again. */
-  forgetFailures(): void
   eventOf(clientId: string): PrivacyEvent
-  alert(code: ErrorCode, message: string, clientId?: string): Promise<void>
   /** The client said that it will not train in this run any more. */
   withdraw(clientId: string, code: ErrorCode): Promise<void>
+}
+
+/** How a run speaks: to its clients, its operators and its log. */
+export interface RunMessages {
+  readonly gateway: ClientGateway
+  readonly tokens: UploadTokens
+  alert(code: ErrorCode, message: string, clientId?: string): Promise<void>
+  readonly log: Logger
+}
+
+/** What a run keeps. */
+export interface RunTensors {
+  readonly store: Store
+  readonly blobs: BlobStore
+}
+
+/** What the coordinator's own noise and the factors of a state are made with. */
+export interface RunMechanism {
+  /** Pays for the coordinator's own noise. */
+  readonly central: CentralLedger
+  /** Randomness for one draw of it. */
+  readonly noiseSource: () => RandomSource
+  readonly refactoriser: Refactoriser
+}
+
+/** What a round tells its run. */
+export interface RunMilestones {
   /** The run has its clients: it is no longer waiting for them. */
   begin(): Promise<void>
   /** The factors of a round's state were made. */
@@ -92,9 +116,19 @@ export interface RunContext {
   published(round: number, seconds: number): void
 }
 
-/** One round under way. */
-export interface RoundContext {
-  readonly run: RunContext
+/** A run as its rounds know it. Each step of a round states which of these it uses. */
+export interface RunContext
+  extends RunTerms,
+    RunTime,
+    RunClients,
+    RunMessages,
+    RunTensors,
+    RunMechanism,
+    RunMilestones {}
+
+/** One round under way, with what a step uses of its run. */
+export interface RoundContext<Run = RunContext> {
+  readonly run: Run
   readonly round: number
   readonly journal: RoundJournal
   /** The published state that the round starts from. */

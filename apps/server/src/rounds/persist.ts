@@ -1,14 +1,14 @@
 import type { StepResult } from '../refactorisation/index.ts'
 import { stage } from '../storage/objects/index.ts'
 import type { ClipNorms } from '../storage/records/index.ts'
-import type { RoundContext } from './context.ts'
+import type { RoundContext, RunTensors, RunTime } from './context.ts'
 
 /**
  * Makes the next state durable and publishes it: first its bytes, then, in one change, the row that names them, with the clip
  * norms of the next round, and the end of this one.
  */
 export async function persist(
-  { run, journal }: RoundContext,
+  { run, journal }: RoundContext<RunTensors & RunTime>,
   { frame, basis, spectra }: StepResult,
   clipNorms: ClipNorms,
 ): Promise<void> {

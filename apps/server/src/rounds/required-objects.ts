@@ -1,5 +1,5 @@
 import { FedsvdError, isFedsvdError, roundNumber } from '@fedsvd/core/errors'
-import type { RoundContext } from './context.ts'
+import type { RoundContext, RunTensors } from './context.ts'
 import { deliveredTasks } from './progress.ts'
 
 /**
@@ -9,7 +9,7 @@ import { deliveredTasks } from './progress.ts'
  *
  * @throws FedsvdError OBJECT_MISSING naming all that are gone or damaged, STORAGE_UNAVAILABLE
  */
-export async function requireObjects({ run, round, journal, base }: RoundContext): Promise<void> {
+export async function requireObjects({ run, round, journal, base }: RoundContext<RunTensors>): Promise<void> {
   const { progress } = journal
   const updates = progress === undefined ? [] : deliveredTasks(progress).map(({ update }) => update.sha256)
   const late = progress?.late?.map(({ sha256 }) => sha256) ?? []

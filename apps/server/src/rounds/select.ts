@@ -1,17 +1,28 @@
 import { roundNumber } from '@fedsvd/core/errors'
 import { chosen, seededSource } from '@fedsvd/core/random'
 import type { RoundPlan } from '../storage/records/index.ts'
-import { type RoundContext, type RunContext, RunOver, requireBudgets } from './context.ts'
+import {
+  type RoundContext,
+  type RunClients,
+  type RunMessages,
+  RunOver,
+  type RunTerms,
+  type RunTime,
+  requireBudgets,
+} from './context.ts'
 import type { RoundEvent } from './progress.ts'
 
 /** Who is asked in a round, and what the round goes by. */
+/** What selecting uses of a run. */
+type SelectingRun = RunTerms & RunTime & RunClients & Pick<RunMessages, 'alert'>
+
 export type Selection = RoundEvent & { readonly type: 'selected' }
 
 /**
  * Decides who is asked in this round: by the run's public seed, among those that are there and can pay for it. Undefined where
  * that is stored already.
  */
-export async function select({ run, round, journal }: RoundContext): Promise<Selection | undefined> {
+export async function select({ run, round, journal }: RoundContext<SelectingRun>): Promise<Selection | undefined> {
   if (journal.progress !== undefined) return undefined
   const isBuffered = run.manifest.mode?.name === 'buffered'
   const candidates = isBuffered && round > 0 ? await atWork(run, round) : await gather(run, round)
@@ -20,24 +31,24 @@ export async function select({ run, round, journal }: RoundContext): Promise<Sel
   return { type: 'selected', runId, round, clients, plan: roundPlan(run), at: run.clock.now() }
 }
 
-function roundPlan({ plan, manifest: { mode } }: RunContext): RoundPlan {
+function roundPlan({ plan, manifest: { mode } }: SelectingRun): RoundPlan {
   const { quorum, clientsPerRound, deadlineSeconds } = plan
   return { quorum, clientsPerRound, deadlineSeconds, ...(mode?.name === 'buffered' && { bufferSize: mode.bufferSize }) }
 }
 
 /** How many clients a round asks, so that enough deliver in time. */
-function askedFor({ plan, manifest: { overSelection = 1 } }: RunContext): number {
+function askedFor({ plan, manifest: { overSelection = 1 } }: SelectingRun): number {
   return Math.ceil(plan.clientsPerRound * overSelection)
 }
 
 /** How many more clients may train at the same time. */
-function freePlaces(run: RunContext): number {
+function freePlaces(run: SelectingRun): number {
   const training = run.stillTraining().filter((clientId) => run.isReady(clientId))
   return Math.max(0, run.plan.clientsPerRound - training.length)
 }
 
 /** In a buffered run nobody waits for a round to begin: who is free begins with it, the others come when they are done. */
-async function atWork(run: RunContext, round: number): Promise<readonly string[]> {
+async function atWork(run: SelectingRun, round: number): Promise<readonly string[]> {
   run.signal.throwIfAborted()
   requireMore(run, round)
   const { quorum } = run.plan
@@ -47,7 +58,7 @@ async function atWork(run: RunContext, round: number): Promise<readonly string[]
   return eligible.filter((clientId) => run.isReady(clientId) && !busy.includes(clientId))
 }
 
-function requireMore({ plan: { rounds } }: RunContext, round: number): void {
+function requireMore({ plan: { rounds } }: SelectingRun, round: number): void {
   if (round >= rounds) throw new RunOver(`the plan was shortened to ${rounds} rounds`, 'completed')
 }
 
@@ -67,7 +78,7 @@ export function draw(
  * Waits for clients. The first round waits for as many as the run asks for, up to its deadline once a quorum is there;
  * later rounds wait for those that are known, but not long.
  */
-async function gather(run: RunContext, round: number): Promise<readonly string[]> {
+async function gather(run: SelectingRun, round: number): Promise<readonly string[]> {
   let quorumSince: number | undefined
   let waitingSince: number | undefined
   for (;;) {
@@ -100,14 +111,14 @@ interface Present {
 }
 
 /** Nobody but an operator can know whether to wait for clients that have left. */
-async function raiseWaiting(run: RunContext, round: number, { quorum, eligible, ready }: Present): Promise<void> {
+async function raiseWaiting(run: SelectingRun, round: number, { quorum, eligible, ready }: Present): Promise<void> {
   const message = `round ${roundNumber(round)} cannot begin: of the ${quorum} clients that it needs ${eligible.length} take part and ${ready.length} are connected`
   const remedy = 'The run waits. Bring them back, let others join, lower the quorum, or stop it.'
   await run.alert('QUORUM_MISSED', `${message}. ${remedy}`)
 }
 
 /** Leaves those alone that still train for an earlier round, where there are enough others: a newer round would end that. */
-function preferIdle(run: RunContext, ready: readonly string[], wanted: number): readonly string[] {
+function preferIdle(run: SelectingRun, ready: readonly string[], wanted: number): readonly string[] {
   const busy = new Set(run.stillTraining())
   const idle = ready.filter((clientId) => !busy.has(clientId))
   return idle.length >= Math.min(wanted, ready.length) ? idle : ready

@@ -2,7 +2,7 @@ import { rebase, stalenessWeight } from '@fedsvd/core/federation'
 import type { AdapterState } from '@fedsvd/core/lora'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { AdapterRecord } from '../storage/records/index.ts'
-import type { RoundContext, RunContext } from './context.ts'
+import type { RoundContext, RunTensors, RunTerms } from './context.ts'
 import { decodeState, decodeUpdate } from './frames.ts'
 
 /**
@@ -10,7 +10,12 @@ import { decodeState, decodeUpdate } from './frames.ts'
  * that of the round, and in a buffered run weighed by how many states old it is. The rotations are not stored: they follow
  * from the published states, which are.
  */
-export async function* staleUpdates({ run, round, journal, base }: RoundContext): AsyncGenerator<NamedTensor[]> {
+export async function* staleUpdates({
+  run,
+  round,
+  journal,
+  base,
+}: RoundContext<RunTerms & RunTensors>): AsyncGenerator<NamedTensor[]> {
   const { late = [] } = journal.progress!
   if (late.length === 0) return
   const { manifest, schemaHash, blobs } = run
@@ -29,12 +34,15 @@ export async function* staleUpdates({ run, round, journal, base }: RoundContext)
 
 /** The published state that a round started from. */
 export async function baseOf(
-  { store, manifest }: Pick<RunContext, 'store' | 'manifest'>,
+  { store, manifest }: Pick<RunTerms & RunTensors, 'store' | 'manifest'>,
   round: number,
 ): Promise<AdapterRecord> {
   return (await store.runs.adapter(manifest.runId, round))!
 }
 
-async function stateOf({ manifest, schemaHash, blobs }: RunContext, record: AdapterRecord): Promise<AdapterState> {
+async function stateOf(
+  { manifest, schemaHash, blobs }: RunTerms & RunTensors,
+  record: AdapterRecord,
+): Promise<AdapterState> {
   return decodeState(manifest, schemaHash, record.basis, await blobs.read(record.sha256))
 }
