@@ -15,7 +15,7 @@ const MOST_PATHS = 1000
 const column = z.string().min(1).optional()
 const path = z.string().min(1)
 
-const clientConfigSchema = z.strictObject({
+export const clientConfigSchema = z.strictObject({
   /** Address of the coordinator, http or https. */
   coordinator: z.string().transform((address, { issues }) => {
     try {

@@ -90,9 +90,13 @@ export const configSchema = z.strictObject({
     .optional(),
   /** Address of an S3-compatible service; that of AWS in the region where it is absent. */
   s3Endpoint: z.url({ protocol: /^https?$/ }).optional(),
+  /** Region of the bucket. */
   s3Region: z.string().min(1).default('us-east-1'),
+  /** Name of the key to the bucket. */
   s3AccessKeyId: trimmed.optional(),
+  /** The key itself. */
   s3SecretAccessKey: trimmed.optional(),
+  /** Of keys that hold for a time. */
   s3SessionToken: trimmed.optional(),
   /** Secret bytes (32, base64url) of the key that signs privacy statements; made up and stored where they are absent. */
   statementKey: secret(SECRETS.statementKey).optional(),
@@ -145,9 +149,11 @@ export const configSchema = z.strictObject({
   transfersPerMinute: z.coerce.number().int().min(1).max(MOST_PER_MINUTE).default(600),
   /** Ledger reports that one client may send in a minute. */
   reportsPerMinute: z.coerce.number().int().min(1).max(MOST_PER_MINUTE).default(600),
-  /** How long a request may take to send its headers, and all of itself; and how long a connection may be still. */
+  /** How long a request may take to send its headers. */
   headersSeconds: z.coerce.number().min(0.05).max(600).default(15),
+  /** How long a request may take to send all of itself. */
   requestSeconds: z.coerce.number().min(0.05).max(86_400).default(600),
+  /** How long a connection may be still. */
   idleSeconds: z.coerce.number().min(0.05).max(3600).default(120),
   /** Reverse proxies in front of the coordinator, for the callers' addresses. */
   trustedProxies: z.coerce.number().int().min(0).max(10).default(0),
@@ -204,7 +210,7 @@ export const ENVIRONMENT = {
 } as const satisfies Record<keyof CoordinatorConfig, string>
 
 /** Settings that may stand in a file: the variable with `_FILE` behind it names it, as secrets of containers are mounted. */
-const FROM_FILES = [
+export const FROM_FILES = [
   'operatorToken',
   'uploadSecret',
   'statementKey',

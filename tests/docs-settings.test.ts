@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { ENVIRONMENT } from '../apps/server/src/config.ts'
+import { PAGE, settingsPage } from '../scripts/settings-page.ts'
+
+const page = readFileSync(PAGE, 'utf8')
+
+describe('the page on settings', () => {
+  it('says what the schemas and the options say: npx tsx scripts/settings-page.ts writes it', () => {
+    expect(page).toBe(settingsPage())
+  })
+
+  it('names every variable of the coordinator, and gives each row a meaning', () => {
+    for (const variable of Object.values(ENVIRONMENT)) expect(page).toContain(`| \`${variable}\``)
+    const rows = page.split('\n').filter((line) => line.startsWith('| ') && line.split(' | ').length === 6)
+    expect(rows.length).toBeGreaterThan(60)
+    expect(rows.filter((row) => row.endsWith('|  |'))).toEqual([])
+  })
+})
