@@ -33,7 +33,10 @@ function rooms(
   return Object.fromEntries(
     Object.entries(table).map(([room, [may, reason = because]]) => [
       `${root}/${room}`,
-      { may: [...outside, ...may.map((other) => (other.startsWith('apps/') ? other : `${root}/${other}`))], because: reason },
+      {
+        may: [...outside, ...may.map((other) => (other.startsWith('apps/') ? other : `${root}/${other}`))],
+        because: reason,
+      },
     ]),
   )
 }
@@ -77,7 +80,19 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
   ],
   'events.ts': [['identity', 'storage'], 'events are named by what they tell, not by who tells or hears them'],
   runs: [
-    ['evaluation', 'events.ts', 'identity', 'models', 'ownership', 'platform', 'privacy', 'refactorisation', 'rounds', 'storage', 'telemetry'],
+    [
+      'evaluation',
+      'events.ts',
+      'identity',
+      'models',
+      'ownership',
+      'platform',
+      'privacy',
+      'refactorisation',
+      'rounds',
+      'storage',
+      'telemetry',
+    ],
   ],
   views: [
     ['identity', 'platform', 'privacy', 'rounds', 'runs', 'storage'],
@@ -203,7 +218,8 @@ export const TEXTS: readonly { readonly uses: RegExp; readonly within: RegExp; r
   },
   {
     uses: /\bkind\b['"]?\s*[:=]\s*['"`]os-csprng\b|\b(?:randomFillSync|randomFill|getRandomValues)\s*\(/,
-    within: /^packages\/engine\/src\/crypto\/os-randomness\.ts$|^packages\/core\/src\/random\/source\.ts$|^packages\/testing\//,
+    within:
+      /^packages\/engine\/src\/crypto\/os-randomness\.ts$|^packages\/core\/src\/random\/source\.ts$|^packages\/testing\//,
     because: 'there is one source of private randomness, and its binding to the operating system is under test',
   },
   {

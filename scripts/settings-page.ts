@@ -105,7 +105,9 @@ function defaultOf(schema: z.ZodType): string {
   const { success, data } = schema.safeParse(undefined)
   if (!success || data === undefined || (typeof data === 'object' && Object.keys(data as object).length === 0))
     return ''
-  return code(typeof data === 'string' && path.isAbsolute(data) ? path.relative(process.cwd(), data) : String(data))
+  return code(
+    typeof data === 'string' && path.isAbsolute(data) ? path.relative(process.cwd(), data) : JSON.stringify(data),
+  )
 }
 
 function defaultText({ defaultValue, mandatory }: Option): string {

@@ -3,7 +3,7 @@ import type { SvdDevice } from '@fedsvd/engine/settings'
 
 /**
  * Multiplications of the Gram matrices of all layers, from which on a library is faster than the exact route and the event loop
- * would wait too long. From the table in docs/reference/devices.md, which `npm run bench:svd` made; docs-devices.test.ts holds
+ * would wait too long. From the table in docs/reference/devices.md, which `npm run bench:svd` made; tests/docs/devices.test.ts holds
  * the two together.
  */
 export const SMALL_STEP = 1e6

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { ENVIRONMENT } from '../apps/server/src/config.ts'
-import { PAGE, settingsPage } from '../scripts/settings-page.ts'
+import { ENVIRONMENT } from '../../apps/server/src/config.ts'
+import { PAGE, settingsPage } from '../../scripts/settings-page.ts'
 
 const page = readFileSync(PAGE, 'utf8')
 
