@@ -266,10 +266,12 @@ export const MUTANTS: readonly Mutant[] = [
   ...breaksOf(
     client('ledger/replay.ts'),
     [client('ledger/adopted.test.ts'), client('ledger/verify.test.ts')],
-    [
-      ['return [...state.attempts, ...state.charges]', 'return [...state.attempts]'],
-      ['if (!isSigned(statement)) throw contradiction(', 'if (false as boolean) throw contradiction('],
-    ],
+    [['if (!isSigned(statement)) throw contradiction(', 'if (false as boolean) throw contradiction(']],
+  ),
+  ...breaksOf(
+    client('ledger/state.ts'),
+    [client('ledger/adopted.test.ts'), client('ledger/verify.test.ts')],
+    [['return [...state.attempts, ...state.charges]', 'return [...state.attempts]']],
   ),
   ...breaksOf(client('ledger/verify.ts'), LEDGER_TESTS, [
     ['if (hash !== entry.hash) throw damaged(', 'if (false as boolean) throw damaged('],
@@ -570,10 +572,12 @@ export const MUTANTS: readonly Mutant[] = [
   ...breaksOf(
     engine('training/lot-sum.ts'),
     [engine('training/lot-sum.test.ts')],
-    [
-      ['if (gradient === undefined) sum.leaveOut()', 'if (gradient === undefined) return'],
-      ['for (const record of records) {\n    signal', 'for (const record of records.slice(1)) {\n    signal'],
-    ],
+    [['if (gradient === undefined) sum.leaveOut()', 'if (gradient === undefined) return']],
+  ),
+  ...breaksOf(
+    engine('training/gradient-source.ts'),
+    [engine('training/lot-sum.test.ts')],
+    [['for (const record of records) {\n    signal', 'for (const record of records.slice(1)) {\n    signal']],
   ),
   ...breaksOf(client('round/lot-sum.ts'), [client('node-resume.slow.test.ts')], [['      throw fault\n', '']]),
   ...breaksOf(

@@ -7,7 +7,7 @@ import { completeConfig, ENVIRONMENT, settingsFromEnvironment } from '../../apps
 import { testCoordinator } from '../../packages/testing/src/server/index.ts'
 
 /* The manifests, held against what the coordinator really reads, listens on and answers. */
-const FOLDER = path.resolve(import.meta.dirname, '../deploy/kubernetes')
+const FOLDER = path.resolve(import.meta.dirname, '../../deploy/kubernetes')
 
 interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string }

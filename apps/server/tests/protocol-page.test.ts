@@ -7,7 +7,7 @@ import { ROUTES } from '../src/identity/index.ts'
 const fileOf = (name: string) => readFile(new URL(name, import.meta.url), 'utf8')
 let page = ''
 beforeAll(async () => {
-  page = await fileOf('../docs/reference/protocol.md')
+  page = await fileOf('../../../docs/reference/protocol.md')
 })
 
 describe('the protocol reference', () => {
@@ -47,7 +47,7 @@ describe('the protocol reference', () => {
   it('lists every action of the audit log, and no other', async () => {
     const files = await readdir(new URL('../src', import.meta.url), { recursive: true })
     const code = files.filter((file) => file.endsWith('.ts') && !/generated|\.test\.ts$/.test(file))
-    const sources = await Promise.all(code.map((file) => fileOf(`../apps/server/src/${file}`)))
+    const sources = await Promise.all(code.map((file) => fileOf(`../../../apps/server/src/${file}`)))
     const written = sources.flatMap((source) =>
       Array.from(source.matchAll(/action: '([a-z.-]+)'/g), ([, action]) => action),
     )
@@ -58,8 +58,8 @@ describe('the protocol reference', () => {
 
   it('lists every event of the two namespaces, and no other', async () => {
     const sources = [
-      await fileOf('../packages/core/src/protocol/messages.ts'),
-      await fileOf('../packages/core/src/protocol/operator.ts'),
+      await fileOf('../../../packages/core/src/protocol/messages.ts'),
+      await fileOf('../../../packages/core/src/protocol/operator.ts'),
     ].join('\n')
     const interfaces = Array.from(
       sources.matchAll(/^export interface \w+Events \{\n([\s\S]*?)^\}/gm),

@@ -85,7 +85,7 @@ describe.skipIf(!(await postgresAnswers()))('migrations', () => {
 
   it('leave an audit log that only grows', async () => {
     await using at = await place()
-    await applyMigrations(at.client, path.resolve(import.meta.dirname, '../../../../../prisma/migrations'))
+    await applyMigrations(at.client, path.resolve(import.meta.dirname, '../../../../../../prisma/migrations'))
     await at.client.query(
       `INSERT INTO "AuditEntry" VALUES (1, now(), 'somebody', 'run.create', 'run', '{}', 'genesis', 'hash')`,
     )
