@@ -105,9 +105,8 @@ function defaultOf(schema: z.ZodType): string {
   const { success, data } = schema.safeParse(undefined)
   if (!success || data === undefined || (typeof data === 'object' && Object.keys(data as object).length === 0))
     return ''
-  return code(
-    typeof data === 'string' && path.isAbsolute(data) ? path.relative(process.cwd(), data) : JSON.stringify(data),
-  )
+  if (typeof data !== 'string') return code(JSON.stringify(data))
+  return code(path.isAbsolute(data) ? path.relative(process.cwd(), data) : data)
 }
 
 function defaultText({ defaultValue, mandatory }: Option): string {
