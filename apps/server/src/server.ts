@@ -86,8 +86,6 @@ export async function startCoordinator(
   const security = composeSecurity(ground, storage, secrets, presence)
   const rooms = composeRuns(ground, storage, security, presence, { models, evaluatorFor, refactoriser })
   const { runs } = rooms
-  const { http } = listener
-  const { io, clients, feed } = composeSockets(ground, storage, security, presence, rooms, http)
   const { keepUpdates, collectSeconds, collectGraceSeconds } = config
   const collector = startCollector({
     blobs,
@@ -102,13 +100,15 @@ export async function startCoordinator(
     store.dump &&
     (await serveControl({ stateDir: config.stateDir, dump: store.dump, holdObjects: () => collector.hold(), log }))
   let draining = false
+  const { http } = listener
   const app = composeHttp(ground, storage, security, presence, rooms, {
     models,
     statement: secrets.statement,
     dashboardFolder: given.dashboardFolder,
     isDraining: () => draining,
   })
-  http.on('request', app)
+  http.on('request', app) // before Socket.IO, which hands on to it what is not its own
+  const { io, clients, feed } = composeSockets(ground, storage, security, presence, rooms, http)
 
   const close = async (): Promise<void> => {
     if (draining) return
