@@ -187,7 +187,7 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     because: 'the dashboard runs in browsers: it knows the wire and the accountant, never the coordinator itself',
   },
   'apps/cli/src': {
-    may: [CORE, ENGINE, SERVER, CLIENT],
+    may: [CORE, ENGINE, SERVER, CLIENT, 'apps/cli/package.json'],
     because: 'the command line stands on top of everything',
   },
 }

@@ -10,6 +10,8 @@ import { configSchema, ENVIRONMENT, FROM_FILES } from '../apps/server/src/config
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const PAGE = path.join(ROOT, 'docs/reference/settings.md')
 
+const { commands } = await program()
+
 /** What a setting of a client is called where its option is called otherwise. */
 const CLIENT_SETTING: Readonly<Record<string, readonly string[]>> = {
   data: ['dataFile'],
@@ -78,7 +80,7 @@ function clientRows(): readonly (readonly string[])[] {
 }
 
 function command(name: string): Command {
-  return program().commands.find((one) => one.name() === name)!
+  return commands.find((one) => one.name() === name)!
 }
 
 function shapeOf(schema: z.ZodType | undefined): Readonly<Record<string, z.ZodType>> | undefined {

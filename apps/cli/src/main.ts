@@ -1,44 +1,17 @@
 import { Command, CommanderError } from 'commander'
-import { accountCommand } from './commands/account.ts'
-import { auditCommand } from './commands/audit.ts'
-import { auditLogCommand } from './commands/audit-log.ts'
-import { backupCommand, restoreCommand } from './commands/backup.ts'
-import { dataCommand } from './commands/data.ts'
-import { demoCommand } from './commands/demo.ts'
-import { exportCommand } from './commands/export.ts'
-import { joinCommand } from './commands/join.ts'
-import { ledgerCommand } from './commands/ledger.ts'
-import { modelCommand } from './commands/model.ts'
-import { operatorCommand } from './commands/operator.ts'
-import { ownerCommand } from './commands/owner.ts'
-import { planCommand } from './commands/plan.ts'
-import { serveCommand } from './commands/serve.ts'
-import { statementCommand } from './commands/statement.ts'
+import { commandsOf } from './commands.ts'
 import { fail } from './output.ts'
 import { handleOutputErrors } from './output-errors.ts'
+import { VERSION } from './version.ts'
 
-/** The `fedsvd` command: one subcommand for each thing that a person does. */
-export function program(): Command {
-  return new Command('fedsvd')
+/** The `fedsvd` command with every subcommand loaded, or with those that are named. */
+export async function program(isNamed: (name: string) => boolean = () => true): Promise<Command> {
+  const command = new Command('fedsvd')
     .description('Federated fine-tuning of language models under differential privacy.')
-    .version('0.1.0')
+    .version(VERSION)
     .showHelpAfterError('(add --help for the options and an example)')
-    .addCommand(demoCommand())
-    .addCommand(serveCommand())
-    .addCommand(backupCommand())
-    .addCommand(restoreCommand())
-    .addCommand(joinCommand())
-    .addCommand(dataCommand())
-    .addCommand(planCommand())
-    .addCommand(accountCommand())
-    .addCommand(ledgerCommand())
-    .addCommand(auditCommand())
-    .addCommand(modelCommand())
-    .addCommand(exportCommand())
-    .addCommand(operatorCommand())
-    .addCommand(ownerCommand())
-    .addCommand(auditLogCommand())
-    .addCommand(statementCommand())
+  for (const one of await commandsOf(isNamed)) command.addCommand(one)
+  return command
 }
 
 /** Runs the command line; every failure is one line on stderr and a non-zero exit code. */
@@ -47,7 +20,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   const json = argv.includes('--json')
   handleOutputErrors({ stdout, stderr, json, exit: (code) => process.exit(code) })
   try {
-    await program().parseAsync(argv)
+    const words = argv.slice(2).filter((word) => !word.startsWith('-'))
+    const named = words[0] === 'help' ? words[1] : words[0]
+    await (await program((name) => name === named)).parseAsync(argv)
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode
     else fail(error, json)

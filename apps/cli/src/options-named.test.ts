@@ -7,7 +7,7 @@ import { program } from './main.ts'
 const ROOT = join(import.meta.dirname, '../../..')
 
 const commandsBelow = (command: Command): Command[] => [command, ...command.commands.flatMap(commandsBelow)]
-const all = commandsBelow(program())
+const all = commandsBelow(await program())
 const shown = new Set(['--help', ...all.flatMap(({ options }) => options.filter((o) => !o.hidden).map((o) => o.long))])
 
 /** Sources whose messages a person of a coordinator or a site reads. */

@@ -10,7 +10,6 @@ import { mostRecords, requireJoinable } from '../site-terms.ts'
 /** `fedsvd account`: what a list of privacy events costs, by both accountants. */
 export function accountCommand(): Command {
   return new Command('account')
-    .description('Read privacy events as JSON on standard input and print what they cost together.')
     .option('--group <count>', 'also for a person with that many records, the unit being the record', positiveInteger)
     .option(
       '--records <count>',

@@ -27,9 +27,7 @@ interface VerifyOptions extends AccessOptions {
 
 /** `fedsvd audit-log`: who did what at a coordinator. */
 export function auditLogCommand(): Command {
-  const command = new Command('audit-log').description(
-    'Read and verify the audit log of a coordinator, as an admin or an auditor.',
-  )
+  const command = new Command('audit-log')
   command.addCommand(
     withAccess(new Command('show').description('Show entries, oldest first.'))
       .option('--after <seq>', 'show what comes after this entry', sequence, 0)

@@ -16,9 +16,6 @@ import { type Output, outputFor, table } from '../output.ts'
  */
 export function auditCommand(begin?: typeof beginPrivateRound): Command {
   return new Command('audit')
-    .description(
-      'Measure a lower bound on epsilon with canaries in one private round, next to the claimed upper bound; exit code 1 when it refutes the claim.',
-    )
     .option('--records <count>', 'records of the client', positiveInteger, 1500)
     .option('--lot <count>', 'expected lot size', positiveInteger, 256)
     .option('--steps <count>', 'steps in all: rounds times local steps', positiveInteger, 40)

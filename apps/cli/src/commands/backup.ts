@@ -16,10 +16,6 @@ const PROGRESS_MS = 2000
 /** `fedsvd backup`: everything that a coordinator with an embedded database needs to go on elsewhere. */
 export function backupCommand(): Command {
   return new Command('backup')
-    .description(
-      'Back up a coordinator with its embedded database, running or not: its rows as they are at one moment, the tensors ' +
-        'that they need, and its secrets (operator token and statement key). Keep the folder as safe as these.',
-    )
     .argument('<folder>', 'where to write it: a folder that is empty or not there yet')
     .option('--state-dir <folder>', STATE_DIR)
     .option('--blobs <where>', 'where tensors are kept, if not in the state folder (FEDSVD_BLOBS)')
@@ -37,10 +33,6 @@ export function backupCommand(): Command {
 /** `fedsvd restore`: makes a state folder of a backup. */
 export function restoreCommand(): Command {
   return new Command('restore')
-    .description(
-      'Make the state folder of a coordinator from a backup. All of it is verified first; the folder is there as a whole ' +
-        'or not at all. The enrolment tokens and sessions in the backup are invalid afterwards.',
-    )
     .argument('<folder>', 'what fedsvd backup wrote')
     .option('--state-dir <folder>', `${STATE_DIR}, empty or not there yet`)
     .option('--json', 'print progress and the result as lines of JSON')

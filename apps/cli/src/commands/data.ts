@@ -15,7 +15,7 @@ const LABELS_SHOWN = 20
 
 /** `fedsvd data`: what a data set holds, seen at the site only. */
 export function dataCommand(): Command {
-  const command = new Command('data').description('Look at a data set before it is used; needs no coordinator.')
+  const command = new Command('data')
   command.addCommand(
     withDataOptions(
       new Command('inspect')

@@ -29,9 +29,6 @@ interface DemoOptions {
 /** `fedsvd demo`: the main job on one machine: a coordinator and three clients as processes of their own. */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description(
-      'Fine-tune a real encoder on real e-mail with a coordinator and three private clients, on this machine.',
-    )
     .option('--quick', 'two short rounds, for tests')
     .option('--json [file]', 'write the summary as JSON to a file, or to standard output')
     .option('--dir <folder>', 'where the demo keeps its files; emptied at the start', '.fedsvd/demo')

@@ -15,11 +15,7 @@ interface ExportOptions extends AccessOptions, ModelOptions {
 
 /** `fedsvd export`: the newest state of a run, as files that need nothing of fedsvd. */
 export function exportCommand(): Command {
-  const command = withAccess(
-    new Command('export')
-      .description("Write a run's newest state: as a PEFT adapter, as a whole checkpoint, or as an ONNX model.")
-      .argument('<run>', 'identifier of the run'),
-  )
+  const command = withAccess(new Command('export').argument('<run>', 'identifier of the run'))
   return withModelOptions(command)
     .addOption(
       new Option('--format <format>', 'peft: the adapter alone; merged and onnx need the checkpoint on this machine')

@@ -43,9 +43,6 @@ const ENROLMENT_TOKEN: SecretOption = {
 /** `fedsvd join`: runs this site's client node. */
 export function joinCommand(): Command {
   const command = new Command('join')
-    .description(
-      'Run a client node: train on this site’s records under its own privacy budget. No record leaves the process.',
-    )
     .addOption(
       new Option('--data <path>', `records: ${DATA_FORMATS}; a pattern in quotes, or once for each file of the set`)
         .env('FEDSVD_DATA')

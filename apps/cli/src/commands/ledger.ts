@@ -23,9 +23,7 @@ interface LedgerOptions {
 
 /** `fedsvd ledger`: what this site has spent, from the site's own files. */
 export function ledgerCommand(): Command {
-  const command = new Command('ledger').description(
-    "Read this site's own privacy ledgers; needs no coordinator and changes nothing.",
-  )
+  const command = new Command('ledger')
   command.addCommand(
     new Command('show')
       .description('Show what each budget of this site has spent and what is left.')

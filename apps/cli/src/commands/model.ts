@@ -5,20 +5,18 @@ import { outputFor } from '../output.ts'
 
 /** `fedsvd model`: what a checkpoint of this machine is, and what a run must say of it. */
 export function modelCommand(): Command {
-  return new Command('model')
-    .description('Look at the checkpoints of this machine, and fetch them from a hub.')
-    .addCommand(
-      withModelOptions(
-        new Command('show')
-          .description(
-            'Prove that a checkpoint can be trained; which layers it has, and the identity that a run names it by.',
-          )
-          .argument('<name>', 'name of the checkpoint, such as my-bert or owner/name@commit'),
-      )
-        .option('--json', 'print one JSON object')
-        .addHelpText('after', example('fedsvd model show my-bert', 'fedsvd model show owner/name@main --hub https://…'))
-        .action(show),
+  return new Command('model').addCommand(
+    withModelOptions(
+      new Command('show')
+        .description(
+          'Prove that a checkpoint can be trained; which layers it has, and the identity that a run names it by.',
+        )
+        .argument('<name>', 'name of the checkpoint, such as my-bert or owner/name@commit'),
     )
+      .option('--json', 'print one JSON object')
+      .addHelpText('after', example('fedsvd model show my-bert', 'fedsvd model show owner/name@main --hub https://…'))
+      .action(show),
+  )
 }
 
 async function show(name: string, options: ModelOptions & { json?: boolean }): Promise<void> {

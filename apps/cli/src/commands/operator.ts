@@ -27,7 +27,7 @@ const withSink = (command: Command): Command =>
 
 /** `fedsvd operator`: who may administer a coordinator. */
 export function operatorCommand(): Command {
-  const command = new Command('operator').description('Make, list and disable the operators of a coordinator.')
+  const command = new Command('operator')
   const at = '--coordinator http://127.0.0.1:7373'
   command.addCommand(
     withSink(withAccess(new Command('create').description('Make an operator; its secret is made up and shown once.')))

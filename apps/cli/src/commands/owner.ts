@@ -20,9 +20,7 @@ interface SignOptions extends KeyOptions, DataOptions {
 
 /** `fedsvd owner`: what the owner of a site's data signs. */
 export function ownerCommand(): Command {
-  const command = new Command('owner').description(
-    'Sign statements of the data owner, with a key that the client does not hold; needs no coordinator.',
-  )
+  const command = new Command('owner')
   command.addCommand(
     new Command('init')
       .description("Make the data owner's key; a site knows the owner by the first key that it sees.")

@@ -28,7 +28,6 @@ interface PlanOptions {
 /** `fedsvd plan`: how much noise and how many rounds a privacy budget buys. */
 export function planCommand(): Command {
   return new Command('plan')
-    .description('Show what a privacy budget buys: the noise for a number of rounds, or the rounds for a noise.')
     .requiredOption('--records <count>', 'records of the smallest client', positiveInteger)
     .option('--lot <count>', 'expected lot size, at most the records', positiveInteger, 256)
     .option('--local-steps <count>', 'steps of one client in one round', positiveInteger, 2)

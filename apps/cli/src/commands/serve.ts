@@ -51,7 +51,6 @@ function settingsOf(options: Omit<ServeOptions, 'json'>) {
 /** `fedsvd serve`: runs the coordinator until it is told to stop. */
 export function serveCommand(): Command {
   const command = new Command('serve')
-    .description('Run the coordinator. Without DATABASE_URL it keeps an embedded database in its state folder.')
     .option('--host <address>', 'address to listen on (FEDSVD_HOST; default 127.0.0.1)')
     .option('--port <number>', 'port to listen on, 0 for a free one (FEDSVD_PORT; default 7373)', port)
     .option('--state-dir <folder>', 'database, tensors and secrets (FEDSVD_STATE_DIR; default .fedsvd/coordinator)')

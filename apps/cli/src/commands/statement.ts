@@ -16,25 +16,23 @@ interface VerifyOptions {
 
 /** `fedsvd statement`: what to make of a privacy statement that one was handed. */
 export function statementCommand(): Command {
-  return new Command('statement')
-    .description('Verify privacy statements of a coordinator.')
-    .addCommand(
-      new Command('verify')
-        .description(
-          'Check the signature of a statement and compute its epsilons again; exit code 1 when either differs.',
-        )
-        .argument('<file>', 'the statement, as the dashboard or GET /v1/runs/:runId/statements/:clientId gives it')
-        .requiredOption(
-          '--public-key <key>',
-          'key of the coordinator, from GET /v1/statement-key, noted when it was trusted',
-        )
-        .option('--json', 'print the verdict as JSON')
-        .addHelpText(
-          'after',
-          example('fedsvd statement verify statement.json --public-key 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'),
-        )
-        .action(verifyFile),
-    )
+  return new Command('statement').addCommand(
+    new Command('verify')
+      .description(
+        'Check the signature of a statement and compute its epsilons again; exit code 1 when either differs.',
+      )
+      .argument('<file>', 'the statement, as the dashboard or GET /v1/runs/:runId/statements/:clientId gives it')
+      .requiredOption(
+        '--public-key <key>',
+        'key of the coordinator, from GET /v1/statement-key, noted when it was trusted',
+      )
+      .option('--json', 'print the verdict as JSON')
+      .addHelpText(
+        'after',
+        example('fedsvd statement verify statement.json --public-key 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'),
+      )
+      .action(verifyFile),
+  )
 }
 
 async function verifyFile(file: string, options: VerifyOptions): Promise<void> {

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import express, { type RequestHandler, type Response, Router } from 'express'
+import { shippedFolder } from '../platform/index.ts'
 
 /** Where `npm run build` leaves the dashboard. */
-export const BUILT_DASHBOARD = fileURLToPath(new URL('../../../dashboard/dist', import.meta.url))
+export const BUILT_DASHBOARD = shippedFolder(
+  new URL('../../dashboard', import.meta.url),
+  new URL('../../../dashboard/dist', import.meta.url),
+)
 
 /** Addresses that the dashboard itself resolves; anything else that is not a file stays unknown. */
 const VIEWS = /^\/(?:runs(?:\/[^/]+)?|clients(?:\/[^/]+)?|what-if|new-run|audit)?$/

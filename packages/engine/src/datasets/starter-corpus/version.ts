@@ -9,8 +9,10 @@ import { starterPackage } from './corpus-files.ts'
  */
 export function starterCorpusVersion(): string {
   const hash = createHash('sha256').update(starterPackage().version)
-  const rules = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
-  for (const file of [...rules.sort(), join('..', 'near-duplicates.ts')]) {
+  const names = readdirSync(import.meta.dirname)
+  const extension = names.includes('version.ts') ? '.ts' : '.js' // from the sources, or built from them
+  const rules = names.filter((file) => file.endsWith(extension) && !file.endsWith('.test.ts'))
+  for (const file of [...rules.sort(), join('..', `near-duplicates${extension}`)]) {
     hash.update(readFileSync(join(import.meta.dirname, file)))
   }
   const engine = readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')

@@ -1,6 +1,6 @@
-import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
+import { shippedFolder } from '../../../platform/index.ts'
 import type { WriteRows } from '../dump.ts'
 import type { LeaseOf, Store } from '../store.ts'
 import { prismaAlerts } from './alerts.ts'
@@ -18,7 +18,10 @@ import { prismaReferences } from './references.ts'
 import { prismaRounds } from './rounds.ts'
 import { prismaRuns } from './runs.ts'
 
-export const MIGRATIONS = fileURLToPath(new URL('../../../../../../prisma/migrations', import.meta.url))
+export const MIGRATIONS = shippedFolder(
+  new URL('../../../../prisma/migrations', import.meta.url),
+  new URL('../../../../../../prisma/migrations', import.meta.url),
+)
 
 /** Longest that a dump may take: everybody else waits for it. */
 const DUMP_MS = 600_000
