@@ -152,6 +152,8 @@ const dashboard = rooms(
 
 export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   [core('errors.ts')]: { may: [], packages: [], because: 'the catalogue of errors stands below everything' },
+  [core('registry')]: pure([], ['zod'], 'a registry knows names and schemas, whatever is registered'),
+  [core('limits')]: pure(['accounting'], ['zod'], 'a range is a number and a reason; it knows no message'),
   [core('numeric')]: pure([], ['@stdlib', 'fft.js']),
   [core('random')]: pure(['numeric'], ['seedrandom']),
   [core('tensor')]: pure([], []),
@@ -171,11 +173,11 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     'an audit sees what training shows and holds it against a claim; it does not train differently',
   ),
   [core('federation')]: pure(
-    ['lora', 'privacy', 'accounting', 'tensor', 'linalg'],
-    [],
+    ['limits', 'lora', 'privacy', 'accounting', 'registry', 'tensor', 'linalg'],
+    ['zod'],
     'the coordinator has nothing to privatise and no model to differentiate',
   ),
-  [core('protocol')]: pure(['tensor', 'lora', 'accounting'], ['zod']),
+  [core('protocol')]: pure(['tensor', 'limits', 'lora', 'accounting', 'federation', 'registry'], ['zod']),
   ...engine,
   ...server,
   [SERVER]: { may: [CORE, ENGINE, 'apps/server/package.json'], because: ON_THE_WIRE },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { AggregationRule } from '../../../packages/core/src/federation/index.ts'
 import { canonicalSchema, trainedSpecs } from '../../../packages/core/src/lora/index.ts'
 import { decodeState, type Invitation } from '../../../packages/core/src/protocol/index.ts'
+import type { NamedTerms } from '../../../packages/core/src/registry/index.ts'
 import { flatNorm, type NamedTensor, sizeOf } from '../../../packages/core/src/tensor/index.ts'
 import {
   type FakeClient,
@@ -31,7 +31,7 @@ function update(client: FakeClient, invitation: Invitation, poisons: boolean, in
 }
 
 /** The relative distance of the aggregated B and head from what all honest clients would have made of them. */
-async function errorOf(aggregation: AggregationRule | undefined): Promise<number> {
+async function errorOf(aggregation: NamedTerms | undefined): Promise<number> {
   await using coordinator = await testCoordinator()
   for (let index = 0; index < CLIENTS; index += 1) {
     const client = await coordinator.client(`site ${index}`, {
@@ -70,7 +70,7 @@ describe('two poisoners among ten clients, within the norm bound', () => {
     expect(await errorOf(undefined)).toBeGreaterThan(1)
   })
 
-  it.each<AggregationRule>([
+  it.each<NamedTerms>([
     { name: 'median' },
     { name: 'trimmed-mean', byzantine: POISONERS },
     { name: 'krum', byzantine: POISONERS },

@@ -1,5 +1,6 @@
-export type { Aggregation } from './aggregation/aggregation.ts'
-export { type AggregationRule, beginAggregation, minUpdates } from './aggregation/rules.ts'
+export type { Aggregation, AggregationRule } from './aggregation/aggregation.ts'
+export { bufferedAggregation } from './aggregation/buffered.ts'
+export { aggregationRules, beginAggregation, minUpdates, registerAggregationRule } from './aggregation/rules.ts'
 export { beginMean, type RunningMean } from './aggregation/running-mean.ts'
 export { type UpdateSize, updateNormBound } from './norm-bound.ts'
 export { rebase, stalenessWeight } from './rebase.ts'

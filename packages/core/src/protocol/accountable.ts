@@ -1,5 +1,5 @@
 import type { AccountedEvent } from '../accounting/index.ts'
-import { LIMITS, type Range } from './limits.ts'
+import { LIMITS, type Range } from '../limits/index.ts'
 
 /**
  * False for an event that no run of today can have: earlier releases stored whatever a client said. The accountants may not

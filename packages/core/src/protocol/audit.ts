@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { LIMITS, numberIn, wholeIn } from './limits.ts'
+import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 

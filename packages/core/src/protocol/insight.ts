@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
 import { clientViewSchema } from './identity.ts'
-import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { budgetSchema, privacyEventSchema, privacyTermsSchema } from './manifest.ts'
 import { roundStateSchema, runStateSchema } from './operator.ts'
 import { storedForm } from './stored-form.ts'

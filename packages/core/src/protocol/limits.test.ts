@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { LIMITS } from '../limits/index.ts'
+import { variantsOf } from '../registry/index.ts'
 import * as protocol from './index.ts'
-import { LIMITS } from './limits.ts'
 import { privacyEventSchema } from './manifest.ts'
 import { runRequestSchema } from './operator.ts'
 import { parseMessage } from './parse.ts'
@@ -15,6 +16,8 @@ const schemas = Object.entries(protocol as Record<string, unknown>).filter(
 function faultsOf(schema: z.ZodType, path: string, isStored = false): string[] {
   const within = isStored || isStoredForm(schema)
   const { def } = schema._zod
+  const variants = variantsOf(schema)
+  if (variants !== undefined) return variants.flatMap((one, index) => faultsOf(one, `${path}|${index}`, within))
   switch (def.type) {
     case 'number':
       return faultsOfNumber(schema as z.ZodNumber, path)

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { aggregationRules } from '../federation/index.ts'
+import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { TASKS } from '../lora/index.ts'
+import { registeredTerms } from '../registry/index.ts'
 import { identifierSchema } from './identifier.ts'
-import { LIMITS, numberIn, wholeIn } from './limits.ts'
 
 const name = z.string().min(1).max(200)
 const tensorSpec = z.strictObject({ name, shape: z.array(wholeIn(LIMITS.dimension)).max(4) })
@@ -67,13 +69,8 @@ export const unitSchema = z.strictObject({
 })
 export type RunUnit = z.infer<typeof unitSchema>
 
-/** How the updates of a round become one; see `AggregationRule` in the federation folder. Absent: their mean. */
-export const aggregationSchema = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('mean') }),
-  z.strictObject({ name: z.literal('median') }),
-  z.strictObject({ name: z.literal('trimmed-mean'), byzantine: wholeIn(LIMITS.clients) }),
-  z.strictObject({ name: z.literal('krum'), byzantine: wholeIn(LIMITS.clients) }),
-])
+/** How the updates of a round become one: the name of an `AggregationRule` and its terms. Absent: their mean. */
+export const aggregationSchema = registeredTerms(aggregationRules)
 
 /**
  * How a run goes from state to state. Absent or `synchronous`: round by round. `buffered` (FedBuff, Nguyen et al. 2022): clients

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors.ts'
+import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
 import { clientNameSchema } from './identity.ts'
-import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './manifest.ts'
 
 /*

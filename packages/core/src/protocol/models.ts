@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { LIMITS, wholeIn } from '../limits/index.ts'
 import { TASKS } from '../lora/index.ts'
-import { LIMITS, wholeIn } from './limits.ts'
 
 /** A base model that a run can name: what comes with the coordinator, and the checkpoints in its model folder. */
 export const modelViewSchema = z.strictObject({

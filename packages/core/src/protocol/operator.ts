@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ADVERSARY } from '../accounting/index.ts'
+import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
-import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { adapterSchemaSchema, clientLevelSchema, runManifestSchema } from './manifest.ts'
 import { storedForm } from './stored-form.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { FedsvdError } from '../errors.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestName, variantsOf } from '../registry/index.ts'
 
 interface Fault {
   readonly path: readonly PropertyKey[]
@@ -90,7 +90,8 @@ function faultOf(schema: z.ZodType, issue: z.core.$ZodIssue | undefined): Fault 
 function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
   const inner = schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault
   if (inner) return namesAt(schema.unwrap() as z.ZodType, path)
-  if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => namesAt(option as z.ZodType, path))
+  const options = schema instanceof z.ZodUnion ? schema.options : variantsOf(schema)
+  if (options !== undefined) return options.flatMap((option) => namesAt(option as z.ZodType, path))
   const [first, ...rest] = path
   if (schema instanceof z.ZodArray) return namesAt(schema.element as z.ZodType, rest)
   if (!(schema instanceof z.ZodObject)) return []

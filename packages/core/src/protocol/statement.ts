@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
-import { LIMITS, numberIn, wholeIn } from './limits.ts'
 import { budgetSchema, privacyEventSchema } from './manifest.ts'
 import { storedForm } from './stored-form.ts'
 

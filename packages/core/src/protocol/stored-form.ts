@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { variantsOf, withVariants } from '../registry/index.ts'
 
 const stored = new WeakSet<z.ZodType>()
 
@@ -19,6 +20,7 @@ export function isStoredForm(schema: z.ZodType): boolean {
 }
 
 function relaxed(schema: z.ZodType): z.ZodType {
+  if (variantsOf(schema) !== undefined) return relaxedVariants(() => variantsOf(schema)!)
   if (schema instanceof z.ZodNumber) return relaxedNumber(schema)
   if (schema instanceof z.ZodOptional) return relaxed(schema.unwrap() as z.ZodType).optional()
   if (schema instanceof z.ZodArray)
@@ -31,6 +33,20 @@ function relaxed(schema: z.ZodType): z.ZodType {
     return schema.clone({ ...schema.def, options: schema.def.options.map((option) => storedForm(option as z.ZodType)) })
   }
   return schema
+}
+
+/** What an extension has defined stays readable without it, as it was written. */
+function relaxedVariants(current: () => readonly z.ZodObject[]): z.ZodType {
+  const variants = () => current().map((variant) => storedForm(variant))
+  const named = z.looseObject({ name: z.string() })
+  const schema = z.unknown().transform((value, { issues }) => {
+    const { name } = (value ?? {}) as { readonly name?: unknown }
+    const parsed = (variants().find(({ shape }) => shape.name!.safeParse(name).success) ?? named).safeParse(value)
+    if (parsed.success) return parsed.data
+    for (const issue of parsed.error.issues) issues.push({ ...issue, input: value } as z.core.$ZodRawIssue)
+    return z.NEVER
+  })
+  return withVariants(schema, variants)
 }
 
 /** A positive number stays positive, a share at most 1, and a whole number whole. */

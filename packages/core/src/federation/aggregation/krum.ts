@@ -1,18 +1,26 @@
-/** Krum is defined for n >= 2 f + 3 updates. */
-export function leastForKrum(byzantine: number): number {
-  return 2 * byzantine + 3
-}
+import { LIMITS, wholeIn } from '../../limits/index.ts'
+import type { AggregationRule } from './aggregation.ts'
+import { bufferedAggregation } from './buffered.ts'
+
+const terms = { byzantine: wholeIn(LIMITS.clients) }
 
 /**
  * Krum (Blanchard et al. 2017, "Machine learning with adversaries", section 4): the one update whose n - f - 2 nearest
- * others are nearest to it, in squared L2 distance. The first of equals.
+ * others are nearest to it, in squared L2 distance; defined for n >= 2 f + 3. The first of equals.
  *
  * It takes one client's update with all of that client's noise: with strong noise it costs accuracy, and distances tell
  * honest from malicious less well. Prefer the trimmed mean there.
- *
- * @param updates equally long, at least {@link leastForKrum}
  */
-export function krum(updates: readonly Float32Array[], byzantine: number): Float32Array {
+export const krum = {
+  name: 'krum',
+  terms,
+  minUpdates: ({ byzantine }) => 2 * byzantine + 3,
+  begin: (specs, { byzantine }) =>
+    bufferedAggregation(specs, 2 * byzantine + 3, (updates) => nearestToOthers(updates, byzantine)),
+} satisfies AggregationRule<typeof terms>
+
+/** @param updates equally long, at least 2 * byzantine + 3 */
+function nearestToOthers(updates: readonly Float32Array[], byzantine: number): Float32Array {
   const neighbours = updates.length - byzantine - 2
   const distances = squaredDistances(updates)
   const scores = distances.map((row, own) => {

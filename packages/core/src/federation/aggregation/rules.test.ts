@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { wholeIn } from '../../limits/index.ts'
+import type { NamedTerms } from '../../registry/index.ts'
 import type { NamedTensor } from '../../tensor/index.ts'
-import { type AggregationRule, beginAggregation, minUpdates } from './rules.ts'
+import type { AggregationRule } from './aggregation.ts'
+import { bufferedAggregation } from './buffered.ts'
+import { aggregationRules, beginAggregation, minUpdates, registerAggregationRule } from './rules.ts'
 
 const specs = [
   { name: 'b', shape: [2, 2] },
@@ -11,12 +16,12 @@ const deltaOf = (values: readonly number[]): NamedTensor[] => [
   { name: 'b', shape: [2, 2], data: Float32Array.from(values.slice(0, 4)) },
   { name: 'head', shape: [1], data: Float32Array.from(values.slice(4)) },
 ]
-function aggregate(rule: AggregationRule, updates: readonly (readonly number[])[]): number[] {
+function aggregate(rule: NamedTerms, updates: readonly (readonly number[])[]): number[] {
   const aggregation = beginAggregation(specs, rule)
   for (const update of updates) aggregation.add(deltaOf(update))
   return aggregation.result().flatMap(({ data }) => [...data])
 }
-const RULES: readonly AggregationRule[] = [
+const RULES: readonly NamedTerms[] = [
   { name: 'mean' },
   { name: 'median' },
   { name: 'trimmed-mean', byzantine: 2 },
@@ -98,6 +103,61 @@ describe('the aggregation of a round', () => {
     const aggregation = beginAggregation(specs, rule)
     expect(() => aggregation.add(deltaOf([1, 2, 3, 4, 5]).toReversed())).toThrow(/SHAPE_MISMATCH/)
     expect(aggregation.count).toBe(0)
+  })
+})
+
+describe('a rule that is registered', () => {
+  const terms = { kept: wholeIn({ least: 1, most: 1000, because: 'no round has more clients' }) }
+  const firstOnes = (
+    name: string,
+    change: Partial<AggregationRule<typeof terms>> = {},
+  ): AggregationRule<typeof terms> => ({
+    name,
+    terms,
+    minUpdates: ({ kept }) => kept,
+    begin: (specs, { kept }) => bufferedAggregation(specs, kept, (updates) => updates[kept - 1]!.slice()),
+    ...change,
+  })
+
+  it('is used by its name, with its terms', () => {
+    registerAggregationRule(firstOnes('first-ones'))
+    expect(aggregationRules.names).toEqual(['mean', 'median', 'trimmed-mean', 'krum', 'first-ones'])
+    expect(minUpdates({ name: 'first-ones', kept: 2 })).toBe(2)
+    expect(
+      aggregate({ name: 'first-ones', kept: 2 }, [
+        [1, 1, 1, 1, 1],
+        [2, 3, 4, 5, 6],
+      ]),
+    ).toEqual([2, 3, 4, 5, 6])
+  })
+
+  it('has a name of its own, and a range for each number', () => {
+    expect(() => registerAggregationRule(firstOnes('krum'))).toThrow(/CONFIG_INVALID: expected a name that no other/)
+    for (const name of ['', 'First', 'a b', '__proto__', 'x'.repeat(65)]) {
+      expect(() => registerAggregationRule(firstOnes(name)), name).toThrow(/in small letters/)
+    }
+    for (const kept of [z.number(), z.number().min(1), z.number().max(9)]) {
+      expect(() => registerAggregationRule({ ...firstOnes('endless'), terms: { kept } })).toThrow(
+        /a range for the term kept/,
+      )
+    }
+    expect(aggregationRules.find('endless')).toBeUndefined()
+  })
+
+  it('is held to what it promises', () => {
+    registerAggregationRule(firstOnes('no-quorum', { minUpdates: () => 0.5 }))
+    registerAggregationRule(
+      firstOnes('other-tensors', {
+        begin: (given) => ({ ...bufferedAggregation(given, 1, () => new Float32Array(5)), result: () => [] }),
+      }),
+    )
+    expect(() => minUpdates({ name: 'no-quorum', kept: 1 })).toThrow(/CONFIG_INVALID.*0\.5/)
+    expect(() => aggregate({ name: 'other-tensors', kept: 1 }, [[1, 2, 3, 4, 5]])).toThrow(/SHAPE_MISMATCH/)
+  })
+
+  it('that is not here is not guessed at', () => {
+    expect(() => beginAggregation(specs, { name: 'trimed-mean' })).toThrow(/did you mean trimmed-mean\?.*--extension/)
+    expect(() => beginAggregation(specs, { name: 'toString' })).toThrow(/CONFIG_INVALID/)
   })
 })
 

@@ -1,53 +1,68 @@
+import { z } from 'zod'
+import { FedsvdError } from '../../errors.ts'
+import { type NamedTerms, Registry } from '../../registry/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
-import type { Aggregation } from './aggregation.ts'
-import { bufferedAggregation } from './buffered.ts'
-import { krum, leastForKrum } from './krum.ts'
-import { median, trimmedMean } from './order-statistics.ts'
-import { beginMean, type RunningMean } from './running-mean.ts'
+import type { Aggregation, AggregationRule } from './aggregation.ts'
+import { krum } from './krum.ts'
+import { mean } from './mean.ts'
+import { median } from './median.ts'
+import { requireDelta } from './running-mean.ts'
+import { trimmedMean } from './trimmed-mean.ts'
+
+/** The aggregation rules that this process knows. */
+export const aggregationRules = new Registry<AggregationRule>('aggregation rule', [mean, median, trimmedMean, krum])
 
 /**
- * How the updates of a round become one. `mean` is the rule of FedSVD and the only one that weighs every client equally and
- * needs memory for one update; the others bound what `byzantine` malicious clients among those of a round can do. All of them
- * see noised updates only, so the choice costs no privacy.
+ * Adds a rule, which run requests and manifests can name from then on.
+ *
+ * @throws FedsvdError CONFIG_INVALID for a name that is none or taken, and for a term that is a number without a range
  */
-export type AggregationRule =
-  | { readonly name: 'mean' }
-  | { readonly name: 'median' }
-  | { readonly name: 'trimmed-mean' | 'krum'; readonly byzantine: number }
-
-/** Begins to aggregate; the order of the additions decides at most the last bits, so callers add in a fixed order. */
-export function beginAggregation(specs: readonly TensorSpec[], rule: AggregationRule): Aggregation {
-  switch (rule.name) {
-    case 'mean':
-      return asAggregation(beginMean(specs))
-    case 'median':
-      return bufferedAggregation(specs, minUpdates(rule), median)
-    case 'trimmed-mean':
-      return bufferedAggregation(specs, minUpdates(rule), (updates) => trimmedMean(updates, rule.byzantine))
-    case 'krum':
-      return bufferedAggregation(specs, minUpdates(rule), (updates) => krum(updates, rule.byzantine))
+export function registerAggregationRule<Terms extends z.ZodRawShape>(rule: AggregationRule<Terms>): void {
+  const endless = Object.entries(rule.terms).find(([, schema]) => isEndless(schema))
+  if (endless !== undefined) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `a range for the term ${endless[0]} of the aggregation rule ${rule.name}`,
+      got: 'a number without a least or a largest value',
+      remedy: 'Give it one with wholeIn or numberIn.',
+    })
   }
+  aggregationRules.register(rule)
 }
 
-/** The fewest updates for which a rule is defined; a run's quorum is at least this. */
-export function minUpdates(rule: AggregationRule): number {
-  switch (rule.name) {
-    case 'mean':
-    case 'median':
-      return 1
-    case 'trimmed-mean':
-      return 2 * rule.byzantine + 1
-    case 'krum':
-      return leastForKrum(rule.byzantine)
-  }
+function isEndless(schema: z.core.$ZodType): boolean {
+  if (!(schema instanceof z.ZodNumber)) return false
+  return !Number.isFinite(schema.minValue ?? Number.NaN) || !Number.isFinite(schema.maxValue ?? Number.NaN)
 }
 
-function asAggregation(mean: RunningMean): Aggregation {
+/**
+ * Begins to aggregate; the order of the additions decides at most the last bits, so callers add in a fixed order.
+ *
+ * @param terms as the manifest has them, checked
+ * @throws FedsvdError CONFIG_INVALID for a rule that is not known here; `result()` throws SHAPE_MISMATCH where a rule makes
+ *   other tensors than those of the specs
+ */
+export function beginAggregation(specs: readonly TensorSpec[], terms: NamedTerms): Aggregation {
+  const aggregation = aggregationRules.get(terms.name).begin(specs, terms)
   return {
     get count() {
-      return mean.count
+      return aggregation.count
     },
-    add: (delta) => mean.add(delta),
-    result: () => mean.mean(),
+    add: (delta) => aggregation.add(delta),
+    result() {
+      const combined = aggregation.result()
+      requireDelta(specs, combined)
+      return combined
+    },
   }
+}
+
+/** The fewest updates for which a rule is defined; a run's quorum is at least this. @throws FedsvdError CONFIG_INVALID */
+export function minUpdates(terms: NamedTerms): number {
+  const least = aggregationRules.get(terms.name).minUpdates(terms)
+  if (Number.isSafeInteger(least) && least >= 1) return least
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `a whole number of at least 1 as the fewest updates of the aggregation rule ${terms.name}`,
+    got: String(least),
+    remedy: 'Correct minUpdates in the extension.',
+  })
 }
