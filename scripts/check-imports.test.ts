@@ -55,6 +55,25 @@ describe('the import table', () => {
     expect(breachesOf(file, source)).toHaveLength(1)
   })
 
+  it.each([
+    `const { task = 'sequence-classification' } = manifest`,
+    `manifest.task ?? 'sequence-classification'`,
+    `const { aggregation = { name: 'mean' } } = manifest`,
+    `aggregation?.name ?? 'mean'`,
+    `const { maxStaleness = 20 } = manifest`,
+    'const USUAL_MAX_STALENESS = 20',
+    'manifest: { overSelection = 1 }',
+    'model.featureScale ?? 1',
+    '(manifest.unit?.maxRecords ?? 1)',
+    `unit?.kind ?? 'record'`,
+    `['completed', 'stopped', 'failed'].includes(state)`,
+    `state !== 'waiting' && state !== 'running'`,
+    `.version('0.1.0')`,
+    `const VERSION = '1.2.3'`,
+  ])('bites on what has its home elsewhere: %s', (source) => {
+    expect(breachesOf('apps/server/src/rounds/x.ts', source)).toEqual([expect.stringContaining('may not contain')])
+  })
+
   it('finds circles of imports, and lets what only meets below be', () => {
     const graph = { a: ['b'], b: ['c'], c: ['a', 'd'], d: ['e'], e: [], f: ['d', 'f'] }
     expect(circlesIn(new Map(Object.entries(graph)))).toEqual([['a', 'b', 'c'], ['f']])

@@ -1,3 +1,5 @@
+import { ONE_HOME } from './one-home.ts'
+
 /**
  * Who may import whom. A key is a folder or a file; `may` lists the folders it may import from, beside itself. Nothing
  * points back: the table is the architecture, and `npm run lint` holds the code against it.
@@ -230,4 +232,5 @@ export const TEXTS: readonly { readonly uses: RegExp; readonly within: RegExp; r
     because:
       'what comes from a seed protects nobody: a client draws nothing from one, and a coordinator only whom it asks',
   },
+  ...ONE_HOME,
 ]

@@ -432,7 +432,7 @@ export const MUTANTS: readonly Mutant[] = [
     client('release/slot-length.ts'),
     [client('release/slot-length.test.ts')],
     [
-      ['members * (manifest.unit?.maxRecords ?? 1)', 'members'],
+      ['members * resolveManifest(manifest).unit.maxRecords', 'members'],
       ['const tokenIds = new Int32Array(maxTokens)', 'const tokenIds = new Int32Array(1)'],
       ['slowest = Math.max(slowest, clock.now() - started)', 'slowest = clock.now() - started'],
       ['steps: manifest.localSteps })', 'steps: 1 })'],

@@ -1,5 +1,5 @@
 import { roundNumber } from '@fedsvd/core/errors'
-import type { RunPlan, RunSnapshot } from '@fedsvd/core/protocol'
+import { bufferOf, isRunOver, planOf, type RunSnapshot } from '@fedsvd/core/protocol'
 
 /** What is to be read off a snapshot, in one place. */
 
@@ -7,23 +7,7 @@ export type Client = RunSnapshot['clients'][number]
 
 /** True as long as it can go on. */
 export function isOpen({ state }: RunSnapshot): boolean {
-  return state === 'waiting' || state === 'running' || state === 'paused'
-}
-
-/** What the next round goes by: the manifest, or what operators have changed since. */
-export function planOf({ manifest, plan }: RunSnapshot): RunPlan {
-  const { rounds, quorum, clientsPerRound, deadlineSeconds } = plan ?? manifest
-  return { rounds, quorum, clientsPerRound, deadlineSeconds }
-}
-
-/** The buffer of a run whose clients train in their own time; undefined for one that goes round by round. */
-export function bufferOf({ manifest: { mode } }: RunSnapshot) {
-  return mode?.name === 'buffered' ? mode : undefined
-}
-
-/** Whether updates of earlier rounds may be counted by a later one. */
-export function acceptsStaleUpdates(run: RunSnapshot): boolean {
-  return bufferOf(run) !== undefined || run.manifest.lateUpdates === 'rebase'
+  return !isRunOver(state)
 }
 
 /** Of each published round, how many states old the updates of earlier ones were that it counted. */
@@ -92,8 +76,8 @@ export function warningsOf(run: RunSnapshot, now: number): readonly Warning[] {
   if (isOpen(run) && run.state !== 'paused' && current !== undefined) {
     const isLate = current.state === 'tasked' && current.deadline !== undefined && Date.parse(current.deadline) < now
     if ((current.extensions ?? 0) > 0 || isLate) {
-      const got = `${current.received.length} of ${planOf(run).quorum} updates needed`
-      const what = bufferOf(run) === undefined ? 'Round' : 'Buffer'
+      const got = `${current.received.length} of ${planOf(run.manifest, run.plan).quorum} updates needed`
+      const what = bufferOf(run.manifest) === undefined ? 'Round' : 'Buffer'
       warnings.push({
         kind: 'stalled',
         text: `${what} ${roundNumber(current.round)} is stalled: its deadline has passed with ${got}`,

@@ -2,7 +2,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { RunSnapshot } from '@fedsvd/core/protocol'
+import { isRunOver, type RunSnapshot } from '@fedsvd/core/protocol'
 import { lockFile, makeFolder } from '@fedsvd/engine/files'
 import { Command, Option } from 'commander'
 import { Children } from '../demo/children.ts'
@@ -155,7 +155,7 @@ async function followRun(
   const onSnapshot = (snapshot: RunSnapshot): void => {
     if (snapshot.runId !== runId) return
     onChange(snapshot)
-    if (['completed', 'stopped', 'failed'].includes(snapshot.state)) resolve(snapshot)
+    if (isRunOver(snapshot.state)) resolve(snapshot)
   }
   using _watch = watchRuns(access, onSnapshot)
   onSnapshot(await fetchRun(access, runId))

@@ -10,7 +10,7 @@ import {
   spentEvents,
   unitOfLedger,
 } from '@fedsvd/client/ledger'
-import { type AccountedEvent, ADVERSARY, filterOf, pld, rdp } from '@fedsvd/core/accounting'
+import { type AccountedEvent, ADVERSARY, filterOf, pld, rdp, unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { Command } from 'commander'
 import { example } from '../options.ts'
@@ -103,7 +103,7 @@ function viewOf(state: LedgerState) {
     datasets: [...state.datasets],
     isMoved: state.isMoved,
     budget: state.budget,
-    unit: unitOfLedger(state) ?? 'record',
+    unit: unitOfLedger(state) ?? unitOfRun({}),
     charges: state.charges,
     ...(rule && { rule }),
     epsilonCharged: rule === undefined ? 0 : filterOf(rule).epsilonUpperBound(events, delta),

@@ -1,7 +1,7 @@
 import type { SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Task } from '@fedsvd/core/lora'
-import type { RunManifest } from '@fedsvd/core/protocol'
+import { type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 
 /**
  * What a site says of its data, by hand and once. Offers are judged by this and never by the records, so a change of one
@@ -23,10 +23,8 @@ export interface Declaration {
  *
  * @throws FedsvdError CONFIG_INVALID (another task), LABEL_UNKNOWN (other labels than the declared ones)
  */
-export function requireDeclaredKind(
-  { task = 'sequence-classification', labels }: RunManifest,
-  site: Declaration,
-): void {
+export function requireDeclaredKind(manifest: RunManifest, site: Declaration): void {
+  const { task, labels } = resolveManifest(manifest)
   if (task !== site.task) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: `records for ${task}, which this run is for`,

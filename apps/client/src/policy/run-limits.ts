@@ -1,6 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type AdapterState, stateSpecs, trainedSpecs } from '@fedsvd/core/lora'
-import { frameBytes, type Invitation, type RunManifest } from '@fedsvd/core/protocol'
+import { frameBytes, type Invitation, type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 import { sizeOf } from '@fedsvd/core/tensor'
 import { z } from 'zod'
 
@@ -33,7 +33,7 @@ export const RUN_LIMITS = {
   featureScale: {
     min: 1e-3,
     max: 1e3,
-    of: ({ model }) => model.featureScale ?? 1,
+    of: (manifest) => resolveManifest(manifest).model.featureScale,
     because: 'features that neither vanish nor overflow',
   },
   adapterScale: { min: 1e-3, max: 1e3, of: scaleOf, because: 'alpha / rank multiplies every update' },

@@ -1,6 +1,6 @@
 import { initialState } from '@fedsvd/core/lora'
 import { type LotTerms, mostMembers } from '@fedsvd/core/privacy'
-import type { RunManifest } from '@fedsvd/core/protocol'
+import { type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 import { type EncodedRecord, IGNORED, recordsInMemory } from '@fedsvd/engine/datasets'
 import type { PrivateEngine } from '@fedsvd/engine/training'
 import { lotOfAll } from '@fedsvd/engine/training/lots'
@@ -30,7 +30,7 @@ export async function slotLength(
   clock: ReleaseClock,
 ): Promise<number> {
   const members = mostMembers({ ...terms, steps: manifest.localSteps })
-  const records = members * (manifest.unit?.maxRecords ?? 1)
+  const records = members * resolveManifest(manifest).unit.maxRecords
   const perRecord = await millisecondsPerRecord(manifest, engine, clock)
   return Math.ceil(MARGIN * (records * perRecord + manifest.localSteps * STEP_MS + ROUND_MS))
 }
@@ -55,7 +55,9 @@ async function millisecondsPerRecord(
 }
 
 /** As long as the run allows, of the first token, with a target wherever its task has one. */
-function longestRecord({ model: { maxTokens }, task = 'sequence-classification' }: RunManifest): EncodedRecord {
+function longestRecord(manifest: RunManifest): EncodedRecord {
+  const { task } = resolveManifest(manifest)
+  const { maxTokens } = manifest.model
   const tokenIds = new Int32Array(maxTokens)
   if (task === 'sequence-classification') return { tokenIds, label: 0 }
   // the last token of a text has no next one

@@ -1,6 +1,6 @@
 import { type AdapterState, predictsTokens } from '@fedsvd/core/lora'
 import type { ClippedSum } from '@fedsvd/core/privacy'
-import type { RunManifest } from '@fedsvd/core/protocol'
+import { type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 import type { EncodedRecord } from '@fedsvd/engine/datasets'
 import type { LotSumOptions, PrivateEngine } from '@fedsvd/engine/training'
 import type { Lot } from '@fedsvd/engine/training/lots'
@@ -42,7 +42,8 @@ export async function lotSum(
 }
 
 /** A record that every model of the task takes; no one's. */
-function madeUpRecord({ task = 'sequence-classification' }: Pick<RunManifest, 'task'>): EncodedRecord {
+function madeUpRecord(manifest: Pick<RunManifest, 'task'>): EncodedRecord {
+  const { task } = resolveManifest(manifest)
   const tokenIds = Int32Array.of(0, 0)
   const isOfTokens = task === 'token-classification' || predictsTokens(task)
   return isOfTokens ? { tokenIds, targets: Int32Array.of(0, 0) } : { tokenIds, label: 0 }

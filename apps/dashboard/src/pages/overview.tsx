@@ -1,5 +1,5 @@
 import { roundNumber } from '@fedsvd/core/errors'
-import type { RunSnapshot } from '@fedsvd/core/protocol'
+import { bufferOf, planOf, type RunSnapshot } from '@fedsvd/core/protocol'
 import { Anchor, Box, Group, Paper, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { Link } from 'wouter'
@@ -11,14 +11,12 @@ import { Notice } from '../components/notice.tsx'
 import { Empty, Loaded } from '../components/state.tsx'
 import { percent, plural } from '../format.ts'
 import {
-  bufferOf,
   type Client,
   isOpen,
   isUsedUp,
   mostSpent,
   newestEvaluation,
   notPrivateReason,
-  planOf,
   shareOf,
   type Warning,
   warningsOf,
@@ -96,7 +94,7 @@ function RunCard({ run }: { readonly run: RunSnapshot }) {
 /** The figures that a run is judged by. */
 export function RunFigures({ run, children }: { readonly run: RunSnapshot; readonly children?: ReactNode }) {
   const { roundsDone, baseline, clients } = run
-  const { rounds, clientsPerRound } = planOf(run)
+  const { rounds, clientsPerRound } = planOf(run.manifest, run.plan)
   const evaluation = newestEvaluation(run)
   const most = worst(run)
   const least = mostSpent(run)
@@ -133,7 +131,7 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
         label="Clients connected"
         kind="public"
         note={
-          bufferOf(run) === undefined
+          bufferOf(run.manifest) === undefined
             ? `${plural(clientsPerRound, 'client')} asked per round`
             : `at most ${clientsPerRound} train at a time`
         }
@@ -149,7 +147,7 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
 function underWay(run: RunSnapshot): string | undefined {
   const { current } = run
   if (current === undefined || !isOpen(run)) return undefined
-  const buffer = bufferOf(run)
+  const buffer = bufferOf(run.manifest)
   if (buffer === undefined) return `round ${roundNumber(current.round)}: ${current.state}`
   return `buffer ${roundNumber(current.round)}: ${current.received.length} of ${plural(buffer.bufferSize, 'update')}`
 }

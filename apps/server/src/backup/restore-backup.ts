@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { isRunOver } from '@fedsvd/core/protocol'
 import { makeEmbeddedDatabase, openEmbeddedStore } from '../storage/records/embedded/index.ts'
 import type { AuditDraft, Store } from '../storage/records/index.ts'
 import { fillFolder, writeFileSynced } from './draft-folder.ts'
@@ -86,7 +87,7 @@ async function noteRestore(store: Store, { createdAt, objects }: BackupManifest,
     detail: { backupOf: createdAt, objects: objects.length },
   }
   await store.clients.expireTokens(now)
-  const open = (await store.runs.list()).filter(({ state }) => ['waiting', 'running', 'paused'].includes(state))
+  const open = (await store.runs.list()).filter(({ state }) => !isRunOver(state))
   const message =
     `the coordinator was restored from a backup of ${createdAt}. Rounds that were made since are not known here; sites that ` +
     'made them say what they spent, and do not make them again. Revoke anew whoever was revoked since.'

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { RunManifest } from '@fedsvd/core/protocol'
+import { type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 import type { DataPaths, ReadOptions, SiteRecord } from '@fedsvd/engine/datasets'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { EncodedRecord, LabelledRecord, TargetedRecord } from '@fedsvd/engine/training'
@@ -35,7 +35,7 @@ export async function holdOutEvaluators({
   const texts = await readPublicRecords(paths, reading)
   return async (manifest) => {
     const model = await models.open(manifest.model)
-    const given = await texts.forTask(manifest.task ?? 'sequence-classification')
+    const given = await texts.forTask(resolveManifest(manifest).task)
     const encoded = await encodeInTurns(given, manifest, await model.loadTokenizer())
     const engine = await model.createEngine(manifest, runtime)
     const close = () => engine[Symbol.asyncDispose]()

@@ -1,6 +1,7 @@
 import { beginAggregation } from '@fedsvd/core/federation'
 import { trainedSpecs } from '@fedsvd/core/lora'
 import { adaptedClipNorm } from '@fedsvd/core/privacy'
+import { resolveManifest } from '@fedsvd/core/protocol'
 import { clientLevelMean } from './client-level-mean.ts'
 import type { Aggregate, RoundContext, RunMechanism, RunTensors, RunTerms } from './context.ts'
 import { decodeUpdate } from './frames.ts'
@@ -25,7 +26,7 @@ export function aggregate(context: RoundContext<AggregatingRun>): Promise<Aggreg
 async function combined(context: RoundContext<RunTerms & RunTensors>): Promise<Aggregate> {
   const { run, round, journal, base } = context
   const { manifest, schemaHash, blobs } = run
-  const { adapter, aggregation = { name: 'mean' }, adaptiveClipping, clipNorm: start } = manifest
+  const { adapter, aggregation, adaptiveClipping, clipNorm: start } = resolveManifest(manifest)
   const updates = beginAggregation(trainedSpecs(adapter), aggregation)
   const shares: number[] = []
   for (const { clientId, update } of deliveredTasks(journal.progress!)) {

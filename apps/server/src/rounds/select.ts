@@ -1,4 +1,5 @@
 import { roundNumber } from '@fedsvd/core/errors'
+import { bufferOf, resolveManifest } from '@fedsvd/core/protocol'
 import { chosen, seededSource } from '@fedsvd/core/random'
 import type { RoundPlan } from '../storage/records/index.ts'
 import {
@@ -24,21 +25,22 @@ export type Selection = RoundEvent & { readonly type: 'selected' }
  */
 export async function select({ run, round, journal }: RoundContext<SelectingRun>): Promise<Selection | undefined> {
   if (journal.progress !== undefined) return undefined
-  const isBuffered = run.manifest.mode?.name === 'buffered'
+  const isBuffered = bufferOf(run.manifest) !== undefined
   const candidates = isBuffered && round > 0 ? await atWork(run, round) : await gather(run, round)
   const { runId, seed } = run.manifest
   const clients = draw(seed, candidates, isBuffered ? freePlaces(run) : askedFor(run), round, 0)
   return { type: 'selected', runId, round, clients, plan: roundPlan(run), at: run.clock.now() }
 }
 
-function roundPlan({ plan, manifest: { mode } }: SelectingRun): RoundPlan {
+function roundPlan({ plan, manifest }: SelectingRun): RoundPlan {
   const { quorum, clientsPerRound, deadlineSeconds } = plan
-  return { quorum, clientsPerRound, deadlineSeconds, ...(mode?.name === 'buffered' && { bufferSize: mode.bufferSize }) }
+  const buffer = bufferOf(manifest)
+  return { quorum, clientsPerRound, deadlineSeconds, ...(buffer && { bufferSize: buffer.bufferSize }) }
 }
 
 /** How many clients a round asks, so that enough deliver in time. */
-function askedFor({ plan, manifest: { overSelection = 1 } }: SelectingRun): number {
-  return Math.ceil(plan.clientsPerRound * overSelection)
+function askedFor({ plan, manifest }: SelectingRun): number {
+  return Math.ceil(plan.clientsPerRound * resolveManifest(manifest).overSelection)
 }
 
 /** How many more clients may train at the same time. */

@@ -1,5 +1,6 @@
 import { rebase, stalenessWeight } from '@fedsvd/core/federation'
 import type { AdapterState } from '@fedsvd/core/lora'
+import { bufferOf } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { AdapterRecord } from '../storage/records/index.ts'
 import type { RoundContext, RunTensors, RunTerms } from './context.ts'
@@ -19,7 +20,7 @@ export async function* staleUpdates({
   const { late = [] } = journal.progress!
   if (late.length === 0) return
   const { manifest, schemaHash, blobs } = run
-  const exponent = manifest.mode?.name === 'buffered' ? manifest.mode.stalenessExponent : 0
+  const exponent = bufferOf(manifest)?.stalenessExponent ?? 0
   const to = await stateOf(run, base)
   const states = new Map<number, AdapterState>()
   for (const { clientId, round: madeIn, sha256 } of late) {

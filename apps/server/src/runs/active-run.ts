@@ -1,7 +1,16 @@
 import type { AccountedEvent, PrivacyEvent } from '@fedsvd/core/accounting'
 import { eventOfRound, scheduleRule } from '@fedsvd/core/accounting'
 import { type ErrorCode, FedsvdError, roundNumber } from '@fedsvd/core/errors'
-import type { PrivacyTerms, RoundFailed, RunManifest, RunPlan, RunSnapshot, RunState } from '@fedsvd/core/protocol'
+import {
+  acceptsStaleUpdates,
+  type PrivacyTerms,
+  planOf,
+  type RoundFailed,
+  type RunManifest,
+  type RunPlan,
+  type RunSnapshot,
+  type RunState,
+} from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { Logger } from 'pino'
 import { Evaluations, type EvaluatorFactory } from '../evaluation/index.ts'
@@ -11,7 +20,6 @@ import { ChangeSignal, type Clock } from '../platform/index.ts'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, PrivacySpending } from '../privacy/index.ts'
 import type { RefactorisationReport, Refactoriser } from '../refactorisation/index.ts'
 import {
-  acceptsStaleUpdates,
   type ClientGateway,
   chargePrivacy,
   decodeState,
@@ -28,7 +36,6 @@ import type { Participant, PlanRecord, RunRecord, Store } from '../storage/recor
 import type { Metrics } from '../telemetry/index.ts'
 import { mostSteps } from './most-steps.ts'
 import { PendingAssignments } from './pending-assignments.ts'
-import { planOf } from './plan.ts'
 import type { AlertDesk, RunAlerts } from './run-alerts.ts'
 
 /** With these a client says that it has no budget left. */

@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { LedgerReply, LedgerReport, RoundFailed } from '@fedsvd/core/protocol'
+import { isRunActive, type LedgerReply, type LedgerReport, type RoundFailed } from '@fedsvd/core/protocol'
 import type { RunOwnership } from '../ownership/index.ts'
 import { leaseLost, type RunRecord } from '../storage/records/index.ts'
 import type { ActiveRun, RunParts } from './active-run.ts'
@@ -7,7 +7,6 @@ import type { ConnectedClients } from './connected-clients.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { participantIn } from './participant.ts'
 import type { RunRegistry } from './registry.ts'
-import { isOpen } from './run-states.ts'
 
 export interface ClientReportsParts extends Pick<RunParts, 'store' | 'alerts' | 'caps' | 'clock' | 'metrics'> {
   readonly registry: RunRegistry
@@ -31,7 +30,7 @@ export class ClientReports {
     await connectedClients.offered(clientId, runId)
     const live = active.get(runId)
     const record = live === undefined ? await registry.find(runId) : undefined
-    if (record !== undefined && isOpen(record)) {
+    if (record !== undefined && isRunActive(record.state)) {
       if (from === 'forwarded') throw leaseLost(runId)
       return await ownership.report(clientId, report)
     }
@@ -57,7 +56,7 @@ export class ClientReports {
     const { runId } = failure
     const live = active.get(runId)
     if (live !== undefined) return await live.roundFailed(clientId, failure)
-    if (from === 'client' && isOpen(await registry.find(runId))) await ownership.failed(clientId, failure)
+    if (from === 'client' && isRunActive((await registry.find(runId)).state)) await ownership.failed(clientId, failure)
   }
 
   /** Tells the operators of every open run that a client takes part in, or else of its newest one. */
@@ -65,7 +64,7 @@ export class ClientReports {
     const { store, alerts, active, registry } = this.#parts
     const runs: RunRecord[] = []
     for (const { runId } of await store.runs.participationsOf(clientId)) runs.push(await registry.find(runId))
-    const open = runs.filter(isOpen)
+    const open = runs.filter(({ state }) => isRunActive(state))
     const newest = runs.toSorted((left, right) => right.createdAt - left.createdAt).slice(0, 1)
     for (const { manifest } of open.length > 0 ? open : newest) {
       const live = active.get(manifest.runId)

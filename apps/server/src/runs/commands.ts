@@ -1,5 +1,12 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { PlanChange, RunManifest, RunRequest, RunState } from '@fedsvd/core/protocol'
+import {
+  ACTIVE_RUN_STATES,
+  OPEN_RUN_STATES,
+  type PlanChange,
+  type RunManifest,
+  type RunRequest,
+  type RunState,
+} from '@fedsvd/core/protocol'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { reduceRound } from '../rounds/index.ts'
@@ -10,7 +17,6 @@ import { createRun } from './create-run.ts'
 import { participantIn } from './participant.ts'
 import { changePlan } from './plan.ts'
 import type { RunRegistry } from './registry.ts'
-import { NOT_ENDED, OPEN } from './run-states.ts'
 
 export interface RunCommandsParts extends Pick<RunParts, 'store' | 'blobs' | 'bounds' | 'caps' | 'clock' | 'events'> {
   readonly models: ModelRegistry
@@ -41,7 +47,7 @@ export class RunCommands {
     const reason = 'stopped by an operator'
     const now = clock.now()
     const audit = { at: now, actor: actorOf(by), action: 'run.stop', object: `run:${runId}`, detail: {} }
-    await this.#move(runId, NOT_ENDED, { state: 'stopped', reason, endedAt: now }, audit)
+    await this.#move(runId, OPEN_RUN_STATES, { state: 'stopped', reason, endedAt: now }, audit)
     await registry.halt(runId, reason)
     await connectedClients.announce(runId, { state: 'stopped', reason })
   }
@@ -56,7 +62,7 @@ export class RunCommands {
     const { clock, registry, connectedClients } = this.#parts
     const at = clock.now()
     const audit = { at, actor: actorOf(by), action: 'run.pause', object: `run:${runId}`, detail: {} }
-    await this.#move(runId, OPEN, { state: 'paused' }, audit)
+    await this.#move(runId, ACTIVE_RUN_STATES, { state: 'paused' }, audit)
     await registry.halt(runId, 'paused by an operator')
     await connectedClients.announcePause(runId)
   }

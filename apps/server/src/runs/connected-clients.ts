@@ -1,3 +1,4 @@
+import { type FinalRunState, isRunOver } from '@fedsvd/core/protocol'
 import type { Logger } from 'pino'
 import { type Clock, retryDuringOutage } from '../platform/index.ts'
 import type { EpsilonBounds } from '../privacy/index.ts'
@@ -52,10 +53,7 @@ export class ConnectedClients {
   }
 
   /** Tells the clients that are there how a run has ended. */
-  async announce(
-    runId: string,
-    ending: Pick<RunRecord, 'reason'> & { state: 'completed' | 'stopped' | 'failed' },
-  ): Promise<void> {
+  async announce(runId: string, ending: Pick<RunRecord, 'reason'> & { state: FinalRunState }): Promise<void> {
     const { store, gateway } = this.#options
     const { state, reason } = ending
     for (const { clientId } of await store.runs.participants(runId)) {
@@ -96,7 +94,7 @@ export class ConnectedClients {
   async #announceEnded(clientId: string): Promise<void> {
     const { store, gateway } = this.#options
     for (const { manifest, state, reason } of await store.runs.endedOf(clientId, MOST_ENDED)) {
-      if (state === 'waiting' || state === 'running' || state === 'paused') continue
+      if (!isRunOver(state)) continue
       gateway.runEnded(clientId, { runId: manifest.runId, state, ...(reason && { reason }) })
     }
     for (const runId of await store.runs.pausedOf(clientId)) this.#tellPause(clientId, runId)

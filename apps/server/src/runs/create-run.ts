@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { initialState, predictsTokens } from '@fedsvd/core/lora'
-import { type RunManifest, type RunRequest, runManifestSchema } from '@fedsvd/core/protocol'
+import {
+  acceptsStaleUpdates,
+  bufferOf,
+  type RunManifest,
+  type RunRequest,
+  resolveManifest,
+  runManifestSchema,
+} from '@fedsvd/core/protocol'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { clientLevelOf, type EpsilonBounds } from '../privacy/index.ts'
-import { acceptsStaleUpdates, encodeState, schemaHashOf } from '../rounds/index.ts'
+import { encodeState, schemaHashOf } from '../rounds/index.ts'
 import { type BlobStore, stage } from '../storage/objects/index.ts'
 import type { RunRecord, Store } from '../storage/records/index.ts'
 import { checkPlan } from './plan.ts'
@@ -72,11 +79,10 @@ export async function createRun(
   return run
 }
 
-function checkRequest(
-  { task, labels, model, aggregation, clientLevel, adaptiveClipping, mode, ...rest }: RunRequest,
-  maxTokens: number,
-): void {
-  if (predictsTokens(task ?? 'sequence-classification')) {
+function checkRequest(request: RunRequest, maxTokens: number): void {
+  const { labels, model, clientLevel, adaptiveClipping } = request
+  const { task, aggregation } = resolveManifest(request)
+  if (predictsTokens(task)) {
     if (labels.length > 0) throw invalid(`no labels for ${task}`, `${labels.length}`, 'Leave the list of labels empty.')
   } else if (labels.length < 2) {
     throw invalid('two or more labels', `${labels.length}`, 'Name every class of the task, or another task.')
@@ -84,9 +90,10 @@ function checkRequest(
   if (new Set(labels).size < labels.length) {
     throw invalid('labels that are all different', labels.join(', ').slice(0, 200), 'Name each class once.')
   }
-  checkPlan(rest, { aggregation, mode })
-  checkMode({ aggregation, clientLevel, mode, ...rest })
-  if (clientLevel !== undefined && aggregation !== undefined && aggregation.name !== 'mean') {
+  const { mode } = request
+  checkPlan(request, { aggregation, mode })
+  checkMode(request)
+  if (clientLevel !== undefined && aggregation.name !== 'mean') {
     throw invalid(
       'the mean as aggregation beside clientLevel',
       aggregation.name,
@@ -110,15 +117,10 @@ function checkRequest(
 }
 
 /** What cannot be had together with updates that come in their own time. */
-function checkMode({
-  mode,
-  lateUpdates,
-  maxStaleness,
-  overSelection,
-  aggregation,
-  clientLevel,
-}: Pick<RunRequest, 'mode' | 'lateUpdates' | 'maxStaleness' | 'overSelection' | 'aggregation' | 'clientLevel'>): void {
-  const isBuffered = mode?.name === 'buffered'
+function checkMode(request: RunRequest): void {
+  const { lateUpdates, maxStaleness, overSelection, clientLevel } = request
+  const { aggregation } = resolveManifest(request)
+  const isBuffered = bufferOf(request) !== undefined
   if (isBuffered && (lateUpdates !== undefined || overSelection !== undefined)) {
     throw invalid(
       'neither lateUpdates nor overSelection beside mode buffered',
@@ -126,14 +128,14 @@ function checkMode({
       'Leave it out: a buffer counts every update, and asks whoever is free.',
     )
   }
-  if (isBuffered && aggregation !== undefined && aggregation.name !== 'mean') {
+  if (isBuffered && aggregation.name !== 'mean') {
     throw invalid(
       'the mean as aggregation beside mode buffered',
       aggregation.name,
       'Other rules compare updates, and those of a buffer carry different weights.',
     )
   }
-  const late = acceptsStaleUpdates({ mode, lateUpdates })
+  const late = acceptsStaleUpdates(request)
   if (late && clientLevel !== undefined) {
     throw invalid(
       'no clientLevel beside late updates',

@@ -1,4 +1,4 @@
-import { frameBytes, type UploadReply, updateSpecs } from '@fedsvd/core/protocol'
+import { frameBytes, isRunActive, type UploadReply, updateSpecs } from '@fedsvd/core/protocol'
 import type { Delivery, RunOwnership } from '../ownership/index.ts'
 import { Semaphore } from '../platform/index.ts'
 import { mostNoise } from '../privacy/index.ts'
@@ -8,7 +8,6 @@ import type { ActiveRun, RunParts } from './active-run.ts'
 import { participantIn } from './participant.ts'
 import type { RunRegistry } from './registry.ts'
 import { countDelivery, remoteRound } from './remote-round.ts'
-import { isOpen } from './run-states.ts'
 
 const UPDATES_IN_MEMORY = 4
 
@@ -80,7 +79,7 @@ export class UpdateIntake {
     return {
       record,
       manifest: record.manifest,
-      current: isOpen(record) ? await remoteRound(record, parts) : undefined,
+      current: isRunActive(record.state) ? await remoteRound(record, parts) : undefined,
     }
   }
 }

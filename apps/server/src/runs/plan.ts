@@ -1,17 +1,19 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { minUpdates } from '@fedsvd/core/federation'
-import type { PlanChange, RunManifest, RunPlan } from '@fedsvd/core/protocol'
+import {
+  bufferOf,
+  isRunOver,
+  type PlanChange,
+  planOf,
+  type RunManifest,
+  type RunPlan,
+  resolveManifest,
+} from '@fedsvd/core/protocol'
 import { checkClientDelta } from '../privacy/index.ts'
 import type { AuditDraft, PlanRecord, Store } from '../storage/records/index.ts'
 
 const LONGEST_DEADLINE_SECONDS = 30 * 24 * 3600
 const MOST_CLIENTS = 2 ** 31 - 1
-
-/** What a run goes by: the last change of its plan, or its manifest. */
-export function planOf(manifest: RunManifest, last?: PlanRecord): RunPlan {
-  const { rounds, quorum, clientsPerRound, deadlineSeconds } = last ?? manifest
-  return { rounds, quorum, clientsPerRound, deadlineSeconds }
-}
 
 /** What else of a run decides which plans it can have. */
 type Fixed = Pick<RunManifest, 'aggregation' | 'clientLevel' | 'mode'>
@@ -19,8 +21,10 @@ type Fixed = Pick<RunManifest, 'aggregation' | 'clientLevel' | 'mode'>
 /** @throws FedsvdError CONFIG_INVALID, or DELTA_TOO_LARGE for client-level terms */
 export function checkPlan(
   { quorum, clientsPerRound, deadlineSeconds }: RunPlan,
-  { aggregation, clientLevel, mode }: Fixed,
+  { clientLevel, ...fixed }: Fixed,
 ): void {
+  const { aggregation } = resolveManifest(fixed)
+  const buffer = bufferOf(fixed)
   if (quorum > clientsPerRound) {
     throw invalid(
       `a quorum of at most clientsPerRound, ${clientsPerRound}`,
@@ -28,9 +32,9 @@ export function checkPlan(
       'Lower the quorum or ask more clients.',
     )
   }
-  if (mode?.name === 'buffered' && quorum > mode.bufferSize) {
+  if (buffer !== undefined && quorum > buffer.bufferSize) {
     throw invalid(
-      `a quorum of at most mode.bufferSize, ${mode.bufferSize}`,
+      `a quorum of at most mode.bufferSize, ${buffer.bufferSize}`,
       String(quorum),
       'It is the fewest updates with which a buffer is closed at its deadline.',
     )
@@ -38,7 +42,7 @@ export function checkPlan(
   if (clientsPerRound > MOST_CLIENTS) {
     throw invalid(`clientsPerRound of at most ${MOST_CLIENTS}`, String(clientsPerRound), 'Ask fewer clients.')
   }
-  const least = aggregation === undefined ? 1 : minUpdates(aggregation)
+  const least = minUpdates(aggregation)
   if (quorum < least) {
     throw invalid(
       `a quorum of at least ${least} for ${JSON.stringify(aggregation)}`,
@@ -87,7 +91,7 @@ export async function changePlan(
       )
     }
     const run = await store.runs.find(runId)
-    if (run?.endedAt !== undefined) {
+    if (run !== undefined && isRunOver(run.state)) {
       throw new FedsvdError('RUN_STATE', {
         expected: 'a run that has not ended',
         got: run.state,

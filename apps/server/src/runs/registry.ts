@@ -1,11 +1,11 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { ACTIVE_RUN_STATES, isRunActive } from '@fedsvd/core/protocol'
 import type { RunOwnership } from '../ownership/index.ts'
 import { sleep } from '../platform/index.ts'
 import type { RunRecord } from '../storage/records/index.ts'
 import { ActiveRun, type RunParts } from './active-run.ts'
 import type { ConnectedClients } from './connected-clients.ts'
 import { type Ending, runUntilDone, type Standstill } from './run-loop.ts'
-import { isOpen, OPEN } from './run-states.ts'
 
 export interface RunRegistryParts extends RunParts {
   readonly ownership: RunOwnership
@@ -55,7 +55,9 @@ export class RunRegistry implements AsyncDisposable {
 
   /** Runs that are waiting or running, whoever owns them. */
   async openRunIds(): Promise<readonly string[]> {
-    return (await this.#parts.store.runs.list()).filter(isOpen).map(({ manifest }) => manifest.runId)
+    return (await this.#parts.store.runs.list())
+      .filter(({ state }) => isRunActive(state))
+      .map(({ manifest }) => manifest.runId)
   }
 
   /** @throws FedsvdError RUN_NOT_FOUND */
@@ -91,7 +93,7 @@ export class RunRegistry implements AsyncDisposable {
     if (this.#isDraining || active.has(runId) || !(await ownership.take(runId))) return
     try {
       const run = await this.find(runId) // as the last owner left it: only now nobody else writes to it
-      if (isOpen(run) && !this.#isDraining) connectedClients.offer(await this.#open(run))
+      if (isRunActive(run.state) && !this.#isDraining) connectedClients.offer(await this.#open(run))
       else await ownership.release(runId)
     } catch (error) {
       await ownership.release(runId).catch(() => {})
@@ -138,7 +140,7 @@ export class RunRegistry implements AsyncDisposable {
     while (!run.signal.aborted) {
       try {
         const change = ending.state === 'paused' ? ending : { ...ending, endedAt: clock.now() }
-        if (!(await ownership.store.runs.move(runId, OPEN, change))) return // paused or stopped just now
+        if (!(await ownership.store.runs.move(runId, ACTIVE_RUN_STATES, change))) return // paused or stopped just now
         log.info({ runId, ...ending }, ending.state === 'paused' ? 'run paused' : 'run ended')
         if (ending.state === 'paused') await connectedClients.announcePause(runId)
         else await connectedClients.announce(runId, ending)

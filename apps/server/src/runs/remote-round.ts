@@ -1,13 +1,7 @@
+import { acceptsStaleUpdates } from '@fedsvd/core/protocol'
 import type { Delivery } from '../ownership/index.ts'
 import type { Clock } from '../platform/index.ts'
-import {
-  acceptsStaleUpdates,
-  checkAdmissible,
-  type ReceivingRound,
-  reduceRound,
-  requireFresh,
-  schemaHashOf,
-} from '../rounds/index.ts'
+import { checkAdmissible, type ReceivingRound, reduceRound, requireFresh, schemaHashOf } from '../rounds/index.ts'
 import { leaseLost, type RunRecord, type Store } from '../storage/records/index.ts'
 import type { ActiveRun } from './active-run.ts'
 import type { AlertDesk } from './run-alerts.ts'

@@ -1,8 +1,16 @@
 import { ADVERSARY, scheduleRule, unitOfRun } from '@fedsvd/core/accounting'
-import type { Budget, ClientLevel, PrivacyTerms, RunManifest, RunSnapshot } from '@fedsvd/core/protocol'
+import {
+  type Budget,
+  type ClientLevel,
+  isRunOver,
+  type PrivacyTerms,
+  planOf,
+  type RunManifest,
+  type RunSnapshot,
+} from '@fedsvd/core/protocol'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, PrivacySpending } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
-import { type ActiveRun, planOf, shownAlerts } from '../runs/index.ts'
+import { type ActiveRun, shownAlerts } from '../runs/index.ts'
 import type { RoundProgress, RunRecord, Store } from '../storage/records/index.ts'
 
 const MOST_ALERTS = 100
@@ -23,7 +31,7 @@ export interface SnapshotParts {
 /** A run as its operators see it, from what is stored and who is there. */
 export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<RunSnapshot> {
   // A driver may not know yet that another one has brought its run to an end: what is stored counts then.
-  const parts = hasEnded(run) ? { ...given, live: undefined } : given
+  const parts = isRunOver(run.state) ? { ...given, live: undefined } : given
   const { store, live, central, newest } = parts
   const { manifest, state, reason, baseline } = run
   const { runId, name } = manifest
@@ -38,7 +46,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   ])
   const plan = plans.at(-1)
   const stored =
-    live === undefined && !hasEnded(run) ? await store.rounds.find(runId, since + published.length) : undefined
+    live === undefined && !isRunOver(run.state) ? await store.rounds.find(runId, since + published.length) : undefined
   const current = currentOf(live?.current?.journal.progress ?? stored)
   return {
     runId,
@@ -166,8 +174,4 @@ function currentOf(progress: RoundProgress | undefined): RunSnapshot['current'] 
     deadline: new Date(deadline).toISOString(),
     extensions,
   }
-}
-
-function hasEnded({ state }: RunRecord): boolean {
-  return state !== 'waiting' && state !== 'running' && state !== 'paused'
 }

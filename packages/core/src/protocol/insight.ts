@@ -3,7 +3,8 @@ import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
 import { clientViewSchema } from './identity.ts'
 import { budgetSchema, privacyEventSchema, privacyTermsSchema } from './manifest.ts'
-import { roundStateSchema, runStateSchema } from './operator.ts'
+import { roundStateSchema } from './operator.ts'
+import { runStateSchema } from './run-state.ts'
 import { storedForm } from './stored-form.ts'
 
 /*

@@ -69,11 +69,11 @@ export const unitSchema = z.strictObject({
 })
 export type RunUnit = z.infer<typeof unitSchema>
 
-/** How the updates of a round become one: the name of an `AggregationRule` and its terms. Absent: their mean. */
+/** How the updates of a round become one: the name of an `AggregationRule` and its terms. */
 export const aggregationSchema = registeredTerms(aggregationRules)
 
 /**
- * How a run goes from state to state. Absent or `synchronous`: round by round. `buffered` (FedBuff, Nguyen et al. 2022): clients
+ * How a run goes from state to state. `synchronous`: round by round. `buffered` (FedBuff, Nguyen et al. 2022): clients
  * train from the newest published state, each on its own time, and every `bufferSize` accepted updates make the next state.
  * An update that is s states old by then counts with weight (1 + s)^-stalenessExponent, a public number.
  */
@@ -89,7 +89,7 @@ export type Mode = z.infer<typeof modeSchema>
 
 /**
  * Everything about a run that is public and fixed before the first round. Clients bind it in their ledgers by its hash:
- * a run whose manifest changes afterwards is refused.
+ * a run whose manifest changes afterwards is refused. What a field that is absent means: see `resolveManifest`.
  */
 export const runManifestSchema = z.strictObject({
   runId: identifierSchema,
@@ -99,13 +99,13 @@ export const runManifestSchema = z.strictObject({
   aggregation: aggregationSchema.optional(),
   mode: modeSchema.optional(),
   /**
-   * What becomes of an update that comes when its round has closed without it: `reject` (where it is absent), or `rebase`: it
+   * What becomes of an update that comes when its round has closed without it: `reject`, or `rebase`: it
    * is moved to the basis of the round under way and counted there. A buffered run always does the latter.
    */
   lateUpdates: z.enum(['reject', 'rebase']).optional(),
-  /** How many states old a late update may be; 20 where it is absent. */
+  /** How many states old a late update may be. */
   maxStaleness: wholeIn(LIMITS.staleness).optional(),
-  /** Asks this many times clientsPerRound, and closes a round once clientsPerRound have delivered; 1 where it is absent. */
+  /** Asks this many times clientsPerRound, and closes a round once clientsPerRound have delivered. */
   overSelection: numberIn(LIMITS.overSelection).optional(),
   model: z.strictObject({
     /** The frozen checkpoint: `starter`, or the name under which each side finds one in its own model folder. */
@@ -115,12 +115,12 @@ export const runManifestSchema = z.strictObject({
     /** Longer inputs are cut to this many tokens. */
     maxTokens: wholeIn(LIMITS.tokens),
     /**
-     * Multiplies the encoder's output before the head sees it; 1 where it is absent. It decides how the one clip norm is
+     * Multiplies the encoder's output before the head sees it. It decides how the one clip norm is
      * shared: the head's gradient grows with it, that of B does not.
      */
     featureScale: numberIn(LIMITS.featureScale).optional(),
   }),
-  /** What the model is trained for. Absent: `sequence-classification`. */
+  /** What the model is trained for. */
   task: z.enum(TASKS).optional(),
   /** Names of the classes or tags, two or more; the index is the label. None where the task predicts tokens. */
   labels: z.array(name).max(10_000),

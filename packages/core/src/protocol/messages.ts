@@ -4,6 +4,7 @@ import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
 import { clientNameSchema } from './identity.ts'
 import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './manifest.ts'
+import { FINAL_RUN_STATES } from './run-state.ts'
 
 /*
  * Socket.IO carries control, HTTP carries tensors. Every message that crosses the trust line is defined here, once;
@@ -125,7 +126,7 @@ export const runPausedSchema = z.strictObject({ runId: identifierSchema })
  */
 export const runEndedSchema = z.strictObject({
   runId: identifierSchema,
-  state: z.enum(['completed', 'stopped', 'failed']),
+  state: z.enum(FINAL_RUN_STATES),
   reason: z.string().max(2000).optional(),
   code: wireErrorSchema.shape.code.optional(),
 })

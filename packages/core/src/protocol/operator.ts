@@ -3,6 +3,7 @@ import { ADVERSARY } from '../accounting/index.ts'
 import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
 import { adapterSchemaSchema, clientLevelSchema, runManifestSchema } from './manifest.ts'
+import { runStateSchema } from './run-state.ts'
 import { storedForm } from './stored-form.ts'
 
 const count = wholeIn(LIMITS.count)
@@ -21,10 +22,6 @@ export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: t
 })
 export type RunRequest = z.infer<typeof runRequestSchema>
 
-/** How far a run is. A paused one goes on when it is resumed; the last three are final. */
-export const runStateSchema = z.enum(['waiting', 'running', 'paused', 'completed', 'stopped', 'failed'])
-export type RunState = z.infer<typeof runStateSchema>
-
 /**
  * What operators may change while a run goes on. It begins as the manifest has it and is kept beside it, as clients have
  * hashed the manifest; a round keeps the plan that it began with.
@@ -36,6 +33,12 @@ export const runPlanSchema = runManifestSchema.pick({
   deadlineSeconds: true,
 })
 export type RunPlan = z.infer<typeof runPlanSchema>
+
+/** What the next round of a run goes by: the last change of its plan, or its manifest. */
+export function planOf(manifest: RunPlan, last?: RunPlan): RunPlan {
+  const { rounds, quorum, clientsPerRound, deadlineSeconds } = last ?? manifest
+  return { rounds, quorum, clientsPerRound, deadlineSeconds }
+}
 
 /** PATCH /v1/runs/:runId/plan: what is to be otherwise from the next round on. */
 export const planChangeSchema = z

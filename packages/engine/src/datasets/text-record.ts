@@ -1,4 +1,4 @@
-import type { Task } from '@fedsvd/core/lora'
+import { DEFAULT_TASK, type Task } from '@fedsvd/core/lora'
 
 interface Sourced {
   /** Where it comes from, such as a mailing list. Never seen by a model. */
@@ -47,5 +47,5 @@ export type RecordOf<T extends Task> = Extract<SiteRecord, { readonly task?: T }
 
 /** The task of a record; a record without one is for sequence classification. */
 export function taskOf({ task }: SiteRecord): Task {
-  return task ?? 'sequence-classification'
+  return task ?? DEFAULT_TASK
 }

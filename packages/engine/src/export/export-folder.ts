@@ -1,6 +1,6 @@
 import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AdapterSchema, type AdapterState, predictsTokens, type Task } from '@fedsvd/core/lora'
+import { type AdapterSchema, type AdapterState, DEFAULT_TASK, predictsTokens, type Task } from '@fedsvd/core/lora'
 import { makeFolder } from '../files/index.ts'
 import type { CheckpointFolder } from '../weights/huggingface/index.ts'
 
@@ -56,7 +56,7 @@ const TOKENIZER_FILES = [
 export async function startExport(
   folder: string,
   { folder: source, config, modelType }: CheckpointFolder,
-  { task = 'sequence-classification', labels }: Pick<TrainedState, 'task' | 'labels'>,
+  { task = DEFAULT_TASK, labels }: Pick<TrainedState, 'task' | 'labels'>,
 ): Promise<string[]> {
   makeFolder(folder)
   const { dtype: _dtype, num_labels: _labels, ...kept } = config

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toOnnx } from '@fedsvd/core/autodiff'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type AdapterState, tensorsOfState } from '@fedsvd/core/lora'
+import { type AdapterState, DEFAULT_TASK, tensorsOfState } from '@fedsvd/core/lora'
 import { DECODER_TYPES, deployedGraph } from '@fedsvd/core/models'
 import { encoderClassifier } from '../training/index.ts'
 import type { CheckpointFolder } from '../weights/huggingface/index.ts'
@@ -23,12 +23,12 @@ const MOST_BYTES = 2 ** 31 - 1
 export async function exportOnnx(
   folder: string,
   checkpoint: CheckpointFolder,
-  { task, schema, state, labels, featureScale }: TrainedState,
+  { task = DEFAULT_TASK, schema, state, labels, featureScale }: TrainedState,
 ): Promise<string[]> {
-  if ((task ?? 'sequence-classification') !== 'sequence-classification' || isDecoder(checkpoint)) {
+  if (task !== 'sequence-classification' || isDecoder(checkpoint)) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: 'a sequence classifier on an encoder for the format onnx',
-      got: `${task ?? 'sequence-classification'} on a ${checkpoint.modelType}`,
+      got: `${task} on a ${checkpoint.modelType}`,
       remedy: 'Export it as merged or peft.',
     })
   }

@@ -1,4 +1,5 @@
 import type { AdapterSchema } from '@fedsvd/core/lora'
+import { MANIFEST_DEFAULTS } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { CheckpointFolder } from '../weights/huggingface/index.ts'
 
@@ -17,7 +18,7 @@ export interface HeadRequest {
  */
 export async function checkpointHead(
   checkpoint: Pick<CheckpointFolder, 'config' | 'tensors'>,
-  { schema, labels, featureScale = 1 }: HeadRequest,
+  { schema, labels, featureScale = MANIFEST_DEFAULTS.featureScale }: HeadRequest,
 ): Promise<readonly NamedTensor[] | undefined> {
   const names = new Set(schema.head.map(({ name }) => name))
   const found = await checkpoint.tensors((name) => names.has(name))

@@ -1,4 +1,4 @@
-import { type AdapterSchema, checkSchema, predictsTokens, type Task } from '@fedsvd/core/lora'
+import { type AdapterSchema, checkSchema, DEFAULT_TASK, predictsTokens, type Task } from '@fedsvd/core/lora'
 import {
   type Checkpoint,
   type ClassifierModel,
@@ -19,6 +19,7 @@ import {
   tokenHeadSpecs,
   withMaxTokens,
 } from '@fedsvd/core/models'
+import { MANIFEST_DEFAULTS } from '@fedsvd/core/protocol'
 import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
 import { type SelfTestSettings, selfTested } from './self-test.ts'
@@ -56,8 +57,6 @@ export interface DecoderCheckpoint {
   tensors(keep: (name: string) => boolean): Promise<Checkpoint>
 }
 
-const SEQUENCE = 'sequence-classification' satisfies Task
-
 /** Lengths are padded to multiples of this many places; the tables of positions must reach as far. */
 const PADDED = 16
 
@@ -68,7 +67,7 @@ const PADDED = 16
  * @throws FedsvdError ADAPTER_INVALID for a rank or targets that fit no layer
  */
 export function decoderSchema(config: DecoderConfig, options: DecoderAdapterOptions): AdapterSchema {
-  const { task = SEQUENCE, rank, alpha, headMode, classes, targets = decoderDefaultTargets(config) } = options
+  const { task = DEFAULT_TASK, rank, alpha, headMode, classes, targets = decoderDefaultTargets(config) } = options
   const layers = targetedLayers(decoderLayers(config), targets)
   const { width } = config.sizes
   const heads = {
@@ -102,7 +101,13 @@ export async function createDecoderEngine(
   options: DecoderEngineOptions,
 ): Promise<TaskEngine> {
   const whole = decoderConfig(checkpoint.config)
-  const { task = SEQUENCE, schema, classes, featureScale = 1, maxTokens = whole.sizes.maxTokens } = options
+  const {
+    task = DEFAULT_TASK,
+    schema,
+    classes,
+    featureScale = MANIFEST_DEFAULTS.featureScale,
+    maxTokens = whole.sizes.maxTokens,
+  } = options
   checkMaxTokens(maxTokens, whole.sizes.maxTokens)
   const positions = Math.min(Math.ceil(maxTokens / PADDED) * PADDED, whole.sizes.maxTokens)
   const config = withMaxTokens(whole, positions)
@@ -110,7 +115,7 @@ export async function createDecoderEngine(
   const tensors = await decoderTensors(config, checkpoint)
   const adapted = { layers: schema.layers, rank: schema.rank, scale: schema.alpha / schema.rank }
   const limits = { maxTokens, positions, vocabularySize }
-  if (task === SEQUENCE) {
+  if (task === 'sequence-classification') {
     const model: ClassifierModel = {
       ...adapted,
       featureWidth: width,

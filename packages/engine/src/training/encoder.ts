@@ -15,6 +15,7 @@ import {
   targetedLayers,
   tokenHeadSpecs,
 } from '@fedsvd/core/models'
+import { MANIFEST_DEFAULTS } from '@fedsvd/core/protocol'
 import type { TensorSpec } from '@fedsvd/core/tensor'
 import { checkMaxTokens } from './checks.ts'
 import { classifierEngine } from './classifier-engine.ts'
@@ -88,7 +89,11 @@ export async function encoderTensors(
 /** An encoder with its tensors and its head, as graphs are made of. @throws FedsvdError CHECKPOINT_INVALID */
 export async function encoderClassifier(
   checkpoint: EncoderCheckpoint,
-  { schema, classes, featureScale = 1 }: Pick<EncoderEngineOptions, 'schema' | 'classes' | 'featureScale'>,
+  {
+    schema,
+    classes,
+    featureScale = MANIFEST_DEFAULTS.featureScale,
+  }: Pick<EncoderEngineOptions, 'schema' | 'classes' | 'featureScale'>,
 ): Promise<ClassifierModel> {
   const config = encoderConfig(checkpoint.config)
   const tensors = await encoderTensors(config, checkpoint)

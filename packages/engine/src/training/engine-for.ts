@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type AdapterSchema, canonicalSchema, type Task } from '@fedsvd/core/lora'
+import { type AdapterSchema, canonicalSchema, DEFAULT_TASK, type Task } from '@fedsvd/core/lora'
 import type { ModelReference, ModelStore } from '../models/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import { loadStarterTokenizer, type Tokenizer } from '../tokenizers/index.ts'
@@ -76,8 +76,8 @@ export async function starterEngineFor(
 }
 
 /** The starter model makes one vector of a text. @throws FedsvdError CONFIG_INVALID for any other task */
-export function requireStarterTask(task: Task | undefined): void {
-  if (task === undefined || task === 'sequence-classification') return
+export function requireStarterTask(task: Task = DEFAULT_TASK): void {
+  if (task === 'sequence-classification') return
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `sequence-classification as the task of the model ${STARTER}`,
     got: task,

@@ -10,6 +10,7 @@ import {
   starterEncoder,
   starterLayers,
 } from '@fedsvd/core/models'
+import { MANIFEST_DEFAULTS } from '@fedsvd/core/protocol'
 import { loadStarterCheckpoint } from '../weights/huggingface/index.ts'
 import { classifierEngine } from './classifier-engine.ts'
 import { requireKnownAnswers } from './known-answers.ts'
@@ -44,7 +45,7 @@ export const PROJECTIONS: readonly StarterTarget[] = ['attention.qkv', 'attentio
  * its gradient in B does not: at sqrt(512), where each coordinate has mean square 1, the flat clip and the noise leave B
  * all but untrained.
  */
-const FEATURE_SCALE = 1
+const { featureScale: FEATURE_SCALE } = MANIFEST_DEFAULTS
 
 /**
  * Measured: a place costs within 5 % of the same from 256 to 1024 places, and blank rows cost as much as records. At 4096 the

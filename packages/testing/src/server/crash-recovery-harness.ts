@@ -1,11 +1,17 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { isFedsvdError } from '@fedsvd/core/errors'
-import type { Invitation, InvitationReply, RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
+import {
+  acceptsStaleUpdates,
+  type Invitation,
+  type InvitationReply,
+  type RunRequest,
+  type RunSnapshot,
+} from '@fedsvd/core/protocol'
 import { osRandomness } from '@fedsvd/engine/crypto'
 import { TOKEN_HOLDER, uploadTokens } from '@fedsvd/server/identity'
 import type { Clock } from '@fedsvd/server/platform'
 import { epsilonBounds } from '@fedsvd/server/privacy'
-import { acceptsStaleUpdates, type ClientGateway } from '@fedsvd/server/rounds'
+import type { ClientGateway } from '@fedsvd/server/rounds'
 import { createRuns, type Runs } from '@fedsvd/server/runs'
 import type { RoundProgress, Store } from '@fedsvd/server/storage/records'
 import { createMetrics } from '@fedsvd/server/telemetry'

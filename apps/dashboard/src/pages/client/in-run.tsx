@@ -1,3 +1,4 @@
+import { unitOfRun } from '@fedsvd/core/accounting'
 import type { Participation } from '@fedsvd/core/protocol'
 import { Anchor, Box, Group, Text } from '@mantine/core'
 import { useMemo } from 'react'
@@ -51,7 +52,7 @@ export function InRun({ run, name }: { readonly run: Participation; readonly nam
         <Figure label="Updates delivered" kind="public">
           {delivered.length}
         </Figure>
-        <Figure label={`Declared ${unit ?? 'record'}s`} kind="public" note="a constant that the site chose">
+        <Figure label={`Declared ${unit ?? unitOfRun({})}s`} kind="public" note="a constant that the site chose">
           {terms.declaredRecords}
         </Figure>
         <Figure label="Noise multiplier" kind="public" note={`sampling rate ${significant(terms.sampleRate)}`}>

@@ -1,3 +1,4 @@
+import { unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { ClientDetail, RunRequest } from '@fedsvd/core/protocol'
 import { Text } from '@mantine/core'
@@ -19,7 +20,7 @@ export function Projection({ request: wanted }: { readonly request: RunRequest |
     <Panel title="What it would cost each client" kind="public">
       <Text size="sm" className="muted" mb="sm">
         Sites choose their noise themselves. Shown is the least that keeps the whole run within the budget asked, for
-        what each declared last; epsilon is per {wanted?.unit?.kind ?? 'record'}
+        what each declared last; epsilon is per {unitOfRun(wanted ?? {})}
         {wanted && `, δ ${small(wanted.target.delta)}`}, by PLD, which holds for a site's first run. A site that has
         taken part before charges by its filter and, with less left, adds more noise or stays out; what it spent before
         is an odometer.

@@ -1,6 +1,7 @@
 import { predictsTokens, type Task } from '@fedsvd/core/lora'
 import {
   checkpointIdentitySchema,
+  MANIFEST_DEFAULTS,
   type ModelList,
   type ModelView,
   type RunRequest,
@@ -55,7 +56,7 @@ export const START: Form = {
   method: 'fedsvd',
   model: '',
   checkpoint: '',
-  task: 'sequence-classification',
+  task: MANIFEST_DEFAULTS.task,
   maxTokens: 128,
   featureScale: 10,
   labels: ['ham', 'spam'],
@@ -66,19 +67,19 @@ export const START: Form = {
   localSteps: 5,
   expectedLotSize: 128,
   clipNorm: 0.5,
-  unit: 'record',
+  unit: MANIFEST_DEFAULTS.unit.kind,
   maxRecords: 16,
   combine: 'mean',
   learningRate: 12,
   momentum: 0,
   epsilon: 6,
   delta: 1e-5,
-  mode: 'synchronous',
+  mode: MANIFEST_DEFAULTS.mode.name,
   bufferSize: 10,
   stalenessExponent: 0.5,
-  lateUpdates: 'reject',
-  maxStaleness: 20,
-  overSelection: 1,
+  lateUpdates: MANIFEST_DEFAULTS.lateUpdates,
+  maxStaleness: MANIFEST_DEFAULTS.maxStaleness,
+  overSelection: MANIFEST_DEFAULTS.overSelection,
   clientsPerRound: 3,
   quorum: 3,
   deadlineSeconds: 600,
@@ -125,7 +126,7 @@ function candidate(form: Form, name: string, checkpoint: unknown): unknown {
     method,
     ...inTime(form),
     model: { name, maxTokens, ...scale, ...(checkpoint !== undefined && { checkpoint }) },
-    ...(task !== 'sequence-classification' && { task }),
+    ...(task !== MANIFEST_DEFAULTS.task && { task }),
     labels: predictsTokens(task) ? [] : [...labels],
     adapter: { rank, alpha, headMode },
     rounds,
@@ -150,7 +151,7 @@ function inTime({ mode, bufferSize, stalenessExponent, lateUpdates, maxStaleness
   if (mode === 'buffered') return { mode: { name: mode, bufferSize, stalenessExponent }, maxStaleness }
   return {
     ...(lateUpdates === 'rebase' && { lateUpdates, maxStaleness }),
-    ...(overSelection !== 1 && { overSelection }),
+    ...(overSelection !== MANIFEST_DEFAULTS.overSelection && { overSelection }),
   }
 }
 

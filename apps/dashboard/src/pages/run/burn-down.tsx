@@ -1,6 +1,6 @@
 import { unitOfRun } from '@fedsvd/core/accounting'
 import { roundNumber } from '@fedsvd/core/errors'
-import type { ClientSpending, RunSnapshot } from '@fedsvd/core/protocol'
+import { type ClientSpending, planOf, type RunSnapshot } from '@fedsvd/core/protocol'
 import { Anchor, NativeSelect, Text } from '@mantine/core'
 import { useQueries } from '@tanstack/react-query'
 import { memo, useCallback, useDeferredValue, useMemo, useState } from 'react'
@@ -16,7 +16,7 @@ import { Panel } from '../../components/panel.tsx'
 import { Scroll } from '../../components/scroll.tsx'
 import { Empty, Loaded } from '../../components/state.tsx'
 import { small, upperBound } from '../../format.ts'
-import { type Client, isOpen, isUsedUp, planOf, shareOf } from '../../run-facts.ts'
+import { type Client, isOpen, isUsedUp, shareOf } from '../../run-facts.ts'
 
 /** Curves are drawn for so many clients at a time: the ones closest to their budgets. */
 const MOST_DRAWN = 6
@@ -104,7 +104,7 @@ function dataOf(answers: readonly { readonly data: Curve | undefined }[]): reado
 function questionOf(run: RunSnapshot, client: ClientSpending, isBrief: boolean): BurnDownQuestion {
   const { terms, mechanisms, cap } = client
   const { manifest, roundsDone } = run
-  const { rounds } = planOf(run)
+  const { rounds } = planOf(run.manifest, run.plan)
   const spent = mechanisms
     .flatMap(({ sampleRate, noiseMultiplier, spent }) =>
       spent.map(([round, steps]) => ({ round, steps, sampleRate, noiseMultiplier })),
@@ -135,7 +135,7 @@ function merged({ sampleRate, noiseMultiplier, spent }: ClientSpending['mechanis
 }
 
 function CurveChart({ run, clients }: { readonly run: RunSnapshot; readonly clients: readonly ClientSpending[] }) {
-  const { rounds } = planOf(run)
+  const { rounds } = planOf(run.manifest, run.plan)
   const curves = useCurves(run, clients, false)
   const option = useCallback(
     (ink: Ink) => {

@@ -1,33 +1,31 @@
 import { unitOfRun } from '@fedsvd/core/accounting'
 import { roundNumber } from '@fedsvd/core/errors'
-import type { RunSnapshot } from '@fedsvd/core/protocol'
+import { acceptsStaleUpdates, bufferOf, planOf, type RunSnapshot, resolveManifest } from '@fedsvd/core/protocol'
 import { Panel } from '../../components/panel.tsx'
 import { dateTime, plural, significant, small } from '../../format.ts'
-import { acceptsStaleUpdates, bufferOf, planOf } from '../../run-facts.ts'
 
-/** What a coordinator goes by where the manifest says nothing. */
-const USUAL_MAX_STALENESS = 20
-
-function unitTextOf({ unit }: RunSnapshot['manifest']): string {
-  return unit === undefined ? 'a record' : `a person, by the ${unit.combine} of at most ${unit.maxRecords} records`
+function unitTextOf(manifest: RunSnapshot['manifest']): string {
+  const { unit } = resolveManifest(manifest)
+  return unit.kind === 'record' ? 'a record' : `a person, by the ${unit.combine} of at most ${unit.maxRecords} records`
 }
 
 /** What was decided when the run was opened, and what operators have changed since. */
 export function Configuration({ run }: { readonly run: RunSnapshot }) {
   const { manifest, createdAt, endedAt, adapter } = run
-  const { model, labels, target, aggregation, clientLevel, adaptiveClipping } = manifest
-  const buffer = bufferOf(run)
-  const { rounds, quorum, clientsPerRound, deadlineSeconds } = planOf(run)
+  const { labels, target, clientLevel, adaptiveClipping } = manifest
+  const { task, aggregation, model, overSelection } = resolveManifest(manifest)
+  const buffer = bufferOf(run.manifest)
+  const { rounds, quorum, clientsPerRound, deadlineSeconds } = planOf(run.manifest, run.plan)
   const facts: readonly (readonly [string, string | number | undefined])[] = [
     ['Run', run.runId],
-    ['Task', manifest.task ?? 'sequence-classification'],
+    ['Task', task],
     ['Method', manifest.method],
     ['Mode', modeOf(run)],
-    ['Late updates', acceptsStaleUpdates(run) ? lateOf(manifest) : 'refused when their round has closed'],
-    ['Aggregation', aggregation?.name ?? 'mean'],
+    ['Late updates', acceptsStaleUpdates(run.manifest) ? lateOf(manifest) : 'refused when their round has closed'],
+    ['Aggregation', aggregation.name],
     ['Model', `${model.name}, at most ${model.maxTokens} tokens`],
     [
-      manifest.task === 'token-classification' ? 'Tags' : 'Labels',
+      task === 'token-classification' ? 'Tags' : 'Labels',
       labels.length === 0 ? undefined : labels.length <= 20 ? labels.join(', ') : `${labels.length} classes`,
     ],
     [
@@ -57,7 +55,7 @@ export function Configuration({ run }: { readonly run: RunSnapshot }) {
     ...(buffer === undefined
       ? ([
           ['Clients per round', `${clientsPerRound}, quorum ${quorum}`],
-          ['Over-selection', manifest.overSelection && `${manifest.overSelection} times as many are asked`],
+          ['Over-selection', overSelection === 1 ? 'none' : `${overSelection} times as many are asked`],
           ['Deadline', `${deadlineSeconds} s`],
         ] as const)
       : ([
@@ -86,7 +84,7 @@ export function Configuration({ run }: { readonly run: RunSnapshot }) {
 }
 
 function modeOf(run: RunSnapshot): string {
-  const buffer = bufferOf(run)
+  const buffer = bufferOf(run.manifest)
   if (buffer === undefined) return 'synchronous, round by round'
   const { bufferSize, stalenessExponent } = buffer
   return `buffered: every ${plural(bufferSize, 'update')} make a state; one that is s states old counts (1 + s)^−${stalenessExponent} times`
@@ -97,6 +95,7 @@ function factorsText({ round, device, seconds, fallbacks }: NonNullable<RunSnaps
   return `those after round ${roundNumber(round)} were made on ${device} in ${significant(seconds)} s${without}`
 }
 
-function lateOf({ maxStaleness = USUAL_MAX_STALENESS }: RunSnapshot['manifest']): string {
+function lateOf(manifest: RunSnapshot['manifest']): string {
+  const { maxStaleness } = resolveManifest(manifest)
   return `moved to the newest basis and counted there, up to ${plural(maxStaleness, 'state')} old`
 }

@@ -1,4 +1,4 @@
-import type { PlanChange, RunPlan, RunSnapshot } from '@fedsvd/core/protocol'
+import { bufferOf, type PlanChange, planOf, type RunPlan, type RunSnapshot } from '@fedsvd/core/protocol'
 import { Button, Group, NumberInput, Stack, Text } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
@@ -8,7 +8,6 @@ import { Confirm } from '../../components/confirm.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { Failure } from '../../components/state.tsx'
 import { dateTime, plural } from '../../format.ts'
-import { bufferOf, planOf } from '../../run-facts.ts'
 
 type Act = (route: string, body: object) => Promise<void>
 
@@ -86,7 +85,7 @@ const OF_A_BUFFER: readonly Field[] = [
 ]
 
 function Plan({ run, act }: { readonly run: RunSnapshot; readonly act: Act }) {
-  const inForce = planOf(run)
+  const inForce = planOf(run.manifest, run.plan)
   const [plan, setPlan] = useState<RunPlan>(inForce)
   const [error, setError] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
@@ -107,7 +106,7 @@ function Plan({ run, act }: { readonly run: RunSnapshot; readonly act: Act }) {
   return (
     <form onSubmit={(event) => void submit(event)} noValidate>
       <div className="fields">
-        {(bufferOf(run) === undefined ? FIELDS : OF_A_BUFFER).map(({ key, label, help }) => (
+        {(bufferOf(run.manifest) === undefined ? FIELDS : OF_A_BUFFER).map(({ key, label, help }) => (
           <NumberInput
             key={key}
             label={label}
@@ -126,7 +125,7 @@ function Plan({ run, act }: { readonly run: RunSnapshot; readonly act: Act }) {
         loading={isBusy}
         disabled={Object.keys(change).length === 0 || fault !== undefined}
       >
-        Change from the next {bufferOf(run) === undefined ? 'round' : 'buffer'} on
+        Change from the next {bufferOf(run.manifest) === undefined ? 'round' : 'buffer'} on
       </Button>
       {fault !== undefined && (
         <Text size="sm" className="fault" role="alert" mt="xs">
@@ -151,7 +150,7 @@ function faultOf({ rounds, quorum, clientsPerRound, deadlineSeconds }: RunPlan, 
   const isWhole = [rounds, quorum, clientsPerRound].every((value) => Number.isInteger(value) && value >= 1)
   if (!isWhole || !(deadlineSeconds > 0)) return 'Numbers from 1 on.'
   if (quorum > clientsPerRound) return `A quorum is at most the number of clients asked, ${clientsPerRound}.`
-  const buffer = bufferOf(run)
+  const buffer = bufferOf(run.manifest)
   if (buffer !== undefined && quorum > buffer.bufferSize)
     return `The fewest updates are at most the buffer size, ${buffer.bufferSize}.`
   const begun = run.roundsDone + (run.current === undefined ? 0 : 1)

@@ -1,5 +1,5 @@
 import { roundNumber } from '@fedsvd/core/errors'
-import type { RoundSummary, RunSnapshot } from '@fedsvd/core/protocol'
+import { acceptsStaleUpdates, planOf, type RoundSummary, type RunSnapshot } from '@fedsvd/core/protocol'
 import { memo, useCallback, useMemo } from 'react'
 import { Chart } from '../../charts/chart.tsx'
 import { type Ink, roundAxis, valueAxis, wholeOnly, zoomFor } from '../../charts/chart-theme.ts'
@@ -8,7 +8,7 @@ import { Panel } from '../../components/panel.tsx'
 import { Scroll } from '../../components/scroll.tsx'
 import { Empty } from '../../components/state.tsx'
 import { bytes, duration, plural } from '../../format.ts'
-import { acceptsStaleUpdates, planOf, stalenessOf } from '../../run-facts.ts'
+import { stalenessOf } from '../../run-facts.ts'
 
 const ROWS = 20
 /** More bars than this are drawn as one area for each phase, with steps as wide as the bars. */
@@ -46,7 +46,7 @@ export const Timeline = memo(function Timeline({
   return (
     <Panel title="Rounds" kind="public">
       {rounds.length === 0 ? (
-        <Empty>No round yet: the run waits for {planOf(run).clientsPerRound} clients.</Empty>
+        <Empty>No round yet: the run waits for {planOf(run.manifest, run.plan).clientsPerRound} clients.</Empty>
       ) : (
         <>
           <Durations rounds={rounds} />
@@ -60,7 +60,7 @@ export const Timeline = memo(function Timeline({
 })
 
 function RoundTable({ run, rounds }: { readonly run: RunSnapshot; readonly rounds: readonly RoundSummary[] }) {
-  const hasStale = acceptsStaleUpdates(run)
+  const hasStale = acceptsStaleUpdates(run.manifest)
   const staleness = useMemo(() => stalenessOf(run), [run])
   const seconds = (value: number | undefined): string => (value === undefined ? '–' : duration(value))
   return (

@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { Task } from '@fedsvd/core/lora'
+import { DEFAULT_TASK, type Task } from '@fedsvd/core/lora'
 import type { Tokenizer } from '../../tokenizers/index.ts'
 import {
   type InstructionRecord,
@@ -36,7 +36,7 @@ export interface EncodingTerms {
  */
 export function taskEncoder(
   tokenizer: Tokenizer,
-  { task = 'sequence-classification', labels, maxTokens }: EncodingTerms,
+  { task = DEFAULT_TASK, labels, maxTokens }: EncodingTerms,
 ): (record: SiteRecord, place: string) => Promise<EncodedRecord> {
   const encode = encoderOf(task, tokenizer, labels, maxTokens)
   return async (record, place) => {

@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { Task } from '@fedsvd/core/lora'
+import { DEFAULT_TASK, type Task } from '@fedsvd/core/lora'
 
 /** What the columns of a table, or the members of a JSON object, are called. */
 export interface ColumnNames {
@@ -40,7 +40,7 @@ const COLUMNS_OF = {
 export function taskOfColumns(names: ColumnNames, task?: Task): Task {
   const named = (candidate: Task): boolean => COLUMNS_OF[candidate].some((column) => names[column] !== undefined)
   const byColumns: readonly Task[] = ['token-classification', 'instruction-tuning']
-  const chosen = task ?? byColumns.find(named) ?? 'sequence-classification'
+  const chosen = task ?? byColumns.find(named) ?? DEFAULT_TASK
   const own: readonly string[] = COLUMNS_OF[chosen]
   const foreign = Object.values(COLUMNS_OF)
     .flat()

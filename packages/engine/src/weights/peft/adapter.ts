@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import {
   type AdapterSchema,
   type AdapterState,
+  DEFAULT_TASK,
   stateFromTensors,
   stateSpecs,
   type Task,
   tensorsOfState,
 } from '@fedsvd/core/lora'
 import { storesInputsFirst } from '@fedsvd/core/models'
+import { MANIFEST_DEFAULTS } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import { makeFolder } from '../../files/index.ts'
 import { decodeSafetensors, encodeSafetensors } from '../safetensors/index.ts'
@@ -42,7 +44,9 @@ export async function writeAdapter(
   description: AdapterDescription,
 ): Promise<string[]> {
   makeFolder(folder)
-  const tensors = tensorsOfState(withoutFeatureScale(state, description.featureScale ?? 1)).map((tensor) => ({
+  const tensors = tensorsOfState(
+    withoutFeatureScale(state, description.featureScale ?? MANIFEST_DEFAULTS.featureScale),
+  ).map((tensor) => ({
     ...tensor,
     name: PREFIX + tensor.name,
   }))
@@ -91,11 +95,7 @@ export const PEFT_TASK_TYPES: Readonly<Record<Task, string>> = {
   'instruction-tuning': 'CAUSAL_LM',
 }
 
-function adapterConfig({
-  task = 'sequence-classification',
-  schema,
-  baseModel,
-}: AdapterDescription): Record<string, unknown> {
+function adapterConfig({ task = DEFAULT_TASK, schema, baseModel }: AdapterDescription): Record<string, unknown> {
   // PEFT saves whole modules: RoBERTa's classifier with both of its layers
   const heads = schema.head.map(({ name }) => name.slice(0, name.indexOf('.')))
   const [path, revision = null] = baseModel.split('@')

@@ -1,3 +1,4 @@
+import { isRunActive } from '@fedsvd/core/protocol'
 import type { ClusterStore } from '../../../../../apps/server/src/storage/records/cluster-store.ts'
 import { leaseLost } from '../../../../../apps/server/src/storage/records/refusals.ts'
 import type { LeaseOf } from '../../../../../apps/server/src/storage/records/store.ts'
@@ -8,7 +9,10 @@ const isAlive = (row: { readonly expiresAt: number } | undefined): boolean =>
 
 export function memoryCluster({ runs, cluster }: Tables): ClusterStore {
   const { coordinators, leases, connections, nonces } = cluster
-  const isOpen = (runId: string): boolean => ['waiting', 'running'].includes(runs.get(runId)?.state ?? '')
+  const isOpen = (runId: string): boolean => {
+    const run = runs.get(runId)
+    return run !== undefined && isRunActive(run.state)
+  }
   const forget = (id: string): void => {
     coordinators.delete(id)
     for (const { clientId, coordinatorId } of connections.values())

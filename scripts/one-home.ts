@@ -1,0 +1,36 @@
+/**
+ * What is said in one place of the sources and nowhere else. A second place is right on the day that it is written and wrong
+ * on the day that the first one changes.
+ */
+export const ONE_HOME: readonly { readonly uses: RegExp; readonly within: RegExp; readonly because: string }[] = [
+  {
+    uses: /(?:\?\?|\btask\??\s*=)\s*['"]sequence-classification['"]/,
+    within: /^packages\/core\/src\/lora\/task\.ts$/,
+    because: 'the task of what names none is DEFAULT_TASK, and that of a manifest comes from resolveManifest',
+  },
+  {
+    uses: /\b(?:aggregation|mode)(?:\?\.name)?\s*(?:\?\?|=)\s*(?:\{\s*name:\s*)?['"](?:mean|synchronous)['"]/,
+    within: /^packages\/core\/src\/protocol\/resolve-manifest\.ts$/,
+    because: 'what a run goes by where its manifest says nothing comes from resolveManifest',
+  },
+  {
+    uses: /\b(?:maxStaleness|overSelection|featureScale|FEATURE_SCALE|USUAL_\w+|maxRecords|lateUpdates)\s*(?:\?\?|=)\s*(?:\d|['"])/,
+    within: /^packages\/core\/src\/protocol\/resolve-manifest\.ts$|^apps\/cli\/src\/audit\/starter-audit\.ts$/,
+    because: 'what a run goes by where its manifest says nothing comes from resolveManifest',
+  },
+  {
+    uses: /\?\?\s*['"]record['"]/,
+    within: /^packages\/core\/src\/accounting\/event\.ts$/,
+    because: 'the unit of a run comes from unitOfRun, and that of a ledger from the ledger',
+  },
+  {
+    uses: /['"](?:waiting|running|paused|completed|stopped|failed)['"]\s*(?:,|\|\||&&)\s*(?:\w+(?:\.\w+)*\s*[!=]==\s*)?['"](?:waiting|running|paused|completed|stopped|failed)['"]/,
+    within: /^packages\/core\/src\/protocol\/run-state\.ts$|^apps\/server\/src\/storage\/records\/postgres\//,
+    because: 'whether a run is active, paused or over is asked of isRunActive and isRunOver',
+  },
+  {
+    uses: /\bversion\b['"]?\s*[(=:]\s*['"]\d+\.\d+\.\d+['"]|\bVERSION\s*=\s*['"]\d/,
+    within: /^packages\/testing\//,
+    because: 'a release is named in package.json, and read from there',
+  },
+]
