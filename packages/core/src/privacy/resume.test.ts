@@ -215,6 +215,13 @@ describe('numbers from a disk do not become an update', () => {
     expect(() => assertSavedStep(saved)).not.toThrow()
   })
 
+  it('when steps are left out in the name of another attempt: each is a release of its own', () => {
+    const shortened = (attempt: number): ReservedEntry =>
+      entry({ attempt: 2, resumes: { attempt, step: 0, steps: STEPS, savedSha256: undefined, shortened: true } })
+    expect(() => reservationFrom(shortened(2))).not.toThrow()
+    expect(() => reservationFrom(shortened(1))).toThrow(/one step paid for or left out/)
+  })
+
   it('when the entry is none that a ledger writes for going on', () => {
     for (const wrong of [
       { event: EVENT },
