@@ -5,9 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-// @ts-expect-error plain JavaScript
 import { faultsOf, pinned } from './check-image.mjs'
-// @ts-expect-error plain JavaScript
 import { developmentOnly } from './prune-image.mjs'
 
 const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')

@@ -47,6 +47,7 @@ const ON_THE_WIRE = 'the coordinator and the client meet on the wire only, never
 
 const engine = rooms(ENGINE, [CORE], 'the engine runs graphs; it knows neither the client nor the coordinator', {
   settings: [[], 'names of runtimes and devices: nothing is loaded by naming one'],
+  extensions: [[], 'an extension is given what it registers with, and nothing of a run'],
   files: [[], 'files stand on nothing but the operating system'],
   network: [[]],
   crypto: [[], 'randomness comes from the operating system and from nowhere else'],
@@ -165,7 +166,7 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     ['@stdlib'],
     'an accountant sees events only: epsilon is computed from facts',
   ),
-  [core('lora')]: pure(['tensor', 'linalg', 'random'], []),
+  [core('lora')]: pure(['tensor', 'linalg', 'random', 'registry'], []),
   [core('autodiff')]: pure(['tensor'], ['@bufbuild/protobuf']),
   [core('models')]: pure(['autodiff', 'tensor', 'lora'], []),
   [core('privacy')]: pure(['tensor', 'random', 'accounting', 'numeric'], []),

@@ -4,6 +4,7 @@ import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { osRandomness } from '@fedsvd/engine/crypto'
+import { loadExtensions } from '@fedsvd/engine/extensions'
 import { modelStore } from '@fedsvd/engine/models'
 import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
@@ -63,6 +64,7 @@ async function start(
 ): Promise<ClientNode> {
   const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
+  await loadExtensions(config.extension)
   await loadRuntime(config)
   const earlier = earlierStateDirs(config.stateDir, config.dataFile)
   const isDefault = resolve(config.stateDir) === defaultStateDir()

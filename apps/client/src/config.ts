@@ -1,6 +1,7 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
 import { budgetSchema, enrolRequestSchema, LIMITS, nearestName, wholeIn } from '@fedsvd/core/protocol'
+import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
@@ -83,6 +84,8 @@ export const clientConfigSchema = z.strictObject({
   hub: z.url({ protocol: /^https?$/ }).optional(),
   /** Access token for repositories of the hub that are not public. */
   hubToken: z.string().min(1).optional(),
+  /** Modules that add rules, methods, initialisers or models: those that the runs of the coordinator name. */
+  extension: extensionSetting.default([]),
   threads: z.number().int().min(1).max(256).default(1),
   /** What computes: see docs/how-to/use-a-gpu.md. */
   runtime: z.enum(RUNTIMES).default('onnxruntime'),

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
 import { nearestName } from '@fedsvd/core/protocol'
+import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
@@ -122,6 +123,8 @@ export const configSchema = z.strictObject({
   hub: z.url({ protocol: /^https?$/ }).optional(),
   /** Access token for repositories of the hub that are not public. */
   hubToken: trimmed.max(400).optional(),
+  /** Modules that add rules, methods, initialisers or models, with commas between them: see docs/how-to/extend.md. */
+  extension: extensionSetting.default([]),
   /** Threads for the evaluation on the hold-out, and for a re-factorisation on the CPU. */
   threads: z.coerce.number().int().min(1).max(256).default(1),
   /** What computes the evaluation: see docs/how-to/use-a-gpu.md. */
@@ -189,6 +192,7 @@ export const ENVIRONMENT = {
   models: 'FEDSVD_MODELS',
   hub: 'FEDSVD_HUB',
   hubToken: 'FEDSVD_HUB_TOKEN',
+  extension: 'FEDSVD_EXTENSIONS',
   threads: 'FEDSVD_THREADS',
   runtime: 'FEDSVD_RUNTIME',
   executionProvider: 'FEDSVD_EXECUTION_PROVIDER',

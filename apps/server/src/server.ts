@@ -1,5 +1,6 @@
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { loadExtensions } from '@fedsvd/engine/extensions'
 import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
 import { serveControl } from './backup/index.ts'
@@ -70,6 +71,7 @@ export async function startCoordinator(
 ): Promise<Coordinator> {
   const { nameOf = nameOfVariable } = given
   const config = completeConfig(settings, nameOf)
+  await loadExtensions(config.extension)
   const { models = modelsOf(modelSettings(config)), clock = systemClock, log = createLog(config.logLevel) } = given
   const listener = await createListener(config, nameOf)
   await requireFreeAddress(config, nameOf)

@@ -25,6 +25,7 @@ interface JoinOptions extends DataOptions, ModelOptions {
   readonly key?: string
   readonly declaredRecords?: number
   readonly declaredLabels?: readonly string[]
+  readonly extension?: readonly string[]
   readonly threads: number
   readonly runtime: (typeof RUNTIMES)[number]
   readonly executionProvider: (typeof EXECUTION_PROVIDERS)[number]
@@ -91,6 +92,14 @@ export function joinCommand(): Command {
       '--no-release-grid',
       'send updates when they are made: how long training took then tells of the records (default: on public slots of time)',
     )
+    .addOption(
+      new Option(
+        '--extension <file>',
+        'module that adds rules, methods, initialisers or models, as the coordinator has it; once for each',
+      )
+        .env('FEDSVD_EXTENSIONS')
+        .argParser(collect),
+    )
     .option('--threads <count>', 'threads of the engine', positiveInteger, 1)
     .addOption(
       new Option('--runtime <name>', 'what computes').env('FEDSVD_RUNTIME').choices(RUNTIMES).default('onnxruntime'),
@@ -145,6 +154,7 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     models: options.models,
     hub: options.hub,
     hubToken: modelSettingsOf(options).hub?.token,
+    extension: options.extension && [...options.extension].flatMap((files) => files.split(',')),
     threads: options.threads,
     runtime: options.runtime,
     executionProvider: options.executionProvider,

@@ -25,6 +25,7 @@ interface ServeOptions extends Omit<DataOptions, 'unitColumn'> {
   readonly holdOut?: readonly string[]
   readonly models?: string
   readonly hub?: string
+  readonly extension?: readonly string[]
   readonly threads?: number
   readonly runtime?: CoordinatorSettings['runtime']
   readonly executionProvider?: CoordinatorSettings['executionProvider']
@@ -41,10 +42,14 @@ function settingsOf(options: Omit<ServeOptions, 'json'>) {
   const reading = { task, ...columns, encoding, delimiter, quoting }
   const names = new Set(Object.keys(reading))
   const settings = Object.fromEntries(Object.entries(options).filter(([name]) => !names.has(name)))
-  const { holdOut } = options
+  const { holdOut, extension } = options
   return {
     reading: Object.values(reading).some((value) => value !== undefined) ? reading : undefined,
-    given: { ...settings, ...(holdOut && { holdOut: [...holdOut] }) } as CoordinatorSettings,
+    given: {
+      ...settings,
+      ...(holdOut && { holdOut: [...holdOut] }),
+      ...(extension && { extension: [...extension] }),
+    } as CoordinatorSettings,
   }
 }
 
@@ -70,6 +75,11 @@ export function serveCommand(): Command {
   return withReadOptions(command)
     .option('--models <folder>', 'folder of checkpoints (FEDSVD_MODELS; default .fedsvd/models)')
     .option('--hub <url>', 'hub to fetch checkpoints from; none unless given (FEDSVD_HUB, FEDSVD_HUB_TOKEN)')
+    .option(
+      '--extension <file>',
+      'module that adds rules, methods, initialisers or models; once for each (FEDSVD_EXTENSIONS)',
+      collect,
+    )
     .option('--threads <count>', 'threads of the evaluation (FEDSVD_THREADS; default 1)', positiveInteger)
     .option('--runtime <name>', `what computes it: ${RUNTIMES.join(', ')} (FEDSVD_RUNTIME; default onnxruntime)`)
     .option(

@@ -1,5 +1,6 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
 import type { LinearAlgebraDevice } from '@fedsvd/core/linalg'
+import { loadExtensions } from '@fedsvd/engine/extensions'
 import { openDevice } from '@fedsvd/engine/linear-algebra'
 import type { SvdDevice } from '@fedsvd/engine/settings'
 import { computeStep, JAVASCRIPT, type StepInput, type StepResult } from './step.ts'
@@ -19,14 +20,19 @@ export type Reply = { readonly id: number } & (
 )
 
 /** Answers questions one after the other; a device is opened once. Runs in the thread. */
-export function answerer(): (question: Question) => Promise<{ reply: Reply; transfer: readonly ArrayBuffer[] }> {
+export function answerer(
+  extensions: readonly string[],
+): (question: Question) => Promise<{ reply: Reply; transfer: readonly ArrayBuffer[] }> {
   const devices = new Map<string, Promise<LinearAlgebraDevice | undefined>>()
   let before: Promise<unknown> = Promise.resolve()
+  let loading: Promise<void> | undefined
 
   async function answer({ id, device: name, threads, input }: Question) {
     const opening = devices.get(name) ?? openDevice(name, { threads })
     devices.set(name, opening)
     try {
+      loading ??= loadExtensions(extensions)
+      await loading
       if (input === undefined) return { reply: { id, result: void (await opening) }, transfer: [] }
       const result = await stepOn(opening, name, input)
       return { reply: { id, result }, transfer: [result.frame.buffer as ArrayBuffer] }

@@ -40,10 +40,12 @@ export function exactRefactoriser(): Refactoriser {
 export async function openRefactoriser(settings: {
   readonly svdDevice: SvdDevice
   readonly threads: number
+  /** Files of the extensions that this process has loaded. */
+  readonly extension?: readonly string[]
 }): Promise<Refactoriser> {
-  const { svdDevice, threads } = settings
+  const { svdDevice, threads, extension } = settings
   const exact = exactRefactoriser()
-  const thread = stepThread()
+  const thread = stepThread(extension)
   if (svdDevice !== 'auto' && svdDevice !== JAVASCRIPT) {
     try {
       await thread.ask({ device: svdDevice, threads })

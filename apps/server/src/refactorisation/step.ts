@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Method, serverStep, serverStepOnDevice } from '@fedsvd/core/federation'
+import { serverStep, serverStepOnDevice } from '@fedsvd/core/federation'
 import type { LinearAlgebraDevice } from '@fedsvd/core/linalg'
 import { type AdapterSchema, trainedSpecs } from '@fedsvd/core/lora'
 import { encodeState, viewState } from '@fedsvd/core/protocol'
@@ -8,7 +8,7 @@ import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
 /** What a step starts from, in a form that goes to another thread. */
 export interface StepInput {
   readonly runId: string
-  readonly method: Method
+  readonly method: string
   readonly adapter: AdapterSchema
   /** Hex SHA-256 of the canonical adapter schema. */
   readonly schemaHash: string

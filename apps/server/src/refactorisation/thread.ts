@@ -20,13 +20,14 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-export function stepThread(): StepThread {
+/** @param extensions loaded there as here, since methods may come from them */
+export function stepThread(extensions: readonly string[] = []): StepThread {
   let starting: Promise<Worker> | undefined
   let lastId = 0
   const waiting = new Map<number, Waiting>()
 
   function start(): Promise<Worker> {
-    const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [] })
+    const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [], workerData: { extensions } })
     worker.unref()
     let reason = 'it was told to'
     worker.on('error', (error) => {

@@ -1,11 +1,11 @@
 /** The thread of the re-factorisation. Plain JavaScript, so that it can begin without a loader. */
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { register } from 'tsx/esm/api'
 
 register()
 const { answerer } = await import('./answerer.ts')
 
-const answer = answerer()
+const answer = answerer(workerData.extensions)
 const respond = async (question) => {
   const { reply, transfer } = await answer(question)
   parentPort.postMessage(reply, transfer)

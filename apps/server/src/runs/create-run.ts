@@ -56,7 +56,7 @@ export async function createRun(
   const manifest: RunManifest = runManifestSchema.parse(given)
   const { labels, model: terms } = manifest
   const head = await model.trainedHead?.({ schema: adapter, labels, featureScale: terms.featureScale })
-  const state = initialState(adapter, { seed: manifest.seed, head })
+  const state = initialState(adapter, { seed: manifest.seed, initialiser: manifest.initialiser, head })
   await using blob = await stage(blobs, encodeState(manifest, schemaHashOf(adapter), state))
   await blob.keep()
   const { sha256, bytes } = blob

@@ -1,5 +1,6 @@
 import { type FedsvdError, isFedsvdError, roundNumber } from '@fedsvd/core/errors'
-import type { RunState } from '@fedsvd/core/protocol'
+import { aggregationRules, methods } from '@fedsvd/core/federation'
+import type { RunManifest, RunState } from '@fedsvd/core/protocol'
 import { isOutage, sleep } from '../platform/index.ts'
 import { publish, RunOver, runRound } from '../rounds/index.ts'
 import type { ActiveRun } from './active-run.ts'
@@ -20,9 +21,16 @@ const LONGEST_PAUSE_MS = 10_000
 /**
  * Drives a run from its first unpublished round to its end. A database that is away, or a store of tensors that is full, is
  * waited for, however long, and the operators are told of the latter; another fault is tried again a few times in the same
- * round, and then ends the run. Where stored objects are missing it stands still, and the operators are told which. Undefined when the run was aborted, or another coordinator has taken it over.
+ * round, and then ends the run. Where stored objects or an
+ * extension are missing it stands still, and the operators are told which. Undefined when the run was aborted, or another coordinator has taken it over.
  */
 export async function runUntilDone(run: ActiveRun): Promise<Ending | Standstill | undefined> {
+  const missing = missingExtension(run.manifest)
+  if (missing !== undefined) {
+    run.log.error({ err: missing, runId: run.manifest.runId }, 'the run needs an extension that is not loaded')
+    await raise(run, missing)
+    return { state: 'paused' }
+  }
   let failures = 0
   let failedRound: number | undefined
   while (!run.signal.aborted) {
@@ -49,6 +57,18 @@ export async function runUntilDone(run: ActiveRun): Promise<Ending | Standstill 
     }
   }
   return undefined
+}
+
+/** Of a run that was opened with an extension which this coordinator has not loaded: what is missing. */
+function missingExtension({ method, aggregation }: RunManifest): FedsvdError | undefined {
+  try {
+    methods.get(method)
+    if (aggregation !== undefined) aggregationRules.get(aggregation.name)
+    return undefined
+  } catch (error) {
+    if (isFedsvdError(error)) return error
+    throw error
+  }
 }
 
 /** The path is for operators alone. An alert that cannot be stored is in the log, and readiness says the same. */

@@ -8,28 +8,24 @@ import {
   refactoriseOnDevice,
 } from '../lora/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
-
-/** What the coordinator does with the mean of a round's deltas. */
-export type Method = 'fedsvd' | 'ffa-lora'
+import { nextState } from './methods/methods.ts'
 
 /** What a step of the coordinator starts from. */
 export interface ServerStepInput {
-  readonly manifest: { readonly method: Method; readonly adapter: AdapterSchema }
+  readonly manifest: { readonly method: string; readonly adapter: AdapterSchema }
   readonly state: AdapterState
   readonly mean: readonly NamedTensor[]
 }
 
 /**
- * One step of the coordinator: B <- B + mean (and the head, where it is trained), then the method's re-factorisation.
- *
- * `fedsvd` re-factorises into A = V^T, B = U S and moves to the next basis; `ffa-lora` leaves A and the basis alone.
- * It sees only what clients have already privatised, so nothing here can cost privacy.
+ * One step of the coordinator: B <- B + mean (and the head, where it is trained), then what the method of the run
+ * makes of it. It sees only what clients have already privatised, so nothing here can cost privacy.
  *
  * @returns the next state and the singular values of each layer's B A
  */
 export function serverStep({ manifest, state, mean }: ServerStepInput): RefactorisedState {
   const updated = applyMean(manifest.adapter, state, mean)
-  return { ...refactorise(manifest.adapter, updated), ...(manifest.method === 'ffa-lora' && { state: updated }) }
+  return withMethod(manifest, updated, refactorise(manifest.adapter, updated))
 }
 
 /** {@link serverStep} with its large products on a device, to the device's tolerances: see `refactoriseOnDevice`. */
@@ -39,7 +35,16 @@ export async function serverStepOnDevice(
 ): Promise<DeviceRefactorised> {
   const updated = applyMean(manifest.adapter, state, mean)
   const refactorised = await refactoriseOnDevice(device, manifest.adapter, updated)
-  return { ...refactorised, ...(manifest.method === 'ffa-lora' && { state: updated }) }
+  return withMethod(manifest, updated, refactorised)
+}
+
+function withMethod<T extends RefactorisedState>(
+  { method, adapter: schema }: ServerStepInput['manifest'],
+  updated: AdapterState,
+  made: T,
+): T {
+  const { state: refactorised, spectra } = made
+  return { ...made, state: nextState(method, { schema, updated, refactorised, spectra }) }
 }
 
 function applyMean(schema: AdapterSchema, state: AdapterState, mean: readonly NamedTensor[]): AdapterState {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { initialState } from './initialise.ts'
+import { initialisers, registerInitialiser } from './initialisers/initialisers.ts'
 import type { AdapterSchema } from './schema.ts'
 import { stateFromTensors, tensorsOfState } from './validate.ts'
 
@@ -69,5 +70,33 @@ describe('the initial state', () => {
     expect(stateFromTensors(schema, 0, tensorsOfState(state))).toEqual(state)
     expect(() => stateFromTensors({ ...schema, rank: 3 }, 0, tensorsOfState(state))).toThrow(/ADAPTER_INVALID/)
     expect(() => stateFromTensors(schema, 0, tensorsOfState(state).slice(1))).toThrow(/expected 5 tensors, got 4/)
+  })
+})
+
+describe('an initialiser that is registered', () => {
+  it('draws A of each layer from the public seed', () => {
+    registerInitialiser({ name: 'doubled', draw: ({ normals }) => normals().map((value) => 2 * value) })
+    expect(initialisers.names).toEqual(['orthonormal', 'kaiming', 'doubled'])
+    const { a, b } = initialState(schema, { seed: 'one', initialiser: 'doubled' })
+    expect(a.map(({ shape }) => shape)).toEqual([
+      [4, 300],
+      [4, 300],
+    ])
+    expect(meanSquare(a[0]!.data)).toBeCloseTo(4, 0)
+    expect(a[0]!.data).not.toEqual(a[1]!.data)
+    expect(initialState(schema, { seed: 'one', initialiser: 'doubled' }).a).toEqual(a)
+    expect(b.every(({ data }) => data.every((value) => value === 0))).toBe(true)
+  })
+
+  it('may draw no other sizes, and no numbers that are none', () => {
+    registerInitialiser({ name: 'short', draw: () => new Float32Array(3) })
+    registerInitialiser({ name: 'nowhere', draw: ({ normals }) => normals().fill(Number.NaN) })
+    expect(() => initialState(schema, { seed: 'one', initialiser: 'short' })).toThrow(
+      /ADAPTER_INVALID: expected 1200 finite float32 values of A of first from the initialiser short, got 3/,
+    )
+    expect(() => initialState(schema, { seed: 'one', initialiser: 'nowhere' })).toThrow(
+      /ADAPTER_INVALID.*not all finite/,
+    )
+    expect(() => initialState(schema, { seed: 'one', initialiser: 'kaimng' })).toThrow(/did you mean kaiming\?/)
   })
 })

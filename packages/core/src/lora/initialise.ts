@@ -1,23 +1,15 @@
-import { thinQr } from '../linalg/index.ts'
 import { fillGaussian, seededSource } from '../random/index.ts'
 import { type NamedTensor, sizeOf, type TensorSpec, zerosLike } from '../tensor/index.ts'
+import { drawA } from './initialisers/initialisers.ts'
 import { type AdapterSchema, type AdapterState, specOfA, specOfB } from './schema.ts'
 import { checkSchema } from './validate.ts'
-
-/**
- * How the first A is drawn; both are public and touch no data.
- *
- * `orthonormal`: the rows are a uniformly random orthonormal set, as every A after a re-factorisation.
- * `kaiming`: independent N(0, 1 / (3 dIn)), the variance of PEFT's default (kaiming_uniform with a = sqrt 5).
- */
-export type Initialiser = 'orthonormal' | 'kaiming'
 
 /**
  * The state that a run starts from, a pure function of the schema and a public seed: basis 0, B = 0 (so the model is the
  * base model), and the head that is given, or else one that is drawn: frozen, of N(0, 1 / columns); trained, with an output
  * layer of zeros behind weights of N(0, 1 / columns) in the layers before it.
  *
- * @throws FedsvdError ADAPTER_INVALID when no factorisation fits the schema
+ * @throws FedsvdError ADAPTER_INVALID when no factorisation fits the schema, CONFIG_INVALID for an unknown initialiser
  */
 export function initialState(
   schema: AdapterSchema,
@@ -27,7 +19,8 @@ export function initialState(
     head,
   }: {
     readonly seed: string
-    readonly initialiser?: Initialiser
+    /** The name of a registered one. */
+    readonly initialiser?: string | undefined
     /** A head that was trained before, in the order of the schema. */
     readonly head?: readonly NamedTensor[] | undefined
   },
@@ -37,9 +30,8 @@ export function initialState(
     basis: 0,
     a: schema.layers.map((layer) => {
       const spec = specOfA(schema, layer)
-      const scale = Math.sqrt(1 / (3 * layer.dIn))
-      const draw = gaussian(spec, initialiser === 'kaiming' ? scale : 1, seed)
-      return initialiser === 'kaiming' ? draw : withOrthonormalRows(draw)
+      const normals = (): Float32Array => gaussian(spec, 1, seed).data
+      return { ...spec, data: drawA(initialiser, { layer, rank: schema.rank, normals }) }
     }),
     b: schema.layers.map((layer) => zerosLike(specOfB(schema, layer))),
     head: head ?? drawnHead(schema, seed),
@@ -60,11 +52,4 @@ function gaussian({ name, shape }: TensorSpec, standardDeviation: number, seed: 
   const data = new Float32Array(sizeOf(shape))
   fillGaussian(seededSource(seed, 'initial', name), data)
   return { name, shape, data: data.map((value) => value * standardDeviation) }
-}
-
-/** The row space of a rank x dIn tensor, as orthonormal rows (the transposed Q of its thin QR). */
-function withOrthonormalRows(tensor: NamedTensor): NamedTensor {
-  const [rank, dIn] = tensor.shape as [number, number]
-  const { q } = thinQr({ rows: dIn, columns: rank, data: new Float64Array(tensor.data) })
-  return { ...tensor, data: new Float32Array(q.data) }
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { aggregationRules } from '../federation/index.ts'
+import { aggregationRules, methods } from '../federation/index.ts'
 import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
-import { TASKS } from '../lora/index.ts'
-import { registeredTerms } from '../registry/index.ts'
+import { initialisers, TASKS } from '../lora/index.ts'
+import { registeredName, registeredTerms } from '../registry/index.ts'
 import { identifierSchema } from './identifier.ts'
 
 const name = z.string().min(1).max(200)
@@ -94,8 +94,10 @@ export type Mode = z.infer<typeof modeSchema>
 export const runManifestSchema = z.strictObject({
   runId: identifierSchema,
   name,
-  /** `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline). */
-  method: z.enum(['fedsvd', 'ffa-lora']),
+  /** The name of a `Method`: `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline). */
+  method: registeredName(methods),
+  /** The name of an `Initialiser`, which draws the first A. Absent: `orthonormal`. */
+  initialiser: registeredName(initialisers).optional(),
   aggregation: aggregationSchema.optional(),
   mode: modeSchema.optional(),
   /**

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { variantsOf, withVariants } from '../registry/index.ts'
+import { isRegisteredName, variantsOf, withVariants } from '../registry/index.ts'
 
 const stored = new WeakSet<z.ZodType>()
 
@@ -21,6 +21,7 @@ export function isStoredForm(schema: z.ZodType): boolean {
 
 function relaxed(schema: z.ZodType): z.ZodType {
   if (variantsOf(schema) !== undefined) return relaxedVariants(() => variantsOf(schema)!)
+  if (isRegisteredName(schema)) return z.string()
   if (schema instanceof z.ZodNumber) return relaxedNumber(schema)
   if (schema instanceof z.ZodOptional) return relaxed(schema.unwrap() as z.ZodType).optional()
   if (schema instanceof z.ZodArray)

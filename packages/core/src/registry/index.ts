@@ -1,6 +1,7 @@
 export { nearestName } from './nearest-name.ts'
 export { type Named, Registry } from './registry.ts'
 export {
+  isRegisteredName,
   type NamedTerms,
   registeredName,
   registeredTerms,

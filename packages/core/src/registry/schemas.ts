@@ -25,12 +25,21 @@ export function withVariants<T extends z.ZodType>(schema: T, current: () => read
   return schema
 }
 
+const names = new WeakSet<z.ZodType>()
+
+/** True for a schema of {@link registeredName}. */
+export function isRegisteredName(schema: z.ZodType): boolean {
+  return names.has(schema)
+}
+
 /** The name of something registered, looked up when a value is parsed. */
 export function registeredName(registry: Registry<Named>): z.ZodString {
-  return z.string().check(({ value, issues }) => {
+  const schema = z.string().check(({ value, issues }) => {
     if (registry.find(value) !== undefined) return
     issues.push({ code: 'custom', message: registry.unknown(value), input: value })
   })
+  names.add(schema)
+  return schema
 }
 
 /** `{ name, ...terms }` of something registered, looked up when a value is parsed; unknown terms are refused. */

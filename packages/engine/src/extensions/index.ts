@@ -1,0 +1,3 @@
+export { type Extension, type ExtensionApi, extensionApi } from './extension.ts'
+export { loadExtensions } from './load-extensions.ts'
+export { extensionSetting } from './setting.ts'
