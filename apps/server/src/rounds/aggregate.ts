@@ -3,17 +3,17 @@ import { trainedSpecs } from '@fedsvd/core/lora'
 import { adaptedClipNorm } from '@fedsvd/core/privacy'
 import { resolveManifest } from '@fedsvd/core/protocol'
 import { clientLevelMean } from './client-level-mean.ts'
-import type { Aggregate, RoundContext, RunMechanism, RunTensors, RunTerms } from './context.ts'
+import type { Aggregate, RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import { deliveredTasks } from './progress.ts'
 import { staleUpdates } from './stale-updates.ts'
 
-/** What aggregating uses of a run. */
-type AggregatingRun = RunTerms & RunTensors & RunMechanism
-
-/** What the run's rule makes of the accepted updates: with the coordinator's own noise where the run asks for client-level privacy. */
-export function aggregate(context: RoundContext<AggregatingRun>): Promise<Aggregate> {
-  const { clientLevel } = context.run.manifest
+/**
+ * What the run's rule makes of the accepted updates: with the coordinator's own noise where the run asks for client-level
+ * privacy.
+ */
+export function aggregate(context: RoundContext<'settings' | 'storage' | 'mechanism'>): Promise<Aggregate> {
+  const { clientLevel } = context.run.settings.manifest
   return clientLevel === undefined ? combined(context) : clientLevelMean(context, clientLevel)
 }
 
@@ -23,14 +23,14 @@ export function aggregate(context: RoundContext<AggregatingRun>): Promise<Aggreg
  * there are; the other rules keep them all. Where the clip norm adapts, it moves by the mean of the clients' noised shares, the
  * same for all of them; the shares of late updates are about another clip norm, and left out.
  */
-async function combined(context: RoundContext<RunTerms & RunTensors>): Promise<Aggregate> {
+async function combined(context: RoundContext<'settings' | 'storage'>): Promise<Aggregate> {
   const { run, round, journal, base } = context
-  const { manifest, schemaHash, blobs } = run
+  const { manifest, schemaHash } = run.settings
   const { adapter, aggregation, adaptiveClipping, clipNorm: start } = resolveManifest(manifest)
   const updates = beginAggregation(trainedSpecs(adapter), aggregation)
   const shares: number[] = []
   for (const { clientId, update } of deliveredTasks(journal.progress!)) {
-    const bytes = await blobs.read(update.sha256)
+    const bytes = await run.storage.blobs.read(update.sha256)
     const { tensors, shareUnderClip } = decodeUpdate(
       manifest,
       { schemaHash, round, basis: base.basis, clientId },

@@ -2,7 +2,7 @@ import { type ErrorCode, FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import type { Invitation } from '@fedsvd/core/protocol'
 import { retryDuringOutage } from '../platform/index.ts'
 import type { AdapterRecord } from '../storage/records/index.ts'
-import type { RoundContext, RunClients, RunMessages, RunMilestones, RunTensors, RunTerms, RunTime } from './context.ts'
+import type { RoundContext, RunWith } from './context.ts'
 import { openTasks } from './progress.ts'
 import type { Selection } from './select.ts'
 
@@ -20,17 +20,17 @@ const FOR_GOOD: readonly ErrorCode[] = [
 ]
 
 /** What inviting uses of a run. */
-export type InvitingRun = RunTerms & RunTime & RunClients & RunMessages & RunTensors
+export type Inviting = 'settings' | 'time' | 'participants' | 'failures' | 'messages'
 
 /**
  * Stores who was selected and counts the round against each of them, in one durable change, and only then invites those that
  * are there.
  */
-export async function assign(context: RoundContext<InvitingRun & RunMilestones>, selection?: Selection): Promise<void> {
+export async function assign(context: RoundContext<Inviting | 'rounds'>, selection?: Selection): Promise<void> {
   const { run, journal } = context
-  const tasked = { type: 'tasked', at: run.clock.now() } as const
+  const tasked = { type: 'tasked', at: run.time.clock.now() } as const
   const progress = await journal.dispatch(...(selection === undefined ? [tasked] : [selection, tasked]))
-  await run.begin()
+  await run.rounds.begin()
   for (const { clientId } of progress.phase === 'tasked' ? openTasks(progress) : []) void invite(context, clientId)
 }
 
@@ -38,7 +38,7 @@ export async function assign(context: RoundContext<InvitingRun & RunMilestones>,
  * Sends a client its open invitation, if it has one and is there. Safe to repeat: the invitation is a function of the
  * stored round, its token included. Never rejects; the reply is dealt with when it comes.
  */
-export async function invite(context: RoundContext<InvitingRun>, clientId: string): Promise<void> {
+export async function invite(context: RoundContext<Inviting>, clientId: string): Promise<void> {
   const { run, round, journal, base } = context
   const { progress } = journal
   const isOpen = progress?.phase === 'tasked' && openTasks(progress).some((task) => task.clientId === clientId)
@@ -49,14 +49,18 @@ export async function invite(context: RoundContext<InvitingRun>, clientId: strin
 }
 
 /** Sends a client again its invitation to an earlier round, for which an update still counts. Never rejects. */
-export async function inviteStraggler(run: InvitingRun, round: number, clientId: string): Promise<void> {
-  const { runId } = run.manifest
-  const base = await run.store.runs.adapter(runId, round)
-  const progress = await run.store.rounds.find(runId, round)
+export async function inviteStraggler(
+  run: RunWith<Inviting | 'storage'>,
+  round: number,
+  clientId: string,
+): Promise<void> {
+  const { runId } = run.settings.manifest
+  const base = await run.storage.store.runs.adapter(runId, round)
+  const progress = await run.storage.store.rounds.find(runId, round)
   if (base === undefined || progress === undefined) return
   const { deadline } = progress
   await ask(run, clientId, invitation(run, { round, clientId, base, deadline }), (refusal) =>
-    run.alert(refusal.code, `refused round ${roundNumber(round)}. ${refusal.message}`, clientId),
+    run.messages.alert(refusal.code, `refused round ${roundNumber(round)}. ${refusal.message}`, clientId),
   )
 }
 
@@ -68,9 +72,10 @@ interface InvitationInput {
 }
 
 function invitation(
-  { manifest, plan, tokens }: Pick<InvitingRun, 'manifest' | 'plan' | 'tokens'>,
+  { settings, messages }: RunWith<'settings' | 'messages'>,
   { round, clientId, base, deadline }: InvitationInput,
 ): Invitation {
+  const { manifest, plan } = settings
   const { runId, adaptiveClipping } = manifest
   return {
     runId,
@@ -79,36 +84,36 @@ function invitation(
     state: { sha256: base.sha256, bytes: base.bytes },
     ...(adaptiveClipping && { clipNorm: base.clipNorm ?? manifest.clipNorm }),
     ...(round >= manifest.rounds && { rounds: plan.rounds }),
-    uploadToken: tokens.issue({ runId, round, clientId }),
+    uploadToken: messages.tokens.issue({ runId, round, clientId }),
     deadline: new Date(deadline).toISOString(),
   }
 }
 
 async function ask(
-  run: InvitingRun,
+  run: RunWith<Inviting>,
   clientId: string,
   message: Invitation,
   onRefusal: (refusal: FedsvdError) => Promise<void>,
 ): Promise<void> {
-  if (!run.isReady(clientId) || run.signal.aborted) return
+  if (!run.participants.isReady(clientId) || run.time.signal.aborted) return
   const { runId, round } = message
   try {
-    const reply = await run.gateway.invite(clientId, message)
+    const reply = await run.messages.gateway.invite(clientId, message)
     if (reply === undefined || reply.accepted) return
     const refusal = FedsvdError.fromJSON(reply.error)
-    await retryDuringOutage(() => onRefusal(refusal), run.clock, run.signal)
+    await retryDuringOutage(() => onRefusal(refusal), run.time.clock, run.time.signal)
   } catch (error) {
-    run.log.warn({ err: error, runId, round, clientId }, 'an invitation was not dealt with')
+    run.messages.log.warn({ err: error, runId, round, clientId }, 'handling the reply to an invitation failed')
   }
 }
 
 async function noteRefusal(
-  { run, round, journal }: RoundContext<InvitingRun>,
+  { run, round, journal }: RoundContext<Inviting>,
   clientId: string,
   refusal: FedsvdError,
 ): Promise<void> {
-  await run.alert(refusal.code, `refused round ${roundNumber(round)}. ${refusal.message}`, clientId)
-  if (FOR_GOOD.includes(refusal.code)) await run.withdraw(clientId, refusal.code)
-  if (refusal.code === 'UPDATE_STALE') run.noteAhead(clientId, round)
-  await journal.dispatch({ type: 'refused', clientId, at: run.clock.now() }) // last: it may close the round
+  await run.messages.alert(refusal.code, `refused round ${roundNumber(round)}. ${refusal.message}`, clientId)
+  if (FOR_GOOD.includes(refusal.code)) await run.participants.withdraw(clientId, refusal.code)
+  if (refusal.code === 'UPDATE_STALE') run.failures.noteAhead(clientId, round)
+  await journal.dispatch({ type: 'refused', clientId, at: run.time.clock.now() }) // last: it may close the round
 }

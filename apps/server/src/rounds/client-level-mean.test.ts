@@ -16,21 +16,23 @@ function round(delivered: readonly string[], paying: readonly string[] | undefin
   const read: string[] = []
   const place = { runId: 'run', round: 0, attempt: 1, datasetFingerprint: 'clients', entryHash: 'hash', durable: true }
   const run = {
-    manifest: { ...request, adapter, runId: 'run' },
-    plan: request,
-    schemaHash: 'hash',
-    noiseSource: () => source,
-    central: {
-      reserve: async () =>
-        paying && {
-          clients: paying,
-          reservation: reservationFrom({ ...place, event: eventOfClientLevelRound(TERMS) }),
-        },
+    settings: { manifest: { ...request, adapter, runId: 'run' }, plan: request, schemaHash: 'hash' },
+    mechanism: {
+      noiseSource: () => source,
+      central: {
+        reserve: async () =>
+          paying && {
+            clients: paying,
+            reservation: reservationFrom({ ...place, event: eventOfClientLevelRound(TERMS) }),
+          },
+      },
     },
-    blobs: {
-      async read(sha256: string) {
-        read.push(sha256)
-        throw new Error('no such file')
+    storage: {
+      blobs: {
+        async read(sha256: string) {
+          read.push(sha256)
+          throw new Error('no such file')
+        },
       },
     },
   }

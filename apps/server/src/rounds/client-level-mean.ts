@@ -2,14 +2,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { trainedSpecs } from '@fedsvd/core/lora'
 import { adaptedClipNorm, beginClientLevelRound } from '@fedsvd/core/privacy'
 import type { ClientLevel } from '@fedsvd/core/protocol'
-import {
-  type Aggregate,
-  budgetsSpent,
-  type RoundContext,
-  type RunMechanism,
-  type RunTensors,
-  type RunTerms,
-} from './context.ts'
+import { type Aggregate, budgetsSpent, type RoundContext } from './context.ts'
 import { decodeUpdate } from './frames.ts'
 import { deliveredTasks } from './progress.ts'
 
@@ -20,16 +13,16 @@ import { deliveredTasks } from './progress.ts'
  * The draw is paid for before it is made. Nothing else may see the deltas: what leaves the coordinator comes from this mean.
  */
 export async function clientLevelMean(
-  { run, round, journal, base }: RoundContext<RunTerms & RunTensors & RunMechanism>,
+  { run, round, journal, base }: RoundContext<'settings' | 'storage' | 'mechanism'>,
   { adaptiveClipping, ...fixed }: ClientLevel,
 ): Promise<Aggregate> {
-  const { manifest, schemaHash, blobs } = run
+  const { manifest, schemaHash } = run.settings
   const terms = { ...fixed, clipNorm: base.clientClipNorm ?? fixed.clipNorm }
   const { runId } = manifest
   const { quorum, clientsPerRound } = journal.progress!.plan
   const delivered = deliveredTasks(journal.progress!)
   const clients = delivered.map(({ clientId }) => clientId)
-  const paid = await run.central.reserve({ runId, round, terms, clients, atLeast: quorum })
+  const paid = await run.mechanism.central.reserve({ runId, round, terms, clients, atLeast: quorum })
   if (paid === undefined) {
     throw budgetsSpent(run, round, `${quorum} that can pay for it at the client level`)
   }
@@ -39,13 +32,13 @@ export async function clientLevelMean(
     clipNorm: terms.clipNorm,
     noiseMultiplier: terms.noiseMultiplier,
     expectedClients: clientsPerRound,
-    source: run.noiseSource(),
+    source: run.mechanism.noiseSource(),
     ...(adaptiveClipping && { adaptiveClipping }),
   })
   const paying = new Set(paid.clients)
   for (const { clientId, update } of delivered) {
     if (!paying.has(clientId)) continue
-    const bytes = await blobs.read(update.sha256)
+    const bytes = await run.storage.blobs.read(update.sha256)
     noised.add(clientId, decodeUpdate(manifest, { schemaHash, round, basis: base.basis, clientId }, bytes).tensors)
   }
   const { tensors, randomness, shareUnderClip } = noised.finish()

@@ -1,20 +1,23 @@
 import { roundNumber } from '@fedsvd/core/errors'
-import { type InvitingRun, invite } from './assign.ts'
+import { type Inviting, invite } from './assign.ts'
 import { type RoundContext, RunOver, requireBudgets } from './context.ts'
 import { countOf, deliveredTasks, openTasks } from './progress.ts'
 import { draw } from './select.ts'
+
+/** What collecting uses of a run. */
+type Collecting = Inviting | 'budgets' | 'assignments'
 
 /**
  * Waits until the round has closed. Updates come in by themselves, through the round's journal; this step keeps the time,
  * replaces clients that refused or stay away where the quorum is out of reach, and says so when a deadline was missed.
  */
-export async function collect(context: RoundContext<InvitingRun>): Promise<void> {
+export async function collect(context: RoundContext<Collecting>): Promise<void> {
   const { run, round, journal } = context
   let extensions = 0 // whoever takes the round up again, after a fault or a death, looks at a missed deadline again
   for (;;) {
-    run.signal.throwIfAborted()
-    const beats = run.changeSignal.changes // what changes while this looks is looked at again
-    const { phase, deadline } = await journal.dispatch({ type: 'deadline', at: run.clock.now() })
+    run.time.signal.throwIfAborted()
+    const beats = run.time.changeSignal.changes // what changes while this looks is looked at again
+    const { phase, deadline } = await journal.dispatch({ type: 'deadline', at: run.time.clock.now() })
     if (phase !== 'tasked') break
     const late = journal.progress!.extensions > extensions
     if (late) {
@@ -25,14 +28,15 @@ export async function collect(context: RoundContext<InvitingRun>): Promise<void>
     if (journal.progress!.plan.bufferSize === undefined) await replaceMissing(context, late)
     else await fillPlaces(context, late)
     if (journal.progress!.phase !== 'tasked') break
-    await run.changeSignal.wait(deadline, beats)
+    await run.time.changeSignal.wait(deadline, beats)
   }
-  run.log.info({ runId: run.manifest.runId, round, updates: deliveredTasks(journal.progress!).length }, 'round closed')
+  const updates = deliveredTasks(journal.progress!).length
+  run.messages.log.info({ runId: run.settings.manifest.runId, round, updates }, 'round closed')
 }
 
 /** The message may have been lost, or the client may have given up: those that are there and have not answered are asked again. */
-function inviteAgain(context: RoundContext<InvitingRun>): void {
-  context.run.forgetFailures()
+function inviteAgain(context: RoundContext<Collecting>): void {
+  context.run.failures.forget()
   for (const { clientId } of openTasks(context.journal.progress!)) void invite(context, clientId)
 }
 
@@ -41,20 +45,26 @@ function inviteAgain(context: RoundContext<InvitingRun>): void {
  * a whole term: at a missed deadline spares are asked for all that have not delivered, and whoever refused is asked again.
  * Its update counts all the same if it comes.
  */
-async function replaceMissing(context: RoundContext<InvitingRun>, late: boolean): Promise<void> {
+async function replaceMissing(context: RoundContext<Collecting>, late: boolean): Promise<void> {
   const { run, round, journal } = context
   const progress = journal.progress!
   const { clientsPerRound, quorum } = progress.plan
   const delivered = deliveredTasks(progress).length
-  const open = late ? [] : openTasks(progress).filter(({ clientId }) => !run.hasFailed(clientId, round))
+  const open = late ? [] : openTasks(progress).filter(({ clientId }) => !run.failures.hasFailed(clientId, round))
   if (delivered + open.length >= quorum) return
   const unavailable = new Set(
     progress.tasks.filter(({ state }) => !late || state !== 'refused').map(({ clientId }) => clientId),
   )
-  const eligible = await run.eligible()
-  const candidates = eligible.filter((clientId) => !unavailable.has(clientId) && run.isReady(clientId))
+  const eligible = await run.budgets.eligible()
+  const candidates = eligible.filter((clientId) => !unavailable.has(clientId) && run.participants.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
-  const replacements = draw(run.manifest.seed, candidates, clientsPerRound - delivered - open.length, round, wave)
+  const replacements = draw(
+    run.settings.manifest.seed,
+    candidates,
+    clientsPerRound - delivered - open.length,
+    round,
+    wave,
+  )
   if (replacements.length === 0) return endIfNobodyIsLeft(context, eligible)
   await journal.dispatch({ type: 'enlisted', clients: replacements })
   for (const clientId of replacements) void invite(context, clientId)
@@ -64,26 +74,26 @@ async function replaceMissing(context: RoundContext<InvitingRun>, late: boolean)
  * Lets whoever is free train, as long as there are places; who has given its update to this round waits for the next state. At
  * a missed deadline those that should have sent something long ago are asked anew.
  */
-async function fillPlaces(context: RoundContext<InvitingRun>, late: boolean): Promise<void> {
+async function fillPlaces(context: RoundContext<Collecting>, late: boolean): Promise<void> {
   const { run, round, journal } = context
   const progress = journal.progress!
-  const busy = late ? [] : run.stillTraining()
-  const open = late ? [] : openTasks(progress).filter(({ clientId }) => !run.hasFailed(clientId, round))
-  const training = busy.filter((clientId) => run.isReady(clientId)).length + open.length
+  const busy = late ? [] : run.assignments.stillTraining()
+  const open = late ? [] : openTasks(progress).filter(({ clientId }) => !run.failures.hasFailed(clientId, round))
+  const training = busy.filter((clientId) => run.participants.isReady(clientId)).length + open.length
   const free = progress.plan.clientsPerRound - training
   const refusing = progress.tasks.filter(({ state }) => late && state === 'refused').map(({ clientId }) => clientId)
   const taken = new Set([...[...progress.tasks, ...(progress.late ?? [])].map(({ clientId }) => clientId), ...busy])
   for (const clientId of refusing) taken.delete(clientId)
-  const eligible = await run.eligible()
-  const candidates = eligible.filter((clientId) => !taken.has(clientId) && run.isReady(clientId))
+  const eligible = await run.budgets.eligible()
+  const candidates = eligible.filter((clientId) => !taken.has(clientId) && run.participants.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
-  const clients = draw(run.manifest.seed, candidates, Math.max(0, free), round, wave)
-  if (clients.length === 0) return endIfNobodyIsLeft(context, [...eligible, ...run.stillTraining()])
+  const clients = draw(run.settings.manifest.seed, candidates, Math.max(0, free), round, wave)
+  if (clients.length === 0) return endIfNobodyIsLeft(context, [...eligible, ...run.assignments.stillTraining()])
   await journal.dispatch({ type: 'enlisted', clients })
   for (const clientId of clients) void invite(context, clientId)
 }
 
-async function endIfNobodyIsLeft(context: RoundContext<InvitingRun>, eligible: readonly string[]): Promise<void> {
+async function endIfNobodyIsLeft(context: RoundContext<Collecting>, eligible: readonly string[]): Promise<void> {
   endIfAllAreAhead(context)
   await endIfBudgetsAreSpent(context, eligible)
 }
@@ -92,9 +102,9 @@ async function endIfNobodyIsLeft(context: RoundContext<InvitingRun>, eligible: r
  * A coordinator that was restored from a backup may come to a round that every client has left behind: none makes it again, as
  * that would cost its budget twice, so no waiting ends it.
  */
-function endIfAllAreAhead({ run, round }: RoundContext<InvitingRun>): void {
-  if (!run.areAllAheadOf(round)) return
-  const { rounds } = run.plan
+function endIfAllAreAhead({ run, round }: RoundContext<Collecting>): void {
+  if (!run.failures.areAllAheadOf(round)) return
+  const { rounds } = run.settings.plan
   throw new RunOver(
     `every client has made round ${roundNumber(round)} already: this coordinator was restored from a backup that is older than ` +
       `their ledgers; the run ends with ${round} of ${rounds} rounds`,
@@ -104,7 +114,7 @@ function endIfAllAreAhead({ run, round }: RoundContext<InvitingRun>): void {
 
 /** Not in the first round: others may still come, as they may before it begins. */
 async function endIfBudgetsAreSpent(
-  { run, round, journal }: RoundContext<InvitingRun>,
+  { run, round, journal }: RoundContext<Collecting>,
   eligible: readonly string[],
 ): Promise<void> {
   if (round === 0) return
@@ -116,9 +126,9 @@ async function endIfBudgetsAreSpent(
   await requireBudgets(run, round, quorum, [...stillAsked, ...given])
 }
 
-async function raiseMissedDeadline({ run, round, journal }: RoundContext<InvitingRun>): Promise<void> {
+async function raiseMissedDeadline({ run, round, journal }: RoundContext<Collecting>): Promise<void> {
   const { quorum, deadlineSeconds } = journal.progress!.plan
   const got = countOf(journal.progress!)
   const message = `round ${roundNumber(round)} had ${got} of ${quorum} updates at its deadline; it stays open for another ${deadlineSeconds} s`
-  await run.alert('QUORUM_MISSED', message)
+  await run.messages.alert('QUORUM_MISSED', message)
 }

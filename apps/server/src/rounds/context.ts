@@ -1,4 +1,3 @@
-import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import type { ErrorCode } from '@fedsvd/core/errors'
 import { roundNumber } from '@fedsvd/core/errors'
 import type {
@@ -33,7 +32,7 @@ export interface ClientGateway {
 }
 
 /** What a run goes by. */
-export interface RunTerms {
+export interface RunSettings {
   readonly manifest: RunManifest
   /** As it is now; a round keeps the one that it began with. */
   readonly plan: RunPlan
@@ -53,34 +52,46 @@ export interface RunTime {
   readonly gatherMs: number
 }
 
-/** The clients of a run: who can be asked, and who has been. */
-export interface RunClients {
+/** Which clients of a run are connected. */
+export interface ReadyClients {
+  /** True while the client is connected, has accepted the run, and has not withdrawn. */
+  isReady(clientId: string): boolean
+  /** The client said that it will not train in this run any more. */
+  withdraw(clientId: string, code: ErrorCode): Promise<void>
+}
+
+/** Which clients of a run have budget left. */
+export interface PayingClients {
   /** Clients that take part, have not withdrawn, and can pay for a step of one more round; ascending. */
   eligible(): Promise<readonly string[]>
   /**
-   * Of all clients that take part, withdrawn or not, those that can pay for a step of one more round. None where each of them says
-   * that its budget is spent.
+   * Of all clients that take part, withdrawn or not, those that can pay for a step of one more round. None where each of
+   * them says that its budget is spent.
    */
   withBudget(): Promise<{ readonly clients: readonly string[]; readonly of: number }>
-  /** True while the client is connected, has accepted the run, and has not withdrawn. */
-  isReady(clientId: string): boolean
-  /** The round that has closed and for which a client may still send an update; undefined when there is none, or none is taken. */
-  staleRoundOf(clientId: string): number | undefined
-  /** Clients that may still send an update for an earlier round. */
-  stillTraining(): readonly string[]
-  /** Nobody waits any more for updates of rounds that are too old for this one: their clients are told. */
-  expireAssignmentsBefore(round: number): void
-  /** No update comes from the client for this round, as it told, unless it is invited again; or it has withdrawn. */
+}
+
+/** Which clients of a run will not deliver in a round. */
+export interface FailedClients {
+  /** The client reported that it sends no update for this round, unless it is invited again; or it has withdrawn. */
   hasFailed(clientId: string, round: number): boolean
   /** Those that failed are invited again. */
-  forgetFailures(): void
+  forget(): void
   /** The client says that it has left this round behind: its ledger is ahead of this coordinator, which was restored. */
   noteAhead(clientId: string, round: number): void
-  /** True where all that take part have said so of this round and told what they spent; they are a quorum with those withdrawn. */
+  /**
+   * True where all that take part have said so of this round and reported what they spent; they are a quorum with those
+   * withdrawn.
+   */
   areAllAheadOf(round: number): boolean
-  eventOf(clientId: string): PrivacyEvent
-  /** The client said that it will not train in this run any more. */
-  withdraw(clientId: string, code: ErrorCode): Promise<void>
+}
+
+/** Which clients of a run still train for a round that has closed. */
+export interface BusyClients {
+  /** Clients that may still send an update for an earlier round. */
+  stillTraining(): readonly string[]
+  /** No update of a round before this one is taken any more: their clients are told. */
+  expireBefore(round: number): void
 }
 
 /** How a run speaks: to its clients, its operators and its log. */
@@ -92,7 +103,7 @@ export interface RunMessages {
 }
 
 /** What a run keeps. */
-export interface RunTensors {
+export interface RunStorage {
   readonly store: Store
   readonly blobs: BlobStore
 }
@@ -117,18 +128,25 @@ export interface RunMilestones {
 }
 
 /** A run as its rounds know it. Each step of a round states which of these it uses. */
-export interface RunContext
-  extends RunTerms,
-    RunTime,
-    RunClients,
-    RunMessages,
-    RunTensors,
-    RunMechanism,
-    RunMilestones {}
+export interface RunContext {
+  readonly settings: RunSettings
+  readonly time: RunTime
+  readonly participants: ReadyClients
+  readonly budgets: PayingClients
+  readonly failures: FailedClients
+  readonly assignments: BusyClients
+  readonly messages: RunMessages
+  readonly storage: RunStorage
+  readonly mechanism: RunMechanism
+  readonly rounds: RunMilestones
+}
+
+/** A part of a run, by the names of what is used of it. */
+export type RunWith<Used extends keyof RunContext> = Pick<RunContext, Used>
 
 /** One round under way, with what a step uses of its run. */
-export interface RoundContext<Run = RunContext> {
-  readonly run: Run
+export interface RoundContext<Used extends keyof RunContext = keyof RunContext> {
+  readonly run: RunWith<Used>
   readonly round: number
   readonly journal: RoundJournal
   /** The published state that the round starts from. */
@@ -159,18 +177,19 @@ export class RunOver extends Error {
  * @throws RunOver
  */
 export async function requireBudgets(
-  run: Pick<RunContext, 'withBudget' | 'plan'>,
+  run: RunWith<'budgets' | 'settings'>,
   round: number,
   quorum: number,
   committed: readonly string[] = [],
 ): Promise<void> {
-  const { clients, of } = await run.withBudget()
+  const { clients, of } = await run.budgets.withBudget()
   const paying = new Set([...committed, ...clients]).size
   if (paying < quorum && of >= quorum) throw budgetsSpent(run, round, `${quorum}, ${paying} can pay for it`)
 }
 
 /** A run that has a round ends as completed: for want of budget is how many runs are meant to end. */
-export function budgetsSpent({ plan: { rounds } }: Pick<RunContext, 'plan'>, round: number, needs: string): RunOver {
+export function budgetsSpent({ settings }: RunWith<'settings'>, round: number, needs: string): RunOver {
+  const { rounds } = settings.plan
   const reason = `too few clients with budget left: round ${roundNumber(round)} needs ${needs}`
   return new RunOver(`${reason}; the run ends with ${round} of ${rounds} rounds`, round > 0 ? 'completed' : 'failed')
 }

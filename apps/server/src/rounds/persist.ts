@@ -1,22 +1,22 @@
 import type { StepResult } from '../refactorisation/index.ts'
 import { stage } from '../storage/objects/index.ts'
 import type { ClipNorms } from '../storage/records/index.ts'
-import type { RoundContext, RunTensors, RunTime } from './context.ts'
+import type { RoundContext } from './context.ts'
 
 /**
  * Makes the next state durable and publishes it: first its bytes, then, in one change, the row that names them, with the clip
  * norms of the next round, and the end of this one.
  */
 export async function persist(
-  { run, journal }: RoundContext<RunTensors & RunTime>,
+  { run, journal }: RoundContext<'storage' | 'time'>,
   { frame, basis, spectra }: StepResult,
   clipNorms: ClipNorms,
 ): Promise<void> {
   // Held until the row that names it is stored.
-  await using blob = await stage(run.blobs, frame)
+  await using blob = await stage(run.storage.blobs, frame)
   await blob.keep()
   const { sha256, bytes } = blob
   const values = spectra.map((spectrum) => [...spectrum])
   const result = { sha256, bytes, basis, spectra: values, ...clipNorms }
-  await journal.dispatch({ type: 'aggregated', result }, { type: 'published', at: run.clock.now() })
+  await journal.dispatch({ type: 'aggregated', result }, { type: 'published', at: run.time.clock.now() })
 }

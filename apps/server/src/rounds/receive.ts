@@ -6,7 +6,7 @@ import { flatNorm } from '@fedsvd/core/tensor'
 import type { Semaphore } from '../platform/index.ts'
 import type { BlobStore, PendingBlob } from '../storage/objects/index.ts'
 import type { RoundProgress } from '../storage/records/index.ts'
-import type { RoundContext } from './context.ts'
+import type { RoundContext, RunMessages, RunSettings, RunStorage, RunTime } from './context.ts'
 import { decodeUpdate, sha256 } from './frames.ts'
 import { checkAdmissible, notOpen, type RoundEvent } from './progress.ts'
 import { baseOf } from './stale-updates.ts'
@@ -19,10 +19,12 @@ export interface UpdatePlace {
 
 /** The round under way, at the coordinator that drives it or at another one. */
 export interface ReceivingRound extends Pick<RoundContext, 'round' | 'base'> {
-  readonly run: Pick<
-    RoundContext['run'],
-    'manifest' | 'schemaHash' | 'clock' | 'store' | 'acceptsStaleUpdates' | 'alert'
-  >
+  readonly run: {
+    readonly settings: Omit<RunSettings, 'plan'>
+    readonly time: Pick<RunTime, 'clock'>
+    readonly storage: Pick<RunStorage, 'store'>
+    readonly messages: Pick<RunMessages, 'alert'>
+  }
   readonly journal: Pick<RoundContext['journal'], 'progress'> & {
     dispatch(event: RoundEvent & { type: 'delivered' | 'late' }): Promise<unknown>
   }
@@ -61,7 +63,7 @@ export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply
   } catch (error) {
     // The sender keeps its frame and tries again; whoever can make room has to know.
     if (isFedsvdError(error, 'STORAGE_UNAVAILABLE')) {
-      await update.current?.run.alert(error.code, error.message).catch(() => {})
+      await update.current?.run.messages.alert(error.code, error.message).catch(() => {})
     }
     throw error
   }
@@ -71,7 +73,7 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const { manifest, place, stream, blobs, current, terms } = update
   const { clientId } = place
   const isCurrent = current?.round === place.round
-  const late = current?.run.acceptsStaleUpdates ?? false
+  const late = current?.run.settings.acceptsStaleUpdates ?? false
   const progress = isCurrent ? current.journal.progress : update.stored
   const { update: accepted } = checkAdmissible(progress, clientId, late || update.isPaused)
   const limit = frameBytes(updateSpecs(manifest))
@@ -89,7 +91,7 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const noiseMultiplier = Math.min(terms.noiseMultiplier, await update.mostNoise())
   await update.gate.run(() => check(blob, { run: current.run, round: place.round, base }, clientId, noiseMultiplier))
   const { sha256, bytes } = blob
-  const { clock } = current.run
+  const { clock } = current.run.time
   if (!isCurrent) {
     await blob.keep()
     const at = clock.now()
@@ -108,7 +110,7 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
 
 /** @throws FedsvdError UPDATE_STALE when the update is too old to be counted, RUN_NOT_OPEN when no round has begun that could */
 export function requireFresh(current: ReceivingRound, round: number): void {
-  if (round < earliestFor(current.round, current.run.manifest)) throw ended(round)
+  if (round < earliestFor(current.round, current.run.settings.manifest)) throw ended(round)
   if (current.journal.progress === undefined) throw notOpen(`round ${roundNumber(current.round)}, which has not begun`)
 }
 
@@ -123,7 +125,7 @@ async function check(
   clientId: string,
   statedNoise: number,
 ): Promise<void> {
-  const { manifest, schemaHash } = run
+  const { manifest, schemaHash } = run.settings
   const place = { schemaHash, round, basis: base.basis, clientId }
   const { tensors } = decodeUpdate(manifest, place, await blob.read(), sha256)
   const norm = flatNorm(tensors)

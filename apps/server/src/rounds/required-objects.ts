@@ -1,5 +1,5 @@
 import { FedsvdError, isFedsvdError, roundNumber } from '@fedsvd/core/errors'
-import type { RoundContext, RunTensors } from './context.ts'
+import type { RoundContext } from './context.ts'
 import { deliveredTasks } from './progress.ts'
 
 /**
@@ -9,13 +9,13 @@ import { deliveredTasks } from './progress.ts'
  *
  * @throws FedsvdError OBJECT_MISSING naming all that are gone or damaged, STORAGE_UNAVAILABLE
  */
-export async function requireObjects({ run, round, journal, base }: RoundContext<RunTensors>): Promise<void> {
+export async function requireObjects({ run, round, journal, base }: RoundContext<'storage'>): Promise<void> {
   const { progress } = journal
   const updates = progress === undefined ? [] : deliveredTasks(progress).map(({ update }) => update.sha256)
   const late = progress?.late?.map(({ sha256 }) => sha256) ?? []
   const missing: string[] = []
   for (const sha256 of new Set([base.sha256, ...updates, ...late])) {
-    await run.blobs.read(sha256).catch((error: unknown) => {
+    await run.storage.blobs.read(sha256).catch((error: unknown) => {
       if (!isFedsvdError(error, 'BLOB_NOT_FOUND') && !isFedsvdError(error, 'FRAME_CHECKSUM')) throw error
       missing.push(sha256)
     })

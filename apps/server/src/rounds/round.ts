@@ -17,7 +17,7 @@ export async function runRound(round: RoundContext): Promise<void> {
   await requireObjects(round)
   await assign(round, await select(round))
   await collect(round)
-  round.run.signal.throwIfAborted()
+  round.run.time.signal.throwIfAborted()
   if (round.journal.progress!.result === undefined) {
     const { mean, ...clipNorms } = await aggregate(round)
     const next = await refactorise(round, mean)

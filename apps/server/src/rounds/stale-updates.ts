@@ -3,7 +3,7 @@ import type { AdapterState } from '@fedsvd/core/lora'
 import { bufferOf } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { AdapterRecord } from '../storage/records/index.ts'
-import type { RoundContext, RunTensors, RunTerms } from './context.ts'
+import type { RoundContext, RunSettings, RunStorage, RunWith } from './context.ts'
 import { decodeState, decodeUpdate } from './frames.ts'
 
 /**
@@ -16,10 +16,10 @@ export async function* staleUpdates({
   round,
   journal,
   base,
-}: RoundContext<RunTerms & RunTensors>): AsyncGenerator<NamedTensor[]> {
+}: RoundContext<'settings' | 'storage'>): AsyncGenerator<NamedTensor[]> {
   const { late = [] } = journal.progress!
   if (late.length === 0) return
-  const { manifest, schemaHash, blobs } = run
+  const { manifest, schemaHash } = run.settings
   const exponent = bufferOf(manifest)?.stalenessExponent ?? 0
   const to = await stateOf(run, base)
   const states = new Map<number, AdapterState>()
@@ -27,7 +27,7 @@ export async function* staleUpdates({
     const from = states.get(madeIn) ?? (await stateOf(run, await baseOf(run, madeIn)))
     states.set(madeIn, from)
     const expected = { schemaHash, round: madeIn, basis: from.basis, clientId }
-    const { tensors } = decodeUpdate(manifest, expected, await blobs.read(sha256))
+    const { tensors } = decodeUpdate(manifest, expected, await run.storage.blobs.read(sha256))
     const weight = stalenessWeight(round - madeIn, exponent)
     yield rebase({ schema: manifest.adapter, from, to, delta: tensors, weight })
   }
@@ -35,15 +35,15 @@ export async function* staleUpdates({
 
 /** The published state that a round started from. */
 export async function baseOf(
-  { store, manifest }: Pick<RunTerms & RunTensors, 'store' | 'manifest'>,
+  { settings, storage }: { settings: Pick<RunSettings, 'manifest'>; storage: Pick<RunStorage, 'store'> },
   round: number,
 ): Promise<AdapterRecord> {
-  return (await store.runs.adapter(manifest.runId, round))!
+  return (await storage.store.runs.adapter(settings.manifest.runId, round))!
 }
 
 async function stateOf(
-  { manifest, schemaHash, blobs }: RunTerms & RunTensors,
+  { settings: { manifest, schemaHash }, storage }: RunWith<'settings' | 'storage'>,
   record: AdapterRecord,
 ): Promise<AdapterState> {
-  return decodeState(manifest, schemaHash, record.basis, await blobs.read(record.sha256))
+  return decodeState(manifest, schemaHash, record.basis, await storage.blobs.read(record.sha256))
 }

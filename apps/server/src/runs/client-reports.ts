@@ -2,11 +2,12 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { isRunActive, type LedgerReply, type LedgerReport, type RoundFailed } from '@fedsvd/core/protocol'
 import type { RunOwnership } from '../ownership/index.ts'
 import { leaseLost, type RunRecord } from '../storage/records/index.ts'
-import type { ActiveRun, RunParts } from './active-run.ts'
+import type { ActiveRun } from './active-run.ts'
 import type { ConnectedClients } from './connected-clients.ts'
 import { acceptLedgerReport } from './ledger-report.ts'
 import { participantIn } from './participant.ts'
 import type { RunRegistry } from './registry.ts'
+import type { RunParts } from './run-parts.ts'
 
 export interface ClientReportsParts extends Pick<RunParts, 'store' | 'alerts' | 'caps' | 'clock' | 'metrics'> {
   readonly registry: RunRegistry
@@ -34,8 +35,8 @@ export class ClientReports {
       if (from === 'forwarded') throw leaseLost(runId)
       return await ownership.report(clientId, report)
     }
-    const { manifest } = live ?? record!
-    const participant = live?.participant(clientId) ?? (await participantIn(store, runId, clientId))
+    const { manifest } = live?.settings ?? record!
+    const participant = live?.participants.find(clientId) ?? (await participantIn(store, runId, clientId))
     if (participant === undefined) {
       throw new FedsvdError('FORBIDDEN', {
         expected: 'a report from a client that takes part in the run',
@@ -55,7 +56,7 @@ export class ClientReports {
     const { active, registry, ownership } = this.#parts
     const { runId } = failure
     const live = active.get(runId)
-    if (live !== undefined) return await live.roundFailed(clientId, failure)
+    if (live !== undefined) return await live.failures.report(clientId, failure)
     if (from === 'client' && isRunActive((await registry.find(runId)).state)) await ownership.failed(clientId, failure)
   }
 
@@ -68,7 +69,7 @@ export class ClientReports {
     const newest = runs.toSorted((left, right) => right.createdAt - left.createdAt).slice(0, 1)
     for (const { manifest } of open.length > 0 ? open : newest) {
       const live = active.get(manifest.runId)
-      if (live !== undefined) await live.alert(code, message, clientId)
+      if (live !== undefined) await live.messages.alert(code, message, clientId)
       else await alerts.of(manifest.runId).raise(code, message, clientId)
     }
   }

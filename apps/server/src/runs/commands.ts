@@ -11,12 +11,13 @@ import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { reduceRound } from '../rounds/index.ts'
 import type { AuditDraft, RunChange } from '../storage/records/index.ts'
-import type { ActiveRun, RunParts } from './active-run.ts'
+import type { ActiveRun } from './active-run.ts'
 import type { ConnectedClients } from './connected-clients.ts'
 import { createRun } from './create-run.ts'
 import { participantIn } from './participant.ts'
 import { changePlan } from './plan.ts'
 import type { RunRegistry } from './registry.ts'
+import type { RunParts } from './run-parts.ts'
 
 export interface RunCommandsParts extends Pick<RunParts, 'store' | 'blobs' | 'bounds' | 'caps' | 'clock' | 'events'> {
   readonly models: ModelRegistry
@@ -90,7 +91,7 @@ export class RunCommands {
     const { manifest } = await registry.find(runId)
     const audit = { at: clock.now(), actor: actorOf(by), action: 'run.plan', object: `run:${runId}`, detail: {} }
     const plan = await changePlan(manifest, { store, change, audit })
-    active.get(runId)?.planChanged(plan)
+    active.get(runId)?.settings.planChanged(plan)
     events.emit('run.changed', runId) // a paused run is told of as well
   }
 
@@ -114,16 +115,16 @@ export class RunCommands {
     const facts = await store.ledger.quarantine({ runId, clientId, at }, audit)
     const run = active.get(runId)
     if (run === undefined) events.emit('run.changed', runId)
-    else await run.spendingChanged()
+    else await run.budgets.reload()
     await caps.load()
     return { facts }
   }
 
-  /** Caps have been set: the selection of clients, and whoever watches, sees them from now on. */
+  /** Caps have been set: the selection of clients, and everyone who watches, sees them from now on. */
   async capsChanged(): Promise<void> {
     const { caps, active } = this.#parts
     await caps.load()
-    for (const run of active.values()) run.changedOutside()
+    for (const run of active.values()) run.budgets.capsChanged()
   }
 
   async #move(runId: string, from: readonly RunState[], to: RunChange, audit: AuditDraft): Promise<void> {

@@ -68,13 +68,13 @@ export class ConnectedClients {
 
   /** Not where the run was resumed meanwhile: the word would come after its invitation. */
   #tellPause(clientId: string, runId: string): void {
-    for (const live of this.#options.activeRuns()) if (live.manifest.runId === runId) return
+    for (const live of this.#options.activeRuns()) if (live.runId === runId) return
     this.#options.gateway.runPaused(clientId, { runId })
   }
 
   #offer(live: ActiveRun, clientId: string, connection: AbortSignal): void {
     const { bounds, log } = this.#options
-    const { runId } = live.manifest
+    const { runId } = live
     const key = keyOf(clientId, runId)
     const welcomed = offerRun(live, clientId, bounds, connection)
       .catch((error: unknown) => log.error({ err: error, clientId, runId }, 'a client was not welcomed'))
@@ -87,7 +87,7 @@ export class ConnectedClients {
   #left(clientId: string, connection: AbortSignal): void {
     if (this.#connections.get(clientId) !== connection) return
     this.#connections.delete(clientId)
-    for (const live of this.#options.activeRuns()) live.leave(clientId)
+    for (const live of this.#options.activeRuns()) live.participants.leave(clientId)
   }
 
   /** Tells a client which of its runs have ended or stand still: it may have been away when they did. */

@@ -4,13 +4,14 @@ import type { ModelRegistry } from '../models/index.ts'
 import { type RunOwnership, singleNodeOwnership } from '../ownership/index.ts'
 import { CentralLedger, ClientCaps } from '../privacy/index.ts'
 import { exactRefactoriser, type Refactoriser } from '../refactorisation/index.ts'
-import type { ActiveRun, RunParts } from './active-run.ts'
+import type { ActiveRun } from './active-run.ts'
 import { ClientReports } from './client-reports.ts'
 import { RunCommands } from './commands.ts'
 import { ConnectedClients } from './connected-clients.ts'
 import { UpdateIntake } from './intake.ts'
 import { RunRegistry } from './registry.ts'
 import { AlertDesk } from './run-alerts.ts'
+import type { RunParts } from './run-parts.ts'
 
 export interface RunsParts extends Omit<RunParts, 'central' | 'caps' | 'alerts' | 'noiseSource' | 'refactoriser'> {
   /** Makes the state that follows a round; by default in this thread, without a device. */
@@ -41,7 +42,12 @@ export function createRuns(given: RunsParts): Runs {
   const active = new Map<string, ActiveRun>()
   const central = new CentralLedger({ store: ownership.store.ledger, bounds, now })
   const alerts = new AlertDesk({ store: store.alerts, log, metrics, now })
-  const caps = new ClientCaps({ clients: store.clients, ledger: store.ledger, bounds, runs: () => active.values() })
+  const caps = new ClientCaps({
+    clients: store.clients,
+    ledger: store.ledger,
+    bounds,
+    runs: () => Array.from(active.values(), ({ budgets }) => budgets),
+  })
   const connectedClients = new ConnectedClients({ ...given, activeRuns: () => active.values() })
   const parts = {
     noiseSource: () => osRandomness,

@@ -4,10 +4,11 @@ import { Semaphore } from '../platform/index.ts'
 import { mostNoise } from '../privacy/index.ts'
 import { earliestCounted, receiveUpdate, type UpdatePlace } from '../rounds/index.ts'
 import { leaseLost } from '../storage/records/index.ts'
-import type { ActiveRun, RunParts } from './active-run.ts'
+import type { ActiveRun } from './active-run.ts'
 import { participantIn } from './participant.ts'
 import type { RunRegistry } from './registry.ts'
 import { countDelivery, remoteRound } from './remote-round.ts'
+import type { RunParts } from './run-parts.ts'
 
 const UPDATES_IN_MEMORY = 4
 
@@ -38,7 +39,7 @@ export class UpdateIntake {
     const { store, blobs, bounds } = this.#parts
     const { run, record, manifest, current } = await this.#receiving(runId)
     const stored = current && current.round === place.round ? undefined : await store.rounds.find(runId, place.round)
-    const terms = (run?.participant(place.clientId) ?? (await participantIn(store, runId, place.clientId)))?.terms
+    const terms = (run?.participants.find(place.clientId) ?? (await participantIn(store, runId, place.clientId)))?.terms
     return await receiveUpdate({
       manifest,
       place,
@@ -64,7 +65,7 @@ export class UpdateIntake {
   async mayRead(clientId: string, sha256: string): Promise<boolean> {
     const { active, store } = this.#parts
     for (const run of active.values()) {
-      if (run.current?.base.sha256 === sha256 && run.participant(clientId) !== undefined) return true
+      if (run.rounds.current?.base.sha256 === sha256 && run.participants.find(clientId) !== undefined) return true
     }
     return await store.runs.mayRead(clientId, sha256)
   }
@@ -73,7 +74,7 @@ export class UpdateIntake {
   async #receiving(runId: string) {
     const { store, alerts, clock, active, registry, ownership } = this.#parts
     const run = active.get(runId)
-    if (run !== undefined) return { run, manifest: run.manifest, current: run.current }
+    if (run !== undefined) return { run, manifest: run.settings.manifest, current: run.rounds.current }
     const record = await registry.find(runId)
     const parts = { store, alerts, clock, deliver: ownership.deliver }
     return {

@@ -23,7 +23,7 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   const { manifest, participant, store, alerts, now, live } = parts
   const { runId, since = 0 } = report
   const { clientId, terms } = participant
-  const begun = 1 + (live?.current?.round ?? (await store.rounds.publishedCount(runId)))
+  const begun = 1 + (live?.rounds.current?.round ?? (await store.rounds.publishedCount(runId)))
   checkReport(report, Math.max(manifest.rounds, begun), unitOfRun(manifest))
   const known = await store.ledger.report({ runId, clientId, sinceRound: since, held: report.reservations, at: now })
   const agreed = eventOfRound(manifest, terms)
@@ -39,9 +39,9 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
   })
   if (adopt.length > 0) await store.ledger.adopt(adopt)
   if (stepsAhead !== before) await store.ledger.setAhead(runId, clientId, stepsAhead)
-  if (adopt.length > 0 || stepsAhead !== before) await live?.spendingChanged()
+  if (adopt.length > 0 || stepsAhead !== before) await live?.budgets.reload()
   if (stepsAhead > before) await tellAhead(parts, { begun, steps: stepsAhead })
-  if (since === 0) live?.noteReport(clientId)
+  if (since === 0) live?.failures.noteLedgerReport(clientId)
   if (disagreements.length === 0) return { agrees: true }
   const shown = disagreements.slice(0, 3).join('; ')
   const error = new FedsvdError('LEDGER_MISMATCH', {
@@ -49,7 +49,7 @@ export async function acceptLedgerReport(report: LedgerReport, parts: LedgerRepo
     got: disagreements.length > 3 ? `${shown}; and ${disagreements.length - 3} more` : shown,
     remedy: 'Check whether the ledger of the client was restored from a copy.',
   })
-  if (live !== undefined) await live.alert(error.code, error.message, clientId)
+  if (live !== undefined) await live.messages.alert(error.code, error.message, clientId)
   else await alerts.raise(error.code, error.message, clientId)
   return { agrees: false, error: error.toJSON() }
 }
@@ -63,7 +63,7 @@ async function tellAhead(
     `its ledger holds ${steps} steps of rounds that have not begun here: this coordinator knows ${begun}, so it was restored ` +
     'from an older backup. They are charged. The client makes none of its rounds again and takes part from the next one on; where ' +
     'too few other clients can make up for it, restore a newer backup, or stop the run and begin another.'
-  if (live !== undefined) await live.alert('ROUNDS_AHEAD', message, clientId)
+  if (live !== undefined) await live.messages.alert('ROUNDS_AHEAD', message, clientId)
   else await alerts.raise('ROUNDS_AHEAD', message, clientId)
 }
 

@@ -14,7 +14,8 @@ const MOST_REFUSED_TERMS = 20
 
 /**
  * Offers a run to a client that has connected. One that accepts takes part from now on, gets its open invitation again,
- * also one to an earlier round whose updates still count, or learns that the last round went on without it. `connection` is aborted when the connection ends.
+ * also one to an earlier round whose updates still count, or learns that the last round went on without it. `connection`
+ * is aborted when the connection ends.
  */
 export async function offerRun(
   run: ActiveRun,
@@ -22,18 +23,22 @@ export async function offerRun(
   bounds: EpsilonBounds,
   connection: AbortSignal,
 ): Promise<void> {
-  const { manifest, gateway } = run
-  const { runId } = manifest
-  if (run.signal.aborted || run.refusalsOf(clientId) >= MOST_REFUSED_TERMS) return
-  const reply = await gateway.offer(clientId, { manifest })
+  const { runId } = run
+  const { gateway } = run.messages
+  if (run.time.signal.aborted || run.participants.refusalsOf(clientId) >= MOST_REFUSED_TERMS) return
+  const reply = await gateway.offer(clientId, { manifest: run.settings.manifest })
   if (reply === undefined) return
-  const signal = AbortSignal.any([connection, run.signal])
-  const takesPart = await retryDuringOutage(() => dealWith(run, clientId, reply, bounds, connection), run.clock, signal)
+  const signal = AbortSignal.any([connection, run.time.signal])
+  const takesPart = await retryDuringOutage(
+    () => dealWith(run, clientId, reply, bounds, connection),
+    run.time.clock,
+    signal,
+  )
   if (!takesPart) return
-  const { current } = run
+  const { current } = run.rounds
   if (current === undefined) return
   await invite(current, clientId)
-  const late = run.staleRoundOf(clientId)
+  const late = run.assignments.staleRoundOf(clientId)
   if (late !== undefined) return await inviteStraggler(run, late, clientId)
   const isAsked = current.journal.progress?.tasks.some((task) => task.clientId === clientId) ?? false
   if (!isAsked && current.round > 0) gateway.roundClosed(clientId, { runId, round: current.round - 1 })
@@ -50,25 +55,25 @@ async function dealWith(
   if (!reply.accepted) {
     const refusal = FedsvdError.fromJSON(reply.error)
     await refuseOpenTask(run, clientId)
-    await run.alert(refusal.code, `does not take part. ${refusal.message}`, clientId)
+    await run.messages.alert(refusal.code, `does not take part. ${refusal.message}`, clientId)
     return false
   }
-  if (run.refusalsOf(clientId) >= MOST_REFUSED_TERMS) return false
-  run.noteTerms(clientId, 'stated')
+  if (run.participants.refusalsOf(clientId) >= MOST_REFUSED_TERMS) return false
+  run.participants.noteTerms(clientId, 'stated')
   try {
     const participant = await join(run, clientId, reply.terms, bounds)
-    run.noteTerms(clientId, 'accepted')
+    run.participants.noteTerms(clientId, 'accepted')
     if (connection.aborted) return false
-    run.enter(participant)
+    run.participants.enter(participant)
     return true
   } catch (error) {
     if (!isFedsvdError(error) || error.code === 'DATABASE_UNAVAILABLE') {
-      run.noteTerms(clientId, 'unanswered')
+      run.participants.noteTerms(clientId, 'unanswered')
       throw error
     }
-    await run.alert(error.code, `its terms were refused. ${error.message}`, clientId)
-    run.gateway.runEnded(clientId, {
-      runId: run.manifest.runId,
+    await run.messages.alert(error.code, `its terms were refused. ${error.message}`, clientId)
+    run.messages.gateway.runEnded(clientId, {
+      runId: run.runId,
       state: 'stopped',
       reason: error.message,
       code: error.code,
@@ -83,14 +88,15 @@ async function join(
   terms: PrivacyTerms,
   bounds: EpsilonBounds,
 ): Promise<Participant> {
-  const { manifest, store, clock } = run
-  const { runId } = manifest
-  const known = run.participant(clientId)
+  const { runId, participants, time } = run
+  const { manifest } = run.settings
+  const { store } = run.storage
+  const known = participants.find(clientId)
   if (known !== undefined) requireSameTerms(known, terms) // without a question to the accountants
   await checkTerms(manifest, terms, bounds.of(clientId))
-  const cohort = new Set([...run.participants.map((other) => other.clientId), clientId])
+  const cohort = new Set([...participants.all.map((other) => other.clientId), clientId])
   if (manifest.clientLevel !== undefined) checkClientDelta(manifest.clientLevel.budget.delta, cohort.size)
-  const { withdrawal, ...participant } = await store.runs.join({ runId, clientId, terms, joinedAt: clock.now() })
+  const { withdrawal, ...participant } = await store.runs.join({ runId, clientId, terms, joinedAt: time.clock.now() })
   requireSameTerms(participant, terms)
   if (withdrawal !== undefined) await store.runs.setWithdrawal(runId, clientId, undefined)
   if (known === undefined) await tellNamesakes(run, clientId)
@@ -108,9 +114,9 @@ function requireSameTerms({ terms: first }: Pick<Participant, 'terms'>, terms: P
 
 /** A site that lost its state folder comes back under its old name, and with a budget that begins anew. */
 async function tellNamesakes(run: ActiveRun, clientId: string): Promise<void> {
-  const client = await run.store.clients.find(clientId)
+  const client = await run.storage.store.clients.find(clientId)
   if (client === undefined) return
-  const earlier = (await run.store.clients.namesakes(client.name)).filter(
+  const earlier = (await run.storage.store.clients.namesakes(client.name)).filter(
     ({ id, enrolledAt }) => id !== clientId && enrolledAt <= client.enrolledAt,
   )
   for (const { id, name, revokedAt } of earlier) {
@@ -118,11 +124,12 @@ async function tellNamesakes(run: ActiveRun, clientId: string): Promise<void> {
     const message =
       `has a name that is read as "${name}", that of client ${id}, ${standing}. If it is the same site without its state ` +
       'folder, what that client spent is not in its new ledger: lower its cap by it, or do not let it train.'
-    await run.alert('NAME_REUSED', message, clientId)
+    await run.messages.alert('NAME_REUSED', message, clientId)
   }
 }
 
-async function refuseOpenTask({ current, clock }: ActiveRun, clientId: string): Promise<void> {
+async function refuseOpenTask({ rounds, time }: ActiveRun, clientId: string): Promise<void> {
+  const { current } = rounds
   if (current?.journal.progress?.phase !== 'tasked') return
-  await current.journal.dispatch({ type: 'refused', clientId, at: clock.now() })
+  await current.journal.dispatch({ type: 'refused', clientId, at: time.clock.now() })
 }

@@ -3,9 +3,10 @@ import { ACTIVE_RUN_STATES, isRunActive } from '@fedsvd/core/protocol'
 import type { RunOwnership } from '../ownership/index.ts'
 import { sleep } from '../platform/index.ts'
 import type { RunRecord } from '../storage/records/index.ts'
-import { ActiveRun, type RunParts } from './active-run.ts'
+import { ActiveRun } from './active-run.ts'
 import type { ConnectedClients } from './connected-clients.ts'
 import { type Ending, runUntilDone, type Standstill } from './run-loop.ts'
+import type { RunParts } from './run-parts.ts'
 
 export interface RunRegistryParts extends RunParts {
   readonly ownership: RunOwnership
@@ -89,7 +90,7 @@ export class RunRegistry implements AsyncDisposable {
 
   async #acquire(runId: string): Promise<void> {
     const { active, ownership, connectedClients } = this.#parts
-    if (active.get(runId)?.signal.aborted) await this.#loops.get(runId)
+    if (active.get(runId)?.time.signal.aborted) await this.#loops.get(runId)
     if (this.#isDraining || active.has(runId) || !(await ownership.take(runId))) return
     try {
       const run = await this.find(runId) // as the last owner left it: only now nobody else writes to it
@@ -137,7 +138,7 @@ export class RunRegistry implements AsyncDisposable {
   async #end(run: ActiveRun, ending: Ending | Standstill): Promise<void> {
     const { ownership, connectedClients, log, clock } = this.#parts
     const { runId } = run
-    while (!run.signal.aborted) {
+    while (!run.time.signal.aborted) {
       try {
         const change = ending.state === 'paused' ? ending : { ...ending, endedAt: clock.now() }
         if (!(await ownership.store.runs.move(runId, ACTIVE_RUN_STATES, change))) return // paused or stopped just now
@@ -148,7 +149,7 @@ export class RunRegistry implements AsyncDisposable {
       } catch (error) {
         if (isFedsvdError(error, 'LEASE_LOST')) return
         log.error({ err: error, runId }, 'storing the end of a run failed; trying again')
-        await sleep(clock, 1000, run.signal)
+        await sleep(clock, 1000, run.time.signal)
       }
     }
   }

@@ -6,7 +6,7 @@ import { leaseLost, type RunRecord, type Store } from '../storage/records/index.
 import type { ActiveRun } from './active-run.ts'
 import type { AlertDesk } from './run-alerts.ts'
 
-interface ElsewhereParts {
+interface RemoteRoundParts {
   readonly store: Store
   readonly alerts: AlertDesk
   readonly clock: Clock
@@ -19,7 +19,7 @@ interface ElsewhereParts {
  */
 export async function remoteRound(
   { manifest }: RunRecord,
-  { store, alerts, clock, deliver }: ElsewhereParts,
+  { store, alerts, clock, deliver }: RemoteRoundParts,
 ): Promise<ReceivingRound | undefined> {
   const { runId } = manifest
   const round = await store.rounds.publishedCount(runId)
@@ -30,13 +30,17 @@ export async function remoteRound(
     round,
     base,
     run: {
-      manifest,
-      schemaHash: schemaHashOf(manifest.adapter),
-      clock,
-      store,
-      acceptsStaleUpdates: acceptsStaleUpdates(manifest),
-      alert: async (code, message, clientId) => {
-        await alerts.of(runId).raise(code, message, clientId)
+      settings: {
+        manifest,
+        schemaHash: schemaHashOf(manifest.adapter),
+        acceptsStaleUpdates: acceptsStaleUpdates(manifest),
+      },
+      time: { clock },
+      storage: { store },
+      messages: {
+        alert: async (code, message, clientId) => {
+          await alerts.of(runId).raise(code, message, clientId)
+        },
       },
     },
     journal: {
@@ -51,15 +55,16 @@ export async function remoteRound(
 
 /** Counts an update that another coordinator has checked and stored. Counting it again changes nothing. */
 export async function countDelivery(live: ActiveRun, { runId, round, clientId, update }: Delivery): Promise<void> {
-  const { current, clock, store } = live
-  const at = clock.now()
+  const { current } = live.rounds
+  const { acceptsStaleUpdates } = live.settings
+  const at = live.time.clock.now()
   if (current?.round === round) {
     await current.journal.dispatch({ type: 'delivered', clientId, update, at })
     return
   }
-  const stored = await store.rounds.find(runId, round)
-  const task = checkAdmissible(stored, clientId, live.acceptsStaleUpdates)
-  if (task.update === undefined && live.acceptsStaleUpdates && current !== undefined) {
+  const stored = await live.storage.store.rounds.find(runId, round)
+  const task = checkAdmissible(stored, clientId, acceptsStaleUpdates)
+  if (task.update === undefined && acceptsStaleUpdates && current !== undefined) {
     requireFresh(current, round)
     await current.journal.dispatch({ type: 'late', clientId, round, update, at })
     return

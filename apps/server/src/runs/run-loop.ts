@@ -21,39 +21,39 @@ const LONGEST_PAUSE_MS = 10_000
 /**
  * Drives a run from its first unpublished round to its end. A database that is away, or a store of tensors that is full, is
  * waited for, however long, and the operators are told of the latter; another fault is tried again a few times in the same
- * round, and then ends the run. Where stored objects or an
- * extension are missing it stands still, and the operators are told which. Undefined when the run was aborted, or another coordinator has taken it over.
+ * round, and then ends the run. Where stored objects or an extension are missing it stands still, and the operators are told
+ * which. Undefined when the run was aborted, or another coordinator has taken it over.
  */
 export async function runUntilDone(run: ActiveRun): Promise<Ending | Standstill | undefined> {
-  const missing = missingExtension(run.manifest)
+  const missing = missingExtension(run.settings.manifest)
   if (missing !== undefined) {
-    run.log.error({ err: missing, runId: run.manifest.runId }, 'the run needs an extension that is not loaded')
+    run.messages.log.error({ err: missing, runId: run.runId }, 'the run needs an extension that is not loaded')
     await raise(run, missing)
     return { state: 'paused' }
   }
   let failures = 0
   let failedRound: number | undefined
-  while (!run.signal.aborted) {
+  while (!run.time.signal.aborted) {
     try {
       return await runRounds(run)
     } catch (error) {
-      if (run.signal.aborted || isFedsvdError(error, 'LEASE_LOST')) return undefined
+      if (run.time.signal.aborted || isFedsvdError(error, 'LEASE_LOST')) return undefined
       if (error instanceof RunOver) {
         await run.evaluations.settled()
         return { state: error.state, reason: error.message }
       }
-      const { runId } = run.manifest
-      const round = run.current?.round
+      const { runId } = run
+      const round = run.rounds.current?.round
       failures = round === failedRound ? failures + 1 : 1
       failedRound = round
-      run.log.error({ err: error, runId, round, failures }, 'round interrupted')
+      run.messages.log.error({ err: error, runId, round, failures }, 'round interrupted')
       if (isFedsvdError(error, 'STORAGE_UNAVAILABLE') || isFedsvdError(error, 'OBJECT_MISSING')) await raise(run, error)
       if (isFedsvdError(error, 'OBJECT_MISSING')) return { state: 'paused' }
       if (!isOutage(error) && failures > MOST_FAILURES) {
         const which = round === undefined ? 'a round' : `round ${roundNumber(round)}`
         return { state: 'failed', reason: `${which} failed ${failures} times: ${messageOf(error)}` }
       }
-      await sleep(run.clock, Math.min(LONGEST_PAUSE_MS, 250 * 2 ** failures), run.signal)
+      await sleep(run.time.clock, Math.min(LONGEST_PAUSE_MS, 250 * 2 ** failures), run.time.signal)
     }
   }
   return undefined
@@ -75,20 +75,20 @@ function missingExtension({ method, aggregation }: RunManifest): FedsvdError | u
 async function raise(run: ActiveRun, error: FedsvdError): Promise<void> {
   const { path } = (error.cause ?? {}) as { path?: unknown }
   const where = typeof path === 'string' ? ` It was ${path}.` : ''
-  await run.alert(error.code, error.message + where).catch((cause: unknown) => {
-    run.log.warn({ err: cause, runId: run.manifest.runId }, 'an alert was not stored')
+  await run.messages.alert(error.code, error.message + where).catch((cause: unknown) => {
+    run.messages.log.warn({ err: cause, runId: run.runId }, 'storing an alert failed')
   })
 }
 
 async function runRounds(run: ActiveRun): Promise<Ending> {
-  const { runId } = run.manifest
+  const { runId } = run
   for (;;) {
-    let round = await run.store.rounds.publishedCount(runId)
-    const unannounced = run.unannounced(round)
+    let round = await run.storage.store.rounds.publishedCount(runId)
+    const unannounced = run.rounds.unannounced(round)
     if (unannounced !== undefined) await publish(unannounced)
-    for (; round < (await run.latestPlan()).rounds; round += 1) await runRound(await run.openRound(round))
+    for (; round < (await run.settings.latestPlan()).rounds; round += 1) await runRound(await run.rounds.open(round))
     await run.evaluations.settled()
-    if (round >= (await run.latestPlan()).rounds) return { state: 'completed' } // it may have been extended meanwhile
+    if (round >= (await run.settings.latestPlan()).rounds) return { state: 'completed' } // it may have been extended meanwhile
   }
 }
 

@@ -47,7 +47,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   const plan = plans.at(-1)
   const stored =
     live === undefined && !isRunOver(run.state) ? await store.rounds.find(runId, since + published.length) : undefined
-  const current = currentOf(live?.current?.journal.progress ?? stored)
+  const current = currentOf(live?.rounds.current?.journal.progress ?? stored)
   return {
     runId,
     name,
@@ -80,7 +80,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
     ...(run.endedAt !== undefined && { endedAt: new Date(run.endedAt).toISOString() }),
     ...(adapter?.clipNorm && { clipNorm: adapter.clipNorm }),
     ...(adapter?.clientClipNorm && { clientClipNorm: adapter.clientClipNorm }),
-    ...(live?.refactorisation && { refactorisation: live.refactorisation }),
+    ...(live?.rounds.refactorisation && { refactorisation: live.rounds.refactorisation }),
     ...(adapter && { adapter: adapter.sha256 }),
   }
 }
@@ -93,7 +93,7 @@ async function clientsOf(
   const unit = unitOfRun(manifest)
   const participants = await store.runs.participants(runId)
   const names = await store.clients.names(participants.map(({ clientId }) => clientId))
-  const spending = live?.spending ?? new PrivacySpending(await store.ledger.spending(runId))
+  const spending = live?.budgets.spending ?? new PrivacySpending(await store.ledger.spending(runId))
   const clients: RunSnapshot['clients'] = []
   for (const { clientId, terms, withdrawal } of participants) {
     const events = spending.of(clientId)
