@@ -352,7 +352,7 @@ export const MUTANTS: readonly Mutant[] = [
       ['    if (!paying.has(clientId)) continue\n', ''],
       ['expectedClients: clientsPerRound,', 'expectedClients: delivered.length,'],
       [
-        'source: run.noiseSource(),',
+        'source: run.mechanism.noiseSource(),',
         "source: { kind: 'os-csprng', fill: (bytes) => bytes.set(bytes.map(() => 256 * Math.random())) },",
       ],
     ],
