@@ -70,6 +70,8 @@ describe('the import table', () => {
     `state !== 'waiting' && state !== 'running'`,
     `.version('0.1.0')`,
     `const VERSION = '1.2.3'`,
+    'const handshake = z.object({ token: z.string() })',
+    'runRequestSchema.loose()',
   ])('bites on what has its home elsewhere: %s', (source) => {
     expect(breachesOf('apps/server/src/rounds/x.ts', source)).toEqual([expect.stringContaining('may not contain')])
   })

@@ -29,6 +29,12 @@ export const ONE_HOME: readonly { readonly uses: RegExp; readonly within: RegExp
     because: 'whether a run is active, paused or over is asked of isRunActive and isRunOver',
   },
   {
+    uses: /\bz\.(?:object|looseObject)\(|\.(?:passthrough|loose|strip|catchall)\(/,
+    within: /^packages\/core\/src\/(?:protocol\/stored-form|registry\/schemas)\.ts$/,
+    because:
+      'a key that nobody reads is refused with the nearest name: use z.strictObject; only what an earlier or later release has stored is read with storedForm',
+  },
+  {
     uses: /\bversion\b['"]?\s*[(=:]\s*['"]\d+\.\d+\.\d+['"]|\bVERSION\s*=\s*['"]\d/,
     within: /^packages\/testing\//,
     because: 'a release is named in package.json, and read from there',

@@ -31,7 +31,7 @@ export async function createEnrolmentTokens(access: OperatorAccess, count: numbe
 
 export async function createRun(access: OperatorAccess, run: RunRequest): Promise<string> {
   const reply = await json(access, 'POST', '/v1/runs', run)
-  return parseMessage(z.object({ runId: z.uuid() }), reply, 'a new run').runId
+  return parseMessage(z.strictObject({ runId: z.uuid() }), reply, 'a new run').runId
 }
 
 export async function fetchRun(access: OperatorAccess, runId: string): Promise<RunSnapshot> {

@@ -42,4 +42,12 @@ describe('clientConfig', () => {
   ])('refuses a wrong %s, and names it', (field, wrong) => {
     expect(() => clientConfig({ ...input, ...wrong })).toThrow(`CONFIG_INVALID: expected a valid ${field}`)
   })
+
+  it.each([
+    [{ datafile: 'letters.jsonl' }, /got datafile\b.*Did you mean dataFile\?/s],
+    [{ limits: { clipnorm: { max: 2 } } }, /got limits\.clipnorm\b.*Did you mean clipNorm\?/s],
+    [{ limits: { clipNorm: { maximum: 2 } } }, /got limits\.clipNorm\.maximum\b/],
+  ])('refuses a setting that there is not, at any depth, with the nearest one: %j', (unknown, told) => {
+    expect(() => clientConfig({ ...input, ...unknown } as never)).toThrow(told)
+  })
 })

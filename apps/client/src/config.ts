@@ -1,6 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
-import { budgetSchema, enrolRequestSchema, LIMITS, nearestName, wholeIn } from '@fedsvd/core/protocol'
+import { budgetSchema, enrolRequestSchema, LIMITS, unknownKeyOf, wholeIn } from '@fedsvd/core/protocol'
 import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
@@ -113,8 +113,9 @@ export type ClientConfigInput = z.input<typeof clientConfigSchema>
 export function clientConfig(input: ClientConfigInput): ClientConfig {
   const result = clientConfigSchema.safeParse(input)
   if (result.success) return result.data
+  const unknown = unknownKeyOf(clientConfigSchema, result.error.issues)
+  if (unknown !== undefined) throw unknownSetting(unknown.path.join('.'), unknown.nearest)
   const [issue] = result.error.issues
-  if (issue?.code === 'unrecognized_keys') throw unknownSetting(issue.keys[0]!)
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `a valid ${issue?.path.join('.') || 'configuration'}`,
     got: (issue?.message ?? 'something else').replace(/\.$/, ''),
@@ -122,8 +123,7 @@ export function clientConfig(input: ClientConfigInput): ClientConfig {
   })
 }
 
-function unknownSetting(name: string): FedsvdError {
-  const nearest = nearestName(name, Object.keys(clientConfigSchema.shape))
+function unknownSetting(name: string, nearest: string | undefined): FedsvdError {
   return new FedsvdError('CONFIG_INVALID', {
     expected: 'settings that a client has',
     got: name,

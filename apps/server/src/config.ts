@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
-import { nearestName } from '@fedsvd/core/protocol'
+import { unknownKeyOf } from '@fedsvd/core/protocol'
 import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
@@ -264,10 +264,15 @@ export function completeConfig(
 ): CoordinatorConfig {
   const result = configSchema.safeParse(settings)
   if (result.success) return result.data
-  const unknown = result.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
-  )
-  if (unknown.length > 0) throw unknownSetting(unknown[0]!)
+  const unknown = unknownKeyOf(configSchema, result.error.issues)
+  if (unknown !== undefined) {
+    const [setting, ...within] = unknown.path
+    const isKnown = within.length > 0
+    throw unknownSetting(
+      [isKnown ? nameOf(setting as keyof CoordinatorConfig) : setting, ...within].join('.'),
+      unknown.nearest,
+    )
+  }
   const faults = result.error.issues.map(({ path: [setting], message }) => {
     return { name: nameOf(setting as keyof CoordinatorConfig), message }
   })
@@ -279,8 +284,7 @@ export function completeConfig(
   })
 }
 
-function unknownSetting(name: string): FedsvdError {
-  const nearest = nearestName(name, Object.keys(configSchema.shape))
+function unknownSetting(name: string, nearest: string | undefined): FedsvdError {
   return new FedsvdError('CONFIG_INVALID', {
     expected: 'settings that the coordinator has',
     got: name,

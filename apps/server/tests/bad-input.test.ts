@@ -323,6 +323,30 @@ describe('a request that does not fit', () => {
     expect(error.code).toBe(code)
   })
 
+  it.each([
+    ['a query that nothing reads', '/v1/runs?state=running', 'state'],
+    ['a page of another name', `/v1/runs/${randomUUID()}?newest=5`, 'newest'],
+    ['a misspelt page', '/v1/audit-log?limt=5', 'limt; did you mean limit?'],
+  ])('is told what is not read: %s', async (_, address, got) => {
+    const run = await post<{ runId: string }>(coordinator.url, '/v1/runs', tinyRequest(), coordinator.operatorToken)
+    const asked = address.replace(/[0-9a-f-]{36}/, run.runId)
+    expect(await refusal(get(coordinator.url, asked, coordinator.operatorToken))).toMatchObject({
+      code: 'MESSAGE_INVALID',
+      got,
+    })
+  })
+
+  it('is told that what it says beside the address is not read, and changes nothing', async () => {
+    const { url, operatorToken } = coordinator
+    const { runId } = await post<{ runId: string }>(url, '/v1/runs', tinyRequest(), operatorToken)
+    for (const change of ['stop', 'pause', 'resume']) {
+      const said = post(url, `/v1/runs/${runId}/${change}`, { reason: 'too slow' }, operatorToken)
+      expect(await refusal(said)).toMatchObject({ code: 'MESSAGE_INVALID', got: 'reason' })
+    }
+    expect(await get(url, `/v1/runs/${runId}`, operatorToken)).toMatchObject({ state: 'waiting' })
+    expect(await post(url, `/v1/runs/${runId}/stop`, {}, operatorToken)).toMatchObject({ state: 'stopped' })
+  })
+
   it('names no run that is not there', async () => {
     const missing = get(coordinator.url, `/v1/runs/${randomUUID()}`, coordinator.operatorToken)
     expect((await refusal(missing)).code).toBe('RUN_NOT_FOUND')

@@ -380,6 +380,7 @@ describe('the namespaces', () => {
       ['/operator', 'TOKEN_INVALID', { token: ended }],
       ['/operator', 'TOKEN_INVALID', { token: client.sessionToken }],
       ['/operator', 'TOKEN_INVALID', await client.handshake()],
+      ['/operator', 'MESSAGE_INVALID', { token: tokens.admin, newest: 5 }],
       ['/operator', 'CSRF_INVALID', {}, cookies.admin.cookie],
       ['/operator', 'CSRF_INVALID', { csrfToken: cookies.auditor.csrfToken }, cookies.admin.cookie],
     ]

@@ -108,7 +108,7 @@ export function rememberEnrolment(stateDir: string, coordinator: string, clientI
 }
 
 const ENROLMENTS = 'enrolments'
-const enrolmentSchema = z.object({ coordinator: z.string(), clientId: z.uuid() })
+const enrolmentSchema = z.strictObject({ coordinator: z.string(), clientId: z.uuid() })
 
 /** One file per key and coordinator, so a new key has to enrol anew. */
 function enrolmentFile(coordinator: string, publicKey: string): string {

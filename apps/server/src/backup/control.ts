@@ -18,7 +18,7 @@ const CONTROL_FILE = 'control.json'
 const ROWS_BEGIN = 'backup-'
 const ROWS_NAME = /^backup-[\d-]+\.rows$/
 
-const controlSchema = z.object({ socket: z.string() })
+const controlSchema = z.strictObject({ socket: z.string() })
 
 /** What a running coordinator has written for a backup; it and the objects that it needs stay until this is disposed. */
 export interface RunningDump extends AsyncDisposable {

@@ -59,4 +59,10 @@ describe('the setting of how a hold-out is read', () => {
       expect(() => reading(value)).toThrow(/CONFIG_INVALID.*FEDSVD_HOLD_OUT_READING/)
     },
   )
+
+  it('names what may have been meant', () => {
+    expect(() => reading('{"textColum":"body"}')).toThrow(
+      /got FEDSVD_HOLD_OUT_READING\.textColum\. Did you mean textColumn\?/,
+    )
+  })
 })

@@ -6,6 +6,7 @@ import type { ClientRecord, Store } from '../storage/records/index.ts'
 import { clientView } from '../views/index.ts'
 import { callerOf } from './guard.ts'
 import { parseAddress } from './places.ts'
+import { withoutBody } from './unread.ts'
 
 export interface AccountRoutes {
   readonly store: Store
@@ -31,7 +32,7 @@ export function accountRoutes({ store, now, isConnected, cutOperator, cutClient 
   router.get('/v1/operators', async (_request, response) => {
     response.json({ operators: (await store.operators.list()).map(operatorView) })
   })
-  router.post('/v1/operators/:operatorId/disable', async (request, response) => {
+  router.post('/v1/operators/:operatorId/disable', ...withoutBody, async (request, response) => {
     const { operatorId } = parseAddress(operatorPlace, request.params)
     const operator = await disableOperator(store.operators, operatorId, { by: callerOf(response), now: now() })
     cutOperator(operatorId)
@@ -40,7 +41,7 @@ export function accountRoutes({ store, now, isConnected, cutOperator, cutClient 
   router.get('/v1/clients', async (_request, response) => {
     response.json({ clients: (await store.clients.list()).map(view) })
   })
-  router.post('/v1/clients/:clientId/revoke', async (request, response) => {
+  router.post('/v1/clients/:clientId/revoke', ...withoutBody, async (request, response) => {
     const { clientId } = parseAddress(clientPlace, request.params)
     const client = await revokeClient(store.clients, clientId, { by: callerOf(response), now: now() })
     cutClient(clientId)

@@ -7,6 +7,7 @@ import type { BudgetCap, ClientStore } from '../storage/records/index.ts'
 import { iso } from '../views/index.ts'
 import { callerOf } from './guard.ts'
 import { parseAddress } from './places.ts'
+import { withoutBody } from './unread.ts'
 
 export interface BudgetRoutes {
   readonly clients: ClientStore
@@ -34,7 +35,7 @@ export function budgetRoutes({ clients, now, quarantine, onCap }: BudgetRoutes):
     await onCap()
     response.json({ caps: (await clients.capsOf(clientId)).map(capView) })
   })
-  router.post('/v1/runs/:runId/clients/:clientId/quarantine', async (request, response) => {
+  router.post('/v1/runs/:runId/clients/:clientId/quarantine', ...withoutBody, async (request, response) => {
     const { runId, clientId } = parseAddress(participationPlace, request.params)
     response.json(await quarantine(runId, clientId, callerOf(response)))
   })

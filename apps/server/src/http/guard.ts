@@ -17,6 +17,7 @@ import type { Store } from '../storage/records/index.ts'
 import { bearerToken } from './bearer.ts'
 import { limitRefusals } from './limits.ts'
 import { parseAddress, runNotFound } from './places.ts'
+import { refuseUnreadQuery } from './unread.ts'
 
 /** Everything below it is refused unless the table of permissions names it. */
 export const GUARDED = '/v1'
@@ -37,6 +38,7 @@ export function guard({ sessions, store, refusalsPerMinute }: GuardParts): Reque
     (request, response, next) => (isLeftToHandler(request) ? next() : limit(request, response, next)),
     async (request, response, next) => {
       if (!isLeftToHandler(request)) response.locals.caller = await authorise(request)
+      refuseUnreadQuery(routeOf(request).name, request)
       next()
     },
   ]
@@ -49,7 +51,8 @@ export function guard({ sessions, store, refusalsPerMinute }: GuardParts): Reque
     if (!route.isServed) throw routeNotFound(method, path)
     requireRole(caller, route.access, `${method} ${path}`)
     if (byCookie && method !== 'GET' && method !== 'HEAD') checkCsrfToken(caller, request.headers['x-csrf-token'])
-    const { runId } = parseAddress(idsSchema, route.params)
+    const { runId, operatorId, clientId } = route.params
+    parseAddress(idsSchema, { runId, operatorId, clientId })
     if (runId !== undefined) {
       const run = await store.runs.find(runId)
       if (run === undefined || !ownsRun(caller, run)) throw runNotFound(runId)
@@ -77,7 +80,7 @@ function isLeftToHandler(request: Request): boolean {
 }
 
 /** The identifiers that an address may name; a run is looked up here, the others by the routes, which are the admins'. */
-const idsSchema = z.object({
+const idsSchema = z.strictObject({
   runId: identifierSchema.optional(),
   operatorId: identifierSchema.optional(),
   clientId: identifierSchema.optional(),

@@ -16,6 +16,7 @@ import type { Store } from '../storage/records/index.ts'
 import type { RunViews } from '../views/index.ts'
 import { callerOf } from './guard.ts'
 import { parseAddress, runNotFound } from './places.ts'
+import { withoutBody } from './unread.ts'
 
 export interface OperatorRoutes {
   readonly store: Store
@@ -50,17 +51,17 @@ export function operatorRoutes({ store, models, blobs, commands, views, now }: O
   router.get('/v1/runs/:runId', async (request, response) => {
     response.json(await views.snapshot(runIdOf(request.params)))
   })
-  router.post('/v1/runs/:runId/stop', async (request, response) => {
+  router.post('/v1/runs/:runId/stop', ...withoutBody, async (request, response) => {
     const runId = runIdOf(request.params)
     await commands.stop(runId, callerOf(response))
     response.json(await views.snapshot(runId))
   })
-  router.post('/v1/runs/:runId/pause', async (request, response) => {
+  router.post('/v1/runs/:runId/pause', ...withoutBody, async (request, response) => {
     const runId = runIdOf(request.params)
     await commands.pause(runId, callerOf(response))
     response.json(await views.snapshot(runId))
   })
-  router.post('/v1/runs/:runId/resume', async (request, response) => {
+  router.post('/v1/runs/:runId/resume', ...withoutBody, async (request, response) => {
     const runId = runIdOf(request.params)
     await commands.resume(runId, callerOf(response))
     response.json(await views.snapshot(runId))

@@ -79,7 +79,13 @@ export function findRoute(
   method: string,
   path: string,
 ):
-  | { readonly access: Access; readonly isServed: boolean; readonly params: Readonly<Record<string, string>> }
+  | {
+      /** `METHOD /path`, as the table has it. */
+      readonly name: string
+      readonly access: Access
+      readonly isServed: boolean
+      readonly params: Readonly<Record<string, string>>
+    }
   | undefined {
   const asked = method === 'HEAD' ? 'GET' : method
   const segments = path.split('/')
@@ -89,12 +95,12 @@ export function findRoute(
   })
   const served = fitting.find((route) => route.method === asked)
   const found = served ?? fitting[0]
-  return found && { access: found.access, params: found.params, isServed: served !== undefined }
+  return found && { name: found.name, access: found.access, params: found.params, isServed: served !== undefined }
 }
 
 const PATTERNS = Object.entries(ROUTES).map(([route, access]) => {
   const [method, path] = route.split(' ') as [string, string]
-  return { method, access, segments: path.split('/') }
+  return { name: route, method, access, segments: path.split('/') }
 })
 
 /** Stricter than the router: what fits here fits there, and what does not is refused before it gets there. */

@@ -1,4 +1,4 @@
-import type { OperatorEvents } from '@fedsvd/core/protocol'
+import { type OperatorEvents, parseMessage } from '@fedsvd/core/protocol'
 import type { Logger } from 'pino'
 import type { Namespace, Socket } from 'socket.io'
 import { z } from 'zod'
@@ -34,7 +34,7 @@ const LEAST_INTERVAL_MS = 50
 /** How often a session is looked at while its connection lives: another coordinator may have ended it. */
 const RECHECK_MS = 15_000
 
-const handshakeSchema = z.object({ token: z.string().optional(), csrfToken: z.string().optional() })
+const handshakeSchema = z.strictObject({ token: z.string().optional(), csrfToken: z.string().optional() })
 
 export interface OperatorFeedParts {
   readonly sessions: OperatorSessions
@@ -90,11 +90,12 @@ export class OperatorFeed {
   }
 
   async #callerOf(socket: OperatorSocket): Promise<Caller> {
-    const { token, csrfToken } = handshakeSchema.safeParse(socket.handshake.auth).data ?? {}
+    const { token, csrfToken } = socket.handshake.auth as Readonly<Record<string, unknown>>
     const cookie = sessionCookie(socket.handshake.headers.cookie)
-    const { caller, byCookie } = await this.#parts.sessions.identify({ bearer: token, cookie })
-    if (byCookie) checkCsrfToken(caller, csrfToken)
+    const { caller, byCookie } = await this.#parts.sessions.identify({ bearer: textOf(token), cookie })
+    if (byCookie) checkCsrfToken(caller, textOf(csrfToken))
     requireRole(caller, NAMESPACES[OPERATOR_NAMESPACE]!, OPERATOR_NAMESPACE)
+    parseMessage(handshakeSchema, socket.handshake.auth, 'a handshake') // strangers learn only that they are strangers
     return caller
   }
 
@@ -151,4 +152,8 @@ export class OperatorFeed {
       this.#busy.delete(runId)
     }
   }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { LIMITS } from '../limits/index.ts'
 import { variantsOf } from '../registry/index.ts'
 import * as protocol from './index.ts'
-import { privacyEventSchema } from './manifest.ts'
+import { adapterSchemaSchema, privacyEventSchema } from './manifest.ts'
 import { runRequestSchema } from './operator.ts'
 import { parseMessage } from './parse.ts'
 import { isStoredForm, storedForm } from './stored-form.ts'
@@ -96,6 +96,21 @@ describe('a key that is not named', () => {
       /clientlevel.*did you mean clientLevel\?/,
     )
     expect(() => parseMessage(runRequestSchema.partial(), { model: { nam: 'a' } }, 'a run request')).toThrow(/model/)
+  })
+
+  it('is told by its path and the nearest name in every part of a message, long arrays included', () => {
+    const layers = Array.from({ length: 300 }, (_, index) => ({
+      name: 'a',
+      dIn: 1,
+      ...(index === 250 && { din: 1 }),
+      dOut: 1,
+    }))
+    const adapter = { rank: 1, alpha: 1, layers, head: [], headMode: 'trained' }
+    expect(() => parseMessage(adapterSchemaSchema, adapter, 'an adapter')).toThrow(/250.*din; did you mean dIn\?/)
+    const mode = { name: 'buffered', bufferSize: 3, stalenessExponent: 1, buffersize: 3 }
+    expect(() => parseMessage(runRequestSchema.pick({ mode: true }), { mode }, 'a run request')).toThrow(
+      /mode\.buffersize; did you mean bufferSize\?/,
+    )
   })
 })
 

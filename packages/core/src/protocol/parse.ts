@@ -5,7 +5,7 @@ import { nearestName, variantsOf } from '../registry/index.ts'
 interface Fault {
   readonly path: readonly PropertyKey[]
   readonly message: string
-  /** The fault is a key, named by the message, that should not be there. */
+  /** The path ends with a key that should not be there; the message is what may have been meant. */
   readonly isUnknownKey?: true
 }
 
@@ -77,14 +77,26 @@ function faultOfChunk(element: z.ZodType, values: readonly unknown[]): Fault | u
   return undefined
 }
 
+/** A key that a schema does not name, by the path to it, and the name nearest to it of those that belong there. */
+export interface UnknownKey {
+  readonly path: readonly string[]
+  readonly nearest: string | undefined
+}
+
 /** A key that the schema does not name is told by its name, with the nearest one that it does. */
 function faultOf(schema: z.ZodType, issue: z.core.$ZodIssue | undefined): Fault | undefined {
-  if (issue?.code !== 'unrecognized_keys') return issue
-  const unknown = issue.keys[0]!.slice(0, LONGEST_PART)
-  const nearest = nearestName(unknown, namesAt(schema, issue.path))
-  const name = [...issue.path, unknown].map(String).join('.')
-  const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`
-  return { path: issue.path, message: `${name.slice(-LONGEST_PART / 2)}${hint}`, isUnknownKey: true }
+  const unknown = issue && unknownKeyOf(schema, [issue])
+  if (issue === undefined || unknown === undefined) return issue
+  const { path, nearest } = unknown
+  return { path, message: nearest === undefined ? '' : `; did you mean ${nearest}?`, isUnknownKey: true }
+}
+
+/** The first key of these issues that the schema does not name; undefined where they are about something else. */
+export function unknownKeyOf(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): UnknownKey | undefined {
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') as z.core.$ZodIssueUnrecognizedKeys | undefined
+  if (issue === undefined) return undefined
+  const key = issue.keys[0]!.slice(0, LONGEST_PART)
+  return { path: [...issue.path.map(String), key], nearest: nearestName(key, namesAt(schema, issue.path)) }
 }
 
 function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
@@ -92,6 +104,7 @@ function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly stri
   if (inner) return namesAt(schema.unwrap() as z.ZodType, path)
   const options = schema instanceof z.ZodUnion ? schema.options : variantsOf(schema)
   if (options !== undefined) return options.flatMap((option) => namesAt(option as z.ZodType, path))
+  if (schema instanceof z.ZodPipe) return namesAt(schema.out as z.ZodType, path)
   const [first, ...rest] = path
   if (schema instanceof z.ZodArray) return namesAt(schema.element as z.ZodType, rest)
   if (!(schema instanceof z.ZodObject)) return []
@@ -114,7 +127,7 @@ function longest({ _zod: { def } }: z.ZodArray): number {
 }
 
 function firstIssue(schema: z.ZodType, value: unknown): Fault | undefined {
-  return schema.safeParse(value).error?.issues[0]
+  return faultOf(schema, schema.safeParse(value).error?.issues[0])
 }
 
 function invalid(what: string, fault: Fault | undefined, cause?: unknown): FedsvdError {
@@ -125,7 +138,12 @@ function invalid(what: string, fault: Fault | undefined, cause?: unknown): Fedsv
       expected: fault?.isUnknownKey
         ? `${what} with known fields only`
         : `${what} with a valid ${field.slice(0, LONGEST_PART)}`,
-      got: (fault?.message ?? 'something else').slice(0, LONGEST_PART).replace(/\.$/, ''),
+      got: (fault?.isUnknownKey
+        ? `${field.slice(-LONGEST_PART / 2)}${fault.message}`
+        : (fault?.message ?? 'something else')
+      )
+        .slice(0, LONGEST_PART)
+        .replace(/\.$/, ''),
       remedy: 'Check the message against the protocol reference.',
     },
     cause === undefined ? undefined : { cause },
