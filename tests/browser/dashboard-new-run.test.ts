@@ -123,7 +123,7 @@ describe.skipIf(CHROMIUM === undefined)('a new run', { timeout: 600_000 }, () =>
     await until('the next buffer', () => invitedTo(first, 1))
     await send(slow, 0) // which counts in the next buffer
     await send(first, 1)
-    const row = page.getByRole('table', { name: 'Rounds' }).getByRole('row', { name: /^1 published/ })
+    const row = page.getByRole('table', { name: 'Rounds' }).getByRole('row', { name: /^2 published/ })
     await row.getByText('1, up to 1 state old').waitFor()
     const told = await page.getByRole('region', { name: 'Configuration' }).textContent()
     expect(told).toContain('buffered: every 2 updates make a state; one that is s states old counts (1 + s)^−0.5 times')
