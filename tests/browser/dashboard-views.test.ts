@@ -85,6 +85,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', { timeout: 600_000 }, (
       await spent.getByRole('row', { name: new RegExp(`${name}.*run has ended`) }).waitFor()
     expect(await page.locator('canvas').count()).toBeGreaterThanOrEqual(4)
     await page.getByText(/^Effective rank after round 5: [12]\.\d\d of 2/).waitFor()
+    await page.getByText(/^those after round 5 were made on javascript in [\d.]+ s$/).waitFor()
   })
 
   it('shows a client with its key, last sight, every event and the epsilon after each, and both ledgers', async () => {

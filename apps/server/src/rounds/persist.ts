@@ -9,7 +9,7 @@ import type { RoundContext } from './context.ts'
  */
 export async function persist(
   { run, journal }: RoundContext<'storage' | 'time'>,
-  { frame, basis, spectra }: StepResult,
+  { frame, basis, spectra, report }: StepResult,
   clipNorms: ClipNorms,
 ): Promise<void> {
   // Held until the row that names it is stored.
@@ -17,6 +17,8 @@ export async function persist(
   await blob.keep()
   const { sha256, bytes } = blob
   const values = spectra.map((spectrum) => [...spectrum])
-  const result = { sha256, bytes, basis, spectra: values, ...clipNorms }
+  const { device, seconds, fallbacks } = report
+  const factors = { device, seconds, fallbacks: fallbacks.length }
+  const result = { sha256, bytes, basis, spectra: values, factors, ...clipNorms }
   await journal.dispatch({ type: 'aggregated', result }, { type: 'published', at: run.time.clock.now() })
 }

@@ -37,7 +37,6 @@ export class RunRounds implements RunMilestones {
   readonly #parts: RunRoundsParts
   #state: RunState
   #current: RoundContext | undefined
-  #refactorisation: RunSnapshot['refactorisation']
   /** The last round whose publication was announced by this process. */
   #announced: number | undefined
 
@@ -48,11 +47,6 @@ export class RunRounds implements RunMilestones {
 
   get current(): RoundContext | undefined {
     return this.#current
-  }
-
-  /** How the newest state's factors were made, where they were made here. */
-  get refactorisation(): RunSnapshot['refactorisation'] {
-    return this.#refactorisation
   }
 
   /** The round with its journal; there is never more than one journal of a round. */
@@ -96,7 +90,6 @@ export class RunRounds implements RunMilestones {
     const { log } = messages
     metrics.refactorisations.observe({ device }, seconds)
     metrics.refactorisationFallbacks.inc(fallbacks.length)
-    this.#refactorisation = { round, device, seconds, fallbacks: fallbacks.length }
     log.info({ runId, round, device, seconds }, 'state re-factorised')
     if (fallbacks.length > 0) {
       log.warn({ runId, round, device, layers: fallbacks }, 'layers re-factorised without the device')

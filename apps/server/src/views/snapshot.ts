@@ -80,7 +80,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
     ...(run.endedAt !== undefined && { endedAt: new Date(run.endedAt).toISOString() }),
     ...(adapter?.clipNorm && { clipNorm: adapter.clipNorm }),
     ...(adapter?.clientClipNorm && { clientClipNorm: adapter.clientClipNorm }),
-    ...(live?.rounds.refactorisation && { refactorisation: live.rounds.refactorisation }),
+    ...(adapter?.factors && { refactorisation: { round: adapter.number - 1, ...adapter.factors } }),
     ...(adapter && { adapter: adapter.sha256 }),
   }
 }

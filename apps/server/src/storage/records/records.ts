@@ -135,11 +135,21 @@ export interface ClipNorms {
   readonly clientClipNorm?: number
 }
 
+/** How the factors of a state were made. */
+export interface MadeFactors {
+  /** As its library names it, or `javascript`. */
+  readonly device: string
+  readonly seconds: number
+  /** How many layers the device could not do within its tolerances, so that they were done without it. */
+  readonly fallbacks: number
+}
+
 /** The state that comes out of a round. */
 export interface RoundResult extends BlobRef, ClipNorms {
   readonly basis: number
   /** Singular values of each layer's B A, descending, in the order of the manifest's layers. */
   readonly spectra?: readonly (readonly number[])[]
+  readonly factors?: MadeFactors
 }
 
 /** A state of the adapter: number 0 is the initial one, number r + 1 came out of round r. */

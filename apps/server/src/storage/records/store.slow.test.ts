@@ -697,7 +697,15 @@ for (const [name, isAvailable, open] of STORES) {
 
     it('keeps the clip norms of the next round with the state that it starts from', async () => {
       const { runId, progress } = await taskedRound()
-      const result = { sha256: `adapted-${runId}`, bytes: 7, basis: 1, clipNorm: 0.1 + 0.2, clientClipNorm: 1 / 3 }
+      const factors = { device: 'javascript', seconds: 0.1 + 0.2, fallbacks: 1 }
+      const result = {
+        sha256: `adapted-${runId}`,
+        bytes: 7,
+        basis: 1,
+        factors,
+        clipNorm: 0.1 + 0.2,
+        clientClipNorm: 1 / 3,
+      }
       const after: RoundProgress = { ...progress, version: 3, phase: 'aggregated', result }
       expect(await store.rounds.save({ before: progress, after, spent: [], released: [] })).toBe(true)
       expect(await store.rounds.find(runId, 0)).toEqual(after)

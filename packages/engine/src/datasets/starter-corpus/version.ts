@@ -12,7 +12,7 @@ export function starterCorpusVersion(): string {
   const names = readdirSync(import.meta.dirname)
   const extension = names.includes('version.ts') ? '.ts' : '.js' // from the sources, or built from them
   const rules = names.filter((file) => file.endsWith(extension) && !file.endsWith('.test.ts'))
-  for (const file of [...rules.sort(), join('..', `near-duplicates${extension}`)]) {
+  for (const file of [...rules.sort(), join('../fingerprint', `near-duplicates${extension}`)]) {
     hash.update(readFileSync(join(import.meta.dirname, file)))
   }
   const engine = readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')

@@ -5,6 +5,7 @@ import type {
   BudgetCap,
   ClientRecord,
   LateUpdate,
+  MadeFactors,
   OperatorRecord,
   Participant,
   PlanRecord,
@@ -77,7 +78,7 @@ export function operatorFrom({ disabledAt, ...row }: Prisma.OperatorGetPayload<o
 }
 
 export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecord {
-  const { runId, number, basis, sha256, bytes, spectra, publishedAt, clipNorm, clientClipNorm } = row
+  const { runId, number, basis, sha256, bytes, spectra, factors, publishedAt, clipNorm, clientClipNorm } = row
   return {
     runId,
     number,
@@ -85,6 +86,7 @@ export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecor
     sha256,
     bytes,
     ...(spectra !== null && { spectra: spectra as number[][] }),
+    ...(factors !== null && { factors: factors as unknown as MadeFactors }),
     ...(clipNorm !== null && { clipNorm }),
     ...(clientClipNorm !== null && { clientClipNorm }),
     ...(publishedAt !== null && { publishedAt: publishedAt.getTime() }),
@@ -164,12 +166,13 @@ export function lateFrom(number: number, counted: RoundRow['counted']): Pick<Rou
   return late.length === 0 ? {} : { late: late.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)) }
 }
 
-function resultFrom({ sha256, bytes, basis, spectra, clipNorm, clientClipNorm }: AdapterRecord): RoundResult {
+function resultFrom({ sha256, bytes, basis, spectra, factors, clipNorm, clientClipNorm }: AdapterRecord): RoundResult {
   return {
     sha256,
     bytes,
     basis,
     ...(spectra && { spectra }),
+    ...(factors && { factors }),
     ...(clipNorm && { clipNorm }),
     ...(clientClipNorm && { clientClipNorm }),
   }
