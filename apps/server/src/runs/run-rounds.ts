@@ -1,5 +1,5 @@
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
-import type { RunSnapshot, RunState } from '@fedsvd/core/protocol'
+import type { RunState } from '@fedsvd/core/protocol'
 import type { Evaluations } from '../evaluation/index.ts'
 import type { RefactorisationReport } from '../refactorisation/index.ts'
 import {
