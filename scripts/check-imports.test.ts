@@ -72,6 +72,8 @@ describe('the import table', () => {
     `const VERSION = '1.2.3'`,
     'const handshake = z.object({ token: z.string() })',
     'runRequestSchema.loose()',
+    ['const key = `$', '{sampleRate}/$', '{noiseMultiplier}`'].join(''),
+    'Math.min(again[name], Number.MAX_VALUE)',
   ])('bites on what has its home elsewhere: %s', (source) => {
     expect(breachesOf('apps/server/src/rounds/x.ts', source)).toEqual([expect.stringContaining('may not contain')])
   })

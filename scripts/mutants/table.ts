@@ -616,7 +616,10 @@ export const MUTANTS: readonly Mutant[] = [
     server('privacy/epsilon.ts'),
     [server('privacy/epsilon.slow.test.ts')],
     [
-      ["if (rule.kind === 'schedule' && !events.every((event) => isOf(rule, event))) return false\n", ''],
+      [
+        "if (rule.kind === 'schedule' && !events.every((event) => mechanismKey(event) === mechanismKey(rule))) return false\n",
+        '',
+      ],
       ['events.map((event) => ({ ...event, sampleRate: 1 }))', 'events'],
     ],
   ),

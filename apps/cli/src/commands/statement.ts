@@ -1,6 +1,6 @@
 import { verify } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { pld, rdp } from '@fedsvd/core/accounting'
+import { finiteEpsilon, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { parseMessage, type SignedStatement, signedStatementSchema, statementText } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
@@ -68,7 +68,7 @@ function checkEpsilons({ statement: { events, guarantee } }: SignedStatement): v
     epsilonRdp: rdp.epsilonUpperBound(events, guarantee.delta),
   }
   for (const name of ['epsilonPld', 'epsilonRdp'] as const) {
-    const [stated, computed] = [guarantee[name], Math.min(again[name], Number.MAX_VALUE)]
+    const [stated, computed] = [guarantee[name], finiteEpsilon(again[name])]
     if (Math.abs(stated - computed) <= 1e-6 * Math.max(1, computed)) continue
     throw new FedsvdError('LEDGER_MISMATCH', {
       expected: `${name} ${computed}, which its events come to`,

@@ -1,4 +1,4 @@
-import { filterOf, laterRule, planTable, pld, scheduledSteps } from '@fedsvd/core/accounting'
+import { filterOf, laterRule, mergeEvents, planTable, pld, scheduledSteps } from '@fedsvd/core/accounting'
 import { describe, expect, it } from 'vitest'
 import { burnDown, plan } from './answers.ts'
 import type { BurnDownQuestion } from './questions.ts'
@@ -31,6 +31,19 @@ describe('when a budget runs out', () => {
     expect(roundsLeft({ ...cap, rule: { kind: 'schedule', ...ELSEWHERE[0]! } }).roundsLeft).toBe(0)
     expect(roundsLeft(cap).roundsLeft).toBe(0)
     expect(roundsLeft(undefined).roundsLeft).toBe(20)
+  })
+})
+
+describe('the curve of a client', () => {
+  it('ends on the number of the coordinator, bit for bit, and the projection begins there', () => {
+    const spent = Array.from({ length: 7 }, (_, round) => ({ ...NEXT, round }))
+    const budget = { epsilon: 8, delta: 1e-5 }
+    const { points, projection } = burnDown({ spent, next: NEXT, budget, roundsDone: 7, rounds: 20 })
+    const shown = pld.epsilonUpperBound(mergeEvents(spent), budget.delta)
+    expect(points.at(-1)).toEqual([6, shown])
+    expect(projection[0]).toEqual([6, shown])
+    const appended = spent.reduce((account, event) => pld.append(account, event), pld.init(budget.delta))
+    expect(pld.epsilon(appended)).not.toBe(shown) // what the curve showed before
   })
 })
 

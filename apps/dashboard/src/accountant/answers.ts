@@ -1,9 +1,10 @@
 import {
+  type AccountedEvent,
   calibrateNoiseMultiplier,
   closedFormEpsilon,
   filterOf,
   laterRule,
-  type PldAccount,
+  mergeEvents,
   pld,
   rdp,
   roundsWithSpares,
@@ -11,7 +12,6 @@ import {
   stepsAffordable,
 } from '@fedsvd/core/accounting'
 import { isAccountable } from '@fedsvd/core/protocol'
-import { mergeEvents } from './merge-events.ts'
 import type {
   BurnDown,
   BurnDownQuestion,
@@ -39,18 +39,18 @@ export function burnDown(question: BurnDownQuestion): BurnDown {
   const marks = isBrief ? new Set<number>() : sampled(spent.length)
   const wanted = new Set(at)
   const points: Point[] = []
-  let account = pld.init(budget.delta)
-  for (const [index, { round, ...event }] of spent.entries()) {
-    account = pld.append(account, event)
-    if (marks.has(index) || wanted.has(round)) points.push([round, pld.epsilon(account)])
+  // The same call as the coordinator's, so that the curve ends on the very number of the table beside it.
+  const bound = (events: readonly AccountedEvent[]): number => pld.epsilonUpperBound(mergeEvents(events), budget.delta)
+  for (const [index, { round }] of spent.entries()) {
+    if (marks.has(index) || wanted.has(round)) points.push([round, bound(spent.slice(0, index + 1))])
   }
   const ahead = Math.max(0, rounds - roundsDone)
-  const after = (count: number): number => pld.epsilon(later(account, next, count))
+  const after = (count: number): number => bound(later(spent, next, count))
   const isAllowed = capCheck(question)
   const roundsLeft = largest(ahead, (count) => after(count) <= budget.epsilon && isAllowed(count))
   const projection: Point[] = []
   if (!isBrief) {
-    projection.push([points.at(-1)?.[0] ?? roundsDone, pld.epsilon(account)])
+    projection.push([points.at(-1)?.[0] ?? roundsDone, after(0)])
     for (const index of sampled(roundsLeft)) projection.push([roundsDone + index, after(index + 1)])
   }
   return {
@@ -71,7 +71,7 @@ function capCheck({ spent, next, cap }: BurnDownQuestion): (count: number) => bo
   if (cap.rule === undefined) return (count) => count === 0
   const filter = filterOf(cap.rule)
   const before = mergeEvents([...cap.elsewhere, ...spent])
-  return (count) => filter.allows(count === 0 ? before : [...before, { ...next, steps: count * next.steps }], cap)
+  return (count) => filter.allows(later(before, next, count), cap)
 }
 
 /** @throws FedsvdError BUDGET_TOO_SMALL or CONFIG_INVALID, as calibration does */
@@ -123,8 +123,8 @@ export function spent({ events, delta }: SpentQuestion): Spent {
   return { epsilonPld: pld.epsilonUpperBound(events, delta), epsilonRdp: rdp.epsilonUpperBound(events, delta) }
 }
 
-function later(account: PldAccount, next: BurnDownQuestion['next'], rounds: number): PldAccount {
-  return rounds === 0 ? account : pld.append(account, { ...next, steps: next.steps * rounds })
+function later(spent: readonly AccountedEvent[], next: AccountedEvent, rounds: number): readonly AccountedEvent[] {
+  return rounds === 0 ? spent : [...spent, { ...next, steps: next.steps * rounds }]
 }
 
 /** The largest number up to `most` that fits, where every smaller one fits too; 0 where none does. */

@@ -2,6 +2,7 @@ import {
   type AccountedEvent,
   closedFormEpsilon,
   type FilterRule,
+  mechanismKey,
   mergeEvents,
   scheduleRule,
 } from '@fedsvd/core/accounting'
@@ -122,7 +123,7 @@ function boundsFor(whose: string | undefined, askFor: Ask): EpsilonBounds {
         return (await ask(question, 'urgent').catch(() => undefined)) === 1
       }
       // As the filter does: one mechanism by the fast accountant, then by the tight one; Gaussians as though not sampled.
-      if (rule.kind === 'schedule' && !events.every((event) => isOf(rule, event))) return false
+      if (rule.kind === 'schedule' && !events.every((event) => mechanismKey(event) === mechanismKey(rule))) return false
       const counted = rule.kind === 'schedule' ? events : events.map((event) => ({ ...event, sampleRate: 1 }))
       if (!isCountable(events, delta)) return closedFormEpsilon(counted, delta) <= epsilon
       if ((await renyi(counted, delta, 'urgent')).epsilon <= epsilon) return true
@@ -145,10 +146,6 @@ function boundsFor(whose: string | undefined, askFor: Ask): EpsilonBounds {
 
 function isCountable(events: readonly AccountedEvent[], delta: number): boolean {
   return events.length <= MOST_MECHANISMS && delta >= LIMITS.delta.least && delta < 1 && events.every(isAccountable)
-}
-
-function isOf(mechanism: Omit<AccountedEvent, 'steps'>, event: AccountedEvent): boolean {
-  return event.sampleRate === mechanism.sampleRate && event.noiseMultiplier === mechanism.noiseMultiplier
 }
 
 function isQuickForPld(events: readonly AccountedEvent[]): boolean {

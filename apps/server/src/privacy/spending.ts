@@ -1,4 +1,4 @@
-import type { AccountedEvent } from '@fedsvd/core/accounting'
+import { type AccountedEvent, mechanismKey } from '@fedsvd/core/accounting'
 import type { RoundChange, Spending } from '../storage/records/index.ts'
 
 /** What each client of one run has spent, as composed events; follows the store change by change. */
@@ -23,10 +23,11 @@ export class PrivacySpending {
     for (const clientId of released) this.#add(clientId, eventOf(clientId), -eventOf(clientId).steps)
   }
 
-  #add(clientId: string, { sampleRate, noiseMultiplier }: AccountedEvent, steps: number): void {
+  #add(clientId: string, event: AccountedEvent, steps: number): void {
+    const { sampleRate, noiseMultiplier } = event
     const events = this.#clients.get(clientId) ?? new Map<string, AccountedEvent>()
     this.#clients.set(clientId, events)
-    const key = `${sampleRate}/${noiseMultiplier}`
+    const key = mechanismKey(event)
     const total = (events.get(key)?.steps ?? 0) + steps
     if (total > 0) events.set(key, { sampleRate, noiseMultiplier, steps: total })
     else events.delete(key)

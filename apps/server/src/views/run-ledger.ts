@@ -1,3 +1,4 @@
+import { mechanismKey } from '@fedsvd/core/accounting'
 import type { ClientSpending, PrivacyTerms } from '@fedsvd/core/protocol'
 import type { Store } from '../storage/records/index.ts'
 
@@ -13,7 +14,7 @@ export async function runLedger(
   for (const { clientId, round, sampleRate, noiseMultiplier, steps } of await ledger.spendingByRound(runId)) {
     const mechanisms = byClient.get(clientId) ?? new Map<string, ClientSpending['mechanisms'][number]>()
     byClient.set(clientId, mechanisms)
-    const key = `${sampleRate}/${noiseMultiplier}`
+    const key = mechanismKey({ sampleRate, noiseMultiplier })
     const mechanism = mechanisms.get(key) ?? { sampleRate, noiseMultiplier, spent: [] }
     mechanisms.set(key, mechanism)
     mechanism.spent.push([round, steps])

@@ -1,4 +1,4 @@
-import { ADVERSARY, scheduleRule, unitOfRun } from '@fedsvd/core/accounting'
+import { ADVERSARY, finiteEpsilon, scheduleRule, unitOfRun } from '@fedsvd/core/accounting'
 import {
   type Budget,
   type ClientLevel,
@@ -158,7 +158,7 @@ async function epsilonOf(
   bounds: EpsilonBounds,
 ): Promise<{ epsilonUpperBound: number; looseBound?: true }> {
   const { epsilon, by } = await bounds.epsilonUpperBound(events, delta)
-  return { epsilonUpperBound: Math.min(epsilon, Number.MAX_VALUE), ...(by !== 'pld' && { looseBound: true }) }
+  return { epsilonUpperBound: finiteEpsilon(epsilon), ...(by !== 'pld' && { looseBound: true }) }
 }
 
 function currentOf(progress: RoundProgress | undefined): RunSnapshot['current'] {

@@ -1,4 +1,4 @@
-import { type AccountedEvent, ADVERSARY, unitOfRun } from '@fedsvd/core/accounting'
+import { type AccountedEvent, ADVERSARY, finiteEpsilon, unitOfRun } from '@fedsvd/core/accounting'
 import type { ClientSpending, PrivacyStatement, RunSnapshot } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from '../privacy/index.ts'
 
@@ -65,9 +65,8 @@ export async function privacyStatement({
 
 /** JSON has no infinity: events that no accountant can bound show the largest number there is. */
 async function boundsOf(events: readonly AccountedEvent[], delta: number, bounds: EpsilonBounds) {
-  const finite = (epsilon: number): number => Math.min(epsilon, Number.MAX_VALUE)
   return {
-    epsilonPld: finite((await bounds.epsilonUpperBound(events, delta)).epsilon),
-    epsilonRdp: finite((await bounds.renyi(events, delta)).epsilon),
+    epsilonPld: finiteEpsilon((await bounds.epsilonUpperBound(events, delta)).epsilon),
+    epsilonRdp: finiteEpsilon((await bounds.renyi(events, delta)).epsilon),
   }
 }

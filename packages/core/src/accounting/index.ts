@@ -12,7 +12,7 @@ export {
   type SiteUnit,
   unitOfRun,
 } from './event.ts'
-export { checkEvent, LEAST_DELTA, mergeEvents } from './events.ts'
+export { checkEvent, finiteEpsilon, LEAST_DELTA, mechanismKey, mergeEvents } from './events.ts'
 export {
   bestOrder,
   chooseRule,

@@ -1,3 +1,4 @@
+import { mechanismKey } from '@fedsvd/core/accounting'
 import type { RunSnapshot, SignedStatement } from '@fedsvd/core/protocol'
 import { Button, Code, Group, NativeSelect, Text, Title } from '@mantine/core'
 import { useState } from 'react'
@@ -103,7 +104,7 @@ function Page({ document: { statement, publicKey, signature } }: { readonly docu
         <dt>Sampling</dt>
         <dd>{guarantee.sampling}, by the client itself; no amplification by the selection of clients</dd>
         {events.map(({ sampleRate, noiseMultiplier, clipNorm, steps, rounds }) => (
-          <div key={`${sampleRate}/${noiseMultiplier}`} style={{ display: 'contents' }}>
+          <div key={mechanismKey({ sampleRate, noiseMultiplier })} style={{ display: 'contents' }}>
             <dt>Mechanism</dt>
             <dd>
               sampling rate {significant(sampleRate, 6)}, noise multiplier {significant(noiseMultiplier, 6)}, clip norm{' '}
