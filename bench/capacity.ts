@@ -16,7 +16,6 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
 import { startCoordinator } from '../apps/server/src/index.ts'
-import { starterModel } from '../apps/server/src/models/starter.ts'
 import {
   chargePrivacy,
   encodeState,
@@ -28,6 +27,7 @@ import { openPostgresStore } from '../apps/server/src/storage/records/postgres/i
 import { eventOfRound } from '../packages/core/src/accounting/index.ts'
 import { initialState } from '../packages/core/src/lora/index.ts'
 import { frameBytes, type RunManifest, runManifestSchema, updateSpecs } from '../packages/core/src/protocol/index.ts'
+import { baseModels } from '../packages/engine/src/extensions/index.ts'
 import { FakeClient, post, tinyModels, tinyRequest } from '../packages/testing/src/server/index.ts'
 
 const SELF = fileURLToPath(import.meta.url)
@@ -38,7 +38,7 @@ const bytesOf = (message: unknown): number => Buffer.byteLength(JSON.stringify(m
 
 async function starterManifest(): Promise<RunManifest> {
   const adapter = { rank: 8, alpha: 8, headMode: 'trained' as const }
-  const schema = await starterModel.adapterSchema({ adapter, classes: LABELS.length })
+  const schema = await baseModels.get('starter').adapterSchema({ adapter, classes: LABELS.length })
   const request = tinyRequest({
     model: { name: 'starter', maxTokens: 128 },
     labels: LABELS,

@@ -47,7 +47,7 @@ const ON_THE_WIRE = 'the coordinator and the client meet on the wire only, never
 
 const engine = rooms(ENGINE, [CORE], 'the engine runs graphs; it knows neither the client nor the coordinator', {
   settings: [[], 'names of runtimes and devices: nothing is loaded by naming one'],
-  extensions: [[], 'an extension is given what it registers with, and nothing of a run'],
+  extensions: [['training'], 'an extension is given what it registers with, and nothing of a run'],
   files: [[], 'files stand on nothing but the operating system'],
   network: [[]],
   crypto: [[], 'randomness comes from the operating system and from nowhere else'],

@@ -14,7 +14,7 @@ export {
   settingsFromEnvironment,
 } from './config.ts'
 export type { Evaluator, EvaluatorFactory } from './evaluation/index.ts'
-export { type AdapterRequest, type Model, type ModelRegistry, registryOf } from './models/index.ts'
+export { type Model, type ModelRegistry, registryOf } from './models/index.ts'
 export { type Clock, systemClock } from './platform/index.ts'
 export { type Coordinator, type CoordinatorParts, startCoordinator } from './server.ts'
 export type { Baseline, Evaluation } from './storage/records/index.ts'

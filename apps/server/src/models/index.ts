@@ -1,13 +1,11 @@
+import { baseModels } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { checkpointModels } from './checkpoint.ts'
-import { type Model, type ModelRegistry, registryOf } from './registry.ts'
-import { starterModel } from './starter.ts'
+import { type ModelRegistry, registryOf } from './registry.ts'
 
-export { type AdapterRequest, type HeadRequest, type Model, type ModelRegistry, registryOf } from './registry.ts'
+export { type HeadRequest, type Model, type ModelRegistry, registryOf } from './registry.ts'
 
-const MODELS: readonly Model[] = [starterModel]
-
-/** The models that this release can adapt: what comes with it, and the checkpoints of this coordinator. */
+/** The models that this coordinator can adapt: what comes with it or with an extension, and its checkpoints. */
 export function modelsOf(settings: ModelSettings): ModelRegistry {
-  return registryOf(MODELS, checkpointModels(settings))
+  return registryOf(baseModels.all, checkpointModels(settings))
 }

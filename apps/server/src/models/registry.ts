@@ -1,18 +1,10 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type AdapterSchema, predictsTokens, TASKS, type Task } from '@fedsvd/core/lora'
-import type { CheckpointIdentity, ModelList, RunManifest, RunRequest } from '@fedsvd/core/protocol'
+import type { CheckpointIdentity, ModelList, RunManifest } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { ModelReference } from '@fedsvd/engine/models'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
-import type { Tokenizer } from '@fedsvd/engine/tokenizers'
-import type { TaskEngine } from '@fedsvd/engine/training'
-
-export interface AdapterRequest {
-  /** Absent: sequence classification. */
-  readonly task?: Task | undefined
-  readonly adapter: RunRequest['adapter']
-  readonly classes: number
-}
+import type { AdapterRequest, BaseModel } from '@fedsvd/engine/training'
 
 export interface HeadRequest {
   readonly schema: AdapterSchema
@@ -20,26 +12,20 @@ export interface HeadRequest {
   readonly featureScale?: number | undefined
 }
 
-/** A base model that runs can adapt. Its name travels, and what it holds: every side has the same checkpoint. */
-export interface Model {
-  /** As the manifest has it. */
-  readonly name: string
-  /** What the checkpoint must hold on every side; absent for what is part of fedsvd. */
+/** A base model that runs can adapt: code of this release or of an extension, or a checkpoint of this coordinator. */
+export interface Model extends Omit<BaseModel, 'createEngine'> {
+  /** What the checkpoint must hold on every side; absent for a model that is code. */
   readonly checkpoint?: CheckpointIdentity
-  readonly maxTokens: number
-  /** Which tensors a run on this model adapts. @throws FedsvdError ADAPTER_INVALID */
-  adapterSchema(request: AdapterRequest): Promise<AdapterSchema>
   /**
-   * Runs a made-up record through the checkpoint where this coordinator has all of it; absent for what is part of fedsvd.
+   * Runs a made-up record through the checkpoint where this coordinator has all of it; absent for a model that is code.
    *
    * @throws FedsvdError CHECKPOINT_INVALID for a checkpoint on which no run could train
    */
   prove?(): Promise<void>
   /** The head that the checkpoint was trained with, where it has one that fits and this coordinator has its tensors. */
   trainedHead?(request: HeadRequest): Promise<readonly NamedTensor[] | undefined>
-  loadTokenizer(): Promise<Tokenizer>
   /** Computes with the model under the adapters of a run. */
-  createEngine(manifest: RunManifest, runtime: RuntimeSettings): Promise<TaskEngine>
+  createEngine(manifest: RunManifest, runtime: RuntimeSettings): ReturnType<BaseModel['createEngine']>
 }
 
 export interface ModelRegistry {

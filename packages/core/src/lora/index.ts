@@ -1,7 +1,7 @@
 export { DEVICE_TOLERANCES } from './device-factors.ts'
 export { initialState } from './initialise.ts'
 export type { Initialiser, InitialiserInput } from './initialisers/initialiser.ts'
-export { initialisers, registerInitialiser } from './initialisers/initialisers.ts'
+export { DEFAULT_INITIALISER, initialisers, registerInitialiser } from './initialisers/initialisers.ts'
 export { type Refactorised, type RefactorisedState, refactorise, refactoriseLayer } from './refactorise.ts'
 export { type DeviceRefactorised, refactoriseOnDevice } from './refactorise-on-device.ts'
 export * from './schema.ts'

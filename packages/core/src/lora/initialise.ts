@@ -1,6 +1,6 @@
 import { fillGaussian, seededSource } from '../random/index.ts'
 import { type NamedTensor, sizeOf, type TensorSpec, zerosLike } from '../tensor/index.ts'
-import { drawA } from './initialisers/initialisers.ts'
+import { DEFAULT_INITIALISER, drawA } from './initialisers/initialisers.ts'
 import { type AdapterSchema, type AdapterState, specOfA, specOfB } from './schema.ts'
 import { checkSchema } from './validate.ts'
 
@@ -15,7 +15,7 @@ export function initialState(
   schema: AdapterSchema,
   {
     seed,
-    initialiser = 'orthonormal',
+    initialiser = DEFAULT_INITIALISER,
     head,
   }: {
     readonly seed: string

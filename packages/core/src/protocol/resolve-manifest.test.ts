@@ -8,6 +8,7 @@ describe('a manifest that is read', () => {
   it('has nothing left out that has a default', () => {
     expect(resolveManifest({})).toEqual({
       task: 'sequence-classification',
+      initialiser: 'orthonormal',
       aggregation: { name: 'mean' },
       mode: { name: 'synchronous' },
       lateUpdates: 'reject',
@@ -22,6 +23,7 @@ describe('a manifest that is read', () => {
     const said = {
       runId: 'one',
       task: 'causal-lm',
+      initialiser: 'kaiming',
       aggregation: { name: 'krum', byzantine: 1 },
       mode: { name: 'synchronous' },
       lateUpdates: 'rebase',

@@ -1,5 +1,5 @@
 import { unitOfRun } from '../accounting/index.ts'
-import { DEFAULT_TASK } from '../lora/index.ts'
+import { DEFAULT_INITIALISER, DEFAULT_TASK } from '../lora/index.ts'
 import type { Mode, RunManifest, RunUnit } from './manifest.ts'
 
 /** The unit of a run that names none: one record. */
@@ -12,7 +12,7 @@ export interface RecordUnit {
 
 /** What a manifest may leave out. */
 type Choices = Partial<
-  Pick<RunManifest, 'task' | 'aggregation' | 'mode' | 'lateUpdates' | 'maxStaleness' | 'overSelection'>
+  Pick<RunManifest, 'task' | 'initialiser' | 'aggregation' | 'mode' | 'lateUpdates' | 'maxStaleness' | 'overSelection'>
 > & {
   readonly unit?: RunUnit | RecordUnit | undefined
   readonly model?: Readonly<Partial<RunManifest['model']>> | undefined
@@ -21,6 +21,7 @@ type Choices = Partial<
 /** What {@link resolveManifest} fills in. */
 export interface ResolvedChoices {
   readonly task: NonNullable<RunManifest['task']>
+  readonly initialiser: string
   readonly aggregation: NonNullable<RunManifest['aggregation']>
   readonly mode: Mode
   /** Of a buffered run always `rebase`: each of its updates may be of an earlier state. */
@@ -34,6 +35,8 @@ export interface ResolvedChoices {
 export const MANIFEST_DEFAULTS = {
   /** One label for a whole text. */
   task: DEFAULT_TASK,
+  /** Rows as after every re-factorisation. */
+  initialiser: DEFAULT_INITIALISER,
   /** The rule of FedSVD: every client weighs the same. */
   aggregation: { name: 'mean' },
   /** Round by round. */
@@ -64,11 +67,13 @@ export type Resolved<M extends Choices> = Omit<M, keyof ResolvedChoices | 'model
  * @example resolveManifest({}).maxStaleness // 20
  */
 export function resolveManifest<M extends Choices>(manifest: M): Resolved<M> {
-  const { task, aggregation, mode, lateUpdates, maxStaleness, overSelection, unit, featureScale } = MANIFEST_DEFAULTS
+  const { task, initialiser, aggregation, mode, lateUpdates, maxStaleness, overSelection, unit, featureScale } =
+    MANIFEST_DEFAULTS
   const given = manifest.mode ?? mode
   return {
     ...manifest,
     task: manifest.task ?? task,
+    initialiser: manifest.initialiser ?? initialiser,
     aggregation: manifest.aggregation ?? aggregation,
     mode: given,
     lateUpdates: given.name === 'buffered' ? 'rebase' : (manifest.lateUpdates ?? lateUpdates),

@@ -1,24 +1,14 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type AdapterSchema, canonicalSchema, DEFAULT_TASK, type Task } from '@fedsvd/core/lora'
+import { canonicalSchema } from '@fedsvd/core/lora'
 import type { ModelReference, ModelStore } from '../models/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
-import { loadStarterTokenizer, type Tokenizer } from '../tokenizers/index.ts'
+import type { Tokenizer } from '../tokenizers/index.ts'
+import type { BaseModel } from './base-model.ts'
+import { baseModels } from './base-models.ts'
 import { createCheckpointEngine } from './checkpoint-engine.ts'
+import type { ModelRequest } from './model-request.ts'
 import { proveCheckpoint } from './prove-checkpoint.ts'
-import { createStarterEngine, PROJECTIONS, starterSchema } from './starter.ts'
-import type { TaskEngine, TrainingEngine } from './training-engine.ts'
-
-/** The model that comes with fedsvd; every other name is that of a checkpoint. */
-export const STARTER = 'starter'
-
-/** What a run says about its model. */
-export interface ModelRequest {
-  /** Absent: sequence classification. */
-  readonly task?: Task | undefined
-  readonly model: ModelReference & { readonly maxTokens: number; readonly featureScale?: number | undefined }
-  readonly labels: readonly string[]
-  readonly adapter: AdapterSchema
-}
+import type { TaskEngine } from './training-engine.ts'
 
 /**
  * The engine for the model and the adapters of a run.
@@ -33,7 +23,11 @@ export async function engineFor(
 ): Promise<TaskEngine> {
   const { maxTokens, featureScale } = model
   const classes = labels.length
-  if (model.name === STARTER) return await starterEngineFor({ task, model, labels, adapter }, runtime)
+  const own = baseModels.find(model.name)
+  if (own !== undefined) {
+    await requireSchemaOf(own, { task, model, labels, adapter })
+    return await own.createEngine({ task, model, labels, adapter }, runtime)
+  }
   return await createCheckpointEngine(await models.open(model), {
     ...runtime,
     task,
@@ -46,41 +40,25 @@ export async function engineFor(
 
 /** Runs a made-up record through the model of a run, so that what cannot be trained is found before it costs anything. */
 export async function proveModel(model: ModelReference, models: ModelStore): Promise<void> {
-  if (model.name !== STARTER) await proveCheckpoint(await models.open(model))
+  if (baseModels.find(model.name) === undefined) await proveCheckpoint(await models.open(model))
 }
 
 /** The tokenizer of a run's model. @throws FedsvdError as {@link engineFor} */
 export async function tokenizerFor(model: ModelReference, models: ModelStore): Promise<Tokenizer> {
-  if (model.name === STARTER) return await loadStarterTokenizer()
+  const own = baseModels.find(model.name)
+  if (own !== undefined) return await own.loadTokenizer()
   return await (await models.open(model)).tokenizer()
 }
 
-/** {@link engineFor} for the starter model, which needs no model folder. */
-export async function starterEngineFor(
-  { task, model, labels, adapter }: ModelRequest,
-  runtime: RuntimeSettings,
-): Promise<TrainingEngine> {
-  requireStarterTask(task)
-  const { rank, alpha, headMode } = adapter
-  const targets = PROJECTIONS.filter((target) => adapter.layers.some(({ name }) => name.endsWith(`.${target}`)))
-  const options = { rank, alpha, headMode, classes: labels.length, targets }
-  if (canonicalSchema(starterSchema(options)) !== canonicalSchema(adapter)) {
-    throw new FedsvdError('ADAPTER_INVALID', {
-      expected: `adapters of ${model.name} on ${PROJECTIONS.join(', ')}`,
-      got: 'a schema with other layers or sizes',
-      remedy: 'Let the coordinator make the schema from the model',
-    })
-  }
-  const { maxTokens, featureScale } = model
-  return createStarterEngine({ ...options, ...runtime, maxTokens, ...(featureScale !== undefined && { featureScale }) })
-}
-
-/** The starter model makes one vector of a text. @throws FedsvdError CONFIG_INVALID for any other task */
-export function requireStarterTask(task: Task = DEFAULT_TASK): void {
-  if (task === 'sequence-classification') return
-  throw new FedsvdError('CONFIG_INVALID', {
-    expected: `sequence-classification as the task of the model ${STARTER}`,
-    got: task,
-    remedy: 'Name a checkpoint: an encoder for token-classification, a decoder for any task.',
+/** @throws FedsvdError ADAPTER_INVALID for a schema that the model would not make of the same terms */
+async function requireSchemaOf(own: BaseModel, { task, labels, adapter }: ModelRequest): Promise<void> {
+  const { rank, alpha, headMode, layers } = adapter
+  const targets = layers.map(({ name }) => name)
+  const made = await own.adapterSchema({ task, adapter: { rank, alpha, headMode, targets }, classes: labels.length })
+  if (canonicalSchema(made) === canonicalSchema(adapter)) return
+  throw new FedsvdError('ADAPTER_INVALID', {
+    expected: `adapters and a head of the sizes that the model ${own.name} has`,
+    got: 'a schema with other layers or sizes',
+    remedy: 'Let the coordinator make the schema from the model',
   })
 }

@@ -1,3 +1,5 @@
+export type { AdapterRequest, BaseModel } from './base-model.ts'
+export { baseModels, registerModel } from './base-models.ts'
 export { checkpointSchema, createCheckpointEngine, longestText } from './checkpoint-engine.ts'
 export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
 export {
@@ -18,18 +20,11 @@ export {
   encoderTensors,
 } from './encoder.ts'
 export { createEncoderTagger } from './encoder-tagger.ts'
-export {
-  engineFor,
-  type ModelRequest,
-  proveModel,
-  requireStarterTask,
-  STARTER,
-  starterEngineFor,
-  tokenizerFor,
-} from './engine-for.ts'
+export { engineFor, proveModel, tokenizerFor } from './engine-for.ts'
 export type { GradientSource, LotSumOptions } from './gradient-source.ts'
 export { sumOfLot } from './lot-sum.ts'
 export type { BatchShape } from './micro-batches.ts'
+export type { ModelRequest } from './model-request.ts'
 export { proveCheckpoint } from './prove-checkpoint.ts'
 export {
   createStarterEngine,
@@ -37,6 +32,7 @@ export {
   type StarterEngineOptions,
   starterSchema,
 } from './starter.ts'
+export { STARTER } from './starter-engine.ts'
 export { maxTokensPerMicroBatchFor, type TokenEngineOptions, tokenEngine } from './token-engine.ts'
 export type {
   EncodedRecord,

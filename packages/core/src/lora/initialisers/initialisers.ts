@@ -7,6 +7,9 @@ import { orthonormal } from './orthonormal.ts'
 /** The initialisers that this process knows. */
 export const initialisers = new Registry<Initialiser>('initialiser', [orthonormal, kaiming])
 
+/** The initialiser of a run that names none. */
+export const DEFAULT_INITIALISER = orthonormal.name
+
 /** Adds an initialiser, which run requests can name. @throws FedsvdError CONFIG_INVALID for a name that is taken */
 export function registerInitialiser(initialiser: Initialiser): void {
   initialisers.register(initialiser)

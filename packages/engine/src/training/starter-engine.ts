@@ -1,0 +1,39 @@
+import { FedsvdError } from '@fedsvd/core/errors'
+import { canonicalSchema, DEFAULT_TASK, type Task } from '@fedsvd/core/lora'
+import type { RuntimeSettings } from '../settings/index.ts'
+import type { ModelRequest } from './model-request.ts'
+import { createStarterEngine, PROJECTIONS, starterSchema } from './starter.ts'
+import type { TrainingEngine } from './training-engine.ts'
+
+/** The model that comes with fedsvd. */
+export const STARTER = 'starter'
+
+/** The engine of a run on the starter model. @throws FedsvdError ADAPTER_INVALID for a schema that is not its own */
+export async function starterEngineFor(
+  { task, model, labels, adapter }: ModelRequest,
+  runtime: RuntimeSettings,
+): Promise<TrainingEngine> {
+  requireStarterTask(task)
+  const { rank, alpha, headMode } = adapter
+  const targets = PROJECTIONS.filter((target) => adapter.layers.some(({ name }) => name.endsWith(`.${target}`)))
+  const options = { rank, alpha, headMode, classes: labels.length, targets }
+  if (canonicalSchema(starterSchema(options)) !== canonicalSchema(adapter)) {
+    throw new FedsvdError('ADAPTER_INVALID', {
+      expected: `adapters of ${model.name} on ${PROJECTIONS.join(', ')}`,
+      got: 'a schema with other layers or sizes',
+      remedy: 'Let the coordinator make the schema from the model',
+    })
+  }
+  const { maxTokens, featureScale } = model
+  return createStarterEngine({ ...options, ...runtime, maxTokens, ...(featureScale !== undefined && { featureScale }) })
+}
+
+/** The starter model makes one vector of a text. @throws FedsvdError CONFIG_INVALID for any other task */
+export function requireStarterTask(task: Task = DEFAULT_TASK): void {
+  if (task === 'sequence-classification') return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `sequence-classification as the task of the model ${STARTER}`,
+    got: task,
+    remedy: 'Name a checkpoint: an encoder for token-classification, a decoder for any task.',
+  })
+}
