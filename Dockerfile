@@ -14,6 +14,7 @@ COPY apps/server/package.json apps/server/
 COPY apps/client/package.json apps/client/
 COPY apps/cli/package.json apps/cli/
 COPY apps/dashboard/package.json apps/dashboard/
+COPY scripts/no-cuda scripts/no-cuda
 
 # Builds what is generated: the database client and the page. It has the tools for that; nothing of them is copied on.
 FROM manifests AS build

@@ -23,6 +23,7 @@ export function publishedManifest(name: string): Record<string, unknown> {
     license,
     type,
     engines,
+    ...(published.preinstall && { scripts: { preinstall: `node ${published.preinstall}` } }),
     ...(bin && { bin }),
     exports: builtExports(published, exports ?? {}),
     files: ['dist', ...Object.values(published.with ?? {}).filter((file) => file !== 'README.md')],

@@ -10,6 +10,8 @@ export interface Published {
   readonly description: string
   /** Files and folders of the repository that travel with it, and where they lie in the package. */
   readonly with?: Readonly<Record<string, string>>
+  /** Of its files, the one that runs before the install scripts of what it depends on. */
+  readonly preinstall?: string
   /** Dependencies of the sources that what is built does without. */
   readonly without?: readonly string[]
 }
@@ -25,6 +27,8 @@ export const PUBLISHED: Readonly<Record<string, Published>> = {
     source: 'packages/engine',
     description:
       'Per-record gradients of language models on onnxruntime or TensorFlow.js, data sets, tokenisers and checkpoints.',
+    with: { 'packages/engine/install': 'install' },
+    preinstall: 'install/without-cuda.mjs',
   },
   '@fedsvd/client': {
     source: 'apps/client',

@@ -1,0 +1,8 @@
+export { type ClientConfig, type ClientConfigInput, type ClientEvent, clientConfig, startClient } from '@fedsvd/client'
+export { type ErrorCode, FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+export type { RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
+export { writeStarterCorpus } from '@fedsvd/engine/datasets/starter-corpus'
+export { type Coordinator, type CoordinatorConfig, type CoordinatorSettings, startCoordinator } from '@fedsvd/server'
+export { type ExportFormat, type ExportRequest, exportRun } from './export-run.ts'
+export { type Federation, type FederationSettings, type SiteSettings, startFederation } from './federation.ts'
+export { createEnrolmentTokens, createRun, fetchRun, type OperatorAccess, watchRuns } from './operator-client.ts'
