@@ -1,3 +1,4 @@
+import { mostAffordable } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type MakeFilter, requireBudget } from './budget.ts'
 import { type Attempt, type BoundRun, interruptedAttempt, type LedgerState } from './state.ts'
@@ -38,7 +39,7 @@ export function nextAttempt(
   const affords = (steps: number): boolean => isWithinBudget(() => require(steps))
   const from = interruptedAttempt(state, run.runId, round)
   if (!canResume || from?.dataset !== dataset) {
-    const steps = mostWithin(run.event.steps, affords)
+    const steps = mostAffordable(run.event.steps, affords)
     if (steps === 0) require(1)
     return { kind: 'anew', steps }
   }
@@ -57,16 +58,4 @@ function isWithinBudget(require: () => unknown): boolean {
     if (error instanceof FedsvdError && error.code === 'BUDGET_EXHAUSTED') return false
     throw error
   }
-}
-
-/** The largest number up to `most` that holds, where each number below one that holds does; 0 where none does. */
-function mostWithin(most: number, holds: (count: number) => boolean): number {
-  if (holds(most)) return most
-  let [low, high] = [0, most]
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2)
-    if (holds(middle)) low = middle
-    else high = middle
-  }
-  return low
 }

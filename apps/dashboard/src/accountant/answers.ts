@@ -5,6 +5,7 @@ import {
   filterOf,
   laterRule,
   mergeEvents,
+  mostAffordable,
   pld,
   rdp,
   roundsWithSpares,
@@ -47,7 +48,7 @@ export function burnDown(question: BurnDownQuestion): BurnDown {
   const ahead = Math.max(0, rounds - roundsDone)
   const after = (count: number): number => bound(later(spent, next, count))
   const isAllowed = capCheck(question)
-  const roundsLeft = largest(ahead, (count) => after(count) <= budget.epsilon && isAllowed(count))
+  const roundsLeft = mostAffordable(ahead, (count) => after(count) <= budget.epsilon && isAllowed(count))
   const projection: Point[] = []
   if (!isBrief) {
     projection.push([points.at(-1)?.[0] ?? roundsDone, after(0)])
@@ -125,18 +126,6 @@ export function spent({ events, delta }: SpentQuestion): Spent {
 
 function later(spent: readonly AccountedEvent[], next: AccountedEvent, rounds: number): readonly AccountedEvent[] {
   return rounds === 0 ? spent : [...spent, { ...next, steps: next.steps * rounds }]
-}
-
-/** The largest number up to `most` that fits, where every smaller one fits too; 0 where none does. */
-function largest(most: number, fits: (count: number) => boolean): number {
-  if (most === 0 || fits(most)) return most
-  let [low, high] = [0, most]
-  while (high - low > 1) {
-    const middle = (low + high) >> 1
-    if (fits(middle)) low = middle
-    else high = middle
-  }
-  return low
 }
 
 /** Indices below `count`, evenly spread, the first and the last among them. */

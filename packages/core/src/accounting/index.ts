@@ -25,6 +25,7 @@ export {
   scheduleRule,
 } from './filter.ts'
 export { groupEpsilonUpperBound, LARGEST_GROUP } from './group-privacy.ts'
+export { mostAffordable } from './most-affordable.ts'
 export { laterRule, type PlanQuestion, type PlanRow, planTable } from './plan-table.ts'
 export { type PldAccount, pld } from './pld.ts'
 export { RDP_ORDERS, type RdpAccount, rdp, renyiDivergences } from './rdp.ts'
