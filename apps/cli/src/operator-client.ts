@@ -10,6 +10,7 @@ import {
   parseMessage,
   type RunRequest,
   type RunSnapshot,
+  runManifestSchema,
   runSnapshotSchema,
   sessionInfoSchema,
 } from '@fedsvd/core/protocol'
@@ -31,7 +32,7 @@ export async function createEnrolmentTokens(access: OperatorAccess, count: numbe
 
 export async function createRun(access: OperatorAccess, run: RunRequest): Promise<string> {
   const reply = await json(access, 'POST', '/v1/runs', run)
-  return parseMessage(z.strictObject({ runId: z.uuid() }), reply, 'a new run').runId
+  return parseMessage(runManifestSchema, reply, 'a new run').runId
 }
 
 export async function fetchRun(access: OperatorAccess, runId: string): Promise<RunSnapshot> {
