@@ -14,6 +14,7 @@ describe('clientConfig', () => {
     expect(clientConfig(input)).toEqual({
       ...input,
       models: '.fedsvd/models',
+      extension: [],
       threads: 1,
       runtime: 'onnxruntime',
       executionProvider: 'cpu',
