@@ -66,7 +66,7 @@ async function newestState(access: OperatorAccess, run: RunSnapshot): Promise<Ad
   if (run.adapter === undefined) {
     throw new FedsvdError('RUN_STATE', {
       expected: 'a published round',
-      got: 'none yet',
+      got: `a run in state ${run.state} without a published round`,
       remedy: 'Wait for the first round to close',
     })
   }

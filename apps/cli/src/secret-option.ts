@@ -43,7 +43,7 @@ export async function requireSecret(options: Given, option: SecretOption): Promi
   if (secret) return secret
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `the ${option.what}`,
-    got: 'none',
+    got: 'an empty or missing value',
     remedy: `Name its file with ${option.flag}-file, or set ${option.env}.`,
   })
 }

@@ -107,7 +107,7 @@ function requireStated(ledger: LedgerState, owner: string | undefined, fingerpri
   if (isStated && ledger.owner === owner) return
   throw statementInvalid(
     `a statement of this site's data owner that data set ${fingerprint.slice(0, 16)} shares no people with any other`,
-    isStated ? 'one of another key' : 'none',
+    isStated ? 'a statement that another key signed' : 'no statement about it',
   )
 }
 

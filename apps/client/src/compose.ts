@@ -160,7 +160,7 @@ function declarationOf(
 function undeclared(): FedsvdError {
   return new FedsvdError('CONFIG_INVALID', {
     expected: 'a declared number of records, such as --declared-records 1000',
-    got: 'none',
+    got: 'no --declared-records',
     remedy:
       'Choose a round number near the true one by hand: it is told to coordinators, so it must not follow from one record.',
   })
@@ -189,7 +189,7 @@ async function enrolOnce(
   if (config.enrolmentToken === undefined) {
     throw new FedsvdError('TOKEN_INVALID', {
       expected: 'an enrolment token at the first start',
-      got: 'none',
+      got: 'no token',
       remedy:
         'Ask who runs the coordinator for one, and name its file with --token-file, or set FEDSVD_ENROLMENT_TOKEN.',
     })

@@ -118,7 +118,7 @@ export function clientConfig(input: ClientConfigInput): ClientConfig {
   const [issue] = result.error.issues
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `a valid ${issue?.path.join('.') || 'configuration'}`,
-    got: (issue?.message ?? 'something else').replace(/\.$/, ''),
+    got: (issue?.message ?? 'an invalid value').replace(/\.$/, ''),
     remedy: 'Correct the setting: see fedsvd join --help',
   })
 }

@@ -515,7 +515,7 @@ function requireClipNorm({ manifest }: OpenRun, { clipNorm }: Invitation): void 
     expected: manifest.adaptiveClipping
       ? `the clip norm of this round, within a factor of ${CLIP_NORM_RANGE} of ${manifest.clipNorm}`
       : 'no clip norm but that of the manifest',
-    got: clipNorm === undefined ? 'none' : String(clipNorm),
+    got: clipNorm === undefined ? 'no clip norm' : String(clipNorm),
     remedy: 'Invite under the manifest that was offered; nothing was spent.',
   })
 }
@@ -523,7 +523,7 @@ function requireClipNorm({ manifest }: OpenRun, { clipNorm }: Invitation): void 
 function tooManyOffers(): FedsvdError {
   return new FedsvdError('RATE_LIMITED', {
     expected: `at most ${MOST_OFFERS_WAITING} offers that wait for their answer`,
-    got: 'one more',
+    got: `${MOST_OFFERS_WAITING + 1} offers`,
     remedy: 'Offer again when the others are answered.',
   })
 }

@@ -331,6 +331,6 @@ async function joinOthers(store: Store, parts: MembershipParts): Promise<Members
 function openStore({ databaseUrl, stateDir }: CoordinatorConfig, log: Logger): Promise<Store> {
   if (databaseUrl !== undefined) return openPostgresStore(databaseUrl)
   return openEmbeddedStore(path.join(stateDir, 'database'), (error) =>
-    log.fatal({ err: error }, 'the embedded database has died'),
+    log.fatal({ err: error }, 'the embedded database stopped unexpectedly'),
   )
 }

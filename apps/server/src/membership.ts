@@ -82,7 +82,7 @@ export class Membership implements AsyncDisposable {
   /** How Socket.IO reaches the rooms of the other coordinators. */
   get adapter(): NonNullable<ServerOptions['adapter']> {
     const errorHandler = (error: Error): void =>
-      this.#log.warn({ err: error }, 'a message to other coordinators was lost')
+      this.#log.warn({ err: error }, 'sending a message to other coordinators failed')
     const options = { channelPrefix: CHANNELS, payloadThreshold: LONGEST_NOTIFICATION_BYTES, errorHandler }
     return createAdapter(this.#notifications.pool, options) as unknown as NonNullable<ServerOptions['adapter']>
   }

@@ -136,7 +136,7 @@ export async function startCoordinator(
     await others?.start({ clients, runs, presence, feed })
     await runs.registry.resume()
     const url = await listen(listener, config, nameOf)
-    log.info({ url }, 'coordinator listens')
+    log.info({ url }, 'coordinator listening')
     const served = () => ({ routes: servedRoutes(app), ...servedEvents(io) })
     return { url, operatorToken: secrets.operatorToken, served, [Symbol.asyncDispose]: close }
   } catch (error) {

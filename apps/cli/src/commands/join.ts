@@ -251,7 +251,7 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
     case 'round-shortened':
       return `round ${roundNumber(event.round)}: the budget pays for ${event.steps} of its ${event.of} steps`
     case 'round-resumed':
-      return `round ${roundNumber(event.round)}: goes on behind step ${event.step} of ${event.steps}`
+      return `round ${roundNumber(event.round)}: resumes after step ${event.step} of ${event.steps}`
     case 'release-slot':
       if (event.seconds === 0) return 'updates leave when they are made: how long training took is not protected'
       return `updates leave every ${event.seconds.toFixed(1)} s${event.fits ? '' : ', which is longer than the deadline of a round: they will be late'}`

@@ -155,7 +155,7 @@ async function ledgersIn(stateDir: string): Promise<ReturnType<typeof readLedger
   if (files.length === 0) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: `ledgers in ${folder}`,
-      got: 'none',
+      got: 'a folder without .jsonl files',
       remedy: 'Give the state folder of a client with --state-dir',
     })
   }

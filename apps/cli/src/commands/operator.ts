@@ -91,7 +91,7 @@ function requireSink({ json, secretFile, showSecret }: SecretSink & { readonly j
   if (!json || secretFile !== undefined || showSecret) return
   throw new FedsvdError('CONFIG_INVALID', {
     expected: '--secret-file or --show-secret beside --json',
-    got: 'neither',
+    got: '--json alone',
     remedy: 'JSON holds no secret unless that is asked for; nothing was done.',
   })
 }
@@ -129,7 +129,7 @@ async function enter(options: Options<{ name: string } & SecretSink>): Promise<v
   if (secret === '' || secret.length > LONGEST_SECRET) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: 'the secret of the operator on standard input',
-      got: secret === '' ? 'nothing' : 'far too much',
+      got: secret === '' ? 'empty input' : `${secret.length} characters`,
       remedy: 'Pipe it in: a secret on the command line shows in the list of processes',
     })
   }

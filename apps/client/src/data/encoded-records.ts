@@ -183,7 +183,7 @@ async function encodedOrFault(
 function nothingLeft(): FedsvdError {
   return new FedsvdError('DATA_EMPTY', {
     expected: 'at least one token of every record',
-    got: 'none of one in the data set',
+    got: 'a data set whose records have no tokens',
     remedy: 'Look for texts without letters that the model knows.',
   })
 }

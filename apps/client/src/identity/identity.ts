@@ -67,7 +67,7 @@ function readKey(path: string): KeyObject {
       'CONFIG_INVALID',
       {
         expected: `an Ed25519 key in ${path}`,
-        got: 'something else',
+        got: cause instanceof Error ? cause.message : String(cause),
         remedy: 'Restore the file, or remove it and enrol again with a new token',
       },
       { cause },
@@ -124,7 +124,7 @@ function readEnrolment(path: string): z.infer<typeof enrolmentSchema> {
       'CONFIG_INVALID',
       {
         expected: `the enrolment of this client in ${path}`,
-        got: 'something else',
+        got: cause instanceof SyntaxError ? 'a file that is not JSON' : 'JSON with other fields',
         remedy: 'Restore the file, or remove it and start with a new token: the key makes it the same client again.',
       },
       { cause },

@@ -85,7 +85,7 @@ export function movedAway(path: string): FedsvdError {
 function forked(path: string): FedsvdError {
   return new FedsvdError('LEDGER_MISMATCH', {
     expected: `${path} to go on from what this site has adopted of it`,
-    got: 'another past',
+    got: 'entries that differ from those that were adopted',
     remedy:
       'Two copies of one ledger were spent by. Nothing is trained until one of them is removed and its spending is known: ' +
       'treat the whole budget as spent where it is not.',

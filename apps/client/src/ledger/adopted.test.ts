@@ -174,7 +174,7 @@ describe('a ledger that was adopted', () => {
     })()
     append(oldPath(copy.state), FIRST, fact)
     append(oldPath(other.state), FIRST, { kind: 'budget-lowered', budget: { epsilon: 1, delta: 1e-6 } }, fact)
-    expect(() => open(site.state, [copy.state, other.state])).toThrow(/LEDGER_MISMATCH.*another past/)
+    expect(() => open(site.state, [copy.state, other.state])).toThrow(/LEDGER_MISMATCH.*entries that differ/)
   })
 
   it('gives nothing back where it was removed, or an older copy was put in its place', () => {

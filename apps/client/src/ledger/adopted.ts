@@ -38,7 +38,7 @@ export function adopt(
 function entryOf(value: unknown, line: number): LedgerEntry {
   const result = ledgerLineSchema.safeParse(value)
   if (result.success) return result.data
-  throw damaged(line, 'lines of a ledger', result.error.issues[0]?.message ?? 'something else')
+  throw damaged(line, 'lines of a ledger', result.error.issues[0]?.message ?? 'an invalid value')
 }
 
 /** Puts what is new in an adopted ledger into the ledger that adopts it. */

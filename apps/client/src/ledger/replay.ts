@@ -91,7 +91,7 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
           return 'the newest attempt of its round, which broke off'
         const kept = attempt.saved?.step ?? 0
         const fits = fact.step === kept && fact.steps === attempt.steps - 1 && fact.steps >= kept
-        return fits ? undefined : `one step fewer than ${attempt.steps}, behind step ${kept}`
+        return fits ? undefined : `one step fewer than ${attempt.steps}, after step ${kept}`
       })
     }
     case 'finished':

@@ -73,13 +73,13 @@ function parseLine(line: string, number: number, previous: string): LedgerEntry 
   try {
     json = JSON.parse(line)
   } catch (cause) {
-    throw damaged(number, 'JSON', 'something else', cause)
+    throw damaged(number, 'JSON', 'an invalid value', cause)
   }
   const result = ledgerLineSchema.safeParse(json)
   if (result.success) return result.data
   if (isIntact(json, line, previous)) throw newer(json, number)
   const [issue] = result.error.issues
-  throw damaged(number, `a valid ${issue?.path.join('.') || 'entry'}`, issue?.message ?? 'something else')
+  throw damaged(number, `a valid ${issue?.path.join('.') || 'entry'}`, issue?.message ?? 'an invalid value')
 }
 
 /** True for a line that is chained as it should be, whatever it says. */

@@ -22,7 +22,7 @@ export function makeOwnerKey(path: string): KeyObject {
   if (existsSync(path)) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: `no key in ${path} yet`,
-      got: 'one',
+      got: 'a file that exists',
       remedy: 'Ledgers know the data owner by its first key, so a key is never replaced. Use it, or name another file.',
     })
   }
@@ -41,7 +41,7 @@ export function readOwnerKey(path: string): KeyObject {
   }
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `the data owner's Ed25519 key in ${path}`,
-    got: 'none',
+    got: existsSync(path) ? 'a file without an Ed25519 key' : 'no such file',
     remedy: 'Name its file with --key, or make one with fedsvd owner init.',
   })
 }

@@ -75,7 +75,7 @@ export function parseStatement(value: unknown): OwnerStatement {
   const result = ownerStatementSchema.safeParse(value)
   if (!result.success) {
     const [issue] = result.error.issues
-    throw statementInvalid(`a valid ${issue?.path.join('.') || 'statement'}`, issue?.message ?? 'something else')
+    throw statementInvalid(`a valid ${issue?.path.join('.') || 'statement'}`, issue?.message ?? 'an invalid value')
   }
   if (isSigned(result.data)) return result.data
   throw statementInvalid('a signature by the key that the statement names', 'another signature')

@@ -43,7 +43,7 @@ export interface RoundParts {
   report(): Promise<void>
   /** The budget pays for `steps` of the `of` steps that the run's rounds have. */
   onShortened(round: { steps: number; of: number }): void
-  /** A round that broke off goes on behind step `step`. */
+  /** An interrupted round resumes after step `step`. */
   onResumed(progress: { step: number; steps: number }): void
   /** Local progress, for this site's own eyes. */
   onPart(progress: { step: number; steps: number; done: number; of: number }): void

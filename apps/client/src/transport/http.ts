@@ -166,7 +166,7 @@ export async function textBody(response: Response, most: number): Promise<string
     if (received > most) {
       throw new FedsvdError('MESSAGE_INVALID', {
         expected: `an answer of at most ${most} bytes`,
-        got: 'a longer one',
+        got: `an answer of at least ${received} bytes`,
         remedy: 'Check the address of the coordinator.',
       })
     }

@@ -16,7 +16,7 @@ export function readTls({ ca, cert, key }: TlsFiles): TlsTrust {
   if ((cert === undefined) !== (key === undefined)) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: '--cert and --key together',
-      got: 'one without the other',
+      got: cert === undefined ? '--key alone' : '--cert alone',
       remedy: 'Give both or none.',
     })
   }

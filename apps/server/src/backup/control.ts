@@ -56,7 +56,7 @@ export async function serveControl({ stateDir, dump, holdObjects, log }: Control
         (error: unknown) => ({ error: toFedsvdError(error, log).toJSON() }),
       )
       caller.write(`${JSON.stringify(answer)}\n`)
-      log.info('a backup is being made')
+      log.info('rows written for a backup')
       await ended
     } finally {
       await rm(file, { force: true })
@@ -68,7 +68,7 @@ export async function serveControl({ stateDir, dump, holdObjects, log }: Control
     caller.on('close', () => open.delete(caller))
     caller.resume()
     serve(caller).catch((error: unknown) => {
-      log.warn({ err: error }, 'a backup could not be made')
+      log.warn({ err: error }, 'writing the rows for a backup failed')
       caller.destroy()
     })
   })

@@ -104,7 +104,7 @@ async function copyRows(
   if ((await hashOfFile(target)) === dump.sha256) return dump
   throw new FedsvdError('STORAGE_UNAVAILABLE', {
     expected: 'the rows as they were written',
-    got: 'others',
+    got: 'a copy with another SHA-256',
     remedy: 'Check the disk and begin anew.',
   })
 }
@@ -152,7 +152,7 @@ function missing(name: string, cause: unknown): FedsvdError {
     'OBJECT_MISSING',
     {
       expected: `the stored object ${name}, which the database needs`,
-      got: isFedsvdError(cause, 'BLOB_NOT_FOUND') ? 'none' : 'other bytes',
+      got: isFedsvdError(cause, 'BLOB_NOT_FOUND') ? 'no such object' : 'bytes with another SHA-256',
       remedy: 'Restore it from an earlier backup (objects/, under this name), or end the run that needs it.',
     },
     { cause },

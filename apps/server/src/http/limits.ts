@@ -26,7 +26,7 @@ function limiter(perMinute: number, skipSuccessfulRequests: boolean): RateLimitR
       next(
         new FedsvdError('RATE_LIMITED', {
           expected: `at most ${perMinute} ${skipSuccessfulRequests ? 'refused ' : ''}requests a minute from one address`,
-          got: 'more',
+          got: `more than ${perMinute}`,
           remedy: 'Wait as long as the header Retry-After says.',
         }),
       ),
@@ -47,7 +47,7 @@ export function limitPerClient(perMinute: number, what: string): (clientId: stri
     }
     throw new FedsvdError('RATE_LIMITED', {
       expected: `at most ${perMinute} ${what} a minute from one client`,
-      got: 'more',
+      got: `${totalHits} and more`,
       remedy: 'Wait a minute.',
     })
   }

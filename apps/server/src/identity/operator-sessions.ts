@@ -92,7 +92,7 @@ export class OperatorSessions {
       })
       throw new FedsvdError('SIGN_IN_REFUSED', {
         expected: 'the name and the secret of an operator',
-        got: 'a pair that is not',
+        got: 'a name and a secret that do not match',
         remedy: 'Check both, or ask an admin.',
       })
     }
@@ -130,8 +130,8 @@ export class OperatorSessions {
   async #oneOfFew<T>(task: () => Promise<T>): Promise<T> {
     if (this.#signingIn >= MOST_SIGN_INS_AT_A_TIME) {
       throw new FedsvdError('RATE_LIMITED', {
-        expected: 'a few operators who sign in at a time',
-        got: 'more',
+        expected: `at most ${MOST_SIGN_INS_AT_A_TIME} operators who sign in at a time`,
+        got: `${this.#signingIn + 1}`,
         remedy: 'Try again in a few seconds.',
       })
     }
@@ -164,7 +164,7 @@ export function checkCsrfToken({ session }: Caller, given: unknown): void {
   }
   throw new FedsvdError('CSRF_INVALID', {
     expected: 'the csrfToken of GET /v1/session, in the header X-CSRF-Token or in the handshake',
-    got: typeof given === 'string' ? 'another one' : 'none',
+    got: typeof given === 'string' ? 'a token of another session' : 'no token',
     remedy: 'Read it again and send it along.',
   })
 }

@@ -103,7 +103,7 @@ export function nonceRefused(got: string): FedsvdError {
 export function sessionRefused(token: string | undefined): FedsvdError {
   return new FedsvdError('TOKEN_INVALID', {
     expected: 'the session token of a live connection',
-    got: token === undefined ? 'none' : 'an unknown or ended one',
+    got: token === undefined ? 'no token' : 'an unknown or ended token',
     remedy: 'Connect to the namespace /client and use the token of its "session" message.',
   })
 }
@@ -112,7 +112,7 @@ function checkStanding({ id, revokedAt }: ClientRecord): void {
   if (revokedAt === undefined) return
   throw new FedsvdError('FORBIDDEN', {
     expected: `client ${id} to be in good standing`,
-    got: 'one that an admin has revoked',
+    got: 'a client that an admin has revoked',
     remedy: 'Ask who runs the coordinator; a new identity needs a new enrolment token.',
   })
 }

@@ -34,7 +34,7 @@ export function uploadTokens(secret: Uint8Array): UploadTokens {
       }
       throw new FedsvdError('TOKEN_INVALID', {
         expected: `the upload token of the invitation to round ${roundNumber(place.round)} of run ${place.runId}`,
-        got: token === undefined ? 'none' : 'another one',
+        got: token === undefined ? 'no token' : 'a token that was not issued for it',
         remedy: 'Send it as "Authorization: Bearer <token>"; each invitation brings its own.',
       })
     },

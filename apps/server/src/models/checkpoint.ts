@@ -71,7 +71,7 @@ async function identityOf(stored: StoredModel, { checkpoint }: ModelReference): 
   if (checkpoint !== undefined) return checkpoint
   throw new FedsvdError('CONFIG_INVALID', {
     expected: 'model.checkpoint in the run request, since this coordinator has config.json of the model only',
-    got: 'none',
+    got: 'a request without model.checkpoint',
     remedy:
       'Run `fedsvd model show` where the whole checkpoint is and copy what it prints, or copy the checkpoint here.',
   })

@@ -114,7 +114,7 @@ function failed(error: unknown): Answer {
 function unreachable(to: string): FedsvdError {
   return new FedsvdError('COORDINATOR_UNREACHABLE', {
     expected: `an answer of coordinator ${to}`,
-    got: 'none',
+    got: 'no answer',
     remedy: 'Try again: another one takes its runs over if it has died.',
   })
 }

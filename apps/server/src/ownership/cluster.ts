@@ -207,13 +207,13 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     })
   }
 
-  /** Takes nothing up any more; what it drives must have been released before. */
+  /** Acquires no run any more; those that it owns must have been released before. */
   async leave(): Promise<void> {
     this.#ended = true
     this.#cancel()
     await this.#heartbeating
     await this.#options.store.cluster.leave(this.id).catch((error: unknown) => {
-      this.#options.log.warn({ err: error }, 'the coordinator could not sign off; its leases expire by themselves')
+      this.#options.log.warn({ err: error }, 'releasing the leases at shutdown failed; they expire by themselves')
     })
     this.channel.tell('free', null)
   }
@@ -279,7 +279,7 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     this.#heartbeating = (async () => {
       while (this.#again && !this.#ended) {
         this.#again = false
-        await this.#tick().catch((error: unknown) => log.warn({ err: error }, 'a beat of the coordinator failed'))
+        await this.#tick().catch((error: unknown) => log.warn({ err: error }, 'a heartbeat of the coordinator failed'))
       }
     })()
     await this.#heartbeating
@@ -294,7 +294,7 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     for (const runId of lost) peer.relinquish(runId)
     for (const runId of [...idle, ...(await store.cluster.noOwner())]) {
       // Not awaited: leases are to be renewed while runs are being read.
-      peer.acquire(runId).catch((error: unknown) => log.error({ err: error, runId }, 'a run was not taken up'))
+      peer.acquire(runId).catch((error: unknown) => log.error({ err: error, runId }, 'acquiring the run failed'))
     }
     for (const clientId of await store.clients.revokedAmong(peer.connections().map(({ clientId }) => clientId)))
       peer.cut(clientId)

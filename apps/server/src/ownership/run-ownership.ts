@@ -44,11 +44,11 @@ export function singleNodeOwnership(store: Store): RunOwnership {
   }
 }
 
-/** Nobody drives the run at this moment. */
+/** No coordinator owns the run at this moment. */
 export function noOwner(): FedsvdError {
   return new FedsvdError('COORDINATOR_UNREACHABLE', {
-    expected: 'a coordinator that drives the run',
-    got: 'one that is about to',
+    expected: 'a coordinator that owns the run',
+    got: 'a run without an owner at this moment',
     remedy: 'Try again.',
   })
 }

@@ -14,7 +14,7 @@ export function checkShared(shared: string, others: readonly CoordinatorRecord[]
   if (others.every((other) => other.shared === shared)) return
   throw new FedsvdError('CONFIG_INVALID', {
     expected: 'the operator token, the upload secret and the object store of the other coordinators on this database',
-    got: 'others',
+    got: 'at least one that differs',
     remedy:
       'Set FEDSVD_OPERATOR_TOKEN, FEDSVD_UPLOAD_SECRET, FEDSVD_STATEMENT_KEY and FEDSVD_BLOBS alike for all of them.',
   })

@@ -10,17 +10,17 @@ import type { ClientHandshake, LedgerHead } from '@fedsvd/core/protocol'
  */
 export function requireExtension(remembered: LedgerHead | undefined, given: ClientHandshake['ledger']): void {
   if (remembered === undefined) return
-  if (given === undefined) throw notExtended(remembered, 'none')
+  if (given === undefined) throw notExtended(remembered, 'no ledger')
   if (given.length < remembered.length) throw notExtended(remembered, `one of ${given.length} entries`)
   const there = given.length === remembered.length ? given : given.confirmed
   if (there?.length !== remembered.length) {
     throw new FedsvdError('TOKEN_INVALID', {
       expected: `the hash of entry ${remembered.length} of the ledger`,
-      got: there === undefined ? 'none' : `that of entry ${there.length}`,
+      got: there === undefined ? 'no hash' : `that of entry ${there.length}`,
       remedy: 'Ask for a new challenge and answer that.',
     })
   }
-  if (there.head !== remembered.head) throw notExtended(remembered, 'another past')
+  if (there.head !== remembered.head) throw notExtended(remembered, 'a ledger with another history')
 }
 
 /** The refusal of a ledger that does not go on from the one that is remembered. */

@@ -106,7 +106,7 @@ export class ActiveRun implements RunContext {
         return decodeState(manifest, settings.schemaHash, basis, await storage.blobs.read(sha256))
       },
       onFailure: async (error) => {
-        log.error({ err: error, runId }, 'an evaluation failed')
+        log.error({ err: error, runId }, 'evaluating a round failed')
         const code = error instanceof FedsvdError ? error.code : 'UNEXPECTED'
         const message = error instanceof Error ? error.message : String(error)
         await messages.alert(code, `evaluation: ${message}`).catch(() => {})

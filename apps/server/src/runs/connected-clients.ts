@@ -36,7 +36,7 @@ export class ConnectedClients {
     connection.addEventListener('abort', () => this.#left(clientId, connection))
     if (where === 'here') {
       retryDuringOutage(() => this.#announceEnded(clientId), clock, connection).catch((error: unknown) => {
-        log.warn({ err: error, clientId }, 'ended runs were not announced')
+        log.warn({ err: error, clientId }, 'telling the client of ended runs failed')
       })
     }
     for (const live of activeRuns()) this.#offer(live, clientId, connection)
@@ -76,12 +76,12 @@ export class ConnectedClients {
     const { bounds, log } = this.#options
     const { runId } = live
     const key = keyOf(clientId, runId)
-    const welcomed = offerRun(live, clientId, bounds, connection)
-      .catch((error: unknown) => log.error({ err: error, clientId, runId }, 'a client was not welcomed'))
+    const offering = offerRun(live, clientId, bounds, connection)
+      .catch((error: unknown) => log.error({ err: error, clientId, runId }, 'offering the run to the client failed'))
       .finally(() => {
-        if (this.#offers.get(key) === welcomed) this.#offers.delete(key)
+        if (this.#offers.get(key) === offering) this.#offers.delete(key)
       })
-    this.#offers.set(key, welcomed)
+    this.#offers.set(key, offering)
   }
 
   #left(clientId: string, connection: AbortSignal): void {

@@ -88,7 +88,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
       onSeen(clientId, socket.data.version)
       log.info({ clientId, reason }, 'client disconnected')
       registry?.exited(clientId, connectionId).catch((error: unknown) => {
-        log.warn({ err: error, clientId }, 'the end of a connection is not known to other coordinators yet')
+        log.warn({ err: error, clientId }, 'recording the end of a connection failed')
       })
     })
     let pending = 0
@@ -117,7 +117,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     socket.on('round-failed', (message: unknown) => {
       void limited(message)
         .then(() => runs.reports.roundFailed(clientId, parseMessage(roundFailedSchema, message, 'a failed round')))
-        .catch((error: unknown) => log.warn({ err: error, clientId }, 'it was not noted that a round failed'))
+        .catch((error: unknown) => log.warn({ err: error, clientId }, 'recording the failed round of a client failed'))
     })
     log.info({ clientId }, 'client connected')
     const begin = (): void => {

@@ -59,7 +59,7 @@ export class OperatorFeed {
     namespace.use((socket, next) => {
       void this.#admit(socket, next)
     })
-    namespace.on('connection', (socket) => this.#welcome(socket))
+    namespace.on('connection', (socket) => this.#connected(socket))
   }
 
   /** A run has changed: its operators hear of it now, or as soon as the interval allows. */
@@ -99,11 +99,13 @@ export class OperatorFeed {
     return caller
   }
 
-  #welcome(socket: OperatorSocket): void {
+  #connected(socket: OperatorSocket): void {
     const { log } = this.#parts
     permitEvents(OPERATOR_NAMESPACE, socket)
     this.#watch(socket)
-    this.#sendOpenRuns(socket).catch((error: unknown) => log.warn({ err: error }, 'the open runs were not sent'))
+    this.#sendOpenRuns(socket).catch((error: unknown) =>
+      log.warn({ err: error }, 'sending the open runs to an operator failed'),
+    )
   }
 
   async #sendOpenRuns(socket: OperatorSocket): Promise<void> {
@@ -126,7 +128,7 @@ export class OperatorFeed {
     const arm = (expiresAt: number): void => {
       cancel = clock.at(Math.min(expiresAt, clock.now() + RECHECK_MS), () => {
         look().catch((error: unknown) => {
-          log.warn({ err: error }, 'a session could not be looked up')
+          log.warn({ err: error }, 'looking up the session of an operator failed')
           arm(clock.now() + RECHECK_MS)
         })
       })
@@ -147,7 +149,7 @@ export class OperatorFeed {
         await new Promise((resolve) => setTimeout(resolve, LEAST_INTERVAL_MS))
       }
     } catch (error) {
-      log.warn({ err: error, runId }, 'a snapshot was not sent')
+      log.warn({ err: error, runId }, 'sending a snapshot of the run failed')
     } finally {
       this.#busy.delete(runId)
     }

@@ -166,7 +166,7 @@ export class Presence implements ClientGateway {
       const reply = await untilAborted(ask(socket, event, message), controller.signal)
       return controller.signal.aborted ? undefined : reply
     } catch (error) {
-      if (!controller.signal.aborted) this.#log.warn({ err: error, clientId }, `no reply to: ${event}`)
+      if (!controller.signal.aborted) this.#log.warn({ err: error, clientId }, `the client did not reply to "${event}"`)
       return undefined
     }
   }
@@ -182,13 +182,13 @@ export class Presence implements ClientGateway {
     else send(here.socket)
   }
 
-  /** Undefined when it is no answer. */
+  /** Undefined when there is no valid answer. */
   #parse<T>(schema: z.ZodType<T>, reply: unknown, clientId: string): T | undefined {
     if (reply === undefined || reply === null) return undefined
     try {
       return parseMessage(schema, reply, 'a reply')
     } catch (error) {
-      this.#log.warn({ err: error, clientId }, 'a reply that is none')
+      this.#log.warn({ err: error, clientId }, 'the reply of the client is invalid')
       return undefined
     }
   }

@@ -30,13 +30,13 @@ function parserFault(error: unknown): FedsvdError | undefined {
     const { limit, length } = error as { limit?: number; length?: number }
     return new FedsvdError('FRAME_TOO_LARGE', {
       expected: `a body of at most ${limit} bytes`,
-      got: length === undefined ? 'a larger one' : `${length} bytes`,
+      got: length === undefined ? `more than ${limit} bytes` : `${length} bytes`,
       remedy: 'Send less at a time.',
     })
   }
   return new FedsvdError('MESSAGE_INVALID', {
     expected: 'a well-formed request with a JSON body',
-    got: typeof type === 'string' ? type : 'something else',
+    got: typeof type === 'string' ? type : `a request that failed with status ${status}`,
     remedy: 'Check the message against the protocol reference.',
   })
 }

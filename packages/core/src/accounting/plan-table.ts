@@ -62,7 +62,7 @@ export function planTable(question: PlanQuestion): PlanRow[] {
   if (rounds.length + noiseMultipliers.length === 0) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: 'numbers of rounds or noise multipliers to plan for',
-      got: 'neither',
+      got: 'a question without rounds and noiseMultipliers',
       remedy: 'Give rounds, for example 10, 50 and 100, or noise multipliers, for example 0.8, 1 and 1.5.',
     })
   }

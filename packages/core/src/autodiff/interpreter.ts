@@ -51,7 +51,7 @@ function matches({ shape }: Value, tensor: DenseTensor, symbols: Map<string, num
 function unexpected({ name, shape }: Value, tensor: DenseTensor | undefined): FedsvdError {
   return new FedsvdError('GRAPH_INVALID', {
     expected: `"${name}" of shape ${formatShape(shape)}`,
-    got: tensor ? formatShape(tensor.shape) : 'nothing',
+    got: tensor ? formatShape(tensor.shape) : 'no tensor',
     remedy: 'Correct the inputs or the model.',
   })
 }

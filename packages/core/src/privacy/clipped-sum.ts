@@ -152,7 +152,8 @@ export function clippedUnits(candidate: LotSum, { specs, clipNorm }: ClipTerms):
   if (same) return sums
   throw new FedsvdError('NOISE_INVALID', {
     expected: 'the clipped sum of a lot, on the terms of this round',
-    got: sums === undefined ? 'something else' : 'one of other tensors or another clip norm',
+    got:
+      sums === undefined ? 'a value that beginClippedSum did not make' : 'a sum of other tensors or another clip norm',
     remedy:
       'Add the gradients with beginClippedSum, with the clipNorm and the tensors of the round; nothing was released.',
   })

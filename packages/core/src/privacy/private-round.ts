@@ -105,7 +105,7 @@ export interface PrivateRound {
  * TERMS_CHANGED when clipNorm, noiseMultiplier, sampleRate or steps differ from the event that was reserved, SHAPE_MISMATCH
  * and NOT_FINITE for a start that does not fit, NOISE_INVALID for numbers that make no step.
  *
- * A reservation that resumes goes on behind the step that its ledger recorded: RESERVATION_MISSING unless `resume` has the
+ * A reservation that resumes goes on after the step that its ledger recorded: RESERVATION_MISSING unless `resume` has the
  * bytes of that step, by their hash, and they are of this round, these terms and this start. So numbers from a disk become
  * part of an update only where a ledger vouches that the mechanism noised them.
  */
@@ -248,7 +248,7 @@ function resumedState(options: PrivateRoundOptions, reserved: ReservedEntry): Ro
   if (state !== undefined && state.step === reserved.resumes?.step) return state
   throw new FedsvdError('RESERVATION_MISSING', {
     expected: due ? `the saved step that the ledger recorded` : 'no saved step for a round from its start',
-    got: resume === undefined ? 'none' : 'other bytes',
+    got: resume === undefined ? 'no saved step' : 'bytes of another step',
     remedy: 'Begin the round anew, with a reservation for all of its steps.',
   })
 }
@@ -296,7 +296,7 @@ function outOfOrder(call: string, state: string): FedsvdError {
 function beyondReservation(steps: number): FedsvdError {
   return new FedsvdError('RESERVATION_MISSING', {
     expected: `at most the ${steps} steps that were reserved`,
-    got: 'one more',
+    got: `step ${steps + 1}`,
     remedy: 'Finish this round; further steps need a reservation of their own.',
   })
 }

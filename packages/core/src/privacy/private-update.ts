@@ -55,7 +55,7 @@ export function assertPrivateUpdate(candidate: unknown): asserts candidate is No
 function notMade(): FedsvdError {
   return new FedsvdError('RESERVATION_MISSING', {
     expected: 'an update that the private mechanism made',
-    got: 'something else',
+    got: 'a value that it did not make',
     remedy: 'Send only what PrivateRound.finish returned; nothing was sent.',
   })
 }

@@ -59,7 +59,7 @@ export function assertSavedStep(candidate: unknown): asserts candidate is Noised
   if (NoisedStep.isOne(candidate)) return
   throw new FedsvdError('RESERVATION_MISSING', {
     expected: 'a step that the private mechanism made',
-    got: 'something else',
+    got: 'a value that it did not make',
     remedy: 'Keep only what PrivateRound.save returned; nothing was kept.',
   })
 }

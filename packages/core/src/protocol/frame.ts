@@ -133,7 +133,7 @@ export function viewFrame(bytes: Uint8Array, expectation: FrameExpectation, sha2
   if (sha256 !== undefined && !equalBytes(sha256(bytes.subarray(0, end)), bytes.subarray(end))) {
     throw new FedsvdError('FRAME_CHECKSUM', {
       expected: `SHA-256 ${hex(bytes.subarray(end, end + 4))}... over the frame`,
-      got: 'a different digest',
+      got: `SHA-256 ${hex(sha256(bytes.subarray(0, end)).subarray(0, 4))}...`,
       remedy: 'Send the same bytes again.',
     })
   }

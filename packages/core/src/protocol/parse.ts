@@ -140,7 +140,7 @@ function invalid(what: string, fault: Fault | undefined, cause?: unknown): Fedsv
         : `${what} with a valid ${field.slice(0, LONGEST_PART)}`,
       got: (fault?.isUnknownKey
         ? `${field.slice(-LONGEST_PART / 2)}${fault.message}`
-        : (fault?.message ?? 'something else')
+        : (fault?.message ?? 'an invalid value')
       )
         .slice(0, LONGEST_PART)
         .replace(/\.$/, ''),

@@ -26,7 +26,7 @@ export function tensorsOfUpdate(
   if ((adaptiveClipping === undefined) !== (shareUnderClip === undefined)) {
     throw new FedsvdError('SHAPE_MISMATCH', {
       expected: 'a share under the clip norm exactly where the run adapts its clip norm',
-      got: shareUnderClip === undefined ? 'none' : 'one',
+      got: shareUnderClip === undefined ? 'no share' : `a share of ${shareUnderClip}`,
       remedy: 'Train with the terms of the run; nothing was sent.',
     })
   }

@@ -170,7 +170,7 @@ async function exists(path: string): Promise<boolean> {
 function absent(name: string, models: string, hint: string): FedsvdError {
   return new FedsvdError('CHECKPOINT_INVALID', {
     expected: `a checkpoint named "${name}" below ${models}`,
-    got: 'none',
+    got: 'no such folder',
     remedy: `Put its folder there (config.json, safetensors, tokenizer.json); ${hint}.`,
   })
 }

@@ -24,7 +24,7 @@ export function inputOf(inputs: Readonly<Record<string, RunTensor>>, name: strin
   if (input) return input
   throw new FedsvdError('GRAPH_INVALID', {
     expected: `a tensor for the input "${name}"`,
-    got: 'none',
+    got: 'no such tensor',
     remedy: 'Supply every input of the graph.',
   })
 }

@@ -54,7 +54,7 @@ export function tokensFault(
   if (tokenIds.length === 0) {
     return new FedsvdError('DATA_EMPTY', {
       expected: 'at least one token in every record',
-      got: 'none',
+      got: 'a record without tokens',
       remedy: 'Drop records without text before training.',
     })
   }

@@ -45,7 +45,7 @@ export function startCollector(options: CollectorOptions): Collector {
       if (removed > 0) log.info({ removed, removedBytes, kept }, 'unreferenced objects removed')
     } catch (error) {
       if (!controller.signal.aborted && !current.signal.aborted)
-        log.warn({ err: error }, 'unreferenced objects were not all removed')
+        log.warn({ err: error }, 'removing unreferenced objects failed')
     }
   }
   arm()

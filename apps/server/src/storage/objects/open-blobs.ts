@@ -23,7 +23,7 @@ export async function openBlobs(settings: Settings): Promise<BlobStore> {
   if (accessKeyId === undefined || secretAccessKey === undefined) {
     throw new FedsvdError('CONFIG_INVALID', {
       expected: `credentials for ${blobs}`,
-      got: 'none',
+      got: `no ${accessKeyId === undefined ? 'AWS_ACCESS_KEY_ID' : 'AWS_SECRET_ACCESS_KEY'}`,
       remedy: 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
     })
   }

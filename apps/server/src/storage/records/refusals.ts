@@ -57,7 +57,7 @@ export function spentMeanwhile(): FedsvdError {
 export function leaseLost(runId: string): FedsvdError {
   return new FedsvdError('LEASE_LOST', {
     expected: `the lease of run ${runId}`,
-    got: 'a coordinator that does not drive the run any more',
+    got: 'a coordinator that no longer owns the run',
     remedy: 'Try again: the coordinator that drives it now will answer. Nothing was stored.',
   })
 }

@@ -30,7 +30,7 @@ export function beginMean(specs: readonly TensorSpec[]): RunningMean {
       if (count === 0) {
         throw new FedsvdError('RUN_STATE', {
           expected: 'at least one update',
-          got: 'none',
+          got: '0 updates',
           remedy: 'Keep the round open until its quorum is met.',
         })
       }
@@ -56,7 +56,7 @@ export function requireDelta(specs: readonly TensorSpec[], delta: readonly Named
     if (tensor?.name === name && tensor.data.length === sizeOf(shape)) continue
     throw new FedsvdError('SHAPE_MISMATCH', {
       expected: `${name} of shape [${shape.join(', ')}]`,
-      got: tensor ? `${tensor.name} of shape [${tensor.shape.join(', ')}]` : 'nothing',
+      got: tensor ? `${tensor.name} of shape [${tensor.shape.join(', ')}]` : 'no tensor',
       remedy: 'Use the adapter schema of the run.',
     })
   }

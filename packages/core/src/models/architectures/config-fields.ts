@@ -28,7 +28,7 @@ export function textOf(config: ConfigFields, names: readonly string[], otherwise
 export function invalidConfig(expected: string, got: unknown): FedsvdError {
   return new FedsvdError('CHECKPOINT_INVALID', {
     expected: `${expected} in config.json`,
-    got: JSON.stringify(got)?.slice(0, 200) ?? 'nothing',
+    got: JSON.stringify(got)?.slice(0, 200) ?? 'no such field',
     remedy: 'Use an unchanged checkpoint of a supported architecture: docs/reference/models.md.',
   })
 }

@@ -109,7 +109,7 @@ function withTargets(record: TargetedRecord, place: string): TargetedRecord {
   if (record.targets.some((target) => target !== IGNORED)) return record
   throw new FedsvdError('DATA_EMPTY', {
     expected: `something to predict ${place}`,
-    got: 'too few tokens',
+    got: 'a record with too few tokens',
     remedy: 'Remove records of a single token, or raise maxTokens of the run.',
   })
 }

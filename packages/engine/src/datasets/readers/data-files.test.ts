@@ -172,7 +172,11 @@ describe('what is no data file', () => {
     ],
     ['a name that is too long', () => here(`${'x'.repeat(300)}.csv`), /a name that is too long/],
     ['no gzip', () => write('a.csv.gz', csv('a')), /a file that is no gzip/],
-    ['an empty file', () => write('a.jsonl', ''), /DATA_EMPTY: expected at least one record in .*a\.jsonl, got none/],
+    [
+      'an empty file',
+      () => write('a.jsonl', ''),
+      /DATA_EMPTY: expected at least one record in .*a\.jsonl, got 0 records/,
+    ],
     ['a byte order mark alone', () => write('a.jsonl', '\ufeff'), /DATA_EMPTY/],
     ['a compressed Parquet file', () => write('a.parquet.gz', gzipSync('PAR1')), /a data file ending in/],
   ])('%s is refused by name', async (_, path, message) => {

@@ -74,10 +74,10 @@ function malformed(error: CsvError | undefined, place: Place): FedsvdError {
 
 /** What is wrong with a row, by the parser's code for it. */
 const FAULTS: Readonly<Record<string, { readonly expected: string; readonly got: string }>> = {
-  CSV_MAX_RECORD_SIZE: { expected: `a row of at most ${LONGEST_LINE} bytes`, got: 'a longer one' },
+  CSV_MAX_RECORD_SIZE: { expected: `a row of at most ${LONGEST_LINE} bytes`, got: 'a longer row' },
   CSV_RECORD_INCONSISTENT_COLUMNS: {
     expected: 'well-formed CSV, as many fields as the first row has,',
-    got: 'another number of them',
+    got: 'a row with more or fewer fields',
   },
   CSV_QUOTE_NOT_CLOSED: { expected: 'well-formed CSV', got: 'a quote that is never closed' },
   INVALID_OPENING_QUOTE: { expected: 'well-formed CSV', got: 'a quote in the middle of a field' },

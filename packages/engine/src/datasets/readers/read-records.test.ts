@@ -114,7 +114,7 @@ describe('CSV', () => {
     [
       'a row with too many fields',
       'text,label\none,ham\nsecret,ham,more\n',
-      /as many fields as the first row has, at .*:3, got another number/,
+      /as many fields as the first row has, at .*:3, got a row with more or fewer/,
     ],
     [
       'a stray quote',
@@ -129,7 +129,7 @@ describe('CSV', () => {
     [
       'a row with too few fields',
       'text,label\none,ham\nsecret\n',
-      /as many fields as the first row has, at .*:3, got another number/,
+      /as many fields as the first row has, at .*:3, got a row with more or fewer/,
     ],
     ['a column that stands there twice', 'text,label,text\na,b,secret\n', /different names at .*:1, got "text" twice/],
     [
@@ -310,7 +310,7 @@ describe('a reader that no row stops', () => {
     ['a line that is not JSON', 'r.jsonl', `${one}\n{"text":\n${two}`, /:2, got text that is not JSON/],
     ['a line that is not UTF-8', 'r.jsonl', latin1(`${one}\n{"text":"M\xfcller","label":"a"}\n${two}`), /:2.*byte 11/],
     ['a line without bounds', 'r.jsonl', `${one}\n{"text":"${long}","label":"a"}\n${two}`, /:2, got a longer one/],
-    ['a field too many', 'r.csv', 'text,label\none,a\nx,b,c\ntwo,b\n', /:3, got another number of them/],
+    ['a field too many', 'r.csv', 'text,label\none,a\nx,b,c\ntwo,b\n', /:3, got a row with more or fewer fields/],
     ['a stray quote', 'r.csv', 'text,label\none,a\nx"y,b\ntwo,b\n', /:3, got a quote in the middle of a field/],
     [
       'a row that is not UTF-8',

@@ -113,7 +113,7 @@ export async function loadRecords(paths: DataPaths, options: ReadOptions = {}): 
 export function dataEmpty(paths: DataPaths): FedsvdError {
   return new FedsvdError('DATA_EMPTY', {
     expected: `at least one record in ${String(paths)}`,
-    got: 'none',
+    got: '0 records',
     remedy: 'Name a file with one record in every row.',
   })
 }

@@ -51,7 +51,7 @@ async function open(load: ImportPackage): Promise<WebGpuTf> {
   if ((await gpu.requestAdapter()) === null) {
     throw new FedsvdError('RUNTIME_UNAVAILABLE', {
       expected: 'a WebGPU adapter',
-      got: 'none',
+      got: 'no adapter on this machine',
       remedy: 'Install the Vulkan driver of the device (on Linux also libvulkan1), or choose another runtime.',
     })
   }

@@ -59,7 +59,7 @@ describe('a checkpoint folder', () => {
   it.each<[string, () => Promise<void>, RegExp]>([
     ['no config', () => rm(join(folder, 'config.json')), /a readable file .*config.json, got ENOENT/],
     ['a config that is no object', () => write('config.json', '[]'), /a JSON object in .*config.json/],
-    ['a config without a type', () => write('config.json', {}), /a model_type in .*config.json, got none/],
+    ['a config without a type', () => write('config.json', {}), /a model_type in .*config.json, got no model_type/],
     [
       'pickled tensors only',
       () => write('pytorch_model.bin', ''),

@@ -30,7 +30,7 @@ export async function openCheckpoint(folder: string): Promise<CheckpointFolder> 
   if (typeof modelType !== 'string') {
     throw new FedsvdError('CHECKPOINT_INVALID', {
       expected: `a model_type in ${path}`,
-      got: JSON.stringify(modelType) ?? 'none',
+      got: JSON.stringify(modelType) ?? 'no model_type',
       remedy: 'Use a checkpoint that was saved by Hugging Face Transformers.',
     })
   }

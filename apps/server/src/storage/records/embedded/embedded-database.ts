@@ -92,7 +92,7 @@ async function withClient<T>(folder: string, use: (client: pg.Client, data: stri
 function noDatabase(folder: string): FedsvdError {
   return new FedsvdError('CONFIG_INVALID', {
     expected: `an embedded database in ${folder}`,
-    got: 'none',
+    got: 'a folder without one',
     remedy: 'Name the state folder of a coordinator with --state-dir; databases of PostgreSQL have tools of their own.',
   })
 }
