@@ -628,7 +628,7 @@ export const MUTANTS: readonly Mutant[] = [
     [server('privacy/ledger-head.test.ts')],
     [
       ['if (given.length < remembered.length) throw notExtended(', 'if (false as boolean) throw notExtended('],
-      ["if (there.head !== remembered.head) throw notExtended(remembered, 'another past')", ''],
+      ["if (there.head !== remembered.head) throw notExtended(remembered, 'a ledger with another history')", ''],
     ],
   ),
   ...breaksOf(
