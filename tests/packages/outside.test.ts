@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { builtDashboard } from '../../packages/testing/src/dashboard/index.ts'
 import { temporaryFolder } from '../../packages/testing/src/server/index.ts'
 import { buildPackages } from '../../scripts/packages/build.ts'
 import { ROOT } from '../../scripts/packages/published.ts'
@@ -29,6 +30,7 @@ function output(folder: string, command: string, ...args: readonly string[]): st
 
 describe.skipIf(!REGISTRY_ANSWERS)(`the packages outside the repository${REASON}`, () => {
   it('are installed by npm alone, and work in Node 22 and 24', { timeout: 15 * MINUTES }, async () => {
+    await builtDashboard()
     await using out = await temporaryFolder()
     const tarballs = Object.values(buildPackages(path.join(out.path, 'packages')))
     const folder = path.join(out.path, 'outside')
