@@ -51,8 +51,8 @@ export function guard({ sessions, store, refusalsPerMinute }: GuardParts): Reque
     if (!route.isServed) throw routeNotFound(method, path)
     requireRole(caller, route.access, `${method} ${path}`)
     if (byCookie && method !== 'GET' && method !== 'HEAD') checkCsrfToken(caller, request.headers['x-csrf-token'])
-    const { runId, operatorId, clientId } = route.params
-    parseAddress(idsSchema, { runId, operatorId, clientId })
+    const { runId: asked, operatorId, clientId } = route.params
+    const { runId } = parseAddress(idsSchema, { runId: asked, operatorId, clientId })
     if (runId !== undefined) {
       const run = await store.runs.find(runId)
       if (run === undefined || !ownsRun(caller, run)) throw runNotFound(runId)
