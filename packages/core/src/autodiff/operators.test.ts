@@ -100,7 +100,7 @@ describe('the interpreter', () => {
     const b = g()
     const graph = b.build({ y: ops.add(b, input(b, 'x', [BATCH, 1]), input(b, 'z', [BATCH, 2])) })
     const x = waveTensor(1, [3, 1])
-    expect(() => interpret(graph, { x })).toThrow(/"z" of shape \[N, 2\], got nothing/)
+    expect(() => interpret(graph, { x })).toThrow(/"z" of shape \[N, 2\], got no tensor/)
     expect(() => interpret(graph, { x, z: waveTensor(2, [4, 2]) })).toThrow(/got \[4, 2\]/)
     expect(interpret(graph, { x, z: waveTensor(2, [3, 2]) }).y!.shape).toEqual([3, 2])
   })

@@ -135,7 +135,7 @@ describe('the running mean', () => {
   it('adds nothing of an update that does not fit', () => {
     const mean = beginMean([spec, { name: 'v', shape: [1] }])
     expect(() => mean.add([{ ...spec, data: Float32Array.of(9, 9) }])).toThrow(
-      /SHAPE_MISMATCH: expected v of shape \[1\], got nothing/,
+      /SHAPE_MISMATCH: expected v of shape \[1\], got no tensor/,
     )
     mean.add([
       { ...spec, data: Float32Array.of(1, 2) },
