@@ -1,10 +1,10 @@
 import path from 'node:path'
 import { type ClientConfigInput, clientConfig, startClient } from '@fedsvd/client'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { isRunOver, type RunRequest, type RunSnapshot } from '@fedsvd/core/protocol'
+import type { RunRequest, RunSnapshot } from '@fedsvd/core/protocol'
 import { type CoordinatorSettings, startCoordinator } from '@fedsvd/server'
 import { exportRun } from './export-run.ts'
-import { createEnrolmentTokens, createRun, fetchRun, type OperatorAccess, watchRuns } from './operator-client.ts'
+import { createEnrolmentTokens, createRun, followRun, type OperatorAccess } from './operator-client.ts'
 
 /** A site of a federation in one process: what it trains on and what it may spend. */
 export type SiteSettings = Omit<ClientConfigInput, 'coordinator' | 'enrolmentToken' | 'once'>
@@ -75,21 +75,10 @@ function keep<T extends AsyncDisposable>(started: AsyncDisposable[], one: T): T 
 async function runToItsEnd(
   access: OperatorAccess,
   request: RunRequest,
-  onChange: (run: RunSnapshot) => void = () => {},
+  onChange?: (run: RunSnapshot) => void,
 ): Promise<RunSnapshot> {
-  const runId = await createRun(access, request)
-  let end!: (run: RunSnapshot) => void
-  const ended = new Promise<RunSnapshot>((resolve) => {
-    end = resolve
-  })
-  const follow = (run: RunSnapshot): void => {
-    if (run.runId !== runId) return
-    onChange(run)
-    if (isRunOver(run.state)) end(run)
-  }
-  using _watch = watchRuns(access, follow)
-  follow(await fetchRun(access, runId))
-  const last = await ended
+  using run = followRun(access, await createRun(access, request), onChange)
+  const last = await run.ended
   if (last.state === 'completed') return last
   throw new FedsvdError('RUN_STATE', {
     expected: 'the run to complete',

@@ -3,6 +3,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import {
   type AuditEntry,
   auditPageSchema,
+  isRunOver,
   type OperatorEvents,
   type OperatorRequest,
   type OperatorView,
@@ -86,6 +87,28 @@ export function watchRuns(
   const connected = new Promise<void>((resolve) => socket.once('connect', resolve))
   socket.connect()
   return { connected, [Symbol.dispose]: () => socket.disconnect() }
+}
+
+/**
+ * Follows one run: calls `onChange` with each of its changes, and `ended` resolves with the last one. Disposing it ends the
+ * watch.
+ */
+export function followRun(
+  access: OperatorAccess,
+  runId: string,
+  onChange: (run: RunSnapshot) => void = () => {},
+): Disposable & { readonly ended: Promise<RunSnapshot> } {
+  let watch: Disposable | undefined
+  const ended = new Promise<RunSnapshot>((resolve, reject) => {
+    const follow = (run: RunSnapshot): void => {
+      if (run.runId !== runId) return
+      onChange(run)
+      if (isRunOver(run.state)) resolve(run)
+    }
+    watch = watchRuns(access, follow)
+    fetchRun(access, runId).then(follow).catch(reject)
+  })
+  return { ended, [Symbol.dispose]: () => watch?.[Symbol.dispose]() }
 }
 
 type Access = Omit<OperatorAccess, 'token'> & { readonly token?: string }

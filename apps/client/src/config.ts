@@ -1,6 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
-import { budgetSchema, enrolRequestSchema, LIMITS, unknownKeyOf, wholeIn } from '@fedsvd/core/protocol'
+import { budgetSchema, enrolRequestSchema, LIMITS, unknownKeyOf, unknownSetting, wholeIn } from '@fedsvd/core/protocol'
 import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
@@ -114,20 +114,12 @@ export function clientConfig(input: ClientConfigInput): ClientConfig {
   const result = clientConfigSchema.safeParse(input)
   if (result.success) return result.data
   const unknown = unknownKeyOf(clientConfigSchema, result.error.issues)
-  if (unknown !== undefined) throw unknownSetting(unknown.path.join('.'), unknown.nearest)
+  if (unknown !== undefined) throw unknownSetting('a client', unknown.path.join('.'), unknown.nearest)
   const [issue] = result.error.issues
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `a valid ${issue?.path.join('.') || 'configuration'}`,
     got: (issue?.message ?? 'an invalid value').replace(/\.$/, ''),
     remedy: 'Correct the setting: see fedsvd join --help',
-  })
-}
-
-function unknownSetting(name: string, nearest: string | undefined): FedsvdError {
-  return new FedsvdError('CONFIG_INVALID', {
-    expected: 'settings that a client has',
-    got: name,
-    remedy: nearest === undefined ? 'Leave it out.' : `Did you mean ${nearest}?`,
   })
 }
 

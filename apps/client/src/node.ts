@@ -261,7 +261,7 @@ export class ClientNode implements AsyncDisposable {
       requireStateSize(run.manifest, invitation)
       this.#requireReady(run, invitation)
       await this.#requireOneStateOnDisk(run, invitation)
-      this.#work.start(invitation, (shift) => this.#train(run, invitation, shift))
+      this.#work.start(invitation, (handle) => this.#train(run, invitation, handle))
       return { accepted: true }
     } catch (error) {
       const failure = catalogued(error)
@@ -368,8 +368,8 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
-  async #train(run: OpenRun, invitation: Invitation, shift: RoundHandle): Promise<() => void> {
-    const { uploadToken, resumeGate, signal } = shift
+  async #train(run: OpenRun, invitation: Invitation, handle: RoundHandle): Promise<() => void> {
+    const { uploadToken, resumeGate, signal } = handle
     const { onEvent, ledger } = this.#parts
     const { runId, round, rounds = run.manifest.rounds } = invitation
     let release: ReleaseGrid | undefined
@@ -378,7 +378,7 @@ export class ClientNode implements AsyncDisposable {
       onEvent({ event: 'round-started', runId, round, rounds })
       this.#tellChange()
       const engine = await run.engine()
-      const grid = await this.#releaseGrid(run, shift)
+      const grid = await this.#releaseGrid(run, handle)
       release = { endOfSlot: (until) => grid.endOfSlot(until).then(released) }
       await runRound({
         ...this.#parts,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
-import { unknownKeyOf } from '@fedsvd/core/protocol'
+import { unknownKeyOf, unknownSetting } from '@fedsvd/core/protocol'
 import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
@@ -269,6 +269,7 @@ export function completeConfig(
     const [setting, ...within] = unknown.path
     const isKnown = within.length > 0
     throw unknownSetting(
+      'the coordinator',
       [isKnown ? nameOf(setting as keyof CoordinatorConfig) : setting, ...within].join('.'),
       unknown.nearest,
     )
@@ -281,14 +282,6 @@ export function completeConfig(
     expected: `valid settings for ${names}`,
     got: faults.map(({ name, message }) => `${name}: ${message}`).join('; '),
     remedy: `Correct ${names}.`,
-  })
-}
-
-function unknownSetting(name: string, nearest: string | undefined): FedsvdError {
-  return new FedsvdError('CONFIG_INVALID', {
-    expected: 'settings that the coordinator has',
-    got: name,
-    remedy: nearest === undefined ? 'Leave it out.' : `Did you mean ${nearest}?`,
   })
 }
 

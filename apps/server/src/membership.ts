@@ -41,7 +41,7 @@ export interface CoordinatorServices {
   readonly feed: OperatorFeed
 }
 
-/** A coordinator's place among those on its database: joined before the coordinator has a body, and active once it has one. */
+/** A coordinator's place among those on its database: joined before its services are made, and active once they are. */
 export class Membership implements AsyncDisposable {
   readonly cluster: Cluster
   readonly #notifications: Notifications
@@ -62,7 +62,7 @@ export class Membership implements AsyncDisposable {
       shared: fingerprintOf(...shared),
       leaseMs,
       send,
-      peer: this.#member,
+      peer: this.#peerHandlers,
     })
   }
 
@@ -103,11 +103,11 @@ export class Membership implements AsyncDisposable {
     }
   }
 
-  /** From now on the others are heard, leases are renewed, and runs that nobody drives are taken up. */
-  async start(body: CoordinatorServices): Promise<void> {
-    this.#services = body
-    await this.#notifications.listensTo(`${CHANNELS}#${body.clients.name}`)
-    body.clients.on('cluster', (text) => this.cluster.channel.receive(JSON.parse(text) as Envelope))
+  /** From now on the others are heard, leases are renewed, and runs without an owner are acquired. */
+  async start(services: CoordinatorServices): Promise<void> {
+    this.#services = services
+    await this.#notifications.listensTo(`${CHANNELS}#${services.clients.name}`)
+    services.clients.on('cluster', (text) => this.cluster.channel.receive(JSON.parse(text) as Envelope))
     this.cluster.start()
   }
 
@@ -117,21 +117,22 @@ export class Membership implements AsyncDisposable {
     this.#instanceLock?.[Symbol.dispose]()
   }
 
-  get #member(): PeerHandlers {
-    const body = (): CoordinatorServices => this.#services!
+  get #peerHandlers(): PeerHandlers {
+    const services = (): CoordinatorServices => this.#services!
     return {
-      acquire: (runId) => body().runs.registry.acquire(runId),
-      relinquish: (runId) => body().runs.registry.relinquish(runId),
-      deliver: (delivery) => body().runs.intake.deliver(delivery),
-      failed: (clientId, failure) => body().runs.reports.roundFailed(clientId, failure, 'forwarded'),
-      report: (clientId, report) => body().runs.reports.ledger(clientId, report, 'forwarded'),
-      arrived: (clientId, connection) => body().runs.connectedClients.arrived(clientId, connection, 'elsewhere'),
-      ask: (clientId, connectionId, event, message) => body().presence.askHere(clientId, event, message, connectionId),
-      isTaken: (clientId, instance) => body().presence.isTakenHere(clientId, instance),
-      connections: () => body().presence.connections,
-      cut: (clientId) => body().presence.cut(clientId),
-      cutOperators: (ended: RevokedSession) => body().feed.cut(ended),
-      changed: (runId) => body().feed.changed(runId),
+      acquire: (runId) => services().runs.registry.acquire(runId),
+      relinquish: (runId) => services().runs.registry.relinquish(runId),
+      deliver: (delivery) => services().runs.intake.deliver(delivery),
+      failed: (clientId, failure) => services().runs.reports.roundFailed(clientId, failure, 'forwarded'),
+      report: (clientId, report) => services().runs.reports.ledger(clientId, report, 'forwarded'),
+      arrived: (clientId, connection) => services().runs.connectedClients.arrived(clientId, connection, 'elsewhere'),
+      ask: (clientId, connectionId, event, message) =>
+        services().presence.askHere(clientId, event, message, connectionId),
+      isTaken: (clientId, instance) => services().presence.isTakenHere(clientId, instance),
+      connections: () => services().presence.connections,
+      cut: (clientId) => services().presence.cut(clientId),
+      cutOperators: (ended: RevokedSession) => services().feed.cut(ended),
+      changed: (runId) => services().feed.changed(runId),
     }
   }
 }

@@ -109,7 +109,7 @@ export async function startCoordinator(
     dashboardFolder: given.dashboardFolder,
     isDraining: () => draining,
   })
-  http.on('request', app) // before Socket.IO, which hands on to it what is not its own
+  http.on('request', app) // before Socket.IO is attached, which passes on the requests that are not its own
   const { io, clients, feed } = composeSockets(ground, storage, security, presence, rooms, http)
 
   const close = async (): Promise<void> => {

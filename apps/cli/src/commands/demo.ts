@@ -2,7 +2,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { isRunOver, type RunSnapshot } from '@fedsvd/core/protocol'
+import type { RunSnapshot } from '@fedsvd/core/protocol'
 import { lockFile, makeFolder } from '@fedsvd/engine/files'
 import { Command, Option } from 'commander'
 import { Children } from '../demo/children.ts'
@@ -10,7 +10,7 @@ import { type DemoData, prepareDemoData } from '../demo/data.ts'
 import { RoundPrinter, summarise, summaryText } from '../demo/report.ts'
 import { DEMO_BUDGET, demoRun } from '../demo/settings.ts'
 import { exportRun } from '../export-run.ts'
-import { createEnrolmentTokens, createRun, fetchRun, type OperatorAccess, watchRuns } from '../operator-client.ts'
+import { createEnrolmentTokens, createRun, followRun, type OperatorAccess } from '../operator-client.ts'
 import { example, positiveInteger } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
 
@@ -71,7 +71,7 @@ async function demo(options: DemoOptions, output: Output) {
   output.line(`run ${runId} at ${access.url}\n`)
 
   const printer = new RoundPrinter((line) => output.line(line))
-  const last = await followRun(access, runId, children, (snapshot) => printer.show(snapshot, seconds()))
+  const last = await lastSnapshot(access, runId, children, (snapshot) => printer.show(snapshot, seconds()))
   if (last.state !== 'completed') {
     throw new FedsvdError('RUN_STATE', {
       expected: 'the run to complete',
@@ -145,27 +145,12 @@ function startClient(
 }
 
 /** Resolves with the last snapshot of a run when it has ended; rejects when one of the processes fails before that. */
-async function followRun(
+async function lastSnapshot(
   access: OperatorAccess,
   runId: string,
   children: Children,
   onChange: (snapshot: RunSnapshot) => void,
 ): Promise<RunSnapshot> {
-  const { promise: ended, resolve } = deferred<RunSnapshot>()
-  const onSnapshot = (snapshot: RunSnapshot): void => {
-    if (snapshot.runId !== runId) return
-    onChange(snapshot)
-    if (isRunOver(snapshot.state)) resolve(snapshot)
-  }
-  using _watch = watchRuns(access, onSnapshot)
-  onSnapshot(await fetchRun(access, runId))
-  return await Promise.race([ended, children.failure])
-}
-
-function deferred<T>() {
-  let resolve!: (value: T) => void
-  const promise = new Promise<T>((fulfil) => {
-    resolve = fulfil
-  })
-  return { promise, resolve }
+  using run = followRun(access, runId, onChange)
+  return await Promise.race([run.ended, children.failure])
 }

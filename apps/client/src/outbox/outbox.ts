@@ -16,8 +16,8 @@ export interface Outbox {
   get(key: AttemptKey, sha256: string): Uint8Array
   /**
    * Notes durably from which published state a round is trained, at its first invitation; another one takes its place only where
-   * nothing has been made of the round (`isNew`). What is noted of other rounds of the run is removed, but for those in `keep`:
-   * an invitation costs nobody anything, and there may be any number. @returns the one that it is trained from
+   * nothing has been made of the round (`isNew`). The notes of other rounds of the run are removed, but for those in `keep`:
+   * invitations are free, and a coordinator may send any number. @returns the state that the round is trained from
    */
   begin(place: BegunRound, stateSha256: string): string
   /** Removes the frames of a run, all of them or those of rounds before `before`. */

@@ -40,7 +40,7 @@ export class ActiveRounds {
    * upload token. What `train`
    * resolves to is called when the round is no longer at work, so whoever hears of its end can begin it again.
    */
-  start({ runId, round, uploadToken }: Invitation, train: (shift: RoundHandle) => Promise<() => void>): void {
+  start({ runId, round, uploadToken }: Invitation, train: (handle: RoundHandle) => Promise<() => void>): void {
     const current = this.#work.get(runId)
     if (current?.round === round) {
       current.uploadToken.set(uploadToken)

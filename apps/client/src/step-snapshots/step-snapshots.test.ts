@@ -127,7 +127,7 @@ describe('a round that is followed step by step', () => {
     expect(() => ledger.reserve(RUN_A, 0)).toThrow('TERMS_CHANGED')
   })
 
-  it('has one result under its number, however often it was shortened and whatever is asked for afterwards', () => {
+  it('has a single result per attempt, however often the attempt was shortened or asked for again', () => {
     using folder = temporaryFolder()
     const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
     const another = 'cd'.repeat(32)

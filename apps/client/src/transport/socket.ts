@@ -13,7 +13,7 @@ export interface RoutedSocket<S> {
   readonly isPollingNext: () => boolean
 }
 
-/** An option of `ws` that the types of Socket.IO leave out: whoever sends more is cut off before it is read. */
+/** An option of `ws` that the types of Socket.IO leave out: a longer message ends the connection before it is read. */
 const OF_WS = { maxPayload: LONGEST_PAYLOAD }
 /** A WebSocket that is cut sooner than this did not last: some intercepting proxies let it open and close it at once. */
 const SHORT_LIVED_MS = 60_000

@@ -36,7 +36,7 @@ export function cannotListen(
   }
   const reasons: Readonly<Record<string, string>> = {
     EADDRNOTAVAIL: 'an address that this machine does not have',
-    ENOTFOUND: 'a host that nobody knows',
+    ENOTFOUND: 'a host name that does not resolve',
     EAI_AGAIN: 'a host that could not be looked up',
   }
   return new FedsvdError('CONFIG_INVALID', {

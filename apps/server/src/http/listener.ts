@@ -7,7 +7,7 @@ import { type CoordinatorConfig, type NameOfSetting, nameOfVariable } from '../c
 type Times = Pick<CoordinatorConfig, 'headersSeconds' | 'requestSeconds' | 'idleSeconds'>
 type Tls = Pick<CoordinatorConfig, 'tlsCert' | 'tlsKey' | 'tlsClientCa'>
 
-/** A server that does not listen yet and answers nobody, and the scheme that it speaks. */
+/** An HTTP server without a port or a request handler yet, and the scheme that it speaks. */
 export interface Listener {
   readonly http: Server
   readonly scheme: 'http' | 'https'

@@ -6,9 +6,9 @@ import {
   planChangeSchema,
   runRequestSchema,
 } from '@fedsvd/core/protocol'
-import express, { Router } from 'express'
+import express, { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
-import { createEnrolmentTokens, ownsRun } from '../identity/index.ts'
+import { type Caller, createEnrolmentTokens, ownsRun } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import type { RunCommands } from '../runs/index.ts'
 import type { BlobStore } from '../storage/objects/index.ts'
@@ -31,6 +31,14 @@ export interface OperatorRoutes {
 export function operatorRoutes({ store, models, blobs, commands, views, now }: OperatorRoutes): Router {
   const router = Router()
   const json = express.json({ limit: '1mb' })
+  /** Answers with what has become of the run. */
+  const withSnapshot =
+    (command: (runId: string, by: Caller) => Promise<void>) =>
+    async (request: Request, response: Response): Promise<void> => {
+      const runId = runIdOf(request.params)
+      await command(runId, callerOf(response))
+      response.json(await views.snapshot(runId))
+    }
 
   router.post('/v1/enrolment-tokens', json, async (request, response) => {
     const message = parseMessage(enrolmentTokenRequestSchema, request.body, 'a request for enrolment tokens')
@@ -51,26 +59,24 @@ export function operatorRoutes({ store, models, blobs, commands, views, now }: O
   router.get('/v1/runs/:runId', async (request, response) => {
     response.json(await views.snapshot(runIdOf(request.params)))
   })
-  router.post('/v1/runs/:runId/stop', ...withoutBody, async (request, response) => {
-    const runId = runIdOf(request.params)
-    await commands.stop(runId, callerOf(response))
-    response.json(await views.snapshot(runId))
-  })
-  router.post('/v1/runs/:runId/pause', ...withoutBody, async (request, response) => {
-    const runId = runIdOf(request.params)
-    await commands.pause(runId, callerOf(response))
-    response.json(await views.snapshot(runId))
-  })
-  router.post('/v1/runs/:runId/resume', ...withoutBody, async (request, response) => {
-    const runId = runIdOf(request.params)
-    await commands.resume(runId, callerOf(response))
-    response.json(await views.snapshot(runId))
-  })
+  router.post(
+    '/v1/runs/:runId/stop',
+    ...withoutBody,
+    withSnapshot((runId, by) => commands.stop(runId, by)),
+  )
+  router.post(
+    '/v1/runs/:runId/pause',
+    ...withoutBody,
+    withSnapshot((runId, by) => commands.pause(runId, by)),
+  )
+  router.post(
+    '/v1/runs/:runId/resume',
+    ...withoutBody,
+    withSnapshot((runId, by) => commands.resume(runId, by)),
+  )
   router.patch('/v1/runs/:runId/plan', json, async (request, response) => {
     const change = parseMessage(planChangeSchema, request.body, 'a change of a plan')
-    const runId = runIdOf(request.params)
-    await commands.changePlan(runId, change, callerOf(response))
-    response.json(await views.snapshot(runId))
+    await withSnapshot((runId, by) => commands.changePlan(runId, change, by))(request, response)
   })
   router.get('/v1/runs/:runId/adapter', async (request, response) => {
     const runId = runIdOf(request.params)

@@ -292,7 +292,7 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     const wasKnown = await store.cluster.beat({ id: this.id, shared }, leaseMs)
     const { lost, idle } = await this.#leases.renew()
     for (const runId of lost) peer.relinquish(runId)
-    for (const runId of [...idle, ...(await store.cluster.noOwner())]) {
+    for (const runId of [...idle, ...(await store.cluster.withoutOwner())]) {
       // Not awaited: leases are to be renewed while runs are being read.
       peer.acquire(runId).catch((error: unknown) => log.error({ err: error, runId }, 'acquiring the run failed'))
     }

@@ -62,31 +62,32 @@ export function steadyClock({ wall, monotonic }: TimeSources = MACHINE): Clock {
 export const systemClock: Clock = steadyClock()
 
 /**
- * "Something about this run has changed; look again." Whoever waits looks at the state, finds nothing to do, and waits for
- * the next beat. Whoever has to wait between looking and waiting counts the beats before it looks, so that none is missed.
+ * "Something about this run has changed; look again." A waiting task looks at the state, finds nothing to do, and waits for
+ * the next change. One that does something else between looking and waiting reads the number of changes before it looks, so
+ * that it misses none.
  */
 export class ChangeSignal {
   readonly #waiting = new Set<() => void>()
   readonly #clock: Clock
-  #beats = 0
+  #changes = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** How often it has beaten. */
+  /** How many changes there were so far. */
   get changes(): number {
-    return this.#beats
+    return this.#changes
   }
 
   notify(): void {
-    this.#beats += 1
+    this.#changes += 1
     for (const wake of this.#waiting) wake()
   }
 
-  /** Resolves at the beat after number `seen`, by default the next one, or at `until` if that comes first. */
-  wait(until?: number, seen = this.#beats): Promise<void> {
-    if (seen !== this.#beats) return Promise.resolve()
+  /** Resolves at the change after number `seen`, by default the next one, or at `until` if that comes first. */
+  wait(until?: number, seen = this.#changes): Promise<void> {
+    if (seen !== this.#changes) return Promise.resolve()
     return new Promise((resolve) => {
       const wake = (): void => {
         cancel?.()

@@ -43,7 +43,7 @@ const MOST_JUDGEMENTS = 5
  */
 export class CentralLedger {
   readonly #parts: CentralLedgerParts
-  #journal = new PrivacySpending([])
+  #spending = new PrivacySpending([])
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(parts: CentralLedgerParts) {
@@ -52,12 +52,12 @@ export class CentralLedger {
 
   /** Reads what is stored. */
   async load(): Promise<void> {
-    this.#journal = new PrivacySpending(await this.#parts.store.clientLevelSpending())
+    this.#spending = new PrivacySpending(await this.#parts.store.clientLevelSpending())
   }
 
   /** What a client has spent, in all runs. */
   eventsOf(clientId: string): readonly AccountedEvent[] {
-    return this.#journal.of(clientId)
+    return this.#spending.of(clientId)
   }
 
   /** True when one more draw is certainly within the budget of these terms, after everything spent so far. */

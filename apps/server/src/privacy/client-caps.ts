@@ -78,7 +78,7 @@ export class ClientCaps {
 
   /** What a client with a cap has spent in all runs, or in all but one. */
   eventsOf(clientId: string, butIn?: string): readonly AccountedEvent[] {
-    const events = new Map([...this.#stored].map(([runId, journal]) => [runId, journal.of(clientId)]))
+    const events = new Map([...this.#stored].map(([runId, spending]) => [runId, spending.of(clientId)]))
     for (const run of this.#parts.runs()) events.set(run.runId, run.eventsOf(clientId))
     if (butIn !== undefined) events.delete(butIn)
     return [...events.values()].flat()

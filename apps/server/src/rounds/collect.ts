@@ -16,7 +16,7 @@ export async function collect(context: RoundContext<Collecting>): Promise<void> 
   let extensions = 0 // whoever takes the round up again, after a fault or a death, looks at a missed deadline again
   for (;;) {
     run.time.signal.throwIfAborted()
-    const beats = run.time.changeSignal.changes // what changes while this looks is looked at again
+    const changes = run.time.changeSignal.changes // what changes while this looks is looked at again
     const { phase, deadline } = await journal.dispatch({ type: 'deadline', at: run.time.clock.now() })
     if (phase !== 'tasked') break
     const late = journal.progress!.extensions > extensions
@@ -28,7 +28,7 @@ export async function collect(context: RoundContext<Collecting>): Promise<void> 
     if (journal.progress!.plan.bufferSize === undefined) await replaceMissing(context, late)
     else await fillPlaces(context, late)
     if (journal.progress!.phase !== 'tasked') break
-    await run.time.changeSignal.wait(deadline, beats)
+    await run.time.changeSignal.wait(deadline, changes)
   }
   const updates = deliveredTasks(journal.progress!).length
   run.messages.log.info({ runId: run.settings.manifest.runId, round, updates }, 'round closed')

@@ -82,7 +82,7 @@ async function gather(run: SelectingRun, round: number): Promise<readonly string
     requireMore(run, round)
     const { quorum, deadlineSeconds } = run.settings.plan // it may change while the round waits
     const patience = round === 0 ? deadlineSeconds * 1000 : run.time.gatherMs
-    const beats = run.time.changeSignal.changes // what changes from here on is looked at again
+    const changes = run.time.changeSignal.changes // what changes from here on is looked at again
     const eligible = await run.budgets.eligible()
     if (round > 0 && eligible.length < quorum) await requireBudgets(run, round, quorum)
     const ready = eligible.filter((clientId) => run.participants.isReady(clientId))
@@ -96,7 +96,7 @@ async function gather(run: SelectingRun, round: number): Promise<readonly string
     const told = waitingSince === undefined ? undefined : waitingSince + (isShort ? 0 : deadlineSeconds * 1000)
     if (told !== undefined && now >= told) await raiseWaiting(run, round, { quorum, eligible, ready })
     const next = quorumSince === undefined ? told : quorumSince + patience
-    await run.time.changeSignal.wait(next !== undefined && next > now ? next : undefined, beats)
+    await run.time.changeSignal.wait(next !== undefined && next > now ? next : undefined, changes)
   }
 }
 

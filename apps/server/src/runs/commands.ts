@@ -44,11 +44,10 @@ export class RunCommands {
 
   /** @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it has ended already */
   async stop(runId: string, by: Caller): Promise<void> {
-    const { clock, registry, connectedClients } = this.#parts
+    const { registry, connectedClients } = this.#parts
     const reason = 'stopped by an operator'
-    const now = clock.now()
-    const audit = { at: now, actor: actorOf(by), action: 'run.stop', object: `run:${runId}`, detail: {} }
-    await this.#move(runId, OPEN_RUN_STATES, { state: 'stopped', reason, endedAt: now }, audit)
+    const audit = this.#audit({ action: 'run.stop', runId, by })
+    await this.#move(runId, OPEN_RUN_STATES, { state: 'stopped', reason, endedAt: audit.at }, audit)
     await registry.halt(runId, reason)
     await connectedClients.announce(runId, { state: 'stopped', reason })
   }
@@ -60,9 +59,8 @@ export class RunCommands {
    * @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it is paused already or has ended
    */
   async pause(runId: string, by: Caller): Promise<void> {
-    const { clock, registry, connectedClients } = this.#parts
-    const at = clock.now()
-    const audit = { at, actor: actorOf(by), action: 'run.pause', object: `run:${runId}`, detail: {} }
+    const { registry, connectedClients } = this.#parts
+    const audit = this.#audit({ action: 'run.pause', runId, by })
     await this.#move(runId, ACTIVE_RUN_STATES, { state: 'paused' }, audit)
     await registry.halt(runId, 'paused by an operator')
     await connectedClients.announcePause(runId)
@@ -70,14 +68,13 @@ export class RunCommands {
 
   /** Goes on with a paused run where it stood, with a whole term for its round. @throws FedsvdError as `pause` does */
   async resume(runId: string, by: Caller): Promise<void> {
-    const { store, clock, registry } = this.#parts
-    const at = clock.now()
-    const audit = { at, actor: actorOf(by), action: 'run.resume', object: `run:${runId}`, detail: {} }
+    const { store, registry } = this.#parts
+    const audit = this.#audit({ action: 'run.resume', runId, by })
     const published = await store.rounds.publishedCount(runId)
     const before = await store.rounds.find(runId, published)
     const isPaused = (await registry.find(runId)).state === 'paused'
     if (isPaused && before !== undefined) {
-      const after = reduceRound(before, { type: 'resumed', at })
+      const after = reduceRound(before, { type: 'resumed', at: audit.at })
       if (after !== before) await store.rounds.save({ before, after, spent: [], released: [] })
     }
     const state = before === undefined && published === 0 ? 'waiting' : 'running'
@@ -87,9 +84,9 @@ export class RunCommands {
 
   /** Changes what a run goes by from its next round on. @throws FedsvdError RUN_NOT_FOUND, or as `changePlan` does */
   async changePlan(runId: string, change: PlanChange, by: Caller): Promise<void> {
-    const { store, clock, registry, active, events } = this.#parts
+    const { store, registry, active, events } = this.#parts
     const { manifest } = await registry.find(runId)
-    const audit = { at: clock.now(), actor: actorOf(by), action: 'run.plan', object: `run:${runId}`, detail: {} }
+    const audit = this.#audit({ action: 'run.plan', runId, by })
     const plan = await changePlan(manifest, { store, change, audit })
     active.get(runId)?.settings.planChanged(plan)
     events.emit('run.changed', runId) // a paused run is told of as well
@@ -125,6 +122,10 @@ export class RunCommands {
     const { caps, active } = this.#parts
     await caps.load()
     for (const run of active.values()) run.budgets.capsChanged()
+  }
+
+  #audit({ action, runId, by }: { readonly action: string; readonly runId: string; readonly by: Caller }): AuditDraft {
+    return { at: this.#parts.clock.now(), actor: actorOf(by), action, object: `run:${runId}`, detail: {} }
   }
 
   async #move(runId: string, from: readonly RunState[], to: RunChange, audit: AuditDraft): Promise<void> {

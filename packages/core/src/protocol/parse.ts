@@ -2,6 +2,15 @@ import { z } from 'zod'
 import { FedsvdError } from '../errors.ts'
 import { nearestName, variantsOf } from '../registry/index.ts'
 
+/** The refusal of a setting that nothing reads. @param whose as `a client` @param nearest what may have been meant */
+export function unknownSetting(whose: string, name: string, nearest: string | undefined): FedsvdError {
+  return new FedsvdError('CONFIG_INVALID', {
+    expected: `settings that ${whose} has`,
+    got: name,
+    remedy: nearest === undefined ? 'Leave it out.' : `Did you mean ${nearest}?`,
+  })
+}
+
 interface Fault {
   readonly path: readonly PropertyKey[]
   readonly message: string

@@ -28,12 +28,12 @@ export interface LaneParts {
   readonly limitMs: number
   /** What is known already; undefined where it has to be computed. */
   readonly known: (job: Job) => Answer | undefined
-  /** How long this lane, or another, has worked for somebody of late. */
+  /** Milliseconds of recent computing on behalf of a client, over all lanes. */
   readonly spentFor: (whose: string) => number
   readonly onDone: (job: Job, reply: Answer | undefined, milliseconds: number) => void
 }
 
-/** One thread and the questions that wait for it. A question that takes too long costs the thread its life. */
+/** One thread and the queue of questions for it. A thread whose question takes too long is terminated. */
 export class Lane {
   readonly #parts: LaneParts
   readonly #waiting: Job[] = []
@@ -68,7 +68,7 @@ export class Lane {
     this.#isWorking = false
   }
 
-  /** What is urgent comes first, then whoever has been worked for least, then whoever came first. */
+  /** The next question: urgent ones first, then those of the client with the least recent computing, then in order. */
   #next(): Job | undefined {
     const rank = ({ urgency, whose }: Job): [number, number] => [
       urgency === 'urgent' ? 0 : 1,

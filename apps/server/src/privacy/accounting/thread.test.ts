@@ -30,7 +30,7 @@ function workers(slowFrom: number) {
 const LIMITS = { limitMs: 600_000, quickMs: 20, patienceMs: 600_000, slowForMs: 600_000 }
 
 describe('a client whose accounting takes long', () => {
-  it('keeps nobody waiting but itself, however much it asks', async () => {
+  it('delays its own answers only, however many questions it has', async () => {
     const { start, held } = workers(1000)
     const thread = accountingThread(LIMITS, start)
     const slow = Array.from({ length: 50 }, (_, index) => thread.ask(question(2000 + index), 'urgent', 'hostile'))

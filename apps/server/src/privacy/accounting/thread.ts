@@ -9,7 +9,7 @@ import { type AccountingWorker, type Job, Lane, type Urgency } from './lane.ts'
 export interface AccountingThread {
   /**
    * `urgent`: a round waits for it; figures that are only shown come after those. `whose`: the client that it is about, so that
-   * one whose figures take long keeps nobody waiting but itself.
+   * slow figures of one client delay its own answers only.
    */
   ask(question: Question, urgency: Urgency, whose?: string): Promise<number | undefined>
 }

@@ -44,7 +44,7 @@ export interface ClusterStore {
   /** The coordinator that drives the run now. */
   driverOf(runId: string): Promise<string | undefined>
   /** Open runs that nobody drives. */
-  noOwner(): Promise<readonly string[]>
+  withoutOwner(): Promise<readonly string[]>
 
   /** The client is connected here, and nowhere else any more. False when the coordinator is not known. */
   connect(connection: ConnectionRecord): Promise<boolean>

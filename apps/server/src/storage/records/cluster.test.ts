@@ -112,7 +112,7 @@ for (const [name, isAvailable, open] of STORES) {
       const leases = await Promise.all(owners.map((owner) => store.cluster.take(runId, owner, LONG)))
       const held = leases.filter((lease) => lease !== undefined)
       expect(held).toEqual([{ runId, owner: await store.cluster.driverOf(runId), epoch: 1 }])
-      expect(await store.cluster.noOwner()).not.toContain(runId)
+      expect(await store.cluster.withoutOwner()).not.toContain(runId)
     })
 
     it('gives an expired or released run to the next, under the next epoch', async () => {
@@ -120,7 +120,7 @@ for (const [name, isAvailable, open] of STORES) {
       const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()]
       await store.cluster.take(runId, first, 0)
       expect(await store.cluster.driverOf(runId)).toBeUndefined()
-      expect(await store.cluster.noOwner()).toContain(runId)
+      expect(await store.cluster.withoutOwner()).toContain(runId)
       const lease = await store.cluster.take(runId, second, LONG)
       expect(lease).toEqual({ runId, owner: second, epoch: 2 })
       expect(await store.cluster.take(runId, third, LONG)).toBeUndefined()
@@ -213,7 +213,7 @@ for (const [name, isAvailable, open] of STORES) {
       const [runId, owner] = [await newRun(), randomUUID()]
       await store.cluster.take(runId, owner, LONG)
       await store.cluster.leave(owner)
-      expect(await store.cluster.noOwner()).toContain(runId)
+      expect(await store.cluster.withoutOwner()).toContain(runId)
     })
 
     it('lets a nonce be spent once', async () => {

@@ -1,9 +1,10 @@
-import { BATCH, type Graph, GraphBuilder, SEQUENCE, type Value } from '../../autodiff/index.ts'
+import { BATCH, type Graph, GraphBuilder, type Value } from '../../autodiff/index.ts'
 import type { NamedTensor, TensorSpec } from '../../tensor/index.ts'
 import type { LinearLayer } from '../architectures/starter-encoder.ts'
 import type { LoraAdapters } from '../layers/linear.ts'
 import { tensorOf } from '../layers/parameters.ts'
 import { privateStepGraph } from '../private-step.ts'
+import { adaptedInputs } from './adapted-inputs.ts'
 import { type ClassificationHead, linearHead } from './classification-head.ts'
 import { crossEntropy } from './classifier.ts'
 
@@ -58,27 +59,8 @@ export function trainingGraph(model: ClassifierModel, trained: readonly string[]
   return privateStepGraph(g, losses, parameters, trained)
 }
 
-function forward(
-  g: GraphBuilder,
-  model: ClassifierModel,
-  supply: (spec: TensorSpec) => Value = ({ name, shape }) => g.input(name, 'float32', shape),
-) {
-  const parameters = new Map<string, Value>()
-  const parameter = (spec: TensorSpec): Value => {
-    const value = supply(spec)
-    parameters.set(spec.name, value)
-    return value
-  }
-  const factors = new Map(
-    model.layers.map(({ name, dIn, dOut }) => {
-      const a = parameter({ name: `${name}.lora_A.weight`, shape: [model.rank, dIn] })
-      const b = parameter({ name: `${name}.lora_B.weight`, shape: [dOut, model.rank] })
-      return [name, { a, b }]
-    }),
-  )
-  const [tokenIds, typeIds] = (['tokenIds', 'typeIds'] as const).map((name) =>
-    g.input(name, 'int32', [BATCH, SEQUENCE]),
-  ) as [Value, Value]
+function forward(g: GraphBuilder, model: ClassifierModel, supply?: (spec: TensorSpec) => Value) {
+  const { parameters, parameter, factors, tokenIds, typeIds } = adaptedInputs(g, model, supply)
   const features = model.encode(g, tokenIds, { scale: model.scale, factors }, typeIds)
   const head = model.head ?? linearHead(model.featureWidth, model.classes)
   const logits = head.logits(g, features, parameter, model.featureScale)

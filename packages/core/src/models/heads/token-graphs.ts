@@ -1,9 +1,10 @@
-import { BATCH, type Graph, GraphBuilder, ops, SEQUENCE, type Value } from '../../autodiff/index.ts'
+import { BATCH, type Graph, GraphBuilder, ops, type Value } from '../../autodiff/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
 import type { LinearLayer } from '../architectures/starter-encoder.ts'
 import { positionsOf } from '../layers/causal-attention.ts'
 import type { LoraAdapters } from '../layers/linear.ts'
 import { privateStepGraph } from '../private-step.ts'
+import { adaptedInputs } from './adapted-inputs.ts'
 import {
   meanOverTargets,
   type Scored,
@@ -54,22 +55,7 @@ export function tokenTrainingGraph(model: TokenModel, trained: readonly string[]
 }
 
 function forward(g: GraphBuilder, model: TokenModel) {
-  const parameters = new Map<string, Value>()
-  const parameter = ({ name, shape }: TensorSpec): Value => {
-    const value = g.input(name, 'float32', shape)
-    parameters.set(name, value)
-    return value
-  }
-  const factors = new Map(
-    model.layers.map(({ name, dIn, dOut }) => {
-      const a = parameter({ name: `${name}.lora_A.weight`, shape: [model.rank, dIn] })
-      const b = parameter({ name: `${name}.lora_B.weight`, shape: [dOut, model.rank] })
-      return [name, { a, b }]
-    }),
-  )
-  const [tokenIds, typeIds] = (['tokenIds', 'typeIds'] as const).map((name) =>
-    g.input(name, 'int32', [BATCH, SEQUENCE]),
-  ) as [Value, Value]
+  const { parameters, parameter, factors, tokenIds, typeIds } = adaptedInputs(g, model)
   const [positions, targets] = (['positions', 'targets'] as const).map((name) =>
     g.input(name, 'int32', [BATCH, TARGETS]),
   ) as [Value, Value]

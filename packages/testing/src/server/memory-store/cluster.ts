@@ -50,7 +50,7 @@ export function memoryCluster({ runs, cluster }: Tables): ClusterStore {
       if (lease?.owner === owner && lease.epoch === epoch) leases.set(runId, { ...lease, expiresAt: 0 })
     },
     driverOf: async (runId) => (isAlive(leases.get(runId)) ? leases.get(runId)!.owner : undefined),
-    noOwner: async () =>
+    withoutOwner: async () =>
       [...runs.values()]
         .sort((left, right) => left.createdAt - right.createdAt)
         .map(({ manifest }) => manifest.runId)

@@ -49,7 +49,7 @@ export function prismaCluster(prisma: PrismaClient): ClusterStore {
         SELECT "owner"::text FROM "RunLease" WHERE "runId" = ${runId}::uuid AND ${ALIVE}`
       return lease?.owner
     },
-    async noOwner() {
+    async withoutOwner() {
       const rows = await prisma.$queryRaw<{ id: string }[]>`
         SELECT "id"::text FROM "Run" WHERE "state" IN ('waiting', 'running')
         AND NOT EXISTS (SELECT FROM "RunLease" WHERE "runId" = "Run"."id" AND ${ALIVE}) ORDER BY "createdAt"`
