@@ -1,6 +1,6 @@
 /**
- * How long the accountants take: one line per reference row (both accountants, from nothing), and one for the next round
- * appended to a ledger of 1,000. `--json` prints the figures as JSON instead.
+ * How long the accountants take: one line per reference row (both accountants, from nothing), and one for the next
+ * round appended to a ledger of 1,000. `--json` prints the figures as JSON instead.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -34,7 +34,9 @@ const oracle = rows.map(({ events, delta }) => ({
   epsilonPld: pld.epsilonUpperBound(events, delta),
 }))
 
-/** Appends `rounds` more rounds to a ledger of 1,000, reading epsilon after each; a new mechanism every `fresh` rounds. */
+/**
+ * Appends `rounds` more rounds to a ledger of 1,000, reading epsilon after each; a new mechanism every `fresh` rounds.
+ */
 function appends<Account>(accountant: Accountant<Account>, rounds: number, fresh: number) {
   const event = (round: number): AccountedEvent => ({
     sampleRate: 0.02,

@@ -1,6 +1,6 @@
 /**
- * What several runs cost by PLD, which is valid where all of them are fixed beforehand, and by the filter that is valid where
- * each is chosen after the results of the earlier ones: the tables of docs/explanation/adaptive-composition.md.
+ * What several runs cost by PLD, which is valid where all of them are fixed beforehand, and by the filter that is valid
+ * where each is chosen after the results of the earlier ones: the tables of docs/explanation/adaptive-composition.md.
  */
 import { bestOrder, calibrateNoiseMultiplier, filterOf, pld } from '../packages/core/src/accounting/index.ts'
 

@@ -3,8 +3,9 @@
  *
  *   npm run bench:capacity -- --database-url postgresql://postgres@127.0.0.1:5432/empty [--clients 10000] [--connections 200]
  *
- * The database must be empty; it is filled. Prints JSON: bytes of what crosses the wire for the starter model at rank 8; one round
- * of that many clients through the store, with its time, rows and bytes; and what a connection costs the coordinator.
+ * The database must be empty; it is filled. Prints JSON: bytes of what crosses the wire for the starter model at rank
+ * 8; one round of that many clients through the store, with its time, rows and bytes; and what a connection costs the
+ * coordinator.
  */
 import { fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -68,7 +69,10 @@ function sizes(manifest: RunManifest) {
   }
 }
 
-/** One round of many clients, as its driver stores it; updates are committed in groups, as they are when they come at once. */
+/**
+ * One round of many clients, as its driver stores it; updates are committed in groups, as they are when they come at
+ * once.
+ */
 async function oneRound(databaseUrl: string, count: number) {
   await using store = await openPostgresStore(databaseUrl)
   const sql = new pg.Client(databaseUrl)

@@ -1,6 +1,6 @@
 /**
- * What clip, bound and sum cost of a private step: the share of the processor's time of one lot that is spent on the host after
- * the gradients have left the graph.
+ * What clip, bound and sum cost of a private step: the share of the processor's time of one lot that is spent on the
+ * host after the gradients have left the graph.
  *
  *   npm run bench:clip -- [--json] [--only MODEL] [--threads N]
  *

@@ -1,14 +1,14 @@
 /**
- * How many updates a coordinator takes in: null training on loopback, clients in processes of their own, every update on disk
- * and every round committed to the database before it counts, exactly as in earnest.
+ * How many updates a coordinator takes in: null training on loopback, clients in processes of their own, every update
+ * on disk and every round committed to the database before it counts, exactly as in earnest.
  *
  *   npx tsx bench/coordinator.ts [--json] [--cases 4x41k,10x41k] [--seconds 10] [--database-url postgresql://...]
  *
- * Prints `{ cases: [{ clients, floats, rounds, roundsPerSecond, updatesPerSecond, cpuMsPerUpdate, clientCpuMsPerUpdate, peakRssMb }] }`;
- * memory and the first time are those of the coordinator's process, the second that of all client processes. Processor time
- * tells more than the clock where other work shares the machine. The first seconds and rounds of each case are not counted: the
- * code is compiled then, on both sides.
- * With a database URL each case gets a database of its own on that server.
+ * Prints `{ cases: [{ clients, floats, rounds, roundsPerSecond, updatesPerSecond, cpuMsPerUpdate, clientCpuMsPerUpdate,
+ * peakRssMb }] }`; memory and the first time are those of the coordinator's process, the second that of all client
+ * processes. Processor time tells more than the clock where other work shares the machine. The first seconds and rounds
+ * of each case are not counted: the code is compiled then, on both sides. With a database URL each case gets a database
+ * of its own on that server.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -28,7 +28,9 @@ import { until } from '../packages/testing/src/server/until.ts'
 import { answerUsage, type Usage } from './usage.ts'
 
 const SELF = fileURLToPath(import.meta.url)
-/** A program of its own: what it does is done on other machines in earnest, so it takes as little of this one as it can. */
+/**
+ * A program of its own: what it does is done on other machines in earnest, so it takes as little of this one as it can.
+ */
 const CLIENTS = fileURLToPath(new URL('./coordinator-clients.ts', import.meta.url))
 /** Else the frames of the clients pile up until their whole memory is searched, several times a second. */
 const BUFFERS_DIE_YOUNG = ['--max-semi-space-size=1']
@@ -196,7 +198,8 @@ else {
       'database-url': { type: 'string' },
     },
   })
-  // Removed at the end: ext4 looks through what was deleted in the last minutes whenever it makes a file, 15 times as long.
+  // Removed at the end: ext4 looks through what was deleted in the last minutes whenever it makes a file, 15 times as
+  // long.
   const folder = mkdtempSync(join(tmpdir(), 'fedsvd-bench-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const cases: Measured[] = []

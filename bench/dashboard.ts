@@ -1,8 +1,8 @@
 /**
- * How soon the dashboard answers: `npm run bench:dashboard`. A run of 200 clients and 1,000 rounds is opened in Chromium and
- * used while its curves still come in, and again when they are all there. Printed is, for each thing that an operator does,
- * how long the page's main thread was busy without a pause, and how long an input took to show.
- * `npm run bench:dashboard -- FOLDER` does it with another build of the dashboard.
+ * How soon the dashboard answers: `npm run bench:dashboard`. A run of 200 clients and 1,000 rounds is opened in
+ * Chromium and used while its curves still come in, and again when they are all there. Printed is, for each thing that
+ * an operator does, how long the page's main thread was busy without a pause, and how long an input took to show. `npm
+ * run bench:dashboard -- FOLDER` does it with another build of the dashboard.
  */
 import { loadavg } from 'node:os'
 import type { Page } from 'playwright-core'

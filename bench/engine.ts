@@ -10,13 +10,15 @@
  *
  * PyTorch's batch size is the fastest of several unless it is given.
  *
- * `fixed` is 128 tokens a record. `real` draws lengths from the starter mails, cut at the model's own limit. PyTorch pads a
- * batch to its longest record; `sortedRatio` is against PyTorch with its lot sorted by length first, as fedsvd does.
+ * `fixed` is 128 tokens a record. `real` draws lengths from the starter mails, cut at the model's own limit. PyTorch
+ * pads a batch to its longest record; `sortedRatio` is against PyTorch with its lot sorted by length first, as fedsvd
+ * does.
  *
- * PyTorch is only as fast as its BLAS, which `torchBlas` names: Debian's python3-torch wants libopenblas0-pthread beside it.
+ * PyTorch is only as fast as its BLAS, which `torchBlas` names: Debian's python3-torch wants libopenblas0-pthread
+ * beside it.
  *
- * PyTorch runs through the first of `--python`, python3 and /usr/bin/python3 that can import torch; without one the bench
- * measures fedsvd alone.
+ * PyTorch runs through the first of `--python`, python3 and /usr/bin/python3 that can import torch; without one the
+ * bench measures fedsvd alone.
  */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,12 +1,12 @@
 /**
  * Does a coordinator go on answering while one enrolled client sends all it may? A process of its own with the embedded
- * database; the client reports poisoned, enormous, far-ahead and contradicting ledgers, states impossible terms at each new
- * connection, uploads nonsense, and tells of failures without end. Meanwhile a thread asks for /healthz.
+ * database; the client reports poisoned, enormous, far-ahead and contradicting ledgers, states impossible terms at each
+ * new connection, uploads nonsense, and tells of failures without end. Meanwhile a thread asks for /healthz.
  *
  *   npm run bench:hostile-client -- [--seconds 600] [--json]
  *
- * It fails, with exit code 1, where an answer of /healthz took more than 100 ms at the 99th percentile, where the run of the
- * honest clients did not go on, or where the coordinator died.
+ * It fails, with exit code 1, where an answer of /healthz took more than 100 ms at the 99th percentile, where the run
+ * of the honest clients did not go on, or where the coordinator died.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'

@@ -4,8 +4,8 @@
  *   npx tsx bench/noise.ts [--json]
  *
  * `discreteGaussian` is what the mechanism uses; 5 million samples a second is the requirement, and the exit code is 1
- * below it. The other two are baselines: the exact rejection sampler of Canonne, Kamath and Steinke in big integers, and
- * a continuous Gaussian, which is not private (Mironov 2012).
+ * below it. The other two are baselines: the exact rejection sampler of Canonne, Kamath and Steinke in big integers,
+ * and a continuous Gaussian, which is not private (Mironov 2012).
  */
 import { webcrypto } from 'node:crypto'
 import { discreteGaussian, fillGaussian, RandomBits } from '../packages/core/src/random/index.ts'

@@ -1,12 +1,12 @@
 /**
- * How well a private federated run learns, without a network: the starter corpus, the real engine, the real mechanism and
- * the real re-factorisation, in one process. For tuning, and for paired comparisons over seeds.
+ * How well a private federated run learns, without a network: the starter corpus, the real engine, the real mechanism
+ * and the real re-factorisation, in one process. For tuning, and for paired comparisons over seeds.
  *
  *   npx tsx bench/private-training.ts --seeds 5                # the run of the demo
  *   npx tsx bench/private-training.ts --probe --seeds 5        # the head alone on the frozen encoder
  *
- * A seed decides the public initialisation; lots and noise come from the operating system, as they must, so two runs of one
- * seed differ. `--json` prints one line of JSON for each run.
+ * A seed decides the public initialisation; lots and noise come from the operating system, as they must, so two runs of
+ * one seed differ. `--json` prints one line of JSON for each run.
  */
 
 import { randomFillSync } from 'node:crypto'
@@ -131,7 +131,9 @@ function withHead(state: AdapterState, mean: readonly NamedTensor[]): AdapterSta
   return { ...state, head: state.head.map(moved) }
 }
 
-/** One client's round, as the client node runs it, with a reservation that pays for nothing because nothing is released. */
+/**
+ * One client's round, as the client node runs it, with a reservation that pays for nothing because nothing is released.
+ */
 async function train(party: Party, state: AdapterState, round: number) {
   const terms = {
     clipNorm: number('clip'),
@@ -163,8 +165,8 @@ async function train(party: Party, state: AdapterState, round: number) {
 }
 
 /**
- * The private probe: the same run with the head alone trained, on the features of the frozen encoder. Its lots go through
- * the plain arithmetic of core in place of a graph.
+ * The private probe: the same run with the head alone trained, on the features of the frozen encoder. Its lots go
+ * through the plain arithmetic of core in place of a graph.
  */
 async function headAlone(base: TrainingEngine): Promise<TrainingEngine> {
   const schema = { ...base.schema, layers: [] }

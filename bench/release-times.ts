@@ -1,10 +1,12 @@
 /**
- * What the time of one update tells of one record, sent when it is made and at the end of a public slot, and what slots cost.
+ * What the time of one update tells of one record, sent when it is made and at the end of a public slot, and what slots
+ * cost.
  *
  *   npm run bench:release-times -- [--json] [--trials N]
  *
- * Two neighbouring data sets: short records, with and without one of the greatest length. A lot of all of them is computed by
- * turns on the starter. AUC is the probability that a release with the target comes later than one without it: 0.5 tells nothing.
+ * Two neighbouring data sets: short records, with and without one of the greatest length. A lot of all of them is
+ * computed by turns on the starter. AUC is the probability that a release with the target comes later than one without
+ * it: 0.5 tells nothing.
  */
 import { parseArgs } from 'node:util'
 import { AwaitableValue } from '../apps/client/src/platform/awaitable-value.ts'

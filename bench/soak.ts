@@ -1,12 +1,13 @@
 /**
- * Does a coordinator live for ever? Thousands of rounds of null training with tiny updates against one coordinator, on disk
- * and in the database as in earnest; clients that go and come back; and a look at what the process holds at every so many rounds.
+ * Does a coordinator live for ever? Thousands of rounds of null training with tiny updates against one coordinator, on
+ * disk and in the database as in earnest; clients that go and come back; and a look at what the process holds at every
+ * so many rounds.
  *
  *   npm run soak:coordinator -- [--rounds 2000] [--clients 3] [--samples 40] [--database-url postgresql://...] [--json]
  *
- * A line is fitted to the samples of the second half, when everything that fills up once has filled up. It fails, with exit code
- * 1, where a slope is above its bound: those of memory are per round, handles and open files must not grow at all, and each
- * table grows by exactly as many rows a round as the round has facts (with --database-url only).
+ * A line is fitted to the samples of the second half, when everything that fills up once has filled up. It fails, with
+ * exit code 1, where a slope is above its bound: those of memory are per round, handles and open files must not grow at
+ * all, and each table grows by exactly as many rows a round as the round has facts (with --database-url only).
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,7 +27,9 @@ const SELF = fileURLToPath(import.meta.url)
 const ROUNDS_PER_VISIT = 20
 const PATIENCE_MS = 24 * 3_600_000
 
-/** Growth per round that is let pass. The caches of the accountant fill up to 20,000 bounds: some hundred bytes a round. */
+/**
+ * Growth per round that is let pass. The caches of the accountant fill up to 20,000 bounds: some hundred bytes a round.
+ */
 const BOUNDS = { heapBytes: 2000, rssBytes: 8000, handles: 0.001, openFiles: 0.001 } as const
 /** Rows that each round adds, per client; an adapter and the round itself are added once. */
 const TABLES = { Round: 'round', Adapter: 'round', Task: 'client', Update: 'client', PrivacyEvent: 'client' } as const

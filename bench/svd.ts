@@ -3,10 +3,11 @@
  *
  *   npx tsx bench/svd.ts [--json] [--devices javascript,cpu,tfjs-wasm] [--cases 48x1024x8,48x4096x16] [--dense]
  *
- * A case is LAYERS x WIDTH x RANK. `productError` is ||B'A' - BA|| beside ||B|| ||A|| on random directions, `orthonormality`
- * the largest entry of A'A'^T - I, both over the first and the last layer. `--dense` adds what a dense SVD of one product B A
- * takes, times the layers, by the one-sided Jacobi of this repository up to a width of 256, and by `torch.linalg.svd` where a
- * `python3` with torch is there. Nothing is asserted: this is what `--svd-device` and docs/reference/devices.md go by.
+ * A case is LAYERS x WIDTH x RANK. `productError` is ||B'A' - BA|| beside ||B|| ||A|| on random directions,
+ * `orthonormality` the largest entry of A'A'^T - I, both over the first and the last layer. `--dense` adds what a dense
+ * SVD of one product B A takes, times the layers, by the one-sided Jacobi of this repository up to a width of 256, and
+ * by `torch.linalg.svd` where a `python3` with torch is there. Nothing is asserted: this is what `--svd-device` and
+ * docs/reference/devices.md go by.
  */
 import { execFileSync } from 'node:child_process'
 import { isFedsvdError } from '../packages/core/src/errors.ts'

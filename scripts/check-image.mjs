@@ -1,6 +1,7 @@
 /**
- * Holds the Dockerfile against what a release needs: a base of a supported Node that is pinned by its digest, and a user that is
- * not root. With `--pin` it asks Docker for the digest of the tag and writes it down. Exits with 1 where something is missing.
+ * Holds the Dockerfile against what a release needs: a base of a supported Node that is pinned by its digest, and a
+ * user that is not root. With `--pin` it asks Docker for the digest of the tag and writes it down. Exits with 1 where
+ * something is missing.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'

@@ -34,8 +34,8 @@ const isNode = (value: unknown): value is Node => typeof (value as Node | null)?
 
 /**
  * The public members of each class, static ones included, and the methods of each interface.
- * Overloads and the two halves of an accessor are one member; constructors, `#private` and `private` members are none. The
- * fields of an interface are data, and not counted.
+ * Overloads and the two halves of an accessor are one member; constructors, `#private` and `private` members are none.
+ * The fields of an interface are data, and not counted.
  */
 export function membersOf(file: string, source: string): Members[] {
   const found: Members[] = []

@@ -1,9 +1,9 @@
 /**
  * Generates the Prisma client from prisma/schema.prisma, with no network: run after each install.
  *
- * Prisma's command line would download a native schema engine, which generation does not use. Naming any existing program
- * in PRISMA_SCHEMA_ENGINE_BINARY keeps it from looking; should it ever start that program, node refuses its arguments and
- * generation fails loudly.
+ * Prisma's command line would download a native schema engine, which generation does not use. Naming any existing
+ * program in PRISMA_SCHEMA_ENGINE_BINARY keeps it from looking; should it ever start that program, node refuses its
+ * arguments and generation fails loudly.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

@@ -1,6 +1,6 @@
 /**
- * What is said in one place of the sources and nowhere else. A second place is right on the day that it is written and wrong
- * on the day that the first one changes.
+ * What is said in one place of the sources and nowhere else. A second place is right on the day that it is written and
+ * wrong on the day that the first one changes.
  */
 export const ONE_HOME: readonly { readonly uses: RegExp; readonly within: RegExp; readonly because: string }[] = [
   {

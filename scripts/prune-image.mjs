@@ -1,7 +1,7 @@
 /**
- * Removes from node_modules what `npm ci --omit=dev` leaves of the development tools: they are optional peers of packages that are
- * needed (Prisma's command line and TypeScript are, of Prisma's client), so npm installs them all the same. The lock file marks
- * them: reachable from development dependencies, and otherwise by optional edges alone.
+ * Removes from node_modules what `npm ci --omit=dev` leaves of the development tools: they are optional peers of
+ * packages that are needed (Prisma's command line and TypeScript are, of Prisma's client), so npm installs them all the
+ * same. The lock file marks them: reachable from development dependencies, and otherwise by optional edges alone.
  *
  *   node scripts/prune-image.mjs [folder]
  */

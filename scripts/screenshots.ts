@@ -1,7 +1,7 @@
 /**
- * Takes the screenshots of the documentation from a real demo: `npm run screenshots`. Needs Chromium; takes as long as the
- * demo does. `npm run screenshots -- URL OPERATOR_TOKEN` takes them of the newest run of a coordinator that is there already.
- * Pictures that would be larger than 200 kB fail it.
+ * Takes the screenshots of the documentation from a real demo: `npm run screenshots`. Needs Chromium; takes as long as
+ * the demo does. `npm run screenshots -- URL OPERATOR_TOKEN` takes them of the newest run of a coordinator that is
+ * there already. Pictures that would be larger than 200 kB fail it.
  */
 import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'

@@ -6,8 +6,9 @@ import path from 'node:path'
 const CHROMIUM = '/usr/lib/chromium'
 
 /**
- * Lets the tests of WebGPU run without a GPU: where the npm package `webgpu` is installed and no Vulkan driver is named, the
- * software adapter of Debian's chromium is. A loader reads these variables when a process starts, so this is for its parent.
+ * Lets the tests of WebGPU run without a GPU: where the npm package `webgpu` is installed and no Vulkan driver is
+ * named, the software adapter of Debian's chromium is. A loader reads these variables when a process starts, so this is
+ * for its parent.
  */
 export function useSoftwareAdapter(environment: NodeJS.ProcessEnv = process.env): void {
   const driver = path.join(CHROMIUM, 'vk_swiftshader_icd.json')

@@ -11,8 +11,8 @@ export default defineConfig({
   html: { cspNonce: '__CSP_NONCE__' },
   build: {
     target: 'es2023',
-    // The first browsers that know light-dark(): for older ones the minifier would put variables in its place that nothing
-    // sets, and every colour that differs by scheme would be lost.
+    // The first browsers that know light-dark(): for older ones the minifier would put variables in its place that
+    // nothing sets, and every colour that differs by scheme would be lost.
     cssTarget: ['chrome123', 'edge123', 'firefox120', 'safari17.5'],
     sourcemap: false,
     chunkSizeWarningLimit: 1200,

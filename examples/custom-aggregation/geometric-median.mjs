@@ -8,8 +8,8 @@ const terms = (/** @type {import('@fedsvd/engine/extensions').ExtensionApi} */ {
 const LEAST_DISTANCE = 1e-12
 
 /**
- * The geometric median by Weiszfeld's algorithm (Pillutla et al. 2022, arXiv 1912.13445): the point with the least sum of
- * distances to the updates. It stays near the honest ones as long as more than half of them are honest.
+ * The geometric median by Weiszfeld's algorithm (Pillutla et al. 2022, arXiv 1912.13445): the point with the least sum
+ * of distances to the updates. It stays near the honest ones as long as more than half of them are honest.
  *
  * @type {import('@fedsvd/engine/extensions').Extension}
  */

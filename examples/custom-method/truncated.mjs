@@ -4,8 +4,9 @@
 const LEAST_SHARE = 0.01
 
 /**
- * FedSVD that drops what noise has left in weak directions: after the re-factorisation, columns of B whose singular value
- * is below a hundredth of the layer's largest are set to zero. The rows of A stay, so these directions are learned anew.
+ * FedSVD that drops what noise has left in weak directions: after the re-factorisation, columns of B whose singular
+ * value is below a hundredth of the layer's largest are set to zero. The rows of A stay, so these directions are
+ * learned anew.
  *
  * @type {import('@fedsvd/engine/extensions').Extension}
  */

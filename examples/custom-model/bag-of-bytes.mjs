@@ -34,7 +34,8 @@ const tokenizer = {
 }
 
 /**
- * A model without a checkpoint: the mean of the embeddings of a text's bytes, one adapted linear layer, tanh, and a head.
+ * A model without a checkpoint: the mean of the embeddings of a text's bytes, one adapted linear layer, tanh, and a
+ * head.
  *
  * @type {import('@fedsvd/engine/extensions').Extension}
  */

@@ -1,7 +1,7 @@
 /**
- * Breaks the lines that privacy rests on, one at a time, and runs the tests that have to notice: first the file that noticed
- * the last time. Prints a table and exits with 1 when a break goes unnoticed without an argument why, when one with an argument
- * is noticed, or when a line is no longer there.
+ * Breaks the lines that privacy rests on, one at a time, and runs the tests that have to notice: first the file that
+ * noticed the last time. Prints a table and exits with 1 when a break goes unnoticed without an argument why, when one
+ * with an argument is noticed, or when a line is no longer there.
  *
  *   npm run test:mutants                  all of them
  *   npm run test:mutants -- ledger 12     those whose file has "ledger" in its name, or whose number is 12

@@ -12,8 +12,8 @@ import type { Budget, PrivacyTerms } from '../../packages/core/src/protocol/inde
 import { gameDelta, type Move } from '../../packages/testing/src/core/adaptive-adversary.ts'
 
 /*
- * An operator opens one run after the other and chooses each by what came back, for a client on which a cap was set before.
- * Whether the client is asked is decided by the coordinator's real check; what is learnt is computed exactly.
+ * An operator opens one run after the other and chooses each by what came back, for a client on which a cap was set
+ * before. Whether the client is asked is decided by the coordinator's real check; what is learnt is computed exactly.
  */
 
 const BUDGET = { epsilon: 6, delta: 1e-5 }
@@ -35,7 +35,10 @@ const termsOf = ({ event: { sampleRate, noiseMultiplier }, granted }: Run): Priv
   return { declaredRecords: 1000, sampleRate, noiseMultiplier, budget: granted }
 }
 
-/** The coordinator's check of a client that has spent `past`, the first of it first, under caps that were set one after the other. */
+/**
+ * The coordinator's check of a client that has spent `past`, the first of it first, under caps that were set one after
+ * the other.
+ */
 async function capsAfter(past: readonly Run[], caps: readonly Budget[]): Promise<ClientCaps> {
   const history = caps.map((cap): BudgetCap => ({ ...cap, clientId: 'site', actor: 'operator', at: 0 }))
   const spending = past.map(({ event }, index) => ({ ...event, runId: String(index), clientId: 'site' }))

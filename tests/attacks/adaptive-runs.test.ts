@@ -7,9 +7,9 @@ import { temporaryFolder } from '../../packages/testing/src/client/temporary-fol
 import { gameDelta, type Move } from '../../packages/testing/src/core/adaptive-adversary.ts'
 
 /*
- * A coordinator opens one run after the other and chooses each by what came back from the one before. What it may ask for is
- * decided by the real ledger of a site: the noise of each run is the least with which the ledger still reserves it. What it
- * learns is computed exactly.
+ * A coordinator opens one run after the other and chooses each by what came back from the one before. What it may ask
+ * for is decided by the real ledger of a site: the noise of each run is the least with which the ledger still reserves
+ * it. What it learns is computed exactly.
  */
 
 const BUDGET = { epsilon: 6, delta: 1e-5 }

@@ -14,8 +14,8 @@ import { post } from '../../packages/testing/src/server/fake-client.ts'
 import { until } from '../../packages/testing/src/server/until.ts'
 
 /*
- * A state folder on two machines: copied, cloned with its virtual machine, or restored from a snapshot. Each copy could draw noise
- * of its own for what was paid for once.
+ * A state folder on two machines: copied, cloned with its virtual machine, or restored from a snapshot. Each copy could
+ * draw noise of its own for what was paid for once.
  */
 let folder: TemporaryFolder
 beforeEach(() => {

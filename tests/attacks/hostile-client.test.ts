@@ -17,11 +17,14 @@ import {
 import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 /*
- * One enrolled client sends what it likes. The coordinator goes on for everybody else: it answers, it counts nothing that is
- * not owed, and it starts again.
+ * One enrolled client sends what it likes. The coordinator goes on for everybody else: it answers, it counts nothing
+ * that is not owed, and it starts again.
  */
 
-/** No single piece of work may keep others waiting for longer: 0.1 s on a quiet machine, and tests share theirs with others. */
+/**
+ * No single piece of work may keep others waiting for longer: 0.1 s on a quiet machine, and tests share theirs with
+ * others.
+ */
 const LONGEST_BLOCK_MS = 10_000
 
 const AWAY = async (): Promise<void> => {}

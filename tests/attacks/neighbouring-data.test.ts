@@ -12,9 +12,9 @@ import { letters } from '../../packages/testing/src/client/site.ts'
 import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
 
 /*
- * The attack: a coordinator that offers what only some data can answer, and reads refusals, codes, silence and sizes. The same
- * script is played to a real client on two data sets that differ by one record, with the same lots and the same noise; what
- * comes back must be the same, but for what is noised and what follows from it.
+ * The attack: a coordinator that offers what only some data can answer, and reads refusals, codes, silence and sizes.
+ * The same script is played to a real client on two data sets that differ by one record, with the same lots and the
+ * same noise; what comes back must be the same, but for what is noised and what follows from it.
  */
 
 interface Neighbours {
@@ -130,7 +130,9 @@ function withoutSecrets(message: unknown): unknown {
   return JSON.parse(JSON.stringify(message, (name, value: unknown) => (secret.test(name) ? 'secret' : value)))
 }
 
-/** Frames name their client, which is drawn anew at each enrolment, and end in their hash; what is between is compared. */
+/**
+ * Frames name their client, which is drawn anew at each enrolment, and end in their hash; what is between is compared.
+ */
 function payload(frame: unknown): string {
   const bytes = Buffer.from(String(frame), 'base64')
   return Buffer.concat([bytes.subarray(0, 32), bytes.subarray(48, -32)]).toString('base64')

@@ -12,8 +12,8 @@ import { letters, sampleSite } from '../../packages/testing/src/client/site.ts'
 import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
 
 /*
- * The attack: under the record unit, a person with k records moves a lot's sum by k times the bound, and the ledger says
- * what one record would cost. Carried out on a whole client whose every gradient has the length of the clip norm.
+ * The attack: under the record unit, a person with k records moves a lot's sum by k times the bound, and the ledger
+ * says what one record would cost. Carried out on a whole client whose every gradient has the length of the clip norm.
  */
 
 const PERSONS = 40

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { persistently, postgresAnswers, testCluster, until } from '../../packages/testing/src/server/index.ts'
 
 /*
- * What one coordinator has taken in, another one reads from the database they share. Whatever the numbers of a fact are, those
- * that no release of today would adopt included, the other one lives, answers, and drives the runs of everybody else.
+ * What one coordinator has taken in, another one reads from the database they share. Whatever the numbers of a fact
+ * are, those that no release of today would adopt included, the other one lives, answers, and drives the runs of
+ * everybody else.
  */
 
 const TIMEOUT = { timeout: 300_000 }

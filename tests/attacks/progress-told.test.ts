@@ -11,9 +11,9 @@ import { temporaryFolder } from '../../packages/testing/src/client/temporary-fol
 import { virtualClock } from '../../packages/testing/src/client/virtual-clock.ts'
 
 /*
- * The attack: how long a step takes depends on the records in it, so a coordinator asks, as often as it likes and while a round is
- * being trained, for whatever follows how far the training is. The grid of release times hides the end of it only. A training
- * that is slow and one that is quick must look the same.
+ * The attack: how long a step takes depends on the records in it, so a coordinator asks, as often as it likes and while
+ * a round is being trained, for whatever follows how far the training is. The grid of release times hides the end of it
+ * only. A training that is slow and one that is quick must look the same.
  */
 
 const manifest = sampleManifest({ model: { name: 'none', maxTokens: 64 } })
@@ -26,8 +26,8 @@ interface Watch {
 }
 
 /**
- * What a site sent until `look` was done: it is called in that step of its first round, or when the round waits for the end of
- * its slot.
+ * What a site sent until `look` was done: it is called in that step of its first round, or when the round waits for the
+ * end of its slot.
  */
 async function sentBy(step: number | 'slot', look: (watch: Watch) => Promise<void>): Promise<unknown[]> {
   using folder = temporaryFolder()
@@ -65,7 +65,8 @@ async function sentBy(step: number | 'slot', look: (watch: Watch) => Promise<voi
       },
     },
     onLot: async (records) => {
-      if (records.every(({ tokenIds }) => tokenIds.length === manifest.model.maxTokens)) return // timed for the slot, or made up
+      // timed for the slot, or made up
+      if (records.every(({ tokenIds }) => tokenIds.length === manifest.model.maxTokens)) return
       lots += 1
       if (lots !== step) return
       reached()

@@ -8,9 +8,9 @@ import { temporaryFolder } from '../../packages/testing/src/client/temporary-fol
 import { testCoordinator } from '../../packages/testing/src/server/index.ts'
 
 /*
- * A mechanism whose noise or whose lots came from anything but the operating system would be predictable, and nobody would see it.
- * Here the generator of the operating system is replaced by a known stream under the composed client and the composed
- * coordinator: what is drawn has to be the same for the same stream, and another for another one.
+ * A mechanism whose noise or whose lots came from anything but the operating system would be predictable, and nobody
+ * would see it. Here the generator of the operating system is replaced by a known stream under the composed client and
+ * the composed coordinator: what is drawn has to be the same for the same stream, and another for another one.
  */
 const os = vi.hoisted(() => ({
   stream: undefined as (() => Uint8Array) | undefined,

@@ -11,8 +11,9 @@ import { temporaryFolder } from '../../packages/testing/src/client/temporary-fol
 import { virtualClock } from '../../packages/testing/src/client/virtual-clock.ts'
 
 /*
- * The attack: a coordinator that knows all records but one times a site's updates. A long record makes its lots slower, so one
- * update tells whether it is there, whatever the noise in it. Time is virtual here: a record costs as much as it has tokens.
+ * The attack: a coordinator that knows all records but one times a site's updates. A long record makes its lots slower,
+ * so one update tells whether it is there, whatever the noise in it. Time is virtual here: a record costs as much as it
+ * has tokens.
  */
 
 const MS_PER_TOKEN = 0.5

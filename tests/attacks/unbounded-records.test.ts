@@ -22,8 +22,9 @@ import { type Lot, lotOfAll } from '../../packages/engine/src/training/lots/inde
 import { TINY_ENCODER, tinyCheckpoint, waveNamed } from '../../packages/testing/src/core/models/index.ts'
 
 /*
- * A coordinator writes the state, the head, the clip norm and the scale of the features. Whatever it writes, one record moves
- * the sum of a lot by no more than the sensitivity that the noise is scaled to, and no record decides whether there is a sum.
+ * A coordinator writes the state, the head, the clip norm and the scale of the features. Whatever it writes, one record
+ * moves the sum of a lot by no more than the sensitivity that the noise is scaled to, and no record decides whether
+ * there is a sum.
  */
 
 const TINY = {

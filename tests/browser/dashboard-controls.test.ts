@@ -26,7 +26,8 @@ import {
 import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 /*
- * What operators do in the browser, held against what the running coordinator does of it. Clients train when they are let.
+ * What operators do in the browser, held against what the running coordinator does of it. Clients train when they are
+ * let.
  */
 if (CHROMIUM === undefined) console.warn(`skipped: ${HOW_TO_GET_CHROMIUM}`)
 

@@ -19,8 +19,9 @@ import {
 import { createOperator, SECRET, temporaryFolder } from '../../packages/testing/src/server/index.ts'
 
 /*
- * The dashboard before the quick demo: a coordinator, three clients that train a real encoder on real mail with real noise,
- * each a process of its own. What is shown is held against what the demo says of itself, and against the clients' ledgers.
+ * The dashboard before the quick demo: a coordinator, three clients that train a real encoder on real mail with real
+ * noise, each a process of its own. What is shown is held against what the demo says of itself, and against the
+ * clients' ledgers.
  */
 if (CHROMIUM === undefined) console.warn(`skipped: ${HOW_TO_GET_CHROMIUM}`)
 
@@ -98,7 +99,8 @@ describe.skipIf(CHROMIUM === undefined)('the quick demo in the dashboard', { tim
         .getByText("2 events counted here, 2 of them reported from the client's own ledger. They agree.")
         .waitFor()
       const events = later.getByRole('table', { name: 'Ledger events of demo (quick)' }).getByRole('row')
-      // The page's accountant grows event by event; both are upper bounds, and differ by less than 1e-4 before rounding up.
+      // The page's accountant grows event by event; both are upper bounds, and differ by less than 1e-4 before rounding
+      // up.
       const shown = [-1e-4, 0, 1e-4].map((more) => (Math.ceil(1000 * (epsilon + more)) / 1000).toFixed(3))
       await events
         .nth(1)

@@ -18,7 +18,8 @@ import {
 import { type FakeClient, get, SECRET, temporaryFolder, until } from '../../packages/testing/src/server/index.ts'
 
 /*
- * What can be chosen for a run is what the coordinator has and takes, and what was chosen is seen on the page of the run.
+ * What can be chosen for a run is what the coordinator has and takes, and what was chosen is seen on the page of the
+ * run.
  */
 if (CHROMIUM === undefined) console.warn(`skipped: ${HOW_TO_GET_CHROMIUM}`)
 

@@ -16,8 +16,8 @@ import { SECRET, until } from '../../packages/testing/src/server/index.ts'
 
 /*
  * The aim is that an operator waits less than 100 ms for the page, with 200 clients and 1,000 rounds on it. Times are
- * measured by `npm run bench:dashboard`. Here they only have to tell today's page from one that draws everything at once,
- * also on a machine that is busy with other tests: processor time, and twice the aim.
+ * measured by `npm run bench:dashboard`. Here they only have to tell today's page from one that draws everything at
+ * once, also on a machine that is busy with other tests: processor time, and twice the aim.
  */
 const AIM_MS = 100
 

@@ -18,8 +18,8 @@ import {
 import { createOperator, SECRET, until } from '../../packages/testing/src/server/index.ts'
 
 /*
- * Every view in a real browser, against a real coordinator whose clients follow the protocol and train nothing. What the
- * page shows is held against what the coordinator answers, or against the accountant.
+ * Every view in a real browser, against a real coordinator whose clients follow the protocol and train nothing. What
+ * the page shows is held against what the coordinator answers, or against the accountant.
  */
 if (CHROMIUM === undefined) console.warn(`skipped: ${HOW_TO_GET_CHROMIUM}`)
 

@@ -5,7 +5,10 @@ import { SVD_DEVICES } from '../../packages/engine/src/settings/index.ts'
 
 const page = await readFile(new URL('../../docs/reference/devices.md', import.meta.url), 'utf8')
 
-/** Most milliseconds that the exact route may cost more than onnxruntime where `auto` takes it: less than a thread costs. */
+/**
+ * Most milliseconds that the exact route may cost more than onnxruntime where `auto` takes it: less than a thread
+ * costs.
+ */
 const NOT_WORTH_A_THREAD = 5
 
 const measured = Array.from(

@@ -17,9 +17,9 @@ import {
 } from '../../packages/testing/src/server/index.ts'
 
 /*
- * A process that kills itself with SIGKILL at the n-th call to its database, and another one on what it left. The same sweep
- * in one process, where it is cheap, is apps/server/src/runs/crash.slow.test.ts; this one shows that a death there is a death.
- * `npm run test:faults -w apps/server` tries every call, or as many as FEDSVD_FAULTS says.
+ * A process that kills itself with SIGKILL at the n-th call to its database, and another one on what it left. The same
+ * sweep in one process, where it is cheap, is apps/server/src/runs/crash.slow.test.ts; this one shows that a death
+ * there is a death. `npm run test:faults -w apps/server` tries every call, or as many as FEDSVD_FAULTS says.
  */
 const { FEDSVD_FAULTS: SIZE = '1' } = process.env
 const EVERY = SIZE === 'all'

@@ -17,10 +17,10 @@ import { temporaryFolder } from '../../packages/testing/src/client/temporary-fol
 import { composedDelta } from '../../packages/testing/src/core/accounting/exact.ts'
 
 /*
- * Random schedules: two data sets take part in the runs of two coordinators, which select some of them for each round. Clients
- * join late, crash before or after they drew their noise, try again, lose answers, are restarted; new runs begin. The real
- * ledger with the real accountants decides; what truly happened is kept beside it and judged by an exact oracle that shares
- * no code with the accountants.
+ * Random schedules: two data sets take part in the runs of two coordinators, which select some of them for each round.
+ * Clients join late, crash before or after they drew their noise, try again, lose answers, are restarted; new runs
+ * begin. The real ledger with the real accountants decides; what truly happened is kept beside it and judged by an
+ * exact oracle that shares no code with the accountants.
  */
 
 const BUDGETS = [
@@ -36,7 +36,10 @@ const terms = fc.record({
 })
 /** The oracle integrates over a range that is wide enough when the privacy loss is spread this far. */
 const LEAST_SPREAD = 0.5
-/** Any tilt gives the same integral; where the oracle's numbers do not, it is at the end of its range and judges nothing. */
+/**
+ * Any tilt gives the same integral; where the oracle's numbers do not, it is at the end of its range and judges
+ * nothing.
+ */
 const TILTS = [1, 2] as const
 
 /** About the standard deviation of the privacy loss of events together. */

@@ -26,8 +26,8 @@ const isPostgresThere = await postgresAnswers()
 if (!isPostgresThere) console.warn('server-cluster: skipped, as no PostgreSQL answers (FEDSVD_TEST_POSTGRES)')
 
 /**
- * Trains at once in every round but this one, and in this one when the gate of the client opens; once in each round, however
- * often it is invited, as a client node does.
+ * Trains at once in every round but this one, and in this one when the gate of the client opens; once in each round,
+ * however often it is invited, as a client node does.
  */
 function heldIn(round: number, gates: ReadonlyMap<string, Promise<void>>): Train {
   const begun = new Set<string>()

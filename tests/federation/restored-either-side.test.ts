@@ -14,8 +14,8 @@ import { tinyModels, tinyRequest } from '../../packages/testing/src/server/tiny-
 import { until } from '../../packages/testing/src/server/until.ts'
 
 /*
- * One side goes back in time while the other does not, with real coordinators and real sites: nobody is charged less than was
- * spent, no round counts twice, and each side says what it sees.
+ * One side goes back in time while the other does not, with real coordinators and real sites: nobody is charged less
+ * than was spent, no round counts twice, and each side says what it sees.
  */
 
 const LOCAL_STEPS = 2
@@ -119,7 +119,8 @@ it('a coordinator restored from an older backup, all sites ahead: the run ends b
     expect(rounds.filter(({ received }) => received > 0).map(({ round, received }) => [round, received])).toEqual([
       [0, 2],
     ])
-    // Each site has reserved the steps of five rounds; the coordinator charges those, and the round that it asked for again.
+    // Each site has reserved the steps of five rounds; the coordinator charges those, and the round that it asked for
+    // again.
     for (const [, count] of await charged(second, runId)) expect(count).toBeGreaterThanOrEqual(5 * LOCAL_STEPS)
     gate.allow(Number.POSITIVE_INFINITY) // a site tells of the end when its training has stopped
     for (const site of sites) {

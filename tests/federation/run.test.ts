@@ -123,7 +123,8 @@ for (const [database, isAvailable] of DATABASES) {
         expect(snapshot).toMatchObject({ state: 'completed', roundsDone: 4 })
         expect(snapshot.rounds.map(({ clients: counted }) => counted.length)).toEqual([3, 3, 3, 3])
         expect(snapshot.adapter).toBe(expectedAdapter(snapshot, clients))
-        expect(snapshot.clients.map(({ steps }) => steps)).toEqual([8, 8, 8]) // an invitation that is repeated costs nothing
+        // an invitation that is repeated costs nothing
+        expect(snapshot.clients.map(({ steps }) => steps)).toEqual([8, 8, 8])
         for (const client of clients) client.disconnect()
         expect(await coordinator.stop()).toBe(0)
       } finally {

@@ -1,6 +1,6 @@
 /**
- * Health check of a container, whatever runs in it: a coordinator has to be ready, a client only to be there. Plain JavaScript on
- * Node alone, as it is started every few seconds. Exits with 0 or 1.
+ * Health check of a container, whatever runs in it: a coordinator has to be ready, a client only to be there. Plain
+ * JavaScript on Node alone, as it is started every few seconds. Exits with 0 or 1.
  */
 import { readFileSync } from 'node:fs'
 import { request as http } from 'node:http'

@@ -8,8 +8,8 @@ const INPUTS = new URL('inputs.json', BUILD)
 const ROOT = new URL('../../../', import.meta.url)
 
 /**
- * The built form of a program, or undefined where it was not built, cannot be read, or a source has changed since: then the
- * source runs, and is transpiled at each start.
+ * The built form of a program, or undefined where it was not built, cannot be read, or a source has changed since: then
+ * the source runs, and is transpiled at each start.
  *
  * @param {string} name path of the entry from the root, such as apps/cli/src/main.ts
  * @returns {URL | undefined}

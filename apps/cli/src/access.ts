@@ -31,7 +31,10 @@ export function withTrust(command: Command): Command {
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
 }
 
-/** Asks for the token where none was given. @throws FedsvdError CONFIG_INVALID without one, or when a file cannot be read */
+/**
+ * Asks for the token where none was given. @throws FedsvdError CONFIG_INVALID without one, or when a file cannot be
+ * read
+ */
 export async function accessOf(options: AccessOptions): Promise<OperatorAccess> {
   const token = await requireSecret({ ...options }, OPERATOR_TOKEN)
   return { url: options.coordinator, token, trust: readTls(options) }

@@ -33,8 +33,8 @@ export interface ExportRequest {
  * Fetches the newest state of a run and writes it in the form that is asked for.
  *
  * @returns the files written
- * @throws FedsvdError RUN_STATE when no round has been published yet, CHECKPOINT_INVALID where the run's checkpoint is not
- *   here, CONFIG_INVALID for a format that the model does not have
+ * @throws FedsvdError RUN_STATE when no round has been published yet, CHECKPOINT_INVALID where the run's checkpoint is
+ *   not here, CONFIG_INVALID for a format that the model does not have
  */
 export async function exportRun(access: OperatorAccess, runId: string, request: ExportRequest): Promise<string[]> {
   const { format, folder, models = { models: DEFAULT_MODELS } } = request

@@ -90,8 +90,8 @@ export function watchRuns(
 }
 
 /**
- * Follows one run: calls `onChange` with each of its changes, and `ended` resolves with the last one. Disposing it ends the
- * watch.
+ * Follows one run: calls `onChange` with each of its changes, and `ended` resolves with the last one. Disposing it ends
+ * the watch.
  */
 export function followRun(
   access: OperatorAccess,

@@ -20,8 +20,8 @@ export function withSecret(command: Command, { flag, env, what }: SecretOption):
 }
 
 /**
- * The secret, without the line break behind it; undefined where none was given. One on the command line still works, with a
- * warning on stderr: every user of the machine sees it in the list of processes.
+ * The secret, without the line break behind it; undefined where none was given. One on the command line still works,
+ * with a warning on stderr: every user of the machine sees it in the list of processes.
  *
  * @throws FedsvdError CONFIG_INVALID when its file cannot be read or is empty
  */
@@ -37,7 +37,10 @@ export function secretOf(options: Given, { flag, env, what }: SecretOption): str
   return typeof file === 'string' ? readSecret(file, flag, what) : undefined
 }
 
-/** As {@link secretOf}, asking at the terminal where there is one. @throws FedsvdError CONFIG_INVALID where there is none */
+/**
+ * As {@link secretOf}, asking at the terminal where there is one. @throws FedsvdError CONFIG_INVALID where there is
+ * none
+ */
 export async function requireSecret(options: Given, option: SecretOption): Promise<string> {
   const secret = secretOf(options, option) ?? (await askFor(option.what))
   if (secret) return secret

@@ -5,9 +5,9 @@ export const AT_ONCE = 130
 const ONE_PRESS_MS = 300
 
 /**
- * Resolves with `work`, or with undefined at the first SIGINT or SIGTERM, so that everything can be closed in order; also when
- * the process that started this one with a channel between them is gone, however it went. The next signal ends the process at
- * once, with exit code 130.
+ * Resolves with `work`, or with undefined at the first SIGINT or SIGTERM, so that everything can be closed in order;
+ * also when the process that started this one with a channel between them is gone, however it went. The next signal
+ * ends the process at once, with exit code 130.
  *
  * @param onStop says what becomes of the work; told once, before anything is closed
  */
@@ -37,7 +37,8 @@ export async function untilSignal<T>(
     return await Promise.race([work, stopped])
   } finally {
     clearInterval(alive)
-    // Once it was told to stop, the process listens on for a second signal. A listener to the channel would keep it alive.
+    // Once it was told to stop, the process listens on for a second signal. A listener to the channel would keep it
+    // alive.
     for (const { reason, listener } of listeners) {
       if (stoppedAt === undefined || reason === 'disconnect') process.off(reason, listener)
     }

@@ -11,7 +11,8 @@ import { defaultOwnerKey, makeOwnerKey, readOwnerKey } from './owner/owner-key.t
 import { parseStatement, signStatement } from './owner/statement.ts'
 
 /*
- * Attacks on the budget by another name for the same people: another view of the data, and a statement that is not what it says.
+ * Attacks on the budget by another name for the same people: another view of the data, and a statement that is not what
+ * it says.
  */
 const BUDGET = { epsilon: 8, delta: 1e-5 }
 const row = (n: number) => ({

@@ -30,11 +30,12 @@ export interface BudgetRequest {
 }
 
 /**
- * Opens the ledger that pays for a data set: the site's own, or one by another name where the data owner has signed that the
- * data set shares no people with any other. Either way it must not share records with the data sets of another budget. The budget
- * that was asked for binds the site with the first run that it agrees to.
+ * Opens the ledger that pays for a data set: the site's own, or one by another name where the data owner has signed
+ * that the data set shares no people with any other. Either way it must not share records with the data sets of another
+ * budget. The budget that was asked for binds the site with the first run that it agrees to.
  *
- * @throws FedsvdError as `openLedger`; DATA_OVERLAPS; STATEMENT_INVALID where there is no statement for these data and this budget
+ * @throws FedsvdError as `openLedger`; DATA_OVERLAPS; STATEMENT_INVALID where there is no statement for these data and
+ *   this budget
  */
 export async function openBudget(request: BudgetRequest): Promise<PrivacyLedger> {
   const { stateDir, fingerprint, budget, name = SITE_BUDGET, earlier } = request
@@ -69,8 +70,8 @@ function statementFor({ statementFile, fingerprint }: BudgetRequest, budget: str
 }
 
 /**
- * The site's ledger, with every ledger of earlier releases in it, and with the statement. It fixes the owner's key for all budgets.
- * Where a client of this site holds it and has the statement already, it is only read.
+ * The site's ledger, with every ledger of earlier releases in it, and with the statement. It fixes the owner's key for
+ * all budgets. Where a client of this site holds it and has the statement already, it is only read.
  */
 function siteState(
   { stateDir, fingerprint, budget, earlier }: BudgetRequest,

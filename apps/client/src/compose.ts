@@ -50,7 +50,8 @@ export async function startClient(config: ClientConfig, parts: ClientParts = {})
   try {
     return await start(config, parts, { anew: false })
   } catch (error) {
-    // A coordinator that was restored from a backup of before does not know this site; a token is a new word of its operator.
+    // A coordinator that was restored from a backup of before does not know this site; a token is a new word of its
+    // operator.
     const isUnknown = isFedsvdError(error, 'SIGNATURE_INVALID') && wasEnrolled
     if (!isUnknown || config.enrolmentToken === undefined) throw error
     return await start(config, parts, { anew: true })
@@ -142,8 +143,8 @@ async function start(
 }
 
 /**
- * What the site says of its data. A ledger that has agreed to a run knows the declared count from that run's terms, which
- * are public; nothing is ever derived from the records.
+ * What the site says of its data. A ledger that has agreed to a run knows the declared count from that run's terms,
+ * which are public; nothing is ever derived from the records.
  *
  * @throws FedsvdError CONFIG_INVALID where no count was declared yet
  */

@@ -40,17 +40,22 @@ export const clientConfigSchema = z.strictObject({
   tagsColumn: column,
   promptColumn: column,
   answerColumn: column,
-  /** Names the person of a record: persons are then the unit of privacy of this site, and of every run that it takes part in. */
+  /**
+   * Names the person of a record: persons are then the unit of privacy of this site, and of every run that it takes
+   * part in.
+   */
   unitColumn: column,
   /** Encoding of text files, a WHATWG label; default UTF-8, and any other is refused. */
   encoding: z.string().min(1).max(40).optional(),
   /** Between the fields of a text table; default: a comma in .csv files, a tab in .tsv files. */
   delimiter: z.string().length(1).optional(),
-  /** Whether fields may stand in double quotes; default: in .csv files they may, in .tsv files a quote is a character. */
+  /**
+   * Whether fields may stand in double quotes; default: in .csv files they may, in .tsv files a quote is a character.
+   */
   quoting: z.enum(['double', 'none']).optional(),
   /**
-   * Folder of the key, the ledgers and the outbox; default: one for each user of a machine. Losing it is losing the proof of
-   * what was spent.
+   * Folder of the key, the ledgers and the outbox; default: one for each user of a machine. Losing it is losing the
+   * proof of what was spent.
    */
   stateDir: z
     .string()
@@ -70,11 +75,13 @@ export const clientConfigSchema = z.strictObject({
   cert: z.string().min(1).optional(),
   key: z.string().min(1).optional(),
   /**
-   * A public constant in place of the true number of records, chosen by hand. Needed until the first run is agreed to; a
-   * ledger with a run has it in the terms of that run.
+   * A public constant in place of the true number of records, chosen by hand. Needed until the first run is agreed to;
+   * a ledger with a run has it in the terms of that run.
    */
   declaredRecords: wholeIn(LIMITS.declaredRecords).optional(),
-  /** The labels that the records have, declared; absent: records of labels that a run does not have are left out of it. */
+  /**
+   * The labels that the records have, declared; absent: records of labels that a run does not have are left out of it.
+   */
   declaredLabels: z.array(z.string().min(1)).min(2).optional(),
   /** What this site does not do for any coordinator: limits that differ from those of docs/reference/site-policy.md. */
   limits: runLimitsSchema.default({}),
@@ -92,8 +99,8 @@ export const clientConfigSchema = z.strictObject({
   /** Device of onnxruntime. */
   executionProvider: z.enum(EXECUTION_PROVIDERS).default('cpu'),
   /**
-   * Sends what follows from training at the end of public slots of time, so that how long it took tells nothing of the records.
-   * Costs waiting; without it the times of releases are not protected.
+   * Sends what follows from training at the end of public slots of time, so that how long it took tells nothing of the
+   * records. Costs waiting; without it the times of releases are not protected.
    */
   releaseGrid: z.boolean().default(true),
   /** End when the first run in which this client takes part has ended. */

@@ -20,7 +20,10 @@ export type ClientEvent =
     }
   /** So many ledgers of earlier releases or other folders count in the budget of this site. */
   | { event: 'ledgers-adopted'; count: number }
-  /** Records that are not trained on: rows that are none, or with a run those that it cannot take. Private, like all counts. */
+  /**
+   * Records that are not trained on: rows that are none, or with a run those that it cannot take. Private, like all
+   * counts.
+   */
   | { event: 'records-left-out'; runId?: string; count: number; reasons: LeftOut['reasons']; first?: ErrorFact }
   /** What the site declares, beside what is true of it. */
   | { event: 'declared'; declaredRecords: number; records: number; labels?: readonly string[] }
@@ -46,8 +49,8 @@ export type ClientEvent =
   /** Within a step, after each micro-batch: `done` of the `of` records of the lot, both private. */
   | { event: 'part'; runId: string; round: number; step: number; steps: number; done: number; of: number }
   /**
-   * `records` are those of the lot, `leftOut` those among them that contributed zeros: the model cannot take them, or their
-   * gradients are not finite. Both are private.
+   * `records` are those of the lot, `leftOut` those among them that contributed zeros: the model cannot take them, or
+   * their gradients are not finite. Both are private.
    */
   | {
       event: 'step'
@@ -60,11 +63,13 @@ export type ClientEvent =
       seconds: number
     }
   /**
-   * Updates of the run leave at the end of slots of this length, however long a round trains; `fits` unless that is beyond the
-   * deadline of its rounds. 0: they leave when they are made, and their times are not protected.
+   * Updates of the run leave at the end of slots of this length, however long a round trains; `fits` unless that is
+   * beyond the deadline of its rounds. 0: they leave when they are made, and their times are not protected.
    */
   | { event: 'release-slot'; runId: string; seconds: number; fits: boolean }
-  /** The engine failed on records of a lot, which contribute zeros: the step was noised and paid for. The first error. */
+  /**
+   * The engine failed on records of a lot, which contribute zeros: the step was noised and paid for. The first error.
+   */
   | { event: 'lot-failed'; runId: string; round: number; step: number; steps: number; error: ErrorFact }
   /** The disk takes no more: the round, or the agreement to the run, waits for room. */
   | { event: 'disk-full'; runId: string; round?: number; error: ErrorFact }

@@ -13,7 +13,8 @@ import { seenData } from './overlap/index.ts'
 import { isSigned } from './owner/statement.ts'
 
 /*
- * Whatever this release reads that it may have to read for ever: a later one keeps these fixtures and this test, and adds its own.
+ * Whatever this release reads that it may have to read for ever: a later one keeps these fixtures and this test, and
+ * adds its own.
  */
 const STATE = fixture('state-0.1.0', 'state')
 const DATASET = 'ec3d090530039879cf2eed8b7c331d46e68a20468d04aa4101a52ac66bdf359f'

@@ -98,7 +98,10 @@ describe('a round that fails in its third step', () => {
 })
 
 describe('a site that is interrupted', () => {
-  /** A site whose process ends with the given lots, counted from 1 over all rounds; each interruption makes one lot more. */
+  /**
+   * A site whose process ends with the given lots, counted from 1 over all rounds; each interruption makes one lot
+   * more.
+   */
   const interrupted = async (lotsOfDeath: readonly number[], run: RunManifest) => {
     const steps: number[][] = []
     let lots = 0
@@ -237,7 +240,8 @@ describe('a full disk', () => {
     expect(readLedger().attempts).toHaveLength(1)
   })
 
-  // The writes of a round: its state, its rule and its reservation, a step and its line four times, the frame and its line, the answer.
+  // The writes of a round: its state, its rule and its reservation, a step and its line four times, the frame and its
+  // line, the answer.
   it.each([0, 1, 2, 3, 8, 10, 11, 12])('is waited for, after %i writes of a round', async (writes) => {
     await using site = await start()
     const peer = await double.peer()

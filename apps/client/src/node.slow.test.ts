@@ -234,7 +234,8 @@ describe.each([
     await peer.invite(double.invitation(manifest, 1))
     await site.told('round-delivered')
     expect(double.frames.has(`${manifest.runId}/0`)).toBe(false)
-    // the step under way was made and kept; the next one did not begin, and lines that say nothing hide how many there were
+    // the step under way was made and kept; the next one did not begin, and lines that say nothing hide how many there
+    // were
     const levelled = Array(manifest.localSteps - 1).fill('levelled')
     expect(kinds()).toEqual(['opened', 'bound', 'rule-fixed', 'reserved', 'stepped', ...levelled, 'reserved', ...MADE])
     expect(site.events.filter(({ event }) => event === 'round-failed')).toEqual([])

@@ -136,8 +136,8 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /**
-   * The end of the next run in which this node takes part, or took part before it was started; or that it takes part in none,
-   * because it declined all that it was offered. Rejects when the coordinator turns the node away for good.
+   * The end of the next run in which this node takes part, or took part before it was started; or that it takes part in
+   * none, because it declined all that it was offered. Rejects when the coordinator turns the node away for good.
    */
   nextEnding(): Promise<SiteEnding> {
     return this.#endings.next()
@@ -288,8 +288,8 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /**
-   * A coordinator that was restored from a backup may come to the same round again by another way. What this site has made for it
-   * goes on from another state, and would move the new one to where it does not belong.
+   * A coordinator that was restored from a backup may come to the same round again by another way. What this site has
+   * made for it goes on from another state, and would move the new one to where it does not belong.
    *
    * @throws FedsvdError UPDATE_STALE
    */
@@ -327,8 +327,8 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /**
-   * The ledger as it was when no round was in training. Its length follows how many steps were made, and a coordinator may ask for
-   * it whenever it likes; the end of a training it hears by the grid of release times.
+   * The ledger as it was when no round was in training. Its length follows how many steps were made, and a coordinator
+   * may ask for it whenever it likes; the end of a training it hears by the grid of release times.
    */
   #toldHead(): LedgerHead | undefined {
     if (this.#inTraining === 0) this.#told = this.#parts.ledger.head
@@ -420,7 +420,9 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
-  /** A full disk is waited for as long as a round, or an answer, has time, and its end is told to the site's operator. */
+  /**
+   * A full disk is waited for as long as a round, or an answer, has time, and its end is told to the site's operator.
+   */
   #whenDiskHasRoom({ manifest, signal, round, isAnswer = false }: DiskWait): WhenDiskHasRoom {
     const { releaseClock: clock = systemClock, onEvent } = this.#parts
     const { runId, deadlineSeconds } = manifest
@@ -448,9 +450,10 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /**
-   * Reports the reservations of a run: all of them at each connection and offer, and again before a round is trained until the coordinator
-   * has agreed with them; from then on those of the round alone. A coordinator that holds proof of more than this ledger does
-   * ends this site's part in the run: the ledger may be an old copy, and its budget spent already.
+   * Reports the reservations of a run: all of them at each connection and offer, and again before a round is trained
+   * until the coordinator has agreed with them; from then on those of the round alone. A coordinator that holds proof
+   * of more than this ledger does ends this site's part in the run: the ledger may be an old copy, and its budget spent
+   * already.
    *
    * @throws FedsvdError LEDGER_MISMATCH
    * @throws the signal's reason when it aborts
@@ -490,7 +493,10 @@ export class ClientNode implements AsyncDisposable {
     this.#endings.tell({ kind: code === undefined ? 'ended' : 'refused', ...ending })
   }
 
-  /** True for a run of this coordinator that an earlier process of this site joined, and that ended while the site was away. */
+  /**
+   * True for a run of this coordinator that an earlier process of this site joined, and that ended while the site was
+   * away.
+   */
   #isAbandoned(runId: string): boolean {
     const { ledger, transport, joined } = this.#parts
     return ledger.state.runs.get(runId)?.coordinator === transport.coordinator && joined.end(runId)

@@ -25,8 +25,8 @@ import { z } from 'zod'
 import { openLedger, showLedger } from './ledger/index.ts'
 
 /*
- * The traps of the field that belong to a client, each with the figure that it would get wrong. A run here has 1,212 trained
- * numbers, so the noise of one update can be measured: its standard deviation is known to about 2 %.
+ * The traps of the field that belong to a client, each with the figure that it would get wrong. A run here has 1,212
+ * trained numbers, so the noise of one update can be measured: its standard deviation is known to about 2 %.
  */
 const WIDE = {
   rank: 2,

@@ -11,8 +11,8 @@ const EARLIER_DEFAULT = join('.fedsvd', 'client')
 export type StateEnvironment = Readonly<Partial<Record<'FEDSVD_HOME' | 'XDG_STATE_HOME' | 'LOCALAPPDATA', string>>>
 
 /**
- * The state folder of this user's client, the same from whichever working directory it is started, because a budget belongs to
- * people and not to folders: `$FEDSVD_HOME/client`, or `fedsvd/client` in the system's folder for state.
+ * The state folder of this user's client, the same from whichever working directory it is started, because a budget
+ * belongs to people and not to folders: `$FEDSVD_HOME/client`, or `fedsvd/client` in the system's folder for state.
  */
 export function defaultStateDir(env: StateEnvironment = process.env, home = homedir()): string {
   const { FEDSVD_HOME, XDG_STATE_HOME, LOCALAPPDATA } = env
@@ -22,8 +22,9 @@ export function defaultStateDir(env: StateEnvironment = process.env, home = home
 }
 
 /**
- * State folders that the release before made by default where this client is started or where its data lie: `.fedsvd/client` in
- * the working directory, in the data's folder, and in every folder above these. The nearest comes first.
+ * State folders that the release before made by default where this client is started or where its data lie:
+ * `.fedsvd/client` in the working directory, in the data's folder, and in every folder above these. The nearest comes
+ * first.
  */
 export function earlierStateDirs(
   stateDir: string,
@@ -38,9 +39,9 @@ export function earlierStateDirs(
 }
 
 /**
- * Takes over, into a folder without a key, what a site of the release before needs to go on: its key and enrolments, frames
- * that are not delivered yet and steps of rounds that broke off. Its ledgers stay where they are, and are adopted. The key comes
- * last, so what was interrupted is done again.
+ * Takes over, into a folder without a key, what a site of the release before needs to go on: its key and enrolments,
+ * frames that are not delivered yet and steps of rounds that broke off. Its ledgers stay where they are, and are
+ * adopted. The key comes last, so what was interrupted is done again.
  */
 export function takeOver(stateDir: string, earlier: readonly string[]): void {
   const key = join(stateDir, KEY_FILE)

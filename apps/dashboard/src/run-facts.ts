@@ -25,14 +25,20 @@ export function worst({ clients }: RunSnapshot): Client | undefined {
   return clients.toSorted((left, right) => right.epsilonUpperBound - left.epsilonUpperBound)[0]
 }
 
-/** The largest epsilon of a client as a whole, against everyone but the coordinator; undefined where no run noises for it. */
+/**
+ * The largest epsilon of a client as a whole, against everyone but the coordinator; undefined where no run noises for
+ * it.
+ */
 export function worstOfClients({ clients }: RunSnapshot): Client['clientLevel'] {
   return clients
     .flatMap(({ clientLevel }) => clientLevel ?? [])
     .toSorted((left, right) => right.epsilonUpperBound - left.epsilonUpperBound)[0]
 }
 
-/** How much is spent of the tighter of two limits: what the site stated for the run, and the cap of an operator on all runs. */
+/**
+ * How much is spent of the tighter of two limits: what the site stated for the run, and the cap of an operator on all
+ * runs.
+ */
 export function shareOf({ epsilonUpperBound, budget, cap }: Client): number {
   return Math.max(epsilonUpperBound / budget, cap === undefined ? 0 : cap.epsilonUpperBound / cap.budget)
 }

@@ -76,11 +76,13 @@ export const configSchema = z.strictObject({
     .optional(),
   /** Made up and stored in the state folder where it is absent. */
   operatorToken: secret(SECRETS.operatorToken).optional(),
-  /** Key of the upload tokens; made up and stored where it is absent. Coordinators that share a database share it too. */
+  /**
+   * Key of the upload tokens; made up and stored where it is absent. Coordinators that share a database share it too.
+   */
   uploadSecret: secret(SECRETS.uploadSecret).optional(),
   /**
-   * Where tensors are kept: `s3://bucket/prefix`, or a folder; the folder `blobs` of the state folder where it is absent.
-   * Coordinators that share a database share it too.
+   * Where tensors are kept: `s3://bucket/prefix`, or a folder; the folder `blobs` of the state folder where it is
+   * absent. Coordinators that share a database share it too.
    */
   blobs: z
     .string()
@@ -99,7 +101,9 @@ export const configSchema = z.strictObject({
   s3SecretAccessKey: trimmed.optional(),
   /** Of keys that hold for a time. */
   s3SessionToken: trimmed.optional(),
-  /** Secret bytes (32, base64url) of the key that signs privacy statements; made up and stored where they are absent. */
+  /**
+   * Secret bytes (32, base64url) of the key that signs privacy statements; made up and stored where they are absent.
+   */
   statementKey: secret(SECRETS.statementKey).optional(),
   /** Keep the updates of published rounds, which nothing needs any more. */
   keepUpdates: flag.default(false),
@@ -109,7 +113,9 @@ export const configSchema = z.strictObject({
   collectGraceSeconds: z.coerce.number().min(1).max(2_592_000).default(3600),
   /** How long a run waits for the coordinator that drives it before another one on the same database takes it over. */
   leaseSeconds: z.coerce.number().min(1).max(600).default(10),
-  /** Files, patterns or folder of public, labelled records to measure published states on: see docs/reference/data.md. */
+  /**
+   * Files, patterns or folder of public, labelled records to measure published states on: see docs/reference/data.md.
+   */
   holdOut: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)]).optional(),
   /** How these are read, as a site reads its data; in the environment as JSON, such as `{"textColumn":"body"}`. */
   holdOutReading: z.preprocess(parsedJson, readingSchema).default({}),
@@ -119,7 +125,10 @@ export const configSchema = z.strictObject({
     .min(1)
     .default('.fedsvd/models')
     .transform((folder) => path.resolve(folder)),
-  /** Address of the hub to fetch checkpoints from, such as https://huggingface.co; nothing is fetched where it is absent. */
+  /**
+   * Address of the hub to fetch checkpoints from, such as https://huggingface.co; nothing is fetched where it is
+   * absent.
+   */
   hub: z.url({ protocol: /^https?$/ }).optional(),
   /** Access token for repositories of the hub that are not public. */
   hubToken: trimmed.max(400).optional(),
@@ -213,7 +222,10 @@ export const ENVIRONMENT = {
   trustedProxies: 'FEDSVD_TRUSTED_PROXIES',
 } as const satisfies Record<keyof CoordinatorConfig, string>
 
-/** Settings that may stand in a file: the variable with `_FILE` behind it names it, as secrets of containers are mounted. */
+/**
+ * Settings that may stand in a file: the variable with `_FILE` behind it names it, as secrets of containers are
+ * mounted.
+ */
 export const FROM_FILES = [
   'operatorToken',
   'uploadSecret',

@@ -60,7 +60,8 @@ export interface Coordinator extends AsyncDisposable {
 
 /**
  * Starts a coordinator: opens the database, acquires every run that has not ended, and only then listens. Disposing it
- * begins nothing any more, finishes the requests under way, sends clients away to come back, and leaves everything durable.
+ * begins nothing any more, finishes the requests under way, sends clients away to come back, and leaves everything
+ * durable.
  *
  * @throws FedsvdError CONFIG_INVALID, PORT_IN_USE, DATABASE_LOCKED, DATABASE_UNAVAILABLE or MIGRATION_FAILED,
  *   and DATA_UNREADABLE or DATA_EMPTY for the hold-out file
@@ -162,8 +163,8 @@ function listen({ http, scheme }: Listener, { host, port }: CoordinatorConfig, n
 }
 
 /**
- * Takes no more requests, finishes those under way, and cuts what is left after the grace period. Sockets close as if the
- * network had gone (`transport close`): a client that sees that comes back by itself.
+ * Takes no more requests, finishes those under way, and cuts what is left after the grace period. Sockets close as if
+ * the network had gone (`transport close`): a client that sees that comes back by itself.
  */
 async function closeServer(io: Server, http: HttpServer, graceMs: number): Promise<void> {
   const timer = setTimeout(() => http.closeAllConnections(), graceMs)

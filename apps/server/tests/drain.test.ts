@@ -65,12 +65,14 @@ describe('a coordinator that is asked to stop', () => {
       await upload.sent
       const reasons = clients.map(({ socket }) => new Promise((resolve) => socket!.once('disconnect', resolve)))
       const stopped = first.stop()
-      // The reason after which a Socket.IO client reconnects by itself; 'io server disconnect' would be one after which not.
+      // The reason after which a Socket.IO client reconnects by itself; 'io server disconnect' would be one after which
+      // not.
       expect(await Promise.all(reasons)).toEqual(['transport close', 'transport close'])
       await expect(fetch(`${url}/healthz`)).rejects.toThrow()
       expect(await upload.rest()).toMatchObject({ status: 200, body: { status: 'accepted' } })
       expect(await stopped).toBe(0)
-      expect(clients.map(({ invitations }) => invitations.length)).toEqual([1, 1]) // both updates are in, and no round followed
+      // both updates are in, and no round followed
+      expect(clients.map(({ invitations }) => invitations.length)).toEqual([1, 1])
 
       await using second = await startCoordinatorProcess(settings)
       for (const client of clients) client.moveTo(second.url)

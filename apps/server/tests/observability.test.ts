@@ -195,7 +195,8 @@ describe('traces', () => {
     expect(accepted).toHaveLength(4)
     const refused = named('update').filter(({ attributes }) => attributes.some(({ key }) => key === 'error.type'))
     expect(refused).toHaveLength(4)
-    expect(named('database rounds.save').length).toBeGreaterThan(5) // to open, to close and to publish each round, at least
+    // to open, to close and to publish each round, at least
+    expect(named('database rounds.save').length).toBeGreaterThan(5)
     const stored = spans.filter(({ name, parentSpanId }) => name.startsWith('database ') && parentSpanId !== undefined)
     expect(stored.length).toBeGreaterThan(0) // what an upload asks of the database is inside its span
     const text = receiver.bodies.join('\n')

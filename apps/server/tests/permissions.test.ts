@@ -25,8 +25,8 @@ import {
 import { EVENTS, NAMESPACES, ROUTES } from '../src/identity/index.ts'
 
 /*
- * Everything that can be reached over the network, held against the table of permissions. A new route fails here until the
- * table says who may call it and REQUESTS says how: see `is the table of permissions, route by route`.
+ * Everything that can be reached over the network, held against the table of permissions. A new route fails here until
+ * the table says who may call it and REQUESTS says how: see `is the table of permissions, route by route`.
  */
 
 const ROLES: readonly Role[] = ['admin', 'operator', 'auditor']

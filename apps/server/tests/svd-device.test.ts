@@ -26,7 +26,9 @@ import { createLog } from '../src/telemetry/index.ts'
 
 const missing = await webGpuHere()
 
-/** Of the entries of B A, beside the largest of them: a float32 device after three rounds, each within its tolerance. */
+/**
+ * Of the entries of B A, beside the largest of them: a float32 device after three rounds, each within its tolerance.
+ */
 const TOLERANCE = 1e-5
 
 function products({ a, b }: AdapterState): number[] {

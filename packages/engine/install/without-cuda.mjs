@@ -1,7 +1,7 @@
 /**
- * Runs before the install script of onnxruntime-node, which on Linux x64 downloads CUDA libraries of some hundred megabytes
- * from another host unless files of their names are there. Empty ones are put there: nothing loads them but the provider
- * `cuda`. Whoever wants it installs with ONNXRUNTIME_NODE_INSTALL=cuda12, which replaces them.
+ * Runs before the install script of onnxruntime-node, which on Linux x64 downloads CUDA libraries of some hundred
+ * megabytes from another host unless files of their names are there. Empty ones are put there: nothing loads them but
+ * the provider `cuda`. Whoever wants it installs with ONNXRUNTIME_NODE_INSTALL=cuda12, which replaces them.
  */
 import { existsSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -58,8 +58,8 @@ export interface EngineAuditReport extends AuditResult {
    */
   readonly epsilonLowerBoundOfFamily: number
   /**
-   * At least this epsilon at `delta`, if besides the noise of every number is independent: see `independentPValue`. With the
-   * confidence that was asked for.
+   * At least this epsilon at `delta`, if besides the noise of every number is independent: see `independentPValue`.
+   * With the confidence that was asked for.
    */
   readonly epsilonLowerBoundIfIndependent: number
   /** Guesses of an auditor who knows all other coins. */
@@ -82,9 +82,10 @@ const PROBES = 8
 const SHARES = [1 / 8, 1 / 16] as const
 
 /**
- * Audits the whole private step of an engine: canary records through its gradients, clip, rounding, bound and sum, then the
- * noise of the mechanism, once, with every unit in the lot (sample rate 1), where one step shows most for its epsilon. Each
- * canary is in or out by a coin of the operating system; its score is a matched filter on its own clipped gradient.
+ * Audits the whole private step of an engine: canary records through its gradients, clip, rounding, bound and sum, then
+ * the noise of the mechanism, once, with every unit in the lot (sample rate 1), where one step shows most for its
+ * epsilon. Each canary is in or out by a coin of the operating system; its score is a matched filter on its own clipped
+ * gradient.
  *
  * @param texts token ids, at least labels * perLabel of them; see {@link labelledApart}
  * @throws FedsvdError CONFIG_INVALID, BUDGET_TOO_SMALL, and whatever the engine is refused with

@@ -41,9 +41,9 @@ export interface LabelledCanaries {
 const COMPARED = 400
 
 /**
- * Chooses canaries among texts, `perLabel` for each of `labels` labels, so that their gradients overlap little: those of
- * different labels lie in different rows of the head, and texts of one label are chosen with unlike features. More texts
- * than canaries leave more to choose from.
+ * Chooses canaries among texts, `perLabel` for each of `labels` labels, so that their gradients overlap little: those
+ * of different labels lie in different rows of the head, and texts of one label are chosen with unlike features. More
+ * texts than canaries leave more to choose from.
  */
 export async function labelledApart(
   engine: TrainingEngine,

@@ -27,7 +27,8 @@ export interface ReleasedSum {
 
 /**
  * Guesses canaries as an auditor who knows every other coin: see `guessKnowingOthers`. Those of different labels come
- * first, since their gradients hardly overlap; the sum of the canaries that are not guessed is taken off by the engine itself.
+ * first, since their gradients hardly overlap; the sum of the canaries that are not guessed is taken off by the engine
+ * itself.
  *
  * @throws FedsvdError CONFIG_INVALID where the gradients are linearly dependent
  */

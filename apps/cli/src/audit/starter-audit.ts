@@ -20,8 +20,8 @@ const MAX_TOKENS = 16
 const FEATURE_SCALE = 10
 
 /**
- * Audits the starter's engine on the runtime and device that are asked for. Its texts are made up, or those of a data set;
- * nothing of them is kept or shown.
+ * Audits the starter's engine on the runtime and device that are asked for. Its texts are made up, or those of a data
+ * set; nothing of them is kept or shown.
  *
  * @throws FedsvdError CONFIG_INVALID, RUNTIME_UNAVAILABLE, DATA_UNREADABLE
  */

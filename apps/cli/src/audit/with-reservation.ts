@@ -6,7 +6,9 @@ import { openLedger, type PrivacyLedger } from '@fedsvd/client/ledger'
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { MISS_PROBABILITY, type Reservation } from '@fedsvd/core/privacy'
 
-/** Pays for the round in a ledger of its own, as a client does; the canaries are nobody's data, so it is thrown away. */
+/**
+ * Pays for the round in a ledger of its own, as a client does; the canaries are nobody's data, so it is thrown away.
+ */
 export async function withReservation<T>(
   event: PrivacyEvent,
   budget: { readonly epsilon: number; readonly delta: number },

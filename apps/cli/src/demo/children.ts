@@ -31,8 +31,8 @@ export class Children implements AsyncDisposable {
   }
 
   /**
-   * `log` receives everything that the process prints. `secrets` are variables of its environment: arguments are for everybody
-   * to see.
+   * `log` receives everything that the process prints. `secrets` are variables of its environment: arguments are for
+   * everybody to see.
    */
   start(name: string, args: readonly string[], log: string, secrets: NodeJS.ProcessEnv = {}): Child {
     const child = startChild(name, args, log, secrets)
@@ -46,7 +46,10 @@ export class Children implements AsyncDisposable {
   }
 }
 
-/** Starts `fedsvd ARGS --json`. Disposing sends SIGTERM, and SIGKILL where that does not help; it ends with this process. */
+/**
+ * Starts `fedsvd ARGS --json`. Disposing sends SIGTERM, and SIGKILL where that does not help; it ends with this
+ * process.
+ */
 function startChild(name: string, args: readonly string[], log: string, secrets: NodeJS.ProcessEnv): Child {
   const file = createWriteStream(log, { mode: 0o600 })
   const child = spawn(process.execPath, [FEDSVD, ...args, '--json'], {

@@ -14,7 +14,10 @@ export interface ClientSpending {
   readonly steps: number
 }
 
-/** What `fedsvd demo --json` writes. Every epsilon is an upper bound, add-or-remove-one, at the delta and for the unit beside it. */
+/**
+ * What `fedsvd demo --json` writes. Every epsilon is an upper bound, add-or-remove-one, at the delta and for the unit
+ * beside it.
+ */
 export interface DemoSummary {
   /** Share of the public hold-out that the final model labels rightly. */
   readonly accuracy: number

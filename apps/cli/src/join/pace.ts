@@ -7,8 +7,8 @@ export interface Pace {
 }
 
 /**
- * Watches the steps of one round. The pace is that of the whole round so far and not of the last moment: an estimate that
- * jumps tells nobody anything.
+ * Watches the steps of one round. The pace is that of the whole round so far and not of the last moment: an estimate
+ * that jumps tells nobody anything.
  */
 export class RoundPace {
   readonly #steps: number

@@ -21,9 +21,10 @@ export type PublicStep = Omit<Extract<ClientEvent, { event: 'step' }>, 'records'
 /**
  * Follows the rounds of a client and shows how far they are.
  *
- * On a terminal: one line, rewritten at most ten times a second, with the size of the lot, records a second and the time
- * left. Anywhere else, where output is kept and passed on: a plain line after a step, at most one in half a minute, with steps
- * and the time left only. Sizes of lots, and whatever they can be computed from, are private and do not get into files.
+ * On a terminal: one line, rewritten at most ten times a second, with the size of the lot, records a second and the
+ * time left. Anywhere else, where output is kept and passed on: a plain line after a step, at most one in half a
+ * minute, with steps and the time left only. Sizes of lots, and whatever they can be computed from, are private and do
+ * not get into files.
  */
 export class Progress {
   readonly #screen: Screen

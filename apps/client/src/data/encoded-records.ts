@@ -27,8 +27,8 @@ export interface EncodedRecords extends RecordSource {
 /** A run's tokenizer and labels, found to fit each other before a record is looked at. */
 export interface PreparedRecords {
   /**
-   * The records as the run takes them: from the store that an earlier process left, or tokenised once, one run after the
-   * other. Records that the run cannot take are left out; none left is no fault.
+   * The records as the run takes them: from the store that an earlier process left, or tokenised once, one run after
+   * the other. Records that the run cannot take are left out; none left is no fault.
    *
    * @throws the error of the file system where there is no place for them
    * @throws the signal's reason when it aborts
@@ -41,7 +41,8 @@ export interface EncodedStores {
   /**
    * Finds out whether a run's model can take records of this site's kind, without looking at one.
    *
-   * @throws FedsvdError CONFIG_INVALID for labels or a task that do not fit the model, and what its tokenizer is refused with
+   * @throws FedsvdError CONFIG_INVALID for labels or a task that do not fit the model, and what its tokenizer is
+   *   refused with
    */
   prepare(manifest: RunManifest): Promise<PreparedRecords>
   /** Removes everything that no run has open. */

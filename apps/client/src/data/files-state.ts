@@ -4,8 +4,9 @@ import { type DataPaths, dataParts, notReadable } from '@fedsvd/engine/datasets'
 import { sha256Hex } from '../ledger/index.ts'
 
 /**
- * The state of the files of a data set, and of its folders with everything in them, without reading them: names, identities, sizes, and when content
- * and metadata last changed (the latter cannot be set back by tools that preserve the former).
+ * The state of the files of a data set, and of its folders with everything in them, without reading them: names,
+ * identities, sizes, and when content and metadata last changed (the latter cannot be set back by tools that preserve
+ * the former).
  *
  * @throws FedsvdError DATA_UNREADABLE for a path that cannot be looked at, or that names no data set
  */

@@ -3,8 +3,8 @@ import { basename, join } from 'node:path'
 import { readLedger } from '../ledger/index.ts'
 
 /**
- * The fingerprints by which the ledgers of a site name data sets: those that its own ledgers have charged or have a statement
- * of, and those that ledgers of earlier state folders are called by.
+ * The fingerprints by which the ledgers of a site name data sets: those that its own ledgers have charged or have a
+ * statement of, and those that ledgers of earlier state folders are called by.
  *
  * @throws FedsvdError LEDGER_DAMAGED
  */

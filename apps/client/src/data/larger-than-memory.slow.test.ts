@@ -6,8 +6,8 @@ import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
 /*
- * A data set that is larger than the heap of the process that trains on it. FEDSVD_LARGE_MB sets how large (48 by default;
- * `npm run test:large -w apps/client` makes it 1000).
+ * A data set that is larger than the heap of the process that trains on it. FEDSVD_LARGE_MB sets how large (48 by
+ * default; `npm run test:large -w apps/client` makes it 1000).
  */
 const MEGABYTES = Number(process.env.FEDSVD_LARGE_MB ?? 48)
 const HEAP_MEGABYTES = 24

@@ -9,11 +9,11 @@ const LENGTH_BYTES = 4
 const PIECE_BYTES = 64 * 1024
 
 /**
- * The records of a site as they were when its client started, so that nothing that happens to their files afterwards changes
- * what the client does.
+ * The records of a site as they were when its client started, so that nothing that happens to their files afterwards
+ * changes what the client does.
  *
- * They lie in one file of the state folder, each as JSON behind its length. The file is removed as soon as it is open: nothing
- * is left of it however the process ends. Memory: one piece of 64 KiB, or one record.
+ * They lie in one file of the state folder, each as JSON behind its length. The file is removed as soon as it is open:
+ * nothing is left of it however the process ends. Memory: one piece of 64 KiB, or one record.
  */
 export class RecordSnapshot implements Disposable {
   readonly #fd: number

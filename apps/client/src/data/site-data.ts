@@ -42,13 +42,14 @@ export interface SiteData extends Disposable {
 }
 
 /**
- * Reads the site's records once, in bounded memory, to count, to name and to keep them. Rows that are no records are left out:
- * nothing in the data decides whether a client starts.
+ * Reads the site's records once, in bounded memory, to count, to name and to keep them. Rows that are no records are
+ * left out: nothing in the data decides whether a client starts.
  *
  * @param stateDir for the copy of the records, and the digests of a data set too large for memory
- * @param known by which names the ledgers of this site know data sets: one that they know by the fingerprint of an earlier
- *   spelling of labels keeps that name
- * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind or lacks a column; CONFIG_INVALID
+ * @param known by which names the ledgers of this site know data sets: one that they know by the fingerprint of an
+ *   earlier spelling of labels keeps that name
+ * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind or lacks a column;
+ *   CONFIG_INVALID
  */
 export async function loadSiteData(
   paths: DataPaths,

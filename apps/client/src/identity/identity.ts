@@ -28,8 +28,8 @@ export function hasKey(stateDir: string): boolean {
  * Reads the key of this node at a coordinator, or makes one (mode 0600) where there is none.
  *
  * Each coordinator knows another key: one that hands on the challenge of another, to sign in there in this node's name,
- * gets an answer that is worth nothing there. A budget beside the site's own has keys of its own: a coordinator knows one
- * ledger of each identity.
+ * gets an answer that is worth nothing there. A budget beside the site's own has keys of its own: a coordinator knows
+ * one ledger of each identity.
  */
 export function loadIdentity(stateDir: string, coordinator: string, budget = SITE_BUDGET): Identity {
   const path = keyPath(stateDir, coordinator, budget)
@@ -76,8 +76,8 @@ function readKey(path: string): KeyObject {
 }
 
 /**
- * The identifier that a coordinator gave to this node; undefined before enrolment there. However its address is spelt, and
- * whichever spelling an earlier release remembered: of several, the newest counts.
+ * The identifier that a coordinator gave to this node; undefined before enrolment there. However its address is spelt,
+ * and whichever spelling an earlier release remembered: of several, the newest counts.
  */
 export function enrolledAs(stateDir: string, coordinator: string, budget?: string): string | undefined {
   return enrolmentWith(stateDir, coordinator, loadIdentity(stateDir, coordinator, budget).publicKey)

@@ -14,13 +14,13 @@ export interface EarlierPlace {
 }
 
 /**
- * Makes every ledger of the given state folders count in the site's own ledger, durably: those of format 1, one for each data
- * set, and the site's ledger of another folder. Each is then closed by a last line, so that no release of fedsvd spends by it
- * any more; where a folder cannot be written, the ledger can neither. One that grew since it was adopted is charged for what it
- * grew by; a shorter one, an older copy, adds nothing.
+ * Makes every ledger of the given state folders count in the site's own ledger, durably: those of format 1, one for
+ * each data set, and the site's ledger of another folder. Each is then closed by a last line, so that no release of
+ * fedsvd spends by it any more; where a folder cannot be written, the ledger can neither. One that grew since it was
+ * adopted is charged for what it grew by; a shorter one, an older copy, adds nothing.
  *
- * @throws FedsvdError LEDGER_LOCKED when another process spends by one of them or another site has adopted it, LEDGER_DAMAGED when one cannot be trusted,
- *   LEDGER_MISMATCH when one has another past than the one that was adopted
+ * @throws FedsvdError LEDGER_LOCKED when another process spends by one of them or another site has adopted it,
+ *   LEDGER_DAMAGED when one cannot be trusted, LEDGER_MISMATCH when one has another past than the one that was adopted
  */
 export function adoptEarlier(site: LedgerFile, places: readonly EarlierPlace[], own: string, now: () => Date): void {
   const known = new Set([realpathSync(own)])

@@ -11,9 +11,9 @@ import { lastAttempt, spentEvents } from './state.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 /*
- * The fixture is the state folder of a site as the release before wrote it: one ledger for each data set. The first (budget 6) has
- * a run of which round 0 was delivered and round 1 broke off behind its second step, the second (budget 4) another run with
- * one round.
+ * The fixture is the state folder of a site as the release before wrote it: one ledger for each data set. The first
+ * (budget 6) has a run of which round 0 was delivered and round 1 broke off behind its second step, the second (budget
+ * 4) another run with one round.
  */
 const GENEROUS = { epsilon: 100, delta: 1e-5 }
 const FIRST = 'ec3d090530039879cf2eed8b7c331d46e68a20468d04aa4101a52ac66bdf359f'

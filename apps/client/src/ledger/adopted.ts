@@ -4,9 +4,9 @@ import { type Attempt, type BoundRun, type LedgerState, spentEvents } from './st
 import { damaged } from './verify.ts'
 
 /**
- * The state of a ledger after it has adopted another, or what another has grown by. The lines are verified as a ledger of their
- * own. What they spent counts here, and the smaller of both budgets holds. A run that was agreed to there goes on here under its
- * terms; what contradicts this ledger's own record of a run is spent and set aside.
+ * The state of a ledger after it has adopted another, or what another has grown by. The lines are verified as a ledger
+ * of their own. What they spent counts here, and the smaller of both budgets holds. A run that was agreed to there goes
+ * on here under its terms; what contradicts this ledger's own record of a run is spent and set aside.
  *
  * @param advance the state of a ledger after one more fact, see `replay.ts`
  * @throws FedsvdError LEDGER_DAMAGED when the lines are not a ledger, or do not go on from where it was left

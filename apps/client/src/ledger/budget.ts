@@ -17,14 +17,14 @@ import { type BoundRun, type LedgerState, releasesOf, spentEvents } from './stat
 export type MakeFilter = (rule: FilterRule) => PrivacyFilter
 
 /**
- * By which rule the ledger holds its events against the budget: the recorded one, or the one that the next release of `next`
- * (a run, or a charge outside rounds) makes the ledger record.
+ * By which rule the ledger holds its events against the budget: the recorded one, or the one that the next release of
+ * `next` (a run, or a charge outside rounds) makes the ledger record.
  *
- * A rule that was recorded and that no release followed binds nobody. Without a recorded rule nothing was released, or the
- * ledger is from before there were rules. Its events are facts then. Where they are all of the first run's mechanism, the rule
- * is what that run would have fixed before its first release. Where they are of several, the choices between them were made
- * already; from here on a filter counts all of them, at the order that suits them best. What that says about the past:
- * docs/decisions/0103.
+ * A rule that was recorded and that no release followed binds nobody. Without a recorded rule nothing was released, or
+ * the ledger is from before there were rules. Its events are facts then. Where they are all of the first run's
+ * mechanism, the rule is what that run would have fixed before its first release. Where they are of several, the
+ * choices between them were made already; from here on a filter counts all of them, at the order that suits them best.
+ * What that says about the past: docs/decisions/0103.
  */
 export function ruleOf(state: LedgerState, next: BoundRun | AccountedEvent): FilterRule
 export function ruleOf(state: LedgerState): FilterRule | undefined
@@ -52,9 +52,9 @@ interface Payer {
 /**
  * Refuses the next event when it would exceed what its run was granted, or the budget of the ledger.
  *
- * A run repeats one mechanism from its first release to its last, so its grant is the business of a fixed schedule, which
- * covers nothing else; the budget of the ledger spans runs that are chosen one after the other, so it is the business of the
- * ledger's filter.
+ * A run repeats one mechanism from its first release to its last, so its grant is the business of a fixed schedule,
+ * which covers nothing else; the budget of the ledger spans runs that are chosen one after the other, so it is the
+ * business of the ledger's filter.
  *
  * @param next undefined for a release that is paid for already, where a run goes on with an attempt
  * @returns the ledger's rule

@@ -12,8 +12,8 @@ import { spentEvents } from './state.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 /*
- * Real processes are killed with SIGKILL at every file operation between reservation and acknowledgement, and at random moments.
- * A witness outside them notes each step for which noise was drawn and each frame that left.
+ * Real processes are killed with SIGKILL at every file operation between reservation and acknowledgement, and at random
+ * moments. A witness outside them notes each step for which noise was drawn and each frame that left.
  *
  * FEDSVD_KILLS sets how many processes die (24 by default; `npm run test:faults` makes it 600).
  */

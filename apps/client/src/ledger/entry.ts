@@ -27,8 +27,9 @@ const roundKey = { runId: z.uuid(), round, attempt }
 const dataset = sha256Hex.optional()
 
 /**
- * The first line: which budget this is, and what it may spend in its life. `salt` is random and stays here: a coordinator is
- * told the hash of the last line, and without the salt it could test guesses of the data set's fingerprint by it.
+ * The first line: which budget this is, and what it may spend in its life. `salt` is random and stays here: a
+ * coordinator is told the hash of the last line, and without the salt it could test guesses of the data set's
+ * fingerprint by it.
  */
 const opened = z.discriminatedUnion('format', [
   z.strictObject({ kind: z.literal('opened'), format: z.literal(1), fingerprint: sha256Hex, budget: budgetSchema }),
@@ -53,12 +54,13 @@ const bound = z.strictObject({
 })
 
 /**
- * What a round spends: one attempt at it may now draw noise. It may have fewer steps than the run's rounds, where the budget pays
- * for no more.
+ * What a round spends: one attempt at it may now draw noise. It may have fewer steps than the run's rounds, where the
+ * budget pays for no more.
  *
- * `stepwise`: the attempt writes a `stepped` line after each step and before the next, so at most one step more than these
- * lines say can have begun. (Ledgers from before there were such lines do not have it.) `resumes`: the attempt goes on behind
- * that step of an earlier stepwise one, and its event is one step: the one that may have begun and was lost.
+ * `stepwise`: the attempt writes a `stepped` line after each step and before the next, so at most one step more than
+ * these lines say can have begun. (Ledgers from before there were such lines do not have it.) `resumes`: the attempt
+ * goes on behind that step of an earlier stepwise one, and its event is one step: the one that may have begun and was
+ * lost.
  */
 const reserved = z.strictObject({
   kind: z.literal('reserved'),
@@ -83,8 +85,8 @@ const charged = z.strictObject({
 })
 
 /**
- * An interrupted attempt resumes after `step`, and nothing more is paid for: its round ends with `steps` steps, one fewer than
- * before, in place of the one that may have begun and was lost.
+ * An interrupted attempt resumes after `step`, and nothing more is paid for: its round ends with `steps` steps, one
+ * fewer than before, in place of the one that may have begun and was lost.
  */
 const shortened = z.strictObject({
   kind: z.literal('shortened'),
@@ -105,8 +107,8 @@ const stepped = z.strictObject({
 const finished = z.strictObject({ kind: z.literal('finished'), ...roundKey, frameSha256: sha256Hex })
 
 /**
- * Says nothing. A round that was ended from outside has as many lines as one that was not, since a coordinator hears how long a
- * ledger is: so it does not hear how far the training was.
+ * Says nothing. A round that was ended from outside has as many lines as one that was not, since a coordinator hears
+ * how long a ledger is: so it does not hear how far the training was.
  */
 const levelled = z.strictObject({ kind: z.literal('levelled'), ...roundKey })
 
@@ -123,8 +125,8 @@ const acknowledged = z.strictObject({
 const budgetLowered = z.strictObject({ kind: z.literal('budget-lowered'), budget: budgetSchema })
 
 /**
- * By which rule events are held against the budget from here on (`FilterRule` of core): once, and before the first release.
- * A ledger from before there were rules gets it with its next reservation.
+ * By which rule events are held against the budget from here on (`FilterRule` of core): once, and before the first
+ * release. A ledger from before there were rules gets it with its next reservation.
  */
 const ruleFixed = z.strictObject({
   kind: z.literal('rule-fixed'),
@@ -147,9 +149,9 @@ const recovered = z.strictObject({
 })
 
 /**
- * Another ledger counts in this one from here on: its lines, as they stand there, from number `from` on. `root` is the hash
- * of its first line, which tells it from every other ledger, and `head` that of the last line here. Its budget holds here too
- * where it is the smaller one. A ledger that grew afterwards is adopted again, from where it was left.
+ * Another ledger counts in this one from here on: its lines, as they stand there, from number `from` on. `root` is the
+ * hash of its first line, which tells it from every other ledger, and `head` that of the last line here. Its budget
+ * holds here too where it is the smaller one. A ledger that grew afterwards is adopted again, from where it was left.
  */
 const adopted = z.strictObject({
   kind: z.literal('adopted'),
@@ -161,8 +163,8 @@ const adopted = z.strictObject({
 })
 
 /**
- * The last line of an adopted ledger: nothing is spent by it any more. Older releases do not know it, and refuse the file. `root`
- * is the hash of the first line of the ledger that adopted it.
+ * The last line of an adopted ledger: nothing is spent by it any more. Older releases do not know it, and refuse the
+ * file. `root` is the hash of the first line of the ledger that adopted it.
  */
 const moved = z.strictObject({ kind: z.literal('moved'), to: budgetNameSchema, root: sha256Hex })
 

@@ -74,9 +74,10 @@ export class LedgerFile implements Disposable {
   }
 
   /**
-   * Appends one fact, or several in one write, and returns the last hash once all is on stable storage. A fact that contradicts the state is refused before
-   * anything is written. After a failed write nobody knows what is on the disk, so nothing more is accepted, unless the disk was
-   * full and what was written of the lines could be cut off again: then nothing has happened.
+   * Appends one fact, or several in one write, and returns the last hash once all is on stable storage. A fact that
+   * contradicts the state is refused before anything is written. After a failed write nobody knows what is on the disk,
+   * so nothing more is accepted, unless the disk was full and what was written of the lines could be cut off again:
+   * then nothing has happened.
    *
    * @throws FedsvdError LEDGER_DAMAGED
    */

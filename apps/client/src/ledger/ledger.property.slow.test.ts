@@ -19,8 +19,9 @@ import { type LedgerState, lastAttempt, spentEvents } from './state.ts'
 import { verifyLedgerBytes } from './verify.ts'
 
 /*
- * Random lives of one data set: rounds of two runs of two coordinators are reserved, finished and acknowledged; the process
- * dies between calls, or in the middle of writing a line; it is started again with the same or a smaller budget.
+ * Random lives of one data set: rounds of two runs of two coordinators are reserved, finished and acknowledged; the
+ * process dies between calls, or in the middle of writing a line; it is started again with the same or a smaller
+ * budget.
  */
 
 const STEP = 0.25 // epsilon of one step, so a round of RUN_A (5 steps) costs 1.25 and one of RUN_B (3 steps) 0.75

@@ -18,7 +18,10 @@ import { lastAttempt, spentEvents } from './state.ts'
 import { unitOfLedger } from './unit.ts'
 
 const SHA = 'ab'.repeat(32)
-/** One round of the sample run has 5 steps at 0.25 each: 1.25, so a budget of 6 pays for four rounds and four steps of a fifth. */
+/**
+ * One round of the sample run has 5 steps at 0.25 each: 1.25, so a budget of 6 pays for four rounds and four steps of a
+ * fifth.
+ */
 const QUARTER_PER_STEP: LedgerOptions = { makeFilter: perStep(0.25) }
 
 const open = (folder: string, budget: { epsilon: number; delta: number } = BUDGET, options = QUARTER_PER_STEP) =>

@@ -37,8 +37,9 @@ export function ledgerPath(stateDir: string, name = SITE_BUDGET): string {
 /**
  * The durable account of one budget, held by one process at a time: by default that of everything a site trains on.
  *
- * Every method that returns has its fact on stable storage first. A budget belongs to the people in the site's data: it outlives
- * data sets, runs, processes and coordinators. See `verify.ts` for what the file guarantees, `replay.ts` for what the facts mean.
+ * Every method that returns has its fact on stable storage first. A budget belongs to the people in the site's data: it
+ * outlives data sets, runs, processes and coordinators. See `verify.ts` for what the file guarantees, `replay.ts` for
+ * what the facts mean.
  */
 export interface PrivacyLedger extends Disposable {
   readonly state: LedgerState
@@ -55,20 +56,20 @@ export interface PrivacyLedger extends Disposable {
    */
   bind(run: BoundRun): void
   /**
-   * Pays for one more attempt at a round, before any noise is drawn. Each attempt is paid for, whatever becomes of it. It has as
-   * many steps as the budget pays for, and no more than the run's rounds.
+   * Pays for one more attempt at a round, before any noise is drawn. Each attempt is paid for, whatever becomes of it.
+   * It has as many steps as the budget pays for, and no more than the run's rounds.
    *
-   * @throws FedsvdError BUDGET_EXHAUSTED when the site, or what it granted to this run, pays for no step (nothing is written);
-   *   TERMS_CHANGED for a run that was never bound, or a round that has its result already
+   * @throws FedsvdError BUDGET_EXHAUSTED when the site, or what it granted to this run, pays for no step (nothing is
+   *   written); TERMS_CHANGED for a run that was never bound, or a round that has its result already
    */
   reserve(runId: string, round: number): Reservation
   /**
-   * Pays for going on with an attempt that broke off, behind the last step that was kept: for one step, the one that may have
-   * begun and was lost. What remains of the round is paid for already. Where the budget has no step left, the lost one is left
-   * out of the round instead. See docs/decisions/0070 and 0115.
+   * Pays for going on with an attempt that broke off, behind the last step that was kept: for one step, the one that
+   * may have begun and was lost. What remains of the round is paid for already. Where the budget has no step left, the
+   * lost one is left out of the round instead. See docs/decisions/0070 and 0115.
    *
-   * @throws FedsvdError BUDGET_EXHAUSTED where that leaves no step, or fewer than were kept; TERMS_CHANGED where no attempt at
-   *   this data set broke off that was followed step by step
+   * @throws FedsvdError BUDGET_EXHAUSTED where that leaves no step, or fewer than were kept; TERMS_CHANGED where no
+   *   attempt at this data set broke off that was followed step by step
    */
   resume(runId: string, round: number): Reservation
   /**
@@ -80,14 +81,15 @@ export interface PrivacyLedger extends Disposable {
   /** Notes the frame that an attempt ended with; from now on the round has these bytes and no others. */
   finish(key: AttemptKey, frameSha256: string): void
   /**
-   * Makes the newest attempt of a round as many lines long as one that came to its end: for a round that was ended from outside.
-   * Nothing where there is none.
+   * Makes the newest attempt of a round as many lines long as one that came to its end: for a round that was ended from
+   * outside. Nothing where there is none.
    */
   level(runId: string, round: number): void
   /** Notes the coordinator's last word on a frame; a second word changes nothing. */
   acknowledge(key: AttemptKey, outcome: 'accepted' | 'duplicate' | 'refused', code?: string): void
   /**
-   * Pays for something outside the rounds of a run, before its noise is drawn. Charged is spent, whatever becomes of it.
+   * Pays for something outside the rounds of a run, before its noise is drawn. Charged is spent, whatever becomes of
+   * it.
    *
    * @param runId where it is for one run, which then has to pay for it as well
    * @throws FedsvdError BUDGET_EXHAUSTED (nothing is written); TERMS_CHANGED for a run that was never bound
@@ -109,8 +111,8 @@ export interface LedgerOptions {
   /** Name of the budget; default: that of the site. */
   readonly name?: string
   /**
-   * What opening the ledger would write, the budget or a lower one, is written with the first fact that follows: a start that
-   * fails binds nobody.
+   * What opening the ledger would write, the budget or a lower one, is written with the first fact that follows: a
+   * start that fails binds nobody.
    */
   readonly deferred?: boolean
   /** State folders of earlier releases and other places, whose ledgers count in this one. */
@@ -126,13 +128,13 @@ export interface PaidCharge {
 /**
  * Opens (or creates) the ledger of a budget, verifies all of it, cuts off a torn last line, and holds it exclusively.
  *
- * The site's ledger adopts every ledger of format 1 in its folder and in those of `earlier`: what they spent counts, and their
- * budgets are upper bounds of this one. A budget that differs from the recorded one can only lower it: the smaller of both holds
- * from now on.
+ * The site's ledger adopts every ledger of format 1 in its folder and in those of `earlier`: what they spent counts,
+ * and their budgets are upper bounds of this one. A budget that differs from the recorded one can only lower it: the
+ * smaller of both holds from now on.
  *
  * @param fingerprint of the data set that is trained on
- * @throws FedsvdError LEDGER_LOCKED when another process holds it or an adopted one, LEDGER_DAMAGED when a chain is broken,
- *   LEDGER_MISMATCH when an adopted ledger has a past that differs from what was adopted
+ * @throws FedsvdError LEDGER_LOCKED when another process holds it or an adopted one, LEDGER_DAMAGED when a chain is
+ *   broken, LEDGER_MISMATCH when an adopted ledger has a past that differs from what was adopted
  */
 export function openLedger(
   stateDir: string,
@@ -146,7 +148,9 @@ export function openLedger(
   const paid = { datasetFingerprint: fingerprint, durable: true, stepwise: true }
   const dataset = fingerprint
 
-  /** Appends a fact that spends, once the budgets allow it; the ledger's rule is on stable storage before the first one. */
+  /**
+   * Appends a fact that spends, once the budgets allow it; the ledger's rule is on stable storage before the first one.
+   */
   const spend = (fact: LedgerFactOf<'reserved' | 'charged'>, run?: BoundRun): string => {
     const rule = requireBudget(current(), fact.event, { run, whose, makeFilter })
     if (canonicalJson(rule) !== canonicalJson(current().rule ?? null)) file.append({ kind: 'rule-fixed', rule })

@@ -18,8 +18,8 @@ export function replay(entries: readonly LedgerEntry[]): LedgerState | undefined
 }
 
 /**
- * The state after one more fact; `line` is where the fact stands, for the message. The same function checks what is read
- * and what is about to be written, so a ledger that was written can be read.
+ * The state after one more fact; `line` is where the fact stands, for the message. The same function checks what is
+ * read and what is about to be written, so a ledger that was written can be read.
  *
  * @throws FedsvdError LEDGER_DAMAGED when the fact contradicts the state
  */
@@ -127,8 +127,8 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
 type Contradiction = (expected: string, got: string) => FedsvdError
 
 /**
- * The data sets of a ledger and one more. A budget that is not the site's own pays for those alone of which the data owner
- * has signed that they share no people with any other.
+ * The data sets of a ledger and one more. A budget that is not the site's own pays for those alone of which the data
+ * owner has signed that they share no people with any other.
  */
 function withDataset(
   { name, fingerprint, datasets, statements }: LedgerState,

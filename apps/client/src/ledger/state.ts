@@ -82,7 +82,9 @@ export function lastAttempt(state: LedgerState, runId: string, round: number): A
   return state.attempts.findLast(({ aside, ...one }) => aside !== true && one.runId === runId && one.round === round)
 }
 
-/** The attempt of a round that broke off and can be gone on with for one step's payment; undefined where there is none. */
+/**
+ * The attempt of a round that broke off and can be gone on with for one step's payment; undefined where there is none.
+ */
 export function interruptedAttempt(state: LedgerState, runId: string, round: number): Attempt | undefined {
   const last = lastAttempt(state, runId, round)
   return last?.stepwise === true && last.frameSha256 === undefined ? last : undefined
@@ -95,7 +97,10 @@ export function spentEvents(state: LedgerState, runId?: string): readonly Privac
     .map(({ event }) => event)
 }
 
-/** How many releases there were at most, of everything or of one run: each attempt ends with one, each time that it is begun. */
+/**
+ * How many releases there were at most, of everything or of one run: each attempt ends with one, each time that it is
+ * begun.
+ */
 export function releasesOf(state: LedgerState, runId?: string): number {
   const again = state.attempts
     .filter((attempt) => runId === undefined || attempt.runId === runId)

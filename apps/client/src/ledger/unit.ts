@@ -3,8 +3,9 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import type { LedgerState } from './state.ts'
 
 /**
- * The unit for which a ledger counts: that of the first run that was bound in it, or charge made by it; undefined before. One ledger has one unit.
- * An epsilon per person and one per record do not compose to anything that could be stated in one number for persons.
+ * The unit for which a ledger counts: that of the first run that was bound in it, or charge made by it; undefined
+ * before. One ledger has one unit. An epsilon per person and one per record do not compose to anything that could be
+ * stated in one number for persons.
  */
 export function unitOfLedger({ runs, charges }: LedgerState): SiteUnit | undefined {
   const [first] = [...runs.values(), ...charges]

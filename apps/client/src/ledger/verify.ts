@@ -12,8 +12,8 @@ export interface VerifiedLedger {
   /** Bytes up to the end of the last whole line. */
   readonly wholeBytes: number
   /**
-   * What follows the last newline. `none`: nothing. `unterminated`: a whole, valid line (already in `entries`) that only
-   * lacks its newline. `torn`: the beginning of a line whose write was cut off.
+   * What follows the last newline. `none`: nothing. `unterminated`: a whole, valid line (already in `entries`) that
+   * only lacks its newline. `torn`: the beginning of a line whose write was cut off.
    */
   readonly tail: 'none' | 'unterminated' | 'torn'
 }
@@ -25,8 +25,8 @@ export interface VerifiedLedger {
  * Dropping it never forgets a spending that left the process: noise is drawn only after the line of its reservation,
  * newline included, is on disk, and a frame is uploaded only after a further line (`finished`) has followed it.
  *
- * Guarantees: every byte before the tail is covered by the chain; changing, removing, inserting or moving a line is found.
- * Removing whole lines from the end is not visible here: the outbox and the coordinator's own record reveal it.
+ * Guarantees: every byte before the tail is covered by the chain; changing, removing, inserting or moving a line is
+ * found. Removing whole lines from the end is not visible here: the outbox and the coordinator's own record reveal it.
  *
  * @param name of the budget, or the data set's fingerprint for a ledger of format 1
  * @throws FedsvdError LEDGER_DAMAGED naming the line
@@ -51,8 +51,8 @@ export function verifyLedgerBytes(bytes: Uint8Array, name: string): VerifiedLedg
 }
 
 /**
- * A tail is torn when it is the mere beginning of a line (or zeros, as some file systems leave them). A whole JSON text is
- * none, and neither is one that something follows: its newline was overwritten, so it is damage.
+ * A tail is torn when it is the mere beginning of a line (or zeros, as some file systems leave them). A whole JSON text
+ * is none, and neither is one that something follows: its newline was overwritten, so it is damage.
  */
 function isTorn(rest: Uint8Array): boolean {
   const text = new TextDecoder().decode(rest)

@@ -31,8 +31,8 @@ export interface LedgerView {
   /** What one unit is; undefined before the first run. */
   readonly unit: SiteUnit | undefined
   /**
-   * An odometer: what the events so far cost had they been fixed beforehand, at `budget.delta`, for that unit, add or remove
-   * one. The guarantee is the budget, which the filter of `rule` enforces.
+   * An odometer: what the events so far cost had they been fixed beforehand, at `budget.delta`, for that unit, add or
+   * remove one. The guarantee is the budget, which the filter of `rule` enforces.
    */
   readonly epsilonPld: number
   readonly epsilonRdp: number
@@ -40,7 +40,10 @@ export interface LedgerView {
   readonly rule?: FilterRule | undefined
   /** What that rule charges for the events so far. */
   readonly epsilonCharged: number
-  /** `budget.epsilon` less `epsilonCharged`. Epsilon does not simply add up: what a new run buys is found by calibration. */
+  /**
+   * `budget.epsilon` less `epsilonCharged`. Epsilon does not simply add up: what a new run buys is found by
+   * calibration.
+   */
   readonly remaining: number
   readonly tail: VerifiedLedger['tail']
 }

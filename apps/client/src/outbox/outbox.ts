@@ -15,9 +15,10 @@ export interface Outbox {
   /** The stored frame. @throws FedsvdError LEDGER_DAMAGED when it is missing or is not what the ledger recorded */
   get(key: AttemptKey, sha256: string): Uint8Array
   /**
-   * Notes durably from which published state a round is trained, at its first invitation; another one takes its place only where
-   * nothing has been made of the round (`isNew`). The notes of other rounds of the run are removed, but for those in `keep`:
-   * invitations are free, and a coordinator may send any number. @returns the state that the round is trained from
+   * Notes durably from which published state a round is trained, at its first invitation; another one takes its place
+   * only where nothing has been made of the round (`isNew`). The notes of other rounds of the run are removed, but for
+   * those in `keep`: invitations are free, and a coordinator may send any number. @returns the state that the round is
+   * trained from
    */
   begin(place: BegunRound, stateSha256: string): string
   /** Removes the frames of a run, all of them or those of rounds before `before`. */
@@ -36,8 +37,8 @@ const FRAME_FILE = /^([0-9a-f-]{36})-(\d+)-(\d+)\.frame$/
 const STATE_FILE = /^([0-9a-f-]{36})-(\d+)\.state$/
 
 /**
- * The outbox of a site, in the state folder: one folder for each data set. A frame is found whichever data set it was made from,
- * so one that is not delivered yet is delivered also when the site's data have changed since.
+ * The outbox of a site, in the state folder: one folder for each data set. A frame is found whichever data set it was
+ * made from, so one that is not delivered yet is delivered also when the site's data have changed since.
  */
 export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
   const folders = (): readonly string[] => foldersIn(stateDir)
@@ -89,8 +90,8 @@ export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
 }
 
 /**
- * Refuses a ledger that is older than its outbox: a frame that nobody reserved means that lines were cut off the end of the
- * ledger, or that an old copy was put in its place.
+ * Refuses a ledger that is older than its outbox: a frame that nobody reserved means that lines were cut off the end of
+ * the ledger, or that an old copy was put in its place.
  *
  * @throws FedsvdError LEDGER_DAMAGED
  */

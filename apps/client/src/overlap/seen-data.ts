@@ -17,7 +17,10 @@ const sketchSchema = z.strictObject({
   digests: z.array(z.number()),
 })
 
-/** Keyed digests of every data set that a site has trained on, in its state folder (mode 0600). None of it is sent anywhere. */
+/**
+ * Keyed digests of every data set that a site has trained on, in its state folder (mode 0600). None of it is sent
+ * anywhere.
+ */
 export interface SeenData {
   /** Digests a data set, once, and keeps them by its fingerprint. */
   record(fingerprint: string, paths: DataPaths, options: ReadOptions): Promise<void>

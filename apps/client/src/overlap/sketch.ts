@@ -3,12 +3,17 @@ import { Spelled } from '@fedsvd/engine/datasets'
 
 /** Shorter cells (labels, numbers, dates) are alike in data sets that share no one. */
 const LEAST_CELL_LENGTH = 16
-/** So many digests are kept: with fewer cells the comparison is exact, with more it is a sample drawn by the digests themselves. */
+/**
+ * So many digests are kept: with fewer cells the comparison is exact, with more it is a sample drawn by the digests
+ * themselves.
+ */
 const MOST_DIGESTS = 2 ** 18
 /** A cell that stands in more rows than this, and than a hundredth of them, is boilerplate. */
 const FEW_ROWS = 3
 
-/** Keyed digests of what the rows of a data set hold: the smallest ones, ascending. Without the key they tell nothing. */
+/**
+ * Keyed digests of what the rows of a data set hold: the smallest ones, ascending. Without the key they tell nothing.
+ */
 export interface Sketch {
   readonly rows: number
   readonly digests: readonly number[]
@@ -17,9 +22,9 @@ export interface Sketch {
 }
 
 /**
- * Digests a data set row by row, in bounded memory: each row as a whole, and each of its longer cells, in whichever column it
- * stands. A text is taken without what formats change: leading and trailing white space, runs of it, letter case, and how
- * Unicode composes letters.
+ * Digests a data set row by row, in bounded memory: each row as a whole, and each of its longer cells, in whichever
+ * column it stands. A text is taken without what formats change: leading and trailing white space, runs of it, letter
+ * case, and how Unicode composes letters.
  */
 export class Sketcher {
   readonly #key: Uint8Array

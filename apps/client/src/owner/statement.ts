@@ -5,9 +5,9 @@ import canonicalize from 'canonicalize'
 import { z } from 'zod'
 
 /*
- * What the owner of a site's data signs, with a key that the site's client does not hold. The form is the same for every kind,
- * so that more can follow: canonical JSON (RFC 8785) of everything but the signature, behind a text that no other signature
- * of fedsvd begins with.
+ * What the owner of a site's data signs, with a key that the site's client does not hold. The form is the same for
+ * every kind, so that more can follow: canonical JSON (RFC 8785) of everything but the signature, behind a text that no
+ * other signature of fedsvd begins with.
  */
 
 const DOMAIN = 'fedsvd-owner-statement-v1:'

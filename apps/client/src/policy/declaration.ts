@@ -4,8 +4,8 @@ import type { Task } from '@fedsvd/core/lora'
 import { type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 
 /**
- * What a site says of its data, by hand and once. Offers are judged by this and never by the records, so a change of one
- * record never changes an answer.
+ * What a site says of its data, by hand and once. Offers are judged by this and never by the records, so a change of
+ * one record never changes an answer.
  */
 export interface Declaration {
   /** A public constant in place of the true number of records. */

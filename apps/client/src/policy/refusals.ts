@@ -18,8 +18,8 @@ export function catalogued(error: unknown): FedsvdError {
 }
 
 /**
- * What a refusal may say outside: its code, where no record decides whether it is sent, and the catalogue's own words. The
- * details (a row of the data, what other runs have spent, a path) stay in this site's log.
+ * What a refusal may say outside: its code, where no record decides whether it is sent, and the catalogue's own words.
+ * The details (a row of the data, what other runs have spent, a path) stay in this site's log.
  */
 export function toWireError(refusal: FedsvdError): FedsvdError {
   const code = wireCode(refusal.code)

@@ -5,8 +5,9 @@ import { sizeOf } from '@fedsvd/core/tensor'
 import { z } from 'zod'
 
 /*
- * What a coordinator may ask of this site, whoever it is. The numbers of a manifest are the coordinator's choice, and some of
- * them can be chosen to harm: to make gradients vanish or overflow, to keep a machine busy for weeks, to fill its memory.
+ * What a coordinator may ask of this site, whoever it is. The numbers of a manifest are the coordinator's choice, and
+ * some of them can be chosen to harm: to make gradients vanish or overflow, to keep a machine busy for weeks, to fill
+ * its memory.
  */
 
 interface Limit {
@@ -85,7 +86,8 @@ export function requireWithinLimits(manifest: RunManifest, limits: RunLimits = {
 }
 
 /**
- * Refuses an invitation whose state cannot be that of the run, before a byte of it is fetched: the schema gives its size.
+ * Refuses an invitation whose state cannot be that of the run, before a byte of it is fetched: the schema gives its
+ * size.
  *
  * @throws FedsvdError FRAME_TOO_LARGE, FRAME_MALFORMED
  */

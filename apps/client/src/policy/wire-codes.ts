@@ -2,8 +2,8 @@ import type { ErrorCode } from '@fedsvd/core/errors'
 import { ROUND_FAILURES, type RoundFailed } from '@fedsvd/core/protocol'
 
 /**
- * The codes that a refusal of this site may carry to a coordinator, each with the reason why no record of the site decides
- * whether it is sent. Every other code stays here, and `SITE_DECLINED` goes out in its place.
+ * The codes that a refusal of this site may carry to a coordinator, each with the reason why no record of the site
+ * decides whether it is sent. Every other code stays here, and `SITE_DECLINED` goes out in its place.
  */
 export const WIRE_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
   SITE_DECLINED: 'the code for everything that is not in this table',

@@ -2,15 +2,18 @@ import type { ReleaseClock } from './release-clock.ts'
 
 /** What a round does on the machine that another one's timing must not run beside. */
 export interface Work {
-  /** Between two pieces of work: waits for `until`, and lets those who wait for a quiet machine have it. @throws as `work` */
+  /**
+   * Between two pieces of work: waits for `until`, and lets those who wait for a quiet machine have it. @throws as
+   * `work`
+   */
   rest(until: () => Promise<unknown>): Promise<void>
   [Symbol.dispose](): void
 }
 
 /**
- * Keeps rounds from computing while the engine of another run is timed for its slots: what is timed would follow how much the
- * other computes. A round gives way between two micro-batches, and its own slots stand still for as long, whether it was
- * computing or not, so that their ends do not tell either.
+ * Keeps rounds from computing while the engine of another run is timed for its slots: what is timed would follow how
+ * much the other computes. A round gives way between two micro-batches, and its own slots stand still for as long,
+ * whether it was computing or not, so that their ends do not tell either.
  */
 export class QuietTime {
   readonly #clock: Pick<ReleaseClock, 'now'>

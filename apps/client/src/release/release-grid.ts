@@ -11,11 +11,14 @@ export interface ReleaseGridParts {
   pausedMs(): number
 }
 
-/** The slots of one round: they begin when the grid is made, one behind the other, and stand still while the run is paused. */
+/**
+ * The slots of one round: they begin when the grid is made, one behind the other, and stand still while the run is
+ * paused.
+ */
 export interface ReleaseGrid {
   /**
-   * Waits for the end of the slot that is under way. Whatever follows from the training of a round is sent behind this: its
-   * update, or that it failed.
+   * Waits for the end of the slot that is under way. Whatever follows from the training of a round is sent behind this:
+   * its update, or that it failed.
    *
    * @throws the signal's reason when it aborts first
    */

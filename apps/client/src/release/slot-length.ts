@@ -18,8 +18,8 @@ const STEP_MS = 20
 const ROUND_MS = 200
 
 /**
- * The length of a round's slot in milliseconds: a function of the manifest, of what the site declared, and of how long its
- * engine takes for made-up records of the greatest length. No record of the site has a part in it.
+ * The length of a round's slot in milliseconds: a function of the manifest, of what the site declared, and of how long
+ * its engine takes for made-up records of the greatest length. No record of the site has a part in it.
  *
  * It covers the lots that are exceeded with a probability of at most `MISS_PROBABILITY`, with a margin for the machine.
  */

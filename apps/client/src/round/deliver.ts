@@ -22,8 +22,8 @@ const PASSING: readonly string[] = [
 ]
 
 /**
- * Uploads a finished frame until the coordinator has answered for good: it has the frame, or will never take it. The bytes
- * are the same every time, so a coordinator that asks again after it has answered gets them again.
+ * Uploads a finished frame until the coordinator has answered for good: it has the frame, or will never take it. The
+ * bytes are the same every time, so a coordinator that asks again after it has answered gets them again.
  *
  * The frame stays in the outbox until a later round of the run is answered; after that there is nothing to deliver.
  *
@@ -35,7 +35,8 @@ export async function deliver(parts: DeliveryParts, key: AttemptKey): Promise<vo
   if (attempt?.frameSha256 === undefined) return
   if (attempt.outcome !== undefined && outbox.find(key) === undefined) return
   const frame = outbox.get(key, attempt.frameSha256)
-  // A copy of this site's state that was made before the frame cannot begin the round anew: the coordinator knows the ledger by now.
+  // A copy of this site's state that was made before the frame cannot begin the round anew: the coordinator knows the
+  // ledger by now.
   await parts.report()
   try {
     const { status } = await upload(parts, frame)

@@ -18,10 +18,11 @@ export interface DiskRoomOptions {
 export type WhenDiskHasRoom = <T>(action: () => T | Promise<T>) => Promise<T>
 
 /**
- * A full disk is waited for, as the coordinator does, because what is kept on it was paid for and somebody can make room.
+ * A full disk is waited for, as the coordinator does, because what is kept on it was paid for and somebody can make
+ * room.
  *
- * @returns rejects with the fault of the disk where there is no room within the limit, with whatever else the action throws, and
- *   with the signal's reason when it aborts
+ * @returns rejects with the fault of the disk where there is no room within the limit, with whatever else the action
+ *   throws, and with the signal's reason when it aborts
  */
 export function whenDiskHasRoom({ clock, limitMs, signal, onFull, onRoom }: DiskRoomOptions): WhenDiskHasRoom {
   const until = clock.now() + limitMs

@@ -6,8 +6,9 @@ import { encodeFrame, type FrameHeader, type RunManifest, tensorsOfUpdate } from
 export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
 
 /**
- * The frame of an update. It takes nothing but what the private mechanism made: a raw gradient does not compile here, and
- * is refused at run time too. So is an update whose noise came from a seed: the frame could not say that it protects nobody.
+ * The frame of an update. It takes nothing but what the private mechanism made: a raw gradient does not compile here,
+ * and is refused at run time too. So is an update whose noise came from a seed: the frame could not say that it
+ * protects nobody.
  *
  * @throws FedsvdError RESERVATION_MISSING, NOISE_INVALID
  */

@@ -14,9 +14,9 @@ export interface LotSumParts extends Omit<LotSumOptions, 'onFault'> {
 }
 
 /**
- * The clipped sum of a lot, whatever its records do to the engine: one that fails contributes zeros, and the others what they
- * contribute without it, so that a record moves the sum by its own bound even then. Where the engine fails on a made-up record
- * as well, the machine is at fault.
+ * The clipped sum of a lot, whatever its records do to the engine: one that fails contributes zeros, and the others
+ * what they contribute without it, so that a record moves the sum by its own bound even then. Where the engine fails on
+ * a made-up record as well, the machine is at fault.
  *
  * @throws the engine's error where it fails on a made-up record as well
  * @throws the signal's reason when it aborts

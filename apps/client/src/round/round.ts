@@ -23,8 +23,8 @@ import type { RoundParts } from './round-parts.ts'
  *
  * Whether a frame was on disk before or has just been made, it leaves at the end of a slot: see `release-grid.ts`.
  *
- * A round that has a finished frame is only delivered again: the same bytes, no new noise. One that broke off in the middle
- * goes on behind the last step that was kept, and pays for the one that was lost.
+ * A round that has a finished frame is only delivered again: the same bytes, no new noise. One that broke off in the
+ * middle goes on behind the last step that was kept, and pays for the one that was lost.
  */
 export async function runRound(parts: RoundParts): Promise<void> {
   const finished = (await parts.whenDiskHasRoom(() => finishedBefore(parts))) ?? (await train(parts))
@@ -87,8 +87,8 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
 }
 
 /**
- * Pays for the round: for the one step that may have begun and was lost where an attempt broke off that can be gone on with,
- * else for all of it, as far as the budget goes.
+ * Pays for the round: for the one step that may have begun and was lost where an attempt broke off that can be gone on
+ * with, else for all of it, as far as the budget goes.
  */
 function pay(
   { ledger, checkpoints, invitation: { runId, round } }: RoundParts,

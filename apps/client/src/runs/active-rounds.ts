@@ -36,9 +36,9 @@ export class ActiveRounds {
   }
 
   /**
-   * Starts `train`, which must not reject; a round that is at work already goes on, also one that was held, with the newer
-   * upload token. What `train`
-   * resolves to is called when the round is no longer at work, so whoever hears of its end can begin it again.
+   * Starts `train`, which must not reject; a round that is at work already goes on, also one that was held, with the
+   * newer upload token. What `train` resolves to is called when the round is no longer at work, so whoever hears of its
+   * end can begin it again.
    */
   start({ runId, round, uploadToken }: Invitation, train: (handle: RoundHandle) => Promise<() => void>): void {
     const current = this.#work.get(runId)

@@ -2,14 +2,17 @@ import type { FedsvdError } from '@fedsvd/core/errors'
 import type { RunEnded } from '@fedsvd/core/protocol'
 
 /**
- * How a run ends for a site: `ended` for everyone, `refused` for this site by the coordinator, or `declined` by this site, which
- * is asked for nothing more in it.
+ * How a run ends for a site: `ended` for everyone, `refused` for this site by the coordinator, or `declined` by this
+ * site, which is asked for nothing more in it.
  */
 export type SiteEnding =
   | ({ readonly kind: 'ended' | 'refused' } & RunEnded)
   | { readonly kind: 'declined'; readonly runId: string; readonly error: FedsvdError }
 
-/** The ends of runs, as they are for this site, for those who wait for the next one. The last is kept until somebody asks. */
+/**
+ * The ends of runs, as they are for this site, for those who wait for the next one. The last is kept until somebody
+ * asks.
+ */
 export class Endings {
   #waiting: ((ending: SiteEnding | Error) => void)[] = []
   #untaken: SiteEnding | Error | undefined

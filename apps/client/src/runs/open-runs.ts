@@ -17,7 +17,9 @@ export interface OpenRun {
   records(): Promise<EncodedRecords>
   /** The run's engine, made when it is first asked for. */
   engine(): Promise<PrivateEngine>
-  /** The length of a round's slot in milliseconds: measured before a record is made ready, or when one round could not. */
+  /**
+   * The length of a round's slot in milliseconds: measured before a record is made ready, or when one round could not.
+   */
   slotLength(clock: ReleaseClock): Promise<number>
   close(): Promise<void>
 }
@@ -42,12 +44,12 @@ export interface AgreementParts {
 }
 
 /**
- * Agrees to a run on terms of this node's own making, durably and once: offered again, it gets the same terms. What it is
- * judged by is public: the manifest, what the site declared, its limits and its ledger. No record is looked at before the
- * answer; the records are made ready behind it.
+ * Agrees to a run on terms of this node's own making, durably and once: offered again, it gets the same terms. What it
+ * is judged by is public: the manifest, what the site declared, its limits and its ledger. No record is looked at
+ * before the answer; the records are made ready behind it.
  *
- * @throws FedsvdError CONFIG_INVALID, LABEL_UNKNOWN, POLICY_REFUSED, DELTA_TOO_LARGE, BUDGET_TOO_SMALL, TERMS_CHANGED (another
- *   manifest under a known identifier), and what the run's model and its tokenizer are refused with
+ * @throws FedsvdError CONFIG_INVALID, LABEL_UNKNOWN, POLICY_REFUSED, DELTA_TOO_LARGE, BUDGET_TOO_SMALL, TERMS_CHANGED
+ *   (another manifest under a known identifier), and what the run's model and its tokenizer are refused with
  */
 export async function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: OpenRun): Promise<OpenRun> {
   const { ledger, stores, coordinator, signal, declaration, limits } = parts
@@ -77,7 +79,8 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
     const made = await engine.get()
     return await parts.quiet.during(() => slotLength(manifest, bound.terms, made, clock))
   })
-  // Records that are tokenised beside it would slow the engine down while it is timed, and a slot would follow their lengths.
+  // Records that are tokenised beside it would slow the engine down while it is timed, and a slot would follow their
+  // lengths.
   const timed = releaseClock && slot.get(releaseClock).catch(() => {})
   const records = lazily(async () => {
     await timed

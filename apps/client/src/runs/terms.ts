@@ -24,8 +24,8 @@ export interface SiteLimits {
 }
 
 /**
- * A site whose budget is nearly spent could still join with noise that drowns its update and everybody else's. It stays out
- * when it would need this many times the noise that the run's own target asks for.
+ * A site whose budget is nearly spent could still join with noise that drowns its update and everybody else's. It stays
+ * out when it would need this many times the noise that the run's own target asks for.
  */
 const MOST_EXTRA_NOISE = 10
 
@@ -41,9 +41,10 @@ export function requireDelta(delta: number, declaredRecords: number): void {
 }
 
 /**
- * The terms on which this site takes part in a run: the least noise with which all rounds of the run, and the spare steps for
- * interruptions, stay within the run's target, and together with everything spent before within the site's own budget. The first by PLD, for a run is one fixed
- * schedule; the second by the filter of the site's ledger, for this run was chosen after earlier ones were seen.
+ * The terms on which this site takes part in a run: the least noise with which all rounds of the run, and the spare
+ * steps for interruptions, stay within the run's target, and together with everything spent before within the site's
+ * own budget. The first by PLD, for a run is one fixed schedule; the second by the filter of the site's ledger, for
+ * this run was chosen after earlier ones were seen.
  *
  * @throws FedsvdError DELTA_TOO_LARGE, CONFIG_INVALID (a lot larger than the data), BUDGET_TOO_SMALL
  */

@@ -23,7 +23,9 @@ import {
 } from '../ledger/index.ts'
 import { fileStepSnapshots, requireSnapshotsRecorded } from './step-snapshots.ts'
 
-/* The ledger and the checkpoints of a round that is followed step by step. RUN_A has 5 steps a round, each costs 0.01. */
+/*
+ * The ledger and the checkpoints of a round that is followed step by step. RUN_A has 5 steps a round, each costs 0.01.
+ */
 
 const SPECS = [{ name: 'b', shape: [3] }]
 const makeFilter = perStep(0.01)

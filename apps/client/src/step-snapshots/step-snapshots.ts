@@ -6,9 +6,9 @@ import { type PrivacyLedger, sha256Hex } from '../ledger/index.ts'
 import { removeDurably, writeFileDurably } from '../platform/index.ts'
 
 /**
- * Steps of rounds that are under way, as the mechanism left them: noised values, good to go on from after a crash. A step is
- * written before the ledger notes it, and the one before it is removed only after that, so the step that the ledger names is
- * there.
+ * Steps of rounds that are under way, as the mechanism left them: noised values, good to go on from after a crash. A
+ * step is written before the ledger notes it, and the one before it is removed only after that, so the step that the
+ * ledger names is there.
  */
 export interface StepSnapshots {
   /** Stores a step durably, whole or not at all. */
@@ -62,8 +62,9 @@ export function fileStepSnapshots(stateDir: string, fingerprint: string): StepSn
 }
 
 /**
- * Refuses a ledger that is older than its checkpoints: a step of an attempt that nobody reserved, or one that is further than
- * the step which may follow the last that was noted. Going on from there would pay for fewer steps than were made.
+ * Refuses a ledger that is older than its checkpoints: a step of an attempt that nobody reserved, or one that is
+ * further than the step which may follow the last that was noted. Going on from there would pay for fewer steps than
+ * were made.
  *
  * @throws FedsvdError LEDGER_DAMAGED
  */

@@ -1,8 +1,8 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 
 /**
- * The one spelling of a coordinator's address: scheme, host and port in the form of URLs (lower case, no default port), no dot
- * after the host, and the path prefix under which a reverse proxy serves it, without a slash at its end.
+ * The one spelling of a coordinator's address: scheme, host and port in the form of URLs (lower case, no default port),
+ * no dot after the host, and the path prefix under which a reverse proxy serves it, without a slash at its end.
  *
  * @throws FedsvdError CONFIG_INVALID for anything that is no such address; a password in it is not repeated
  */
@@ -21,12 +21,16 @@ export function coordinatorAddress(text: string): string {
   return url.origin + url.pathname.replace(/\/{2,}/g, '/').replace(/\/$/, '')
 }
 
-/** A path of the protocol at a coordinator, below its prefix. @param coordinator as {@link coordinatorAddress} spells it */
+/**
+ * A path of the protocol at a coordinator, below its prefix. @param coordinator as {@link coordinatorAddress} spells it
+ */
 export function endpoint(coordinator: string, path: `/${string}`): URL {
   return new URL(coordinator + path)
 }
 
-/** What tells coordinators apart that an address leads to: this machine has one name, whichever of its names is used. */
+/**
+ * What tells coordinators apart that an address leads to: this machine has one name, whichever of its names is used.
+ */
 export function coordinatorKey(address: string): string {
   return coordinatorAddress(address).replace(/^(https?:\/\/)(?:127\.0\.0\.1|\[::1\])(?=[:/]|$)/, '$1localhost')
 }

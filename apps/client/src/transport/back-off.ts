@@ -4,8 +4,8 @@ const FIRST_WAIT_MS = 250
 const LONGEST_WAIT_MS = 15_000
 
 /**
- * Waiting times in milliseconds that double up to 15 s. Each is drawn from the upper half of its span, so that many clients
- * do not come back in step. It never ends: a coordinator may be gone for long.
+ * Waiting times in milliseconds that double up to 15 s. Each is drawn from the upper half of its span, so that many
+ * clients do not come back in step. It never ends: a coordinator may be gone for long.
  */
 export function* backOff(random: () => number = Math.random): Generator<number, never> {
   for (let span = FIRST_WAIT_MS; ; span = Math.min(2 * span, LONGEST_WAIT_MS)) yield span * (0.5 + 0.5 * random())

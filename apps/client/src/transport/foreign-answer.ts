@@ -16,14 +16,19 @@ export interface ForeignAnswer {
   readonly by?: AnswerInError['by'] | undefined
 }
 
-/** What such an answer means and who can change it: COORDINATOR_UNREACHABLE. Its text is not repeated, its address is. */
+/**
+ * What such an answer means and who can change it: COORDINATOR_UNREACHABLE. Its text is not repeated, its address is.
+ */
 export function foreignAnswer(way: Way, { status, headers, sentBytes = 0, by }: ForeignAnswer): FedsvdError {
   const { got, remedy } = status === 407 && by === 'address' ? own407(way) : meaningOf(way, status, headers, sentBytes)
   const expected = `an answer of the coordinator at ${way.coordinator} itself`
   return new FedsvdError('COORDINATOR_UNREACHABLE', { expected, got, remedy })
 }
 
-/** An answer somewhere in the causes of an error: of the forward proxy on the way, or a 407; undefined for every other error. */
+/**
+ * An answer somewhere in the causes of an error: of the forward proxy on the way, or a 407; undefined for every other
+ * error.
+ */
 export function answerInError(error: unknown): ForeignAnswer | undefined {
   const answer = answerIn(error)
   return answer && { ...answer, headers: new Headers() }
@@ -113,7 +118,10 @@ function meaningOf({ coordinator, proxy }: Way, status: number, headers: Headers
   return { got: `${http} without an error of the catalogue`, remedy: 'Check the address and what is in between.' }
 }
 
-/** A coordinator answers at its own address: what is sent to it (a token, a signature, an update) is carried to no other. */
+/**
+ * A coordinator answers at its own address: what is sent to it (a token, a signature, an update) is carried to no
+ * other.
+ */
 function redirect(coordinator: string, location: string | null): Meaning {
   const target = location !== null && URL.canParse(location, coordinator) ? new URL(location, coordinator) : undefined
   if (target !== undefined) target.username = target.password = ''

@@ -38,11 +38,11 @@ export interface Patience {
 }
 
 /**
- * Sends a request until the coordinator has answered for good: a missing or broken answer, 429 and 5xx pass, so they are tried
- * again.
+ * Sends a request until the coordinator has answered for good: a missing or broken answer, 429 and 5xx pass, so they
+ * are tried again.
  *
- * @throws FedsvdError the error that the coordinator answered with, CERTIFICATE_INVALID, or COORDINATOR_UNREACHABLE for what
- *   answers in its place
+ * @throws FedsvdError the error that the coordinator answered with, CERTIFICATE_INVALID, or COORDINATOR_UNREACHABLE for
+ *   what answers in its place
  * @throws the signal's reason when it aborts
  */
 export async function requestUntilAnswered<T>(
@@ -157,7 +157,10 @@ export async function jsonBody(response: Response): Promise<unknown> {
   return JSON.parse(await textBody(response, LONGEST_JSON)) as unknown
 }
 
-/** The text of an answer, of which no more is taken than `most` bytes. @throws FedsvdError MESSAGE_INVALID for a longer one */
+/**
+ * The text of an answer, of which no more is taken than `most` bytes. @throws FedsvdError MESSAGE_INVALID for a longer
+ * one
+ */
 export async function textBody(response: Response, most: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let received = 0

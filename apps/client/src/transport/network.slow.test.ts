@@ -66,8 +66,8 @@ describe('a client whose coordinator is away', () => {
     let now = 0
     let tries = 0
     let back: Promise<void> | undefined
-    // Waits as if time had passed. The socket, the report and the fetch wait beside each other, three at most: after thirty
-    // minutes of waiting in all, each of them has waited for ten.
+    // Waits as if time had passed. The socket, the report and the fetch wait beside each other, three at most: after
+    // thirty minutes of waiting in all, each of them has waited for ten.
     const pause = async (milliseconds: number, signal: AbortSignal): Promise<void> => {
       signal.throwIfAborted()
       now += milliseconds

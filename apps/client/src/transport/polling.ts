@@ -9,12 +9,14 @@ const WRITTEN = 'ok'
 /** Packets are sent together up to this, so that proxies with a limit of 1 MB take them; a longer one goes alone. */
 const MOST_TOGETHER = 256 * 1024
 /**
- * The most that a coordinator may send at once, by either transport. Its longest message is an offer, whose manifest is made of a
- * request of at most 1 MiB and the layers of a model; several messages may travel together.
+ * The most that a coordinator may send at once, by either transport. Its longest message is an offer, whose manifest is
+ * made of a request of at most 1 MiB and the layers of a model; several messages may travel together.
  */
 export const LONGEST_PAYLOAD = 16 * 2 ** 20
 
-/** Long polling by the requests of a route: its proxy and its certificates, no redirect followed, other answers named. */
+/**
+ * Long polling by the requests of a route: its proxy and its certificates, no redirect followed, other answers named.
+ */
 export function pollingBy(route: Route): typeof Fetch {
   return class extends Fetch {
     readonly #closed = new AbortController()
@@ -42,7 +44,8 @@ export function pollingBy(route: Route): typeof Fetch {
       const headers = new Headers(body === undefined ? {} : { 'content-type': 'text/plain;charset=UTF-8' })
       this.socket._cookieJar.appendCookies(headers)
       const read = async (response: Response): Promise<string> => {
-        this.socket._cookieJar.parseCookies(response.headers.getSetCookie()) // of a load balancer that is sticky by them
+        // of a load balancer that is sticky by them
+        this.socket._cookieJar.parseCookies(response.headers.getSetCookie())
         const payload = await textBody(response, LONGEST_PAYLOAD)
         if (body !== undefined && payload !== WRITTEN) throw new SyntaxError('not what Engine.IO answers')
         return payload

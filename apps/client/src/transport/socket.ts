@@ -15,7 +15,9 @@ export interface RoutedSocket<S> {
 
 /** An option of `ws` that the types of Socket.IO leave out: a longer message ends the connection before it is read. */
 const OF_WS = { maxPayload: LONGEST_PAYLOAD }
-/** A WebSocket that is cut sooner than this did not last: some intercepting proxies let it open and close it at once. */
+/**
+ * A WebSocket that is cut sooner than this did not last: some intercepting proxies let it open and close it at once.
+ */
 const SHORT_LIVED_MS = 60_000
 /** So many of them in a row, and long polling comes first. */
 const MOST_SHORT_LIVED = 3
@@ -23,9 +25,10 @@ const MOST_SHORT_LIVED = 3
 const CUT: readonly string[] = ['transport close', 'transport error', 'ping timeout']
 
 /**
- * Opens a namespace of a coordinator over WebSocket. Where that does not get through, the next attempt is by long polling, which
- * is plain HTTP; where that fails too, it is WebSocket's turn again. Long polling comes first until it fails where a WebSocket was
- * swallowed without an answer, which is not waited for each time, and where three in a row were cut soon after they had opened.
+ * Opens a namespace of a coordinator over WebSocket. Where that does not get through, the next attempt is by long
+ * polling, which is plain HTTP; where that fails too, it is WebSocket's turn again. Long polling comes first until it
+ * fails where a WebSocket was swallowed without an answer, which is not waited for each time, and where three in a row
+ * were cut soon after they had opened.
  *
  * @param now milliseconds of a clock that never goes back
  */
@@ -83,7 +86,10 @@ export function openSocket<S extends Socket>(
   return { socket: socket as S, transport: () => opened, isPollingNext: () => failed === 'websocket' }
 }
 
-/** The error of the catalogue somewhere in what a socket tells of a failure, such as what answered in the coordinator's place. */
+/**
+ * The error of the catalogue somewhere in what a socket tells of a failure, such as what answered in the coordinator's
+ * place.
+ */
 export function catalogueErrorIn(error: unknown) {
   let next = error
   for (let depth = 0; depth < 8 && typeof next === 'object' && next !== null; depth += 1) {

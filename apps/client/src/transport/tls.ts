@@ -34,7 +34,9 @@ const CERTIFICATE_FAULT =
 /** The other side answered in plain text where TLS was to begin. */
 const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL)$/
 
-/** The fault of a certificate, or of a side without TLS, somewhere in the causes of an error; waiting does not mend it. */
+/**
+ * The fault of a certificate, or of a side without TLS, somewhere in the causes of an error; waiting does not mend it.
+ */
 export function certificateFault(error: unknown): FedsvdError | undefined {
   let next: unknown = error
   for (let depth = 0; depth < 8 && next instanceof Error; depth += 1) {

@@ -40,7 +40,10 @@ export interface LinkHandlers {
   /** Over WebSocket, or by long polling where that is blocked. */
   onConnected(transport: 'websocket' | 'polling'): void
   onDisconnected(reason: string): void
-  /** No coordinator answers at the address, or something else does; the link goes on trying. Told once per outage and cause. */
+  /**
+   * No coordinator answers at the address, or something else does; the link goes on trying. Told once per outage and
+   * cause.
+   */
   onUnreachable(error?: FedsvdError): void
   /** The connection can never succeed, such as a revoked key. */
   onRefused(error: Error): void

@@ -17,8 +17,8 @@ const OF_A_PART: readonly string[] = ['BLOB_NOT_FOUND', 'FRAME_CHECKSUM']
 const TOO_LARGE = 413
 
 /**
- * Uploads a frame until the coordinator has answered for good: whole at first, and in parts once that did not get through, as
- * proxies limit the size of a body. Parts of a size that is too large still are halved.
+ * Uploads a frame until the coordinator has answered for good: whole at first, and in parts once that did not get
+ * through, as proxies limit the size of a body. Parts of a size that is too large still are halved.
  *
  * @throws FedsvdError the coordinator's refusal, or CERTIFICATE_INVALID
  * @throws the signal's reason when it aborts

@@ -64,8 +64,8 @@ export function burnDown(question: BurnDownQuestion): BurnDown {
 }
 
 /**
- * Whether so many more rounds stay within the cap, together with what other runs have spent of it: by the coordinator's own
- * filter, and by none where the coordinator has not said which one.
+ * Whether so many more rounds stay within the cap, together with what other runs have spent of it: by the coordinator's
+ * own filter, and by none where the coordinator has not said which one.
  */
 function capCheck({ spent, next, cap }: BurnDownQuestion): (count: number) => boolean {
   if (cap === undefined) return () => true

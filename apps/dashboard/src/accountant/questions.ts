@@ -12,7 +12,10 @@ export interface BurnDownQuestion {
   /** Rounds published, and rounds of the run. */
   readonly roundsDone: number
   readonly rounds: number
-  /** The cap of an operator on all runs, and what other runs have spent of it; the projection ends where either limit does. */
+  /**
+   * The cap of an operator on all runs, and what other runs have spent of it; the projection ends where either limit
+   * does.
+   */
   readonly cap?: {
     readonly epsilon: number
     readonly delta: number
@@ -45,7 +48,10 @@ export interface PlanQuestionOfPage {
   readonly rounds: number
   /** Absent: found from the budget. */
   readonly noiseMultiplier?: number
-  /** Earlier runs like this one over the same data; the filter of the site's ledger counts all of them. None unless given. */
+  /**
+   * Earlier runs like this one over the same data; the filter of the site's ledger counts all of them. None unless
+   * given.
+   */
   readonly earlierRuns?: number
 }
 

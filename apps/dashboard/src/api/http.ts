@@ -1,7 +1,9 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { BASE_PATH } from '../base-path.ts'
 
-/** What proves who asks: the cookie does so by itself, together with its CSRF token; the operator token stays in memory. */
+/**
+ * What proves who asks: the cookie does so by itself, together with its CSRF token; the operator token stays in memory.
+ */
 export interface Proof {
   readonly csrfToken?: string | undefined
   readonly bearer?: string | undefined

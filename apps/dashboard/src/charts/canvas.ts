@@ -37,8 +37,8 @@ export interface Picture {
 }
 
 /**
- * A chart in a place of the page, drawn in its turn: several changes before that cost one drawing. It is made in one turn,
- * takes its option in another, and works it out before the picture after that.
+ * A chart in a place of the page, drawn in its turn: several changes before that cost one drawing. It is made in one
+ * turn, takes its option in another, and works it out before the picture after that.
  */
 export function canvasIn(place: HTMLElement, onDrawn: (picture: Picture) => void) {
   let chart: ECharts | undefined

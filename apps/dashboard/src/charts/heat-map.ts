@@ -21,8 +21,8 @@ export interface Heat {
 }
 
 /**
- * A heat-map that costs the same however many cells it has: they are the pixels of one picture, and a chart is given that
- * one, cut and stretched to what its zoom shows.
+ * A heat-map that costs the same however many cells it has: they are the pixels of one picture, and a chart is given
+ * that one, cut and stretched to what its zoom shows.
  */
 export function heatMap(heat: Heat): {
   readonly option: (ink: Ink) => EChartsCoreOption
@@ -110,8 +110,8 @@ function picture(columns: Heat['columns'], height: number, shadeOf: (value: numb
 }
 
 /**
- * What is seen of the cells in a box, when all of them would reach from `left` over `width`. Columns are averaged where there
- * are more of them than pixels; otherwise every cell keeps its edges.
+ * What is seen of the cells in a box, when all of them would reach from `left` over `width`. Columns are averaged where
+ * there are more of them than pixels; otherwise every cell keeps its edges.
  */
 function cutOut(cells: HTMLCanvasElement, { x, width: seen, height }: Box, left: number, width: number) {
   const scale = cells.width / width

@@ -40,8 +40,8 @@ interface Answer<T> {
 }
 
 /**
- * What was asked for, or why it is not there. Older data stay on the page while newer ones cannot be had, and while these
- * are made ready in slices between which the page answers.
+ * What was asked for, or why it is not there. Older data stay on the page while newer ones cannot be had, and while
+ * these are made ready in slices between which the page answers.
  */
 export function Loaded<T>(props: {
   readonly answer: Answer<T>

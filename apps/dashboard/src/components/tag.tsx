@@ -1,4 +1,7 @@
-/** What a number may tell about somebody's records: nothing, as it is public; no more than its noise allows; or too much. */
+/**
+ * What a number may tell about somebody's records: nothing, as it is public; no more than its noise allows; or too
+ * much.
+ */
 export type Kind = 'public' | 'noised' | 'NOT PRIVATE'
 
 const MEANING: Readonly<Record<Kind, string>> = {

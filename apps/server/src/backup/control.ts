@@ -13,14 +13,19 @@ import { toFedsvdError } from '../telemetry/index.ts'
 import { writeFileSynced } from './draft-folder.ts'
 import { type RowsFile, writeRows } from './rows-file.ts'
 
-/** In the state folder: where the coordinator that has it listens for backups. Whoever may read it may have all that is there. */
+/**
+ * In the state folder: where the coordinator that has it listens for backups. Whoever may read it may have all that is
+ * there.
+ */
 const CONTROL_FILE = 'control.json'
 const ROWS_BEGIN = 'backup-'
 const ROWS_NAME = /^backup-[\d-]+\.rows$/
 
 const controlSchema = z.strictObject({ socket: z.string() })
 
-/** What a running coordinator has written for a backup; it and the objects that it needs stay until this is disposed. */
+/**
+ * What a running coordinator has written for a backup; it and the objects that it needs stay until this is disposed.
+ */
 export interface RunningDump extends AsyncDisposable {
   readonly file: string
   readonly dump: DatabaseDump & RowsFile
@@ -35,14 +40,15 @@ export interface ControlParts {
 }
 
 /**
- * Lets a process of this machine that may read the state folder ask for a consistent dump of the database while the coordinator
- * goes on. Objects are held before the dump is made and as long as the connection lasts.
+ * Lets a process of this machine that may read the state folder ask for a consistent dump of the database while the
+ * coordinator goes on. Objects are held before the dump is made and as long as the connection lasts.
  */
 export async function serveControl({ stateDir, dump, holdObjects, log }: ControlParts): Promise<AsyncDisposable> {
   for (const name of await readdir(stateDir)) {
     if (name.startsWith(ROWS_BEGIN) || name === CONTROL_FILE) await rm(path.join(stateDir, name), { force: true })
   }
-  const folder = await mkdtemp(path.join(tmpdir(), 'fedsvd-control-')) // for its owner only, and short enough for a socket
+  // for its owner only, and short enough for a socket
+  const folder = await mkdtemp(path.join(tmpdir(), 'fedsvd-control-'))
   const socket = process.platform === 'win32' ? `\\\\.\\pipe\\${path.basename(folder)}` : path.join(folder, 'socket')
   const open = new Set<Socket>()
 
@@ -88,8 +94,8 @@ export async function serveControl({ stateDir, dump, holdObjects, log }: Control
 }
 
 /**
- * Asks the coordinator that runs on a state folder for a dump. Undefined where none does. Whoever answers has to have written it
- * into that folder: the socket of a coordinator that was killed is in a folder that anybody may make again.
+ * Asks the coordinator that runs on a state folder for a dump. Undefined where none does. Whoever answers has to have
+ * written it into that folder: the socket of a coordinator that was killed is in a folder that anybody may make again.
  *
  * @throws FedsvdError what the coordinator answers; COORDINATOR_UNREACHABLE when it goes away meanwhile
  */

@@ -5,8 +5,8 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { makeFolder } from '@fedsvd/engine/files'
 
 /**
- * Fills a folder that appears under its name only when all of it is on the disk: it is made beside it, and renamed at the end.
- * Where filling fails nothing is left behind.
+ * Fills a folder that appears under its name only when all of it is on the disk: it is made beside it, and renamed at
+ * the end. Where filling fails nothing is left behind.
  *
  * @throws FedsvdError FOLDER_IN_USE when something is in the folder already
  */

@@ -10,8 +10,8 @@ import { decodeManifest } from './manifest.ts'
 import { readRows } from './rows-file.ts'
 
 /*
- * A backup that release 0.1.0 wrote (format 1) in the middle of the second round of three: every kind of row of its schema. Later
- * releases keep it and this test, and add their own.
+ * A backup that release 0.1.0 wrote (format 1) in the middle of the second round of three: every kind of row of its
+ * schema. Later releases keep it and this test, and add their own.
  */
 const BACKUP = fileURLToPath(new URL('../../../../packages/testing/src/server/fixtures/backup-0.1.0', import.meta.url))
 const NAME_KEYS = '20261130020000_client_name_keys'
@@ -44,7 +44,8 @@ it('backup format 1: the rows come back, and those of the schema before are brou
     [1, 2],
   ])
   expect((await store.audit.page(0, 100)).map(({ action }) => action)).toContain('client.enrol')
-  await store.audit.append({ at: 0, actor: 'test', action: 'test', object: 'test', detail: {} }) // sequences and the chain go on
+  // sequences and the chain go on
+  await store.audit.append({ at: 0, actor: 'test', action: 'test', object: 'test', detail: {} })
   await store.alerts.add({ runId, code: 'QUORUM_MISSED', message: 'test', at: 0 })
 }, 60_000)
 

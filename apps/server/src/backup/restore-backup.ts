@@ -20,8 +20,9 @@ export interface RestoreReport {
 }
 
 /**
- * Makes the state folder of a coordinator from a backup. Everything is held against its hash; the folder is there as a whole or
- * not at all. Enrolment tokens of the backup are worth nothing any more, as they may have been used since; nobody is signed in.
+ * Makes the state folder of a coordinator from a backup. Everything is held against its hash; the folder is there as a
+ * whole or not at all. Enrolment tokens of the backup are worth nothing any more, as they may have been used since;
+ * nobody is signed in.
  *
  * @throws FedsvdError FOLDER_IN_USE, BACKUP_INVALID, WRITTEN_BY_NEWER
  */

@@ -12,8 +12,8 @@ import { BACKUP_FORMAT, type BackupManifest, encodeManifest, MANIFEST_FILE, ROWS
 import { hashOf, hashOfFile, type RowsFile, writeRows } from './rows-file.ts'
 
 /**
- * Secrets of the state folder that a restored coordinator goes on with. The key of the upload tokens is not among them: tokens
- * that were given out after the backup was made are worth nothing afterwards.
+ * Secrets of the state folder that a restored coordinator goes on with. The key of the upload tokens is not among them:
+ * tokens that were given out after the backup was made are worth nothing afterwards.
  */
 export const SECRET_FILES = ['operator.token', 'statement.key'] as const
 
@@ -36,8 +36,9 @@ export interface BackupReport {
 }
 
 /**
- * Makes a backup of a coordinator with an embedded database: the rows as they were at one moment, every object that they need,
- * and the secrets of the state folder. Rows come first and objects after them; a running coordinator removes none meanwhile.
+ * Makes a backup of a coordinator with an embedded database: the rows as they were at one moment, every object that
+ * they need, and the secrets of the state folder. Rows come first and objects after them; a running coordinator removes
+ * none meanwhile.
  *
  * @throws FedsvdError FOLDER_IN_USE, CONFIG_INVALID (no embedded database there), DATABASE_LOCKED, OBJECT_MISSING
  */

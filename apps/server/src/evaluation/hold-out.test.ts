@@ -51,8 +51,8 @@ describe('the measure on tokens', () => {
    *   target     O  PER  PER  LOC  |  O    LOC
    *   predicted  O  PER  O    PER  |  LOC  LOC
    *
-   * PER: TP 1, FP 1 (for LOC), FN 1 (as O). LOC: TP 1, FP 1 (for O), FN 1 (as PER). Together 2, 2 and 2, so precision and
-   * recall are 1/2 and F1 is 1/2. Three of six words are right.
+   * PER: TP 1, FP 1 (for LOC), FN 1 (as O). LOC: TP 1, FP 1 (for O), FN 1 (as PER). Together 2, 2 and 2, so precision
+   * and recall are 1/2 and F1 is 1/2. Three of six words are right.
    */
   it('gives tags the F1 over all labels but O', () => {
     const losses = new Float32Array(4)

@@ -19,8 +19,8 @@ export interface HoldOutOptions {
 const RECORDS_AT_A_TIME = 64
 
 /**
- * Evaluators on public records. Their files are read at once, so that a bad row or a missing runtime stops the start and not a
- * run; each run gets an engine of its own, and reads the files for its own task.
+ * Evaluators on public records. Their files are read at once, so that a bad row or a missing runtime stops the start
+ * and not a run; each run gets an engine of its own, and reads the files for its own task.
  *
  * @throws FedsvdError DATA_UNREADABLE, DATA_EMPTY or RUNTIME_UNAVAILABLE
  */

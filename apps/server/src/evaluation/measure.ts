@@ -33,12 +33,12 @@ export function measure(
 const OUTSIDE = 'O'
 
 /**
- * Accuracy and mean cross-entropy in nats over the targets of all records together, each counting the same: the perplexity
- * of a language model is exp(loss).
+ * Accuracy and mean cross-entropy in nats over the targets of all records together, each counting the same: the
+ * perplexity of a language model is exp(loss).
  *
  * With `tags`, the labels of a task that has "O" among them, also the micro-averaged F1 over the other labels:
- * 2 TP / (2 TP + FP + FN). A tag that is predicted where another one is right is a false positive of the first and a false
- * negative of the second. Absent where no target has and no prediction is such a label.
+ * 2 TP / (2 TP + FP + FN). A tag that is predicted where another one is right is a false positive of the first and a
+ * false negative of the second. Absent where no target has and no prediction is such a label.
  */
 export function measureTokens(
   scores: readonly TargetScores[],

@@ -9,8 +9,8 @@ export interface PublicRecords {
 }
 
 /**
- * Reads all of the files for the task that is named, else the first whose columns their first row has, so that a bad row shows
- * at once. They are read as a site's data are, with the same options.
+ * Reads all of the files for the task that is named, else the first whose columns their first row has, so that a bad
+ * row shows at once. They are read as a site's data are, with the same options.
  *
  * @throws FedsvdError DATA_UNREADABLE or DATA_EMPTY
  */

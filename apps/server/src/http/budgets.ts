@@ -21,7 +21,9 @@ export interface BudgetRoutes {
 const clientPlace = z.strictObject({ clientId: identifierSchema })
 const participationPlace = z.strictObject({ runId: identifierSchema, clientId: identifierSchema })
 
-/** What operators let a client spend at most. A cap only ever takes away: what the site allows, its own ledger decides. */
+/**
+ * What operators let a client spend at most. A cap only ever takes away: what the site allows, its own ledger decides.
+ */
 export function budgetRoutes({ clients, now, quarantine, onCap }: BudgetRoutes): Router {
   const router = Router()
   router.patch('/v1/clients/:clientId/budget', express.json({ limit: '16kb' }), async (request, response) => {

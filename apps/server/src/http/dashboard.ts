@@ -53,7 +53,10 @@ function page(folder: string): RequestHandler {
   }
 }
 
-/** The same from a view further down. The prefix before it, where a reverse proxy has one, is known to the browser alone. */
+/**
+ * The same from a view further down. The prefix before it, where a reverse proxy has one, is known to the browser
+ * alone.
+ */
 function assetsFrom(view: string): string {
   return `"${'../'.repeat(view.split('/').length - 2) || './'}assets/`
 }

@@ -4,7 +4,9 @@ import type { CoordinatorConfig, NameOfSetting } from '../config.ts'
 
 type Address = Pick<CoordinatorConfig, 'host' | 'port'>
 
-/** Refuses an address that cannot be listened at, before anything is made. @throws FedsvdError as {@link cannotListen} */
+/**
+ * Refuses an address that cannot be listened at, before anything is made. @throws FedsvdError as {@link cannotListen}
+ */
 export async function requireFreeAddress({ host, port }: Address, nameOf: NameOfSetting): Promise<void> {
   const probe = createServer()
   await new Promise<void>((resolve, reject) => {

@@ -79,7 +79,9 @@ function isLeftToHandler(request: Request): boolean {
   return isServed && typeof access === 'string'
 }
 
-/** The identifiers that an address may name; a run is looked up here, the others by the routes, which are the admins'. */
+/**
+ * The identifiers that an address may name; a run is looked up here, the others by the routes, which are the admins'.
+ */
 const idsSchema = z.strictObject({
   runId: identifierSchema.optional(),
   operatorId: identifierSchema.optional(),

@@ -14,7 +14,10 @@ export interface HealthRoutes {
 /** A probe of the store writes: however many ask, it is done once in this time. */
 const PROBE_MS = 2000
 
-/** `/healthz`: the process answers. `/readyz`: database (migrated at the start) and store of tensors take what it gives them. `/metrics`: counts for Prometheus, without identities. */
+/**
+ * `/healthz`: the process answers. `/readyz`: database (migrated at the start) and store of tensors take what it gives
+ * them. `/metrics`: counts for Prometheus, without identities.
+ */
 export function healthRoutes({ store, blobs, metrics, isDraining }: HealthRoutes): Router {
   const router = Router()
   const writable = atMostEvery(PROBE_MS, () => blobs.check())

@@ -34,8 +34,8 @@ function limiter(perMinute: number, skipSuccessfulRequests: boolean): RateLimitR
 }
 
 /**
- * Throws RATE_LIMITED for a caller that has come more than `perMinute` times in a minute; a caller is one client. What costs
- * as much as several counts as several.
+ * Throws RATE_LIMITED for a caller that has come more than `perMinute` times in a minute; a caller is one client. What
+ * costs as much as several counts as several.
  */
 export function limitPerClient(perMinute: number, what: string): (clientId: string, times?: number) => Promise<void> {
   const hits = new WindowedHits(MINUTE_MS)

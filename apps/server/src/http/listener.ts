@@ -14,8 +14,8 @@ export interface Listener {
 }
 
 /**
- * HTTPS where a certificate is given, HTTP otherwise. With an authority for clients, whoever has no certificate signed by it
- * does not get as far as a request. Whoever sends slowly, or not at all, is cut off.
+ * HTTPS where a certificate is given, HTTP otherwise. With an authority for clients, whoever has no certificate signed
+ * by it does not get as far as a request. Whoever sends slowly, or not at all, is cut off.
  *
  * @param nameOf what the person who reads a fault calls the settings
  * @throws FedsvdError CONFIG_INVALID when a file cannot be read, or the files do not fit together

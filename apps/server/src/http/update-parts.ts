@@ -30,8 +30,9 @@ interface Place {
 }
 
 /**
- * Parts of updates, for senders whose proxies take no large bodies. A part is an object like any other, so it does not matter
- * which of several coordinators gets it; nothing refers to it, so it is collected like all that nothing refers to.
+ * Parts of updates, for senders whose proxies take no large bodies. A part is an object like any other, so it does not
+ * matter which of several coordinators gets it; nothing refers to it, so it is collected like all that nothing refers
+ * to.
  */
 export class UpdateParts {
   readonly #blobs: BlobStore
@@ -74,7 +75,9 @@ export class UpdateParts {
     return place
   }
 
-  /** The bytes of an update, out of its parts in order. @throws FedsvdError BLOB_NOT_FOUND for a part that is not here */
+  /**
+   * The bytes of an update, out of its parts in order. @throws FedsvdError BLOB_NOT_FOUND for a part that is not here
+   */
   async *join(parts: readonly string[]): AsyncGenerator<Uint8Array> {
     for (const sha256 of parts) yield* (await this.#blobs.open(sha256)).stream
   }

@@ -1,8 +1,9 @@
 import type { ClientRateLimitInfo, Store } from 'express-rate-limit'
 
 /**
- * Counts the calls of each caller in windows of time, in memory. The windows are measured by the monotonic clock: the store
- * that comes with express-rate-limit measures by the time of day, and a clock that was ahead for a moment locks callers out.
+ * Counts the calls of each caller in windows of time, in memory. The windows are measured by the monotonic clock: the
+ * store that comes with express-rate-limit measures by the time of day, and a clock that was ahead for a moment locks
+ * callers out.
  */
 export class WindowedHits implements Store {
   readonly localKeys = true

@@ -56,7 +56,9 @@ export class OperatorSessions {
     throw refused('none')
   }
 
-  /** Puts the end of a session off, as it is in use; one that was made by a clock that was ahead ends when it should. */
+  /**
+   * Puts the end of a session off, as it is in use; one that was made by a clock that was ahead ends when it should.
+   */
   async renew({ session }: Caller): Promise<void> {
     if (session === undefined) return
     const found = await this.#operators.session(session.hash, this.#parts.now())
@@ -72,8 +74,8 @@ export class OperatorSessions {
   }
 
   /**
-   * Begins a session. An unknown name, a wrong secret and a disabled operator are refused in the same words, after the same
-   * work.
+   * Begins a session. An unknown name, a wrong secret and a disabled operator are refused in the same words, after the
+   * same work.
    *
    * @throws FedsvdError SIGN_IN_REFUSED, or RATE_LIMITED while too many others sign in
    */

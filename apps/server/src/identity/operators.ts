@@ -29,7 +29,9 @@ export async function createOperator(
   })
 }
 
-/** Disables an operator and ends its sessions; doing it again changes nothing. @throws FedsvdError OPERATOR_NOT_FOUND */
+/**
+ * Disables an operator and ends its sessions; doing it again changes nothing. @throws FedsvdError OPERATOR_NOT_FOUND
+ */
 export async function disableOperator(
   operators: OperatorStore,
   operatorId: string,

@@ -3,8 +3,8 @@ import type { Role } from '@fedsvd/core/protocol'
 import type { Caller } from './caller.ts'
 
 /**
- * Who may call: anyone, a client that proves itself to the handler, or operators of certain roles. This table is the only
- * place that says so; a coordinator with a route that it does not name refuses to start.
+ * Who may call: anyone, a client that proves itself to the handler, or operators of certain roles. This table is the
+ * only place that says so; a coordinator with a route that it does not name refuses to start.
  */
 export type Access = 'anyone' | 'client' | readonly Role[]
 

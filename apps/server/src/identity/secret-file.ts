@@ -3,9 +3,9 @@ import { link, open, readFile, rm } from 'node:fs/promises'
 import { checkSecret, type SecretLength } from '../secrets.ts'
 
 /**
- * The secret in a file that only its owner may read; made up when the file is not there yet. Of many that try at once one wins.
- * A file that is there and holds no secret, as a full disk or a lost power supply leaves one behind, is refused: an empty key
- * is one that everybody has.
+ * The secret in a file that only its owner may read; made up when the file is not there yet. Of many that try at once
+ * one wins. A file that is there and holds no secret, as a full disk or a lost power supply leaves one behind, is
+ * refused: an empty key is one that everybody has.
  *
  * @throws FedsvdError CONFIG_INVALID
  */

@@ -2,7 +2,9 @@
 const SECURE_NAME = '__Host-fedsvd-session'
 const PLAIN_NAME = 'fedsvd-session'
 
-/** Name and attributes of the cookie of a session, as express sets it. No age: it ends with the browser, or its session. */
+/**
+ * Name and attributes of the cookie of a session, as express sets it. No age: it ends with the browser, or its session.
+ */
 export function cookieFor(isSecure: boolean) {
   const attributes = { httpOnly: true, sameSite: 'strict', secure: isSecure, path: '/' } as const
   return [isSecure ? SECURE_NAME : PLAIN_NAME, attributes] as const

@@ -11,7 +11,9 @@ const MOST_NONCES = 100_000
 export interface Sessions {
   /** A nonce for this client, valid once and for a minute. */
   challenge(clientId: string): string
-  /** Checks a handshake and uses its nonce up. @throws FedsvdError PROTOCOL_VERSION, TOKEN_INVALID, SIGNATURE_INVALID */
+  /**
+   * Checks a handshake and uses its nonce up. @throws FedsvdError PROTOCOL_VERSION, TOKEN_INVALID, SIGNATURE_INVALID
+   */
   authenticate(handshake: ClientHandshake): Promise<ClientRecord>
   /** A bearer token for the connection that has begun. */
   begin(clientId: string, connectionId: string): string

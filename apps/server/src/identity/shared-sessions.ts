@@ -26,9 +26,9 @@ const TIME_BYTES = 6
 const MAC_BYTES = 32
 
 /**
- * Sessions that any of several coordinators can begin and check. A nonce carries its own proof that it was issued, to whom and
- * when, and is entered in the database when it is used; a session token carries its connection, which the database knows as
- * long as it lives.
+ * Sessions that any of several coordinators can begin and check. A nonce carries its own proof that it was issued, to
+ * whom and when, and is entered in the database when it is used; a session token carries its connection, which the
+ * database knows as long as it lives.
  */
 export function sharedSessions({ clients, cluster, isHere, secret, now }: SharedSessionsParts): Sessions {
   const mac = (what: string, ...parts: readonly Uint8Array[]): Buffer => {

@@ -18,8 +18,8 @@ export interface UploadTokens {
 const CLIENT_BYTES = 16
 
 /**
- * Tokens that need no storage: the client's identifier and an HMAC-SHA256 over the right, so that a restarted coordinator
- * issues and accepts the same ones.
+ * Tokens that need no storage: the client's identifier and an HMAC-SHA256 over the right, so that a restarted
+ * coordinator issues and accepts the same ones.
  */
 export function uploadTokens(secret: Uint8Array): UploadTokens {
   const macOf = ({ runId, round, clientId }: UploadRight): Buffer =>

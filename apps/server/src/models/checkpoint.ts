@@ -4,8 +4,8 @@ import type { ModelReference, ModelSettings, ModelStore, StoredModel } from '@fe
 import { type Model, type ModelRegistry, tasksOf } from './registry.ts'
 
 /**
- * The checkpoints of this coordinator's model folder, and of a hub where one is set. The engine is loaded when the first is
- * asked for.
+ * The checkpoints of this coordinator's model folder, and of a hub where one is set. The engine is loaded when the
+ * first is asked for.
  *
  * A run needs the checkpoint's config.json here, which the adapters and the head follow from. Tensors and tokenizer are
  * needed for evaluation only: a coordinator without them takes the checkpoint's identity from the request.

@@ -29,7 +29,10 @@ export interface Model extends Omit<BaseModel, 'createEngine'> {
 }
 
 export interface ModelRegistry {
-  /** @throws FedsvdError CONFIG_INVALID for a name that no model has, CHECKPOINT_INVALID for a checkpoint that is another */
+  /**
+   * @throws FedsvdError CONFIG_INVALID for a name that no model has, CHECKPOINT_INVALID for a checkpoint that is
+   * another
+   */
   open(reference: ModelReference): Promise<Model>
   /** What there is to choose from. Nothing is fetched, and no tensor is read. */
   list(): Promise<ModelList>

@@ -29,9 +29,9 @@ const LONGEST_REPEAT_MS = 30_000
 const ANSWER_LIFETIME_MS = 60_000
 
 /**
- * Calls between coordinators over messages that may get lost: a call is sent again until it is answered, and a call that
- * arrives again is answered, not made, again. One whose answer has been forgotten is made again, so whatever is called must be
- * safe to repeat.
+ * Calls between coordinators over messages that may get lost: a call is sent again until it is answered, and a call
+ * that arrives again is answered, not made, again. One whose answer has been forgotten is made again, so whatever is
+ * called must be safe to repeat.
  */
 export class Channel implements Disposable {
   readonly #options: ChannelOptions

@@ -57,8 +57,8 @@ const BEATS = 3
 const FORGOTTEN_AFTER = 10
 
 /**
- * One of the coordinators on a database. The database is the truth: who is alive, who drives which run, and who is connected
- * where. Messages only make it known sooner; one that is lost costs the time to the next beat.
+ * One of the coordinators on a database. The database is the truth: who is alive, who drives which run, and who is
+ * connected where. Messages only make it known sooner; one that is lost costs the time to the next beat.
  */
 export class Cluster implements RunOwnership, AsyncDisposable {
   readonly id = randomUUID()
@@ -304,7 +304,10 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     if (this.#heartbeats % (BEATS * FORGOTTEN_AFTER) === 1) await store.cluster.sweep(FORGOTTEN_AFTER * leaseMs)
   }
 
-  /** Mends what the database and this coordinator hold of each other's connections: messages and writes may have been lost. */
+  /**
+   * Mends what the database and this coordinator hold of each other's connections: messages and writes may have been
+   * lost.
+   */
   async #compareConnections(wasKnown: boolean): Promise<void> {
     if (wasKnown && this.#others.size === 0 && this.#heartbeats % BEATS !== 0) return
     const { store, peer } = this.#options

@@ -29,8 +29,8 @@ export class Leases {
   }
 
   /**
-   * Prolongs them. `lost` are runs that another coordinator has taken or that have ended; they are no longer held. `idle` are
-   * runs that the database counts as this coordinator's and that it does not hold: an answer was lost.
+   * Prolongs them. `lost` are runs that another coordinator has taken or that have ended; they are no longer held.
+   * `idle` are runs that the database counts as this coordinator's and that it does not hold: an answer was lost.
    */
   async renew(): Promise<{ readonly lost: readonly string[]; readonly idle: readonly string[] }> {
     const before = [...this.#held.values()] // what is taken while the answer travels is not in it

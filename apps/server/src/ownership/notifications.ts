@@ -8,11 +8,12 @@ const LOOK_INTERVAL_MS = 20
 type Listener = pg.Client & { release: () => void }
 
 /**
- * The two connections of the PostgreSQL adapter of Socket.IO, in the shape of the pool that it asks for: one that listens, and
- * one that sends, so that what is sent first arrives first.
+ * The two connections of the PostgreSQL adapter of Socket.IO, in the shape of the pool that it asks for: one that
+ * listens, and one that sends, so that what is sent first arrives first.
  *
- * With a pool of pg itself, a listening connection that breaks would end the process (nobody handles its error) and keep its
- * place in the pool for ever; and one that breaks at a bad moment would come back twice, so that everything arrives twice.
+ * With a pool of pg itself, a listening connection that breaks would end the process (nobody handles its error) and
+ * keep its place in the pool for ever; and one that breaks at a bad moment would come back twice, so that everything
+ * arrives twice.
  */
 export class Notifications implements AsyncDisposable {
   readonly #options: pg.ClientConfig

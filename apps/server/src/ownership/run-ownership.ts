@@ -20,11 +20,20 @@ export interface RunOwnership {
   release(runId: string): Promise<void>
   /** Tells the others that a run has been paused or has ended in the database, whoever drives it. */
   ended(runId: string): void
-  /** Lets the driver of a run count an update. @throws FedsvdError as the driver does, COORDINATOR_UNREACHABLE without one */
+  /**
+   * Lets the driver of a run count an update. @throws FedsvdError as the driver does, COORDINATOR_UNREACHABLE without
+   * one
+   */
   deliver(delivery: Delivery): Promise<void>
-  /** Lets the driver of a run answer a report. @throws FedsvdError as the driver does, COORDINATOR_UNREACHABLE without one */
+  /**
+   * Lets the driver of a run answer a report. @throws FedsvdError as the driver does, COORDINATOR_UNREACHABLE without
+   * one
+   */
   report(clientId: string, report: LedgerReport): Promise<LedgerReply>
-  /** Lets the driver of a run know that a round failed at a client. @throws FedsvdError COORDINATOR_UNREACHABLE without one */
+  /**
+   * Lets the driver of a run know that a round failed at a client. @throws FedsvdError COORDINATOR_UNREACHABLE without
+   * one
+   */
   failed(clientId: string, failure: RoundFailed): Promise<void>
 }
 

@@ -7,9 +7,9 @@ import type { ClusterStore } from '../storage/records/index.ts'
 const UUID = /^[0-9a-f-]{36}$/
 
 /**
- * Frees at once what an earlier life on the same state folder still holds, so that a coordinator that has died and is started
- * again need not wait for its own leases. The lock, which the system takes from a dead process, proves that it is dead; where
- * somebody holds it, nothing is freed.
+ * Frees at once what an earlier life on the same state folder still holds, so that a coordinator that has died and is
+ * started again need not wait for its own leases. The lock, which the system takes from a dead process, proves that it
+ * is dead; where somebody holds it, nothing is freed.
  */
 export async function releaseStaleInstance(
   stateDir: string,

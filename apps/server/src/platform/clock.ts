@@ -21,9 +21,10 @@ export interface TimeSources {
 const MACHINE: TimeSources = { wall: () => Date.now(), monotonic: () => performance.now() }
 
 /**
- * The machine's time without its jumps. What is measured with it passes at the speed of the monotonic clock; the time of day is
- * followed where it drifts by less than a second, and a jump is followed once it has lasted for a minute. So a clock that is set
- * wrong for a while moves no deadline, no lease and no session; one that is set right for good is right here a minute later.
+ * The machine's time without its jumps. What is measured with it passes at the speed of the monotonic clock; the time
+ * of day is followed where it drifts by less than a second, and a jump is followed once it has lasted for a minute. So
+ * a clock that is set wrong for a while moves no deadline, no lease and no session; one that is set right for good is
+ * right here a minute later.
  */
 export function steadyClock({ wall, monotonic }: TimeSources = MACHINE): Clock {
   let offset = wall() - monotonic()
@@ -62,9 +63,9 @@ export function steadyClock({ wall, monotonic }: TimeSources = MACHINE): Clock {
 export const systemClock: Clock = steadyClock()
 
 /**
- * "Something about this run has changed; look again." A waiting task looks at the state, finds nothing to do, and waits for
- * the next change. One that does something else between looking and waiting reads the number of changes before it looks, so
- * that it misses none.
+ * "Something about this run has changed; look again." A waiting task looks at the state, finds nothing to do, and waits
+ * for the next change. One that does something else between looking and waiting reads the number of changes before it
+ * looks, so that it misses none.
  */
 export class ChangeSignal {
   readonly #waiting = new Set<() => void>()

@@ -35,11 +35,11 @@ const CENTRAL_RULE = { kind: 'gaussian' } as const
 const MOST_JUDGEMENTS = 5
 
 /**
- * The coordinator's account of client-level privacy: one per database, shared by all runs, because the unit is the client
- * and a second run with the same client spends the same budget.
+ * The coordinator's account of client-level privacy: one per database, shared by all runs, because the unit is the
+ * client and a second run with the same client spends the same budget.
  *
- * Reserve before release: a draw is paid for, durably, before its noise exists, and each further draw of a round, after a
- * crash or a fault, is another fact that is paid for again. So there are never more draws than payments.
+ * Reserve before release: a draw is paid for, durably, before its noise exists, and each further draw of a round, after
+ * a crash or a fault, is another fact that is paid for again. So there are never more draws than payments.
  */
 export class CentralLedger {
   readonly #parts: CentralLedgerParts

@@ -21,13 +21,14 @@ export interface ClientCapsParts {
 }
 
 /**
- * The caps that operators have put on clients. A cap bounds what all runs of this coordinator together spend of a client's
- * data, per record: the unit is the record, and a second run on the same data spends the same privacy. What the site itself
- * allows is its own ledger's business and always wins; a cap can only ask for less.
+ * The caps that operators have put on clients. A cap bounds what all runs of this coordinator together spend of a
+ * client's data, per record: the unit is the record, and a second run on the same data spends the same privacy. What
+ * the site itself allows is its own ledger's business and always wins; a cap can only ask for less.
  *
- * Runs are chosen one after the other, so a cap is held by a filter (decision 40). Its rule is on no record: it is computed
- * again from the terms of the run that first used the data, and from the cap that was set first of those in an unbroken fall
- * to the one in force. Both are older than the first release where the cap is, and nothing later alters them.
+ * Runs are chosen one after the other, so a cap is held by a filter (decision 40). Its rule is on no record: it is
+ * computed again from the terms of the run that first used the data, and from the cap that was set first of those in an
+ * unbroken fall to the one in force. Both are older than the first release where the cap is, and nothing later alters
+ * them.
  */
 export class ClientCaps {
   readonly #parts: ClientCapsParts
@@ -45,7 +46,10 @@ export class ClientCaps {
     this.#parts = parts
   }
 
-  /** Reads what is stored, one reading after the other; to be called whenever caps, or the spending of runs that are not under way here, may have changed. */
+  /**
+   * Reads what is stored, one reading after the other; to be called whenever caps, or the spending of runs that are not
+   * under way here, may have changed.
+   */
   load(): Promise<void> {
     const turn = this.#turn.then(() => this.#load())
     this.#turn = turn.catch(() => {})
@@ -85,8 +89,8 @@ export class ClientCaps {
   }
 
   /**
-   * The rule by which the cap of a client is held, when the next event is of a run with these terms: undefined where there is
-   * no cap, or no answer in time.
+   * The rule by which the cap of a client is held, when the next event is of a run with these terms: undefined where
+   * there is no cap, or no answer in time.
    */
   async ruleOf(clientId: string, next: PrivacyTerms): Promise<FilterRule | undefined> {
     const budget = this.#origins.get(clientId)

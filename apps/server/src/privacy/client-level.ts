@@ -4,8 +4,8 @@ import { type ClientLevel, LIMITS, type RunRequest } from '@fedsvd/core/protocol
 import type { EpsilonBounds } from './epsilon.ts'
 
 /**
- * The client-level terms of a run as its manifest will state them. Without a noise multiplier, the least with which a client
- * that takes part in every round stays within the budget: there is no amplification by selection to count on.
+ * The client-level terms of a run as its manifest will state them. Without a noise multiplier, the least with which a
+ * client that takes part in every round stays within the budget: there is no amplification by selection to count on.
  *
  * @throws FedsvdError DELTA_TOO_LARGE, BUDGET_TOO_SMALL or CONFIG_INVALID
  */
@@ -27,7 +27,9 @@ export async function clientLevelOf(
   })
 }
 
-/** @throws FedsvdError DELTA_TOO_LARGE when delta exceeds 1 / clients: it would allow giving one client away entirely */
+/**
+ * @throws FedsvdError DELTA_TOO_LARGE when delta exceeds 1 / clients: it would allow giving one client away entirely
+ */
 export function checkClientDelta(delta: number, clients: number): void {
   if (delta <= 1 / clients) return
   throw new FedsvdError('DELTA_TOO_LARGE', {

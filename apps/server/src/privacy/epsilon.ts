@@ -16,15 +16,18 @@ import {
   sharedAccountingThread,
 } from './accounting/index.ts'
 
-/** An upper bound on epsilon, and by which accountant; `closed-form` is loose, and infinite where nothing bounds the events. */
+/**
+ * An upper bound on epsilon, and by which accountant; `closed-form` is loose, and infinite where nothing bounds the
+ * events.
+ */
 export interface Bound {
   readonly epsilon: number
   readonly by: 'pld' | 'rdp' | 'closed-form'
 }
 
 /**
- * Epsilon of facts, computed away from the event loop. Nothing here rejects because of what the facts are: events that no
- * accountant can count have an infinite bound, and are within no budget.
+ * Epsilon of facts, computed away from the event loop. Nothing here rejects because of what the facts are: events that
+ * no accountant can count have an infinite bound, and are within no budget.
  */
 export interface EpsilonBounds {
   /** The same for questions about one client: where they take long, those about others do not wait. */
@@ -48,7 +51,9 @@ export interface EpsilonBounds {
 const MOST_REMEMBERED = 10_000
 /** How long a question that had no answer in time is not asked again. */
 const NO_ANSWER_MS = 60_000
-/** Below this noise, or with more steps or mechanisms, PLD takes seconds and RDP is within a part in five hundred of it. */
+/**
+ * Below this noise, or with more steps or mechanisms, PLD takes seconds and RDP is within a part in five hundred of it.
+ */
 const LEAST_NOISE_FOR_PLD = 0.05
 const MOST_STEPS_FOR_PLD = 1e8
 const MOST_MECHANISMS_FOR_PLD = 50
@@ -72,7 +77,8 @@ export function epsilonBounds(
     if (before !== undefined) return before
     const asked = thread.ask(question, urgency, whose)
     asking.set(key, asked)
-    // That there was no answer is true of that moment only, and a client must not be unable to pay for ever because of it.
+    // That there was no answer is true of that moment only, and a client must not be unable to pay for ever because of
+    // it.
     void asked.then(
       (answer) => {
         if (answer === undefined) return asking.set(key, asked, { ttl: noAnswerMs })
@@ -122,7 +128,8 @@ function boundsFor(whose: string | undefined, askFor: Ask): EpsilonBounds {
         const question: Question = { kind: 'admits', rule, events: mergeEvents(events), budget }
         return (await ask(question, 'urgent').catch(() => undefined)) === 1
       }
-      // As the filter does: one mechanism by the fast accountant, then by the tight one; Gaussians as though not sampled.
+      // As the filter does: one mechanism by the fast accountant, then by the tight one; Gaussians as though not
+      // sampled.
       if (rule.kind === 'schedule' && !events.every((event) => mechanismKey(event) === mechanismKey(rule))) return false
       const counted = rule.kind === 'schedule' ? events : events.map((event) => ({ ...event, sampleRate: 1 }))
       if (!isCountable(events, delta)) return closedFormEpsilon(counted, delta) <= epsilon

@@ -2,11 +2,12 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import type { ClientHandshake, LedgerHead } from '@fedsvd/core/protocol'
 
 /**
- * Holds the ledger that a client connects with against the one that this coordinator remembers of it. A ledger only grows: one
- * that is shorter, or has another entry where the remembered one ended, is a copy, or was restored from one, and what was spent
- * after the copy was made is not in it.
+ * Holds the ledger that a client connects with against the one that this coordinator remembers of it. A ledger only
+ * grows: one that is shorter, or has another entry where the remembered one ended, is a copy, or was restored from one,
+ * and what was spent after the copy was made is not in it.
  *
- * @throws FedsvdError LEDGER_MISMATCH; TOKEN_INVALID where the client answers an older challenge, and may ask for another
+ * @throws FedsvdError LEDGER_MISMATCH; TOKEN_INVALID where the client answers an older challenge, and may ask for
+ *   another
  */
 export function requireExtension(remembered: LedgerHead | undefined, given: ClientHandshake['ledger']): void {
   if (remembered === undefined) return

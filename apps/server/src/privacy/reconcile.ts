@@ -13,7 +13,10 @@ export interface Reconciliation {
   readonly disagreements: readonly string[]
 }
 
-/** Attempts beyond the first, of a client in a run, that are taken over: each stands for a crash between two lines of a ledger. */
+/**
+ * Attempts beyond the first, of a client in a run, that are taken over: each stands for a crash between two lines of a
+ * ledger.
+ */
 export const MOST_REPEATS = 1000
 
 type Reservation = LedgerReport['reservations'][number]
@@ -39,8 +42,9 @@ export interface ReconciliationInput {
  * epsilon is never below what the client has reserved. It may know less only where it was invited and did not begin; an
  * update that was accepted, or a reservation that it reported before, cannot vanish from an honest ledger.
  *
- * Only facts that are owed are adopted: the event that the terms give, or the single step of an attempt that goes on with
- * one before it. Anything else is a disagreement and nothing more. Rounds that have not begun are charged as one number.
+ * Only facts that are owed are adopted: the event that the terms give, or the single step of an attempt that goes on
+ * with one before it. Anything else is a disagreement and nothing more. Rounds that have not begun are charged as one
+ * number.
  */
 export function reconcile(input: ReconciliationInput): Reconciliation {
   const { report, clientId, known, agreed, begun, now } = input
@@ -85,8 +89,8 @@ export function reconcile(input: ReconciliationInput): Reconciliation {
 }
 
 /**
- * The reservations that follow from the terms, and what is wrong with the others. An attempt costs the round, or fewer steps: as
- * many as the budget pays for, or one where it goes on with an attempt that broke off.
+ * The reservations that follow from the terms, and what is wrong with the others. An attempt costs the round, or fewer
+ * steps: as many as the budget pays for, or one where it goes on with an attempt that broke off.
  */
 function owedOf(reservations: readonly Reservation[], agreed: PrivacyEvent) {
   const held = new Set(reservations.map(keyOf))

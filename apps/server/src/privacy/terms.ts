@@ -58,9 +58,9 @@ async function checkNoise(manifest: RunManifest, terms: PrivacyTerms, bounds: Ep
 }
 
 /**
- * The most noise that a client may state: so many times what spends the target of the run in all of its rounds and the spare
- * steps, at the
- * client's sampling rate. A function of the run's own terms, not of what the client promises to spend.
+ * The most noise that a client may state: so many times what spends the target of the run in all of its rounds and the
+ * spare steps, at the client's sampling rate. A function of the run's own terms, not of what the client promises to
+ * spend.
  */
 export async function mostNoise(
   { target, rounds, localSteps }: Pick<RunManifest, 'target' | 'rounds' | 'localSteps'>,

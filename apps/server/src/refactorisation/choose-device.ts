@@ -2,9 +2,9 @@ import type { AdapterSchema } from '@fedsvd/core/lora'
 import type { SvdDevice } from '@fedsvd/engine/settings'
 
 /**
- * Multiplications of the Gram matrices of all layers, from which on a library is faster than the exact route and the event loop
- * would wait too long. From the table in docs/reference/devices.md, which `npm run bench:svd` made; tests/docs/devices.test.ts holds
- * the two together.
+ * Multiplications of the Gram matrices of all layers, from which on a library is faster than the exact route and the
+ * event loop would wait too long. From the table in docs/reference/devices.md, which `npm run bench:svd` made;
+ * tests/docs/devices.test.ts holds the two together.
  */
 export const SMALL_STEP = 1e6
 
@@ -19,8 +19,8 @@ export function isSmallStep(adapter: AdapterSchema): boolean {
 }
 
 /**
- * What `auto` means for a state of this size. A GPU is taken only where it is named: none has been measured, and which of two
- * devices is faster must not decide about the last bits of a state.
+ * What `auto` means for a state of this size. A GPU is taken only where it is named: none has been measured, and which
+ * of two devices is faster must not decide about the last bits of a state.
  */
 export function chosenDevice(setting: SvdDevice, adapter: AdapterSchema): Exclude<SvdDevice, 'auto'> {
   if (setting !== 'auto') return setting

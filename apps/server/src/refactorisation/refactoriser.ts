@@ -32,8 +32,9 @@ export function exactRefactoriser(): Refactoriser {
 }
 
 /**
- * Steps in a thread of their own, so that the event loop never waits for one; those that take a few milliseconds are made
- * where they are asked for, unless a device is named. A thread that ends on the way is replaced once, without a device.
+ * Steps in a thread of their own, so that the event loop never waits for one; those that take a few milliseconds are
+ * made where they are asked for, unless a device is named. A thread that ends on the way is replaced once, without a
+ * device.
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE at once where a device that is named cannot be used
  */

@@ -42,8 +42,8 @@ export interface StepResult {
 export const JAVASCRIPT = 'javascript'
 
 /**
- * The next state of a run and its spectra: the mean is added to the base state, then the method's re-factorisation. A device that
- * fails does not fail the round: the exact route is taken in its place, and the report says why.
+ * The next state of a run and its spectra: the mean is added to the base state, then the method's re-factorisation. A
+ * device that fails does not fail the round: the exact route is taken in its place, and the report says why.
  */
 export async function computeStep(input: StepInput, device?: LinearAlgebraDevice): Promise<StepResult> {
   const { runId, method, adapter, schemaHash, basis } = input

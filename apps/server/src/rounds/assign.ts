@@ -7,8 +7,8 @@ import { openTasks } from './progress.ts'
 import type { Selection } from './select.ts'
 
 /**
- * Refusals after which asking again would be pointless until the client comes back by itself. `SITE_DECLINED` is one: a site says
- * so of a damaged ledger, and of every other fault whose reason stays with it.
+ * Refusals after which asking again would be pointless until the client comes back by itself. `SITE_DECLINED` is one: a
+ * site says so of a damaged ledger, and of every other fault whose reason stays with it.
  */
 const FOR_GOOD: readonly ErrorCode[] = [
   'BUDGET_EXHAUSTED',
@@ -23,8 +23,8 @@ const FOR_GOOD: readonly ErrorCode[] = [
 export type Inviting = 'settings' | 'time' | 'participants' | 'failures' | 'messages'
 
 /**
- * Stores who was selected and counts the round against each of them, in one durable change, and only then invites those that
- * are there.
+ * Stores who was selected and counts the round against each of them, in one durable change, and only then invites those
+ * that are there.
  */
 export async function assign(context: RoundContext<Inviting | 'rounds'>, selection?: Selection): Promise<void> {
   const { run, journal } = context

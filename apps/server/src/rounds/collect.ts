@@ -8,8 +8,9 @@ import { draw } from './select.ts'
 type Collecting = Inviting | 'budgets' | 'assignments'
 
 /**
- * Waits until the round has closed. Updates come in by themselves, through the round's journal; this step keeps the time,
- * replaces clients that refused or stay away where the quorum is out of reach, and says so when a deadline was missed.
+ * Waits until the round has closed. Updates come in by themselves, through the round's journal; this step keeps the
+ * time, replaces clients that refused or stay away where the quorum is out of reach, and says so when a deadline was
+ * missed.
  */
 export async function collect(context: RoundContext<Collecting>): Promise<void> {
   const { run, round, journal } = context
@@ -34,16 +35,19 @@ export async function collect(context: RoundContext<Collecting>): Promise<void> 
   run.messages.log.info({ runId: run.settings.manifest.runId, round, updates }, 'round closed')
 }
 
-/** The message may have been lost, or the client may have given up: those that are there and have not answered are asked again. */
+/**
+ * The message may have been lost, or the client may have given up: those that are there and have not answered are asked
+ * again.
+ */
 function inviteAgain(context: RoundContext<Collecting>): void {
   context.run.failures.forget()
   for (const { clientId } of openTasks(context.journal.progress!)) void invite(context, clientId)
 }
 
 /**
- * Asks others where too few can still deliver. A client that told of a failure is not coming, nor is one that was silent for
- * a whole term: at a missed deadline spares are asked for all that have not delivered, and whoever refused is asked again.
- * Its update counts all the same if it comes.
+ * Asks others where too few can still deliver. A client that told of a failure is not coming, nor is one that was
+ * silent for a whole term: at a missed deadline spares are asked for all that have not delivered, and whoever refused
+ * is asked again. Its update counts all the same if it comes.
  */
 async function replaceMissing(context: RoundContext<Collecting>, late: boolean): Promise<void> {
   const { run, round, journal } = context
@@ -71,8 +75,8 @@ async function replaceMissing(context: RoundContext<Collecting>, late: boolean):
 }
 
 /**
- * Lets whoever is free train, as long as there are places; who has given its update to this round waits for the next state. At
- * a missed deadline those that should have sent something long ago are asked anew.
+ * Lets whoever is free train, as long as there are places; who has given its update to this round waits for the next
+ * state. At a missed deadline those that should have sent something long ago are asked anew.
  */
 async function fillPlaces(context: RoundContext<Collecting>, late: boolean): Promise<void> {
   const { run, round, journal } = context
@@ -99,8 +103,8 @@ async function endIfNobodyIsLeft(context: RoundContext<Collecting>, eligible: re
 }
 
 /**
- * A coordinator that was restored from a backup may come to a round that every client has left behind: none makes it again, as
- * that would cost its budget twice, so no waiting ends it.
+ * A coordinator that was restored from a backup may come to a round that every client has left behind: none makes it
+ * again, as that would cost its budget twice, so no waiting ends it.
  */
 function endIfAllAreAhead({ run, round }: RoundContext<Collecting>): void {
   if (!run.failures.areAllAheadOf(round)) return

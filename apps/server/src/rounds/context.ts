@@ -65,8 +65,8 @@ export interface PayingClients {
   /** Clients that take part, have not withdrawn, and can pay for a step of one more round; ascending. */
   eligible(): Promise<readonly string[]>
   /**
-   * Of all clients that take part, withdrawn or not, those that can pay for a step of one more round. None where each of
-   * them says that its budget is spent.
+   * Of all clients that take part, withdrawn or not, those that can pay for a step of one more round. None where each
+   * of them says that its budget is spent.
    */
   withBudget(): Promise<{ readonly clients: readonly string[]; readonly of: number }>
 }
@@ -77,7 +77,9 @@ export interface FailedClients {
   hasFailed(clientId: string, round: number): boolean
   /** Those that failed are invited again. */
   forget(): void
-  /** The client says that it has left this round behind: its ledger is ahead of this coordinator, which was restored. */
+  /**
+   * The client says that it has left this round behind: its ledger is ahead of this coordinator, which was restored.
+   */
   noteAhead(clientId: string, round: number): void
   /**
    * True where all that take part have said so of this round and reported what they spent; they are a quorum with those
@@ -170,8 +172,8 @@ export class RunOver extends Error {
 }
 
 /**
- * Ends a run of which too few clients can pay for the round, by what is on record here, with the rounds that it has. A client
- * that withdraws ends no run, nor do too few that ever took part: others may come, and the operators are told.
+ * Ends a run of which too few clients can pay for the round, by what is on record here, with the rounds that it has. A
+ * client that withdraws ends no run, nor do too few that ever took part: others may come, and the operators are told.
  *
  * @param committed clients that have paid for this round
  * @throws RunOver

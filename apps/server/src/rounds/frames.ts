@@ -27,8 +27,8 @@ export function decodeState(
 }
 
 /**
- * The content of an update of this client for this round and basis, without a copy: the tensors are for reading. `digest` is left
- * out for bytes of the store, which gives none that do not have the hash that they are named by.
+ * The content of an update of this client for this round and basis, without a copy: the tensors are for reading.
+ * `digest` is left out for bytes of the store, which gives none that do not have the hash that they are named by.
  *
  * @throws FedsvdError as `decodeFrame` does
  */

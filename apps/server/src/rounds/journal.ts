@@ -23,8 +23,9 @@ interface Entry {
 /**
  * The only writer of a round: applies events in order and resolves each once its effect is durable.
  *
- * Events that arrive while a change is being stored are stored together with the next one (group commit). When the store
- * fails, nobody knows whether the change got through, so the progress is read again before anything else is applied.
+ * Events that arrive while a change is being stored are stored together with the next one (group commit). When the
+ * store fails, nobody knows whether the change got through, so the progress is read again before anything else is
+ * applied.
  */
 export class RoundJournal {
   #progress: RoundProgress | undefined

@@ -4,8 +4,8 @@ import type { ClipNorms } from '../storage/records/index.ts'
 import type { RoundContext } from './context.ts'
 
 /**
- * Makes the next state durable and publishes it: first its bytes, then, in one change, the row that names them, with the clip
- * norms of the next round, and the end of this one.
+ * Makes the next state durable and publishes it: first its bytes, then, in one change, the row that names them, with
+ * the clip norms of the next round, and the end of this one.
  */
 export async function persist(
   { run, journal }: RoundContext<'storage' | 'time'>,

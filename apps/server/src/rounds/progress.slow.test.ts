@@ -117,7 +117,8 @@ describe('the round as a reducer', () => {
     const closed = play(asked, tasked, deliver('e'), deliver('b'), deliver('a'))
     expect(closed).toMatchObject({ phase: 'received', closedAt: 1050 })
     expect(openTasks(closed).map(({ clientId }) => clientId)).toEqual(['c', 'd'])
-    expect(codeOf(() => reduce(closed, deliver('c')))).toBe('UPDATE_STALE') // charged all the same: see privacy-change.ts
+    // charged all the same: see privacy-change.ts
+    expect(codeOf(() => reduce(closed, deliver('c')))).toBe('UPDATE_STALE')
     expect(checkAdmissible(closed, 'c', true)).toMatchObject({ clientId: 'c', state: 'tasked' })
   })
 

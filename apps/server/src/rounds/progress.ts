@@ -43,17 +43,17 @@ export type RoundEvent =
  * it, in the process that drives the round as after a restart.
  *
  * `selected -> tasked -> received -> aggregated -> published`, never back. The round takes updates in `tasked` only. It
- * closes (`received`) when clientsPerRound have delivered, when everyone asked has delivered or refused and the quorum is met,
- * or at the deadline with a quorum; at a deadline without one, and when a paused run is resumed, it stays open for another
- * term, which is longer each time where it is short. A deadline is never further away than its term: one that is counts
- * from then on. With a bufferSize it closes when so many updates are in, late ones of earlier rounds included, or at the
- * deadline with
- * a quorum. An event that changes nothing returns the same object.
+ * closes (`received`) when clientsPerRound have delivered, when everyone asked has delivered or refused and the quorum
+ * is met, or at the deadline with a quorum; at a deadline without one, and when a paused run is resumed, it stays open
+ * for another term, which is longer each time where it is short. A deadline is never further away than its term: one
+ * that is counts from then on. With a bufferSize it closes when so many updates are in, late ones of earlier rounds
+ * included, or at the deadline with a quorum. An event that changes nothing returns the same object.
  *
- * A client gives at most one update to a round, its own or a late one: rules that bear so many malicious clients count on it.
+ * A client gives at most one update to a round, its own or a late one: rules that bear so many malicious clients count
+ * on it.
  *
- * Throws UPDATE_STALE, UPDATE_UNEXPECTED or UPDATE_CONFLICT for an update that the round does not take, RUN_NOT_OPEN for a late
- * one that the next round may take, and RUN_STATE for an event that has no place in the phase.
+ * Throws UPDATE_STALE, UPDATE_UNEXPECTED or UPDATE_CONFLICT for an update that the round does not take, RUN_NOT_OPEN
+ * for a late one that the next round may take, and RUN_STATE for an event that has no place in the phase.
  */
 export function reduceRound(progress: RoundProgress | undefined, event: RoundEvent): RoundProgress {
   if (event.type === 'selected') return progress ?? opened(event)
@@ -128,8 +128,8 @@ function step(progress: RoundProgress, event: Exclude<RoundEvent, { type: 'selec
 }
 
 /**
- * Throws unless the round takes (or has taken) an update from this client: the same check before and after its bytes. With
- * `acceptsStaleUpdates`, one that comes after the round has closed is left to a later round.
+ * Throws unless the round takes (or has taken) an update from this client: the same check before and after its bytes.
+ * With `acceptsStaleUpdates`, one that comes after the round has closed is left to a later round.
  */
 export function checkAdmissible(
   progress: RoundProgress | undefined,
@@ -240,7 +240,10 @@ function withStates(progress: RoundProgress, state: TaskState, which: (task: Tas
 const LONGEST_BACK_OFF_MS = 60_000
 const LEAST_TERM_MS = 1000 * LIMITS.deadlineSeconds.least
 
-/** How long a round stays open, at first or once more, in milliseconds. Runs of earlier releases may name next to nothing. */
+/**
+ * How long a round stays open, at first or once more, in milliseconds. Runs of earlier releases may name next to
+ * nothing.
+ */
 function termOf({ deadlineSeconds }: RoundPlan, extensions = 0): number {
   const term = Math.max(LEAST_TERM_MS, deadlineSeconds * 1000)
   return Math.max(term, Math.min(term * 2 ** Math.min(extensions, 30), LONGEST_BACK_OFF_MS))

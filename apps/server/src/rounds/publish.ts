@@ -10,7 +10,8 @@ type Publishing = 'settings' | 'time' | 'assignments' | 'messages' | 'rounds'
  * counted it is not over for them; they hear of it when they are too late even for that.
  */
 export async function publish({ run, round, journal }: RoundContext<Publishing>): Promise<void> {
-  const progress = await journal.dispatch({ type: 'published', at: run.time.clock.now() }) // it is, unless a round broke off before
+  // it is, unless a round broke off before
+  const progress = await journal.dispatch({ type: 'published', at: run.time.clock.now() })
   const { manifest, acceptsStaleUpdates } = run.settings
   if (acceptsStaleUpdates) run.assignments.expireBefore(earliestFor(round + 1, manifest))
   else {

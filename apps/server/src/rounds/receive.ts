@@ -50,9 +50,9 @@ export interface ReceivedUpdate {
 }
 
 /**
- * Takes in one update: bounded, hashed while it is written, decoded, held against its norm bound, made durable, and only
- * then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since. Where the run
- * takes late updates, one that its round did not count is counted by the round under way.
+ * Takes in one update: bounded, hashed while it is written, decoded, held against its norm bound, made durable, and
+ * only then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since. Where
+ * the run takes late updates, one that its round did not count is counted by the round under way.
  *
  * @throws FedsvdError RUN_NOT_OPEN while the run is paused, or between two rounds for a late update; UPDATE_UNEXPECTED,
  *   UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, STORAGE_UNAVAILABLE, or as `decodeFrame` does
@@ -101,14 +101,18 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const before = checkAdmissible(current.journal.progress, clientId, late)
   if (before.update === undefined) await blob.keep()
   await current.journal
-    .dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at: clock.now() }) // in the order of the journal
+    // in the order of the journal
+    .dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at: clock.now() })
     .catch((error: unknown) => {
       throw late && isFedsvdError(error, 'UPDATE_STALE') ? closedJustNow(place.round) : error
     })
   return { status: before.update === undefined ? 'accepted' : 'duplicate', sha256 }
 }
 
-/** @throws FedsvdError UPDATE_STALE when the update is too old to be counted, RUN_NOT_OPEN when no round has begun that could */
+/**
+ * @throws FedsvdError UPDATE_STALE when the update is too old to be counted, RUN_NOT_OPEN when no round has begun that
+ * could
+ */
 export function requireFresh(current: ReceivingRound, round: number): void {
   if (round < earliestFor(current.round, current.run.settings.manifest)) throw ended(round)
   if (current.journal.progress === undefined) throw notOpen(`round ${roundNumber(current.round)}, which has not begun`)

@@ -3,9 +3,9 @@ import type { RoundContext } from './context.ts'
 import { deliveredTasks } from './progress.ts'
 
 /**
- * Looks whether the store of tensors still has what the round needs: the state that it starts from, and the updates that it
- * has accepted. Without them clients that are invited would fetch nothing and stay silent, and the round would miss its quorum
- * for ever.
+ * Looks whether the store of tensors still has what the round needs: the state that it starts from, and the updates
+ * that it has accepted. Without them clients that are invited would fetch nothing and stay silent, and the round would
+ * miss its quorum for ever.
  *
  * @throws FedsvdError OBJECT_MISSING naming all that are gone or damaged, STORAGE_UNAVAILABLE
  */

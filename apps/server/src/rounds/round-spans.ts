@@ -8,9 +8,9 @@ interface Open {
 }
 
 /**
- * A span for each round and, inside it, one for each of its phases, from the changes that are stored: whatever a round does
- * and however its code is laid out, it is as long as its phase was. A round that was taken up after a restart has a span of
- * the part that this process saw.
+ * A span for each round and, inside it, one for each of its phases, from the changes that are stored: whatever a round
+ * does and however its code is laid out, it is as long as its phase was. A round that was taken up after a restart has
+ * a span of the part that this process saw.
  */
 export function roundSpans(tracer: Tracer): (change: RoundChange, at: number) => void {
   const open = new Map<string, Open>()

@@ -9,9 +9,10 @@ import { requireObjects } from './required-objects.ts'
 import { select } from './select.ts'
 
 /**
- * One round, from whatever phase is stored: each step does nothing where its effect is durable already, so a coordinator
- * that was killed anywhere runs exactly this again. A round that has its result is not aggregated a second time, because with
- * the coordinator's own noise that would be another draw. Rejects with the signal's reason when the run is stopped.
+ * One round, from whatever phase is stored: each step does nothing where its effect is durable already, so a
+ * coordinator that was killed anywhere runs exactly this again. A round that has its result is not aggregated a second
+ * time, because with the coordinator's own noise that would be another draw. Rejects with the signal's reason when the
+ * run is stopped.
  */
 export async function runRound(round: RoundContext): Promise<void> {
   await requireObjects(round)

@@ -13,8 +13,8 @@ type SelectingRun = RunWith<Selecting>
 export type Selection = RoundEvent & { readonly type: 'selected' }
 
 /**
- * Decides who is asked in this round: by the run's public seed, among those that are there and can pay for it. Undefined where
- * that is stored already.
+ * Decides who is asked in this round: by the run's public seed, among those that are there and can pay for it.
+ * Undefined where that is stored already.
  */
 export async function select({ run, round, journal }: RoundContext<Selecting>): Promise<Selection | undefined> {
   if (journal.progress !== undefined) return undefined
@@ -42,7 +42,9 @@ function freePlaces(run: SelectingRun): number {
   return Math.max(0, run.settings.plan.clientsPerRound - training.length)
 }
 
-/** In a buffered run nobody waits for a round to begin: who is free begins with it, the others come when they are done. */
+/**
+ * In a buffered run nobody waits for a round to begin: who is free begins with it, the others come when they are done.
+ */
 async function atWork(run: SelectingRun, round: number): Promise<readonly string[]> {
   run.time.signal.throwIfAborted()
   requireMore(run, round)
@@ -113,7 +115,10 @@ async function raiseWaiting(run: SelectingRun, round: number, { quorum, eligible
   await run.messages.alert('QUORUM_MISSED', `${message}. ${remedy}`)
 }
 
-/** Leaves those alone that still train for an earlier round, where there are enough others: a newer round would end that. */
+/**
+ * Leaves those alone that still train for an earlier round, where there are enough others: a newer round would end
+ * that.
+ */
 function preferIdle(run: SelectingRun, ready: readonly string[], wanted: number): readonly string[] {
   const busy = new Set(run.assignments.stillTraining())
   const idle = ready.filter((clientId) => !busy.has(clientId))

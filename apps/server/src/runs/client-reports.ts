@@ -24,7 +24,9 @@ export class ClientReports {
     this.#parts = parts
   }
 
-  /** Answers a report, or has it answered by the owner of the run; one that was forwarded already is not sent on again. */
+  /**
+   * Answers a report, or has it answered by the owner of the run; one that was forwarded already is not sent on again.
+   */
   async ledger(clientId: string, report: LedgerReport, from: 'client' | 'forwarded' = 'client'): Promise<LedgerReply> {
     const { store, clock, caps, metrics, active, registry, ownership, connectedClients } = this.#parts
     const { runId } = report

@@ -53,8 +53,8 @@ export class RunCommands {
   }
 
   /**
-   * Lets a run stand still: its round stays as it is stored, no round begins, and clients hold. A round whose updates are
-   * being aggregated at this moment is published first.
+   * Lets a run stand still: its round stays as it is stored, no round begins, and clients hold. A round whose updates
+   * are being aggregated at this moment is published first.
    *
    * @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it is paused already or has ended
    */

@@ -47,7 +47,9 @@ export class ConnectedClients {
     for (const [clientId, connection] of this.#connections) this.#offer(live, clientId, connection)
   }
 
-  /** Resolves when the offer of this run to this client is settled: what the client says about the run comes after it. */
+  /**
+   * Resolves when the offer of this run to this client is settled: what the client says about the run comes after it.
+   */
   async offered(clientId: string, runId: string): Promise<void> {
     await this.#offers.get(keyOf(clientId, runId))
   }

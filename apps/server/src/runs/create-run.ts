@@ -30,7 +30,8 @@ export interface CreateRunParts {
 /**
  * Opens a run: everything is checked before anything is created, then the initial state is stored, then the run.
  *
- * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID, HUB_UNAVAILABLE or ADAPTER_INVALID, and for client-level terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
+ * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID, HUB_UNAVAILABLE or ADAPTER_INVALID, and for client-level
+ *   terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
  */
 export async function createRun(
   request: RunRequest,

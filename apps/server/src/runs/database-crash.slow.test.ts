@@ -15,10 +15,9 @@ import type { Store } from '../storage/records/index.ts'
 import { openPostgresStore } from '../storage/records/postgres/index.ts'
 
 /*
- * The sweep of crash.test.ts on the databases that a coordinator really has. Here the calls that a dead process has begun
- * may still have their effect while the next one starts, as with a database that outlives its client. By itself the suite
- * tries a few deaths; `npm run test:faults -w apps/server` tries them all,
- * or as many as FEDSVD_FAULTS says.
+ * The sweep of crash.test.ts on the databases that a coordinator really has. Here the calls that a dead process has
+ * begun may still have their effect while the next one starts, as with a database that outlives its client. By itself
+ * the suite tries a few deaths; `npm run test:faults -w apps/server` tries them all, or as many as FEDSVD_FAULTS says.
  */
 const { FEDSVD_FAULTS: SIZE = '3' } = process.env
 const EVERY = SIZE === 'all'

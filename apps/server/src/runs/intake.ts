@@ -27,7 +27,10 @@ export class UpdateIntake {
     this.#parts = parts
   }
 
-  /** How many bytes an update of a run has, and whether one of this round may still be counted. @throws FedsvdError RUN_NOT_FOUND */
+  /**
+   * How many bytes an update of a run has, and whether one of this round may still be counted. @throws FedsvdError
+   * RUN_NOT_FOUND
+   */
   async due({ runId, round }: Pick<Delivery, 'runId' | 'round'>) {
     const { manifest, current } = await this.#receiving(runId)
     const isOpen = current !== undefined && round >= earliestCounted(current.round, manifest)
@@ -54,7 +57,10 @@ export class UpdateIntake {
     })
   }
 
-  /** Counts an update that another coordinator took in. @throws FedsvdError as an upload does, LEASE_LOST unless it owns the run */
+  /**
+   * Counts an update that another coordinator took in. @throws FedsvdError as an upload does, LEASE_LOST unless it owns
+   * the run
+   */
   async deliver(delivery: Delivery): Promise<void> {
     const run = this.#parts.active.get(delivery.runId)
     if (run === undefined) throw leaseLost(delivery.runId)

@@ -7,15 +7,15 @@ import type { Participant } from '../storage/records/index.ts'
 import type { ActiveRun } from './active-run.ts'
 
 /**
- * A client that states terms which it cannot have is asked no more than this often: each answer has to be accounted for. Those
- * that are still looked at count, for a client that comes back before it has its verdict.
+ * A client that states terms which it cannot have is asked no more than this often: each answer has to be accounted
+ * for. Those that are still looked at count, for a client that comes back before it has its verdict.
  */
 const MOST_REFUSED_TERMS = 20
 
 /**
  * Offers a run to a client that has connected. One that accepts takes part from now on, gets its open invitation again,
- * also one to an earlier round whose updates still count, or learns that the last round went on without it. `connection`
- * is aborted when the connection ends.
+ * also one to an earlier round whose updates still count, or learns that the last round went on without it.
+ * `connection` is aborted when the connection ends.
  */
 export async function offerRun(
   run: ActiveRun,

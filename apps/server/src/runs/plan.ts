@@ -67,8 +67,8 @@ export interface PlanChangeParts {
 }
 
 /**
- * Stores another plan beside those before it; the manifest, to which clients have agreed, stays as it is. Rounds that have
- * begun go on by the plan that they began with.
+ * Stores another plan beside those before it; the manifest, to which clients have agreed, stays as it is. Rounds that
+ * have begun go on by the plan that they began with.
  *
  * @throws FedsvdError RUN_STATE when the run has ended, CONFIG_INVALID for a plan that it cannot have
  */

@@ -73,8 +73,9 @@ export class RunRegistry implements AsyncDisposable {
   }
 
   /**
-   * Begins nothing any more: no round, no invitation, no offer. Updates that are on their way are still taken in; what they
-   * complete is taken up by the next process, or at once by another coordinator, like everything else that is durable.
+   * Begins nothing any more: no round, no invitation, no offer. Updates that are on their way are still taken in; what
+   * they complete is taken up by the next process, or at once by another coordinator, like everything else that is
+   * durable.
    */
   async drain(): Promise<void> {
     this.#isDraining = true

@@ -11,12 +11,15 @@ export interface AlertDeskOptions {
   readonly now: () => number
 }
 
-/** Alerts of one client and kind in a run that are stored, and of one client in all: it could fill the database otherwise. */
+/**
+ * Alerts of one client and kind in a run that are stored, and of one client in all: it could fill the database
+ * otherwise.
+ */
 export const MOST_OF_A_KIND = 20
 export const MOST_OF_A_CLIENT = 100
 /**
- * The coordinator's own of one kind and run. A client that is silent in each round makes it raise one for each missed deadline,
- * and those leave room for its other faults.
+ * The coordinator's own of one kind and run. A client that is silent in each round makes it raise one for each missed
+ * deadline, and those leave room for its other faults.
  */
 export const MOST_OWN_OF_A_KIND = 1000
 const LONGEST_MESSAGE = 2000
@@ -44,8 +47,9 @@ export class AlertDesk {
 }
 
 /**
- * Raises each alert of a run once, and a bounded number about each client and of each kind: no client can crowd out what is
- * said of others, of the coordinator, or of its own ledger. What is stored counts, so that a restart begins nothing anew.
+ * Raises each alert of a run once, and a bounded number about each client and of each kind: no client can crowd out
+ * what is said of others, of the coordinator, or of its own ledger. What is stored counts, so that a restart begins
+ * nothing anew.
  */
 export class RunAlerts {
   readonly #runId: string

@@ -19,10 +19,10 @@ const MOST_FAILURES = 5
 const LONGEST_PAUSE_MS = 10_000
 
 /**
- * Drives a run from its first unpublished round to its end. A database that is away, or a store of tensors that is full, is
- * waited for, however long, and the operators are told of the latter; another fault is tried again a few times in the same
- * round, and then ends the run. Where stored objects or an extension are missing it stands still, and the operators are told
- * which. Undefined when the run was aborted, or another coordinator has taken it over.
+ * Drives a run from its first unpublished round to its end. A database that is away, or a store of tensors that is
+ * full, is waited for, however long, and the operators are told of the latter; another fault is tried again a few times
+ * in the same round, and then ends the run. Where stored objects or an extension are missing it stands still, and the
+ * operators are told which. Undefined when the run was aborted, or another coordinator has taken it over.
  */
 export async function runUntilDone(run: ActiveRun): Promise<Ending | Standstill | undefined> {
   const missing = missingExtension(run.settings.manifest)
@@ -88,7 +88,8 @@ async function runRounds(run: ActiveRun): Promise<Ending> {
     if (unannounced !== undefined) await publish(unannounced)
     for (; round < (await run.settings.latestPlan()).rounds; round += 1) await runRound(await run.rounds.open(round))
     await run.evaluations.settled()
-    if (round >= (await run.settings.latestPlan()).rounds) return { state: 'completed' } // it may have been extended meanwhile
+    // it may have been extended meanwhile
+    if (round >= (await run.settings.latestPlan()).rounds) return { state: 'completed' }
   }
 }
 

@@ -169,7 +169,8 @@ async function admit(
 /**
  * One identity is one process with one ledger, which only grows.
  *
- * @throws FedsvdError LEDGER_MISMATCH for a ledger that is a copy, CLIENT_CONNECTED for a second host with the same state
+ * @throws FedsvdError LEDGER_MISMATCH for a ledger that is a copy, CLIENT_CONNECTED for a second host with the same
+ *   state
  */
 async function requireOneLedger(
   client: ClientRecord,
@@ -222,7 +223,10 @@ async function answerReport({ runs, ledgers, clientId, message, pending }: Repor
   return await runs.reports.ledger(clientId, report)
 }
 
-/** The ledger of one connected client, as its reports show it grow. Reports may be taken in another order than they came. */
+/**
+ * The ledger of one connected client, as its reports show it grow. Reports may be taken in another order than they
+ * came.
+ */
 class ReportedLedgers {
   readonly #clients: Pick<ClientStore, 'noteLedger'>
   readonly #clientId: string

@@ -51,8 +51,8 @@ export type Notice = 'round-closed' | 'run-paused' | 'run-ended'
 export type ClientNotice = RoundClosed | RunPaused | RunEnded
 
 /**
- * The live connections of this coordinator: at most one per identity. It is also how runs speak to their clients, those of
- * other coordinators included.
+ * The live connections of this coordinator: at most one per identity. It is also how runs speak to their clients, those
+ * of other coordinators included.
  */
 export class Presence implements ClientGateway {
   readonly #connections = new Map<string, Connection>()
@@ -78,8 +78,8 @@ export class Presence implements ClientGateway {
   }
 
   /**
-   * True when another process of this identity is connected, here or to another coordinator, and answers: two hosts have one
-   * state. One that does not answer is gone without a word, and its connection is ended.
+   * True when another process of this identity is connected, here or to another coordinator, and answers: two hosts
+   * have one state. One that does not answer is gone without a word, and its connection is ended.
    */
   async isTaken(clientId: string, instance: string | undefined): Promise<boolean> {
     if (instance === undefined) return false
@@ -110,7 +110,10 @@ export class Presence implements ClientGateway {
     return false
   }
 
-  /** Registers a live connection; an older one of the same identity was cut before. The signal is aborted when this one ends. */
+  /**
+   * Registers a live connection; an older one of the same identity was cut before. The signal is aborted when this one
+   * ends.
+   */
   connect(clientId: string, socket: ClientSocket): { readonly connectionId: string; readonly signal: AbortSignal } {
     const controller = new AbortController()
     const connectionId = randomUUID()
@@ -129,7 +132,10 @@ export class Presence implements ClientGateway {
     if (connection?.id === connectionId) connection.isVouched = true
   }
 
-  /** True for a live connection of this coordinator, this one or any, that is certain to be of a client in good standing. */
+  /**
+   * True for a live connection of this coordinator, this one or any, that is certain to be of a client in good
+   * standing.
+   */
   isHere(clientId: string, connectionId?: string): boolean {
     const connection = this.#connections.get(clientId)
     if (!connection?.isVouched) return false
@@ -156,7 +162,9 @@ export class Presence implements ClientGateway {
   runEnded: ClientGateway['runEnded'] = (clientId, message) =>
     this.#tell(clientId, 'run-ended', message, (socket) => socket.emit('run-ended', message))
 
-  /** The reply of a client that is connected here, as it came; undefined when it is away, goes away, or stays silent. */
+  /**
+   * The reply of a client that is connected here, as it came; undefined when it is away, goes away, or stays silent.
+   */
   async askHere(clientId: string, event: Question, message: unknown, connectionId?: string): Promise<unknown> {
     const connection = this.#connections.get(clientId)
     if (connection === undefined || (connectionId ?? connection.id) !== connection.id) return undefined

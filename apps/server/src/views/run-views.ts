@@ -27,7 +27,9 @@ export class RunViews {
     return await this.#snapshotOf(await this.#parts.runs.registry.find(runId))
   }
 
-  /** A snapshot with the newest rounds, together with the operator whose run it is. @throws FedsvdError RUN_NOT_FOUND */
+  /**
+   * A snapshot with the newest rounds, together with the operator whose run it is. @throws FedsvdError RUN_NOT_FOUND
+   */
   async ownedSnapshot(runId: string): Promise<{ readonly snapshot: RunSnapshot; readonly ownerId?: string }> {
     const run = await this.#parts.runs.registry.find(runId)
     return { snapshot: await this.#snapshotOf(run, NEWEST), ...(run.ownerId !== undefined && { ownerId: run.ownerId }) }

@@ -8,7 +8,8 @@ import type { AccountedEvent } from './event.ts'
  * - no events cost nothing: epsilon 0, delta 0;
  * - only the multiset of (sampleRate, noiseMultiplier, steps) matters, not order or grouping (up to rounding);
  * - what `rdp` and `pld` say holds for events that were fixed before the first of them was released; where events are
- *   chosen after seeing results, only a filter is a bound (`filter.ts`), and theirs is an odometer: what was spent so far;
+ *   chosen after seeing results, only a filter is a bound (`filter.ts`), and theirs is an odometer: what was spent so
+ *   far;
  * - bad input is refused: CONFIG_INVALID (sampleRate, steps, delta, epsilon) or NOISE_INVALID (noiseMultiplier).
  *
  * Amplification comes from the Poisson sampling inside each event and from nowhere else. There is deliberately no

@@ -4,7 +4,10 @@ import { calibrateNoiseMultiplier, stepsAffordable } from './calibrate.ts'
 import { pld } from './pld.ts'
 import { rdp } from './rdp.ts'
 
-/** FedSVD's own data sets: records, and sigma by the PRV accountant for epsilon 6 and 3 (500 steps, lot 128, delta 1e-5). */
+/**
+ * FedSVD's own data sets: records, and sigma by the PRV accountant for epsilon 6 and 3 (500 steps, lot 128, delta
+ * 1e-5).
+ */
 const PRV = [
   { records: 6588, sigma6: 0.718, sigma3: 0.948 },
   { records: 17723, sigma6: 0.551, sigma3: 0.684 },

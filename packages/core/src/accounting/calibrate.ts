@@ -62,8 +62,8 @@ export function calibrateNoiseMultiplier(question: BudgetQuestion & { readonly s
 }
 
 /**
- * How many steps of this noise the budget buys on top of `prior`: the largest number whose epsilon is within the budget,
- * 0 when it does not buy one, and never more than `atMost`.
+ * How many steps of this noise the budget buys on top of `prior`: the largest number whose epsilon is within the
+ * budget, 0 when it does not buy one, and never more than `atMost`.
  *
  * @throws FedsvdError CONFIG_INVALID or NOISE_INVALID when a value is out of range.
  */

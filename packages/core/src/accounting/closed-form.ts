@@ -5,12 +5,12 @@ const ROUND_UP = 1 + 1e-12
 
 /**
  * A bound on epsilon that is valid at once: concentrated DP without any credit for sampling (Bun and Steinke 2016,
- * propositions 1.3 and 1.6). Each step of the Gaussian mechanism is rho-zCDP with rho = 1 / 2 sigma^2; a mixture of its two
- * outputs is no further from either than they are from each other, so a Poisson-sampled step is too. Rho adds up, and
- * rho-zCDP is (rho + 2 sqrt(rho log(1 / delta)), delta)-DP.
+ * propositions 1.3 and 1.6). Each step of the Gaussian mechanism is rho-zCDP with rho = 1 / 2 sigma^2; a mixture of its
+ * two outputs is no further from either than they are from each other, so a Poisson-sampled step is too. Rho adds up,
+ * and rho-zCDP is (rho + 2 sqrt(rho log(1 / delta)), delta)-DP.
  *
- * For events that are too many, or have too little noise, for the tighter accountants: it takes a few operations an event,
- * whatever the numbers are, and answers Infinity where there is no bound.
+ * For events that are too many, or have too little noise, for the tighter accountants: it takes a few operations an
+ * event, whatever the numbers are, and answers Infinity where there is no bound.
  */
 export function closedFormEpsilon(events: readonly AccountedEvent[], delta: number): number {
   if (events.length === 0) return 0

@@ -1,10 +1,10 @@
 /**
  * A fact about privacy that was spent. Facts are stored; epsilon is an answer and is computed from them on demand.
  *
- * `noiseMultiplier` is the standard deviation of the noise divided by the sensitivity that was really in force (clipping,
- * grid and floating-point slack included), so an accountant needs nothing else. `clipNorm` is kept for the record. Where it
- * adapts, the votes that move it are part of the same mechanism and of the same noiseMultiplier, and the clipNorm of a record
- * event is the one that the run began with.
+ * `noiseMultiplier` is the standard deviation of the noise divided by the sensitivity that was really in force
+ * (clipping, grid and floating-point slack included), so an accountant needs nothing else. `clipNorm` is kept for the
+ * record. Where it adapts, the votes that move it are part of the same mechanism and of the same noiseMultiplier, and
+ * the clipNorm of a record event is the one that the run began with.
  */
 export interface PrivacyEvent {
   readonly mechanism: 'poisson-subsampled-gaussian'
@@ -20,8 +20,8 @@ export interface PrivacyEvent {
 }
 
 /**
- * Whose presence an epsilon hides: one record, one person with up to a public number of records (both by the noise of the
- * site), or a whole client (by the noise of the coordinator).
+ * Whose presence an epsilon hides: one record, one person with up to a public number of records (both by the noise of
+ * the site), or a whole client (by the noise of the coordinator).
  */
 export type PrivacyUnit = SiteUnit | 'client'
 
@@ -36,8 +36,8 @@ export function unitOfRun({ unit }: { readonly unit?: { readonly kind: 'person' 
 }
 
 /**
- * What taking part in one round costs: a function of public constants. Client and coordinator both call this one, so that
- * their ledgers can be compared fact by fact.
+ * What taking part in one round costs: a function of public constants. Client and coordinator both call this one, so
+ * that their ledgers can be compared fact by fact.
  */
 export function eventOfRound(
   run: {
@@ -59,8 +59,8 @@ export function eventOfRound(
 }
 
 /**
- * What one draw of central noise costs each client whose delta it covers: one Gaussian mechanism without sampling, because
- * the coordinator, and whoever reads the history of the run, knows who was selected.
+ * What one draw of central noise costs each client whose delta it covers: one Gaussian mechanism without sampling,
+ * because the coordinator, and whoever reads the history of the run, knows who was selected.
  */
 export function eventOfClientLevelRound(terms: {
   readonly clipNorm: number

@@ -65,16 +65,16 @@ export function checkEpsilon(epsilon: number): void {
 }
 
 /**
- * Names the mechanism of an event: two events with one key differ in their number of steps only. The one key of ledgers,
- * accountants and views; where spending is kept by client or run, their names stand before it.
+ * Names the mechanism of an event: two events with one key differ in their number of steps only. The one key of
+ * ledgers, accountants and views; where spending is kept by client or run, their names stand before it.
  */
 export function mechanismKey({ sampleRate, noiseMultiplier }: Omit<AccountedEvent, 'steps'>): string {
   return `${sampleRate}/${noiseMultiplier}`
 }
 
 /**
- * An upper bound as a number that JSON can say: events that nothing can bound have the largest number there is, which is above
- * every budget.
+ * An upper bound as a number that JSON can say: events that nothing can bound have the largest number there is, which
+ * is above every budget.
  *
  * @param epsilon 0 or more, Infinity included
  */

@@ -53,7 +53,9 @@ const SHAPES = [
 
 type Rule = (events: readonly AccountedEvent[], epsilon: number) => boolean
 
-/** The shape with the least noise with which everything together is still admitted at `epsilon`: none where nothing is. */
+/**
+ * The shape with the least noise with which everything together is still admitted at `epsilon`: none where nothing is.
+ */
 function landing(rule: Rule, past: readonly AccountedEvent[], shape: (typeof SHAPES)[number], epsilon: number) {
   const at = (log: number): AccountedEvent => ({ ...shape, noiseMultiplier: Math.exp(log) })
   const admits = (log: number) => rule([...past, at(log)], epsilon)
@@ -68,8 +70,8 @@ function landing(rule: Rule, past: readonly AccountedEvent[], shape: (typeof SHA
 }
 
 /**
- * Each later run takes any of the shapes and lands on the next of these epsilons, the last one the budget. A filter's account
- * is then the same whatever was taken, so the game goes on from one history for all.
+ * Each later run takes any of the shapes and lands on the next of these epsilons, the last one the budget. A filter's
+ * account is then the same whatever was taken, so the game goes on from one history for all.
  */
 function game(rule: Rule, past: readonly AccountedEvent[], [epsilon, ...later]: readonly number[]): readonly Move[] {
   if (epsilon === undefined) return []
@@ -83,7 +85,9 @@ function trueDelta(rule: Rule, first: AccountedEvent, landings: readonly number[
   return gameDelta([{ events: [first], next: game(rule, [first], landings) }], BUDGET.epsilon)
 }
 
-/** The same when the first run's steps come one by one, and after each one the adversary may leave it for another run. */
+/**
+ * The same when the first run's steps come one by one, and after each one the adversary may leave it for another run.
+ */
 function trueDeltaOfLeaving(rule: Rule, step: AccountedEvent, steps: number): number {
   const from = (done: number): readonly Move[] => {
     const past = Array.from({ length: done }, () => step)

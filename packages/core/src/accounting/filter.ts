@@ -8,9 +8,10 @@ import { RDP_ORDERS, rdp, renyiDivergences } from './rdp.ts'
  * How the events of one ledger are held against its budget. A rule is fixed before the first release and never changes,
  * because both the choice of a rule and the choice of an order after results were seen are choices of the adversary.
  *
- * - `schedule`: one mechanism only, repeated. How many steps fit is decided by the mechanism and the budget alone, before
- *   anything is released, so a tight accountant of fixed schedules holds. Whatever else is asked for is refused.
- * - `renyi`: any events, each chosen after seeing all that came before. Their Renyi divergences at the one `order` add up.
+ * - `schedule`: one mechanism only, repeated. How many steps fit is decided by the mechanism and the budget alone,
+ *   before anything is released, so a tight accountant of fixed schedules holds. Whatever else is asked for is refused.
+ * - `renyi`: any events, each chosen after seeing all that came before. Their Renyi divergences at the one `order` add
+ *   up.
  * - `gaussian`: the same freedom, by their Gaussian-DP parameters, whose squares add up. Exact where sampleRate is 1;
  *   an event with a smaller one is charged as though it were 1.
  */
@@ -29,9 +30,9 @@ export interface PrivacyBudget {
  * A privacy filter: an accountant that stays an upper bound when every event is chosen with knowledge of all earlier
  * results, as long as nothing is released that `allows` refuses.
  *
- * Guarantees: of a sequence that `allows` admitted event by event, whoever chose the events and whenever they stopped, the
- * whole is (epsilon, delta)-DP. `epsilonUpperBound` is infinite for events that the rule does not cover. Proofs, and why
- * "PLD or RDP" for each event is no filter: docs/decisions/0103.
+ * Guarantees: of a sequence that `allows` admitted event by event, whoever chose the events and whenever they stopped,
+ * the whole is (epsilon, delta)-DP. `epsilonUpperBound` is infinite for events that the rule does not cover. Proofs,
+ * and why "PLD or RDP" for each event is no filter: docs/decisions/0103.
  *
  * Sources: Rogers et al. 2016; Feldman and Zrnic 2021, theorem 4.3 (Renyi); Smith and Thakurta 2022 (Gaussian).
  */
@@ -77,18 +78,20 @@ export function filterOf(rule: FilterRule): PrivacyFilter {
   }
 }
 
-/** The rule for a schedule that is fixed before its first release and repeats one mechanism, as the rounds of a run do. */
+/**
+ * The rule for a schedule that is fixed before its first release and repeats one mechanism, as the rounds of a run do.
+ */
 export function scheduleRule({ sampleRate, noiseMultiplier }: Omit<AccountedEvent, 'steps'>): FilterRule {
   return { kind: 'schedule', sampleRate, noiseMultiplier }
 }
 
 /**
- * The rule of a new ledger, from what is known before its first release: the mechanism of its first run, the budget that
- * this run was granted, and the budget of the ledger. Nothing else may enter.
+ * The rule of a new ledger, from what is known before its first release: the mechanism of its first run, the budget
+ * that this run was granted, and the budget of the ledger. Nothing else may enter.
  *
  * `renyi` where the filter at its best order pays for all that the first run may ever spend of its grant, so that later
- * runs can follow it. Otherwise `schedule`: the first run is worth more of the budget than any filter can vouch for, and
- * nothing but its mechanism is ever released.
+ * runs can follow it. Otherwise `schedule`: the first run is worth more of the budget than any filter can vouch for,
+ * and nothing but its mechanism is ever released.
  *
  * @throws FedsvdError CONFIG_INVALID or NOISE_INVALID when a value is out of range
  */
@@ -112,10 +115,10 @@ export interface FirstRun {
 }
 
 /**
- * The rule of an account that has none on record: computed again from the first run that spent, in the order of the facts,
- * and from a budget that was set before. As long as all facts are of one mechanism it is the one that `chooseRule` fixes.
- * Facts of several are beyond any schedule: they are there although a schedule would have refused them, because there was no
- * budget at the time, and a filter at the order of the first run counts all of them.
+ * The rule of an account that has none on record: computed again from the first run that spent, in the order of the
+ * facts, and from a budget that was set before. As long as all facts are of one mechanism it is the one that
+ * `chooseRule` fixes. Facts of several are beyond any schedule: they are there although a schedule would have refused
+ * them, because there was no budget at the time, and a filter at the order of the first run counts all of them.
  *
  * @param spent everything recorded, the next event left out
  */
@@ -132,7 +135,8 @@ export function ruleOfFacts(
 const MOST_STEPS = 1e10
 
 /**
- * The order at which a budget pays for `events` the most times over (less than once where they exceed it at every order).
+ * The order at which a budget pays for `events` the most times over (less than once where they exceed it at every
+ * order).
  *
  * @param events at least one
  * @throws FedsvdError CONFIG_INVALID or NOISE_INVALID
@@ -168,7 +172,10 @@ interface Bounds {
   allows(events: readonly AccountedEvent[], budget: PrivacyBudget): boolean
 }
 
-/** For one fixed list of events, where two bounds hold at once: the quick one is asked first, the tight one where it says no. */
+/**
+ * For one fixed list of events, where two bounds hold at once: the quick one is asked first, the tight one where it
+ * says no.
+ */
 const FIXED: Bounds = {
   epsilonAt: (events, delta) => pld.epsilonUpperBound(events, delta),
   deltaAt: (events, epsilon) => pld.deltaUpperBound(events, epsilon),

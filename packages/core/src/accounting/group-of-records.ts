@@ -2,14 +2,14 @@ import { LogSum } from '../numeric/index.ts'
 import type { LogMoment } from './subsampled-gaussian.ts'
 
 /**
- * One step of the Poisson-subsampled Gaussian mechanism as a *group* of k records sees it: how many of them enter a lot is
- * Binomial(k, q), and each that does moves the sum by at most the sensitivity, all in one direction at worst. So
+ * One step of the Poisson-subsampled Gaussian mechanism as a *group* of k records sees it: how many of them enter a lot
+ * is Binomial(k, q), and each that does moves the sum by at most the sensitivity, all in one direction at worst. So
  *
  *   Q = N(0, sigma^2),   P = sum over j of Binomial(k, q; j) N(j, sigma^2)
  *
- * dominates every pair of data sets that differ in those k records, in both directions and under composition (Ganesh 2024,
- * "Tight group-level DP guarantees for DP-SGD with sampling via mixture of Gaussians mechanisms", arXiv 2401.10294).
- * With k = 1 it is the pair of `subsampled-gaussian.ts`.
+ * dominates every pair of data sets that differ in those k records, in both directions and under composition (Ganesh
+ * 2024, "Tight group-level DP guarantees for DP-SGD with sampling via mixture of Gaussians mechanisms", arXiv
+ * 2401.10294). With k = 1 it is the pair of `subsampled-gaussian.ts`.
  */
 export interface GroupOfRecords {
   readonly sampleRate: number
@@ -81,8 +81,8 @@ export function groupLoss({ sampleRate: q, noiseMultiplier: sigma, groupSize: k 
 }
 
 /**
- * log E_Q[(P/Q)^s] of a group over the outcomes in `range`, which is finite. It serves to plan a lattice and not to bound:
- * the trapezoid rule, to about six digits.
+ * log E_Q[(P/Q)^s] of a group over the outcomes in `range`, which is finite. It serves to plan a lattice and not to
+ * bound: the trapezoid rule, to about six digits.
  */
 export function groupLogMoment(group: GroupOfRecords, range: readonly [number, number]): LogMoment {
   const { noiseMultiplier: sigma } = group

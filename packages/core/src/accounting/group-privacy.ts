@@ -7,9 +7,10 @@ import { groupEpsilon, pld } from './pld.ts'
 export const LARGEST_GROUP = 1000
 
 /**
- * What events whose unit is the *record* promise to a person with several records: the smallest epsilon that can be proved
- * at `delta` when `groupSize` records are added or removed together. Exact up to the accountant's discretisation, and never
- * below: see `group-of-records.ts` for the pair that is composed. It is no multiple of the epsilon of a record.
+ * What events whose unit is the *record* promise to a person with several records: the smallest epsilon that can be
+ * proved at `delta` when `groupSize` records are added or removed together. Exact up to the accountant's
+ * discretisation, and never below: see `group-of-records.ts` for the pair that is composed. It is no multiple of the
+ * epsilon of a record.
  *
  * @param groupSize records of one person, from 1 (which is {@link pld}) to 1000
  * @throws FedsvdError CONFIG_INVALID, NOISE_INVALID as the accountants; CONFIG_INVALID for another groupSize

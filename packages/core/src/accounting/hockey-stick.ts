@@ -3,8 +3,8 @@ import type { Grid, LossSpectrum } from './loss-spectrum.ts'
 
 /**
  * The Fourier transform of the kernel g(x) = e^(-tilt x) (1 - e^-x), x > 0, on a grid: folding a tilted loss
- * distribution with it gives delta(epsilon) = E[(1 - e^(epsilon - L))+] at every lattice point. All lattice points up to
- * infinity are summed, so the grid's periodic images can only add to the result.
+ * distribution with it gives delta(epsilon) = E[(1 - e^(epsilon - L))+] at every lattice point. All lattice points up
+ * to infinity are summed, so the grid's periodic images can only add to the result.
  */
 export interface Kernel {
   readonly re: Float64Array

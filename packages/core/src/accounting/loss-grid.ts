@@ -28,9 +28,9 @@ const MOST_CELLS = 2 ** 21
 /**
  * Chooses the lattice for a composition of merged events that is to be read near `delta`.
  *
- * Connecting the dots raises E[e^(s L)] of one step by s (s + 1) spacing^2 / 12 at most (the spread within a cell), which
- * raises epsilon by (s + 1) spacing^2 / 12 a step at the saddle point s: solved here for the spacing. The sizes come
- * from the periods within which the tilted loss lives.
+ * Connecting the dots raises E[e^(s L)] of one step by s (s + 1) spacing^2 / 12 at most (the spread within a cell),
+ * which raises epsilon by (s + 1) spacing^2 / 12 a step at the saddle point s: solved here for the spacing. The sizes
+ * come from the periods within which the tilted loss lives.
  *
  * @param atMost a bound on epsilon that is known already. The estimate at the saddle point can be hundreds of times too
  *   large where a small sample rate makes K' jump, and the spacing would then be wider than what it has to resolve.

@@ -23,8 +23,8 @@ export function gridOf(settings: Omit<Grid, 'fourier'>): Grid {
 
 /**
  * The characteristic function of a tilted privacy-loss distribution at the grid's first modes, in polar form, so that
- * composing is adding. `logCeiling` bounds the log modulus of the exact characteristic function and of the computed one;
- * the distance between the two is what floating-point arithmetic may have done.
+ * composing is adding. `logCeiling` bounds the log modulus of the exact characteristic function and of the computed
+ * one; the distance between the two is what floating-point arithmetic may have done.
  */
 export interface LossSpectrum {
   readonly logModulus: Float64Array

@@ -1,6 +1,7 @@
 /**
- * How many steps, rounds or releases a budget affords: the largest number up to `most` that it does, where it affords each
- * number below one that it affords; 0 where it affords none. Epsilon grows with every composition, so budgets are of that kind.
+ * How many steps, rounds or releases a budget affords: the largest number up to `most` that it does, where it affords
+ * each number below one that it affords; 0 where it affords none. Epsilon grows with every composition, so budgets are
+ * of that kind.
  *
  * @param affords asked about 1 + log2(most) times
  */

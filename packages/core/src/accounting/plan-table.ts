@@ -18,7 +18,10 @@ export interface PlanRow {
   /** What clients calibrate for beside them, so that interruptions have something to spend. */
   readonly spareSteps: number
   readonly noiseMultiplier: number
-  /** What the rounds cost on top of the prior, undisturbed, by either accountant; with the spare steps they fill the budget. */
+  /**
+   * What the rounds cost on top of the prior, undisturbed, by either accountant; with the spare steps they fill the
+   * budget.
+   */
   readonly epsilonRdp: number
   readonly epsilonPld: number
   /** What the filter over all runs charges for the prior and the rounds; absent where no filter decided. */
@@ -31,13 +34,16 @@ export interface PlanQuestion extends Omit<BudgetQuestion, 'accountant'> {
   readonly rounds?: readonly number[]
   /** Noise multipliers for which to find the number of rounds. */
   readonly noiseMultipliers?: readonly number[]
-  /** The accountant that decides. Unless said otherwise `pld` for a first run, and for a later one the filter of `laterRule`. */
+  /**
+   * The accountant that decides. Unless said otherwise `pld` for a first run, and for a later one the filter of
+   * `laterRule`.
+   */
   readonly accountant?: Accountant
 }
 
 /**
- * The filter that pays for a run beside `prior`: at the order that a ledger fixes before a first run with the mechanism of the
- * first of these events. Undefined for a first run, whose schedule is fixed, so that PLD holds.
+ * The filter that pays for a run beside `prior`: at the order that a ledger fixes before a first run with the mechanism
+ * of the first of these events. Undefined for a first run, whose schedule is fixed, so that PLD holds.
  */
 export function laterRule(
   prior: readonly AccountedEvent[],
@@ -49,7 +55,8 @@ export function laterRule(
 
 /**
  * The trade of a privacy budget as a table: how much noise each number of rounds takes, and how many rounds each amount
- * of noise allows, with the spare steps that clients calibrate for. Rows come in the order of the question, rounds first.
+ * of noise allows, with the spare steps that clients calibrate for. Rows come in the order of the question, rounds
+ * first.
  *
  * @throws FedsvdError BUDGET_TOO_SMALL when the budget cannot pay for some of the asked `rounds` with any noise;
  *   CONFIG_INVALID or NOISE_INVALID when a value is out of range or nothing is asked.

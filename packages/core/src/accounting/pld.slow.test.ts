@@ -159,9 +159,9 @@ describe('the bound is one by construction', () => {
 })
 
 /*
- * One subsampled step has a closed form: both directions are tails of two normal distributions. These exact values are from
- * it in 50 digits (mpmath). At such small sample rates the saddle-point estimate of epsilon is far too large (1.26 for the
- * first); a lattice made for the estimate is too short or too coarse, and was up to 2.75 times too large here.
+ * One subsampled step has a closed form: both directions are tails of two normal distributions. These exact values are
+ * from it in 50 digits (mpmath). At such small sample rates the saddle-point estimate of epsilon is far too large (1.26
+ * for the first); a lattice made for the estimate is too short or too coarse, and was up to 2.75 times too large here.
  */
 describe('where a small sample rate misleads the saddle point', () => {
   it.each([

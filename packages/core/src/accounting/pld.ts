@@ -39,7 +39,9 @@ export interface PldAccount {
 
 type StepRoom = Readonly<Record<(typeof DIRECTIONS)[number], number>>
 
-/** A lattice for a ledger is chosen for this many times its steps, and serves until that is exceeded by as much again. */
+/**
+ * A lattice for a ledger is chosen for this many times its steps, and serves until that is exceeded by as much again.
+ */
 const HEADROOM = 1.3
 
 /** Modes this far below the largest are dropped, their contribution bounded: e^-60. */
@@ -52,8 +54,9 @@ const MUCH_LESS = 0.7
 const MOST_KEPT = 16
 
 /**
- * The tight accountant: the privacy-loss distribution of every step is discretised pessimistically, composed by FFT, and
- * inverted at the epsilon that is read; removal and addition of a record are followed separately and the worse counts.
+ * The tight accountant: the privacy-loss distribution of every step is discretised pessimistically, composed by FFT,
+ * and inverted at the epsilon that is read; removal and addition of a record are followed separately and the worse
+ * counts.
  *
  * Sources: Koskela, Jaelkoe, Honkela 2020 (Fourier accountant); Doroshenko et al. 2022 (connect the dots); Alghamdi et
  * al. 2023 (tilting to the saddle point). The result exceeds the exact epsilon by about 0.01 % and is never below it:
@@ -120,9 +123,9 @@ export function groupEpsilon(events: readonly AccountedEvent[], delta: number, g
 }
 
 /**
- * The composition of `events` on a lattice chosen for `planned` (these events, and room for more) that is fine enough for
- * the epsilon it is read at: a first bound is followed down, and the composition with the smallest one is kept. Each is a
- * bound, so the smallest is.
+ * The composition of `events` on a lattice chosen for `planned` (these events, and room for more) that is fine enough
+ * for the epsilon it is read at: a first bound is followed down, and the composition with the smallest one is kept.
+ * Each is a bound, so the smallest is.
  */
 function resolved(events: readonly AccountedEvent[], planned: readonly AccountedEvent[], delta: number): Composition {
   let best = composed(events, chooseGrids(planned, delta))

@@ -6,7 +6,9 @@ import vectors from './vectors/accounting.json' with { type: 'json' }
 const divergence = (sampleRate: number, noiseMultiplier: number, alpha: number) =>
   renyiDivergences({ sampleRate, noiseMultiplier }, [alpha])[0] as number
 
-/** Integer orders in closed form (Mironov, Talwar, Zhang 2019, section 3.3), with the terms that add up to 1 left out. */
+/**
+ * Integer orders in closed form (Mironov, Talwar, Zhang 2019, section 3.3), with the terms that add up to 1 left out.
+ */
 function closedForm(q: number, sigma: number, alpha: number): number {
   let logBinomial = 0
   const terms: number[] = []

@@ -17,8 +17,8 @@ export const RDP_ORDERS: readonly number[] = Array.from(
 const ROUND_UP = 1 + 1e-11
 
 /**
- * Renyi divergence of one step of the Poisson-subsampled Gaussian at each of the `orders` (all above 1), in the worse of
- * the two directions, which is always removal (Mironov, Talwar, Zhang 2019, theorem 5).
+ * Renyi divergence of one step of the Poisson-subsampled Gaussian at each of the `orders` (all above 1), in the worse
+ * of the two directions, which is always removal (Mironov, Talwar, Zhang 2019, theorem 5).
  *
  * Minkowski's inequality bounds the moment's root of order alpha by (1 - q) + q e^((alpha - 1) / 2 sigma^2). Where the
  * second term outweighs the first by e^14 alpha, the bound is exact to a millionth and stands in for the integral.

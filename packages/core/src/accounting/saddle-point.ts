@@ -43,12 +43,12 @@ const TILT_RANGE = { least: 1e-6, most: 1e12 } as const
 const CLOSE = 0.05
 
 /**
- * The saddle point of delta(epsilon) = 1 / 2 pi i times the integral of e^(K(s) - s epsilon) / (s (s + 1)) ds: the tilt s
- * at which the loss, weighted by e^(s L), is centred on the outcomes that decide delta. Every tilt gives a valid
+ * The saddle point of delta(epsilon) = 1 / 2 pi i times the integral of e^(K(s) - s epsilon) / (s (s + 1)) ds: the tilt
+ * s at which the loss, weighted by e^(s L), is centred on the outcomes that decide delta. Every tilt gives a valid
  * bound; this one keeps the FFT's absolute error small relative to delta, however small delta is.
  *
- * Where a small sample rate makes K' jump from the outcomes without the record to those with it, the saddle point is the
- * jump itself, and the bracket closes on it.
+ * Where a small sample rate makes K' jump from the outcomes without the record to those with it, the saddle point is
+ * the jump itself, and the bracket closes on it.
  */
 export function saddlePoint(k: CumulantFunction, delta: number): SaddlePoint {
   const at = (tilt: number) => {
@@ -83,9 +83,10 @@ export function saddlePoint(k: CumulantFunction, delta: number): SaddlePoint {
 const NEGLIGIBLE = 14
 
 /**
- * How long a lattice must be before it repeats, so that its periodic images change a bound by a negligible share: all of
- * the span in which the loss, tilted as at `point`, has mass that matters. Wherever in that span the bound is read, the
- * images fall outside it; so the result does not hang on the estimate of epsilon, which may be far off where K' jumps.
+ * How long a lattice must be before it repeats, so that its periodic images change a bound by a negligible share: all
+ * of the span in which the loss, tilted as at `point`, has mass that matters. Wherever in that span the bound is read,
+ * the images fall outside it; so the result does not hang on the estimate of epsilon, which may be far off where K'
+ * jumps.
  */
 export function period(k: CumulantFunction, { tilt, epsilon }: SaddlePoint): number {
   const value = k(tilt)

@@ -8,9 +8,9 @@ export interface Schedule {
 }
 
 /**
- * The steps that noise is calibrated for: those of all rounds, and a few spare ones. Each interruption of a client charges one
- * step more than its round has, and the spares pay for the first of them, so that an interrupted client still affords all of its
- * rounds. 2 % more steps cost about 1 % more noise.
+ * The steps that noise is calibrated for: those of all rounds, and a few spare ones. Each interruption of a client
+ * charges one step more than its round has, and the spares pay for the first of them, so that an interrupted client
+ * still affords all of its rounds. 2 % more steps cost about 1 % more noise.
  */
 export function scheduledSteps({ rounds, localSteps }: Schedule): number {
   const steps = rounds * localSteps

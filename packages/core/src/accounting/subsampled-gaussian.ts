@@ -35,7 +35,8 @@ const ALIASING_EXPONENT = 45
  *
  * For s >= 1 the integrand is analytic in the strip |Im x| < pi sigma^2, where its modulus grows by at most
  * e^(a^2 / 2 sigma^2); the rule with step h therefore errs by less than 2 e^(a^2 / 2 sigma^2 - 2 pi a / h), relatively,
- * for every a inside the strip. The best a is 2 pi sigma^2 / h where that is inside (h >= 2), else the edge: solved for h.
+ * for every a inside the strip. The best a is 2 pi sigma^2 / h where that is inside (h >= 2), else the edge: solved for
+ * h.
  */
 function trapezoidStep(sigma: number): number {
   const wide = Math.sqrt((2 * Math.PI ** 2) / ALIASING_EXPONENT) * sigma
@@ -64,12 +65,12 @@ const MOST_KEPT = 8192
  * (s - 1) times the Renyi divergence of order s. Orders of at least 1 are accurate to 1e-12, relatively; the negative
  * ones, which serve to plan a lattice and not to bound, somewhat less.
  *
- * Because E_Q[P/Q - 1] = 0, the moment minus one is the integral of (1 + u)^s - 1 - s u with u = P/Q - 1, which is never
- * negative (Bernoulli): summing it loses no digits, however small the sample rate. The nodes of the trapezoid rule do
- * not depend on s and are computed once.
+ * Because E_Q[P/Q - 1] = 0, the moment minus one is the integral of (1 + u)^s - 1 - s u with u = P/Q - 1, which is
+ * never negative (Bernoulli): summing it loses no digits, however small the sample rate. The nodes of the trapezoid
+ * rule do not depend on s and are computed once.
  *
- * @param range leaves out the outcomes outside it, as a lattice does: without them, an order that is large for its noise
- *   is not drawn to outcomes that are too improbable to matter
+ * @param range leaves out the outcomes outside it, as a lattice does: without them, an order that is large for its
+ *   noise is not drawn to outcomes that are too improbable to matter
  * @returns a function whose values are at least 0, and 0 at s = 0 and s = 1.
  */
 export function logMomentOf(
@@ -175,7 +176,9 @@ function united(intervals: readonly [number, number][]): [number, number][] {
   return result
 }
 
-/** Where Q (P/Q)^s is largest for s < 0: the only solution x <= 0 of x = s q / (q + (1 - q) e^((1 - 2 x) / 2 sigma^2)). */
+/**
+ * Where Q (P/Q)^s is largest for s < 0: the only solution x <= 0 of x = s q / (q + (1 - q) e^((1 - 2 x) / 2 sigma^2)).
+ */
 function leftPeak(sigma: number, s: number, q: number): number {
   let [low, high] = [s, 0]
   for (let round = 0; round < 60; round++) {

@@ -6,11 +6,10 @@ import { BATCH, formatShape, isPerRecord, type Value } from './value.ts'
 /**
  * The derivative of every record's loss with respect to one value, never summed over the records.
  *
- * `dense`: for a per-record value, a tensor of its own shape; for a value that all records share (a weight of shape S), a
- * tensor of shape [N, ...S].
- * `outer`: for a shared matrix [p, q] only; record n has `left_n^T right_n`, with left [N, s, p] and right [N, s, q] (or
- * [N, p] and [N, q]). It stays a product until a trained tensor is reached: for a weight W0 + scale * B A the [N, p, q]
- * tensor would be hundreds of times larger than the factors' gradients.
+ * `dense`: for a per-record value, a tensor of its own shape; for a value that all records share (a weight of shape S),
+ * a tensor of shape [N, ...S]. `outer`: for a shared matrix [p, q] only; record n has `left_n^T right_n`, with left [N,
+ * s, p] and right [N, s, q] (or [N, p] and [N, q]). It stays a product until a trained tensor is reached: for a weight
+ * W0 + scale * B A the [N, p, q] tensor would be hundreds of times larger than the factors' gradients.
  */
 export type Adjoint =
   | { readonly kind: 'dense'; readonly value: Value }

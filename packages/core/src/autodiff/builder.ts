@@ -19,8 +19,8 @@ const SHARED_CONSTANT_SIZE = 64
 /**
  * Collects operations in the order in which they are applied.
  *
- * The same operator applied twice to the same values is emitted once, so that forward and reverse pass may each ask for,
- * say, a transposed weight without paying for it twice. Nothing here is executed.
+ * The same operator applied twice to the same values is emitted once, so that forward and reverse pass may each ask
+ * for, say, a transposed weight without paying for it twice. Nothing here is executed.
  */
 export class GraphBuilder {
   readonly #inputs: Value[] = []

@@ -4,11 +4,11 @@ import { KERNELS } from './kernels.ts'
 import { formatShape, type Graph, type Value } from './value.ts'
 
 /**
- * Runs a graph in float64 with the plain kernels of this folder, and checks every result against the shape that the graph
- * declares for it.
+ * Runs a graph in float64 with the plain kernels of this folder, and checks every result against the shape that the
+ * graph declares for it.
  *
- * It is the reference for runtimes and derivative rules, exact enough for finite differences, and hundreds of times slower
- * than a runtime. Throws GRAPH_INVALID when an input is missing or a shape is not what was declared.
+ * It is the reference for runtimes and derivative rules, exact enough for finite differences, and hundreds of times
+ * slower than a runtime. Throws GRAPH_INVALID when an input is missing or a shape is not what was declared.
  */
 export function interpret(
   graph: Graph,

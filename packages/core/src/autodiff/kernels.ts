@@ -5,8 +5,8 @@ type Attributes = Readonly<Record<string, Attribute>>
 type Kernel = (inputs: readonly DenseTensor[], attributes: Attributes) => readonly DenseTensor[]
 
 /*
- * Every operator of the graph in the plainest way, in float64. These definitions follow the ONNX specification and share
- * no code with any runtime: they are what a runtime's results and the derivative rules are checked against.
+ * Every operator of the graph in the plainest way, in float64. These definitions follow the ONNX specification and
+ * share no code with any runtime: they are what a runtime's results and the derivative rules are checked against.
  */
 
 const unary =
@@ -211,8 +211,8 @@ const roundHalfToEven = (x: number): number => {
 const ERF_SATURATES = 6
 
 /**
- * The error function to about 1e-15: 2 / sqrt(pi) * exp(-x^2) * sum of 2^n x^(2n+1) / (1 * 3 * ... * (2n+1)), whose terms
- * all have one sign (Abramowitz and Stegun 7.1.6).
+ * The error function to about 1e-15: 2 / sqrt(pi) * exp(-x^2) * sum of 2^n x^(2n+1) / (1 * 3 * ... * (2n+1)), whose
+ * terms all have one sign (Abramowitz and Stegun 7.1.6).
  */
 const erf = (x: number): number => {
   if (!(Math.abs(x) < ERF_SATURATES)) return Math.sign(x)

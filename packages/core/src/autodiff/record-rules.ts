@@ -65,8 +65,8 @@ const layerNormRule: Rule = ({ g, operation, adjoints }) => {
 /**
  * The sum of dy * y over the last axis, which is left in with size 1.
  *
- * Of attention y are weights, [.., T, T], and dy is dO V^T with O = y V; then it is the sum of dO * O, over rows as narrow as a
- * head (Dao et al. 2022, arXiv 2205.14135, appendix B.2).
+ * Of attention y are weights, [.., T, T], and dy is dO V^T with O = y V; then it is the sum of dO * O, over rows as
+ * narrow as a head (Dao et al. 2022, arXiv 2205.14135, appendix B.2).
  */
 function rowDots(g: GraphBuilder, dy: Value, y: Value): Value {
   const [mixedBy, turned] = g.producerOf(dy)?.op === 'MatMul' ? g.producerOf(dy)!.inputs : []
@@ -84,7 +84,10 @@ function keptShape(g: GraphBuilder, x: Value, axes: Value): Shape {
   return x.shape.map((dim, axis) => (reduced.includes(axis) ? 1 : dim))
 }
 
-/** exp(x - y) is the softmax; written so, a runtime can compute it in the place of x, which may be as wide as a vocabulary. */
+/**
+ * exp(x - y) is the softmax; written so, a runtime can compute it in the place of x, which may be as wide as a
+ * vocabulary.
+ */
 const logSumExpRule: Rule = ({ g, operation, adjoints }) => {
   const [x, axes] = operation.inputs as [Value, Value]
   const kept = keptShape(g, x, axes)
@@ -124,8 +127,8 @@ export const RECORD_RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
   }),
   Relu: elementwise((g, dy, _, y) => ops.mul(g, dy, ops.toFloat(g, ops.greater(g, y, g.scalar(0))))),
   /*
-   * With z = x / sqrt 2 the derivative is (1 + erf z + 2 / sqrt(pi) * z * exp(-z^2)) / 2. It is taken from x alone, so that
-   * nothing else of the forward pass is kept, which is as wide as a feed-forward layer; the constant goes into the
+   * With z = x / sqrt 2 the derivative is (1 + erf z + 2 / sqrt(pi) * z * exp(-z^2)) / 2. It is taken from x alone, so
+   * that nothing else of the forward pass is kept, which is as wide as a feed-forward layer; the constant goes into the
    * exponent and the half to the end, where a runtime can put it into the next product.
    */
   Gelu: elementwise((g, dy, x) => {

@@ -1,4 +1,6 @@
-/** Element types that the graph uses; every number that is learned or summed is float32, float64 is the coordinator's. */
+/**
+ * Element types that the graph uses; every number that is learned or summed is float32, float64 is the coordinator's.
+ */
 export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool'
 
 /** A size: a number, or the name of a size that is known only when the graph runs. */
@@ -18,7 +20,10 @@ export interface TensorType {
   readonly shape: Shape
 }
 
-/** One tensor of a graph: an input, a constant, or the result of an operation. Two values are the same if their names are. */
+/**
+ * One tensor of a graph: an input, a constant, or the result of an operation. Two values are the same if their names
+ * are.
+ */
 export interface Value extends TensorType {
   readonly name: string
 }

@@ -17,8 +17,9 @@ export interface UpdateSize {
 /**
  * The flat L2 norm that an honest update exceeds with probability below 1e-9; whatever is larger is refused.
  *
- * A lot of L expected records holds at most L + t (Chernoff), each clipped to clipNorm; the noise of all steps together is
- * Gaussian with a norm of at most (sqrt(d) + sqrt(2x)) standard deviations (Laurent and Massart 2000), x = ln(2 / 1e-9).
+ * A lot of L expected records holds at most L + t (Chernoff), each clipped to clipNorm; the noise of all steps together
+ * is Gaussian with a norm of at most (sqrt(d) + sqrt(2x)) standard deviations (Laurent and Massart 2000), x = ln(2 /
+ * 1e-9).
  */
 export function updateNormBound(run: UpdateSize, { noiseMultiplier }: { readonly noiseMultiplier: number }): number {
   const dimension = trainedSpecs(run.adapter).reduce((sum, { shape }) => sum + sizeOf(shape), 0)

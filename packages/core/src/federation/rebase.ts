@@ -2,21 +2,26 @@ import { FedsvdError } from '../errors.ts'
 import type { AdapterSchema, AdapterState } from '../lora/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 
-/** How far, relative to A, the row space of a basis may be from another's before the two are not of one run; float32 rounding is below. */
+/**
+ * How far, relative to A, the row space of a basis may be from another's before the two are not of one run; float32
+ * rounding is below.
+ */
 const OUTSIDE = 1e-3
 
 /**
- * Moves a delta of B that was made in one published state into the basis of a later one: delta B' = delta B A_v A_w^T, so that
- * delta B' A_w = delta B A_v. What the update does to the weights B A stays what it was.
+ * Moves a delta of B that was made in one published state into the basis of a later one: delta B' = delta B A_v A_w^T,
+ * so that delta B' A_w = delta B A_v. What the update does to the weights B A stays what it was.
  *
- * It is exact (up to float32 rounding of the published states) because the row space of A never moves under fedsvd: A_w is
- * W^T A_v with W orthogonal, A_v A_w^T is that W, and over several rounds the product of them, so nothing needs to be kept but
- * the states themselves. The first A need not have orthonormal rows, all later ones have. Where A was rank-deficient at first,
- * the row space was filled up and contains the old one, which is all that is needed. The head has no basis and moves unchanged.
+ * It is exact (up to float32 rounding of the published states) because the row space of A never moves under fedsvd: A_w
+ * is W^T A_v with W orthogonal, A_v A_w^T is that W, and over several rounds the product of them, so nothing needs to
+ * be kept but the states themselves. The first A need not have orthonormal rows, all later ones have. Where A was
+ * rank-deficient at first, the row space was filled up and contains the old one, which is all that is needed. The head
+ * has no basis and moves unchanged.
  *
  * @param delta in the order of `trainedSpecs`
  * @param weight multiplies the result
- * @throws FedsvdError ADAPTER_INVALID when the row space of `from` is not inside that of `to`: not two states of one run
+ * @throws FedsvdError ADAPTER_INVALID when the row space of `from` is not inside that of `to`: not two states of one
+ *   run
  */
 export function rebase(input: {
   readonly schema: AdapterSchema

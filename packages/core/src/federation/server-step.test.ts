@@ -7,8 +7,9 @@ import { serverStep } from './server-step.ts'
 
 /*
  * A problem small enough to follow: one layer W = B A, one record (x, y) per step, loss |B A x - y|^2 / 2.
- * grad_B = (B A x - y) (A x)^T, clipped to norm C. Noise N is drawn once as a dOut x dIn matrix and enters as N A^T, which for
- * an orthonormal A is standard Gaussian noise on B, and is the same noise on B A in every basis of the same row space.
+ * grad_B = (B A x - y) (A x)^T, clipped to norm C. Noise N is drawn once as a dOut x dIn matrix and enters as N A^T,
+ * which for an orthonormal A is standard Gaussian noise on B, and is the same noise on B A in every basis of the same
+ * row space.
  */
 const [rank, dIn, dOut] = [3, 6, 5]
 const schema: AdapterSchema = {

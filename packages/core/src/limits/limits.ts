@@ -14,8 +14,9 @@ const MOST_INT32 = 2 ** 31 - 1
 const DAY_SECONDS = 24 * 3600
 
 /**
- * The range of every number that crosses the wire or comes from a file of settings. Whatever lies within them is cheap to
- * account for, finite in float32 arithmetic, and fits the columns of the database; the protocol reference shows this table.
+ * The range of every number that crosses the wire or comes from a file of settings. Whatever lies within them is cheap
+ * to account for, finite in float32 arithmetic, and fits the columns of the database; the protocol reference shows this
+ * table.
  */
 export const LIMITS = {
   epsilon: range(1e-6, 1000, 'calibration finds no useful noise below, and above it the promise means nothing'),
@@ -76,7 +77,7 @@ export function wholeIn({ least, most }: Range): z.ZodNumber {
 }
 
 /**
- * A client may state this many times the noise that the target of a run asks for. More of it would only lift the bound on
- * how large its updates may be.
+ * A client may state this many times the noise that the target of a run asks for. More of it would only lift the bound
+ * on how large its updates may be.
  */
 export const MOST_EXTRA_NOISE = 10

@@ -1,9 +1,9 @@
 import { type ColumnMatrix, zeros } from './matrix.ts'
 
 /**
- * The lower triangular L of a symmetric G = L L^T (Golub and Van Loan, Matrix Computations, section 4.2), reading the lower
- * triangle of G; undefined where a pivot falls below `smallestPivot` times its diagonal entry, or is not finite: G is then
- * singular to that precision, or not positive definite.
+ * The lower triangular L of a symmetric G = L L^T (Golub and Van Loan, Matrix Computations, section 4.2), reading the
+ * lower triangle of G; undefined where a pivot falls below `smallestPivot` times its diagonal entry, or is not finite:
+ * G is then singular to that precision, or not positive definite.
  */
 export function cholesky(gram: ColumnMatrix, smallestPivot: number): ColumnMatrix | undefined {
   const size = gram.columns

@@ -16,8 +16,8 @@ export interface DeviceStack {
 }
 
 /**
- * What computes products of large matrices: a GPU, a library, or this language. Two products are all that it is asked for;
- * what needs float64 and is small stays on the host.
+ * What computes products of large matrices: a GPU, a library, or this language. Two products are all that it is asked
+ * for; what needs float64 and is small stays on the host.
  */
 export interface LinearAlgebraDevice {
   /** As a log names it, such as `onnxruntime-cpu` or `tfjs-webgpu`. */

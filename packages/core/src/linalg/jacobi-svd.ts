@@ -3,8 +3,8 @@ import { rotate } from './symmetric-eigen.ts'
 
 const MAX_SWEEPS = 60
 /**
- * Columns are orthogonal when the cosine between them is below this many units of rounding, at least, or one for each element:
- * rounding of a rotation and of a dot product can leave as much behind, and asking for less may never end.
+ * Columns are orthogonal when the cosine between them is below this many units of rounding, at least, or one for each
+ * element: rounding of a rotation and of a dot product can leave as much behind, and asking for less may never end.
  */
 const LEAST_ROUNDING = 8
 /** Columns this much smaller than the largest are zero: their products would fall below what a double can hold. */
@@ -14,8 +14,8 @@ const NOTHING = 1e-30
  * One-sided Jacobi: finds an orthogonal V (columns x columns) such that the columns of `scaled` = M V are orthogonal
  * (Hestenes 1958; Demmel and Veselic 1992 for its high relative accuracy).
  *
- * `scaled` is U S and its column norms are the singular values, in descending order. Nothing is divided by a singular value,
- * so a rank-deficient or zero M needs no special case: V is orthogonal whatever M is.
+ * `scaled` is U S and its column norms are the singular values, in descending order. Nothing is divided by a singular
+ * value, so a rank-deficient or zero M needs no special case: V is orthogonal whatever M is.
  *
  * @throws RangeError when M holds NaN or infinity
  */

@@ -29,7 +29,10 @@ export function fromRowMajor(rows: number, columns: number, values: ArrayLike<nu
   return result
 }
 
-/** The transpose of a row-major rows x columns array, as a column matrix of shape columns x rows. No reordering is needed. */
+/**
+ * The transpose of a row-major rows x columns array, as a column matrix of shape columns x rows. No reordering is
+ * needed.
+ */
 export function transposeOfRowMajor(rows: number, columns: number, values: ArrayLike<number>): ColumnMatrix {
   return { rows: columns, columns: rows, data: new Float64Array(values) }
 }
@@ -56,7 +59,10 @@ export function multiply(left: ColumnMatrix, right: ColumnMatrix): ColumnMatrix 
   return result
 }
 
-/** target += factors[i] times column i of `source`, for four columns from `first` on: one pass over a tall target instead of four. */
+/**
+ * target += factors[i] times column i of `source`, for four columns from `first` on: one pass over a tall target
+ * instead of four.
+ */
 function addFour(target: Float64Array, factors: Float64Array, source: ColumnMatrix, first: number): void {
   const [f0, f1, f2, f3] = factors.subarray(first, first + 4) as unknown as [number, number, number, number]
   const [s0, s1, s2, s3] = [

@@ -10,11 +10,11 @@ export interface Eigen {
 }
 
 /**
- * Eigenvalues and eigenvectors of a symmetric matrix: Householder reflections to a tridiagonal one, then implicit QL (Golub
- * and Van Loan, Matrix Computations, sections 8.3.1 and 8.3.3; Bowdler, Martin, Reinsch and Wilkinson 1968).
+ * Eigenvalues and eigenvectors of a symmetric matrix: Householder reflections to a tridiagonal one, then implicit QL
+ * (Golub and Van Loan, Matrix Computations, sections 8.3.1 and 8.3.3; Bowdler, Martin, Reinsch and Wilkinson 1968).
  *
- * Guarantees: V is orthogonal to rounding whatever M is; the residual M V - V diag(values) is a few units of rounding of the
- * *largest* eigenvalue, so small ones have no relative accuracy.
+ * Guarantees: V is orthogonal to rounding whatever M is; the residual M V - V diag(values) is a few units of rounding
+ * of the *largest* eigenvalue, so small ones have no relative accuracy.
  *
  * @throws RangeError when M holds NaN or infinity
  */

@@ -3,8 +3,9 @@ import { addScaled, type ColumnMatrix, column, dot, zeros } from './matrix.ts'
 /**
  * Thin QR factorisation M = Q R by Householder reflections (Golub and Van Loan, Matrix Computations, section 5.2).
  *
- * Guarantees, for rows >= columns: Q (rows x columns) has orthonormal columns to rounding, *whatever the rank of M*, zero
- * included; R (columns x columns) is upper triangular; Q R = M to a few units of rounding relative to the norm of M.
+ * Guarantees, for rows >= columns: Q (rows x columns) has orthonormal columns to rounding, *whatever the rank of M*,
+ * zero included; R (columns x columns) is upper triangular; Q R = M to a few units of rounding relative to the norm of
+ * M.
  */
 export function thinQr(matrix: ColumnMatrix): { q: ColumnMatrix; r: ColumnMatrix } {
   const { rows, columns } = matrix
@@ -21,8 +22,9 @@ export function thinQr(matrix: ColumnMatrix): { q: ColumnMatrix; r: ColumnMatrix
 const BLOCK_ROWS = 4096
 
 /**
- * R of M = Q R alone, block of rows by block of rows, each below the R of those before it (sequential TSQR, Demmel, Grigori,
- * Hoemmen and Langou 2012, section 3). As accurate as {@link thinQr}, whose R it is up to the signs of its rows.
+ * R of M = Q R alone, block of rows by block of rows, each below the R of those before it (sequential TSQR, Demmel,
+ * Grigori, Hoemmen and Langou 2012, section 3). As accurate as {@link thinQr}, whose R it is up to the signs of its
+ * rows.
  */
 export function triangularFactor(matrix: ColumnMatrix): ColumnMatrix {
   const { rows, columns } = matrix

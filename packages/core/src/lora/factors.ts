@@ -12,8 +12,8 @@ export interface Factors {
 }
 
 /**
- * What a device left, in the form that a state has: columns of B in the order of their norms, which are the singular values,
- * and the largest entry of each row of A positive.
+ * What a device left, in the form that a state has: columns of B in the order of their norms, which are the singular
+ * values, and the largest entry of each row of A positive.
  *
  * @param raw row-major dIn x rank and dOut x rank; B is to be multiplied by `scale`
  */
@@ -61,9 +61,9 @@ export function directionsOf(rank: number, dIn: number): Directions {
 }
 
 /**
- * True where new factors are, in float64 on the host, what the re-factorisation promises of them, to a device's tolerances:
- * B'A' = BA beside the norms of B and A, A'A'^T = I, and orthogonal columns of B'. Each is tried on random directions
- * (Freivalds 1977), at the cost of a few products with a vector. NaN fails all of them.
+ * True where new factors are, in float64 on the host, what the re-factorisation promises of them, to a device's
+ * tolerances: B'A' = BA beside the norms of B and A, A'A'^T = I, and orthogonal columns of B'. Each is tried on random
+ * directions (Freivalds 1977), at the cost of a few products with a vector. NaN fails all of them.
  */
 export function meetsTolerances(
   precision: keyof typeof DEVICE_TOLERANCES,

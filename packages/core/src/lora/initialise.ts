@@ -5,9 +5,9 @@ import { type AdapterSchema, type AdapterState, specOfA, specOfB } from './schem
 import { checkSchema } from './validate.ts'
 
 /**
- * The state that a run starts from, a pure function of the schema and a public seed: basis 0, B = 0 (so the model is the
- * base model), and the head that is given, or else one that is drawn: frozen, of N(0, 1 / columns); trained, with an output
- * layer of zeros behind weights of N(0, 1 / columns) in the layers before it.
+ * The state that a run starts from, a pure function of the schema and a public seed: basis 0, B = 0 (so the model is
+ * the base model), and the head that is given, or else one that is drawn: frozen, of N(0, 1 / columns); trained, with
+ * an output layer of zeros behind weights of N(0, 1 / columns) in the layers before it.
  *
  * @throws FedsvdError ADAPTER_INVALID when no factorisation fits the schema, CONFIG_INVALID for an unknown initialiser
  */
@@ -38,7 +38,10 @@ export function initialState(
   }
 }
 
-/** Zeros in an output layer that is trained give a model that says nothing yet; before it they would stop every gradient. */
+/**
+ * Zeros in an output layer that is trained give a model that says nothing yet; before it they would stop every
+ * gradient.
+ */
 function drawnHead({ head, headMode }: AdapterSchema, seed: string): readonly NamedTensor[] {
   const output = head.findLastIndex(({ name }) => name.endsWith('.weight'))
   return head.map((spec, index) => {
@@ -47,7 +50,9 @@ function drawnHead({ head, headMode }: AdapterSchema, seed: string): readonly Na
   })
 }
 
-/** Independent normal values; every tensor has a stream of its own, so one layer's draw does not depend on another's. */
+/**
+ * Independent normal values; every tensor has a stream of its own, so one layer's draw does not depend on another's.
+ */
 function gaussian({ name, shape }: TensorSpec, standardDeviation: number, seed: string): NamedTensor {
   const data = new Float32Array(sizeOf(shape))
   fillGaussian(seededSource(seed, 'initial', name), data)

@@ -15,12 +15,12 @@ export interface DeviceRefactorised extends RefactorisedState {
 }
 
 /**
- * {@link refactorise} with the large products on a device, all layers of a shape at once: Gram matrices of A and B and two
- * products there, Cholesky factors and eigenvectors of rank x rank in float64 here.
+ * {@link refactorise} with the large products on a device, all layers of a shape at once: Gram matrices of A and B and
+ * two products there, Cholesky factors and eigenvectors of rank x rank in float64 here.
  *
- * Each layer's result is then held, in float64 on the host, against the factors that came in, whatever the device did: the
- * product B A, the orthonormality of A and the orthogonality of B's columns. A layer that misses a tolerance, or for which
- * A is rank-deficient to the device's precision, goes through the exact route and is listed.
+ * Each layer's result is then held, in float64 on the host, against the factors that came in, whatever the device did:
+ * the product B A, the orthonormality of A and the orthogonality of B's columns. A layer that misses a tolerance, or
+ * for which A is rank-deficient to the device's precision, goes through the exact route and is listed.
  *
  * @throws RangeError when a factor holds NaN or infinity, and what the device throws
  */
@@ -130,14 +130,18 @@ async function replaced(stack: DeviceStack, maps: Float64Array): Promise<DeviceS
   return next
 }
 
-/** The power of two that brings the largest entry to between 1 and 2: exact, and squares neither underflow nor overflow. */
+/**
+ * The power of two that brings the largest entry to between 1 and 2: exact, and squares neither underflow nor overflow.
+ */
 function powerOfTwo({ data }: NamedTensor): number {
   let largest = 0
   for (let index = 0; index < data.length; index += 1) largest = Math.max(largest, Math.abs(data[index]!))
   return largest > 0 && largest < Number.POSITIVE_INFINITY ? 2 ** Math.floor(Math.log2(largest)) : 1
 }
 
-/** The tensors one after the other, each divided by its scale; of `rank` rows each and transposed where that is given. */
+/**
+ * The tensors one after the other, each divided by its scale; of `rank` rows each and transposed where that is given.
+ */
 function stacked(tensors: Tensors, scales: readonly number[], rank?: number): Float32Array {
   const size = tensors[0]!.data.length
   const stack = new Float32Array(tensors.length * size)

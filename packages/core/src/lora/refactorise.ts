@@ -28,12 +28,13 @@ export interface Refactorised {
  * Re-factorises B A = U S V^T into A' = V^T (orthonormal rows) and B' = U S, exactly and without forming the product
  * (FedSVD, Lee et al. 2025, arXiv 2505.12805, algorithm 1).
  *
- * With A^T = Q_a R_a and the triangular factor R_g of B R_a^T, a one-sided Jacobi rotation V of R_g gives A' = V^T Q_a^T and
- * B' = (B R_a^T) V. The left factor of R_g is never needed.
+ * With A^T = Q_a R_a and the triangular factor R_g of B R_a^T, a one-sided Jacobi rotation V of R_g gives A' = V^T
+ * Q_a^T and B' = (B R_a^T) V. The left factor of R_g is never needed.
  *
  * Guarantees up to float64 rounding: B'A' = BA; A'A'^T = I; the columns of B' are orthogonal with descending norms.
  * The row space of A' is that of A (of A extended by arbitrary orthonormal directions, where A is rank-deficient).
- * A zero or rank-deficient B is no special case. Signs are deterministic: the largest entry of each row of A' is positive.
+ * A zero or rank-deficient B is no special case. Signs are deterministic: the largest entry of each row of A' is
+ * positive.
  *
  * @param a row-major rank x dIn, any full matrix
  * @param b row-major dOut x rank
@@ -61,8 +62,8 @@ export function rowMajorFactors({ aTransposed, b, singularValues }: Refactorised
 }
 
 /**
- * Re-factorises every layer of a state; the head is untouched and the basis moves on by one. `spectra[i]` are the singular
- * values of layer i. A pure function of public values: it costs no privacy (post-processing).
+ * Re-factorises every layer of a state; the head is untouched and the basis moves on by one. `spectra[i]` are the
+ * singular values of layer i. A pure function of public values: it costs no privacy (post-processing).
  */
 export function refactorise(schema: AdapterSchema, state: AdapterState): RefactorisedState {
   const layers = schema.layers.map((_, index) => rowMajorFactors(refactoriseLayer(state.a[index]!, state.b[index]!)))

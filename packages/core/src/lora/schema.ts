@@ -8,7 +8,8 @@ export interface AdaptedLayer {
 }
 
 /**
- * Which tensors a run adapts and how. It is public, agreed before the first round, and its hash is in every update frame.
+ * Which tensors a run adapts and how. It is public, agreed before the first round, and its hash is in every update
+ * frame.
  *
  * `headMode` 'trained' puts the classification head into the same flat clip as the factors B;
  * 'frozen' keeps the random head of the paper.

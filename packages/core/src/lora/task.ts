@@ -1,8 +1,9 @@
 /**
  * What a run trains its model for.
  *
- * `sequence-classification`: one label for a text. `token-classification`: one tag for each word of a text. `causal-lm`: the
- * next token of a text. `instruction-tuning`: the next token of an answer, given a prompt that is itself not learned.
+ * `sequence-classification`: one label for a text. `token-classification`: one tag for each word of a text.
+ * `causal-lm`: the next token of a text. `instruction-tuning`: the next token of an answer, given a prompt that is
+ * itself not learned.
  */
 export const TASKS = ['sequence-classification', 'token-classification', 'causal-lm', 'instruction-tuning'] as const
 

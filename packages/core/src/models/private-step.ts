@@ -8,8 +8,8 @@ export function gradientName(parameter: string): string {
 /**
  * The graph that ends in the records' own gradients, which the host clips, rounds and adds up.
  *
- * Outputs: `losses` [N], and for each trained tensor {@link gradientName} [N, ...shape], in the tensor's layout. Row n depends
- * on record n only.
+ * Outputs: `losses` [N], and for each trained tensor {@link gradientName} [N, ...shape], in the tensor's layout. Row n
+ * depends on record n only.
  *
  * @param parameters the inputs of the graph that may be trained, by name
  * @param trained names among them

@@ -2,8 +2,8 @@ import { FedsvdError } from '../errors.ts'
 import type { LinearLayer } from './architectures/starter-encoder.ts'
 
 /**
- * The layers that PEFT's `target_modules` choose, in the order of `layers`: those named by a target or ending in a dot and a
- * target; `all-linear` takes every one.
+ * The layers that PEFT's `target_modules` choose, in the order of `layers`: those named by a target or ending in a dot
+ * and a target; `all-linear` takes every one.
  *
  * @throws FedsvdError ADAPTER_INVALID for a target that is no layer's
  */

@@ -7,13 +7,13 @@ export interface Bracket {
 }
 
 /**
- * Searches a bracket of a decreasing function for a point that `accept` takes: false position in its Illinois form, with
- * a bisection whenever it stalls, so that the bracket shrinks for every continuous function.
+ * Searches a bracket of a decreasing function for a point that `accept` takes: false position in its Illinois form,
+ * with a bisection whenever it stalls, so that the bracket shrinks for every continuous function.
  *
  * @param low a point where `f` is above zero
  * @param high a point where `f` is at or below zero
- * @returns the accepted point; when the bracket shrinks to nothing without one (a jump in `f`), its upper end, where `f`
- *   is at or below zero
+ * @returns the accepted point; when the bracket shrinks to nothing without one (a jump in `f`), its upper end, where
+ *   `f` is at or below zero
  */
 export function findCrossing(f: (x: number) => number, bracket: Bracket, accept: (value: number) => boolean): number {
   let { low, high, atLow: weightLow, atHigh: weightHigh } = bracket
@@ -41,8 +41,8 @@ export function findCrossing(f: (x: number) => number, bracket: Bracket, accept:
 }
 
 /**
- * The largest integer in [low, high) at which a non-decreasing function is at most zero, by interpolation kept safe with
- * bisection.
+ * The largest integer in [low, high) at which a non-decreasing function is at most zero, by interpolation kept safe
+ * with bisection.
  *
  * @param low an integer where `f` is at most zero
  * @param high an integer where `f` is above zero

@@ -17,8 +17,9 @@ export function realFourier(size: number): (sequence: Float64Array) => Float64Ar
 }
 
 /**
- * A bound on the error of one output of `realFourier`: the 2-norm of all errors is below 8 log2(size) 2^-53 times that of
- * the outputs (Higham 2002, theorem 24.2, with its constant rounded up), which is sqrt(size) times that of the inputs.
+ * A bound on the error of one output of `realFourier`: the 2-norm of all errors is below 8 log2(size) 2^-53 times that
+ * of the outputs (Higham 2002, theorem 24.2, with its constant rounded up), which is sqrt(size) times that of the
+ * inputs.
  */
 export function fourierError(size: number, inputNorm: number): number {
   return 8 * Math.log2(size) * 2 ** -53 * Math.sqrt(size) * inputNorm

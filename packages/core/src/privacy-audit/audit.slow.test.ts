@@ -32,8 +32,8 @@ describe('an audit of the mechanism as it is', () => {
   })
 
   it.each(CLAIMS)('gives a false alarm less than once in 100,000 audits, not in twenty: $name', (claim) => {
-    // 5 % is the promise for every mechanism with this curve. For this one, the right guesses of a plan are nearly independent
-    // coins, and the alarm is far from their mean: the binomial tail beyond it, added up over the plans.
+    // 5 % is the promise for every mechanism with this curve. For this one, the right guesses of a plan are nearly
+    // independent coins, and the alarm is far from their mean: the binomial tail beyond it, added up over the plans.
     const runs = Array.from({ length: 10 }, (_, i) => auditedRound(claim, CANARIES, `run ${i}`))
     const plans = guessPlans(CANARIES)
     const outcomes = runs.map(({ scores, included }) => countCorrect(scores, included, plans))
@@ -44,7 +44,8 @@ describe('an audit of the mechanism as it is', () => {
       const at = (correct: number) => ({ canaries: CANARIES, guesses, correct })
       let alarm = Math.round(right * guesses)
       while (alarm <= guesses && !curveRejected(at(alarm), curve, 0.05 / plans.length)) alarm += 1
-      // P[Binomial(guesses, right) >= alarm] is the bound at delta 0 for the epsilon with e^epsilon / (1 + e^epsilon) = right
+      // P[Binomial(guesses, right) >= alarm] is the bound at delta 0 for the epsilon with e^epsilon / (1 + e^epsilon) =
+      // right
       return alarm > guesses ? 0 : oneRunPValue(at(alarm), { epsilon: Math.log(right / (1 - right)), delta: 0 })
     })
     expect(alarms.reduce((sum, chance) => sum + chance, 0)).toBeLessThan(1e-5)

@@ -25,7 +25,8 @@ describe('curvePValue', () => {
   it('is kept by randomised response, which makes every promise true: the exact chance is never above it', () => {
     fc.assert(
       fc.property(outcome, fc.double({ min: 0, max: 4, noNaN: true }), (given, epsilon) => {
-        const exact = oneRunPValue(given, { epsilon, delta: 0 }) // P[Binomial >= correct], attained by randomised response
+        // P[Binomial >= correct], attained by randomised response
+        const exact = oneRunPValue(given, { epsilon, delta: 0 })
         expect(curvePValue(given, [{ epsilon, delta: 0 }])).toBeGreaterThanOrEqual(exact * (1 - 1e-6))
       }),
     )

@@ -13,18 +13,18 @@ const HALVINGS = 40
  * Mahloujifar, Melis and Chaudhuri 2025, "Auditing f-Differential Privacy in One Run", for the trade-off
  * function that the curve's points span.
  *
- * Why it holds. Let W be the number of right guesses of c = `guesses`, p_j = P[W = j], and let g(y) be the least chance of
- * an event without a record when its chance with the record is y ({@link leastWithout}: convex). For canary i and side s of
- * its coin, take the event "the guess on i is s, and at least k - 1 guesses on the others are right". Under coin s it is
- * part of W >= k with guess i right; under the other coin it is part of W >= k - 1 with guess i wrong. Average over i, s
- * and the other coins (Jensen, for g is convex):
+ * Why it holds. Let W be the number of right guesses of c = `guesses`, p_j = P[W = j], and let g(y) be the least chance
+ * of an event without a record when its chance with the record is y ({@link leastWithout}: convex). For canary i and
+ * side s of its coin, take the event "the guess on i is s, and at least k - 1 guesses on the others are right". Under
+ * coin s it is part of W >= k with guess i right; under the other coin it is part of W >= k - 1 with guess i wrong.
+ * Average over i, s and the other coins (Jensen, for g is convex):
  *
  *   g(R_k) <= H_(k-1),   R_k = sum over j >= k of j p_j / m,   H_k = sum over j >= k of (c - j) p_j / m.
  *
- * If P[W >= v] were tau, then R_v + H_v = tau c / m with R_v at least tau v / m; walking down from v, each k needs enough mass at
- * k - 1 to lift H to g(R). Taking the least mass each time is the best that a mechanism can do, since mass lower down
- * carries more H for its R. When R + H then passes c / m, the total mass passes 1: no mechanism with these promises has
- * P[W >= v] >= tau.
+ * If P[W >= v] were tau, then R_v + H_v = tau c / m with R_v at least tau v / m; walking down from v, each k needs
+ * enough mass at k - 1 to lift H to g(R). Taking the least mass each time is the best that a mechanism can do, since
+ * mass lower down carries more H for its R. When R + H then passes c / m, the total mass passes 1: no mechanism with
+ * these promises has P[W >= v] >= tau.
  *
  * The walk is exact for these inequalities (the tests hold it against a linear program). Unlike Theorem 5.2 of Steinke,
  * Nasr and Jagielski it takes a whole curve, and its price for delta does not grow with the confidence.
@@ -57,8 +57,8 @@ export function curveRejected(outcome: GuessOutcome, curve: PrivacyCurve, level:
 }
 
 /**
- * The largest epsilon for which the claim "(epsilon, delta)-DP", and nothing else, is rejected at `level`. It assumes nothing
- * about the mechanism. 0 when nothing is rejected.
+ * The largest epsilon for which the claim "(epsilon, delta)-DP", and nothing else, is rejected at `level`. It assumes
+ * nothing about the mechanism. 0 when nothing is rejected.
  *
  * @throws FedsvdError CONFIG_INVALID for counts, a delta or a level out of range
  */

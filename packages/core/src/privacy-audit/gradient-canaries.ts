@@ -18,12 +18,14 @@ export type CanaryTerms = Pick<
 /**
  * Trains through `round` on a data set of gradient canaries, and scores each canary from what the round shows.
  *
- * Canary i has a gradient of 10 clipNorm along coordinate i and of 0 elsewhere: the loudest record that there can be, and
- * the easiest to see, since no other canary touches its coordinate. The data set holds those with `included[i]` = 1. Lots,
- * clipping to the grid, summing, noise and the step are those of training: `drawLot`, {@link beginClippedSum}, `step`.
+ * Canary i has a gradient of 10 clipNorm along coordinate i and of 0 elsewhere: the loudest record that there can be,
+ * and the easiest to see, since no other canary touches its coordinate. The data set holds those with `included[i]` =
+ * 1. Lots, clipping to the grid, summing, noise and the step are those of training: `drawLot`, {@link beginClippedSum},
+ * `step`.
  *
- * The score is the logarithm of how much likelier the observed steps are with the canary than without it, under the terms
- * that are claimed; all steps are seen, as in the accountant's claim. A wrong score would make the audit weaker, never wrong.
+ * The score is the logarithm of how much likelier the observed steps are with the canary than without it, under the
+ * terms that are claimed; all steps are seen, as in the accountant's claim. A wrong score would make the audit weaker,
+ * never wrong.
  *
  * @param round a round on {@link canarySpecs}, started at zeros, without momentum; all its steps are made
  * @param onStep called after each step with the number of steps made

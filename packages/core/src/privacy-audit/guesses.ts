@@ -1,6 +1,6 @@
 /**
- * How many guesses an auditor makes. Canaries are ranked by their score; the top `included` are guessed to have been in the
- * data, the bottom `excluded` to have been out, and on the others the auditor abstains.
+ * How many guesses an auditor makes. Canaries are ranked by their score; the top `included` are guessed to have been in
+ * the data, the bottom `excluded` to have been out, and on the others the auditor abstains.
  */
 export interface GuessPlan {
   readonly included: number
@@ -20,11 +20,12 @@ export interface GuessOutcome {
 const SHARES = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2] as const
 
 /**
- * The plans that an audit of `canaries` canaries tries: guesses on 1/32, 1/16, 1/8, 1/4 and 1/2 of them, each once on both
- * ends of the ranking and once on the top alone.
+ * The plans that an audit of `canaries` canaries tries: guesses on 1/32, 1/16, 1/8, 1/4 and 1/2 of them, each once on
+ * both ends of the ranking and once on the top alone.
  *
- * The list depends on the number of canaries and on nothing that was measured, and {@link judge} pays for its length (each
- * plan is tested at 1 / length of the allowed error), so trying them all and keeping the best is not a second look.
+ * The list depends on the number of canaries and on nothing that was measured, and {@link judge} pays for its length
+ * (each plan is tested at 1 / length of the allowed error), so trying them all and keeping the best is not a second
+ * look.
  */
 export function guessPlans(canaries: number): GuessPlan[] {
   return SHARES.flatMap((share) => {

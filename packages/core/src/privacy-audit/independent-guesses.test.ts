@@ -10,7 +10,9 @@ const CANARIES = 300
 const DIMENSION = 1500
 const DELTA = 1e-5
 
-/** Guesses on unit gradients that overlap, each with `shared` of its length along one common direction, behind noise. */
+/**
+ * Guesses on unit gradients that overlap, each with `shared` of its length along one common direction, behind noise.
+ */
 function guesses(seed: string, noise: number, shared: number, loudness = 1) {
   const source = seededSource(seed)
   const normal = (size: number) => {

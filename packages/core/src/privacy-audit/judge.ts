@@ -32,9 +32,10 @@ export interface AuditResult {
 /**
  * Holds canary scores against a claimed privacy curve.
  *
- * Each of the {@link guessPlans} is tested at (1 - confidence) / plans (Bonferroni), so the chance that a mechanism which
- * keeps its promises is rejected is at most 1 - confidence. All tests use the same guesses, and the curve contains the point
- * (epsilonUpperBound, delta): a lower bound above the claim rejects the curve as well, so there is one verdict.
+ * Each of the {@link guessPlans} is tested at (1 - confidence) / plans (Bonferroni), so the chance that a mechanism
+ * which keeps its promises is rejected is at most 1 - confidence. All tests use the same guesses, and the curve
+ * contains the point (epsilonUpperBound, delta): a lower bound above the claim rejects the curve as well, so there is
+ * one verdict.
  *
  * @param curve the claim; its first point is the (epsilon, delta) that is shown
  * @param tried plans that were fixed before anything was measured; those of {@link guessPlans} unless given

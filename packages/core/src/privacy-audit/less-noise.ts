@@ -7,11 +7,11 @@ const LARGEST_FACTOR = 64
 const PRECISION = 5e-3
 
 /**
- * The most noise, as a factor of the claimed one, that a test is compatible with if the mechanism is the claimed one with
- * another amount of noise: for every larger factor the test rejects the whole privacy curve.
+ * The most noise, as a factor of the claimed one, that a test is compatible with if the mechanism is the claimed one
+ * with another amount of noise: for every larger factor the test rejects the whole privacy curve.
  *
- * This is how one-run audits are usually reported (Mahloujifar, Melis and Chaudhuri 2025: the family of the mechanism, one
- * free parameter). It assumes the family, so it is tighter than `epsilonLowerBound`, which assumes nothing.
+ * This is how one-run audits are usually reported (Mahloujifar, Melis and Chaudhuri 2025: the family of the mechanism,
+ * one free parameter). It assumes the family, so it is tighter than `epsilonLowerBound`, which assumes nothing.
  *
  * @param rejects whether a claim is rejected, at the level that the caller allows
  * @param curveAt what an accountant claims of the mechanism with that many times its noise

@@ -50,7 +50,8 @@ describe('oneRunPValue', () => {
 })
 
 describe('oneRunEpsilon', () => {
-  // Steinke, Nasr and Jagielski 2023, appendix D and section 7; the paper shortens to three decimals, by cutting or rounding
+  // Steinke, Nasr and Jagielski 2023, appendix D and section 7; the paper shortens to three decimals, by cutting or
+  // rounding
   it.each([
     { canaries: 100, guesses: 100, correct: 75, delta: 0, published: 0.702 },
     { canaries: 100, guesses: 100, correct: 75, delta: 1e-4, published: 0.699 },

@@ -7,9 +7,9 @@ import { largestRejected } from './rejectable.ts'
 const ROUNDING = 1e-8
 
 /**
- * An upper bound on the chance of at least `correct` right guesses, if the mechanism is (epsilon, delta)-DP under adding or
- * removing one canary: Steinke, Nasr and Jagielski 2023, "Privacy Auditing with One (1) Training Run", Theorem 5.2 in the
- * form of Corollary 5.4,
+ * An upper bound on the chance of at least `correct` right guesses, if the mechanism is (epsilon, delta)-DP under
+ * adding or removing one canary: Steinke, Nasr and Jagielski 2023, "Privacy Auditing with One (1) Training Run",
+ * Theorem 5.2 in the form of Corollary 5.4,
  *
  *   P[W >= v] <= f(v) + 2 m delta max_i (f(v - i) - f(v)) / i,    f(v) = P[Binomial(r, e^eps / (e^eps + 1)) >= v].
  *

@@ -34,8 +34,8 @@ const ULPS = 8 * 2 ** -53
  * The least chance of an event without a record that goes with a chance y of it with the record: the inverse of
  * x -> min over the points of min(delta + e^epsilon x, 1 - e^-epsilon (1 - delta - x)). Convex, growing, 0 at 0.
  *
- * The steep branch cancels where it is close to 0, so its rounding is taken off: the result is never too large by more than
- * a relative 2^-50.
+ * The steep branch cancels where it is close to 0, so its rounding is taken off: the result is never too large by more
+ * than a relative 2^-50.
  */
 export function leastWithout(curve: PrivacyCurve): (y: number) => number {
   const growth = Float64Array.from(curve, ({ epsilon }) => Math.exp(epsilon))

@@ -11,8 +11,8 @@ export function normOf(parts: readonly GradientPart[]): number {
 }
 
 /**
- * What a gradient of this norm is multiplied by, to be clipped and in grid units: the smaller of 2^GRID_BITS / clipNorm,
- * which leaves its length as it is, and CLIP_TARGET / norm.
+ * What a gradient of this norm is multiplied by, to be clipped and in grid units: the smaller of 2^GRID_BITS /
+ * clipNorm, which leaves its length as it is, and CLIP_TARGET / norm.
  */
 export function unitsPerValue(norm: number, clipNorm: number): number {
   return Math.min(2 ** GRID_BITS / clipNorm, CLIP_TARGET / norm)
@@ -21,7 +21,8 @@ export function unitsPerValue(norm: number, clipNorm: number): number {
 /**
  * Writes Round(value * factor) for every value, ties to even, into `units`, from `start` on.
  *
- * @returns the sum of their squares, exact while it is at most 2^53; above 2^53, or NaN, where a value is too large or none
+ * @returns the sum of their squares, exact while it is at most 2^53; above 2^53, or NaN, where a value is too large or
+ *   none
  */
 export function roundTo(units: Float64Array, start: number, part: GradientPart, factor: number): number {
   // Four sums side by side: one alone would wait for each of its additions.
@@ -50,8 +51,8 @@ export function roundTo(units: Float64Array, start: number, part: GradientPart, 
 }
 
 /**
- * Added and taken away again, this rounds |x| < 2^51 to the nearest integer: in [2^52, 2^53] the doubles are the integers.
- * Beyond 2^51 the result is not always an integer, but its square is far above every bound.
+ * Added and taken away again, this rounds |x| < 2^51 to the nearest integer: in [2^52, 2^53] the doubles are the
+ * integers. Beyond 2^51 the result is not always an integer, but its square is far above every bound.
  */
 const ROUNDS = 1.5 * 2 ** 52
 

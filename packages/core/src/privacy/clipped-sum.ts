@@ -13,8 +13,9 @@ export interface ClipTerms {
 /**
  * The integer sum of a lot's clipped gradients, each of them held against the bound that the noise is scaled to.
  *
- * Only {@link beginClippedSum} makes one, and the mechanism takes nothing else: the class has a private field, so arrays of
- * numbers do not have this type, and {@link clippedUnits} finds out a cast. All of it is private: for the mechanism alone.
+ * Only {@link beginClippedSum} makes one, and the mechanism takes nothing else: the class has a private field, so
+ * arrays of numbers do not have this type, and {@link clippedUnits} finds out a cast. All of it is private: for the
+ * mechanism alone.
  */
 class LotSum {
   readonly #sums: readonly Float64Array[]
@@ -55,8 +56,8 @@ export type { LotSum as ClippedSum }
 export interface ClippedSumBuilder {
   /**
    * Adds one record: its gradient over all trained tensors, in their order, row-major. It is clipped to the flat norm
-   * clipNorm and rounded to the grid; where the integers are outside the bound or not finite it contributes zeros and is
-   * counted as left out. It casts one vote, against the clip norm unless its norm is a number at or below it.
+   * clipNorm and rounded to the grid; where the integers are outside the bound or not finite it contributes zeros and
+   * is counted as left out. It casts one vote, against the clip norm unless its norm is a number at or below it.
    *
    * Nothing about the values throws. SHAPE_MISMATCH for parts of other sizes, STEP_ORDER after `finish`.
    */
@@ -69,7 +70,10 @@ export interface ClippedSumBuilder {
   finish(): LotSum
 }
 
-/** Begins the sum of one lot. @throws FedsvdError NOISE_INVALID for a clipNorm out of range, SHAPE_MISMATCH without specs */
+/**
+ * Begins the sum of one lot. @throws FedsvdError NOISE_INVALID for a clipNorm out of range, SHAPE_MISMATCH without
+ * specs
+ */
 export function beginClippedSum({ specs, clipNorm }: ClipTerms): ClippedSumBuilder {
   requireClipNorm(clipNorm)
   const sizes = specs.map(({ shape }) => sizeOf(shape))
@@ -138,8 +142,8 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms): ClippedSumBuild
 }
 
 /**
- * The sums of one that {@link beginClippedSum} made on these very terms. For the mechanism alone: this is not exported from
- * the folder.
+ * The sums of one that {@link beginClippedSum} made on these very terms. For the mechanism alone: this is not exported
+ * from the folder.
  *
  * @throws FedsvdError NOISE_INVALID for anything else: another clip norm or other tensors mean another bound
  */

@@ -63,35 +63,35 @@ export interface SavedBytes {
 /**
  * One round of DP-SGD at one client: `steps` times draw a lot, then step with its clipped grid sum, then finish.
  *
- * It is an object with a state, and not a pair of pure functions, on purpose: a pure `step` could be applied twice to one
- * state and so draw new noise on the same data without paying for it. Here every call moves on and nothing goes back. A step
- * that is refused ends the round.
+ * It is an object with a state, and not a pair of pure functions, on purpose: a pure `step` could be applied twice to
+ * one state and so draw new noise on the same data without paying for it. Here every call moves on and nothing goes
+ * back. A step that is refused ends the round.
  */
 export interface PrivateRound {
   readonly randomness: Randomness
   readonly stepsDone: number
   /**
-   * Draws the next lot from `records` records: each enters with probability `sampleRate`, independently. The indices stay
-   * in this process. An empty lot is a lot: call `step` with a sum of no records.
+   * Draws the next lot from `records` records: each enters with probability `sampleRate`, independently. The indices
+   * stay in this process. An empty lot is a lot: call `step` with a sum of no records.
    */
   drawLot(records: number): Uint32Array
   /**
    * Adds discrete Gaussian noise to every coordinate of the lot's integer sum, then moves the parameters:
-   * theta <- theta - learningRate * noisySum * grid / expectedLotSize. With adaptive clipping the lot's votes on the clip
-   * norm are released, too.
+   * theta <- theta - learningRate * noisySum * grid / expectedLotSize. With adaptive clipping the lot's votes on the
+   * clip norm are released, too.
    *
-   * Refuses NOISE_INVALID what is no clipped sum on the tensors and the clip norm of the round, STEP_ORDER when no lot was
-   * drawn for it, RESERVATION_MISSING when the reserved steps are used up. Nothing about a record makes it refuse.
+   * Refuses NOISE_INVALID what is no clipped sum on the tensors and the clip norm of the round, STEP_ORDER when no lot
+   * was drawn for it, RESERVATION_MISSING when the reserved steps are used up. Nothing about a record makes it refuse.
    */
   step(sum: ClippedSum): void
   /**
-   * The round as it stands after a step, to go on from in another process; noised, every value of it. STEP_ORDER before the
-   * first step, with a lot drawn, and when the round is over.
+   * The round as it stands after a step, to go on from in another process; noised, every value of it. STEP_ORDER before
+   * the first step, with a lot drawn, and when the round is over.
    */
   save(): SavedStep
   /**
-   * Lets the next step begin, with the ledger's proof that this one was kept. A round whose reservation is stepwise asks for
-   * it after each step but the last. RESERVATION_MISSING for another proof, STEP_ORDER out of turn.
+   * Lets the next step begin, with the ledger's proof that this one was kept. A round whose reservation is stepwise
+   * asks for it after each step but the last. RESERVATION_MISSING for another proof, STEP_ORDER out of turn.
    */
   kept(proof: DurableStep): void
   /** Values of the trained tensors after the steps made so far. They are noised, so they may be shown. */
@@ -102,12 +102,12 @@ export interface PrivateRound {
 
 /**
  * Begins a round against a durable reservation. Fails closed: RESERVATION_MISSING without an unused reservation,
- * TERMS_CHANGED when clipNorm, noiseMultiplier, sampleRate or steps differ from the event that was reserved, SHAPE_MISMATCH
- * and NOT_FINITE for a start that does not fit, NOISE_INVALID for numbers that make no step.
+ * TERMS_CHANGED when clipNorm, noiseMultiplier, sampleRate or steps differ from the event that was reserved,
+ * SHAPE_MISMATCH and NOT_FINITE for a start that does not fit, NOISE_INVALID for numbers that make no step.
  *
- * A reservation that resumes goes on after the step that its ledger recorded: RESERVATION_MISSING unless `resume` has the
- * bytes of that step, by their hash, and they are of this round, these terms and this start. So numbers from a disk become
- * part of an update only where a ledger vouches that the mechanism noised them.
+ * A reservation that resumes goes on after the step that its ledger recorded: RESERVATION_MISSING unless `resume` has
+ * the bytes of that step, by their hash, and they are of this round, these terms and this start. So numbers from a disk
+ * become part of an update only where a ledger vouches that the mechanism noised them.
  */
 export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   const reserved = useReservation(options.reservation)
@@ -214,8 +214,8 @@ function savedForOf(options: SavedStepTerms, { runId, round, datasetFingerprint 
 type Place = Pick<ReservedEntry, 'runId' | 'round' | 'datasetFingerprint'>
 
 /**
- * Whether a round of these options can go on from saved bytes. It is asked before the step is paid for: what would be refused
- * afterwards costs nothing.
+ * Whether a round of these options can go on from saved bytes. It is asked before the step is paid for: what would be
+ * refused afterwards costs nothing.
  */
 export function canResume(saved: SavedBytes, savedSha256: string, options: SavedStepTerms, place: Place): boolean {
   return stateIn(saved, savedSha256, options, place) !== undefined

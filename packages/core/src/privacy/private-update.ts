@@ -6,10 +6,12 @@ import type { ReservedEntry } from './reservation.ts'
 export type Randomness = 'secure' | 'NOT PRIVATE'
 
 /**
- * What a client may send: the change of the trained tensors over one round, each step of it clipped, noised and paid for.
+ * What a client may send: the change of the trained tensors over one round, each step of it clipped, noised and paid
+ * for.
  *
- * Only the mechanism makes one. The class has a private field, so neither a gradient nor an object of the same shape has
- * this type (`private-update.test-d.ts` holds the compiler to that), and {@link assertPrivateUpdate} finds out a cast.
+ * Only the mechanism makes one. The class has a private field, so neither a gradient nor an object of the same shape
+ * has this type (`private-update.test-d.ts` holds the compiler to that), and {@link assertPrivateUpdate} finds out a
+ * cast.
  */
 class NoisedUpdate {
   // oxlint-disable-next-line no-unused-private-class-members -- isOne asks whether it is there

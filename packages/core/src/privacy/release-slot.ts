@@ -4,10 +4,10 @@ import { FedsvdError } from '../errors.ts'
  * When a round may be released, as a function of public constants.
  *
  * How long a round trains depends on the lots that were drawn and on the lengths of their records, so the moment of its
- * release would be an output that nothing noises. Released at the end of a slot instead, which covers the largest lots that
- * the declared count makes likely, each record at its greatest length, the moment is the same for neighbouring data sets,
- * except with the probability {@link MISS_PROBABILITY} that the lots are larger. That event is charged to delta: a mechanism
- * that is (epsilon, delta)-DP outside an event of probability p is (epsilon, delta + p)-DP.
+ * release would be an output that nothing noises. Released at the end of a slot instead, which covers the largest lots
+ * that the declared count makes likely, each record at its greatest length, the moment is the same for neighbouring
+ * data sets, except with the probability {@link MISS_PROBABILITY} that the lots are larger. That event is charged to
+ * delta: a mechanism that is (epsilon, delta)-DP outside an event of probability p is (epsilon, delta + p)-DP.
  */
 
 /** The probability, for each round, that its lots have more members than its slot was made for. */
@@ -23,10 +23,11 @@ export interface LotTerms {
 }
 
 /**
- * The number of members that all lots of a round together exceed with a probability of at most {@link MISS_PROBABILITY}.
+ * The number of members that all lots of a round together exceed with a probability of at most
+ * {@link MISS_PROBABILITY}.
  *
- * They are n = declaredRecords * steps coins of probability q, and P[Binomial(n, q) >= a n] <= exp(-n KL(a || q)) for a > q
- * (Hoeffding 1963, theorem 1): a bound, not an approximation. At sampleRate 1 it is n itself.
+ * They are n = declaredRecords * steps coins of probability q, and P[Binomial(n, q) >= a n] <= exp(-n KL(a || q)) for a
+ * > q (Hoeffding 1963, theorem 1): a bound, not an approximation. At sampleRate 1 it is n itself.
  *
  * @throws FedsvdError CONFIG_INVALID for terms out of range
  */

@@ -20,8 +20,8 @@ export interface ReservedEntry {
    */
   readonly stepwise?: boolean
   /**
-   * There when the entry is for going on with an attempt that broke off: it pays for the one step that may have begun and was
-   * lost, or leaves that step out of the round.
+   * There when the entry is for going on with an attempt that broke off: it pays for the one step that may have begun
+   * and was lost, or leaves that step out of the round.
    */
   readonly resumes?: Resumption
 }
@@ -74,8 +74,8 @@ export type { DurableReservation as Reservation }
 /**
  * Makes a reservation from an entry that is on disk. Only a ledger calls this, after its fsync.
  *
- * Refuses with RESERVATION_MISSING an entry that is not durable or has no hash or fingerprint, and with NOISE_INVALID an
- * event whose numbers cannot be accounted.
+ * Refuses with RESERVATION_MISSING an entry that is not durable or has no hash or fingerprint, and with NOISE_INVALID
+ * an event whose numbers cannot be accounted.
  */
 export function reservationFrom(entry: ReservedEntry): DurableReservation {
   const { event, attempt, round, resumes } = entry
@@ -141,7 +141,10 @@ class DurableStep {
 
 export type { DurableStep }
 
-/** Makes the proof from a line that is on disk. Only a ledger calls this, after its fsync. RESERVATION_MISSING otherwise. */
+/**
+ * Makes the proof from a line that is on disk. Only a ledger calls this, after its fsync. RESERVATION_MISSING
+ * otherwise.
+ */
 export function durableStepFrom(kept: KeptStep): DurableStep {
   if (kept.durable !== true) throw missing('a kept step on stable storage', 'one that may still be lost')
   return new DurableStep({ ...kept })

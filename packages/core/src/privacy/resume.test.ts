@@ -11,8 +11,8 @@ import { durableStepFrom, type ReservedEntry, type Resumption, reservationFrom }
 import { assertSavedStep, type SavedStep } from './saved-step.ts'
 
 /*
- * A round that breaks off and is gone on with in another process. What a crash takes away is the round object; what is left
- * is the bytes of the last saved step and what the ledger says.
+ * A round that breaks off and is gone on with in another process. What a crash takes away is the round object; what is
+ * left is the bytes of the last saved step and what the ledger says.
  */
 
 const SPECS: readonly TensorSpec[] = [

@@ -9,7 +9,9 @@ export interface SavedFor {
   readonly datasetFingerprint: string
   /** Names the published values that the round started from, by their hash. */
   readonly startId: string
-  /** Everything that decides a step: noise, sampling, clipping, learning rate, and the trained tensors with their sizes. */
+  /**
+   * Everything that decides a step: noise, sampling, clipping, learning rate, and the trained tensors with their sizes.
+   */
   readonly terms: string
 }
 
@@ -25,8 +27,8 @@ export interface RoundState {
 }
 
 /**
- * A step of a private round, ready to be kept. Only the mechanism makes one, of values that it has noised; the ledger takes
- * nothing else, so a hash in a ledger vouches that the mechanism made the bytes behind it.
+ * A step of a private round, ready to be kept. Only the mechanism makes one, of values that it has noised; the ledger
+ * takes nothing else, so a hash in a ledger vouches that the mechanism made the bytes behind it.
  */
 class NoisedStep {
   // oxlint-disable-next-line no-unused-private-class-members -- isOne asks whether it is there
@@ -65,8 +67,8 @@ export function assertSavedStep(candidate: unknown): asserts candidate is Noised
 }
 
 /*
- * Bytes of a saved step, little-endian: length of a JSON header (4 bytes), the header, zeros up to a multiple of 8, then for
- * each trained tensor its values and its velocity as float64.
+ * Bytes of a saved step, little-endian: length of a JSON header (4 bytes), the header, zeros up to a multiple of 8,
+ * then for each trained tensor its values and its velocity as float64.
  */
 
 interface Header {

@@ -25,7 +25,9 @@ export type AuditEntry = z.infer<typeof auditEntrySchema>
 /** GET /v1/audit-log. */
 export const auditPageSchema = z.strictObject({ entries: z.array(auditEntrySchema) })
 
-/** GET /v1/audit-log/verify. A chain cannot show that its newest entries were cut off: compare with a head noted before. */
+/**
+ * GET /v1/audit-log/verify. A chain cannot show that its newest entries were cut off: compare with a head noted before.
+ */
 export const auditVerdictSchema = z.strictObject({
   intact: z.boolean(),
   entries: wholeIn(LIMITS.count),

@@ -6,14 +6,14 @@ const D = 3709570593466943934313808350875456518954211387984321901638878553308594
 const Y_OF_ORDER_8 = 2707385501144840649318225287225658788936804267575313519463743609750303402022n
 
 /**
- * y of the points whose order divides 8: the neutral element, the one of order 2, the two of order 4 and the four of order 8.
- * Under such a key one signature fits many messages, so that it proves nothing.
+ * y of the points whose order divides 8: the neutral element, the one of order 2, the two of order 4 and the four of
+ * order 8. Under such a key one signature fits many messages, so that it proves nothing.
  */
 const SMALL_ORDER: ReadonlySet<bigint> = new Set([1n, P - 1n, 0n, Y_OF_ORDER_8, P - Y_OF_ORDER_8])
 
 /**
- * What is wrong with an Ed25519 public key of 32 bytes; undefined where it names a point of the curve, in the only encoding
- * that it has, that is not of small order. Verifying signatures does not look at any of this.
+ * What is wrong with an Ed25519 public key of 32 bytes; undefined where it names a point of the curve, in the only
+ * encoding that it has, that is not of small order. Verifying signatures does not look at any of this.
  */
 export function ed25519KeyFault(key: Uint8Array): string | undefined {
   if (key.length !== 32) return `${key.length} bytes`

@@ -5,7 +5,8 @@ import { PROTOCOL_VERSION } from './version.ts'
 /**
  * The binary frame in which tensors travel: one frame is one update, or one published adapter state.
  *
- * All integers are little-endian. Tensor names do not travel: both sides know them from the adapter schema, whose hash does.
+ * All integers are little-endian. Tensor names do not travel: both sides know them from the adapter schema, whose hash
+ * does.
  *
  * | offset | bytes | field |
  * |---|---|---|
@@ -95,7 +96,8 @@ export interface FrameExpectation extends FrameHeader {
  * Sizes are checked before anything is allocated, then the checksum, then identity, then shapes, then finiteness.
  * Allocates at most the size of the expected tensors, whatever the bytes say. The result does not alias `bytes`.
  *
- * @throws FedsvdError FRAME_TOO_LARGE, FRAME_MALFORMED, PROTOCOL_VERSION, FRAME_CHECKSUM, UPDATE_STALE, SHAPE_MISMATCH, NOT_FINITE
+ * @throws FedsvdError FRAME_TOO_LARGE, FRAME_MALFORMED, PROTOCOL_VERSION, FRAME_CHECKSUM, UPDATE_STALE, SHAPE_MISMATCH,
+ *   NOT_FINITE
  */
 export function decodeFrame(bytes: Uint8Array, expectation: FrameExpectation, sha256: Sha256): Frame {
   const { tensors, ...header } = viewFrame(bytes, expectation, sha256)
@@ -106,9 +108,9 @@ export function decodeFrame(bytes: Uint8Array, expectation: FrameExpectation, sh
 }
 
 /**
- * As {@link decodeFrame}, without a copy: the tensors are the bytes themselves, for whoever only reads them, wherever the order
- * and the alignment of the bytes allow it. `sha256` is left out for bytes that were decoded with it before they were stored under
- * their hash: neither their checksum nor their values are looked at again.
+ * As {@link decodeFrame}, without a copy: the tensors are the bytes themselves, for whoever only reads them, wherever
+ * the order and the alignment of the bytes allow it. `sha256` is left out for bytes that were decoded with it before
+ * they were stored under their hash: neither their checksum nor their values are looked at again.
  *
  * @throws FedsvdError as `decodeFrame` does
  */
@@ -145,7 +147,10 @@ export function viewFrame(bytes: Uint8Array, expectation: FrameExpectation, sha2
   return { ...header, tensors }
 }
 
-/** The basis that a frame names, before it is decoded. @throws FedsvdError FRAME_MALFORMED when it is too short to name one */
+/**
+ * The basis that a frame names, before it is decoded. @throws FedsvdError FRAME_MALFORMED when it is too short to name
+ * one
+ */
 export function readFrameBasis(bytes: Uint8Array): number {
   if (bytes.length < FIXED_HEADER_BYTES) throw wrongSize('FRAME_MALFORMED', FIXED_HEADER_BYTES, bytes.length)
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(12, true)
@@ -218,7 +223,10 @@ function floatsAt(bytes: Uint8Array, offset: number, length: number): Float32Arr
   return data
 }
 
-/** The norm is finite exactly where all values are: the squares of float32 values, however many, do not overflow a double. */
+/**
+ * The norm is finite exactly where all values are: the squares of float32 values, however many, do not overflow a
+ * double.
+ */
 function checkFinite(tensor: NamedTensor): void {
   if (Number.isFinite(flatNorm([tensor]))) return
   const { name, data } = tensor

@@ -13,8 +13,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { decodeFrame } from './frame.ts'
 
 /*
- * A sample of `npm run test:fuzz`, always the same one. Whatever comes in is decoded to exactly itself or refused from the
- * catalogue; fast-check would show the smallest input that does anything else.
+ * A sample of `npm run test:fuzz`, always the same one. Whatever comes in is decoded to exactly itself or refused from
+ * the catalogue; fast-check would show the smallest input that does anything else.
  */
 const SEED = 20_261_125
 const MOST_GROWTH = 4 * 2 ** 20

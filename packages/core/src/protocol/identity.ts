@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { identifierSchema } from './identifier.ts'
 import { nameSchema } from './name.ts'
 
-/** What a person may do at a coordinator; the table of permissions in the protocol reference says what each one means. */
+/**
+ * What a person may do at a coordinator; the table of permissions in the protocol reference says what each one means.
+ */
 export const roleSchema = z.enum(['admin', 'operator', 'auditor'])
 export type Role = z.infer<typeof roleSchema>
 
@@ -67,7 +69,10 @@ export type ClientView = z.infer<typeof clientViewSchema>
 
 const DAY_SECONDS = 24 * 3600
 
-/** POST /v1/enrolment-tokens: single-use rights to enrol; `name`: under this name alone, or one that is read as the same. */
+/**
+ * POST /v1/enrolment-tokens: single-use rights to enrol; `name`: under this name alone, or one that is read as the
+ * same.
+ */
 export const enrolmentTokenRequestSchema = z
   .strictObject({
     count: z.number().int().min(1).max(1000),

@@ -66,7 +66,10 @@ export const clientSpendingSchema = z.strictObject({
   terms: storedForm(privacyTermsSchema),
   /** The code with which it left the run. */
   withdrawal: z.string().optional(),
-  /** The cap that is in force, with what other runs have spent of it; `rule` is absent where none could be computed in time. */
+  /**
+   * The cap that is in force, with what other runs have spent of it; `rule` is absent where none could be computed in
+   * time.
+   */
   cap: storedForm(
     budgetSchema.extend({ elsewhere: z.array(accountedEventSchema), rule: filterRuleSchema.optional() }),
   ).optional(),

@@ -11,8 +11,8 @@ const tensorSpec = z.strictObject({ name, shape: z.array(wholeIn(LIMITS.dimensio
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 
 /**
- * What a checkpoint holds, wherever it lies: hex SHA-256 of `config.json`, of the tensors (names, element types, shapes and
- * bytes, however they are spread over files) and of the tokenizer's files.
+ * What a checkpoint holds, wherever it lies: hex SHA-256 of `config.json`, of the tensors (names, element types, shapes
+ * and bytes, however they are spread over files) and of the tokenizer's files.
  */
 export const checkpointIdentitySchema = z.strictObject({ config: sha256Hex, tensors: sha256Hex, tokenizer: sha256Hex })
 export type CheckpointIdentity = z.infer<typeof checkpointIdentitySchema>
@@ -33,9 +33,10 @@ export const budgetSchema = z.strictObject({ epsilon: numberIn(LIMITS.epsilon), 
 export type Budget = z.infer<typeof budgetSchema>
 
 /**
- * A clip norm that follows a quantile of the norms by noised votes (Andrew et al. 2021); absent: it stays as it is. `quantile`
- * is the share of norms that should lie under it, `learningRate` how fast it moves, `countShare` the part of the mechanism's
- * budget that the votes take. The votes are inside the same event: epsilon is what it would be without them.
+ * A clip norm that follows a quantile of the norms by noised votes (Andrew et al. 2021); absent: it stays as it is.
+ * `quantile` is the share of norms that should lie under it, `learningRate` how fast it moves, `countShare` the part of
+ * the mechanism's budget that the votes take. The votes are inside the same event: epsilon is what it would be without
+ * them.
  */
 export const adaptiveClippingSchema = z.strictObject({
   quantile: numberIn(LIMITS.quantile),
@@ -45,8 +46,8 @@ export const adaptiveClippingSchema = z.strictObject({
 
 /**
  * Differential privacy of whole clients, by noise that the coordinator adds to the mean: a second guarantee beside the
- * record-level one, which stays as it is. Absent: there is none. `clipNorm` bounds one client's delta in one flat norm; the
- * budget covers everything that the coordinator has charged to a client at this level, in all of its runs.
+ * record-level one, which stays as it is. Absent: there is none. `clipNorm` bounds one client's delta in one flat norm;
+ * the budget covers everything that the coordinator has charged to a client at this level, in all of its runs.
  */
 export const clientLevelSchema = z.strictObject({
   clipNorm: numberIn(LIMITS.clipNorm),
@@ -57,8 +58,9 @@ export const clientLevelSchema = z.strictObject({
 export type ClientLevel = z.infer<typeof clientLevelSchema>
 
 /**
- * The unit of privacy of a run, where it is not a record: a person, or whatever the site's unit column names. Absent: one
- * record. Lots are drawn of units, `expectedLotSize` and the declared count are of units, and one unit's vector is clipped.
+ * The unit of privacy of a run, where it is not a record: a person, or whatever the site's unit column names. Absent:
+ * one record. Lots are drawn of units, `expectedLotSize` and the declared count are of units, and one unit's vector is
+ * clipped.
  */
 export const unitSchema = z.strictObject({
   kind: z.literal('person'),
@@ -74,8 +76,8 @@ export const aggregationSchema = registeredTerms(aggregationRules)
 
 /**
  * How a run goes from state to state. `synchronous`: round by round. `buffered` (FedBuff, Nguyen et al. 2022): clients
- * train from the newest published state, each on its own time, and every `bufferSize` accepted updates make the next state.
- * An update that is s states old by then counts with weight (1 + s)^-stalenessExponent, a public number.
+ * train from the newest published state, each on its own time, and every `bufferSize` accepted updates make the next
+ * state. An update that is s states old by then counts with weight (1 + s)^-stalenessExponent, a public number.
  */
 export const modeSchema = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('synchronous') }),
@@ -94,7 +96,9 @@ export type Mode = z.infer<typeof modeSchema>
 export const runManifestSchema = z.strictObject({
   runId: identifierSchema,
   name,
-  /** The name of a `Method`: `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline). */
+  /**
+   * The name of a `Method`: `fedsvd` re-factorises after each aggregation; `ffa-lora` keeps A frozen (the baseline).
+   */
   method: registeredName(methods),
   /** The name of an `Initialiser`, which draws the first A. Absent: `orthonormal`. */
   initialiser: registeredName(initialisers).optional(),
@@ -153,7 +157,10 @@ export type RunManifest = z.infer<typeof runManifestSchema>
 
 /** What a client promises for a whole run: constants that it chose itself and that never change afterwards. */
 export const privacyTermsSchema = z.strictObject({
-  /** A public constant declared by the site, not the true size of its data: of records, or of persons where they are the unit. */
+  /**
+   * A public constant declared by the site, not the true size of its data: of records, or of persons where they are the
+   * unit.
+   */
   declaredRecords: wholeIn(LIMITS.declaredRecords),
   sampleRate: numberIn(LIMITS.sampleRate),
   noiseMultiplier: numberIn(LIMITS.noiseMultiplier),

@@ -44,8 +44,9 @@ export const enrolReplySchema = z.strictObject({ clientId: identifierSchema })
 const ledgerLength = wholeIn(LIMITS.ledgerLength)
 
 /**
- * How far a client's ledger has come: the number of its entries and the hash of the last. The hashes are chained behind a
- * secret salt in the ledger's first entry, so nobody can test a guess of its content, the data set's fingerprint included.
+ * How far a client's ledger has come: the number of its entries and the hash of the last. The hashes are chained behind
+ * a secret salt in the ledger's first entry, so nobody can test a guess of its content, the data set's fingerprint
+ * included.
  */
 export const ledgerHeadSchema = z.strictObject({ length: ledgerLength, head: sha256Hex })
 export type LedgerHead = z.infer<typeof ledgerHeadSchema>
@@ -68,7 +69,9 @@ export const clientHandshakeSchema = z.strictObject({
     .string()
     .regex(/^[\w.+-]{1,40}$/)
     .optional(),
-  /** Made at random by each process, so that a second host with the same state is told from the first that comes back. */
+  /**
+   * Made at random by each process, so that a second host with the same state is told from the first that comes back.
+   */
   instance: identifierSchema.optional(),
   /** The ledger as it is now; `confirmed` is its entry number `ledgerLength` of the challenge, from 1. */
   ledger: ledgerHeadSchema.extend({ confirmed: ledgerHeadSchema.optional() }).optional(),
@@ -101,7 +104,10 @@ export const invitationSchema = z.strictObject({
   /** Bearer token for PUT /v1/runs/:runId/rounds/:round/update, for this client and round only. */
   uploadToken: base64url,
   deadline: z.iso.datetime(),
-  /** How many rounds the run has by now; there where operators extended it beyond the manifest, and the round is one of those. */
+  /**
+   * How many rounds the run has by now; there where operators extended it beyond the manifest, and the round is one of
+   * those.
+   */
   rounds: wholeIn(LIMITS.rounds).optional(),
   /** The clip norm of this round; there where the manifest has adaptiveClipping, and only there. */
   clipNorm: numberIn(LIMITS.adaptedClipNorm).optional(),
@@ -115,14 +121,14 @@ export const invitationReplySchema = z.discriminatedUnion('accepted', [
 export const roundClosedSchema = z.strictObject({ runId: identifierSchema, round })
 
 /**
- * `run-paused`: the run stands still. A client that trains for it holds, and goes on where it was when it is invited to the
- * same round again: that costs nothing new. Sent when the run is paused, and again on each connection.
+ * `run-paused`: the run stands still. A client that trains for it holds, and goes on where it was when it is invited to
+ * the same round again: that costs nothing new. Sent when the run is paused, and again on each connection.
  */
 export const runPausedSchema = z.strictObject({ runId: identifierSchema })
 
 /**
- * `run-ended`: nothing more will be asked in this run. With `code`, of this client alone: its terms were refused, and the run
- * goes on for others.
+ * `run-ended`: nothing more will be asked in this run. With `code`, of this client alone: its terms were refused, and
+ * the run goes on for others.
  */
 export const runEndedSchema = z.strictObject({
   runId: identifierSchema,
@@ -134,12 +140,15 @@ export const runEndedSchema = z.strictObject({
 // --- Socket.IO, client to coordinator --------------------------------------------------------------------------------
 
 /**
- * `ledger-report`: what the client's own ledger holds for a run, as facts. Sent after each connection and each reservation,
- * before the update leaves. The coordinator adopts what it does not know yet and raises an alert where it knows more.
+ * `ledger-report`: what the client's own ledger holds for a run, as facts. Sent after each connection and each
+ * reservation, before the update leaves. The coordinator adopts what it does not know yet and raises an alert where it
+ * knows more.
  */
 export const ledgerReportSchema = z.strictObject({
   runId: identifierSchema,
-  /** The report is complete from this round on (absent: from the first), so that a long run need not repeat its past. */
+  /**
+   * The report is complete from this round on (absent: from the first), so that a long run need not repeat its past.
+   */
   since: round.optional(),
   reservations: z
     .array(z.strictObject({ round, attempt: wholeIn(LIMITS.attempt), event: privacyEventSchema }))
@@ -150,8 +159,8 @@ export const ledgerReportSchema = z.strictObject({
 export const ledgerReplySchema = z.strictObject({ agrees: z.boolean(), error: wireErrorSchema.optional() })
 
 /**
- * Why a round failed at a client, as far as that may leave a site: faults of the published state or of the machine, which no
- * record decides. Anything else is `SITE_DECLINED`, and its reason stays with the site.
+ * Why a round failed at a client, as far as that may leave a site: faults of the published state or of the machine,
+ * which no record decides. Anything else is `SITE_DECLINED`, and its reason stays with the site.
  */
 export const ROUND_FAILURES = [
   'SITE_DECLINED',
@@ -169,14 +178,16 @@ export const ROUND_FAILURES = [
 ] as const satisfies readonly ErrorCode[]
 
 /**
- * `round-failed`: no update comes from this client for this round unless it is invited again. Not acknowledged: a client that
- * is not connected sends it when it is, and a coordinator that does not know the message drops it.
+ * `round-failed`: no update comes from this client for this round unless it is invited again. Not acknowledged: a
+ * client that is not connected sends it when it is, and a coordinator that does not know the message drops it.
  */
 export const roundFailedSchema = z.strictObject({ runId: identifierSchema, round, code: z.enum(ROUND_FAILURES) })
 
 // --- HTTP: tensors ---------------------------------------------------------------------------------------------------
 
-/** PUT /v1/runs/:runId/rounds/:round/update, body: an `update` frame. Idempotent: the same bytes again are a duplicate. */
+/**
+ * PUT /v1/runs/:runId/rounds/:round/update, body: an `update` frame. Idempotent: the same bytes again are a duplicate.
+ */
 export const uploadReplySchema = z.strictObject({ status: z.enum(['accepted', 'duplicate']), sha256: sha256Hex })
 
 export type EnrolRequest = z.infer<typeof enrolRequestSchema>

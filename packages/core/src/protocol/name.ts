@@ -1,6 +1,9 @@
 import { z } from 'zod'
 
-/** Letters of other alphabets that look like Latin ones, in lower case as either case of theirs does, and what they look like. */
+/**
+ * Letters of other alphabets that look like Latin ones, in lower case as either case of theirs does, and what they look
+ * like.
+ */
 const LOOKALIKES = new Map(
   Object.entries({
     // Cyrillic
@@ -56,8 +59,8 @@ const LOOKALIKES = new Map(
 )
 
 /**
- * What a person is called by: letters, marks and digits of any script, and inside `extra` characters. Forms of Unicode that
- * look the same become one (NFC), and letters that nobody sees are refused.
+ * What a person is called by: letters, marks and digits of any script, and inside `extra` characters. Forms of Unicode
+ * that look the same become one (NFC), and letters that nobody sees are refused.
  */
 export function nameSchema(extra: string) {
   const inside = `(?!\\p{Default_Ignorable_Code_Point})[\\p{L}\\p{M}\\p{N}${extra}]`
@@ -70,8 +73,8 @@ export function nameSchema(extra: string) {
 }
 
 /**
- * Two names with one key are taken for the same by whoever reads them: letter case, white space, dots and dashes between
- * words, forms of Unicode, and letters of other alphabets that look like Latin ones make no difference.
+ * Two names with one key are taken for the same by whoever reads them: letter case, white space, dots and dashes
+ * between words, forms of Unicode, and letters of other alphabets that look like Latin ones make no difference.
  */
 export function nameKey(name: string): string {
   const folded = name.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')

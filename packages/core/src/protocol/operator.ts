@@ -11,20 +11,25 @@ const measured = numberIn(LIMITS.measured)
 /** The bound beside it is not the tight one: the events are none that a run of today can have, or there was no time. */
 const looseBound = z.literal(true).optional()
 
-/** What an operator (or the CLI on their behalf) sends to open a run: the manifest without what the coordinator decides. */
+/**
+ * What an operator (or the CLI on their behalf) sends to open a run: the manifest without what the coordinator decides.
+ */
 export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: true }).extend({
   adapter: adapterSchemaSchema.pick({ rank: true, alpha: true, headMode: true }).extend({
     /** Suffixes of the adapted layers' names; absent means the model's default. */
     targets: z.array(z.string().min(1)).min(1).optional(),
   }),
-  /** Without a noiseMultiplier: the least noise with which a client that takes part in every round stays within the budget. */
+  /**
+   * Without a noiseMultiplier: the least noise with which a client that takes part in every round stays within the
+   * budget.
+   */
   clientLevel: clientLevelSchema.partial({ noiseMultiplier: true }).optional(),
 })
 export type RunRequest = z.infer<typeof runRequestSchema>
 
 /**
- * What operators may change while a run goes on. It begins as the manifest has it and is kept beside it, as clients have
- * hashed the manifest; a round keeps the plan that it began with.
+ * What operators may change while a run goes on. It begins as the manifest has it and is kept beside it, as clients
+ * have hashed the manifest; a round keeps the plan that it began with.
  */
 export const runPlanSchema = runManifestSchema.pick({
   rounds: true,
@@ -61,8 +66,8 @@ export type Evaluation = z.infer<typeof evaluationSchema>
 
 /**
  * A run as its operators see it: `GET /v1/runs/:runId`, and the `run` event of the `/operator` namespace.
- * Every epsilon here is an upper bound at the delta beside it, add-or-remove-one, for the unit and against the adversary
- * beside it.
+ * Every epsilon here is an upper bound at the delta beside it, add-or-remove-one, for the unit and against the
+ * adversary beside it.
  */
 export const runSnapshotSchema = z.strictObject({
   runId: identifierSchema,

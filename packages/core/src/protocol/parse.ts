@@ -42,9 +42,8 @@ export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: stri
 }
 
 /**
- * The validator gathers every issue of every element: a bad report of 4 MB would cost 70 times its size. So the length of an
- * array is looked at before its elements are, and a long one is
- * validated a few at a time, up to its first fault.
+ * The validator gathers every issue of every element: a bad report of 4 MB would cost 70 times its size. So the length
+ * of an array is looked at before its elements are, and a long one is validated a few at a time, up to its first fault.
  */
 function faultOfLongArrays(schema: z.ZodType, value: unknown): Fault | undefined {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {

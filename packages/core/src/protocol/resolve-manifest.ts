@@ -60,8 +60,9 @@ export type Resolved<M extends Choices> = Omit<M, keyof ResolvedChoices | 'model
   }
 
 /**
- * Fills in what a manifest leaves out. For reading alone: what is stored, sent and hashed is the manifest as it was written,
- * so that a later release with other defaults neither changes a run's hash nor reads an old run differently by accident.
+ * Fills in what a manifest leaves out. For reading alone: what is stored, sent and hashed is the manifest as it was
+ * written, so that a later release with other defaults neither changes a run's hash nor reads an old run differently by
+ * accident.
  *
  * @param manifest a run's manifest, the request for one, or those of their fields that the caller has
  * @example resolveManifest({}).maxStaleness // 20

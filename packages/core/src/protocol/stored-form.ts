@@ -4,9 +4,9 @@ import { isRegisteredName, variantsOf, withVariants } from '../registry/index.ts
 const stored = new WeakSet<z.ZodType>()
 
 /**
- * The same shape for what lies in a database or a ledger, where it was checked by the rules of its time: numbers keep their
- * kind and sign but may be of any size, and keys that it does not name are dropped. Only for reading what is stored, never
- * for what comes from outside.
+ * The same shape for what lies in a database or a ledger, where it was checked by the rules of its time: numbers keep
+ * their kind and sign but may be of any size, and keys that it does not name are dropped. Only for reading what is
+ * stored, never for what comes from outside.
  */
 export function storedForm<T extends z.ZodType>(schema: T): T {
   const form = relaxed(schema)

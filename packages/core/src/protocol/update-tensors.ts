@@ -3,7 +3,10 @@ import { trainedSpecs } from '../lora/index.ts'
 import type { NamedTensor, TensorSpec } from '../tensor/index.ts'
 import type { RunManifest } from './manifest.ts'
 
-/** What an update holds: the trained tensors, and with adaptive clipping the noised share of records under the clip norm. */
+/**
+ * What an update holds: the trained tensors, and with adaptive clipping the noised share of records under the clip
+ * norm.
+ */
 export interface UpdateContent {
   readonly tensors: readonly NamedTensor[]
   readonly shareUnderClip?: number
@@ -18,7 +21,10 @@ export function updateSpecs({ adapter, adaptiveClipping }: Public): readonly Ten
   return [...trainedSpecs(adapter), ...(adaptiveClipping ? [SHARE] : [])]
 }
 
-/** The content of an update as the tensors of its frame. @throws FedsvdError SHAPE_MISMATCH for a share too many or too few */
+/**
+ * The content of an update as the tensors of its frame. @throws FedsvdError SHAPE_MISMATCH for a share too many or too
+ * few
+ */
 export function tensorsOfUpdate(
   { adaptiveClipping }: Pick<Public, 'adaptiveClipping'>,
   { tensors, shareUnderClip }: { tensors: readonly NamedTensor[]; shareUnderClip?: number | undefined },

@@ -1,19 +1,22 @@
 import { FedsvdError } from '../errors.ts'
 
 /**
- * The version of every message and frame. Messages have no field that a peer of their version does not know, so whatever changes
- * one of them changes this number.
+ * The version of every message and frame. Messages have no field that a peer of their version does not know, so
+ * whatever changes one of them changes this number.
  */
 export const PROTOCOL_VERSION = 1
 
-/** The HTTP header in which each side names its version, so that the other one can say more than that it does not understand. */
+/**
+ * The HTTP header in which each side names its version, so that the other one can say more than that it does not
+ * understand.
+ */
 export const PROTOCOL_HEADER = 'fedsvd-protocol'
 
 type Side = 'coordinator' | 'client'
 
 /**
- * Looks at the version that a peer names before anything else that it says is understood. A peer that names none is judged by
- * its messages.
+ * Looks at the version that a peer names before anything else that it says is understood. A peer that names none is
+ * judged by its messages.
  *
  * @param theirs a number, or the text of the header
  * @throws FedsvdError PROTOCOL_VERSION naming the side that is to be upgraded

@@ -1,9 +1,9 @@
 /**
  * Walker's alias table over integer weights, without any rounding (Walker 1977; construction after Vose 1991).
  *
- * The weights must be non-negative integers that add up to exactly 2^32, and there must be 2^columnBits of them. A uniform
- * 32-bit word then picks index i with probability exactly `weights[i] / 2^32`: its top bits choose a column of capacity
- * 2^(32 - columnBits), and the rest decide between the column's own index and its alias.
+ * The weights must be non-negative integers that add up to exactly 2^32, and there must be 2^columnBits of them. A
+ * uniform 32-bit word then picks index i with probability exactly `weights[i] / 2^32`: its top bits choose a column of
+ * capacity 2^(32 - columnBits), and the rest decide between the column's own index and its alias.
  */
 export interface AliasTable {
   readonly columnBits: number

@@ -8,11 +8,11 @@ const PRECISION = 96
 /**
  * The proposal of the sampler, in integers. Write rho(y) = exp(-y^2 / (2 sigma^2)).
  *
- * The magnitudes 0 .. bins * width - 1 are cut into bins of `width` = 2^k; bin b starts at b * width and is proposed with
- * the integer weight `weight[b] >= scale * rho(b * width)` out of 2^32, then a magnitude y uniformly inside it. Accepting y
- * with probability `scale * rho(y) / weight[b]`, which is at most 1 because rho falls, gives every y of every bin the
- * probability `scale * rho(y) / (width * 2^32)`: proportional to rho, exactly. Column `bins` is the tail, column `bins + 1`
- * takes up what is left of 2^32 and is always rejected; columns after that have weight 0.
+ * The magnitudes 0 .. bins * width - 1 are cut into bins of `width` = 2^k; bin b starts at b * width and is proposed
+ * with the integer weight `weight[b] >= scale * rho(b * width)` out of 2^32, then a magnitude y uniformly inside it.
+ * Accepting y with probability `scale * rho(y) / weight[b]`, which is at most 1 because rho falls, gives every y of
+ * every bin the probability `scale * rho(y) / (width * 2^32)`: proportional to rho, exactly. Column `bins` is the tail,
+ * column `bins + 1` takes up what is left of 2^32 and is always rejected; columns after that have weight 0.
  */
 export interface ProposalTable {
   readonly sigma: Ratio

@@ -18,8 +18,9 @@ export interface DiscreteGaussian {
 }
 
 /**
- * The discrete Gaussian on the integers: P(x) proportional to exp(-x^2 / (2 sigma^2)) (Canonne, Kamath and Steinke 2020,
- * definition 1). sigma is the double that was given, exactly; from 1 upwards it is the standard deviation to a relative 2e-7.
+ * The discrete Gaussian on the integers: P(x) proportional to exp(-x^2 / (2 sigma^2)) (Canonne, Kamath and Steinke
+ * 2020, definition 1). sigma is the double that was given, exactly; from 1 upwards it is the standard deviation to a
+ * relative 2e-7.
  *
  * Guarantee: given uniform random bits the output has this distribution EXACTLY, so nothing is added to delta for the
  * sampler. (One reservation, for the letter of it: magnitudes of 2^53 and more, whose total probability is below
@@ -34,14 +35,17 @@ export interface DiscreteGaussian {
  *    12-term Taylor series. Every operation is an IEEE one: the argument is off by less than 2^-53, Horner's scheme by
  *    less than 2^-51, the remainder is below 2^-65, head is off by 2^-52; in all a is off by less than 2^-49 and 2^32 a
  *    by less than 2^-17. When u and u + 1 are both further than SLACK = 2^-14 from 2^32 a the decision is proved.
- * 4. In the remaining case, about once in 2^32 proposals, the comparison is settled with rational arithmetic and as many
- *    further bits of U as it takes.
+ * 4. In the remaining case, about once in 2^32 proposals, the comparison is settled with rational arithmetic and as
+ *    many further bits of U as it takes.
  *
- * The tail beyond 12 sigma, proposed once in 2^32 draws, is cut into shells that double in size, so it has no end either.
+ * The tail beyond 12 sigma, proposed once in 2^32 draws, is cut into shells that double in size, so it has no end
+ * either.
  *
- * The time taken depends on how many proposals are rejected, hence a little on the noise. It does not depend on the data.
+ * The time taken depends on how many proposals are rejected, hence a little on the noise. It does not depend on the
+ * data.
  *
- * Refuses with NOISE_INVALID a sigma outside {@link SIGMA_RANGE}, NaN included, and random bits that never let it finish.
+ * Refuses with NOISE_INVALID a sigma outside {@link SIGMA_RANGE}, NaN included, and random bits that never let it
+ * finish.
  */
 export function discreteGaussian(sigma: number): DiscreteGaussian {
   if (!(sigma >= SIGMA_RANGE.least && sigma <= SIGMA_RANGE.most)) {
@@ -87,7 +91,10 @@ function fill(table: ProposalTable, sigma: number, bits: RandomBits, out: Float6
   }
 }
 
-/** Steps 3 and 4 of {@link discreteGaussian}: whether U, which starts with the word u, is below the bin's acceptance at r. */
+/**
+ * Steps 3 and 4 of {@link discreteGaussian}: whether U, which starts with the word u, is below the bin's acceptance at
+ * r.
+ */
 function accepts(
   { width, weight, scale, sigma }: ProposalTable,
   bits: RandomBits,
@@ -109,8 +116,8 @@ function accepts(
 
 /**
  * A magnitude beyond the bins, or -1 for "rejected". Shell k holds the magnitudes from L 2^k to L 2^(k+1), L = bins *
- * width, and is proposed with probability 2^-(k+1); the acceptance makes up for the size of the shell, so that each y ends
- * with the same factor scale / (width 2^32) on rho(y) as inside the bins. It is far below 1 from 12 sigma on.
+ * width, and is proposed with probability 2^-(k+1); the acceptance makes up for the size of the shell, so that each y
+ * ends with the same factor scale / (width 2^32) on rho(y) as inside the bins. It is far below 1 from 12 sigma on.
  */
 function tailMagnitude({ bins, width, scale, sigma }: ProposalTable, bits: RandomBits): number {
   let shell = 0n

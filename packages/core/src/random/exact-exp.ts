@@ -44,7 +44,8 @@ export function expInterval({ num, den }: Ratio, bits: number): { low: bigint; h
   error += 1n // the alternating remainder is smaller than the first term left out
   for (let i = 0; i < halvings; i++) {
     sum = (sum * sum) >> shift
-    error = 2n * error + 2n // (v + e)^2 = v^2 + 2ve + e^2 with v <= 1 and e^2 below one unit, then one more for the shift
+    // (v + e)^2 = v^2 + 2ve + e^2 with v <= 1 and e^2 below one unit, then one more for the shift
+    error = 2n * error + 2n
   }
   const unit = BigInt(guard)
   const low = (sum - error) >> unit
@@ -54,7 +55,8 @@ export function expInterval({ num, den }: Ratio, bits: number): { low: bigint; h
 /**
  * Decides `U < scale * exp(-t)` for a uniform real U in [0, 1) of which the first 32 bits are already known, exactly.
  *
- * Further bits of U are drawn only while the decision is open; each round of 32 leaves it open with a chance near 2^-31.
+ * Further bits of U are drawn only while the decision is open; each round of 32 leaves it open with a chance near
+ * 2^-31.
  */
 export function uniformIsBelow(bits: RandomBits, first32: number, scale: Ratio, t: Ratio): boolean {
   let prefix = BigInt(first32)

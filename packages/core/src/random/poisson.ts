@@ -23,9 +23,9 @@ function bernoulli(bits: RandomBits, p: number): boolean {
 /**
  * Draws one lot by Poisson sampling: every record enters independently with probability exactly `sampleRate`.
  *
- * Returns the indices of the records drawn, ascending. The size of the lot is random and may be 0: an empty lot is noised
- * and counted like any other, and neither the size nor the indices may leave the process. Time and randomness used depend
- * on `records`, not on who was drawn (up to words that tie, of which there is one in 2^32).
+ * Returns the indices of the records drawn, ascending. The size of the lot is random and may be 0: an empty lot is
+ * noised and counted like any other, and neither the size nor the indices may leave the process. Time and randomness
+ * used depend on `records`, not on who was drawn (up to words that tie, of which there is one in 2^32).
  *
  * Refuses with NOISE_INVALID a `records` that is not an integer from 0 to 2^32 - 1, and a `sampleRate` outside (0, 1].
  */

@@ -99,7 +99,8 @@ describe('uniform draws', () => {
   })
 
   it('below a bound are unbiased: the words that would favour small results are thrown away', () => {
-    expect(uniformBelow(scriptedSource([2 ** 32 - 1, 4], seededSource('x')), 3)).toBe(1) // 2^32 - 1 = 0 mod 3 is a remainder
+    // 2^32 - 1 = 0 mod 3 is a remainder
+    expect(uniformBelow(scriptedSource([2 ** 32 - 1, 4], seededSource('x')), 3)).toBe(1)
     expect(uniformBelow(scriptedSource([2 ** 32 - 1], seededSource('x')), 2 ** 32)).toBe(2 ** 32 - 1)
     const bits = new RandomBits(seededSource('below'))
     const bound = 3 * 2 ** 30 // without rejection the lowest third would come twice as often

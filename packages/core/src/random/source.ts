@@ -7,8 +7,8 @@ import { FedsvdError } from '../errors.ts'
  * `fill` overwrites every byte of its argument with fresh, independent, uniform bytes. It is asked for at most 65,536
  * bytes at a time, the limit of `crypto.getRandomValues`.
  *
- * Noise drawn from a seeded source is reproducible by anyone who has the seed, so it protects nobody: the mechanism marks
- * what it makes with one as NOT PRIVATE.
+ * Noise drawn from a seeded source is reproducible by anyone who has the seed, so it protects nobody: the mechanism
+ * marks what it makes with one as NOT PRIVATE.
  */
 export interface RandomSource {
   readonly kind: 'os-csprng' | 'seeded'
@@ -21,8 +21,9 @@ const MOST_WORDS = 16_384
 /**
  * A buffered reader of 32-bit words over a {@link RandomSource}. Each byte of the source is handed out at most once.
  *
- * The buffer starts at 256 bytes and doubles up to 64 KiB, so a short draw is cheap and a long one is fast. It is itself
- * a `RandomSource`: functions that draw accept either, and callers with many small draws pass one reader to all of them.
+ * The buffer starts at 256 bytes and doubles up to 64 KiB, so a short draw is cheap and a long one is fast. It is
+ * itself a `RandomSource`: functions that draw accept either, and callers with many small draws pass one reader to all
+ * of them.
  *
  * Two consecutive blocks of a CSPRNG that begin with the same 128 bits mean that it is stuck (for a healthy one the
  * chance is 2^-128); that is refused with NOISE_INVALID, as is a first block that begins with 128 zero bits, which is

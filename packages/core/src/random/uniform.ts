@@ -33,8 +33,8 @@ export function shuffled<T>(source: RandomSource, items: readonly T[]): T[] {
 }
 
 /**
- * `count` different items in random order, every ordered choice equally likely. For public choices such as which clients
- * take part in a round; a lot of private records is drawn by `drawPoissonLot` and never by this.
+ * `count` different items in random order, every ordered choice equally likely. For public choices such as which
+ * clients take part in a round; a lot of private records is drawn by `drawPoissonLot` and never by this.
  */
 export function chosen<T>(source: RandomSource, items: readonly T[], count: number): T[] {
   if (!Number.isInteger(count) || count < 0 || count > items.length) {

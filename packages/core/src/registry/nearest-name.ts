@@ -9,7 +9,10 @@ export function nearestName(given: string, names: readonly string[]): string | u
   return nearest
 }
 
-/** Insertions, deletions and replacements that turn one text into the other (Levenshtein); no less than `limit` beyond it. */
+/**
+ * Insertions, deletions and replacements that turn one text into the other (Levenshtein); no less than `limit` beyond
+ * it.
+ */
 function editDistance(left: string, right: string, limit: number): number {
   if (Math.abs(left.length - right.length) >= limit) return limit
   let row = Array.from({ length: right.length + 1 }, (_, column) => column)

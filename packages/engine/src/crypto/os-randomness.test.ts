@@ -25,9 +25,9 @@ function linearComplexity(bits: readonly number[]): number {
 const BITS = 400
 
 /**
- * The smallest complexity among bits that are `stride` bytes apart. V8 makes Math.random of 128 bits by linear steps, 64 numbers
- * at a time in reverse order; so every 64th number follows the ones before by a register of at most 128. Random bits need about
- * half their number: a value below 160 of 400 has a chance below 2^-75.
+ * The smallest complexity among bits that are `stride` bytes apart. V8 makes Math.random of 128 bits by linear steps,
+ * 64 numbers at a time in reverse order; so every 64th number follows the ones before by a register of at most 128.
+ * Random bits need about half their number: a value below 160 of 400 has a chance below 2^-75.
  */
 function smallestComplexity(fill: (bytes: Uint8Array) => void, strides: readonly number[]): number {
   return Math.min(

@@ -6,8 +6,9 @@ import { ed25519KeyFault } from '@fedsvd/core/protocol'
 const ENCODED = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/
 
 /**
- * The key to verify signatures with. A key of small order, under which a signature proves nothing, is refused, and so is
- * another encoding of a key than the one that it has: wherever a public key is taken in, it is taken in by this function.
+ * The key to verify signatures with. A key of small order, under which a signature proves nothing, is refused, and so
+ * is another encoding of a key than the one that it has: wherever a public key is taken in, it is taken in by this
+ * function.
  *
  * @throws FedsvdError SIGNATURE_INVALID unless the text is a raw Ed25519 public key, base64url
  */

@@ -41,8 +41,8 @@ export interface DataSummary {
 }
 
 /**
- * Reads all of a data set and describes it. A row that is no record is counted and passed over, so that one problem does not
- * hide the next; a fault of the file itself ends the reading.
+ * Reads all of a data set and describes it. A row that is no record is counted and passed over, so that one problem
+ * does not hide the next; a fault of the file itself ends the reading.
  *
  * @param folder for the digests of a data set too large for memory
  * @throws FedsvdError CONFIG_INVALID for columns of more than one task

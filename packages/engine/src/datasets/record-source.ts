@@ -25,7 +25,9 @@ export function unitsIn({ size, units }: RecordSource): number {
   return units?.size ?? size
 }
 
-/** Records that are in memory already; `groups[u]` are the positions of unit u's records where persons are the units. */
+/**
+ * Records that are in memory already; `groups[u]` are the positions of unit u's records where persons are the units.
+ */
 export function recordsInMemory(
   records: readonly EncodedRecord[],
   groups?: readonly (readonly number[])[],

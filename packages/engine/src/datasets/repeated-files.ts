@@ -6,8 +6,8 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import type { DataPart } from './readers/data-files.ts'
 
 /**
- * Refuses a data set in which two files have the same bytes: copies under other names, whose records would count twice. Only
- * files of one size are read for that; files without rows, such as empty shards, may be equal.
+ * Refuses a data set in which two files have the same bytes: copies under other names, whose records would count twice.
+ * Only files of one size are read for that; files without rows, such as empty shards, may be equal.
  *
  * @throws FedsvdError DATA_UNREADABLE naming both
  */

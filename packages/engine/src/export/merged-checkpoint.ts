@@ -16,9 +16,9 @@ import { startExport, type TrainedState } from './export-folder.ts'
 import { factorsByWeight, mergedWeight } from './merged-weight.ts'
 
 /**
- * Writes a whole checkpoint with the adapters merged into its weights (`W0 + scale * B A`) and the trained head: a folder
- * that needs nothing of fedsvd and loads as any other, here and in Hugging Face's library. Heads of pre-training are left
- * out. One tensor is in memory at a time.
+ * Writes a whole checkpoint with the adapters merged into its weights (`W0 + scale * B A`) and the trained head: a
+ * folder that needs nothing of fedsvd and loads as any other, here and in Hugging Face's library. Heads of pre-training
+ * are left out. One tensor is in memory at a time.
  *
  * @returns the files written
  * @throws FedsvdError CHECKPOINT_INVALID where the checkpoint cannot be read

@@ -22,8 +22,8 @@ export function factorsByWeight(schema: AdapterSchema, state: AdapterState): Rea
 }
 
 /**
- * `W0 + scale * B A`, summed in float64 and rounded once. W0 is [dOut, dIn], or [dIn, dOut] where `fanInFanOut` says so, as
- * PEFT calls it.
+ * `W0 + scale * B A`, summed in float64 and rounded once. W0 is [dOut, dIn], or [dIn, dOut] where `fanInFanOut` says
+ * so, as PEFT calls it.
  */
 export function mergedWeight(w0: Float32Array, { a, b, scale }: Factors, fanInFanOut = false): Float32Array {
   const [rank, dIn] = a.shape as [number, number]

@@ -13,9 +13,9 @@ import { portable } from './portable.ts'
 const MOST_BYTES = 2 ** 31 - 1
 
 /**
- * Writes `model.onnx`: token ids to logits, with weights, factors and head inside. Inputs are `tokenIds` [N, T] int32 with -1
- * after a record's last token, and for models of pairs `typeIds` [N, T] int32; the output is `logits` [N, classes] float32.
- * Beside it lie config.json, with the labels, and the tokenizer's files.
+ * Writes `model.onnx`: token ids to logits, with weights, factors and head inside. Inputs are `tokenIds` [N, T] int32
+ * with -1 after a record's last token, and for models of pairs `typeIds` [N, T] int32; the output is `logits` [N,
+ * classes] float32. Beside it lie config.json, with the labels, and the tokenizer's files.
  *
  * @returns the files written
  * @throws FedsvdError CHECKPOINT_INVALID, or CONFIG_INVALID for a model above 2 GiB, another task or a decoder

@@ -9,8 +9,8 @@ const scalar = (name: string, value: number): Constant => ({
 const [HALF, ONE, ROOT] = [scalar('half', 0.5), scalar('one', 1), scalar('root', Math.SQRT1_2)] as const
 
 /**
- * The same graph for any ONNX runtime: Gelu, which opset 18 does not have and onnxruntime has as its own, is written out as
- * `x / 2 * (1 + erf(x / sqrt 2))`.
+ * The same graph for any ONNX runtime: Gelu, which opset 18 does not have and onnxruntime has as its own, is written
+ * out as `x / 2 * (1 + erf(x / sqrt 2))`.
  */
 export function portable(graph: Graph): Graph {
   if (!graph.operations.some(({ op }) => op === 'Gelu')) return graph

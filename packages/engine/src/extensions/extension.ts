@@ -4,13 +4,18 @@ import { numberIn, wholeIn } from '@fedsvd/core/limits'
 import { registerInitialiser } from '@fedsvd/core/lora'
 import { registerModel } from '../training/base-models.ts'
 
-/** What an extension is given. It imports nothing of fedsvd but types: the registries are those of the process that loads it. */
+/**
+ * What an extension is given. It imports nothing of fedsvd but types: the registries are those of the process that
+ * loads it.
+ */
 export const extensionApi = {
   registerAggregationRule,
   registerMethod,
   registerInitialiser,
   registerModel,
-  /** Graph operators, layers with adapters and the private engine of a classifier; loaded when a model is first used. */
+  /**
+   * Graph operators, layers with adapters and the private engine of a classifier; loaded when a model is first used.
+   */
   loadModelKit: () => import('../training/model-kit.ts'),
   /** An aggregation that keeps every update until all are there. */
   bufferedAggregation,

@@ -1,6 +1,8 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 
-/** Does something with a file or a folder, whose path then stands in each fault of it, also where the system names none. */
+/**
+ * Does something with a file or a folder, whose path then stands in each fault of it, also where the system names none.
+ */
 export function atFile<T>(path: string, action: () => T): T {
   try {
     return action()

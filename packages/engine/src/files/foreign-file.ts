@@ -8,8 +8,8 @@ export interface ForeignFile {
 export const FOREIGN_BYTES = 512
 
 /**
- * Recognises what people really have in place of a model's file, from its first bytes: a git-lfs pointer, a web page, an
- * archive. Undefined for anything else.
+ * Recognises what people really have in place of a model's file, from its first bytes: a git-lfs pointer, a web page,
+ * an archive. Undefined for anything else.
  */
 export function foreignFile(first: Uint8Array): ForeignFile | undefined {
   const text = new TextDecoder('latin1').decode(first.subarray(0, FOREIGN_BYTES))

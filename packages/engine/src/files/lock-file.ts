@@ -10,10 +10,11 @@ export type FileLock = Disposable
 /**
  * Takes the exclusive lock of a file, which is made if need be, or refuses at once.
  *
- * It is a lock of the operating system on an open file (`fcntl` on Linux, `flock` on macOS, `LockFileEx` on Windows). The
- * kernel lets go of it when the process ends, however it ends: it is never stale, no process number has to be trusted, and
- * nobody waits after a SIGKILL. It excludes a second opening in the same process too. The number written into the file only
- * tells people whom to look for. The file itself is never removed: removing a lock file is how two processes get a lock each.
+ * It is a lock of the operating system on an open file (`fcntl` on Linux, `flock` on macOS, `LockFileEx` on Windows).
+ * The kernel lets go of it when the process ends, however it ends: it is never stale, no process number has to be
+ * trusted, and nobody waits after a SIGKILL. It excludes a second opening in the same process too. The number written
+ * into the file only tells people whom to look for. The file itself is never removed: removing a lock file is how two
+ * processes get a lock each.
  *
  * @throws what `refusal` makes of the holder: "process 123", or "another process" where it cannot be read
  */
@@ -38,8 +39,9 @@ export function lockFile(path: string, refusal: (holder: string) => FedsvdError)
 const BEYOND_THE_END = 2 ** 40
 
 /**
- * Locks a file that holds data, beside the lock file: that one can be removed while it is held, and the next process would
- * make and lock another. What holds the data cannot be removed by mistake without a sign of it. Nothing is written.
+ * Locks a file that holds data, beside the lock file: that one can be removed while it is held, and the next process
+ * would make and lock another. What holds the data cannot be removed by mistake without a sign of it. Nothing is
+ * written.
  *
  * @throws what `refusal` makes of the holder
  */
@@ -49,7 +51,9 @@ export function lockData(path: string, refusal: (holder: string) => FedsvdError)
   return held(fd)
 }
 
-/** False when another opening has the lock. @throws FedsvdError STORAGE_UNAVAILABLE where the file system has no locks */
+/**
+ * False when another opening has the lock. @throws FedsvdError STORAGE_UNAVAILABLE where the file system has no locks
+ */
 function lockOrClose(fd: number, path: string, offset = 0): boolean {
   let isLocked = false
   try {

@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 /**
- * Makes a folder and the parents that it lacks, for its owner only. Node's own recursive mkdir does not return on file systems
- * that make no folders, such as /proc.
+ * Makes a folder and the parents that it lacks, for its owner only. Node's own recursive mkdir does not return on file
+ * systems that make no folders, such as /proc.
  *
  * @returns the first folder that was made; undefined where all were there
  * @throws the error of the system for the folder that could not be made

@@ -1,6 +1,6 @@
 /**
- * The first key that stands twice in one object of a JSON text, with all that JSON.parse would drop silently; undefined where
- * every key is named once. The text must be valid JSON.
+ * The first key that stands twice in one object of a JSON text, with all that JSON.parse would drop silently; undefined
+ * where every key is named once. The text must be valid JSON.
  */
 export function repeatedKey(json: string): string | undefined {
   const open: (Set<string> | undefined)[] = []

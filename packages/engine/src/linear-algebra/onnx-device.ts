@@ -12,8 +12,8 @@ type Precision = LinearAlgebraDevice['precision']
 type Values = Float32Array | Float64Array
 
 /**
- * The products of a re-factorisation on onnxruntime: in float64 on the CPU, in float32 on a device. What a product gives comes
- * back to the host each time.
+ * The products of a re-factorisation on onnxruntime: in float64 on the CPU, in float32 on a device. What a product
+ * gives comes back to the host each time.
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE where the device cannot be used
  */

@@ -6,7 +6,10 @@ import { addedSegments, segmentsOf } from './segments.ts'
 /** WebGPU binds no buffer of more than 128 MiB by default. */
 const MAX_STACK_BYTES = 64 * 2 ** 20
 
-/** The products of a re-factorisation on any backend of TensorFlow.js, in float32; factors stay there between the passes. */
+/**
+ * The products of a re-factorisation on any backend of TensorFlow.js, in float32; factors stay there between the
+ * passes.
+ */
 export function tfjsDevice(backend: TfjsBackend): LinearAlgebraDevice {
   const { tf, settled } = backend
   const read = async (tensor: Tensor): Promise<Float32Array> => {

@@ -34,10 +34,12 @@ const PARTIAL = '.partial'
 const PART_BYTES = 2 ** 26
 
 /**
- * Fetches a checkpoint of a hub into `<models>/<owner>/<name>@<commit>`. A branch or a tag is resolved to its commit first.
+ * Fetches a checkpoint of a hub into `<models>/<owner>/<name>@<commit>`. A branch or a tag is resolved to its commit
+ * first.
  *
- * A download that was interrupted goes on where it stopped. A file gets its name only when its size and its hash are those
- * that the hub lists for the commit (SHA-256 of large files, Git's SHA-1 of small ones), and is then never fetched again.
+ * A download that was interrupted goes on where it stopped. A file gets its name only when its size and its hash are
+ * those that the hub lists for the commit (SHA-256 of large files, Git's SHA-1 of small ones), and is then never
+ * fetched again.
  *
  * @throws FedsvdError HUB_UNAVAILABLE where the hub does not answer or has no such repository, CHECKPOINT_INVALID where
  *   what came is not what the hub lists

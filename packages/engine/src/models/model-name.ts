@@ -1,6 +1,8 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 
-/** Letters, digits, dots, dashes and underscores; one slash between an owner and a name; a revision after an at sign. */
+/**
+ * Letters, digits, dots, dashes and underscores; one slash between an owner and a name; a revision after an at sign.
+ */
 const NAME = /^(?<repository>[A-Za-z0-9][\w.-]*(?:\/[A-Za-z0-9][\w.-]*)?)(?:@(?<revision>[A-Za-z0-9][\w.-]*))?$/
 const COMMIT = /^[0-9a-f]{40}$/
 

@@ -44,8 +44,8 @@ export interface ModelStore {
    * The checkpoint of that name. With `checkpoint` in the reference, any other content is refused.
    *
    * @param needs `all` (default), or `config` where the schema of a run is all that is wanted
-   * @throws FedsvdError CHECKPOINT_INVALID where it is absent, incomplete or another one, CONFIG_INVALID for a bad name,
-   *   HUB_UNAVAILABLE
+   * @throws FedsvdError CHECKPOINT_INVALID where it is absent, incomplete or another one, CONFIG_INVALID for a bad
+   *   name, HUB_UNAVAILABLE
    */
   open(reference: ModelReference, needs?: 'all' | 'config'): Promise<StoredModel>
 }

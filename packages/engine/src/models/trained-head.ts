@@ -6,15 +6,17 @@ import type { CheckpointFolder } from '../weights/huggingface/index.ts'
 export interface HeadRequest {
   readonly schema: AdapterSchema
   readonly labels: readonly string[]
-  /** Multiplies what the output layer sees in the run; the weight is divided by it, so that the logits stay the same. */
+  /**
+   * Multiplies what the output layer sees in the run; the weight is divided by it, so that the logits stay the same.
+   */
   readonly featureScale?: number | undefined
 }
 
 /**
  * The head that a checkpoint was trained with, where it has one of the sizes that the run's head has; else undefined.
  *
- * Where config.json names the checkpoint's classes and they are the run's labels in another order, the output layer's rows
- * are put into the run's order.
+ * Where config.json names the checkpoint's classes and they are the run's labels in another order, the output layer's
+ * rows are put into the run's order.
  */
 export async function checkpointHead(
   checkpoint: Pick<CheckpointFolder, 'config' | 'tensors'>,

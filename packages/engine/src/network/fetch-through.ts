@@ -11,8 +11,9 @@ export interface TlsTrust {
 }
 
 /**
- * `fetch` that trusts and shows what is given, through the proxy where there is one: a tunnel for `https://`, forwarded requests
- * for `http://`. It is not Node's own, which cannot do so and keeps a 407 to itself; only the names of the types differ.
+ * `fetch` that trusts and shows what is given, through the proxy where there is one: a tunnel for `https://`, forwarded
+ * requests for `http://`. It is not Node's own, which cannot do so and keeps a 407 to itself; only the names of the
+ * types differ.
  */
 export function fetchThrough(trust: TlsTrust, proxy?: ForwardProxy): typeof fetch {
   const loaded = import('undici').then((undici) => {
@@ -39,8 +40,8 @@ function dispatcherOf(
 }
 
 /**
- * `fetch` makes an error without a word of a 407, as browsers are to do. A proxy answers so to what it forwards; through its
- * tunnel, or without one, it is the answer of the address itself.
+ * `fetch` makes an error without a word of a 407, as browsers are to do. A proxy answers so to what it forwards;
+ * through its tunnel, or without one, it is the answer of the address itself.
  */
 const name407 =
   (hasProxy: boolean): Dispatcher.DispatcherComposeInterceptor =>
@@ -88,7 +89,9 @@ export interface AnswerInError {
   readonly by: 'proxy' | 'address'
 }
 
-/** The answer by which a proxy refused a request, or the tunnel for it, or the address itself said 407; else undefined. */
+/**
+ * The answer by which a proxy refused a request, or the tunnel for it, or the address itself said 407; else undefined.
+ */
 export function answerIn(error: unknown): AnswerInError | undefined {
   let next: unknown = error
   for (let depth = 0; depth < 8 && next instanceof Error; depth += 1) {

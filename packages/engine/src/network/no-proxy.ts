@@ -1,9 +1,9 @@
 import { BlockList, isIP } from 'node:net'
 
 /**
- * Whether `NO_PROXY` names the host of an address: entries between commas or spaces, each `*` (everything), a host name (itself
- * and every name below it, with or without a leading `.` or `*.`), an IP address, or a range such as `10.0.0.0/8`. An entry with
- * a port counts for that port alone. What is none of these names nothing.
+ * Whether `NO_PROXY` names the host of an address: entries between commas or spaces, each `*` (everything), a host name
+ * (itself and every name below it, with or without a leading `.` or `*.`), an IP address, or a range such as
+ * `10.0.0.0/8`. An entry with a port counts for that port alone. What is none of these names nothing.
  */
 export function isNamedBy(noProxy: string, { hostname, port, protocol }: URL): boolean {
   const host = bare(hostname)

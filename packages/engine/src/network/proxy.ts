@@ -13,9 +13,9 @@ export interface ForwardProxy {
 }
 
 /**
- * The proxy that the environment names for an address, as `curl` reads it: `https_proxy` or `HTTPS_PROXY` for `https://`,
- * `http_proxy` or `HTTP_PROXY` for `http://`, else `all_proxy` or `ALL_PROXY`; none for what `no_proxy` or `NO_PROXY` names.
- * The lower case comes first, and an empty variable counts as absent.
+ * The proxy that the environment names for an address, as `curl` reads it: `https_proxy` or `HTTPS_PROXY` for
+ * `https://`, `http_proxy` or `HTTP_PROXY` for `http://`, else `all_proxy` or `ALL_PROXY`; none for what `no_proxy` or
+ * `NO_PROXY` names. The lower case comes first, and an empty variable counts as absent.
  *
  * @throws FedsvdError CONFIG_INVALID where it is not the address of an HTTP proxy; the message holds none of it
  */

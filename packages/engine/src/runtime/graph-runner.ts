@@ -8,7 +8,8 @@ export interface RunTensor {
 }
 
 /**
- * A graph made ready to run, with its weights loaded once. Runs may not overlap; any batch and sequence length is accepted.
+ * A graph made ready to run, with its weights loaded once. Runs may not overlap; any batch and sequence length is
+ * accepted.
  */
 export interface GraphRunner extends AsyncDisposable {
   /** Every output of the graph for the given inputs; inputs that the graph does not have are ignored. */

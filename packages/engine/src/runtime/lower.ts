@@ -3,8 +3,8 @@ import { type Graph, MICROSOFT, type OnnxGraph, type OnnxOperation, type Value }
 /*
  * What onnxruntime's own optimiser does not do to these graphs, because records and places are symbolic:
  *
- * - a product with a transposed matrix takes the matrix as it is and a flag. Otherwise the optimiser stores a transposed
- *   copy of every frozen weight, beside the one that the other direction uses;
+ * - a product with a transposed matrix takes the matrix as it is and a flag. Otherwise the optimiser stores a
+ *   transposed copy of every frozen weight, beside the one that the other direction uses;
  * - a linear layer's product and bias become one Gemm over all places, which saves a pass over the result;
  * - Gelu is taken from onnxruntime's operators, because opset 18 has none.
  *

@@ -22,7 +22,8 @@ const PROGRAM = `
 `
 
 it('onnxruntime leaves nothing in the home of who runs it, neither an identifier nor events to send', async () => {
-  const env = { PATH: process.env.PATH, HOME: home, XDG_CACHE_HOME: home, TMPDIR: home } // and no sign of a test or of CI
+  // and no sign of a test or of CI
+  const env = { PATH: process.env.PATH, HOME: home, XDG_CACHE_HOME: home, TMPDIR: home }
   const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', PROGRAM]
   await promisify(execFile)(process.execPath, args, { cwd: here, env })
   const left = await readdir(home, { recursive: true })

@@ -15,8 +15,8 @@ export interface ModelFiles extends AsyncDisposable {
 }
 
 /**
- * Writes a graph to a private folder of the system's temporary files, one weight at a time. Without this a model of 2 GB
- * cannot be encoded at all, and a smaller one is in memory several times while it is loaded.
+ * Writes a graph to a private folder of the system's temporary files, one weight at a time. Without this a model of 2
+ * GB cannot be encoded at all, and a smaller one is in memory several times while it is loaded.
  *
  * Disposing deletes the files; a runtime that has mapped them keeps what it maps, except on Windows.
  */

@@ -1,6 +1,6 @@
 /**
- * What runs the graphs. `tfjs` takes TensorFlow.js with TensorFlow's own library, on the GPU if that package is installed;
- * the others name one of its backends.
+ * What runs the graphs. `tfjs` takes TensorFlow.js with TensorFlow's own library, on the GPU if that package is
+ * installed; the others name one of its backends.
  */
 export const RUNTIMES = [
   'onnxruntime',
@@ -18,8 +18,9 @@ export const EXECUTION_PROVIDERS = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as
 export type ExecutionProvider = (typeof EXECUTION_PROVIDERS)[number]
 
 /**
- * Where a coordinator computes the products of a re-factorisation. `auto` goes by size; `javascript` is the exact route without
- * any library; `cpu`, `cuda` and `webgpu` are onnxruntime's; the others are TensorFlow.js, as in {@link RUNTIMES}.
+ * Where a coordinator computes the products of a re-factorisation. `auto` goes by size; `javascript` is the exact route
+ * without any library; `cpu`, `cuda` and `webgpu` are onnxruntime's; the others are TensorFlow.js, as in
+ * {@link RUNTIMES}.
  */
 export const SVD_DEVICES = [
   'auto',

@@ -7,11 +7,12 @@ import { contentOf, withTokenizerConfig } from './tokenizer-config.ts'
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts'
 
 /**
- * The tokenizer of a checkpoint, as `tokenizer.json` and `tokenizer_config.json` describe it, by Hugging Face's own Rust
- * library: ids are equal to those of Transformers' fast tokenizers for every component, because the code is the same.
+ * The tokenizer of a checkpoint, as `tokenizer.json` and `tokenizer_config.json` describe it, by Hugging Face's own
+ * Rust library: ids are equal to those of Transformers' fast tokenizers for every component, because the code is the
+ * same.
  *
- * Texts go in as they are. Longer ones are cut before the special tokens are added, so that these are always there; of two
- * texts the longer one is cut, as "longest_first" does in Transformers.
+ * Texts go in as they are. Longer ones are cut before the special tokens are added, so that these are always there; of
+ * two texts the longer one is cut, as "longest_first" does in Transformers.
  */
 export class HuggingFaceTokenizer implements Tokenizer {
   readonly vocabularySize: number
@@ -49,8 +50,8 @@ export class HuggingFaceTokenizer implements Tokenizer {
   /**
    * @param tokenizer the content of `tokenizer.json`
    * @param config the content of `tokenizer_config.json`, where there is one
-   * @throws FedsvdError CHECKPOINT_INVALID for files that describe no tokenizer, RUNTIME_UNAVAILABLE where the library has no
-   *   build for this platform
+   * @throws FedsvdError CHECKPOINT_INVALID for files that describe no tokenizer, RUNTIME_UNAVAILABLE where the library
+   *   has no build for this platform
    */
   static async create(tokenizer: JsonObject, config: JsonObject = {}): Promise<HuggingFaceTokenizer> {
     requireTokenizerConfig(config)
@@ -125,7 +126,9 @@ interface Around {
   readonly behind: readonly number[]
 }
 
-/** Texts of which most tokenizers make at least one token; for the others, so many entries of the vocabulary are tried. */
+/**
+ * Texts of which most tokenizers make at least one token; for the others, so many entries of the vocabulary are tried.
+ */
 const PROBES = ['a', 'A', '1', '.', '中']
 const MOST_PROBES = 500
 
@@ -145,8 +148,8 @@ async function aroundText(rust: RustTokenizer): Promise<Around> {
 type PairEncoder = (first: string, second: string, maxTokens: number) => Promise<Encoding>
 
 /**
- * Pairs are cut by the library itself, since which text loses the odd token hangs on how far it looked into each of them. Its
- * limit is a setting of the tokenizer: this one is used for pairs alone, and for one after the other.
+ * Pairs are cut by the library itself, since which text loses the odd token hangs on how far it looked into each of
+ * them. Its limit is a setting of the tokenizer: this one is used for pairs alone, and for one after the other.
  */
 function pairEncoder(make: () => RustTokenizer, direction: 'left' | 'right'): PairEncoder {
   let rust: RustTokenizer | undefined

@@ -66,8 +66,8 @@ export class Lattice {
 
   /**
    * The ids that no further symbol can change. Read backwards, a way to any later end steps into the window of the last
-   * `longestPiece` final positions, since no piece is longer; where the ways back from all of that window have met, every
-   * such way goes on the same.
+   * `longestPiece` final positions, since no piece is longer; where the ways back from all of that window have met,
+   * every such way goes on the same.
    */
   settledIds(): number[] {
     const { longestPiece } = this.trie

@@ -14,9 +14,9 @@ const SWITCHES = [
 ]
 
 /**
- * Holds `tokenizer_config.json` against what can be applied: what Transformers would stop at, and what it does by other code than
- * the library's, is refused by its name. Settings that change no ids, such as `model_max_length`, `clean_up_tokenization_spaces`,
- * `padding_side`, `legacy` and `chat_template`, are passed over.
+ * Holds `tokenizer_config.json` against what can be applied: what Transformers would stop at, and what it does by other
+ * code than the library's, is refused by its name. Settings that change no ids, such as `model_max_length`,
+ * `clean_up_tokenization_spaces`, `padding_side`, `legacy` and `chat_template`, are passed over.
  *
  * @throws FedsvdError CHECKPOINT_INVALID
  */
@@ -49,7 +49,9 @@ export function requireTokenizerConfig(config: JsonObject): void {
   }
 }
 
-/** @throws FedsvdError CHECKPOINT_INVALID where `added_tokens_decoder` gives a token another id than the tokenizer does */
+/**
+ * @throws FedsvdError CHECKPOINT_INVALID where `added_tokens_decoder` gives a token another id than the tokenizer does
+ */
 export function requireSameIds(config: JsonObject, idOf: (content: string) => number | null): void {
   for (const [id, token] of Object.entries(config.added_tokens_decoder ?? {})) {
     const content = contentOf(token)!

@@ -10,8 +10,8 @@ import { describe, expect, it } from 'vitest'
 import { HuggingFaceTokenizer } from './huggingface-tokenizer.ts'
 
 /*
- * Ids against Hugging Face's Rust library, whose own truncation, pairs and special tokens share no code with ours, over its
- * components and over texts on which tokenizers differ.
+ * Ids against Hugging Face's Rust library, whose own truncation, pairs and special tokens share no code with ours, over
+ * its components and over texts on which tokenizers differ.
  */
 
 const TEXTS = [

@@ -19,8 +19,8 @@ export const SPECIAL_KEYS = ['bos_token', 'eos_token', 'unk_token', 'sep_token',
 /**
  * `tokenizer.json` as Transformers' fast tokenizers use it, with what `tokenizer_config.json` changes in it:
  *
- * - `do_lower_case`, `strip_accents`, `tokenize_chinese_chars` set the normaliser of BERT's classes, whose defaults hold
- *   where the configuration is silent (lower case, accents as the case, Chinese characters apart);
+ * - `do_lower_case`, `strip_accents`, `tokenize_chinese_chars` set the normaliser of BERT's classes, whose defaults
+ *   hold where the configuration is silent (lower case, accents as the case, Chinese characters apart);
  * - `add_prefix_space` sets a byte-level pre-tokeniser; it is off by default for the classes of GPT-2 and RoBERTa;
  * - `add_bos_token`, `add_eos_token` replace the post-processor of models that begin or end texts with such a token;
  * - `added_tokens_decoder` and the named special tokens become added tokens where `tokenizer.json` does not list them;

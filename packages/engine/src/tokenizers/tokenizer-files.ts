@@ -25,8 +25,8 @@ const CLASS_OF_MODEL: Readonly<Record<string, string>> = {
 }
 
 /**
- * Reads the tokenizer's files of a checkpoint folder. Where `tokenizer_config.json` names no class, `config.json` does, or its
- * `model_type` decides; `special_tokens_map.json` counts as {@link specialTokensBeside} says.
+ * Reads the tokenizer's files of a checkpoint folder. Where `tokenizer_config.json` names no class, `config.json` does,
+ * or its `model_type` decides; `special_tokens_map.json` counts as {@link specialTokensBeside} says.
  *
  * @throws FedsvdError CHECKPOINT_INVALID where there is no tokenizer.json, or two files name different special tokens
  */
@@ -41,8 +41,9 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
 }
 
 /**
- * The special tokens that only `special_tokens_map.json` names. Transformers reads that file where `tokenizer_config.json` has
- * no `added_tokens_decoder`, as files of before version 4.34 have none; otherwise it is a copy that nothing reads.
+ * The special tokens that only `special_tokens_map.json` names. Transformers reads that file where
+ * `tokenizer_config.json` has no `added_tokens_decoder`, as files of before version 4.34 have none; otherwise it is a
+ * copy that nothing reads.
  *
  * @throws FedsvdError CHECKPOINT_INVALID where both files name a token and they differ
  */

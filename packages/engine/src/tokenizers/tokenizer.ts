@@ -21,7 +21,8 @@ export interface Tokenizer {
   /**
    * The first `maxTokens` ids of `text`: at least one and at most `maxTokens` of them, none of them padding.
    *
-   * @throws FedsvdError CONFIG_INVALID when `maxTokens` is not a positive integer, or leaves no room for a token: it rejects with it.
+   * @throws FedsvdError CONFIG_INVALID when `maxTokens` is not a positive integer, or leaves no room for a token: it
+   *   rejects with it.
    */
   encode(text: string, maxTokens: number): Promise<Int32Array>
   /** Two texts, with the model's separators; absent where the model takes one text only. */

@@ -18,8 +18,8 @@ export interface AdapterRequest {
 }
 
 /**
- * A base model that is code on every side, and no checkpoint in a folder: `starter`, and those of extensions. Coordinator and
- * sites compute the same by having the same code: a model whose weights change gets another name.
+ * A base model that is code on every side, and no checkpoint in a folder: `starter`, and those of extensions.
+ * Coordinator and sites compute the same by having the same code: a model whose weights change gets another name.
  *
  * Register one with `registerModel`; `examples/custom-model` has a model in one file.
  */
@@ -29,19 +29,19 @@ export interface BaseModel extends Named {
   /** The longest text that it reads, in tokens; runs may cut at fewer. */
   readonly maxTokens: number
   /**
-   * Which tensors a run adapts: a function of the request alone, without side effects; it is asked for every task to find out
-   * which the model has. Layers are linear, W0 of dOut x dIn; the head's last `.weight` is its output layer.
+   * Which tensors a run adapts: a function of the request alone, without side effects; it is asked for every task to
+   * find out which the model has. Layers are linear, W0 of dOut x dIn; the head's last `.weight` is its output layer.
    *
-   * @throws FedsvdError CONFIG_INVALID for a task that the model does not have, ADAPTER_INVALID for a rank or targets that
-   *   fit no layer
+   * @throws FedsvdError CONFIG_INVALID for a task that the model does not have, ADAPTER_INVALID for a rank or targets
+   *   that fit no layer
    */
   adapterSchema(request: AdapterRequest): Promise<AdapterSchema>
   /** The same ids for a text on every side, whatever it stands beside. */
   loadTokenizer(): Promise<Tokenizer>
   /**
-   * The private step and inference under a schema that {@link adapterSchema} has made. At B = 0 it computes the base model.
-   * The gradient of a record must not depend on what is in its micro-batch: the sensitivity of the sum rests on it. An engine
-   * from `createClassifierEngine` of the model kit has that, clips in integers and tests itself.
+   * The private step and inference under a schema that {@link adapterSchema} has made. At B = 0 it computes the base
+   * model. The gradient of a record must not depend on what is in its micro-batch: the sensitivity of the sum rests on
+   * it. An engine from `createClassifierEngine` of the model kit has that, clips in integers and tests itself.
    *
    * @throws FedsvdError RUNTIME_UNAVAILABLE
    */

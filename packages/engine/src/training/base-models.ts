@@ -6,7 +6,10 @@ import { starterModel } from './starter-model.ts'
 /** The base models that this process knows without a checkpoint. */
 export const baseModels = new Registry<BaseModel>('model', [starterModel])
 
-/** Adds a model, which run requests can name. @throws FedsvdError CONFIG_INVALID for a name that is taken, or no maxTokens */
+/**
+ * Adds a model, which run requests can name. @throws FedsvdError CONFIG_INVALID for a name that is taken, or no
+ * maxTokens
+ */
 export function registerModel(model: BaseModel): void {
   const { name, maxTokens } = model
   if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {

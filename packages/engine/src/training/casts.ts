@@ -5,15 +5,18 @@ import { unfit } from './unfit.ts'
 /** So many values at once that no library computes them on the host, as some do with short tensors. */
 const SHAPE = [64, 128] as const
 
-/** What is asked for, and what it has to be. Each is scaled, because a cast that relabels bytes may look right as it leaves. */
+/**
+ * What is asked for, and what it has to be. Each is scaled, because a cast that relabels bytes may look right as it
+ * leaves.
+ */
 const EXPECTED: Readonly<Record<'bools' | 'integers', (value: number) => number>> = {
   bools: (value) => 0.5 * Number(value > 0),
   integers: (value) => 0.25 * value,
 }
 
 /**
- * Holds a runtime's casts of bool and int32 to float32 against the values that they have to have. A cast that leaves the bytes
- * as they are makes every mask and every label something else.
+ * Holds a runtime's casts of bool and int32 to float32 against the values that they have to have. A cast that leaves
+ * the bytes as they are makes every mask and every label something else.
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE
  */

@@ -36,8 +36,8 @@ export interface CheckpointEngineOptions extends EncoderEngineOptions {
 /**
  * The schema of a run on a checkpoint, from its config alone.
  *
- * @throws FedsvdError CHECKPOINT_INVALID for an architecture that is not supported, ADAPTER_INVALID for a rank or targets
- *   that fit no layer
+ * @throws FedsvdError CHECKPOINT_INVALID for an architecture that is not supported, ADAPTER_INVALID for a rank or
+ *   targets that fit no layer
  */
 export function checkpointSchema(config: ConfigFields, options: CheckpointAdapterOptions): AdapterSchema {
   requireSupported(config)

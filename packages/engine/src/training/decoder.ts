@@ -61,8 +61,8 @@ export interface DecoderCheckpoint {
 const PADDED = 16
 
 /**
- * The schema of a run on a checkpoint, from its config alone: PEFT's names, the head as Hugging Face has it. Where tokens
- * are predicted there is no head, and the factors alone are trained.
+ * The schema of a run on a checkpoint, from its config alone: PEFT's names, the head as Hugging Face has it. Where
+ * tokens are predicted there is no head, and the factors alone are trained.
  *
  * @throws FedsvdError ADAPTER_INVALID for a rank or targets that fit no layer
  */
@@ -91,8 +91,8 @@ export async function decoderTensors(
 }
 
 /**
- * The private training step and inference on a decoder, for any task. Reads the checkpoint's tensors; each of the two graphs
- * is made ready when it is first used.
+ * The private training step and inference on a decoder, for any task. Reads the checkpoint's tensors; each of the two
+ * graphs is made ready when it is first used.
  *
  * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID or RUNTIME_UNAVAILABLE
  */

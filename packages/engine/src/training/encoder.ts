@@ -110,8 +110,8 @@ export async function encoderClassifier(
 }
 
 /**
- * The private training step and inference on an encoder of BERT's family. Reads the checkpoint's tensors; each of the two
- * graphs is made ready when it is first used.
+ * The private training step and inference on an encoder of BERT's family. Reads the checkpoint's tensors; each of the
+ * two graphs is made ready when it is first used.
  *
  * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID or RUNTIME_UNAVAILABLE
  */

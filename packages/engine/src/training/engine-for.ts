@@ -13,8 +13,8 @@ import type { TaskEngine } from './training-engine.ts'
 /**
  * The engine for the model and the adapters of a run.
  *
- * @throws FedsvdError CHECKPOINT_INVALID for a model that is not here or not what the run was made with, ADAPTER_INVALID for
- *   adapters it does not have, RUNTIME_UNAVAILABLE, HUB_UNAVAILABLE
+ * @throws FedsvdError CHECKPOINT_INVALID for a model that is not here or not what the run was made with,
+ *   ADAPTER_INVALID for adapters it does not have, RUNTIME_UNAVAILABLE, HUB_UNAVAILABLE
  */
 export async function engineFor(
   { task, model, labels, adapter }: ModelRequest,
@@ -38,7 +38,9 @@ export async function engineFor(
   })
 }
 
-/** Runs a made-up record through the model of a run, so that what cannot be trained is found before it costs anything. */
+/**
+ * Runs a made-up record through the model of a run, so that what cannot be trained is found before it costs anything.
+ */
 export async function proveModel(model: ModelReference, models: ModelStore): Promise<void> {
   if (baseModels.find(model.name) === undefined) await proveCheckpoint(await models.open(model))
 }

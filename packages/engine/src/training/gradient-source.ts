@@ -12,8 +12,8 @@ export interface LotSumOptions {
   /** Told how many members are done, after each micro-batch. */
   readonly onPart?: ((done: number) => void) | undefined
   /**
-   * Told of each record that fails by itself: it contributes zeros, and all others what they contribute without it. Absent:
-   * the first failure of a micro-batch is thrown.
+   * Told of each record that fails by itself: it contributes zeros, and all others what they contribute without it.
+   * Absent: the first failure of a micro-batch is thrown.
    */
   readonly onFault?: ((error: unknown) => void) | undefined
 }
@@ -29,8 +29,9 @@ export interface GradientSource<R extends EncodedRecord> {
 }
 
 /**
- * The gradients of a micro-batch, one after the other; undefined for a record that fails by itself. Where the micro-batch fails,
- * each of its records is computed alone, in the same shape: what one of them does to the model is no business of the others.
+ * The gradients of a micro-batch, one after the other; undefined for a record that fails by itself. Where the
+ * micro-batch fails, each of its records is computed alone, in the same shape: what one of them does to the model is no
+ * business of the others.
  */
 export async function* gradientsOf<R extends EncodedRecord>(
   source: GradientSource<R>,

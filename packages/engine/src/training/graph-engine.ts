@@ -25,7 +25,9 @@ export interface EngineParts<R extends EncodedRecord> {
   /** Names of trained tensors to the graph of the private step: `losses`, and the gradients of each. */
   training(trained: readonly string[]): Graph
   inference(): Graph
-  /** What is wrong with a record, if it is not the task's or does not fit the model; one for inference needs no label. */
+  /**
+   * What is wrong with a record, if it is not the task's or does not fit the model; one for inference needs no label.
+   */
   fault(record: EncodedRecord, purpose: 'training' | 'inference'): FedsvdError | undefined
   /** Targets of a record that {@link fault} has passed; 0 where it has one label. */
   targets(record: R): number
@@ -41,7 +43,9 @@ export interface GraphEngine extends PrivateEngine {
   ): Promise<void>
 }
 
-/** A product with a single row takes another path through the runtime, with another order of addition; two rows do not. */
+/**
+ * A product with a single row takes another path through the runtime, with another order of addition; two rows do not.
+ */
 const MIN_ROWS = 2
 
 /** Most records of a micro-batch for inference. */

@@ -41,12 +41,15 @@ export const KNOWN_ANSWERS = cases as unknown as readonly KnownAnswer[]
 /** Of losses, norms and clipped vectors beside their size: float32 in another order is within 1e-5. */
 const TOLERANCE = 1e-3
 
-/** Most places of a micro-batch: so many rows that the tensors are not so short that a library computes them on the host. */
+/**
+ * Most places of a micro-batch: so many rows that the tensors are not so short that a library computes them on the
+ * host.
+ */
 const MAX_PLACES = 1024
 
 /**
- * Holds a runtime against stored losses, gradient norms and integers of three tiny models, which it may not have made itself:
- * a runtime that is held against another one can be wrong in the same way.
+ * Holds a runtime against stored losses, gradient norms and integers of three tiny models, which it may not have made
+ * itself: a runtime that is held against another one can be wrong in the same way.
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE, which names what is wrong
  */

@@ -65,7 +65,8 @@ describe('sumOfLot', () => {
     }
     const places = batches.map(([first]) => sourceOf().shapeOf(first!).length)
     expect(places).toEqual(places.toSorted((a, b) => a - b))
-    expect(batches.filter((batch) => batch.length < ROWS).length).toBeLessThanOrEqual(4) // two lengths, two numbers of targets
+    // two lengths, two numbers of targets
+    expect(batches.filter((batch) => batch.length < ROWS).length).toBeLessThanOrEqual(4)
   })
 
   it('of an empty lot is zeros, of every trained tensor', async () => {

@@ -6,14 +6,15 @@ import type { BatchShape } from './micro-batches.ts'
 import { sumOfUnits } from './unit-sum.ts'
 
 /**
- * The clipped integer sum over a lot, a micro-batch at a time. Records of like length stand together, so that short texts do
- * not pay for long ones; the shape in which a record is computed is its own. A record that the model cannot take is left out
- * of the sum, and counted there. An empty lot gives zeros.
+ * The clipped integer sum over a lot, a micro-batch at a time. Records of like length stand together, so that short
+ * texts do not pay for long ones; the shape in which a record is computed is its own. A record that the model cannot
+ * take is left out of the sum, and counted there. An empty lot gives zeros.
  *
- * Memory: the records of one micro-batch for each number of places that records of one length have, the sum, and 12 bytes for
- * each member of the lot (its position, its length and its place in the order of lengths).
+ * Memory: the records of one micro-batch for each number of places that records of one length have, the sum, and 12
+ * bytes for each member of the lot (its position, its length and its place in the order of lengths).
  *
- * @throws the signal's reason when it aborts, FedsvdError NOISE_INVALID for a clipNorm out of range; nothing about a record
+ * @throws the signal's reason when it aborts, FedsvdError NOISE_INVALID for a clipNorm out of range; nothing about a
+ *   record
  */
 export async function sumOfLot<R extends EncodedRecord>(
   lot: Lot,

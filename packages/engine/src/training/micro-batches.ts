@@ -1,9 +1,9 @@
 import { shortestFirst } from './lots/index.ts'
 
 /**
- * The shape of the tensors that a micro-batch is computed in. In the private step it is a function of a record's own length
- * and of public constants: blank rows fill what the lot leaves open. So the same operations on the same sizes compute a
- * record whatever else is in the lot.
+ * The shape of the tensors that a micro-batch is computed in. In the private step it is a function of a record's own
+ * length and of public constants: blank rows fill what the lot leaves open. So the same operations on the same sizes
+ * compute a record whatever else is in the lot.
  */
 export interface BatchShape {
   readonly rows: number
@@ -52,11 +52,11 @@ export interface MicroBatchLimits {
 }
 
 /**
- * Cuts records into micro-batches of similar lengths, so that short records are not padded to the length of long ones. For
- * inference: the shapes depend on the company.
+ * Cuts records into micro-batches of similar lengths, so that short records are not padded to the length of long ones.
+ * For inference: the shapes depend on the company.
  *
- * Yields positions in `lengths`, one micro-batch at a time; every position is in exactly one micro-batch, whose last member is
- * its longest. The result depends on the lengths and their order only.
+ * Yields positions in `lengths`, one micro-batch at a time; every position is in exactly one micro-batch, whose last
+ * member is its longest. The result depends on the lengths and their order only.
  */
 export function* microBatches(lengths: ArrayLike<number>, limits: MicroBatchLimits): Generator<readonly number[]> {
   let current: number[] = []
@@ -82,7 +82,9 @@ export function paddedLength(tokens: number, maxTokens: number): number {
   return Math.min(Math.ceil(tokens / LENGTH_UNIT) * LENGTH_UNIT, maxTokens)
 }
 
-/** What the graphs take: token ids [rows, length], filled up with `paddingId`, types [rows, length], and labels [rows]. */
+/**
+ * What the graphs take: token ids [rows, length], filled up with `paddingId`, types [rows, length], and labels [rows].
+ */
 export interface PaddedBatch {
   readonly tokenIds: { readonly shape: readonly [number, number]; readonly data: Int32Array }
   readonly typeIds: { readonly shape: readonly [number, number]; readonly data: Int32Array }

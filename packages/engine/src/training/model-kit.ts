@@ -31,8 +31,8 @@ export interface ClassifierParts {
   readonly layers: readonly LinearLayer[]
   readonly featureWidth: number
   /**
-   * Features [N, featureWidth] of token ids [N, T] (int32, negative after the last token). Records stay along the leading
-   * axis of every value, and padding has no influence. `linear` and `projection` apply the adapters.
+   * Features [N, featureWidth] of token ids [N, T] (int32, negative after the last token). Records stay along the
+   * leading axis of every value, and padding has no influence. `linear` and `projection` apply the adapters.
    */
   readonly encode: ClassifierModel['encode']
 }

@@ -8,8 +8,8 @@ import type { TrainingEngine } from './training-engine.ts'
 const PROBE_TOKENS = 16
 
 /**
- * Runs one made-up record through a checkpoint, with the first and the last id of the vocabulary, and holds config, tensors
- * and tokenizer against each other: what cannot be trained is refused before anybody agrees to a run on it.
+ * Runs one made-up record through a checkpoint, with the first and the last id of the vocabulary, and holds config,
+ * tensors and tokenizer against each other: what cannot be trained is refused before anybody agrees to a run on it.
  *
  * @throws FedsvdError CHECKPOINT_INVALID naming the tensor, the shape or the size at fault; RUNTIME_UNAVAILABLE
  */

@@ -82,7 +82,8 @@ describe.each(['onnxruntime', 'tfjs-wasm'] as const)('the private step on %s aga
     const expected = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
     const actual = lot.gridSum.flatMap((tensor) => [...tensor].map((units) => units * gridOf(vectors.clipNorm)))
     expect(actual).toHaveLength(expected.length)
-    // per element: half a grid unit for each record; along the sum itself, where rounding averages out, float32 noise only
+    // per element: half a grid unit for each record; along the sum itself, where rounding averages out, float32 noise
+    // only
     const tolerance = vectors.records.length * 0.5 * gridOf(vectors.clipNorm) + 2e-5
     for (const [index, value] of expected.entries()) {
       expect(Math.abs(actual[index]! - value)).toBeLessThan(tolerance)

@@ -52,7 +52,10 @@ async function tampered(alter: Alter, rewrite = (graph: Graph) => graph) {
   return { createRunner, counter }
 }
 
-/** An engine whose runtime is sound at the sizes of the known answers, and passes its outputs through `alter` at its own. */
+/**
+ * An engine whose runtime is sound at the sizes of the known answers, and passes its outputs through `alter` at its
+ * own.
+ */
 async function engineWith(alter: Alter) {
   const load = await loadRuntime({ threads: 1 })
   const { createRunner, counter } = await tampered(alter)

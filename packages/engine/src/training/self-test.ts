@@ -11,12 +11,17 @@ import { lotOfAll } from './lots/index.ts'
 import type { EncodedRecord, PrivateEngine, RecordGradient } from './training-engine.ts'
 import { lengthOf, relativeDistance, unfit } from './unfit.ts'
 
-/** How far losses, norms and gradients may be from the reference, beside their size: float32 in another order is within 1e-4. */
+/**
+ * How far losses, norms and gradients may be from the reference, beside their size: float32 in another order is within
+ * 1e-4.
+ */
 const TOLERANCE = 0.01
 
 const MADE_UP = "made-up records at the model's own sizes"
 
-/** Settings under which the tests of this repository find each record's gradient the same, bit for bit, in any company. */
+/**
+ * Settings under which the tests of this repository find each record's gradient the same, bit for bit, in any company.
+ */
 export function isVerifiedRuntime({ threads, runtime = 'onnxruntime', executionProvider = 'cpu' }: RuntimeSettings) {
   if (runtime === 'onnxruntime') return executionProvider === 'cpu' && threads === 1
   return runtime === 'tfjs-cpu' || runtime === 'tfjs-wasm'
@@ -65,8 +70,8 @@ export interface SelfTestParts {
 /**
  * The engine, with a test of itself that is made once, by `verify` or before the first lot, with the settings in force:
  *
- * - casts, and the losses, norms and integers of tiny models, are those that are stored with the engine. Two runtimes may be
- *   wrong in the same way; what PyTorch computed is not made by any of them;
+ * - casts, and the losses, norms and integers of tiny models, are those that are stored with the engine. Two runtimes
+ *   may be wrong in the same way; what PyTorch computed is not made by any of them;
  * - at the model's own sizes, a made-up record has the same gradient and loss, bit for bit, alone, in any row of its
  *   micro-batch and beside any others: that its integers are its own is what the sensitivity of a lot's sum rests on;
  * - and its loss, norm, gradient and integers are those of the reference, to {@link TOLERANCE}. A device that computes

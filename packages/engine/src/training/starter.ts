@@ -41,15 +41,15 @@ export interface StarterEngineOptions extends StarterAdapterOptions, SelfTestSet
 export const PROJECTIONS: readonly StarterTarget[] = ['attention.qkv', 'attention.out', 'ffn.conv1', 'ffn.conv2']
 
 /**
- * The head sees the embedding at unit length. A record's gradient in the head grows with this factor and, at equal logits,
- * its gradient in B does not: at sqrt(512), where each coordinate has mean square 1, the flat clip and the noise leave B
- * all but untrained.
+ * The head sees the embedding at unit length. A record's gradient in the head grows with this factor and, at equal
+ * logits, its gradient in B does not: at sqrt(512), where each coordinate has mean square 1, the flat clip and the
+ * noise leave B all but untrained.
  */
 const { featureScale: FEATURE_SCALE } = MANIFEST_DEFAULTS
 
 /**
- * Measured: a place costs within 5 % of the same from 256 to 1024 places, and blank rows cost as much as records. At 4096 the
- * activations leave the cache and a place costs 25 % more.
+ * Measured: a place costs within 5 % of the same from 256 to 1024 places, and blank rows cost as much as records. At
+ * 4096 the activations leave the cache and a place costs 25 % more.
  */
 const MAX_PLACES = 256
 
@@ -63,8 +63,9 @@ export function starterSchema(options: StarterAdapterOptions, config = STARTER_E
 }
 
 /**
- * The private training step and inference on the starter encoder. Loads the installed checkpoint; each of the two graphs
- * is made ready when it is first used. Throws CONFIG_INVALID, ADAPTER_INVALID, CHECKPOINT_INVALID or RUNTIME_UNAVAILABLE.
+ * The private training step and inference on the starter encoder. Loads the installed checkpoint; each of the two
+ * graphs is made ready when it is first used. Throws CONFIG_INVALID, ADAPTER_INVALID, CHECKPOINT_INVALID or
+ * RUNTIME_UNAVAILABLE.
  */
 export async function createStarterEngine(options: StarterEngineOptions): Promise<TrainingEngine> {
   const { rank, alpha, classes, featureScale = FEATURE_SCALE, maxTokensPerMicroBatch = MAX_PLACES } = options

@@ -18,14 +18,15 @@ export interface RecordGradient {
  * Computes with the private records of one client. All results are a function of the arguments alone; runs of
  * the model are queued, so calls may overlap.
  *
- * Errors: SHAPE_MISMATCH or NOT_FINITE (a state that does not fit the model), NOISE_INVALID (a clipNorm out of range), and,
- * but for `clippedLotSum`, DATA_EMPTY (a record without tokens), LABEL_UNKNOWN (a label outside 0 .. classes - 1) and
- * SHAPE_MISMATCH (a token list that does not fit the model, or a record of another task).
+ * Errors: SHAPE_MISMATCH or NOT_FINITE (a state that does not fit the model), NOISE_INVALID (a clipNorm out of range),
+ * and, but for `clippedLotSum`, DATA_EMPTY (a record without tokens), LABEL_UNKNOWN (a label outside 0 .. classes - 1)
+ * and SHAPE_MISMATCH (a token list that does not fit the model, or a record of another task).
  */
 export interface PrivateEngine extends AsyncDisposable {
   readonly schema: AdapterSchema
   /**
-   * Finds out whether the runtime may compute private steps, before anything is spent on one; once, where it is in question.
+   * Finds out whether the runtime may compute private steps, before anything is spent on one; once, where it is in
+   * question.
    *
    * @throws FedsvdError RUNTIME_UNAVAILABLE
    */
@@ -33,9 +34,9 @@ export interface PrivateEngine extends AsyncDisposable {
   /** Rows of the micro-batch in which a record is computed: a function of its own length. */
   rowsFor(record: EncodedRecord): number
   /**
-   * The exact integer sum over a lot of any size; an empty one gives zeros. A record contributes the same integers whatever
-   * else is in the lot. Nothing about a record makes it fail: one that the model cannot take, or whose gradient is not
-   * finite, contributes zeros.
+   * The exact integer sum over a lot of any size; an empty one gives zeros. A record contributes the same integers
+   * whatever else is in the lot. Nothing about a record makes it fail: one that the model cannot take, or whose
+   * gradient is not finite, contributes zeros.
    */
   clippedLotSum(lot: Lot, state: AdapterState, clipNorm: number, options?: LotSumOptions): Promise<ClippedSum>
   /** The gradient of each record by itself, in input order: for tests, and for the test of the engine by itself. */

@@ -24,12 +24,14 @@ interface Member<R> {
 }
 
 /**
- * {@link sumOfLot} where a unit of privacy is more than one record: the members of the lot are units. The gradients of a
- * unit's records are summed, or averaged, in float64; the unit's vector is clipped, rounded and held against the bound as one.
+ * {@link sumOfLot} where a unit of privacy is more than one record: the members of the lot are units. The gradients of
+ * a unit's records are summed, or averaged, in float64; the unit's vector is clipped, rounded and held against the
+ * bound as one.
  *
- * A unit's integers are a function of its own records: each gradient is computed in its record's own shape, and a unit's
- * gradients are added in the order of those shapes and then of their positions, whatever other units are in the lot. A unit
- * with a record that the model cannot take, or whose gradient is not finite, contributes zeros and is counted as left out.
+ * A unit's integers are a function of its own records: each gradient is computed in its record's own shape, and a
+ * unit's gradients are added in the order of those shapes and then of their positions, whatever other units are in the
+ * lot. A unit with a record that the model cannot take, or whose gradient is not finite, contributes zeros and is
+ * counted as left out.
  *
  * Memory: 64 MiB of sums of units, the tokens of 4096 records and one micro-batch; more only where one unit has more.
  *

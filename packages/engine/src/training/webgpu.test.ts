@@ -27,8 +27,8 @@ interface Model {
 }
 
 /**
- * bert-base and gpt2 with the widths of their layers: kernels are chosen by these and by the shape of a micro-batch. One layer and
- * a small vocabulary, because a software adapter would take an hour otherwise.
+ * bert-base and gpt2 with the widths of their layers: kernels are chosen by these and by the shape of a micro-batch.
+ * One layer and a small vocabulary, because a software adapter would take an hour otherwise.
  */
 const BERT = {
   model_type: 'bert',

@@ -59,8 +59,9 @@ export interface Sent {
 }
 
 /**
- * The smallest coordinator that keeps the protocol: it enrols, authenticates, publishes a state, takes updates and remembers
- * all that it was sent. It selects nobody and aggregates nothing; a test does that. How messages travel is not its business.
+ * The smallest coordinator that keeps the protocol: it enrols, authenticates, publishes a state, takes updates and
+ * remembers all that it was sent. It selects nobody and aggregates nothing; a test does that. How messages travel is
+ * not its business.
  */
 export class CoordinatorDouble {
   readonly sent: Sent[] = []
@@ -80,7 +81,8 @@ export class CoordinatorDouble {
   answerReport: (report: LedgerReport) => LedgerReply = () => ({ agrees: true })
   refuseUpload: (round: number) => FedsvdError | undefined = () => undefined
 
-  // --- what a test does ------------------------------------------------------------------------------------------------
+  // --- what a test does
+  // ------------------------------------------------------------------------------------------------
 
   /** The client that is connected, now or soon. */
   peer(): Promise<Peer> {
@@ -165,7 +167,8 @@ export class CoordinatorDouble {
     this.#arrivals.set(sent)
   }
 
-  // --- what a client asks ----------------------------------------------------------------------------------------------
+  // --- what a client asks
+  // ----------------------------------------------------------------------------------------------
 
   enrol(body: unknown): EnrolReply {
     this.#note('enrol', body)

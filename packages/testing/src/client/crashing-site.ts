@@ -1,14 +1,14 @@
 /*
- * A site that a test kills: it takes part in one run, round after round, with the real ledger, outbox, mechanism and round,
- * an engine without a model, and a coordinator that is a folder. Run as a process of its own:
+ * A site that a test kills: it takes part in one run, round after round, with the real ledger, outbox, mechanism and
+ * round, an engine without a model, and a coordinator that is a folder. Run as a process of its own:
  *
  *   node <bundle> <state folder> <coordinator folder> <first round> <rounds> [<file operation to die at> before|after|half]
  *
- * With the last two it counts its own file operations (write, fsync, rename, remove, truncate) and kills itself with SIGKILL at
- * the one named: before it, after it, or with half of the bytes written.
+ * With the last two it counts its own file operations (write, fsync, rename, remove, truncate) and kills itself with
+ * SIGKILL at the one named: before it, after it, or with half of the bytes written.
  *
- * With CRASHING_SITE_TAPE set, the random numbers of a step are a function of its round and its number: so a site that is
- * killed and one that is not draw the same for the steps that count, and must end with the same bytes.
+ * With CRASHING_SITE_TAPE set, the random numbers of a step are a function of its round and its number: so a site that
+ * is killed and one that is not draw the same for the steps that count, and must end with the same bytes.
  */
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'

@@ -12,8 +12,8 @@ export type OnLot = (records: readonly EncodedRecord[], clipNorm: number) => voi
 export const FAKE_ROWS = 63
 
 /**
- * An engine without a model: each record has the same gradient, of norm clipNorm, with the sign of its label. What adds it
- * up is the real code. `contributes: false` makes every gradient zero.
+ * An engine without a model: each record has the same gradient, of norm clipNorm, with the sign of its label. What adds
+ * it up is the real code. `contributes: false` makes every gradient zero.
  */
 export function fakeEngine(
   schema: AdapterSchema,

@@ -3,8 +3,8 @@
  *
  *   node --max-old-space-size=<MB> <bundle> stream|all <file> <state folder>
  *
- * `stream` does what a client does: names the data set, encodes it, and reads lots from the store. `all` reads every record into
- * memory, to show that the limit is one.
+ * `stream` does what a client does: names the data set, encodes it, and reads lots from the store. `all` reads every
+ * record into memory, to show that the limit is one.
  */
 
 import { encodedStores, loadSiteData } from '@fedsvd/client/data'

@@ -55,8 +55,8 @@ export function sampleBound(manifest = sampleManifest(), terms = TERMS): BoundRu
 }
 
 /**
- * Filters simple enough to check by head: each step costs `cost`, whatever its noise and whatever the rule. Real ones are
- * tested in core; here only the use that the ledger makes of one is.
+ * Filters simple enough to check by head: each step costs `cost`, whatever its noise and whatever the rule. Real ones
+ * are tested in core; here only the use that the ledger makes of one is.
  */
 export function perStep(cost: number): MakeFilter {
   const epsilonOf = (events: readonly AccountedEvent[]) => cost * events.reduce((sum, { steps }) => sum + steps, 0)

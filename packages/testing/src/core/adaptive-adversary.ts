@@ -1,6 +1,6 @@
 /**
- * The privacy that is truly lost to an adversary who chooses each event after seeing all earlier results: exact up to the
- * resolution of a lattice, by backward induction over the privacy loss so far. Shares nothing with the accountants.
+ * The privacy that is truly lost to an adversary who chooses each event after seeing all earlier results: exact up to
+ * the resolution of a lattice, by backward induction over the privacy loss so far. Shares nothing with the accountants.
  */
 
 import type { AccountedEvent } from '@fedsvd/core/accounting'
@@ -26,8 +26,9 @@ export interface Move {
 }
 
 /**
- * The largest delta at `epsilon` that any strategy in the game reaches, stopping early included, in the worse direction.
- * Moves that lead to one and the same list of moves are looked through once. The lattice adds some 1e-4 of it.
+ * The largest delta at `epsilon` that any strategy in the game reaches, stopping early included, in the worse
+ * direction. Moves that lead to one and the same list of moves are looked through once. The lattice adds some 1e-4 of
+ * it.
  */
 export function gameDelta(moves: readonly Move[], epsilon: number): number {
   const atNoLoss = SIZE / 2

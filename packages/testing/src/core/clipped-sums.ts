@@ -9,8 +9,8 @@ export function contributionOf(gradient: readonly NamedTensor[], clipNorm: numbe
 }
 
 /**
- * The sum of as many records as it takes to have these integers, and `votes` of them: each record has a gradient along one
- * coordinate.
+ * The sum of as many records as it takes to have these integers, and `votes` of them: each record has a gradient along
+ * one coordinate.
  */
 export function clippedSumOf(terms: ClipTerms, units: readonly ArrayLike<number>[], votes?: number): ClippedSum {
   const sum = beginClippedSum(terms)

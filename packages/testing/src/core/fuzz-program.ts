@@ -1,8 +1,8 @@
 import { fuzzFrames, fuzzMessages } from './fuzz.ts'
 
 /*
- * `npm run test:fuzz [-- FRAMES [MESSAGES [SEED]]]`: hostile input in bulk, a million frames and 10,000 messages for each
- * schema unless told otherwise. Ends with 1, and the smallest input at fault, where one does what it should not.
+ * `npm run test:fuzz [-- FRAMES [MESSAGES [SEED]]]`: hostile input in bulk, a million frames and 10,000 messages for
+ * each schema unless told otherwise. Ends with 1, and the smallest input at fault, where one does what it should not.
  */
 const [frames = 1_000_000, messages = 10_000, seed = Date.now() % 2 ** 31] = process.argv.slice(2).map(Number)
 const MOST_GROWTH = 8 * 2 ** 20

@@ -4,7 +4,9 @@ import fc from 'fast-check'
 import { fateOf, hostileFrame } from './hostile-frames.ts'
 import { fateOfError, fateOfMessage, GOOD_MESSAGES, hostileMessage, hostileValue, SCHEMAS } from './hostile-messages.ts'
 
-/** What became of many hostile inputs. Growth is what is still held after them and a collection of garbage, in bytes. */
+/**
+ * What became of many hostile inputs. Growth is what is still held after them and a collection of garbage, in bytes.
+ */
 export interface FuzzReport {
   readonly inputs: number
   readonly fates: Readonly<Record<string, number>>

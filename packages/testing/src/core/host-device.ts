@@ -1,8 +1,8 @@
 import type { DeviceStack, LinearAlgebraDevice, StackShape } from '@fedsvd/core/linalg'
 
 /**
- * A device in this language, by the definition of its two products. In float32 every product and every sum is rounded, as a
- * GPU rounds them, so that the loss of digits is there without the hardware.
+ * A device in this language, by the definition of its two products. In float32 every product and every sum is rounded,
+ * as a GPU rounds them, so that the loss of digits is there without the hardware.
  */
 export function hostDevice(
   precision: LinearAlgebraDevice['precision'],

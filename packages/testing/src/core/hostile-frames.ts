@@ -76,7 +76,9 @@ export const hostileFrame: fc.Arbitrary<Uint8Array> = fc
     return misaligned(isRepaired ? repaired(mutated) : mutated, offset)
   })
 
-/** What the decoder makes of it: a code, or `decoded`. Throws for anything else that happens, a wrong result included. */
+/**
+ * What the decoder makes of it: a code, or `decoded`. Throws for anything else that happens, a wrong result included.
+ */
 export function fateOf(bytes: Uint8Array): ErrorCode | 'decoded' {
   let decoded: Frame
   try {

@@ -50,7 +50,10 @@ function normal(count: number, key: string): Float64Array {
   return values
 }
 
-/** A random factor, its direction `i` scaled by `scales(i)` and then mixed by a reflection: a spectrum that no entry shows. */
+/**
+ * A random factor, its direction `i` scaled by `scales(i)` and then mixed by a reflection: a spectrum that no entry
+ * shows.
+ */
 function graded(long: number, rank: number, key: string, scale: (index: number) => number): Float64Array {
   const rows = normal(long * rank, key)
   const mirror = normal(rank, `${key} mirror`)

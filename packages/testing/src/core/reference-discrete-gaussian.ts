@@ -1,8 +1,9 @@
 import { type RandomSource, uniformBelow } from '@fedsvd/core/random'
 
 /**
- * The discrete Gaussian by the rejection sampler of Canonne, Kamath and Steinke (2020), algorithms 1 to 3, for an integer
- * sigma. Slow and simple; it shares no code with the table sampler and serves as its oracle and as a baseline in the bench.
+ * The discrete Gaussian by the rejection sampler of Canonne, Kamath and Steinke (2020), algorithms 1 to 3, for an
+ * integer sigma. Slow and simple; it shares no code with the table sampler and serves as its oracle and as a baseline
+ * in the bench.
  */
 export function referenceDiscreteGaussian(source: RandomSource, sigma: number): number {
   const t = sigma + 1

@@ -18,7 +18,9 @@ export function scriptedSource(words: readonly number[], rest: RandomSource): Ra
   }
 }
 
-/** Seeded bytes under the label of the operating system's generator, to test what is said about real noise repeatably. */
+/**
+ * Seeded bytes under the label of the operating system's generator, to test what is said about real noise repeatably.
+ */
 export function asOperatingSystem(source: RandomSource): RandomSource {
   return { kind: 'os-csprng', fill: (bytes) => source.fill(bytes) }
 }

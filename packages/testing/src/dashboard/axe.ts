@@ -12,7 +12,10 @@ interface AxeResults {
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
-/** Resolves when nothing on the page changes its looks any more but what does so for ever; twice, as one change may begin another. */
+/**
+ * Resolves when nothing on the page changes its looks any more but what does so for ever; twice, as one change may
+ * begin another.
+ */
 const AT_REST = `(async () => {
   const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
   for (let turn = 0; turn < 2; turn += 1) {

@@ -32,8 +32,8 @@ function deadly<T extends object>(target: T, { atCall, when }: Death): T {
 }
 
 /**
- * Runs a coordinator with the settings of the first argument, and the tiny model beside the real ones. With a second one, a
- * {@link Death}, it kills itself.
+ * Runs a coordinator with the settings of the first argument, and the tiny model beside the real ones. With a second
+ * one, a {@link Death}, it kills itself.
  */
 const [, , settings, death] = process.argv
 const openStore = async ({ databaseUrl, stateDir }: { databaseUrl?: string | undefined; stateDir: string }) => {

@@ -35,7 +35,9 @@ export async function publicationsTold(): Promise<number> {
   return values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0
 }
 const bounds = epsilonBounds()
-/** Deadlines never come: a round that needed one would never end, and the test would say so. Shorter waits take no time. */
+/**
+ * Deadlines never come: a round that needed one would never end, and the test would say so. Shorter waits take no time.
+ */
 const clock: Clock = {
   now: () => Date.now(),
   at(time, callback) {
@@ -127,8 +129,8 @@ export async function live(
 }
 
 /**
- * Where late updates are counted, the first of those that a round asks is late: it waits until the round has closed. The others
- * let a late one of the round before go first, so that each life of a test has one.
+ * Where late updates are counted, the first of those that a round asks is late: it waits until the round has closed.
+ * The others let a late one of the round before go first, so that each life of a test has one.
  */
 async function untilItIsLate(store: Store, client: FakeClient, { runId, round }: Invitation): Promise<void> {
   if (!acceptsStaleUpdates(client.manifests.get(runId)!)) return

@@ -4,8 +4,8 @@ import path from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 
 /**
- * Puts a fresh embedded database into a state folder. Making one takes seconds, so it is made once per machine and version
- * and copied from then on; it is empty, and its migrations run as ever.
+ * Puts a fresh embedded database into a state folder. Making one takes seconds, so it is made once per machine and
+ * version and copied from then on; it is empty, and its migrations run as ever.
  */
 export async function placeEmbeddedDatabase(stateDir: string): Promise<void> {
   await cp(await template(), path.join(stateDir, 'database'), { recursive: true })

@@ -1,12 +1,14 @@
-/** Where a process dies: at its n-th call to something durable or remote, before or after the call has had its effect. */
+/**
+ * Where a process dies: at its n-th call to something durable or remote, before or after the call has had its effect.
+ */
 export interface Death {
   readonly atCall: number
   readonly when: 'before' | 'after'
 }
 
 /**
- * A process that can be killed without a process: once it has died, no call returns any more, so whatever awaits one never
- * goes on, exactly as after SIGKILL.
+ * A process that can be killed without a process: once it has died, no call returns any more, so whatever awaits one
+ * never goes on, exactly as after SIGKILL.
  */
 export class MortalProcess {
   calls = 0

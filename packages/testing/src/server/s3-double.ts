@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** A store on loopback that speaks what is needed of S3: addresses in path style, ListObjectsV2, Signature Version 4. */
+/**
+ * A store on loopback that speaks what is needed of S3: addresses in path style, ListObjectsV2, Signature Version 4.
+ */
 export interface S3Double extends AsyncDisposable {
   readonly endpoint: string
   readonly objects: Map<string, { bytes: Uint8Array; writtenAt: number }>
@@ -98,8 +100,8 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
 }
 
 /**
- * Verifies a request as the service does, from the specification of Signature Version 4 and with nothing of the client's
- * code: from the raw request line and headers, and from the bytes that came.
+ * Verifies a request as the service does, from the specification of Signature Version 4 and with nothing of the
+ * client's code: from the raw request line and headers, and from the bytes that came.
  */
 function signatureFault(request: IncomingMessage, body: Uint8Array): string | undefined {
   const [, credential, signed, signature] =

@@ -27,7 +27,9 @@ export type Question =
       readonly events: readonly AccountedEvent[]
       readonly budget: Budget
     }
-  /** The order of the Renyi filter that `ruleOfFacts` decides for; 0 where it decides for the schedule of the first run. */
+  /**
+   * The order of the Renyi filter that `ruleOfFacts` decides for; 0 where it decides for the schedule of the first run.
+   */
   | ({ readonly kind: 'order' } & RuleQuestion)
 
 /** By which rule an account of these facts is held against a budget. */

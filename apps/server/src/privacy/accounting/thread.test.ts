@@ -10,7 +10,9 @@ const question = (steps: number): Question => {
 }
 const stepsIn = (asked: Question): number => (asked.kind === 'bound' ? asked.events[0]!.steps : 0)
 
-/** Workers that answer with the number of steps at once, but for those of more than `slowFrom`: only when they are let. */
+/**
+ * Workers that answer with the number of steps at once, but for those of more than `slowFrom`: only when they are let.
+ */
 function workers(slowFrom: number) {
   const held: (() => void)[] = []
   let started = 0

@@ -8,8 +8,8 @@ import { type AccountingWorker, type Job, Lane, type Urgency } from './lane.ts'
 /** Answers accounting questions away from the event loop. Undefined where there was no answer within the limits. */
 export interface AccountingThread {
   /**
-   * `urgent`: a round waits for it; figures that are only shown come after those. `whose`: the client that it is about, so that
-   * slow figures of one client delay its own answers only.
+   * `urgent`: a round waits for it; figures that are only shown come after those. `whose`: the client that it is about,
+   * so that slow figures of one client delay its own answers only.
    */
   ask(question: Question, urgency: Urgency, whose?: string): Promise<number | undefined>
 }
@@ -28,7 +28,10 @@ export interface ThreadLimits {
   readonly mostWaitingEach: number
 }
 
-/** Within the ranges of the protocol a question takes 5 s at most on a quiet core, and those of usual runs a hundredth of it. */
+/**
+ * Within the ranges of the protocol a question takes 5 s at most on a quiet core, and those of usual runs a hundredth
+ * of it.
+ */
 export const THREAD_LIMITS: ThreadLimits = {
   limitMs: 20_000,
   quickMs: 2000,

@@ -1,4 +1,7 @@
-/** The accounting thread: answers one question after the other. Plain JavaScript, so that the thread can begin without a loader. */
+/**
+ * The accounting thread: answers one question after the other. Plain JavaScript, so that the thread can begin without a
+ * loader.
+ */
 import { parentPort } from 'node:worker_threads'
 import { register } from 'tsx/esm/api'
 

@@ -230,7 +230,8 @@ describe('blobs in files', () => {
   it('hold no more memory than that for a sender of single bytes, each of which costs more than it is', async () => {
     await using folder = await temporaryFolder()
     const blobs = await openFileBlobs(folder.path)
-    const drip = Buffer.alloc(40_000, 'drip') // 20 MB as single bytes, a quarter of 64 MiB is the most that one may take
+    // 20 MB as single bytes, a quarter of 64 MiB is the most that one may take
+    const drip = Buffer.alloc(40_000, 'drip')
     await using arrived = await blobs.receive(chunks(drip, 1), drip.length)
     expect(await filesBelow(folder.path)).toHaveLength(1)
     expect(Buffer.compare(await arrived.read(), drip)).toBe(0)

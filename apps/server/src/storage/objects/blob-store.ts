@@ -1,15 +1,16 @@
 import type { BlobRef } from '../records/index.ts'
 
 /**
- * Immutable objects named by the SHA-256 of their bytes. An object that was kept survives the loss of power; writing the
- * same bytes again changes nothing but the time at which they were written. Memory, files and object stores implement it
- * alike (`blob-store.test.ts`). Every method throws FedsvdError STORAGE_UNAVAILABLE where the store has no room or
- * does not answer; what was asked for may then have happened or not, and may be asked for again.
+ * Immutable objects named by the SHA-256 of their bytes. An object that was kept survives the loss of power; writing
+ * the same bytes again changes nothing but the time at which they were written. Memory, files and object stores
+ * implement it alike (`blob-store.test.ts`). Every method throws FedsvdError STORAGE_UNAVAILABLE where the store has no
+ * room or does not answer; what was asked for may then have happened or not, and may be asked for again.
  */
 export interface BlobStore {
   put(bytes: Uint8Array): Promise<BlobRef>
   /**
-   * Takes bytes in as they arrive and hashes them; they wait in memory, or in a file where they would take too much of it.
+   * Takes bytes in as they arrive and hashes them; they wait in memory, or in a file where they would take too much of
+   * it.
    *
    * @throws FedsvdError FRAME_TOO_LARGE as soon as more than `maxBytes` have come; nothing is left behind
    */

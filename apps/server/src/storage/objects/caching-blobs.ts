@@ -8,9 +8,10 @@ const LARGEST_SHARE = 1 / 4
 const MOST_OBJECTS = 1000
 
 /**
- * Keeps the objects that were written or read last in memory, up to `maxBytes` and a thousand in all: the state that all clients of a round
- * fetch, and the updates between their arrival and their aggregation. What is kept was hashed when it arrived or was read, and
- * objects never change, so nothing read from here can differ from what the store holds.
+ * Keeps the objects that were written or read last in memory, up to `maxBytes` and a thousand in all: the state that
+ * all clients of a round fetch, and the updates between their arrival and their aggregation. What is kept was hashed
+ * when it arrived or was read, and objects never change, so nothing read from here can differ from what the store
+ * holds.
  */
 export function cachingBlobs(inner: BlobStore, maxBytes: number): BlobStore {
   const maxEntrySize = Math.max(1, Math.floor(maxBytes * LARGEST_SHARE))

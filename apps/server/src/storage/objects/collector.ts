@@ -16,7 +16,10 @@ export interface Collector extends AsyncDisposable {
   hold(): Promise<Disposable>
 }
 
-/** Collects garbage on a schedule, beginning one interval from now. A collection that fails is tried again at its next time. */
+/**
+ * Collects garbage on a schedule, beginning one interval from now. A collection that fails is tried again at its next
+ * time.
+ */
 export function startCollector(options: CollectorOptions): Collector {
   const { clock, log, everyMs, metrics } = options
   const controller = new AbortController()

@@ -7,8 +7,8 @@ import { type Arrived, openSpool } from './spool.ts'
 import type { OpenFile } from './spool-file.ts'
 
 /**
- * Objects as files `<first two hex digits>/<sha256>` below a folder. A file appears under its name only when it is whole:
- * it is written to `incoming/`, flushed, renamed, and its folder is flushed.
+ * Objects as files `<first two hex digits>/<sha256>` below a folder. A file appears under its name only when it is
+ * whole: it is written to `incoming/`, flushed, renamed, and its folder is flushed.
  */
 export async function openFileBlobs(folder: string, openFile: OpenFile = open): Promise<BlobStore> {
   const spool = await openSpool(path.join(folder, 'incoming'), openFile)

@@ -5,7 +5,8 @@ import { slices } from './slices.ts'
 /** A store in which nothing is removed that somebody is about to refer to. */
 export interface HeldBlobs extends BlobStore {
   /**
-   * Removes an object unless it is held, or `isNeeded` says so while nobody can begin to hold it. True when it was removed.
+   * Removes an object unless it is held, or `isNeeded` says so while nobody can begin to hold it. True when it was
+   * removed.
    */
   removeUnless(sha256: string, isNeeded: () => Promise<boolean>): Promise<boolean>
   /** True while an object is held in this process, or was written within the grace period. */
@@ -13,10 +14,10 @@ export interface HeldBlobs extends BlobStore {
 }
 
 /**
- * Holds each object from before it is written until its {@link PendingBlob} is disposed, by when the row that refers to it
- * is stored, and for a grace period on the clock in any case. Whoever wants to write an object that is just being removed
- * waits, and writes it anew. This protects within one process; against others there is the time at which the store itself
- * says that the object was written.
+ * Holds each object from before it is written until its {@link PendingBlob} is disposed, by when the row that refers to
+ * it is stored, and for a grace period on the clock in any case. Whoever wants to write an object that is just being
+ * removed waits, and writes it anew. This protects within one process; against others there is the time at which the
+ * store itself says that the object was written.
  */
 export function holdingBlobs(inner: BlobStore, { now, graceMs }: { now: () => number; graceMs: number }): HeldBlobs {
   const holders = new Map<string, number>()

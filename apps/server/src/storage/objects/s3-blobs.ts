@@ -8,8 +8,9 @@ import { openSpool } from './spool.ts'
 const PROBE = 'probe'
 
 /**
- * Objects in an S3-compatible store, each under `<prefix>/<sha256>`. Bytes arrive in memory or in a file of `spoolFolder`, as
- * their name is known only when they are whole; one PUT makes an object appear as a whole, under the hash that its signature covers.
+ * Objects in an S3-compatible store, each under `<prefix>/<sha256>`. Bytes arrive in memory or in a file of
+ * `spoolFolder`, as their name is known only when they are whole; one PUT makes an object appear as a whole, under the
+ * hash that its signature covers.
  */
 export async function openS3Blobs(settings: S3Settings, spoolFolder: string): Promise<BlobStore> {
   const client = new S3Client(settings)

@@ -129,7 +129,10 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
   return whole
 }
 
-/** Writes the chunks, none of which is empty, one after the other, from a place in the file on; returns the place behind them. */
+/**
+ * Writes the chunks, none of which is empty, one after the other, from a place in the file on; returns the place behind
+ * them.
+ */
 async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], from: number): Promise<number> {
   let position = from
   for (let rest = chunks; rest.length > 0; ) {

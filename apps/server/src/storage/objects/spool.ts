@@ -9,8 +9,8 @@ import { type OpenFile, Room, SpoolFile } from './spool-file.ts'
 /** A folder in which bytes arrive before they have a name. */
 export interface Spool {
   /**
-   * Hashes a stream as it arrives. It stays in memory as long as there is room for it; what finds none is written to a file of its
-   * own meanwhile.
+   * Hashes a stream as it arrives. It stays in memory as long as there is room for it; what finds none is written to a
+   * file of its own meanwhile.
    *
    * @throws FedsvdError FRAME_TOO_LARGE, STORAGE_UNAVAILABLE, or what the stream throws; the file is gone then
    */
@@ -30,15 +30,18 @@ export interface Arrived extends BlobRef, AsyncDisposable {
   handOver(): Promise<void>
 }
 
-/** What arrives and waits to be kept takes no more memory than this, and 256 KiB more for each sender who found it taken. */
+/**
+ * What arrives and waits to be kept takes no more memory than this, and 256 KiB more for each sender who found it
+ * taken.
+ */
 const MOST_IN_MEMORY = 64 * 1024 * 1024
 
 /** No request takes so long. */
 const ABANDONED_AFTER_MS = 3_600_000
 
 /**
- * Opens a spool. What a process left half-written when it died has no name, so nobody refers to it, and is removed; other
- * coordinators may be writing to the same folder, and what was touched lately may be theirs.
+ * Opens a spool. What a process left half-written when it died has no name, so nobody refers to it, and is removed;
+ * other coordinators may be writing to the same folder, and what was touched lately may be theirs.
  */
 export async function openSpool(folder: string, openFile: OpenFile = open): Promise<Spool> {
   makeFolder(folder)

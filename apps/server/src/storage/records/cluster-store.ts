@@ -32,12 +32,18 @@ export interface ClusterStore {
   coordinators(): Promise<readonly CoordinatorRecord[]>
   /** Ends a coordinator: its connections are forgotten, and its runs are free. */
   leave(coordinatorId: string): Promise<void>
-  /** Forgets the coordinators, and with them the connections, that have not been alive for so long; and spent nonces that have expired. */
+  /**
+   * Forgets the coordinators, and with them the connections, that have not been alive for so long; and spent nonces
+   * that have expired.
+   */
   sweep(deadForMs: number): Promise<void>
 
   /** The right to drive a run from now on, unless another coordinator has it. */
   take(runId: string, owner: string, lifetimeMs: number): Promise<Lease | undefined>
-  /** Prolongs all leases of an owner that nobody has taken over, also those that have expired; those of open runs are returned. */
+  /**
+   * Prolongs all leases of an owner that nobody has taken over, also those that have expired; those of open runs are
+   * returned.
+   */
   renew(owner: string, lifetimeMs: number): Promise<readonly Lease[]>
   /** Frees a run for others at once. */
   release(lease: Lease): Promise<void>

@@ -6,7 +6,10 @@ interface Recorded {
   readonly recordedAt: number
 }
 
-/** The terms of the earliest of each client's entries; of two at one instant that of the smaller run id, so it is always the same. */
+/**
+ * The terms of the earliest of each client's entries; of two at one instant that of the smaller run id, so it is always
+ * the same.
+ */
 export function firstOfEach<T extends Recorded>(
   entries: readonly T[],
   termsOf: (entry: T) => PrivacyTerms | undefined,

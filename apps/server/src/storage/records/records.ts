@@ -12,7 +12,8 @@ import type {
 } from '@fedsvd/core/protocol'
 
 /*
- * What the coordinator remembers, in the words of the domain. All of it is immutable; times are milliseconds since 1970.
+ * What the coordinator remembers, in the words of the domain. All of it is immutable; times are milliseconds since
+ * 1970.
  */
 
 /** A stored object: the SHA-256 (hex) that names it, and its size. */
@@ -192,7 +193,9 @@ export interface RoundProgress {
   readonly extensions: number
   /** By client identifier, ascending. */
   readonly tasks: readonly Task[]
-  /** By client identifier, ascending: at most one each, and none of a client that is asked in this round. Absent: none. */
+  /**
+   * By client identifier, ascending: at most one each, and none of a client that is asked in this round. Absent: none.
+   */
   readonly late?: readonly LateUpdate[]
   readonly closedAt?: number
   /** The state that came out of the round; there from the phase `aggregated` on. */

@@ -35,7 +35,10 @@ export function isLarger(cap: Budget, other: Budget): boolean {
   return cap.epsilon > other.epsilon || cap.delta > other.delta
 }
 
-/** Why a change that counts a late update is refused: another round has counted it meanwhile. Whoever asks again is told so. */
+/**
+ * Why a change that counts a late update is refused: another round has counted it meanwhile. Whoever asks again is told
+ * so.
+ */
 export function countedBefore(): FedsvdError {
   return new FedsvdError('RUN_NOT_OPEN', {
     expected: 'late updates that no round has counted yet',

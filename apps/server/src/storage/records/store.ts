@@ -22,9 +22,9 @@ import type {
 
 /**
  * Everything durable that is not a tensor. Each method is atomic: it happens as a whole or not at all, and once it has
- * resolved it survives the death of the process. Every method throws FedsvdError DATABASE_UNAVAILABLE while the database
- * does not answer; nothing has been changed then, or the change is complete and `version` shows it. A method that takes an
- * `audit` draft appends it to the audit log in the same transaction, and only where it changes something.
+ * resolved it survives the death of the process. Every method throws FedsvdError DATABASE_UNAVAILABLE while the
+ * database does not answer; nothing has been changed then, or the change is complete and `version` shows it. A method
+ * that takes an `audit` draft appends it to the audit log in the same transaction, and only where it changes something.
  */
 export interface Store extends AsyncDisposable {
   readonly clients: ClientStore
@@ -41,8 +41,9 @@ export interface Store extends AsyncDisposable {
   /** Writes the rows as they are at one moment, for a backup; absent where the store is backed up by other means. */
   dump?(write: WriteRows): Promise<DatabaseDump>
   /**
-   * The same store for whoever drives runs: what only a driver may write (the rounds of a run, the run's state, its charges)
-   * is written together with a check, in the same transaction, that the run's lease is still the one given here.
+   * The same store for whoever drives runs: what only a driver may write (the rounds of a run, the run's state, its
+   * charges) is written together with a check, in the same transaction, that the run's lease is still the one given
+   * here.
    *
    * Its methods also throw FedsvdError LEASE_LOST, and have stored nothing then. Disposing it does nothing.
    */
@@ -58,9 +59,9 @@ export type Enrolled = { readonly clientId: string } | { readonly namesake: Clie
 export interface ClientStore {
   addTokens(tokens: readonly EnrolmentToken[], audit?: AuditDraft): Promise<void>
   /**
-   * Uses the token up and creates the client, or does neither: where a client in good standing has a name that is read as the
-   * same, and where the token has been used by this very key, whose first answer was lost. A token that is for a name buys it,
-   * and those that are read as the same, alone.
+   * Uses the token up and creates the client, or does neither: where a client in good standing has a name that is read
+   * as the same, and where the token has been used by this very key, whose first answer was lost. A token that is for a
+   * name buys it, and those that are read as the same, alone.
    *
    * @throws FedsvdError TOKEN_INVALID
    */
@@ -81,8 +82,8 @@ export interface ClientStore {
   /** Notes that a client came or went, and what it runs where it said so. */
   seen(clientId: string, at: number, version?: string): Promise<void>
   /**
-   * Remembers the ledger of a client where it is longer than the remembered one. Returns what is remembered from now on:
-   * the given one, unless a longer one, or another of the same length, was known.
+   * Remembers the ledger of a client where it is longer than the remembered one. Returns what is remembered from now
+   * on: the given one, unless a longer one, or another of the same length, was known.
    */
   noteLedger(clientId: string, head: LedgerHead): Promise<LedgerHead | undefined>
   /** Every cap that a client was given, oldest first; the last one is in force. */
@@ -109,7 +110,9 @@ export interface RunStore {
   /** False, and nothing stored, when the version is not the next one, the run has ended, or more rounds have begun. */
   addPlan(plan: PlanRecord, audit?: AuditDraft): Promise<boolean>
   setBaseline(runId: string, baseline: Baseline): Promise<void>
-  /** Adds a participant unless there is one already; the terms that were stated first are returned and stay in force. */
+  /**
+   * Adds a participant unless there is one already; the terms that were stated first are returned and stay in force.
+   */
   join(participant: Participant): Promise<Participant>
   /** Records why a client left the run, or that it is back (undefined). */
   setWithdrawal(runId: string, clientId: string, code: string | undefined): Promise<void>
@@ -135,8 +138,8 @@ export interface RunChange {
 }
 
 /**
- * A change of a round together with what it means for privacy; stored as a whole. A late update that it adds is taken from
- * the task of the round that it was made in, in the same transaction, so that it is counted once.
+ * A change of a round together with what it means for privacy; stored as a whole. A late update that it adds is taken
+ * from the task of the round that it was made in, in the same transaction, so that it is counted once.
  */
 export interface RoundChange {
   /** Absent for a round that is not stored yet. */
@@ -176,8 +179,8 @@ export interface RoundSpending extends Spending {
 }
 
 /**
- * What one client spent in one run with one mechanism: voided facts and those that are set aside left out, and what it has
- * spent in rounds that have not begun included.
+ * What one client spent in one run with one mechanism: voided facts and those that are set aside left out, and what it
+ * has spent in rounds that have not begun included.
  */
 export interface Spending {
   readonly clientId: string
@@ -223,11 +226,14 @@ export interface LedgerStore {
   /** Notes how many steps a client's ledger holds for rounds that have not begun; they count as spent. */
   setAhead(runId: string, clientId: string, steps: number): Promise<void>
   /**
-   * Sets aside what only the client has stated in a run, steps ahead included: it counts for nothing from then on, also when
-   * it is reported again. What the coordinator charged stays. Resolves with how many facts that were.
+   * Sets aside what only the client has stated in a run, steps ahead included: it counts for nothing from then on, also
+   * when it is reported again. What the coordinator charged stays. Resolves with how many facts that were.
    */
   quarantine(place: Quarantine, audit?: AuditDraft): Promise<number>
-  /** Notes of stored facts that the client's own ledger holds them, the first time stays, and says what was known before. */
+  /**
+   * Notes of stored facts that the client's own ledger holds them, the first time stays, and says what was known
+   * before.
+   */
   report(told: LedgerReportRecord): Promise<KnownSpending>
   /** What the clients of a run have spent at record level. */
   spending(runId: string): Promise<readonly Spending[]>
@@ -240,8 +246,8 @@ export interface LedgerStore {
   /** How often central noise was paid for in a round; 0 for never. */
   lastDraw(runId: string, round: number): Promise<number>
   /**
-   * Stores new facts, all or none. With `seen`, the client-level steps of these clients in all runs, it happens only while
-   * those still are what they were: whoever judged a budget by them charges what was judged.
+   * Stores new facts, all or none. With `seen`, the client-level steps of these clients in all runs, it happens only
+   * while those still are what they were: whoever judged a budget by them charges what was judged.
    *
    * @throws FedsvdError RUN_STATE when one of the facts is stored already, or the steps are others by now
    */
@@ -286,8 +292,8 @@ export interface AuditStore {
 /** What stands between an object and its removal. */
 export interface ReferenceStore {
   /**
-   * Those of the names that are still needed: every adapter state, and every update of a round that is not published in a run
-   * that has not ended. With `keepUpdates`, every accepted update.
+   * Those of the names that are still needed: every adapter state, and every update of a round that is not published in
+   * a run that has not ended. With `keepUpdates`, every accepted update.
    */
   referenced(names: readonly string[], options: { readonly keepUpdates: boolean }): Promise<ReadonlySet<string>>
 }

@@ -73,7 +73,8 @@ describe('the aggregation of a round', () => {
         (honest, bad) => {
           const result = aggregate(rule, [...honest, ...bad])
           if (rule.name === 'krum') {
-            // Its score, the sum of three squares, is at most that of an honest one: an honest one is within sqrt(3) spreads.
+            // Its score, the sum of three squares, is at most that of an honest one: an honest one is within sqrt(3)
+            // spreads.
             const spread = (update: readonly number[]) => Math.max(...honest.map((other) => distance(update, other)))
             expect(spread(result)).toBeLessThanOrEqual((1 + Math.sqrt(3)) * Math.max(...honest.map(spread)) + 1e-3)
             return

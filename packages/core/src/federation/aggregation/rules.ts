@@ -38,8 +38,8 @@ function isEndless(schema: z.core.$ZodType): boolean {
  * Begins to aggregate; the order of the additions decides at most the last bits, so callers add in a fixed order.
  *
  * @param terms as the manifest has them, checked
- * @throws FedsvdError CONFIG_INVALID for a rule that is not known here; `result()` throws SHAPE_MISMATCH where a rule makes
- *   other tensors than those of the specs
+ * @throws FedsvdError CONFIG_INVALID for a rule that is not known here; `result()` throws SHAPE_MISMATCH where a rule
+ *   makes other tensors than those of the specs
  */
 export function beginAggregation(specs: readonly TensorSpec[], terms: NamedTerms): Aggregation {
   const aggregation = aggregationRules.get(terms.name).begin(specs, terms)
@@ -56,7 +56,9 @@ export function beginAggregation(specs: readonly TensorSpec[], terms: NamedTerms
   }
 }
 
-/** The fewest updates for which a rule is defined; a run's quorum is at least this. @throws FedsvdError CONFIG_INVALID */
+/**
+ * The fewest updates for which a rule is defined; a run's quorum is at least this. @throws FedsvdError CONFIG_INVALID
+ */
 export function minUpdates(terms: NamedTerms): number {
   const least = aggregationRules.get(terms.name).minUpdates(terms)
   if (Number.isSafeInteger(least) && least >= 1) return least

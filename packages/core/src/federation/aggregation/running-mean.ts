@@ -6,7 +6,10 @@ export interface RunningMean {
   readonly count: number
   /** Adds one delta, in the order of the specs. @throws FedsvdError SHAPE_MISMATCH */
   add(delta: readonly NamedTensor[]): void
-  /** The equal-weight mean. Weights are public constants: the sizes of data sets are data. @throws FedsvdError RUN_STATE when empty */
+  /**
+   * The equal-weight mean. Weights are public constants: the sizes of data sets are data. @throws FedsvdError RUN_STATE
+   * when empty
+   */
   mean(): NamedTensor[]
 }
 

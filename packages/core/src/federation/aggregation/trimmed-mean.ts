@@ -5,9 +5,9 @@ import { bufferedAggregation } from './buffered.ts'
 const terms = { byzantine: wholeIn(LIMITS.clients) }
 
 /**
- * The coordinate-wise trimmed mean (Yin et al. 2018, arXiv 1803.01498, definition 2): the `byzantine` largest and as many
- * smallest values of each coordinate are left out and the rest is averaged. With at most so many malicious updates, what is
- * left lies between honest values.
+ * The coordinate-wise trimmed mean (Yin et al. 2018, arXiv 1803.01498, definition 2): the `byzantine` largest and as
+ * many smallest values of each coordinate are left out and the rest is averaged. With at most so many malicious
+ * updates, what is left lies between honest values.
  */
 export const trimmedMean = {
   name: 'trimmed-mean',

@@ -9,7 +9,9 @@ import type { Method, MethodStep } from './method.ts'
 /** The methods that this process knows. */
 export const methods = new Registry<Method>('method', [fedsvd, ffaLora])
 
-/** Adds a method, which run requests can name from then on. @throws FedsvdError CONFIG_INVALID for a name that is taken */
+/**
+ * Adds a method, which run requests can name from then on. @throws FedsvdError CONFIG_INVALID for a name that is taken
+ */
 export function registerMethod(method: Method): void {
   methods.register(method)
 }
@@ -17,8 +19,8 @@ export function registerMethod(method: Method): void {
 /**
  * The state that a method makes, in the basis that it is in.
  *
- * @throws FedsvdError CONFIG_INVALID for a method that is not known here, ADAPTER_INVALID or NOT_FINITE for a state that it
- *   may not make
+ * @throws FedsvdError CONFIG_INVALID for a method that is not known here, ADAPTER_INVALID or NOT_FINITE for a state
+ *   that it may not make
  */
 export function nextState(name: string, step: MethodStep): AdapterState {
   const { schema, updated } = step

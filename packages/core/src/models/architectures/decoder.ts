@@ -79,8 +79,8 @@ export function outputEmbeddings({ family, tied, sizes }: DecoderConfig, checkpo
 }
 
 /**
- * The name under which the model looks for a tensor of a file, or undefined for what it does not read: heads, and the masks
- * that old files of GPT-2 hold. Checkpoints of the bare decoder have no prefix.
+ * The name under which the model looks for a tensor of a file, or undefined for what it does not read: heads, and the
+ * masks that old files of GPT-2 hold. Checkpoints of the bare decoder have no prefix.
  */
 export function decoderTensorName({ family, tied }: DecoderConfig, name: string): string | undefined {
   if (name === 'lm_head.weight') return tied ? undefined : name

@@ -12,7 +12,9 @@ export const ENCODER_FAMILIES = {
   distilbert: 'distilbert',
 } as const satisfies Record<string, EncoderFamily>
 
-/** Sizes of an encoder of BERT's kind (Devlin et al. 2019, arXiv 1810.04805): post-norm layers over learned positions. */
+/**
+ * Sizes of an encoder of BERT's kind (Devlin et al. 2019, arXiv 1810.04805): post-norm layers over learned positions.
+ */
 export interface EncoderConfig {
   readonly family: EncoderFamily
   readonly vocabularySize: number
@@ -33,8 +35,8 @@ export interface EncoderConfig {
 /**
  * Reads the config of an encoder, with the defaults of its family where config.json is silent.
  *
- * @throws FedsvdError CHECKPOINT_INVALID for another model_type, and for what the graph does not have: relative positions,
- *   decoders, activations that are not written here
+ * @throws FedsvdError CHECKPOINT_INVALID for another model_type, and for what the graph does not have: relative
+ *   positions, decoders, activations that are not written here
  */
 export function encoderConfig(config: ConfigFields): EncoderConfig {
   const modelType = textOf(config, ['model_type'], '')

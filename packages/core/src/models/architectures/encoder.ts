@@ -9,7 +9,9 @@ import type { EncoderConfig } from './encoder-config.ts'
 import { ENCODER_NAMES } from './encoder-names.ts'
 import type { LinearLayer } from './starter-encoder.ts'
 
-/** Token ids [N, T], `PADDING_ID` after the last token, and which of two texts a token belongs to [N, T], both int32. */
+/**
+ * Token ids [N, T], `PADDING_ID` after the last token, and which of two texts a token belongs to [N, T], both int32.
+ */
 export interface EncoderInputs {
   readonly tokenIds: Value
   readonly typeIds: Value
@@ -23,8 +25,8 @@ export function encoderLayers(config: EncoderConfig): readonly LinearLayer[] {
 }
 
 /**
- * The last hidden states [N, T, width]: embeddings of token, position and type, normalised; then layers of attention and
- * feed-forward, each added to its input and normalised (post-norm). Padding has no influence on tokens.
+ * The last hidden states [N, T, width]: embeddings of token, position and type, normalised; then layers of attention
+ * and feed-forward, each added to its input and normalised (post-norm). Padding has no influence on tokens.
  */
 export function encoderStates(
   g: GraphBuilder,
@@ -108,7 +110,10 @@ function readsTypes({ family, tokenTypes }: EncoderConfig): boolean {
   return family === 'bert' && tokenTypes > 1
 }
 
-/** Row p is what every token at place p gets [maxTokens, width]: its position's embedding, and the type's where all have one. */
+/**
+ * Row p is what every token at place p gets [maxTokens, width]: its position's embedding, and the type's where all have
+ * one.
+ */
 function positionTable(config: EncoderConfig, checkpoint: Checkpoint): NamedTensor {
   const { width, maxTokens, firstPosition, tokenTypes } = config
   const name = `${ENCODER_NAMES[config.family].prefix}.embeddings`

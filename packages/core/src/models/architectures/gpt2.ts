@@ -5,7 +5,9 @@ import { type LoraAdapters, linear } from '../layers/linear.ts'
 import { type Checkpoint, frozen } from '../layers/parameters.ts'
 import type { LinearLayer } from './starter-encoder.ts'
 
-/** Sizes of a GPT-2 (Radford et al. 2019). Its feed-forward layer is four times as wide unless `n_inner` says otherwise. */
+/**
+ * Sizes of a GPT-2 (Radford et al. 2019). Its feed-forward layer is four times as wide unless `n_inner` says otherwise.
+ */
 export interface Gpt2Config {
   readonly vocabularySize: number
   readonly width: number

@@ -9,8 +9,8 @@ import { type Llama3Scaling, type RotaryTables, rotaryTables, rotate } from '../
 import type { LinearLayer } from './starter-encoder.ts'
 
 /**
- * Sizes of a decoder of the Llama type (Touvron et al. 2023, arXiv 2302.13971). Llama, SmolLM, Mistral and Qwen2 differ in
- * nothing else.
+ * Sizes of a decoder of the Llama type (Touvron et al. 2023, arXiv 2302.13971). Llama, SmolLM, Mistral and Qwen2 differ
+ * in nothing else.
  */
 export interface LlamaConfig {
   readonly vocabularySize: number
@@ -28,7 +28,9 @@ export interface LlamaConfig {
   readonly ropeScaling?: Llama3Scaling
   /** Which projections of the attention have a bias: `qkv` in Qwen2. */
   readonly attentionBias: 'none' | 'qkv' | 'all'
-  /** A token sees so many tokens at most (Mistral). Records must fit into it: then the window never cuts anything off. */
+  /**
+   * A token sees so many tokens at most (Mistral). Records must fit into it: then the window never cuts anything off.
+   */
   readonly slidingWindow?: number
 }
 
@@ -46,7 +48,8 @@ export function llamaLayers(config: LlamaConfig): readonly LinearLayer[] {
  * The last hidden states [N, T, width], after the final norm, of token ids [N, T] (int32, `PADDING_ID` after the last
  * token). A token's state depends on itself and on what came before. Names are those of `LlamaForCausalLM`.
  *
- * Throws CONFIG_INVALID where records could be longer than the sliding window, CHECKPOINT_INVALID for tensors that do not fit.
+ * Throws CONFIG_INVALID where records could be longer than the sliding window, CHECKPOINT_INVALID for tensors that do
+ * not fit.
  */
 export function llama(
   g: GraphBuilder,

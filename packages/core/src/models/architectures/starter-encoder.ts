@@ -55,8 +55,9 @@ export function starterLayers(config: StarterEncoderConfig, targets: readonly St
 /**
  * Embeddings [N, width] of unit length for token ids [N, T] (int32, {@link PADDING_ID} after the last token).
  *
- * Twice the token's embedding plus its position's sine and cosine; pre-norm transformer layers; the mean over the tokens;
- * a tanh layer; L2 normalisation. Padding has no influence. A record without tokens gives the embedding of a zero mean.
+ * Twice the token's embedding plus its position's sine and cosine; pre-norm transformer layers; the mean over the
+ * tokens; a tanh layer; L2 normalisation. Padding has no influence. A record without tokens gives the embedding of a
+ * zero mean.
  */
 export function starterEncoder(
   g: GraphBuilder,
@@ -84,7 +85,9 @@ function embed(g: GraphBuilder, tokenIds: Value, config: StarterEncoderConfig, c
   return ops.add(g, ops.gatherRows(g, doubled, tokenIds), ops.firstRows(g, signal, tokenIds, 1))
 }
 
-/** Row p is the sines, then the cosines, of p times every frequency; angles are rounded to float32 as in the original. */
+/**
+ * Row p is the sines, then the cosines, of p times every frequency; angles are rounded to float32 as in the original.
+ */
 function positionSignal({ maxTokens, embeddingWidth }: StarterEncoderConfig, checkpoint: Checkpoint): NamedTensor {
   const half = embeddingWidth / 2
   const frequencies = tensorOf(checkpoint, 'positions.frequencies', [half]).data

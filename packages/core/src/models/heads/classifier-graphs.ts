@@ -27,8 +27,8 @@ export interface ClassifierModel {
 /**
  * Token ids to logits.
  *
- * Inputs: `tokenIds` [N, T] int32, `typeIds` [N, T] int32 where the encoder reads them, every factor and head tensor under its own name. Outputs: `logits` [N, classes] and
- * `features` [N, featureWidth] (before `featureScale`).
+ * Inputs: `tokenIds` [N, T] int32, `typeIds` [N, T] int32 where the encoder reads them, every factor and head tensor
+ * under its own name. Outputs: `logits` [N, classes] and `features` [N, featureWidth] (before `featureScale`).
  */
 export function inferenceGraph(model: ClassifierModel): Graph {
   const g = new GraphBuilder()
@@ -37,8 +37,8 @@ export function inferenceGraph(model: ClassifierModel): Graph {
 }
 
 /**
- * {@link inferenceGraph} with factors and head inside: what is left to supply is `tokenIds`, and `typeIds` where the encoder
- * reads them. The output is `logits`. `trained` has every factor and head tensor by name.
+ * {@link inferenceGraph} with factors and head inside: what is left to supply is `tokenIds`, and `typeIds` where the
+ * encoder reads them. The output is `logits`. `trained` has every factor and head tensor by name.
  */
 export function deployedGraph(model: ClassifierModel, trained: ReadonlyMap<string, NamedTensor>): Graph {
   const g = new GraphBuilder()
@@ -49,8 +49,8 @@ export function deployedGraph(model: ClassifierModel, trained: ReadonlyMap<strin
 /**
  * One micro-batch of the private step.
  *
- * Inputs: as for inference, and `labels` [N] int32. Outputs: as {@link privateStepGraph}. `trained` names factors and head
- * tensors, in any order.
+ * Inputs: as for inference, and `labels` [N] int32. Outputs: as {@link privateStepGraph}. `trained` names factors and
+ * head tensors, in any order.
  */
 export function trainingGraph(model: ClassifierModel, trained: readonly string[]): Graph {
   const g = new GraphBuilder()

@@ -26,16 +26,19 @@ export interface TokenModel {
   /** The longest text. */
   readonly maxTokens: number
   readonly output: TokenOutput
-  /** The last hidden states [N, T, width] of token ids [N, T]; models of pairs are told which text a token belongs to [N, T]. */
+  /**
+   * The last hidden states [N, T, width] of token ids [N, T]; models of pairs are told which text a token belongs to
+   * [N, T].
+   */
   encode(g: GraphBuilder, tokenIds: Value, adapters: LoraAdapters, typeIds: Value): Value
 }
 
 /**
  * What the model says at the places with a target.
  *
- * Inputs: `tokenIds` [N, T], `typeIds` [N, T] where the model reads them, `positions` [N, P] and `targets` [N, P] (int32; both `NO_TARGET` after a record's last
- * target), every factor and head tensor under its own name. Outputs: `predicted` [N, P] int32 and `tokenLosses` [N, P]
- * (nats; meaningless where there is no target).
+ * Inputs: `tokenIds` [N, T], `typeIds` [N, T] where the model reads them, `positions` [N, P] and `targets` [N, P]
+ * (int32; both `NO_TARGET` after a record's last target), every factor and head tensor under its own name. Outputs:
+ * `predicted` [N, P] int32 and `tokenLosses` [N, P] (nats; meaningless where there is no target).
  */
 export function tokenInferenceGraph(model: TokenModel): Graph {
   const g = new GraphBuilder()
@@ -46,7 +49,8 @@ export function tokenInferenceGraph(model: TokenModel): Graph {
 /**
  * One micro-batch of the private step. A record's loss is the mean over its targets, and its gradient is clipped once.
  *
- * Inputs: as for inference. Outputs: as {@link privateStepGraph}. `trained` names factors and head tensors, in any order.
+ * Inputs: as for inference. Outputs: as {@link privateStepGraph}. `trained` names factors and head tensors, in any
+ * order.
  */
 export function tokenTrainingGraph(model: TokenModel, trained: readonly string[]): Graph {
   const g = new GraphBuilder()

@@ -8,8 +8,8 @@ export const TARGETS = 'P'
 export const NO_TARGET = -1
 
 /**
- * What a token model says about a position: a tag, by a trained head `[classes, width]` with a bias, or the next token, by
- * the frozen table [vocabularySize, width] of output embeddings (the input embeddings where they are tied).
+ * What a token model says about a position: a tag, by a trained head `[classes, width]` with a bias, or the next token,
+ * by the frozen table [vocabularySize, width] of output embeddings (the input embeddings where they are tied).
  */
 export type TokenOutput =
   | { readonly kind: 'tags'; readonly classes: number; readonly headName: string }
@@ -31,7 +31,10 @@ export interface Scored {
   readonly losses: Value
 }
 
-/** The states [N, P, width] at `positions` [N, P] of `hidden` [N, T, width]; a place that is {@link NO_TARGET} gives zeros. */
+/**
+ * The states [N, P, width] at `positions` [N, P] of `hidden` [N, T, width]; a place that is {@link NO_TARGET} gives
+ * zeros.
+ */
 export function selectPositions(g: GraphBuilder, hidden: Value, positions: Value, order: Value): Value {
   const wanted = ops.reshape(g, positions, [BATCH, TARGETS, 1])
   const selection = ops.toFloat(g, ops.equal(g, wanted, ops.reshape(g, order, [1, 1, SEQUENCE])))

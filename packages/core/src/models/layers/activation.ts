@@ -11,7 +11,10 @@ export type ActivationName = keyof typeof ACTIVATIONS
 
 export const ACTIVATION_NAMES = Object.keys(ACTIVATIONS) as ActivationName[]
 
-/** GELU by its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415), which the checkpoints were trained with. */
+/**
+ * GELU by its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415), which the checkpoints were trained
+ * with.
+ */
 function geluNew(g: GraphBuilder, x: Value): Value {
   const cube = ops.mul(g, ops.mul(g, x, x), x)
   const inner = ops.scale(g, ops.add(g, x, ops.scale(g, cube, 0.044715)), Math.sqrt(2 / Math.PI))

@@ -13,8 +13,8 @@ export function attention(g: GraphBuilder, qkv: Value, isToken: Value, heads: nu
 /**
  * Scaled dot-product attention over heads, in which every query sees every token.
  *
- * Keys and values are [N, T, width], queries [N, T, width] or, of one place alone, [N, 1, width]; `isToken` is [N, T], 1 at
- * tokens and 0 at padding. Returns as many rows as there are queries. Padded positions receive no weight.
+ * Keys and values are [N, T, width], queries [N, T, width] or, of one place alone, [N, 1, width]; `isToken` is [N, T],
+ * 1 at tokens and 0 at padding. Returns as many rows as there are queries. Padded positions receive no weight.
  */
 export function attend(
   g: GraphBuilder,

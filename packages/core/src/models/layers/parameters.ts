@@ -2,7 +2,9 @@ import { formatShape, type GraphBuilder, type Value } from '../../autodiff/index
 import { FedsvdError } from '../../errors.ts'
 import type { NamedTensor } from '../../tensor/index.ts'
 
-/** The frozen tensors of a checkpoint under the names that the model uses, such as `encoder.layer.0.ffn.conv1.weight`. */
+/**
+ * The frozen tensors of a checkpoint under the names that the model uses, such as `encoder.layer.0.ffn.conv1.weight`.
+ */
 export type Checkpoint = ReadonlyMap<string, NamedTensor>
 
 /** A tensor of the checkpoint. Throws CHECKPOINT_INVALID when it is absent or of another shape. */

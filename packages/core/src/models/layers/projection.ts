@@ -8,8 +8,8 @@ export interface ProjectionLayer extends LinearLayer {
 }
 
 /**
- * `x W0^T`, or `x (W0 + scale * B A)^T` where the layer is adapted, plus the bias where the layer has one. W0 is stored as
- * [dOut, dIn], as PyTorch's `Linear` has it. B = 0 gives W0 bit for bit.
+ * `x W0^T`, or `x (W0 + scale * B A)^T` where the layer is adapted, plus the bias where the layer has one. W0 is stored
+ * as [dOut, dIn], as PyTorch's `Linear` has it. B = 0 gives W0 bit for bit.
  */
 export function projection(
   g: GraphBuilder,

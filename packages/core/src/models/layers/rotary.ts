@@ -40,8 +40,8 @@ export function rotaryTables(g: GraphBuilder, tokenIds: Value, config: RotaryCon
 }
 
 /**
- * Rotary position embedding (Su et al. 2021, arXiv 2104.09864) of [N, T, heads, headWidth], with the two members of each
- * rotated pair half a head apart, as the checkpoints have them.
+ * Rotary position embedding (Su et al. 2021, arXiv 2104.09864) of [N, T, heads, headWidth], with the two members of
+ * each rotated pair half a head apart, as the checkpoints have them.
  */
 export function rotate(g: GraphBuilder, x: Value, { cosines, sines }: RotaryTables): Value {
   const half = (x.shape.at(-1) as number) / 2

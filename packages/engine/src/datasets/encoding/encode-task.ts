@@ -27,12 +27,13 @@ export interface EncodingTerms {
  * - sequence classification: the text, or the pair of texts, and its label;
  * - token classification: the words, and at the first token of each word its tag; the others carry no loss;
  * - causal-lm: the text and the token that ends texts; at every token the next one;
- * - instruction tuning: prompt, answer and end; only tokens of the answer and the end are predicted. Where they are too long
- *   together, the prompt loses its beginning; an answer that is too long alone loses its end, and the prompt all but a token.
+ * - instruction tuning: prompt, answer and end; only tokens of the answer and the end are predicted. Where they are too
+ *   long together, the prompt loses its beginning; an answer that is too long alone loses its end, and the prompt all
+ *   but a token.
  *
  * @throws FedsvdError CONFIG_INVALID for a label set that does not fit the task, and for a model that cannot take it
- * @throws FedsvdError from the encoder: CONFIG_INVALID for a record of another task, LABEL_UNKNOWN, DATA_EMPTY for a record
- *   that leaves nothing to predict
+ * @throws FedsvdError from the encoder: CONFIG_INVALID for a record of another task, LABEL_UNKNOWN, DATA_EMPTY for a
+ *   record that leaves nothing to predict
  */
 export function taskEncoder(
   tokenizer: Tokenizer,

@@ -3,16 +3,16 @@ import type { EncodedText, Tokenizer } from '../../tokenizers/index.ts'
 import type { TextRecord } from '../text-record.ts'
 
 /**
- * The form in which a text goes to a tokenizer without line breaks in its vocabulary, where they would only use up tokens:
- * every run of white space is one space, none at the ends.
+ * The form in which a text goes to a tokenizer without line breaks in its vocabulary, where they would only use up
+ * tokens: every run of white space is one space, none at the ends.
  */
 export function plainSpaces(text: string): string {
   return text.replace(/\s+/g, ' ').trim()
 }
 
 /**
- * The ids of a record's text, or of its two texts. The tokenizer says whether white space means something to it; the same
- * form is due wherever the model is used later.
+ * The ids of a record's text, or of its two texts. The tokenizer says whether white space means something to it; the
+ * same form is due wherever the model is used later.
  *
  * @throws FedsvdError CONFIG_INVALID for a pair where the model takes one text only
  */

@@ -14,8 +14,9 @@ export interface LabelledRecord extends Tokens {
 }
 
 /**
- * A record for the other tasks: what is to be said at each of its tokens, as many as tokens. The position of a tag, or the
- * id of the token that follows; {@link IGNORED} where there is no loss. The record's loss is the mean over the others.
+ * A record for the other tasks: what is to be said at each of its tokens, as many as tokens. The position of a tag, or
+ * the id of the token that follows; {@link IGNORED} where there is no loss. The record's loss is the mean over the
+ * others.
  */
 export interface TargetedRecord extends Tokens {
   readonly targets: Int32Array

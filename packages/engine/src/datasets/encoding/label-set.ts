@@ -2,7 +2,8 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { valueText } from '../readers/value-text.ts'
 
 /**
- * The labels of a run, in the order of the model's outputs, each in the one spelling that records have: see `valueText`.
+ * The labels of a run, in the order of the model's outputs, each in the one spelling that records have: see
+ * `valueText`.
  *
  * @throws FedsvdError CONFIG_INVALID unless there are at least two labels and all differ.
  */

@@ -8,8 +8,8 @@ export interface LengthSummary {
 }
 
 /**
- * Counts lengths in bounded memory: one counter for each length of at most three digits, and for each of the longer ones that
- * differ in their first three, 900 to a decade.
+ * Counts lengths in bounded memory: one counter for each length of at most three digits, and for each of the longer
+ * ones that differ in their first three, 900 to a decade.
  */
 export class LengthCounts {
   readonly #counts = new Map<number, number>()

@@ -16,11 +16,11 @@ const LEAST_READ = 128 * DIGEST
 let files = 0
 
 /**
- * Sorts any number of digests in bounded memory: full blocks are sorted and written, one behind the other, into one file, and
- * merged at the end (an external merge sort). What fits into one block never touches the disk.
+ * Sorts any number of digests in bounded memory: full blocks are sorted and written, one behind the other, into one
+ * file, and merged at the end (an external merge sort). What fits into one block never touches the disk.
  *
- * Memory: 20 MiB while adding; while merging, 16 MiB or 4 KiB a block, whichever is more: 10 million digests are 77 blocks
- * (305 MiB on disk), a thousand million 7,630 (30 MiB of memory).
+ * Memory: 20 MiB while adding; while merging, 16 MiB or 4 KiB a block, whichever is more: 10 million digests are 77
+ * blocks (305 MiB on disk), a thousand million 7,630 (30 MiB of memory).
  *
  * The file is removed as soon as it is open, so that nothing is left of it however the process ends.
  */

@@ -4,19 +4,18 @@ import type { InstructionRecord, PassageRecord, TaggedRecord, TextRecord } from 
 const DOMAIN = 'fedsvd data set 1'
 
 /**
- * Names a data set by its content: SHA-256, in hex, over the multiset of its records. The privacy ledger keeps its budget
- * under this name.
+ * Names a data set by its content: SHA-256, in hex, over the multiset of its records. The privacy ledger keeps its
+ * budget under this name.
  *
  * - The same records in another order, file or format, or with other sources, have the same fingerprint.
  * - One record more, less, twice or changed by one character gives another (up to SHA-256 collisions).
- * - It says nothing about likeness: a slightly edited data set looks new. Whoever edits data that has already been trained
- *   on must carry the spending over; no fingerprint can see that for them.
+ * - It says nothing about likeness: a slightly edited data set looks new. Whoever edits data that has already been
+ *   trained on must carry the spending over; no fingerprint can see that for them.
  * - It is not secret-preserving: who can guess the whole data set can check the guess. Treat it as the site's own.
  *
- * A labelled text is hashed as label length, label, text (UTF-16LE, so that no two strings share an encoding), a pair with
- * its second text before that; a record of another task as the name of the task (which no length begins like) and every
- * field behind its length. The digests are
- * sorted and hashed again behind a domain tag and the count.
+ * A labelled text is hashed as label length, label, text (UTF-16LE, so that no two strings share an encoding), a pair
+ * with its second text before that; a record of another task as the name of the task (which no length begins like) and
+ * every field behind its length. The digests are sorted and hashed again behind a domain tag and the count.
  */
 export function fingerprintRecords(records: Iterable<Content>): string {
   const digests = Array.from(records, recordDigest).sort(Buffer.compare)

@@ -3,8 +3,8 @@ import { type Content, fingerprintOfDigests, recordDigest } from './fingerprint.
 
 /**
  * Computes the fingerprint of a data set while it streams by: the same as `fingerprintRecords`, in memory that does not
- * depend on the number of records. A large data set writes its digests, sorted, to a file in `folder` that vanishes with the
- * process.
+ * depend on the number of records. A large data set writes its digests, sorted, to a file in `folder` that vanishes
+ * with the process.
  */
 export class Fingerprinter implements Disposable {
   readonly #sorter: DigestSorter

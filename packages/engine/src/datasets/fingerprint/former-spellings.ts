@@ -4,8 +4,8 @@ import { Spelled } from '../readers/spelled.ts'
 export type Spelling = (value: unknown) => string | undefined
 
 /**
- * How earlier releases spelled labels, the newest first. A ledger that knows a data set by the fingerprint of such a spelling
- * goes on with that name.
+ * How earlier releases spelled labels, the newest first. A ledger that knows a data set by the fingerprint of such a
+ * spelling goes on with that name.
  */
 export const FORMER_SPELLINGS: readonly Spelling[] = [
   (value) => {

@@ -11,10 +11,11 @@ export interface Likeness {
 /**
  * For every text the position of the earlier text that it repeats, or -1 where it is the first of its kind.
  *
- * Texts are compared word by word, without regard to case, punctuation and the value of digits. Of the texts marked -1 no
- * two reach `threshold`, and every other text reaches it with the text it points to, which is itself marked -1. The search
- * is exact and deterministic: no hashing trick can miss a pair (prefix filtering, Chaudhuri et al. 2006, section 4; only
- * equal 32-bit hashes of different shingles, about one in four thousand million, could make two texts look more alike).
+ * Texts are compared word by word, without regard to case, punctuation and the value of digits. Of the texts marked -1
+ * no two reach `threshold`, and every other text reaches it with the text it points to, which is itself marked -1. The
+ * search is exact and deterministic: no hashing trick can miss a pair (prefix filtering, Chaudhuri et al. 2006, section
+ * 4; only equal 32-bit hashes of different shingles, about one in four thousand million, could make two texts look more
+ * alike).
  */
 export function findNearDuplicates(texts: readonly string[], likeness: Likeness): Int32Array {
   const { threshold } = likeness
@@ -72,8 +73,8 @@ function shingles(text: string, { shingleWords, firstWords }: Likeness): Set<num
 }
 
 /**
- * Each set sorted by how many sets a shingle is in, the rarest first, equals by hash. An element is frequency * 2^32 + hash,
- * exact in a double; its low 32 bits are the shingle.
+ * Each set sorted by how many sets a shingle is in, the rarest first, equals by hash. An element is frequency * 2^32 +
+ * hash, exact in a double; its low 32 bits are the shingle.
  */
 function rarestFirst(sets: readonly Set<number>[]): Float64Array[] {
   const frequency = new Map<number, number>()

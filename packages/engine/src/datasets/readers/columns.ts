@@ -19,7 +19,9 @@ export interface ColumnNames {
   readonly answerColumn?: string | undefined
   /** Default "source"; a file need not have it. */
   readonly sourceColumn?: string | undefined
-  /** Names the person that a record belongs to, where persons are the unit of privacy; there is none unless it is named. */
+  /**
+   * Names the person that a record belongs to, where persons are the unit of privacy; there is none unless it is named.
+   */
   readonly unitColumn?: string | undefined
 }
 

@@ -4,7 +4,10 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { globSync, isDynamicPattern } from 'tinyglobby'
 import { LABEL_FILES } from './label-files.ts'
 
-/** Where the records of a data set are: one path or several, each a file, a pattern such as `train-*.parquet`, or a folder. */
+/**
+ * Where the records of a data set are: one path or several, each a file, a pattern such as `train-*.parquet`, or a
+ * folder.
+ */
 export type DataPaths = string | readonly string[]
 
 /** One file with a record in each row, or one folder of texts. */
@@ -29,8 +32,9 @@ export function isCompressed(file: string): boolean {
 }
 
 /**
- * The parts of a data set, in the order of the paths and, within a pattern or folder, of their names. The files of a pattern or
- * folder are of one format, and no file stands there twice, be it by another name: records would count twice.
+ * The parts of a data set, in the order of the paths and, within a pattern or folder, of their names. The files of a
+ * pattern or folder are of one format, and no file stands there twice, be it by another name: records would count
+ * twice.
  *
  * @throws FedsvdError DATA_UNREADABLE
  */

@@ -7,8 +7,8 @@ const LONG_NUMBER = /\d[\d.]{15}/
 const NUMBERS_AND_STRINGS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 
 /**
- * The value of a JSON text with its numbers as they stand there: whole ones beyond 2^53 as bigint, and others whose digits a
- * float64 does not hold as {@link Spelled}. JSON.parse would round them, and two labels would become one.
+ * The value of a JSON text with its numbers as they stand there: whole ones beyond 2^53 as bigint, and others whose
+ * digits a float64 does not hold as {@link Spelled}. JSON.parse would round them, and two labels would become one.
  *
  * @param parsed what JSON.parse made of it
  */

@@ -30,8 +30,8 @@ export function instantOf(nanoseconds: bigint): Instant {
 }
 
 /**
- * In UTC with as many digits as it has, in threes: `2024-01-31T12:00:00.000Z`, `…00.123456Z`; at midnight the date alone.
- * Undefined beyond the years that a date can have, where some writers have their infinities.
+ * In UTC with as many digits as it has, in threes: `2024-01-31T12:00:00.000Z`, `…00.123456Z`; at midnight the date
+ * alone. Undefined beyond the years that a date can have, where some writers have their infinities.
  */
 export function instantText({ seconds, nanoseconds }: Instant): string | undefined {
   if (Math.abs(seconds) > MOST_SECONDS) return undefined

@@ -2,8 +2,8 @@ const LF = 0x0a
 const CR = 0x0d
 
 /**
- * Tells on which line a byte of a stream stands, whatever its line ends are: LF, CR LF, CR, or a mix. It keeps what lies behind
- * the position that was asked about last, and nothing before.
+ * Tells on which line a byte of a stream stands, whatever its line ends are: LF, CR LF, CR, or a mix. It keeps what
+ * lies behind the position that was asked about last, and nothing before.
  */
 export class LineIndex {
   #chunks: Buffer[] = []

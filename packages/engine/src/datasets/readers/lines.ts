@@ -17,8 +17,8 @@ export interface Line {
 }
 
 /**
- * Yields the lines of UTF-8 bytes with their numbers, cut at LF, CR LF and CR, in any mix. `node:readline` would also cut at
- * U+2028 and U+2029, which may stand unescaped inside a JSON string; LF and CR may not.
+ * Yields the lines of UTF-8 bytes with their numbers, cut at LF, CR LF and CR, in any mix. `node:readline` would also
+ * cut at U+2028 and U+2029, which may stand unescaped inside a JSON string; LF and CR may not.
  *
  * A line longer than {@link LONGEST_LINE} bytes comes with a fault in place of its text; its bytes are not kept.
  */

@@ -11,8 +11,8 @@ const READ = 'texts, numbers, truth values, dates or instants, or lists of them'
 type Convert = (stored: never) => unknown
 
 /**
- * How the columns of a Parquet file become values. The library that reads the file would round decimals, cut instants to
- * milliseconds and widen float32, so it is told to leave them as they are stored.
+ * How the columns of a Parquet file become values. The library that reads the file would round decimals, cut instants
+ * to milliseconds and widen float32, so it is told to leave them as they are stored.
  */
 export interface ParquetColumns {
   /** The schema without what the library would convert by. */

@@ -1,7 +1,9 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Spelled } from './spelled.ts'
 
-/** Where a record stands: a line of a text file or a row of a table, both from 1; neither where the file is the record. */
+/**
+ * Where a record stands: a line of a text file or a row of a table, both from 1; neither where the file is the record.
+ */
 export interface Place {
   readonly file: string
   readonly line?: number
@@ -13,7 +15,9 @@ export function placeText({ file, line, row }: Place): string {
   return row === undefined ? file : `${file}, row ${row}`
 }
 
-/** DATA_UNREADABLE for one place. It says where and what is wrong but never quotes the data: errors can leave the site. */
+/**
+ * DATA_UNREADABLE for one place. It says where and what is wrong but never quotes the data: errors can leave the site.
+ */
 export function unreadable(
   place: Place,
   expected: string,

@@ -12,8 +12,8 @@ export const CSV: CsvDialect = { delimiter: ',', quoting: 'double' }
 export const TSV: CsvDialect = { delimiter: '\t', quoting: 'none' }
 
 /**
- * Reads the rows of a table whose first row names the columns, from UTF-8 bytes. Line ends may be LF, CR LF, CR, or a mix of
- * them; blank lines are passed over. The place of a row is its first line.
+ * Reads the rows of a table whose first row names the columns, from UTF-8 bytes. Line ends may be LF, CR LF, CR, or a
+ * mix of them; blank lines are passed over. The place of a row is its first line.
  *
  * A row that has other fields than the first one, or is not well formed, comes with a fault in place of its value.
  *
@@ -114,7 +114,9 @@ function requireHeader(
   throw withoutColumns(place, required, columns, otherDelimiter(columns, delimiter))
 }
 
-/** Excel reads `sep=;` in the first line as a setting; every other reader would take it for the names of the columns. */
+/**
+ * Excel reads `sep=;` in the first line as a setting; every other reader would take it for the names of the columns.
+ */
 function requireNoSeparatorLine(columns: readonly string[], place: Place, delimiter: string): void {
   const [, separator] = /^sep=(.)$/i.exec(columns.join(delimiter)) ?? []
   if (separator === undefined) return

@@ -18,10 +18,10 @@ const FILE_COLUMN = 'file'
 /**
  * Reads a folder of text files, each of them one record, in the order of their names.
  *
- * - With `labels.csv`, `labels.tsv` or `labels.jsonl` in it, whose columns are `file` and the label column: those files, in
- *   the order of that list.
- * - Without: one folder for each label, with `.txt` files in it. For `causal-lm`, which has no labels, the `.txt` files of
- *   the folder itself.
+ * - With `labels.csv`, `labels.tsv` or `labels.jsonl` in it, whose columns are `file` and the label column: those
+ *   files, in the order of that list.
+ * - Without: one folder for each label, with `.txt` files in it. For `causal-lm`, which has no labels, the `.txt` files
+ *   of the folder itself.
  *
  * Names that begin with a dot are passed over; anything else that is not expected is refused, because a file that is
  * silently left out is a record that nobody misses.

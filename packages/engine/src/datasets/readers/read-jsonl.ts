@@ -3,7 +3,9 @@ import { exactNumbers } from './exact-numbers.ts'
 import { utf8Lines } from './lines.ts'
 import { faultyRow, type Row } from './row.ts'
 
-/** Reads one JSON object a line from UTF-8 bytes; blank lines are passed over. Whole numbers keep all of their digits. */
+/**
+ * Reads one JSON object a line from UTF-8 bytes; blank lines are passed over. Whole numbers keep all of their digits.
+ */
 export async function* jsonlRows(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Row> {
   for await (const { text, line, fault } of utf8Lines(bytes, file)) {
     if (fault !== undefined) {

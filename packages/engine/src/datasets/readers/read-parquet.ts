@@ -4,15 +4,17 @@ import { parquetColumns } from './parquet-columns.ts'
 import { placeText, unreadable, withoutColumns } from './place.ts'
 import { faultyRow, type Row } from './row.ts'
 
-/** A row group is decoded as a whole, so it has to fit into memory: bytes of the columns that are read, uncompressed. */
+/**
+ * A row group is decoded as a whole, so it has to fit into memory: bytes of the columns that are read, uncompressed.
+ */
 export const LARGEST_ROW_GROUP = 512 * 1024 * 1024
 
 /** What stands in a row where its bytes are no text, so that the error can name the row. */
 const NOT_UTF8 = Symbol('not UTF-8')
 
 /**
- * Reads the rows of a Parquet file, one row group at a time and only the columns that are asked for. Places are row numbers,
- * from 1. Compressed by any codec that writers use: snappy, gzip, zstd, brotli, lz4.
+ * Reads the rows of a Parquet file, one row group at a time and only the columns that are asked for. Places are row
+ * numbers, from 1. Compressed by any codec that writers use: snappy, gzip, zstd, brotli, lz4.
  */
 export async function* parquetRows(
   file: string,

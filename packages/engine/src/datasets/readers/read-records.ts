@@ -15,12 +15,13 @@ import { type ReadOptions, type Row, rowReader } from './row.ts'
 import { BAD_TEXT, decoderFor, textBytes } from './text-bytes.ts'
 
 /**
- * Streams the records of a data set in the order of its rows, in bounded memory: a `.jsonl`, `.ndjson`, `.csv` or `.tsv`
- * file, also compressed with gzip (`.gz` behind the name), a `.parquet` file, several of these, or a folder of texts.
+ * Streams the records of a data set in the order of its rows, in bounded memory: a `.jsonl`, `.ndjson`, `.csv` or
+ * `.tsv` file, also compressed with gzip (`.gz` behind the name), a `.parquet` file, several of these, or a folder of
+ * texts.
  *
- * @throws FedsvdError DATA_UNREADABLE, naming file and line or row, for the first row that is not a record, and for a file
- *   that cannot be opened or is of another kind; LABEL_UNKNOWN for a label outside `options.labels`; CONFIG_INVALID for
- *   columns that belong to no one task.
+ * @throws FedsvdError DATA_UNREADABLE, naming file and line or row, for the first row that is not a record, and for a
+ *   file that cannot be opened or is of another kind; LABEL_UNKNOWN for a label outside `options.labels`;
+ *   CONFIG_INVALID for columns that belong to no one task.
  */
 export async function* readSiteRecords(paths: DataPaths, options: ReadOptions = {}): AsyncGenerator<SiteRecord> {
   const toRecord = rowReader(options)
@@ -28,10 +29,11 @@ export async function* readSiteRecords(paths: DataPaths, options: ReadOptions = 
 }
 
 /**
- * {@link readSiteRecords} for a reader that nothing in a row may stop: rows that are no records are passed over, each with one
- * call of `leftOut`. A file that breaks off in the middle ends there.
+ * {@link readSiteRecords} for a reader that nothing in a row may stop: rows that are no records are passed over, each
+ * with one call of `leftOut`. A file that breaks off in the middle ends there.
  *
- * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind, or lacks a column; CONFIG_INVALID
+ * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind, or lacks a column;
+ *   CONFIG_INVALID
  */
 export async function* readableRecords(
   paths: DataPaths,
@@ -63,7 +65,8 @@ export async function* readableRecords(
 /**
  * {@link readRows} up to where a file breaks off, and then those of the next file.
  *
- * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind, or lacks a column; CONFIG_INVALID
+ * @throws FedsvdError DATA_UNREADABLE for a file that cannot be opened, is of another kind, or lacks a column;
+ *   CONFIG_INVALID
  */
 export async function* readableRows(
   paths: DataPaths,

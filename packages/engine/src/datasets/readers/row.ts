@@ -16,11 +16,13 @@ export interface ReadOptions extends ColumnNames {
   readonly encoding?: string | undefined
   /** Between the fields of a text table, one character; default: by the ending, a comma or a tab. */
   readonly delimiter?: string | undefined
-  /** Whether fields may stand in double quotes; default: in .csv files they may, in .tsv files a quote is a character. */
+  /**
+   * Whether fields may stand in double quotes; default: in .csv files they may, in .tsv files a quote is a character.
+   */
   readonly quoting?: CsvDialect['quoting'] | undefined
   /**
-   * Told of bytes that are no text, and of NUL bytes; the file is read on, and the rows with what came in their place hold
-   * `BAD_TEXT`. Default: the first of them is refused.
+   * Told of bytes that are no text, and of NUL bytes; the file is read on, and the rows with what came in their place
+   * hold `BAD_TEXT`. Default: the first of them is refused.
    */
   readonly onBadText?: ((fault: FedsvdError) => void) | undefined
   /** What spells labels, tags and units; default: `valueText`. */
@@ -42,7 +44,9 @@ export function faultyRow(place: Place, expected: string, got: string, cause?: u
   return { value: undefined, place, fault: unreadable(place, expected, got, cause) }
 }
 
-/** Makes rows into records. Its errors name the place and the fault but never quote the row: errors can leave the site. */
+/**
+ * Makes rows into records. Its errors name the place and the fault but never quote the row: errors can leave the site.
+ */
 export function rowReader(options: ReadOptions): (row: Row) => SiteRecord {
   const task = taskOfColumns(options, options.task)
   const columns = requiredColumns(options, task)

@@ -35,9 +35,9 @@ export const NOT_UTF8_MARK = '\ufffe\ufdd0\uffff'
 const MARK = Buffer.from(NOT_UTF8_MARK)
 
 /**
- * Passes on a stream of bytes. Each byte that is not UTF-8 is told to `onFault`, as DATA_UNREADABLE with line and byte, and
- * passed on as {@link NOT_UTF8_MARK}, before a reader can put a replacement character in its place. Where `onFault` throws, the
- * stream ends with that.
+ * Passes on a stream of bytes. Each byte that is not UTF-8 is told to `onFault`, as DATA_UNREADABLE with line and byte,
+ * and passed on as {@link NOT_UTF8_MARK}, before a reader can put a replacement character in its place. Where `onFault`
+ * throws, the stream ends with that.
  */
 export async function* checkedUtf8(
   bytes: AsyncIterable<Buffer>,
@@ -71,7 +71,9 @@ export async function* checkedUtf8(
   yield MARK
 }
 
-/** Whether these bytes, which begin no whole character, can be the first ones of a character that a chunk cut in two. */
+/**
+ * Whether these bytes, which begin no whole character, can be the first ones of a character that a chunk cut in two.
+ */
 function mayContinue(cut: Buffer): boolean {
   if (cut.length > 3) return false
   return (

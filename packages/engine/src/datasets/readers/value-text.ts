@@ -2,12 +2,13 @@ import { instantText, spelledInstant } from './instant-text.ts'
 import { Spelled } from './spelled.ts'
 
 /**
- * The one text of one value, whatever format and type it was stored in: a label `1` is the same label from CSV, JSONL and
- * Parquet, as an integer, as a float that is whole, as a decimal, or as text.
+ * The one text of one value, whatever format and type it was stored in: a label `1` is the same label from CSV, JSONL
+ * and Parquet, as an integer, as a float that is whole, as a decimal, or as text.
  *
- * - whole numbers without point and exponent; other numbers without zeros at their end, as the shortest text that reads back;
- * - dates as `2024-01-31`, instants as `2024-01-31T12:00:00.000Z` (to the microsecond or nanosecond where they have them), and
- *   at midnight UTC as the date; a time without a zone counts as UTC;
+ * - whole numbers without point and exponent; other numbers without zeros at their end, as the shortest text that reads
+ *   back;
+ * - dates as `2024-01-31`, instants as `2024-01-31T12:00:00.000Z` (to the microsecond or nanosecond where they have
+ *   them), and at midnight UTC as the date; a time without a zone counts as UTC;
  * - booleans as `true` and `false`;
  * - texts that spell a number as writers of CSV do (`1.0`, `2.50`, `1e-07`, not `007` and not `1E5`), an instant
  *   (`2024-01-31 13:00:00+01`) or a truth value (`True`, `FALSE`) as the value they spell; any other text as it stands;
@@ -31,7 +32,9 @@ export function valueText(value: unknown): string | undefined {
 
 /** A number in full, without the zeros that some writers put before it. */
 const DECIMAL = /^(-?)(0|[1-9]\d*)(?:\.(\d*))?$/
-/** With an exponent, as C, Python, JavaScript (`1e+20`) and Java (`1.0E20`) write floats; `1E50` is a code of ICD-11. */
+/**
+ * With an exponent, as C, Python, JavaScript (`1e+20`) and Java (`1.0E20`) write floats; `1E50` is a code of ICD-11.
+ */
 const FLOAT = /^-?\d+(?:\.\d*[eE][+-]?|[eE][+-])\d+$/
 
 function spelledValue(text: string): string | undefined {
@@ -43,8 +46,8 @@ function spelledValue(text: string): string | undefined {
 }
 
 /**
- * A decimal number of any length in its one spelling, which is that of a float wherever a float holds the same digits; any
- * other text as it stands.
+ * A decimal number of any length in its one spelling, which is that of a float wherever a float holds the same digits;
+ * any other text as it stands.
  */
 export function decimalText(text: string): string {
   const found = DECIMAL.exec(text)

@@ -12,8 +12,8 @@ import { Spelled } from './spelled.ts'
 import { valueText } from './value-text.ts'
 
 /*
- * One text for one value, whatever format it comes in. DuckDB writes the files and says which values are the same: it shares no
- * code with the readers.
+ * One text for one value, whatever format it comes in. DuckDB writes the files and says which values are the same: it
+ * shares no code with the readers.
  */
 
 let folder: string

@@ -1,7 +1,7 @@
 /**
- * How a store writes a record: which of its fields there are, then each of them. Numbers are whole and written as zigzag
- * varints (LEB128), lists behind their length, so that a token costs one byte below 64, two below 8192 and three below a
- * million. Fields are found by what records hold: a new kind of record needs no new codec.
+ * How a store writes a record: which of its fields there are, then each of them. Numbers are whole and written as
+ * zigzag varints (LEB128), lists behind their length, so that a token costs one byte below 64, two below 8192 and three
+ * below a million. Fields are found by what records hold: a new kind of record needs no new codec.
  */
 export type StoredRecord = Readonly<Record<string, number | Int32Array | undefined>>
 

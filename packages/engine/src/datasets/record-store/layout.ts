@@ -2,8 +2,8 @@
  * A store is one file:
  *
  *   records    one behind the other, see codec.ts
- *   index      for each record: offset (8 bytes) and number of tokens (4 bytes), little-endian, and once more at the end
- *              of the last record with 0 tokens
+ *   index      for each record: offset (8 bytes) and number of tokens (4 bytes), little-endian, and once more at the
+ *              end of the last record with 0 tokens
  *   footer     JSON: what the store is of, the names of the fields, SHA-256 of all bytes before it and
  *              of the rest of the footer
  *   tail       length of the footer (4 bytes), the eight bytes "fedsvdR1"

@@ -14,8 +14,8 @@ const HASH_BYTES = 1024 * 1024
 export interface RecordStore extends RecordSource, Disposable {}
 
 /**
- * Opens a store that a {@link RecordStoreWriter} has finished. All of it is hashed once, so that a damaged file is found now
- * and not in the middle of a round.
+ * Opens a store that a {@link RecordStoreWriter} has finished. All of it is hashed once, so that a damaged file is
+ * found now and not in the middle of a round.
  *
  * @returns undefined when there is none, or one of another key, or one that is not whole: it is to be written anew
  */

@@ -9,10 +9,11 @@ const UNIT_BYTES = 24
 const ENTRY = 32
 
 /**
- * Groups the records of a store by the unit (person) that each belongs to, in memory that does not depend on their number.
+ * Groups the records of a store by the unit (person) that each belongs to, in memory that does not depend on their
+ * number.
  *
- * An entry is 24 bytes of SHA-256 of the unit's name and the record's position, so that sorting entries groups the records of
- * a unit and keeps them in the order of the file. The names themselves are not stored.
+ * An entry is 24 bytes of SHA-256 of the unit's name and the record's position, so that sorting entries groups the
+ * records of a unit and keeps them in the order of the file. The names themselves are not stored.
  */
 export class UnitGrouper implements Disposable {
   readonly #sorter: DigestSorter
@@ -32,8 +33,8 @@ export class UnitGrouper implements Disposable {
   }
 
   /**
-   * Writes the groups to a store of their own; once. Of a unit with more than `maxRecords` records the first so many are
-   * kept, in the order of the file: which ones depends on that unit's own records and on nothing else.
+   * Writes the groups to a store of their own; once. Of a unit with more than `maxRecords` records the first so many
+   * are kept, in the order of the file: which ones depends on that unit's own records and on nothing else.
    */
   write(path: string, key: string, maxRecords: number): void {
     using writer = new RecordStoreWriter(path, key)

@@ -9,9 +9,9 @@ import { type Footer, hashedPart, INDEX_ENTRY, MAGIC } from './layout.ts'
 const FLUSH_BYTES = 256 * 1024
 
 /**
- * Writes a store of encoded records, one record at a time and in memory that does not grow: the index goes to a file of its
- * own beside it until the end. The file appears under its name when it is whole and on stable storage; before that, and when
- * this is disposed of without `finish`, there is nothing.
+ * Writes a store of encoded records, one record at a time and in memory that does not grow: the index goes to a file of
+ * its own beside it until the end. The file appears under its name when it is whole and on stable storage; before that,
+ * and when this is disposed of without `finish`, there is nothing.
  */
 export class RecordStoreWriter implements Disposable {
   readonly #path: string

@@ -25,8 +25,8 @@ export function withoutBoilerplate(body: string): string {
 }
 
 /**
- * Where the last footer begins, or -1: a line that is one by itself, or a rule with the name of a list on or below it. A
- * rule at the very end closes a footer and opens none.
+ * Where the last footer begins, or -1: a line that is one by itself, or a rule with the name of a list on or below it.
+ * A rule at the very end closes a footer and opens none.
  */
 function footerStart(lines: readonly string[]): number {
   const last = lines.length - 1

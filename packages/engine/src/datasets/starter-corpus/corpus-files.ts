@@ -20,8 +20,8 @@ export function starterPackage(): { folder: string; version: string } {
 }
 
 /**
- * Reads all 6,046 mails in the order of the package's own list, as bytes, because many are not UTF-8. Synchronously: so many
- * small files take 0.2 s that way and several times as long through promises.
+ * Reads all 6,046 mails in the order of the package's own list, as bytes, because many are not UTF-8. Synchronously: so
+ * many small files take 0.2 s that way and several times as long through promises.
  */
 export function* rawMails(): Generator<RawMail> {
   const data = join(starterPackage().folder, 'data')

@@ -7,8 +7,9 @@ import { sourceOf } from './mail-source.ts'
 import { readMail } from './read-mail.ts'
 
 /**
- * Bodies are the same when seven tenths of the three-word runs in their first 200 words are shared. That is more than the
- * starter encoder reads (128 tokens), so no two kept records look alike to it; what differs further down, it cannot see.
+ * Bodies are the same when seven tenths of the three-word runs in their first 200 words are shared. That is more than
+ * the starter encoder reads (128 tokens), so no two kept records look alike to it; what differs further down, it cannot
+ * see.
  */
 export const SAME_BODY = { threshold: 0.7, shingleWords: 3, firstWords: 200 } as const
 

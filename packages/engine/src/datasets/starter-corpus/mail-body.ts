@@ -18,8 +18,8 @@ const toText = compile({
 const OPENS_LIKE_HTML = /^\s*<(?:!doctype|html|head|body|meta|title|style|table|center|div|font|p|br|b|h\d|a\s|img\s)/i
 
 /**
- * Windows-1252 bytes 0x80 to 0x9f. Mail often calls itself Latin-1 when it holds them, and Node before version 23 decodes
- * them as control characters even under their right name, so the text would depend on the version.
+ * Windows-1252 bytes 0x80 to 0x9f. Mail often calls itself Latin-1 when it holds them, and Node before version 23
+ * decodes them as control characters even under their right name, so the text would depend on the version.
  */
 const WINDOWS_1252 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
 const C1_CONTROLS = /[\u0080-\u009f]/g

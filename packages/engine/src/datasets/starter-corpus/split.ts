@@ -16,8 +16,8 @@ export interface StarterSplit {
 /**
  * Deals de-duplicated records into a public hold-out and the three clients; every record goes to exactly one part.
  *
- * Within each class, records are put in the order of the SHA-256 of their text, and every sixth is held out: so the hold-out
- * has the class shares of the whole, and a record's place depends on contents only, not on the order of files.
+ * Within each class, records are put in the order of the SHA-256 of their text, and every sixth is held out: so the
+ * hold-out has the class shares of the whole, and a record's place depends on contents only, not on the order of files.
  */
 export function splitStarterCorpus(records: readonly StarterRecord[]): StarterSplit {
   const ordered = byContent(records)

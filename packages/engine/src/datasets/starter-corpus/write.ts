@@ -28,9 +28,9 @@ const MANIFEST_FILE = 'summary.json'
 const clientFile = (name: string): string => `client-${name}.jsonl`
 
 /**
- * Writes `hold-out.jsonl`, `client-NAME.jsonl` and `summary.json` into `folder`, which is made if need be. Files that are
- * there, whole and of this version are left as they are, which takes a few milliseconds instead of seconds. The summary
- * comes last and every file by renaming, so an interrupted run is repaired by the next.
+ * Writes `hold-out.jsonl`, `client-NAME.jsonl` and `summary.json` into `folder`, which is made if need be. Files that
+ * are there, whole and of this version are left as they are, which takes a few milliseconds instead of seconds. The
+ * summary comes last and every file by renaming, so an interrupted run is repaired by the next.
  */
 export async function writeStarterCorpus(folder: string): Promise<StarterCorpusFiles> {
   const version = starterCorpusVersion()

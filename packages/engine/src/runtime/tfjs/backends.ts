@@ -16,8 +16,9 @@ export interface TfjsBackend {
 }
 
 /**
- * Where TensorFlow.js computes. `node-gpu` and `node` are packages that a user adds, because their install step downloads
- * TensorFlow's library; `webgpu` is two packages that a user adds, of 150 MB; `wasm` and `cpu` come with fedsvd and are slow.
+ * Where TensorFlow.js computes. `node-gpu` and `node` are packages that a user adds, because their install step
+ * downloads TensorFlow's library; `webgpu` is two packages that a user adds, of 150 MB; `wasm` and `cpu` come with
+ * fedsvd and are slow.
  */
 export const TFJS_BACKENDS = ['node-gpu', 'node', 'webgpu', 'wasm', 'cpu'] as const
 export type TfjsBackendName = (typeof TFJS_BACKENDS)[number]
@@ -48,8 +49,8 @@ export async function selectBackend({ tf, name }: TfjsBackend): Promise<void> {
 }
 
 /**
- * The fastest installed of TensorFlow's own backends: the GPU's, else the CPU's. Never falls back to wasm, which is many
- * times slower: whoever asks for a GPU should hear that it is missing.
+ * The fastest installed of TensorFlow's own backends: the GPU's, else the CPU's. Never falls back to wasm, which is
+ * many times slower: whoever asks for a GPU should hear that it is missing.
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE
  */

@@ -1,8 +1,8 @@
 import util from 'node:util'
 
 /**
- * Functions of `node:util` that TensorFlow.js's packages for Node call in every operation, and that Node 23 removed: without
- * them `@tensorflow/tfjs-node-gpu` 4.22 loads, and fails at the first tensor.
+ * Functions of `node:util` that TensorFlow.js's packages for Node call in every operation, and that Node 23 removed:
+ * without them `@tensorflow/tfjs-node-gpu` 4.22 loads, and fails at the first tensor.
  */
 const REMOVED = {
   isNullOrUndefined: (value: unknown) => value === null || value === undefined,

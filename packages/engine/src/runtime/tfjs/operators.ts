@@ -16,8 +16,8 @@ type Attributes = Readonly<Record<string, Attribute>>
 type Operator = (tf: Tf, inputs: readonly Held[], attributes: Attributes) => Held[]
 
 /*
- * Every operator of the graph by operations of TensorFlow.js. Only operations that every backend of it has are used: the
- * CPU's, wasm's and TensorFlow's own. Operands are transposed before a product, because a flag costs wasm far more.
+ * Every operator of the graph by operations of TensorFlow.js. Only operations that every backend of it has are used:
+ * the CPU's, wasm's and TensorFlow's own. Operands are transposed before a product, because a flag costs wasm far more.
  */
 
 const unary =
@@ -120,8 +120,9 @@ const shapeOf: Operator = (_tf, [x], attributes) => {
 const CAST_TO: Readonly<Record<number, 'float32' | 'int32' | 'bool'>> = { 1: 'float32', 6: 'int32', 9: 'bool' }
 
 /**
- * On WebGPU a cast to float32 gives the bytes another name and leaves them as they are. What computes reads them by the type that
- * they were written as; what copies them (a transpose, a concatenation) does not compile. Arithmetic makes them floats.
+ * On WebGPU a cast to float32 gives the bytes another name and leaves them as they are. What computes reads them by the
+ * type that they were written as; what copies them (a transpose, a concatenation) does not compile. Arithmetic makes
+ * them floats.
  */
 function converted(tf: Tf, x: Tensor, dtype: 'float32' | 'int32' | 'bool'): Tensor {
   const named = tf.cast(x, dtype)

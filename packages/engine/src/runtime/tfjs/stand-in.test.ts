@@ -13,9 +13,10 @@ import { loadFastestTfjsBackend } from './backends.ts'
 import { provideRemovedUtilities } from './node-utilities.ts'
 
 /*
- * `@tensorflow/tfjs-node-gpu` cannot be installed where TensorFlow's library cannot be fetched. This package answers as it does:
- * CommonJS, the union of TensorFlow.js's functions, a backend named `tensorflow` that is registered and set when it is loaded,
- * and `util.isNullOrUndefined` in every operation. What it does not have is the device: its kernels are the CPU backend's.
+ * `@tensorflow/tfjs-node-gpu` cannot be installed where TensorFlow's library cannot be fetched. This package answers as
+ * it does: CommonJS, the union of TensorFlow.js's functions, a backend named `tensorflow` that is registered and set
+ * when it is loaded, and `util.isNullOrUndefined` in every operation. What it does not have is the device: its kernels
+ * are the CPU backend's.
  */
 const require = createRequire(import.meta.url)
 const PACKAGE = `

@@ -32,7 +32,8 @@ export interface WebGpuTf {
 let opened: Promise<WebGpuTf> | undefined
 
 /**
- * TensorFlow.js on WebGPU in Node: the npm packages `webgpu` (Dawn) and `@tensorflow/tfjs-backend-webgpu`, which a site adds.
+ * TensorFlow.js on WebGPU in Node: the npm packages `webgpu` (Dawn) and `@tensorflow/tfjs-backend-webgpu`, which a site
+ * adds.
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE where a package is missing or does not load, or there is no adapter
  */

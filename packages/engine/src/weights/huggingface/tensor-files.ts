@@ -111,7 +111,9 @@ function requireOwnName(name: string): void {
 /** How GPTQ, AWQ and bitsandbytes call what they make of a weight. */
 const QUANTISED = /\.(qweight|qzeros|g_idx|SCB|quant_map|absmax|quant_state\.\w+)$/
 
-/** Integers are position ids and the like; integers in place of a weight are a quantised one, whatever config.json says. */
+/**
+ * Integers are position ids and the like; integers in place of a weight are a quantised one, whatever config.json says.
+ */
 function requireNoWeight({ name, dtype, shape }: SafetensorsEntry): void {
   if (!QUANTISED.test(name) && !(name.endsWith('.weight') && shape.length > 0)) return
   throw new FedsvdError('CHECKPOINT_INVALID', {

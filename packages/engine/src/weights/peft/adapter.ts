@@ -33,8 +33,8 @@ export interface AdapterDescription {
 }
 
 /**
- * Writes a state as a PEFT adapter: `adapter_model.safetensors` with PEFT's names (`lora_A` rank x dIn, `lora_B` dOut x rank,
- * the head among `modules_to_save`) and `adapter_config.json`, whose `lora_alpha / r` is the scaling of B A.
+ * Writes a state as a PEFT adapter: `adapter_model.safetensors` with PEFT's names (`lora_A` rank x dIn, `lora_B` dOut x
+ * rank, the head among `modules_to_save`) and `adapter_config.json`, whose `lora_alpha / r` is the scaling of B A.
  *
  * @returns the folder's two files
  */
@@ -72,8 +72,8 @@ export async function readAdapter(folder: string, schema: AdapterSchema, basis =
 }
 
 /**
- * The same model where nothing multiplies the input of the head's output layer: `(s x) W^T + bias = x (s W)^T + bias`. The
- * output layer's weight is the last of the head; what a deeper head has before it is not scaled.
+ * The same model where nothing multiplies the input of the head's output layer: `(s x) W^T + bias = x (s W)^T + bias`.
+ * The output layer's weight is the last of the head; what a deeper head has before it is not scaled.
  */
 export function withoutFeatureScale(state: AdapterState, featureScale: number): AdapterState {
   const output = state.head.findLastIndex(({ name }) => name.endsWith('.weight'))

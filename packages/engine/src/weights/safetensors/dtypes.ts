@@ -1,4 +1,6 @@
-/** How the elements of one safetensors dtype are read; a dtype that is no float is carried through and never decoded. */
+/**
+ * How the elements of one safetensors dtype are read; a dtype that is no float is carried through and never decoded.
+ */
 export interface DtypeReader {
   readonly bytes: number
   /** Float32 values of consecutive little-endian elements; absent for integers and truth values. */

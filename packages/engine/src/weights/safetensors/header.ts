@@ -42,8 +42,8 @@ export function headerLength(first: Uint8Array, fileBytes: number): number {
 }
 
 /**
- * Reads the JSON header of a file of `fileBytes`: each tensor is named once and has the bytes of its size, and the ranges
- * fill the file without an overlap or a gap, as the format asks.
+ * Reads the JSON header of a file of `fileBytes`: each tensor is named once and has the bytes of its size, and the
+ * ranges fill the file without an overlap or a gap, as the format asks.
  *
  * @throws FedsvdError CHECKPOINT_INVALID
  */

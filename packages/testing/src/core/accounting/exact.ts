@@ -1,6 +1,6 @@
 /**
- * Exact privacy curves for tests, by routes that share nothing with the accountants: closed forms, and an inverse Laplace
- * transform along a contour with brute-force moments.
+ * Exact privacy curves for tests, by routes that share nothing with the accountants: closed forms, and an inverse
+ * Laplace transform along a contour with brute-force moments.
  */
 
 import type { AccountedEvent } from '@fedsvd/core/accounting'

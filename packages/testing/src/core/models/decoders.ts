@@ -16,7 +16,10 @@ export const TINY_GPT2: Gpt2Config = {
   layerNormEpsilon: 1e-5,
 }
 
-/** A Llama in miniature: two query heads to a key-value head, heads wider than width / heads, frequencies as in Llama 3.1. */
+/**
+ * A Llama in miniature: two query heads to a key-value head, heads wider than width / heads, frequencies as in Llama
+ * 3.1.
+ */
 export const TINY_LLAMA: LlamaConfig = {
   vocabularySize: 19,
   width: 8,

@@ -117,7 +117,10 @@ async function both(createRunner: RunnerFactory, build: (g: GraphBuilder, inputs
   }
 }
 
-/** What every {@link GraphRunner} owes, whatever it runs on. The interpreter, which shares no code with any, is the judge. */
+/**
+ * What every {@link GraphRunner} owes, whatever it runs on. The interpreter, which shares no code with any, is the
+ * judge.
+ */
 export function runnerContract(runtime: string, createRunner: RunnerFactory): void {
   /** The result of one elementwise function of a row of numbers. */
   const rowOf = async (inputs: readonly number[], build: (g: GraphBuilder, x: Value) => Value): Promise<number[]> => {

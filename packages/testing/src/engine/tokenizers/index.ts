@@ -1,8 +1,8 @@
 export { AWKWARD_TEXTS } from './awkward-texts.ts'
 
 /*
- * Small tokenizer.json files of the three kinds that checkpoints have, for tests: few enough pieces that every result can
- * be worked out by hand.
+ * Small tokenizer.json files of the three kinds that checkpoints have, for tests: few enough pieces that every result
+ * can be worked out by hand.
  */
 
 const special = (id: number, content: string) => ({

@@ -13,8 +13,8 @@ const WHOLE = 'whole\n'
 
 /**
  * Looks at the folder of an embedded database before it is opened. PGlite makes an empty database wherever it misses
- * `PG_VERSION`, over whatever lies there; so only a folder in which there never was one may be given to it without one. A
- * making that was cut short by a crash is begun anew.
+ * `PG_VERSION`, over whatever lies there; so only a folder in which there never was one may be given to it without one.
+ * A making that was cut short by a crash is begun anew.
  *
  * @returns the folder to open, and whether there was no database in it
  * @throws FedsvdError DATABASE_DAMAGED naming what is missing
@@ -47,8 +47,8 @@ export async function databaseIsWhole(folder: string): Promise<void> {
 }
 
 /**
- * Holds the files of the tables and indexes against the catalogue: of a folder that was copied by half some are missing or
- * cut off, and PostgreSQL reads an empty file as an empty table.
+ * Holds the files of the tables and indexes against the catalogue: of a folder that was copied by half some are missing
+ * or cut off, and PostgreSQL reads an empty file as an empty table.
  *
  * @throws FedsvdError DATABASE_DAMAGED
  */

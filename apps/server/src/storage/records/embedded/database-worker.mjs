@@ -1,6 +1,6 @@
 /**
- * The embedded database: PGlite in a thread of its own, speaking PostgreSQL's protocol on a socket. Plain JavaScript, so
- * that the thread starts without a loader.
+ * The embedded database: PGlite in a thread of its own, speaking PostgreSQL's protocol on a socket. Plain JavaScript,
+ * so that the thread starts without a loader.
  */
 import { once } from 'node:events'
 import { parentPort, workerData } from 'node:worker_threads'

@@ -25,9 +25,9 @@ import { lockDatabase, lockDatabaseFiles } from './lock-database.ts'
 const PORT = 5432
 
 /**
- * The store in a folder of this machine, for one coordinator. It survives the death of the process, not the loss of power:
- * PGlite does not flush its files. The socket lies in a folder that only its owner may enter. `onFailure` hears of a
- * database thread that dies later; every method then rejects with DATABASE_UNAVAILABLE.
+ * The store in a folder of this machine, for one coordinator. It survives the death of the process, not the loss of
+ * power: PGlite does not flush its files. The socket lies in a folder that only its owner may enter. `onFailure` hears
+ * of a database thread that dies later; every method then rejects with DATABASE_UNAVAILABLE.
  *
  * @throws FedsvdError DATABASE_LOCKED, DATABASE_DAMAGED, DATABASE_UNAVAILABLE or MIGRATION_FAILED
  */

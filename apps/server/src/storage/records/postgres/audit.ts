@@ -22,8 +22,8 @@ export function prismaAudit(prisma: PrismaClient): AuditStore {
 }
 
 /**
- * Appends within the transaction of an action. Call it last: whoever holds the lock must wait for nothing else. Were the
- * lock not there, the unique `previousHash` would still refuse a fork.
+ * Appends within the transaction of an action. Call it last: whoever holds the lock must wait for nothing else. Were
+ * the lock not there, the unique `previousHash` would still refuse a fork.
  */
 export async function appendAudit(tx: Prisma.TransactionClient, draft: AuditDraft | undefined): Promise<void> {
   if (draft === undefined) return

@@ -10,8 +10,8 @@ interface Waiting<K, V> {
 const MOST_TOGETHER = 1000
 
 /**
- * Looks up many keys at once: what is asked while a look-up is under way goes into the next one. A look-up always starts
- * after it was asked for, so it sees whatever the caller has written before.
+ * Looks up many keys at once: what is asked while a look-up is under way goes into the next one. A look-up always
+ * starts after it was asked for, so it sees whatever the caller has written before.
  *
  * `load` returns the values in the order of its keys. When it fails, all that were looked up together fail.
  */

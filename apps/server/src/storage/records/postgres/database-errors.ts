@@ -1,6 +1,9 @@
 import { type ErrorDetail, FedsvdError } from '@fedsvd/core/errors'
 
-/** Codes of Prisma (P...), PostgreSQL (class 08, 53, 57P; 25P03, a transaction that was cut) and the system that mean: no answer, try again later. */
+/**
+ * Codes of Prisma (P...), PostgreSQL (class 08, 53, 57P; 25P03, a transaction that was cut) and the system that mean:
+ * no answer, try again later.
+ */
 const UNAVAILABLE =
   /^(P1001|P1002|P1008|P1017|P2024|P2028|P2034|08...|25P03|53...|57P..|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH)$/
 

@@ -21,8 +21,8 @@ const NEEDED = `SELECT DISTINCT "sha256" FROM (
 ) AS named ORDER BY 1`
 
 /**
- * Writes every row as JSON, in the words of PostgreSQL itself, so that numbers and times come back to the last digit. To be run in
- * one transaction that sees one state of the database (REPEATABLE READ).
+ * Writes every row as JSON, in the words of PostgreSQL itself, so that numbers and times come back to the last digit.
+ * To be run in one transaction that sees one state of the database (REPEATABLE READ).
  */
 export async function dumpDatabase(query: Query, write: WriteRows): Promise<DatabaseDump> {
   const found = await query<{ name: string }>(
@@ -59,8 +59,8 @@ export async function dumpDatabase(query: Query, write: WriteRows): Promise<Data
 }
 
 /**
- * Puts the rows of a dump into tables that are empty, of the schema that the dump was made of. Whoever wrote the dump names
- * tables, columns and sequences in it, so none is taken that a dump of this schema does not have.
+ * Puts the rows of a dump into tables that are empty, of the schema that the dump was made of. Whoever wrote the dump
+ * names tables, columns and sequences in it, so none is taken that a dump of this schema does not have.
  *
  * @throws FedsvdError BACKUP_INVALID when there are others than the dump says, or than the schema has
  */

@@ -4,13 +4,17 @@ import type { LeaseOf } from '../store.ts'
 import { Prisma } from './generated/client.ts'
 
 /**
- * Called first in each transaction that only a driver may make: holds the lease to its end, or refuses. Whoever wants to take
- * the run over waits until what is written is there to be seen. A lease that has expired is good as long as nobody has taken it.
+ * Called first in each transaction that only a driver may make: holds the lease to its end, or refuses. Whoever wants
+ * to take the run over waits until what is written is there to be seen. A lease that has expired is good as long as
+ * nobody has taken it.
  */
 export interface Fence {
   /** @throws FedsvdError LEASE_LOST */
   (tx: Prisma.TransactionClient, runId: string): Promise<void>
-  /** The lease to hold, for a transaction that is one statement; undefined where there are none. @throws FedsvdError LEASE_LOST */
+  /**
+   * The lease to hold, for a transaction that is one statement; undefined where there are none. @throws FedsvdError
+   * LEASE_LOST
+   */
   readonly leaseOf: (runId: string) => Lease | undefined
 }
 

@@ -31,8 +31,8 @@ interface AppliedMigration {
 }
 
 /**
- * Brings the database to the newest migration in `folder`, each migration in a transaction of its own, and keeps the same
- * `_prisma_migrations` rows that Prisma's command line writes. Starts of several coordinators wait for each other.
+ * Brings the database to the newest migration in `folder`, each migration in a transaction of its own, and keeps the
+ * same `_prisma_migrations` rows that Prisma's command line writes. Starts of several coordinators wait for each other.
  *
  * @param only for the schema of an earlier release: the migrations that it had
  * @returns the names of the migrations applied now

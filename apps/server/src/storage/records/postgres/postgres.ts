@@ -4,8 +4,8 @@ import { openPrismaStore } from './prisma-store.ts'
 const CONNECTIONS = 10
 const CONNECT_TIMEOUT_MS = 10_000
 /**
- * A coordinator that freezes, or whose machine is lost, in the middle of a transaction must not hold its rows for ever. Longer
- * than a transaction may take anyway: one that is only slow is not cut.
+ * A coordinator that freezes, or whose machine is lost, in the middle of a transaction must not hold its rows for ever.
+ * Longer than a transaction may take anyway: one that is only slow is not cut.
  */
 const IDLE_IN_TRANSACTION_MS = 40_000
 

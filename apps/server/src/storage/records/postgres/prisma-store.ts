@@ -30,8 +30,8 @@ const DUMP_MS = 600_000
 const TRANSACTIONS = { maxWait: 30_000, timeout: 30_000 }
 
 /**
- * A store on any database that speaks PostgreSQL's protocol. Brings the schema up to date first; `check` looks at the database
- * before that.
+ * A store on any database that speaks PostgreSQL's protocol. Brings the schema up to date first; `check` looks at the
+ * database before that.
  */
 export async function openPrismaStore(
   connection: pg.PoolConfig,
