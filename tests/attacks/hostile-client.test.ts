@@ -1,10 +1,17 @@
+import { randomUUID } from 'node:crypto'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { describe, expect, it } from 'vitest'
 import type { BlobStore } from '../../apps/server/src/storage/objects/index.ts'
 import type { PrivacyFact, Store } from '../../apps/server/src/storage/records/index.ts'
 import { eventOfRound, type PrivacyEvent } from '../../packages/core/src/accounting/index.ts'
 import { isFedsvdError } from '../../packages/core/src/errors.ts'
-import type { LedgerReport, RunManifest, RunSnapshot } from '../../packages/core/src/protocol/index.ts'
+import {
+  type LedgerReport,
+  type LedgerReportPart,
+  REPORT_PART_CHARACTERS,
+  type RunManifest,
+  type RunSnapshot,
+} from '../../packages/core/src/protocol/index.ts'
 import {
   get,
   type Identity,
@@ -359,5 +366,36 @@ describe('many large reports', () => {
       client.socket!.emit('ledger-report', report(manifest, []), () => {})
     }
     expect(await gone).toBe('io server disconnect')
+  })
+
+  it('in parts are taken however low the limit is, and a second one is not', async () => {
+    await using coordinator = await testCoordinator({ reportsPerMinute: 5 })
+    const { manifest, client, owed } = await askedOnce(coordinator, { rounds: 1000 })
+    const rounds = Array.from({ length: 1000 }, (_, round): [number, number, PrivacyEvent] => [round, 1, owed])
+    const text = JSON.stringify(report(manifest, rounds))
+    const of = Math.ceil(text.length / REPORT_PART_CHARACTERS)
+    expect(of).toBeGreaterThan(5)
+    const send = (index: number, id: string) => {
+      const piece = text.slice(index * REPORT_PART_CHARACTERS, (index + 1) * REPORT_PART_CHARACTERS)
+      const message = { id, index, of, text: piece }
+      return client.socket!.timeout(20_000).emitWithAck('ledger-report-part', message)
+    }
+    const id = randomUUID()
+    for (let index = 0; index < of - 1; index += 1) expect(await send(index, id)).toEqual({ received: true })
+    expect(await send(of - 1, id)).toEqual({ agrees: true })
+    expect(await send(0, randomUUID())).toMatchObject({ agrees: false, error: { code: 'RATE_LIMITED' } })
+  })
+
+  it('of parts that fit no report, or that are no JSON together, are refused as any other', async () => {
+    await using coordinator = await testCoordinator()
+    const { client } = await askedOnce(coordinator)
+    const send = (message: unknown) =>
+      client.socket!.timeout(20_000).emitWithAck('ledger-report-part', message as LedgerReportPart)
+    const refused = { agrees: false, error: { code: 'MESSAGE_INVALID' } }
+    const id = randomUUID()
+    for (const message of [null, {}, { id, index: 1, of: 2, text: 'x' }, { id, index: 0, of: 1e9, text: 'x' }])
+      expect(await send(message)).toMatchObject(refused)
+    expect(await send({ id, index: 0, of: 2, text: '{"runId":' })).toEqual({ received: true })
+    expect(await send({ id, index: 1, of: 2, text: ']' })).toMatchObject(refused)
   })
 })

@@ -8,6 +8,7 @@ import {
   clientHandshakeSchema,
   enrolRequestSchema,
   invitationReplySchema,
+  ledgerReportPartSchema,
   ledgerReportSchema,
   offerReplySchema,
   ROUND_FAILURES,
@@ -31,6 +32,7 @@ const MESSAGES = {
   'offer-reply': offerReplySchema,
   'invite-reply': invitationReplySchema,
   'ledger-report': ledgerReportSchema,
+  'ledger-report-part': ledgerReportPartSchema,
   'round-failed': roundFailedSchema,
 } as const
 
@@ -66,7 +68,7 @@ describe('the table of what leaves a site', () => {
     const names = Array.from(events.matchAll(/^ {2}'?([a-z-]+)'?\(/gm), ([, name]) => name)
     expect(names.length).toBeGreaterThan(1)
     for (const name of names) expect(Object.keys(MESSAGES)).toContain(name)
-    const sources = ['network.ts', 'handshakes.ts', 'answers.ts', 'upload.ts'].map((name) =>
+    const sources = ['network.ts', 'handshakes.ts', 'answers.ts', 'report.ts', 'upload.ts'].map((name) =>
       file(`apps/client/src/transport/${name}`),
     )
     const emitted = Array.from(sources.join('\n').matchAll(/emit(?:WithAck)?\(\s*'([a-z-]+)'/g), ([, name]) => name)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -12,8 +12,9 @@ import {
 import { networkTransport } from '../../apps/client/src/transport/network.ts'
 import { readTls } from '../../apps/client/src/transport/tls.ts'
 import { registryOf } from '../../apps/server/src/models/index.ts'
+import { eventOfRound } from '../../packages/core/src/accounting/index.ts'
 import { FedsvdError } from '../../packages/core/src/errors.ts'
-import type { RunSnapshot } from '../../packages/core/src/protocol/index.ts'
+import { type RunSnapshot, sessionChallengeText } from '../../packages/core/src/protocol/index.ts'
 import { fetchThrough } from '../../packages/engine/src/network/index.ts'
 import { forwardProxy } from '../../packages/testing/src/client/forward-proxy.ts'
 import { reverseProxy } from '../../packages/testing/src/client/reverse-proxy.ts'
@@ -70,6 +71,43 @@ async function wholeRun({ operatorToken }: TestCoordinator, url: string, trust =
   expect(site.events.filter(({ event }) => ['unreachable', 'disconnected', 'round-failed'].includes(event))).toEqual([])
 }
 
+/** A client reports a ledger of 20,000 rounds, by an address. */
+async function longReport(coordinator: TestCoordinator, url: string, trust = {}): Promise<void> {
+  const manifest = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 20_000 })
+  const client = await coordinator.client('long')
+  const { clientId, key } = client.identity
+  const terms = client.termsFor(manifest)
+  const ignored = () => {}
+  const connections: string[] = []
+  using link = networkTransport(url, trust).open(
+    {
+      clientId,
+      instance: randomUUID(),
+      ledgerHead: () => undefined,
+      signChallenge: (id, nonce) => sign(null, Buffer.from(sessionChallengeText(id, nonce)), key).toString('base64url'),
+    },
+    {
+      onConnected: (transport) => connections.push(transport),
+      onDisconnected: (reason) => connections.push(reason),
+      onUnreachable: ignored,
+      onRefused: ignored,
+      onOffer: async () => ({ accepted: true, terms }),
+      onInvitation: async () => ({ accepted: true }),
+      onRoundClosed: ignored,
+      onRunPaused: ignored,
+      onRunEnded: ignored,
+      onNonsense: ignored,
+    },
+  )
+  await until('that it takes part', async () => (await coordinator.snapshot(manifest.runId)).clients.length === 1)
+  const event = eventOfRound(manifest, terms)
+  const reservations = Array.from({ length: 20_000 }, (_, round) => ({ round, attempt: 1, event: { ...event } }))
+  const report = { runId: manifest.runId, since: 0, reservations }
+  expect(JSON.stringify(report).length).toBeGreaterThan(3 * 2 ** 20)
+  expect(await link.report(report)).toEqual({ agrees: true })
+  expect(connections).toEqual(['polling'])
+}
+
 describe('a run over a hostile network', () => {
   it('goes by a forward proxy, a prefix, long polling and bodies of 1 MB', async () => {
     await using coordinator = await testCoordinator({}, { models })
@@ -81,6 +119,14 @@ describe('a run over a hostile network', () => {
     await wholeRun(coordinator, `${reverse.url}/`)
     expect(new Set(forward.asked)).toEqual(new Set([`127.0.0.1:${reverse.port}`]))
     expect(reverse.passed.filter((request) => /PUT .*\/parts\//.test(request))).toHaveLength(3)
+  })
+
+  it('carries a long ledger report in parts, over long polling', async () => {
+    await using coordinator = await testCoordinator()
+    await using reverse = await reverseProxy(coordinator.url)
+    reverse.websocket = 'refuse'
+    reverse.mostBodyBytes = 2 ** 20
+    await longReport(coordinator, reverse.url)
   })
 })
 
@@ -109,6 +155,8 @@ describe.skipIf(!hasNginx)(`nginx as on the page${hasNginx ? '' : ' (skipped: ng
     expect(requests.filter((line) => /^PUT .*\/update 413$/.test(line))).toHaveLength(1)
     expect(requests.filter((line) => /^PUT .*\/parts\/\S+ 200$/.test(line))).toHaveLength(3)
     expect(requests.some((line) => line.endsWith(' 101'))).toBe(false)
+    await longReport(coordinator, `https://127.0.0.1:${nginx.port}/fedsvd`, readTls({ ca }))
+    expect(nginx.requests().filter((line) => line.endsWith(' 413'))).toHaveLength(1)
   })
 
   it('passes WebSocket, the dashboard with its assets, and cookies that are Secure', async () => {

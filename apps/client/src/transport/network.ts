@@ -1,5 +1,5 @@
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
-import { enrolReplySchema, ledgerReplySchema, parseMessage, sessionSchema } from '@fedsvd/core/protocol'
+import { enrolReplySchema, parseMessage, sessionSchema } from '@fedsvd/core/protocol'
 import type { ProxyEnvironment, TlsTrust } from '@fedsvd/engine/network'
 import { sha256Hex } from '../ledger/index.ts'
 import { AwaitableValue } from '../platform/index.ts'
@@ -9,13 +9,13 @@ import { backOff, type Pause, pause as systemPause } from './back-off.ts'
 import { noAnswer } from './foreign-answer.ts'
 import { Handshakes } from './handshakes.ts'
 import { bearer, jsonBody, jsonRequest, type Patience, requestUntilAnswered, verifiedBody } from './http.ts'
+import { ReportSender } from './report.ts'
 import { type Route, routeTo } from './route.ts'
 import { catalogueErrorIn, openSocket } from './socket.ts'
 import { certificateFault } from './tls.ts'
 import type { Caller, CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
 import { uploadFrame } from './upload.ts'
 
-const ANSWER_TIMEOUT_MS = 30_000
 /** The last two: the coordinator that answers is not the one that drives the run, and that one is not there now. */
 const PASSING: readonly string[] = [
   'RATE_LIMITED',
@@ -68,16 +68,13 @@ function openLink(route: Route, pause: Pause, caller: Caller, handlers: LinkHand
   const session = new AwaitableValue<string>()
   const socket = connect(route, pause, caller, { handlers, online, session, closed: closed.signal })
 
+  const reports = new ReportSender(socket)
   return {
     report: async (report, signal = closed.signal) => {
       const waits = backOff()
       for (;;) {
         await online.value(signal)
-        const reply = await socket
-          .timeout(ANSWER_TIMEOUT_MS)
-          .emitWithAck('ledger-report', report)
-          .catch(() => undefined)
-        const answer = reply && parseMessage(ledgerReplySchema, reply, 'an answer to a ledger report')
+        const answer = await reports.send(report)
         if (answer !== undefined && !isPassing(answer.error?.code)) return answer
         await pause(waits.next().value, signal)
       }

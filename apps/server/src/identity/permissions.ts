@@ -61,6 +61,7 @@ export const NAMESPACES: Readonly<Record<string, Access>> = { '/': [], '/client'
 /** Events that a connection may send; anything else is refused. Operators send none. */
 export const EVENTS: Readonly<Record<string, Access>> = {
   '/client ledger-report': 'client',
+  '/client ledger-report-part': 'client',
   '/client round-failed': 'client',
 }
 

@@ -4,7 +4,9 @@ import {
   type ClientToServerEvents,
   clientHandshakeSchema,
   type LedgerHead,
+  type LedgerPartReply,
   type LedgerReply,
+  LIMITS,
   ledgerReportSchema,
   parseMessage,
   requireProtocol,
@@ -21,6 +23,7 @@ import type { ClientRecord, ClientStore } from '../storage/records/index.ts'
 import { toFedsvdError } from '../telemetry/index.ts'
 import { permitEvents } from './permit-events.ts'
 import type { ClientSocket, Presence } from './presence.ts'
+import { ReportInParts } from './report-parts.ts'
 
 export type ClientNamespace = Namespace<
   ClientToServerEvents,
@@ -57,6 +60,8 @@ export interface ConnectionRegistry {
 const MOST_PENDING_REPORTS = 16
 /** A report of more reservations counts as several towards the limit of a minute. */
 const RESERVATIONS_OF_A_REPORT = 200
+/** Characters of a report in parts: as many as one message of Socket.IO may have. */
+const LONGEST_REPORT = 4 * 2 ** 20
 /** Whoever goes on after so many refusals on one connection is sent away; even refusing costs something. */
 const MOST_REFUSALS = 100
 
@@ -103,17 +108,32 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
         throw error
       }
     }
-    socket.on('ledger-report', (message: unknown, reply: unknown) => {
+    const answered = (reply: unknown, answer: () => Promise<LedgerPartReply>): void => {
       if (typeof reply !== 'function') return
       pending += 1
-      void limited(message)
-        .then(() => answerReport({ runs, ledgers, clientId, message, pending }))
+      void answer()
         .catch((error: unknown) => ({ agrees: false, error: toFedsvdError(error, log).toJSON() }))
-        .then((answer) => (reply as (answer: LedgerReply) => void)(answer))
+        .then((value) => (reply as (answer: LedgerPartReply) => void)(value))
         .finally(() => {
           pending -= 1
         })
+    }
+    socket.on('ledger-report', (message: unknown, reply: unknown) => {
+      answered(reply, async () => {
+        await limited(message)
+        return await answerReport({ runs, ledgers, clientId, message, pending })
+      })
     })
+    const inParts = new ReportInParts(LONGEST_REPORT)
+    socket.on('ledger-report-part', (part: unknown, reply: unknown) => {
+      answered(reply, async () => {
+        if (!inParts.isNext(part)) await limited(part) // the first part has paid for those that follow it
+        const text = inParts.take(part)
+        if (text === undefined) return { received: true }
+        return await answerReport({ runs, ledgers, clientId, message: parsedJson(text), pending })
+      })
+    })
+    socket.once('disconnect', () => inParts.drop())
     socket.on('round-failed', (message: unknown) => {
       void limited(message)
         .then(() => runs.reports.roundFailed(clientId, parseMessage(roundFailedSchema, message, 'a failed round')))
@@ -192,8 +212,18 @@ async function requireOneLedger(
 
 /** How many reports a message counts as; it has not been looked at yet, and may be anything, null included. */
 function weightOf(message: unknown): number {
-  const reservations = (message as { reservations?: unknown } | null | undefined)?.reservations
-  return Array.isArray(reservations) ? Math.ceil(Math.max(1, reservations.length) / RESERVATIONS_OF_A_REPORT) : 1
+  const { reservations, of } = (message ?? {}) as { reservations?: unknown; of?: unknown }
+  if (Array.isArray(reservations)) return Math.ceil(Math.max(1, reservations.length) / RESERVATIONS_OF_A_REPORT)
+  return typeof of === 'number' && of > 1 ? Math.min(of, LIMITS.reportParts.most) : 1
+}
+
+/** Undefined for a text that is no JSON, which no schema takes. */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 interface Report {

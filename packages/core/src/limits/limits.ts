@@ -34,6 +34,8 @@ export const LIMITS = {
   basis: range(0, 1_000_000, 'as many as rounds'),
   attempt: range(1, 1000, 'each stands for a crash of the client in one round'),
   ledgerLength: range(0, 1_000_000_000, 'a ledger of hundreds of gigabytes'),
+  reportParts: range(2, 256, 'twice what a report of the longest has in parts of their usual size'),
+  reportPart: range(0, 255, 'as many as reportParts'),
   clipNorm: range(
     1e-6,
     1e6,

@@ -13,6 +13,11 @@ import { FINAL_RUN_STATES } from './run-state.ts'
 
 /** More do not fit into one message. */
 const MOST_RESERVATIONS = 20_000
+/**
+ * A longer ledger report goes in parts: proxies that refuse bodies above 1 MB are common, and sixteen messages of this
+ * length, all that a coordinator takes at a time, make less even when long polling sends them as one body.
+ */
+export const REPORT_PART_CHARACTERS = 32 * 1024
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 const round = wholeIn(LIMITS.round)
@@ -159,6 +164,20 @@ export const ledgerReportSchema = z.strictObject({
 export const ledgerReplySchema = z.strictObject({ agrees: z.boolean(), error: wireErrorSchema.optional() })
 
 /**
+ * `ledger-report-part`: a piece of the JSON text of a ledger report, in order, one at a time. The last one is answered
+ * as the report is. A connection has one report in parts at a time: part 0 under another `id` begins anew.
+ */
+export const ledgerReportPartSchema = z
+  .strictObject({
+    id: identifierSchema,
+    index: wholeIn(LIMITS.reportPart),
+    of: wholeIn(LIMITS.reportParts),
+    text: z.string().min(1).max(REPORT_PART_CHARACTERS),
+  })
+  .refine(({ index, of }) => index < of, { path: ['index'], error: 'no part of so many' })
+export const ledgerPartReplySchema = z.union([z.strictObject({ received: z.literal(true) }), ledgerReplySchema])
+
+/**
  * Why a round failed at a client, as far as that may leave a site: faults of the published state or of the machine,
  * which no record decides. Anything else is `SITE_DECLINED`, and its reason stays with the site.
  */
@@ -202,6 +221,8 @@ export type RunPaused = z.infer<typeof runPausedSchema>
 export type RunEnded = z.infer<typeof runEndedSchema>
 export type LedgerReport = z.infer<typeof ledgerReportSchema>
 export type LedgerReply = z.infer<typeof ledgerReplySchema>
+export type LedgerReportPart = z.infer<typeof ledgerReportPartSchema>
+export type LedgerPartReply = z.infer<typeof ledgerPartReplySchema>
 export type RoundFailed = z.infer<typeof roundFailedSchema>
 export type UploadReply = z.infer<typeof uploadReplySchema>
 export type WireError = z.infer<typeof wireErrorSchema>
@@ -218,5 +239,6 @@ export interface ServerToClientEvents {
 }
 export interface ClientToServerEvents {
   'ledger-report'(message: LedgerReport, reply: (reply: LedgerReply) => void): void
+  'ledger-report-part'(message: LedgerReportPart, reply: (reply: LedgerPartReply) => void): void
   'round-failed'(message: RoundFailed): void
 }

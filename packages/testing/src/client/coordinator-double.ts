@@ -50,6 +50,7 @@ export interface Sent {
     | 'challenge'
     | 'handshake'
     | 'ledger-report'
+    | 'ledger-report-part'
     | 'round-failed'
     | 'blob'
     | 'upload'

@@ -54,6 +54,8 @@ export const GOOD_MESSAGES: Readonly<Record<string, unknown>> = {
   offerReplySchema: { accepted: true, terms },
   invitationReplySchema: { accepted: false, error },
   ledgerReportSchema: { runId, since: 0, reservations: [{ round: 0, attempt: 1, event }] },
+  ledgerReportPartSchema: { id: runId, index: 0, of: 2, text: '{' },
+  ledgerPartReplySchema: { received: true },
   ledgerReplySchema: { agrees: false, error },
   runRequestSchema: { ...request, adapter: { rank: 2, alpha: 2, headMode: 'trained', targets: ['query'] } },
   offerSchema: { manifest },
