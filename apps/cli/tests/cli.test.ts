@@ -174,6 +174,8 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
       [await fedsvd(['account'], 'nonsense'), /^MESSAGE_INVALID: expected JSON/],
       [await join_('--data', join(folder, 'none.jsonl')), /^DATA_UNREADABLE: .*none\.jsonl.*ENOENT/],
       [await join_('--data', unreadable), /^CONFIG_INVALID: .*declared number of records/],
+      [await join_('--data', unreadable, '--name', '<a>'), /^CONFIG_INVALID: expected a valid --name, got one that/],
+      [await join_('--data', unreadable, '--max-wait', '1e12'), /^CONFIG_INVALID: .*Correct --max-wait:/],
       [await join_('--data', unreadable, '--declared-records', '1'), /^TOKEN_INVALID: .*enrolment token/],
       [await fedsvd(['ledger', 'show', '--state-dir', join(folder, 'none')]), /^CONFIG_INVALID: expected ledgers/],
     ] as const

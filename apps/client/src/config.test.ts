@@ -44,6 +44,16 @@ describe('clientConfig', () => {
     expect(() => clientConfig({ ...input, ...wrong })).toThrow(`CONFIG_INVALID: expected a valid ${field}`)
   })
 
+  it('calls a setting what the person who gave it calls it', () => {
+    const nameOf = (path: readonly string[]): string => `--${path.join('-')}`
+    const wrong = { ...input, budget: { epsilon: 0, delta: 1e-5 } }
+    expect(() => clientConfig(wrong, nameOf)).toThrow(
+      /expected a valid --budget-epsilon, got .*Correct --budget-epsilon/,
+    )
+    const unknown = { ...input, limits: { clipnorm: { max: 2 } } } as never
+    expect(() => clientConfig(unknown, nameOf)).toThrow('got --limits-clipnorm')
+  })
+
   it.each([
     [{ datafile: 'letters.jsonl' }, /got datafile\b.*Did you mean dataFile\?/s],
     [{ limits: { clipnorm: { max: 2 } } }, /got limits\.clipnorm\b.*Did you mean clipNorm\?/s],

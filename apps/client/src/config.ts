@@ -116,17 +116,23 @@ export const clientConfigSchema = z.strictObject({
 export type ClientConfig = z.infer<typeof clientConfigSchema>
 export type ClientConfigInput = z.input<typeof clientConfigSchema>
 
+/** What a person calls a setting: by its path in the configuration, or the option of a command that it came from. */
+export type NameOfClientSetting = (path: readonly string[]) => string
+
+const nameOfPath: NameOfClientSetting = (path) => path.join('.')
+
 /** Checks a configuration. @throws FedsvdError CONFIG_INVALID naming the first setting at fault */
-export function clientConfig(input: ClientConfigInput): ClientConfig {
+export function clientConfig(input: ClientConfigInput, nameOf: NameOfClientSetting = nameOfPath): ClientConfig {
   const result = clientConfigSchema.safeParse(input)
   if (result.success) return result.data
   const unknown = unknownKeyOf(clientConfigSchema, result.error.issues)
-  if (unknown !== undefined) throw unknownSetting('a client', unknown.path.join('.'), unknown.nearest)
+  if (unknown !== undefined) throw unknownSetting('a client', nameOf(unknown.path), unknown.nearest)
   const [issue] = result.error.issues
+  const name = issue === undefined || issue.path.length === 0 ? 'configuration' : nameOf(issue.path.map(String))
   throw new FedsvdError('CONFIG_INVALID', {
-    expected: `a valid ${issue?.path.join('.') || 'configuration'}`,
+    expected: `a valid ${name}`,
     got: (issue?.message ?? 'an invalid value').replace(/\.$/, ''),
-    remedy: 'Correct the setting: see fedsvd join --help',
+    remedy: `Correct ${name}: see fedsvd join --help.`,
   })
 }
 

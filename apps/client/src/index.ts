@@ -1,6 +1,6 @@
 export { osRandomness } from '@fedsvd/engine/crypto'
 export { type ClientParts, startClient } from './compose.ts'
-export { type ClientConfig, type ClientConfigInput, clientConfig } from './config.ts'
+export { type ClientConfig, type ClientConfigInput, clientConfig, type NameOfClientSetting } from './config.ts'
 export { loadSiteData } from './data/index.ts'
 export type { ClientEvent } from './events.ts'
 export {

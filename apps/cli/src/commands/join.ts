@@ -1,4 +1,12 @@
-import { type ClientEvent, clientConfig, defaultStateDir, type SiteEnding, startClient } from '@fedsvd/client'
+import {
+  type ClientConfigInput,
+  type ClientEvent,
+  clientConfig,
+  defaultStateDir,
+  type NameOfClientSetting,
+  type SiteEnding,
+  startClient,
+} from '@fedsvd/client'
 import { roundNumber } from '@fedsvd/core/errors'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
@@ -6,7 +14,7 @@ import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '
 import { EXIT, outcomeOf } from '../join/outcome.ts'
 import { Progress } from '../join/progress.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
-import { collect, example, labelList, positiveInteger, positiveNumber, probability } from '../options.ts'
+import { collect, example, labelList, optionOf, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { fail, type Output, outputFor } from '../output.ts'
 import { printable } from '../printable.ts'
 import { type SecretOption, secretOf, withSecret } from '../secret-option.ts'
@@ -134,9 +142,39 @@ export function joinCommand(): Command {
 const STOPPING =
   'stopping: nothing is lost. What was trained and reserved is in the state folder; the same command goes on with it, and a round that is broken off costs one step more. Ctrl+C again ends at once'
 
-async function join(coordinator: string, options: JoinOptions): Promise<void> {
+/** What a person who joined typed for a setting of the client. */
+function namesOf(command: Command): NameOfClientSetting {
+  const renamed: Readonly<Record<string, string>> = { dataFile: 'data', maxWaitSeconds: 'maxWait' }
+  return ([setting = '', within]) => {
+    if (setting === 'coordinator') return '<coordinator>'
+    if (setting === 'enrolmentToken') return `${ENROLMENT_TOKEN.flag}-file`
+    const name = setting === 'budget' && within !== undefined ? within : (renamed[setting] ?? setting)
+    const option = command.options.find((one) => one.attributeName() === name)
+    const isFromEnvironment = command.getOptionValueSource(name) === 'env'
+    return isFromEnvironment && option?.envVar !== undefined ? option.envVar : (option?.long ?? optionOf(name))
+  }
+}
+
+async function join(coordinator: string, options: JoinOptions, command: Command): Promise<void> {
   const output = outputFor(options)
-  const config = clientConfig({
+  const config = clientConfig(settingsOf(coordinator, options), namesOf(command))
+  const progress = new Progress({
+    isTerminal: process.stdout.isTTY === true && !output.json,
+    columns: process.stdout.columns ?? 80,
+    write: (text) => void process.stdout.write(text),
+  })
+  await using node = await startClient(config, { onEvent: (event) => report(event, output, progress) })
+  const ending = node.nextEnding().catch((error: Error) => error)
+  const ended = await untilSignal(options.once ? ending : ending.then(refusalOrNever), (signal) => {
+    progress.clear()
+    output.record({ event: 'stopping', signal })
+    output.line(STOPPING)
+  })
+  if (ended !== undefined) reportEnding(ended, output)
+}
+
+function settingsOf(coordinator: string, options: JoinOptions): ClientConfigInput {
+  return {
     coordinator,
     name: options.name,
     dataFile: [...options.data],
@@ -161,20 +199,7 @@ async function join(coordinator: string, options: JoinOptions): Promise<void> {
     releaseGrid: options.releaseGrid,
     once: options.once ?? false,
     maxWaitSeconds: options.maxWait,
-  })
-  const progress = new Progress({
-    isTerminal: process.stdout.isTTY === true && !output.json,
-    columns: process.stdout.columns ?? 80,
-    write: (text) => void process.stdout.write(text),
-  })
-  await using node = await startClient(config, { onEvent: (event) => report(event, output, progress) })
-  const ending = node.nextEnding().catch((error: Error) => error)
-  const ended = await untilSignal(options.once ? ending : ending.then(refusalOrNever), (signal) => {
-    progress.clear()
-    output.record({ event: 'stopping', signal })
-    output.line(STOPPING)
-  })
-  if (ended !== undefined) reportEnding(ended, output)
+  }
 }
 
 /** A client that is not to end with a run ends all the same when the coordinator turns it away. */

@@ -69,7 +69,9 @@ export function nameSchema(extra: string) {
     .string()
     .trim()
     .normalize('NFC')
-    .regex(new RegExp(`^${first}(?:${inside}){0,79}$`, 'u'))
+    .regex(new RegExp(`^${first}(?:${inside}){0,79}$`, 'u'), {
+      error: `one that is not 1 to 80 letters and digits (or ${extra.replaceAll('\\', '')}), the first a letter or digit`,
+    })
 }
 
 /**
