@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import type { AccountedEvent } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { LIMITS, numberIn, parseMessage, privacyEventSchema, wholeIn } from '@fedsvd/core/protocol'
+import { atFile } from '@fedsvd/engine/files'
 import { z } from 'zod'
 
 /** Privacy events as a person writes them: what `fedsvd account` reads. */
@@ -19,12 +20,13 @@ export const eventsRequestSchema = z.strictObject({
 /**
  * The events of a file, in their order.
  *
- * @throws FedsvdError DATA_UNREADABLE or MESSAGE_INVALID
+ * @throws FedsvdError DATA_UNREADABLE or MESSAGE_INVALID, or the error of the system for a file that cannot be read
  */
 export async function readEvents(file: string): Promise<readonly AccountedEvent[]> {
   let content: unknown
+  const text = atFile(file, () => readFileSync(file, 'utf8'))
   try {
-    content = JSON.parse(await readFile(file, 'utf8'))
+    content = JSON.parse(text)
   } catch (cause) {
     const [expected, got] = [`privacy events as JSON in ${file}`, (cause as Error).message]
     throw new FedsvdError('DATA_UNREADABLE', { expected, got, remedy: 'See fedsvd account --help.' }, { cause })

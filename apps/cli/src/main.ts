@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { commandsOf } from './commands.ts'
 import { fail } from './output.ts'
 import { handleOutputErrors } from './output-errors.ts'
+import { handleUncaught } from './uncaught.ts'
 import { VERSION } from './version.ts'
 
 /** The `fedsvd` command with every subcommand loaded, or with those that are named. */
@@ -18,7 +19,9 @@ export async function program(isNamed: (name: string) => boolean = () => true): 
 export async function main(argv: readonly string[]): Promise<void> {
   const { stdout, stderr } = process
   const json = argv.includes('--json')
-  handleOutputErrors({ stdout, stderr, json, exit: (code) => process.exit(code) })
+  const exit = (code: number) => process.exit(code)
+  handleOutputErrors({ stdout, stderr, json, exit })
+  handleUncaught({ process, json, exit })
   try {
     const words = argv.slice(2).filter((word) => !word.startsWith('-'))
     const named = words[0] === 'help' ? words[1] : words[0]

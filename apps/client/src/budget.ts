@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Budget } from '@fedsvd/core/protocol'
 import type { DataPaths, ReadOptions } from '@fedsvd/engine/datasets'
+import { atFile } from '@fedsvd/engine/files'
 import {
   type LedgerOptions,
   type LedgerState,
@@ -113,10 +114,11 @@ function requireStated(ledger: LedgerState, owner: string | undefined, fingerpri
 }
 
 function readJson(file: string): unknown {
+  const text = atFile(file, () => readFileSync(file, 'utf8'))
   try {
-    return JSON.parse(readFileSync(file, 'utf8'))
+    return JSON.parse(text)
   } catch (cause) {
-    const detail = { expected: `a statement in ${file}`, got: 'no readable JSON', remedy: 'Check the path.' }
+    const detail = { expected: `a statement in ${file}`, got: 'a file that is not JSON', remedy: 'Check the path.' }
     throw new FedsvdError('CONFIG_INVALID', detail, { cause })
   }
 }

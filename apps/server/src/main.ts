@@ -23,9 +23,15 @@ async function main(): Promise<void> {
   await coordinator[Symbol.asyncDispose]()
 }
 
-main().catch((error: unknown) => {
+function tell(error: unknown): void {
   const known = isFedsvdError(error) ? error : systemFault(error)
   const unknown = error instanceof Error ? (error.stack ?? error.message) : String(error)
   process.stderr.write(`${known?.message ?? unknown}\n`)
   process.exitCode = 1
+}
+
+process.on('uncaughtException', (error) => {
+  tell(error)
+  process.exit()
 })
+main().catch(tell)

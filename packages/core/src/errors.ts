@@ -182,6 +182,7 @@ interface Meaning {
 
 const PATH: Pick<Meaning, 'code'> = { code: 'CONFIG_INVALID' }
 const FULL: Pick<Meaning, 'code'> = { code: 'STORAGE_UNAVAILABLE' }
+const NETWORK: Pick<Meaning, 'code'> = { code: 'COORDINATOR_UNREACHABLE' }
 
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   EACCES: {
@@ -211,6 +212,19 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EIO: { ...FULL, got: 'an error of the disk', remedy: 'Check the disk; nothing that was written since is certain.' },
   EADDRINUSE: { code: 'PORT_IN_USE', got: 'an address that is taken', remedy: 'Choose another port.' },
   EADDRNOTAVAIL: { ...PATH, got: 'an address that this machine does not have', remedy: 'Choose another host.' },
+  ECONNREFUSED: { ...NETWORK, got: 'nobody who listens there', remedy: 'Check the address, and that it runs.' },
+  ECONNRESET: { ...NETWORK, got: 'a connection that was cut', remedy: 'Try again; check what stands between.' },
+  ECONNABORTED: { ...NETWORK, got: 'a connection that was cut', remedy: 'Try again; check what stands between.' },
+  EPIPE: { ...NETWORK, got: 'another end that has gone', remedy: 'Start it again.' },
+  ETIMEDOUT: { ...NETWORK, got: 'no answer', remedy: 'Check the address and the firewalls on the way.' },
+  EHOSTUNREACH: { ...NETWORK, got: 'no way there', remedy: 'Check the address and the network of this machine.' },
+  ENETUNREACH: { ...NETWORK, got: 'no way there', remedy: 'Check the address and the network of this machine.' },
+  ENOTFOUND: { ...NETWORK, got: 'no such host', remedy: 'Check the name of the host.' },
+  EAI_AGAIN: {
+    ...NETWORK,
+    got: 'no answer of a name server',
+    remedy: 'Check the network and the DNS of this machine.',
+  },
 }
 
 /** What a person calls the calls of the system; the second word stands where the call names no file. */
@@ -255,11 +269,12 @@ const TRIED: Readonly<Record<string, readonly [what: string, unnamed?: string]>>
 }
 
 /** What was tried, in words: "to be able to create the folder /srv/state". */
-function attempted({ syscall, path, dest, address, port }: Readonly<Record<string, unknown>>): string {
+function attempted({ syscall, path, dest, address, port, hostname }: Readonly<Record<string, unknown>>): string {
   const [call = ''] = String(syscall).split(' ')
   const [what, unnamed = ''] = TRIED[call] ?? ['use', 'a file']
   const to = typeof dest === 'string' ? ` as ${dest}` : ''
-  const place = typeof path === 'string' ? path : typeof address === 'string' ? `${address}:${String(port)}` : unnamed
+  const socket = typeof address === 'string' ? `${address}:${String(port)}` : undefined
+  const place = [path, socket, hostname, unnamed].find((one) => typeof one === 'string') as string
   return `to be able to ${what} ${place}${to}`.trimEnd()
 }
 
@@ -267,7 +282,7 @@ const MOST_CAUSES = 8
 
 /**
  * A fault of files or sockets, as Node reports it, in words of the catalogue; undefined for any other error. Only the
- * structure of the error is looked at (`code`, `syscall`, `path`, `dest`, `address`, `port`, `cause`).
+ * structure of the error is looked at (`code`, `syscall`, `path`, `dest`, `address`, `port`, `hostname`, `cause`).
  */
 export function systemFault(error: unknown): FedsvdError | undefined {
   let next: unknown = error

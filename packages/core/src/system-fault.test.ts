@@ -18,12 +18,23 @@ it.each([
   [{ syscall: 'rename', path: '/a', dest: '/b' }, 'to be able to rename /a as /b'],
   [{ syscall: 'spawn node', path: 'node' }, 'to be able to start the program node'],
   [{ syscall: 'listen', address: '127.0.0.1', port: 80 }, 'to be able to listen at 127.0.0.1:80'],
+  [{ syscall: 'getaddrinfo', hostname: 'db.test' }, 'to be able to find the address of db.test'],
   [{ syscall: 'write' }, 'to be able to write'],
   [{ syscall: 'fsync' }, 'to be able to write a file'],
   [{ syscall: 'unheard', path: '/a' }, 'to be able to use /a'],
 ])('says in words what %o tried', (more, expected) => {
   expect(systemFault(fault('EACCES', more))?.detail.expected).toBe(expected)
 })
+
+it.each(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND', 'EAI_AGAIN'])(
+  'knows %s as a fault of the network',
+  (code) => {
+    const more = { syscall: 'connect', address: '127.0.0.1', port: 80 }
+    expect(systemFault(fault(code, more))?.message).toMatch(
+      /^COORDINATOR_UNREACHABLE: expected to be able to connect to 127\.0\.0\.1:80, got .+\. .+\.$/,
+    )
+  },
+)
 
 it('leaves our own faults alone', () => {
   expect(systemFault(new TypeError('x is not a function'))).toBeUndefined()

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { readTls } from '@fedsvd/client/transport'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { type Role, roleSchema } from '@fedsvd/core/protocol'
 import { Command, Option } from 'commander'
 import { type AccessOptions, accessOf, withAccess, withTrust } from '../access.ts'
@@ -101,7 +101,11 @@ async function keepSecret(file: string, secret: string): Promise<void> {
   await writeFile(file, `${secret}\n`, { flag: 'wx', mode: 0o600 }).catch((cause: Error) => {
     throw new FedsvdError(
       'CONFIG_INVALID',
-      { expected: `a new file at ${file}`, got: cause.message, remedy: 'Name another --secret-file.' },
+      {
+        expected: `a new file at ${file}`,
+        got: systemFault(cause)?.detail.got ?? cause.message,
+        remedy: 'Name another --secret-file.',
+      },
       { cause },
     )
   })

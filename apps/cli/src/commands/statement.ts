@@ -1,9 +1,10 @@
 import { verify } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { finiteEpsilon, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { parseMessage, type SignedStatement, signedStatementSchema, statementText } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
+import { atFile } from '@fedsvd/engine/files'
 import { Command } from 'commander'
 import { example } from '../options.ts'
 import { outputFor } from '../output.ts'
@@ -83,8 +84,9 @@ function notSigned(expected: string, got: string): FedsvdError {
 }
 
 async function readJson(file: string): Promise<unknown> {
+  const text = atFile(file, () => readFileSync(file, 'utf8'))
   try {
-    return JSON.parse(await readFile(file, 'utf8'))
+    return JSON.parse(text)
   } catch (cause) {
     throw new FedsvdError(
       'DATA_UNREADABLE',

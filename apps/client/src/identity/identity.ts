@@ -1,8 +1,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { sessionChallengeText } from '@fedsvd/core/protocol'
+import { atFile } from '@fedsvd/engine/files'
 import { z } from 'zod'
 import { SITE_BUDGET, sha256Hex } from '../ledger/index.ts'
 import { writeFileDurably } from '../platform/index.ts'
@@ -59,10 +60,11 @@ function publicKeyOf(key: KeyObject): string {
 
 function readKey(path: string): KeyObject {
   try {
-    const key = createPrivateKey(readFileSync(path))
+    const key = createPrivateKey(atFile(path, () => readFileSync(path)))
     if (key.asymmetricKeyType !== 'ed25519') throw new TypeError(`a key for ${key.asymmetricKeyType}`)
     return key
   } catch (cause) {
+    if (systemFault(cause) !== undefined) throw cause
     throw new FedsvdError(
       'CONFIG_INVALID',
       {

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { type FilterRule, filterOf, pld, rdp, type SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import type { Budget } from '@fedsvd/core/protocol'
+import { atFile } from '@fedsvd/engine/files'
 import { ruleOf } from './budget.ts'
 import type { LedgerEntry } from './entry.ts'
 import { replay } from './replay.ts'
@@ -135,18 +136,14 @@ function readVerified(path: string): VerifiedLedger & { name: string } {
 }
 
 function readBytes(path: string): Uint8Array {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    const detail = { expected: 'a readable ledger file', got: path, remedy: 'Check the path and its permissions.' }
-    throw new FedsvdError('CONFIG_INVALID', detail, { cause })
-  }
+  return atFile(path, () => readFileSync(path))
 }
 
 function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder)
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     return []
   }
 }

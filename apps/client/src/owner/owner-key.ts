@@ -2,7 +2,8 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
+import { atFile } from '@fedsvd/engine/files'
 import { writeFileDurably } from '../platform/index.ts'
 
 /** The variables of the environment that decide where the data owner's key is. */
@@ -34,10 +35,11 @@ export function makeOwnerKey(path: string): KeyObject {
 /** @throws FedsvdError CONFIG_INVALID unless the file holds an Ed25519 key */
 export function readOwnerKey(path: string): KeyObject {
   try {
-    const key = createPrivateKey(readFileSync(path))
+    const key = createPrivateKey(atFile(path, () => readFileSync(path)))
     if (key.asymmetricKeyType === 'ed25519') return key
-  } catch {
+  } catch (cause) {
     // told below: no file, or no key
+    if (existsSync(path) && systemFault(cause) !== undefined) throw cause
   }
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `the data owner's Ed25519 key in ${path}`,

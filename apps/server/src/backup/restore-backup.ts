@@ -61,19 +61,24 @@ async function readManifest(folder: string): Promise<BackupManifest> {
 /** Looks at everything that is not looked at while it is copied, before anything is made of it. */
 async function requireIntact(folder: string, { database, files }: BackupManifest): Promise<void> {
   const rows = path.join(folder, ROWS_FILE)
-  const found = await stat(rows).catch(() => undefined)
+  const found = await stat(rows).catch(absent)
   if (found?.size !== database.bytes)
     throw invalid(`${found?.size ?? 'no'} bytes of rows, where ${database.bytes} were written`)
   if ((await hashOfFile(rows)) !== database.sha256) throw invalid('other rows than were written')
   for (const { name, sha256 } of files) {
     if (!(SECRET_FILES as readonly string[]).includes(name)) throw invalid(`a file ${name} that no backup has`)
-    const content = await readFile(path.join(folder, name)).catch(() => undefined)
+    const content = await readFile(path.join(folder, name)).catch(absent)
     if (content === undefined || hashOf(content) !== sha256) throw invalid(`another ${name} than was written`)
   }
 }
 
+/** What is not there is a fault of the backup; anything else is one of this machine, and is told as such. */
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+}
+
 async function readObject(folder: string, sha256: string): Promise<Uint8Array> {
-  const content = await readFile(path.join(folder, 'objects', sha256.slice(0, 2), sha256)).catch(() => undefined)
+  const content = await readFile(path.join(folder, 'objects', sha256.slice(0, 2), sha256)).catch(absent)
   if (content !== undefined && hashOf(content) === sha256) return content
   throw invalid(`${content === undefined ? 'no' : 'another'} object ${sha256}`)
 }

@@ -1,16 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { FOREIGN_BYTES, foreignFile } from './foreign-file.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
-
-/** A file's bytes. @throws FedsvdError CHECKPOINT_INVALID with the remedy where it cannot be read */
-export async function readBytes(path: string, remedy: string): Promise<Buffer> {
-  return await readFile(path).catch((cause: unknown) => {
-    const got = String((cause as NodeJS.ErrnoException).code)
-    throw new FedsvdError('CHECKPOINT_INVALID', { expected: `a readable file ${path}`, got, remedy }, { cause })
-  })
-}
 
 /** @throws FedsvdError CHECKPOINT_INVALID where the text is no JSON object */
 export function jsonObject(text: string, path: string): JsonObject {

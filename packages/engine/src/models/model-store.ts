@@ -1,7 +1,8 @@
-import { access, readdir, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { CheckpointIdentity } from '@fedsvd/core/protocol'
+import { isThere } from '../files/index.ts'
 import {
   type CheckpointFolder,
   configHash,
@@ -66,7 +67,7 @@ export function modelStore({ models, hub }: ModelSettings): ModelStore {
   const openFolder = async (name: string, folder: string): Promise<StoredModel> => ({
     ...(await openCheckpoint(folder)),
     name,
-    isComplete: (await hasTensors(folder)) && (await exists(join(folder, 'tokenizer.json'))),
+    isComplete: (await hasTensors(folder)) && (await isThere(join(folder, 'tokenizer.json'))),
     identity: () => identity(folder),
   })
 
@@ -78,7 +79,7 @@ export function modelStore({ models, hub }: ModelSettings): ModelStore {
       let refusal: unknown
       for (const candidate of here) {
         const folder = join(models, candidate)
-        if (!(await exists(join(folder, 'config.json')))) continue
+        if (!(await isThere(join(folder, 'config.json')))) continue
         try {
           const model = await openFolder(name, folder)
           await requireContent(model, checkpoint, needs)
@@ -98,14 +99,21 @@ export function modelStore({ models, hub }: ModelSettings): ModelStore {
   }
 }
 
-/** Folders with a config.json, at most as deep as a name is. */
-async function namesIn(models: string, folder = models, depth = 2): Promise<readonly string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+/** As deep as a name is. */
+const MOST_DEEP = 2
+
+/** Folders with a config.json. */
+async function namesIn(models: string, folder = models, depth = MOST_DEEP): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || depth < MOST_DEEP) return [] // a folder inside is nobody's business but its own
+    throw error
+  })
   const inner = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
   const found = await Promise.all(
     inner.map(async ({ name }) => {
       const place = join(folder, name)
-      if (await exists(join(place, 'config.json'))) return [relative(models, place).split(sep).join('/')]
+      if (await isThere(join(place, 'config.json')).catch(() => true))
+        return [relative(models, place).split(sep).join('/')]
       return depth > 1 ? await namesIn(models, place, depth - 1) : []
     }),
   )
@@ -158,13 +166,6 @@ async function stateOf(folder: string): Promise<string> {
     }),
   )
   return JSON.stringify([folder, files])
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 function absent(name: string, models: string, hint: string): FedsvdError {

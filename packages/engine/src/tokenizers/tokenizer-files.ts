@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type JsonObject, jsonObject } from '../files/index.ts'
+import { type JsonObject, jsonObject, readIfThere } from '../files/index.ts'
 import { contentOf, SPECIAL_KEYS } from './tokenizer-config.ts'
 
 export const SPECIAL_TOKENS_MAP = 'special_tokens_map.json'
@@ -71,8 +70,8 @@ function textOf(token: unknown): string {
 
 async function readJson(folder: string, name: string): Promise<JsonObject | undefined> {
   const path = join(folder, name)
-  const text = await readFile(path, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : jsonObject(text, path)
+  const bytes = await readIfThere(path)
+  return bytes && jsonObject(bytes.toString('utf8'), path)
 }
 
 function invalid(expected: string, got: string): FedsvdError {

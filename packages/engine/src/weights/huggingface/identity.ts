@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { CheckpointIdentity } from '@fedsvd/core/protocol'
-import { type JsonObject, jsonObject, readBytes } from '../../files/index.ts'
+import { type JsonObject, jsonObject, readBytes, readIfThere } from '../../files/index.ts'
 import { SPECIAL_TOKENS_MAP, specialTokensBeside } from '../../tokenizers/index.ts'
 import { forEachTensor } from './tensor-files.ts'
 
@@ -32,7 +32,7 @@ export async function configHash(folder: string): Promise<string> {
 export async function tokenizerHash(folder: string): Promise<string> {
   const hash = createHash('sha256')
   for (const name of TOKENIZER_FILES) {
-    const bytes = await readFile(join(folder, name)).catch(() => undefined)
+    const bytes = await readIfThere(join(folder, name))
     hash.update(`${name} ${bytes?.length ?? 'absent'}\n`)
     if (bytes !== undefined) hash.update(bytes)
   }

@@ -1,8 +1,7 @@
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { NamedTensor } from '@fedsvd/core/tensor'
-import { jsonObject, readBytes } from '../../files/index.ts'
+import { isThere, jsonObject, readBytes } from '../../files/index.ts'
 import { isFloat, openSafetensors, type SafetensorsEntry, type SafetensorsFile } from '../safetensors/index.ts'
 
 const SINGLE = 'model.safetensors'
@@ -67,9 +66,9 @@ interface TensorFiles {
 }
 
 async function listed(folder: string): Promise<TensorFiles> {
-  if (await exists(join(folder, SINGLE))) return { files: [SINGLE] }
+  if (await isThere(join(folder, SINGLE))) return { files: [SINGLE] }
   const path = join(folder, INDEX)
-  if (!(await exists(path))) throw invalid(`${SINGLE} or ${INDEX} in ${folder}`, 'neither')
+  if (!(await isThere(path))) throw invalid(`${SINGLE} or ${INDEX} in ${folder}`, 'neither')
   const { weight_map: map } = jsonObject((await readBytes(path, REMEDY)).toString('utf8'), path)
   const shards = [...new Set(Object.values((map ?? {}) as Record<string, unknown>))].map(String).sort()
   const outside = shards.find((shard) => !/^[\w.-]+\.safetensors$/.test(shard))
@@ -81,14 +80,7 @@ async function listed(folder: string): Promise<TensorFiles> {
 
 /** Whether the folder has tensors at all. */
 export async function hasTensors(folder: string): Promise<boolean> {
-  return (await exists(join(folder, SINGLE))) || (await exists(join(folder, INDEX)))
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  )
+  return (await isThere(join(folder, SINGLE))) || (await isThere(join(folder, INDEX)))
 }
 
 /** What adds a prefix to the names of a model that was saved from inside it: DataParallel, torch.compile, PEFT. */

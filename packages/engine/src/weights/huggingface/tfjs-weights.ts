@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
+import { readBytes } from '../../files/index.ts'
 
 interface WeightGroup {
   readonly paths: readonly string[]
@@ -59,13 +59,7 @@ function parse(text: string): unknown {
 }
 
 async function read(path: string): Promise<Buffer> {
-  return await readFile(path).catch((cause: unknown) => {
-    throw new FedsvdError(
-      'CHECKPOINT_INVALID',
-      { expected: `a readable file ${path}`, got: String(cause), remedy: 'Run `npm ci` again.' },
-      { cause },
-    )
-  })
+  return await readBytes(path, 'Run `npm ci` again.')
 }
 
 function invalid(expected: string, got: string): FedsvdError {

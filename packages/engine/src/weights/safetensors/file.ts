@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
 import { sizeOf } from '@fedsvd/core/tensor'
-import { FOREIGN_BYTES } from '../../files/index.ts'
+import { FOREIGN_BYTES, unreadableFile } from '../../files/index.ts'
 import {
   encodeHeader,
   headerLength,
@@ -28,11 +28,7 @@ export interface SafetensorsFile extends SafetensorsHeader, AsyncDisposable {
 /** Opens a safetensors file of any size. @throws FedsvdError CHECKPOINT_INVALID naming the file */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await open(path, 'r').catch((cause: unknown) => {
-    throw new FedsvdError(
-      'CHECKPOINT_INVALID',
-      { expected: `a readable file ${path}`, got: String((cause as NodeJS.ErrnoException).code), remedy: 'Check it.' },
-      { cause },
-    )
+    throw unreadableFile(path, cause, 'Copy the whole checkpoint.')
   })
   try {
     const { size } = await file.stat()
@@ -50,7 +46,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
     }
   } catch (error) {
     await file.close()
-    throw error instanceof FedsvdError ? inFile(path, error) : error
+    throw error instanceof FedsvdError ? inFile(path, error) : unreadableFile(path, error, 'Check it.')
   }
 }
 
