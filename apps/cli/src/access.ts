@@ -16,11 +16,17 @@ const OPERATOR_TOKEN: SecretOption = {
   what: 'operator token, or session as a token',
 }
 
+const WHERE_THE_TOKEN_IS = `
+The operator token is in the file operator.token of the coordinator's state folder (.fedsvd/coordinator unless it was
+started with another --state-dir), which its owner alone can read, or is what FEDSVD_OPERATOR_TOKEN was set to for
+"fedsvd serve". Whoever has an account in its place passes a session: "token" in the answer to POST /v1/session with
+{ "name", "secret", "as": "token" }.`
+
 /** Adds the options by which a command reaches a coordinator as an operator. */
 export function withAccess(command: Command): Command {
   return withTrust(
     withSecret(command.requiredOption('--coordinator <url>', 'address of the coordinator'), OPERATOR_TOKEN),
-  )
+  ).addHelpText('after', WHERE_THE_TOKEN_IS)
 }
 
 /** Adds the options of a TLS connection. */

@@ -154,6 +154,14 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     expect(out).toContain('--json')
   })
 
+  it.each(['export', 'operator create', 'operator list', 'operator disable', 'audit-log show', 'audit-log verify'])(
+    '%s --help says where the operator token is',
+    async (command) => {
+      const { out } = await fedsvd([...command.split(' '), '--help'])
+      expect(out).toMatch(/operator token is in the file operator\.token .*state folder/)
+    },
+  )
+
   it('answers bad input with one clear line and a code', async () => {
     const unreadable = join(folder, 'bad.jsonl')
     await writeFile(unreadable, '{"text":"fine","label":"ham"}\nnot json\n')

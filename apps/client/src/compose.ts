@@ -5,6 +5,7 @@ import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { osRandomness } from '@fedsvd/engine/crypto'
 import { loadExtensions } from '@fedsvd/engine/extensions'
+import { exposure } from '@fedsvd/engine/files'
 import { modelStore } from '@fedsvd/engine/models'
 import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
@@ -77,6 +78,8 @@ async function start(
   const rows = records + withoutUnit + leftOut
   onEvent({ event: 'data-loaded', files, rows, records, fingerprint, unit, withoutUnit, leftOut })
   if (leftOut > 0) onEvent(leftOutEvent(site.leftOut))
+  const rights = exposure(config.stateDir)
+  if (rights !== undefined) onEvent({ event: 'state-exposed', path: resolve(config.stateDir), rights })
   const models = modelStore(modelSettings(config))
   const isFirstStart = earlier.length === 0 && !existsSync(join(config.stateDir, 'ledgers'))
   const identity = loadIdentity(config.stateDir, config.coordinator, config.budgetName)

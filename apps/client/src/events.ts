@@ -18,6 +18,8 @@ export type ClientEvent =
       withoutUnit: number
       leftOut: number
     }
+  /** Others on this machine can look into the state folder, or change it: its rights, such as 755. */
+  | { event: 'state-exposed'; path: string; rights: string }
   /** So many ledgers of earlier releases or other folders count in the budget of this site. */
   | { event: 'ledgers-adopted'; count: number }
   /**

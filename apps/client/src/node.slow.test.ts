@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { CoordinatorDouble, type Peer, refusal } from '@fedsvd/testing/client/coordinator-double'
@@ -491,6 +491,21 @@ describe.each([
     const second = await peer.offer(sampleManifest({ runId: RUN_B }))
     expect(first.accepted).toBe(true)
     expect(second).toMatchObject({ accepted: false, error: { code: 'BUDGET_TOO_SMALL' } })
+  })
+
+  it.skipIf(process.platform === 'win32')('warns at each start where others may enter its state folder', async () => {
+    const stateDir = join(folder.path, 'state')
+    const warned = ({ events }: RunningSite) => events.filter(({ event }) => event === 'state-exposed')
+    {
+      await using site = await start()
+      expect(warned(site)).toEqual([])
+    }
+    for (const rights of [0o755, 0o700]) {
+      chmodSync(stateDir, rights)
+      await using site = await start()
+      const told = { event: 'state-exposed', path: stateDir, rights: '755' }
+      expect(warned(site)).toEqual(rights === 0o755 ? [told] : [])
+    }
   })
 
   it('goes on, under its terms, with a run that the release before agreed to in the ledger of a data set', async () => {

@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { loadExtensions } from '@fedsvd/engine/extensions'
+import { exposure } from '@fedsvd/engine/files'
 import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
 import { serveControl } from './backup/index.ts'
@@ -33,6 +34,9 @@ import { roundSpans } from './rounds/index.ts'
 import { Presence, type ServedEvents, servedEvents } from './sockets/index.ts'
 import { startCollector } from './storage/objects/index.ts'
 import { createLog, createMetrics, openTracer } from './telemetry/index.ts'
+
+const EXPOSED =
+  'others on this machine have rights to the state folder, which holds the operator token and the signing key: chmod 700'
 
 /** What a coordinator is made of besides its settings; each part has a default. */
 export interface CoordinatorParts {
@@ -79,6 +83,8 @@ export async function startCoordinator(
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
   const refactoriser = await openRefactoriser(config)
   const secrets = await openSecrets(config)
+  const rights = exposure(config.stateDir)
+  if (rights !== undefined) log.warn({ stateDir: config.stateDir, rights }, EXPOSED)
   const tracer = await openTracer(config.otlpEndpoint)
   const ground: Ground = { config, clock, log, metrics: createMetrics(), tracer, events: createEvents() }
   ground.events.on('round.changed', roundSpans(tracer))

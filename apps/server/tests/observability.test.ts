@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 import { describe, expect, it, vi } from 'vitest'
 import {
@@ -120,6 +121,18 @@ describe('the log', () => {
     expect(secrets.length).toBeGreaterThan(30)
     expect(secrets.filter((secret) => secret.length < 5 || text().includes(secret))).toEqual([])
     for (const line of text().trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('msg')
+  })
+
+  it.skipIf(process.platform === 'win32')('warns at a start where others may enter the state folder', async () => {
+    await using folder = await temporaryFolder()
+    for (const rights of [0o755, 0o700]) {
+      await chmod(folder.path, rights)
+      const { text, stream } = gathering()
+      await using _coordinator = await testCoordinator({ stateDir: folder.path }, { log: createLog('info', stream) })
+      expect(/"rights":"755".*others on this machine have rights to the state folder/.test(text())).toBe(
+        rights === 0o755,
+      )
+    }
   })
 
   it('withholds what has the name of a secret, should anything log it', () => {

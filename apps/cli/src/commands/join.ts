@@ -249,6 +249,8 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       return `declares ${event.declaredRecords} records${event.labels === undefined ? '' : `, labels ${event.labels.join(', ')}`}${declaredTooFew(event)}`
     case 'data-changed':
       return `${event.path} was changed: this client goes on with the records of its start; start it again to take up others`
+    case 'state-exposed':
+      return `WARNING: others on this machine have rights to the state folder ${event.path} (${event.rights}): it holds the key of this site, its ledger and its records as tokens; chmod 700 ${event.path}`
     case 'ledgers-adopted':
       return `${event.count} earlier ${event.count === 1 ? 'ledger counts' : 'ledgers count'} in the budget of this site`
     case 'waiting':

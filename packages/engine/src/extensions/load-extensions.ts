@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, isFedsvdError, systemFault } from '@fedsvd/core/errors'
 import { type Extension, extensionApi } from './extension.ts'
 
 const loaded = new Map<string, Promise<void>>()
@@ -26,15 +26,19 @@ async function load(path: string, file: string): Promise<void> {
     if (typeof extension !== 'function') throw unusable(path, `a default export of type ${typeof extension}`)
     await (extension as Extension)(extensionApi)
   } catch (error) {
-    throw isFedsvdError(error) ? error : unusable(path, error instanceof Error ? error.message : String(error), error)
+    throw isFedsvdError(error) ? error : unusable(path, systemFault(error)?.detail.got ?? messageOf(error), error)
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function realPath(path: string): string {
   try {
     return realpathSync(path)
   } catch (error) {
-    throw unusable(path, 'no file that can be read', error)
+    throw unusable(path, systemFault(error)?.detail.got ?? 'no file that can be read', error)
   }
 }
 

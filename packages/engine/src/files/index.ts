@@ -1,4 +1,5 @@
 export { atFile } from './at-file.ts'
+export { exposure } from './exposure.ts'
 export { FOREIGN_BYTES, type ForeignFile, foreignFile } from './foreign-file.ts'
 export { type FileLock, lockData, lockFile } from './lock-file.ts'
 export { makeFolder } from './make-folder.ts'

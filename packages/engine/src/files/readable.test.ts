@@ -22,8 +22,8 @@ describe('a file of a checkpoint', () => {
     async (_, make, told) => {
       const path = join(folder, 'config.json')
       await make(path)
-      for (const read of [readBytes(path, 'Copy it.'), readIfThere(path)]) {
-        const error = await read.then(String, String)
+      for (const read of [() => readBytes(path, 'Copy it.'), () => readIfThere(path)]) {
+        const error = await read().then(String, String)
         expect(error).toContain(`CHECKPOINT_INVALID: expected a readable file ${path}`)
         expect(error).toMatch(told)
       }

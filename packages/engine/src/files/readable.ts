@@ -27,7 +27,9 @@ export async function readBytes(path: string, remedy: string): Promise<Buffer> {
   })
 }
 
-/** A file's bytes, or undefined where there is none; one that may not be read is not taken for one that is not there. */
+/**
+ * A file's bytes, or undefined where there is none; one that may not be read is not taken for one that is not there.
+ */
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
   return await readFile(path).catch((cause: unknown) => {
     if (isAbsent(cause)) return undefined
