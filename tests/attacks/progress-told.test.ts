@@ -57,10 +57,8 @@ async function sentBy(step: number | 'slot', look: (watch: Watch) => Promise<voi
     releaseClock: {
       ...clock,
       sleep: async (milliseconds, signal) => {
-        if (step === 'slot' && !isReached) {
-          reached()
-          await once(signal, 'abort').catch(() => {})
-        }
+        if (step === 'slot' && lots === manifest.localSteps) reached()
+        if (isReached && !signal.aborted) await Promise.race([gone, once(signal, 'abort')])
         await clock.sleep(milliseconds, signal)
       },
     },
@@ -113,6 +111,28 @@ describe('how far the training of a round is', () => {
     const [early, late] = [await sentBy(1, look), await sentBy(4, look)]
     expect(early.length).toBeGreaterThanOrEqual(2)
     expect(late).toEqual(early)
+  })
+
+  it.each([
+    ['closed', (peer: Peer) => peer.roundClosed({ runId: manifest.runId, round: 0 })],
+    [
+      'paused and closed',
+      (peer: Peer) => {
+        peer.runPaused({ runId: manifest.runId })
+        peer.roundClosed({ runId: manifest.runId, round: 0 })
+      },
+    ],
+  ])('is not told by the ledger of a report at the moment at which the round was %s', async (_, end) => {
+    const look = async ({ double, peer }: Watch): Promise<void> => {
+      end(peer)
+      for (let turn = 0; turn < 100; turn++) await setImmediate()
+      const count = double.reports.length
+      await peer.offer(manifest)
+      await reportsAre(double, count + 1)
+    }
+    const [training, waiting] = [await sentBy(1, look), await sentBy('slot', look)]
+    expect(training.length).toBeGreaterThanOrEqual(2)
+    expect(waiting).toEqual(training)
   })
 
   it.each([

@@ -373,13 +373,18 @@ export class ClientNode implements AsyncDisposable {
     const { onEvent, ledger } = this.#parts
     const { runId, round, rounds = run.manifest.rounds } = invitation
     let release: ReleaseGrid | undefined
+    /** Of a round that is ended from outside: settles when its slot has ended. */
+    let cut = Promise.resolve()
     const released = this.#hideProgress()
     try {
       onEvent({ event: 'round-started', runId, round, rounds })
       this.#tellChange()
       const engine = await run.engine()
       const grid = await this.#releaseGrid(run, handle)
-      release = { endOfSlot: (until) => grid.endOfSlot(until).then(released) }
+      release = { ...grid, endOfSlot: (until) => grid.endOfSlot(until).then(released) }
+      signal.addEventListener('abort', () => {
+        cut = grid.endOfCutSlot(this.#stopped.signal).catch(() => {})
+      })
       await runRound({
         ...this.#parts,
         whenDiskHasRoom: this.#whenDiskHasRoom({ manifest: run.manifest, signal, round }),
@@ -410,13 +415,14 @@ export class ClientNode implements AsyncDisposable {
         this.#level(runId, round)
         return () => {}
       }
+      released()
       const failure = catalogued(error)
       return () => {
         onEvent({ event: 'round-failed', runId, round, error: failure.toJSON() })
         this.#link.roundFailed({ runId, round, code: roundFailureCode(failure.code) })
       }
     } finally {
-      released()
+      void cut.then(released)
     }
   }
 

@@ -12,7 +12,9 @@ const going = (): AwaitableValue<true> => {
 }
 const gridOf = (slotMs: number) => {
   const clock = virtualClock()
-  return { clock, grid: releaseGrid({ clock, slotMs, resumeGate: going(), pausedMs: () => 0 }) }
+  const grid = releaseGrid({ clock, slotMs, resumeGate: going(), pausedMs: () => 0 })
+  grid.begin()
+  return { clock, grid }
 }
 
 describe('the end of a slot', () => {
@@ -37,6 +39,29 @@ describe('the end of a slot', () => {
     expect(clock.now()).toBe(17)
   })
 
+  it('is counted from the beginning of the training, and from now where there was none', async () => {
+    const clock = virtualClock()
+    const grid = releaseGrid({ clock, slotMs: 1000, resumeGate: going(), pausedMs: () => 0 })
+    clock.advance(900) // of waiting for the coordinator
+    await grid.endOfSlot(signal)
+    expect(clock.now()).toBe(1900)
+  })
+
+  it('of a round that is cut off is the same moment, paused or not, and now where none has begun', async () => {
+    const clock = virtualClock()
+    let paused = 0
+    const resumeGate = new AwaitableValue<true>() // the run stands still
+    const grid = releaseGrid({ clock, slotMs: 1000, resumeGate, pausedMs: () => paused })
+    clock.advance(300)
+    await grid.endOfCutSlot(signal)
+    expect(clock.now()).toBe(300)
+    grid.begin()
+    clock.advance(1400)
+    paused = 700
+    await grid.endOfCutSlot(signal)
+    expect(clock.now()).toBe(300 + 1700)
+  })
+
   it('is not waited for when the round is closed', async () => {
     const { grid } = gridOf(1000)
     const closed = new AbortController()
@@ -58,6 +83,7 @@ it('stands still while the run is paused, so that a pause tells nothing of how f
     await new Promise<void>((done) => {
       work.start(invitation, async ({ resumeGate, pausedMs }) => {
         const grid = releaseGrid({ clock, slotMs: 1000, resumeGate, pausedMs })
+        grid.begin()
         await Promise.resolve() // from here on the round is at work
         clock.advance(trained)
         expect(work.hold('run')).toBe(0)

@@ -60,6 +60,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   await parts.report()
   const records = await whenDiskHasRoom(() => parts.records())
   signal.throwIfAborted()
+  parts.release.begin() // nobody outside is waited for until the update leaves
   const start = trainedTensors(manifest.adapter, state)
   const round = beginPrivateRound({
     ...agreed,

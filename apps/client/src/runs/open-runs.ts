@@ -6,7 +6,7 @@ import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { EncodedRecords, EncodedStores } from '../data/index.ts'
 import { type BoundRun, canonicalJson, type PrivacyLedger, ruleOf, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { type Declaration, type RunLimits, requireDeclaredKind, requireWithinLimits } from '../policy/index.ts'
-import { type QuietTime, type ReleaseClock, slotLength } from '../release/index.ts'
+import { type QuietTime, type ReleaseClock, slotLength, untilReady } from '../release/index.ts'
 import { termsFor } from './terms.ts'
 
 /** A run that this node takes part in, as long as the process lives. */
@@ -79,13 +79,16 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
     const made = await engine.get()
     return await parts.quiet.during(() => slotLength(manifest, bound.terms, made, clock))
   })
+  const agreedAt = releaseClock?.now() ?? 0
   // Records that are tokenised beside it would slow the engine down while it is timed, and a slot would follow their
   // lengths.
   const timed = releaseClock && slot.get(releaseClock).catch(() => {})
   const records = lazily(async () => {
     await timed
-    const encoded = await prepared.open(AbortSignal.any([signal, ended.signal]))
+    const over = AbortSignal.any([signal, ended.signal])
+    const encoded = await prepared.open(over)
     parts.onLeftOut(manifest.runId, encoded.leftOut)
+    if (releaseClock !== undefined) await untilReady(agreedAt, releaseClock, over).catch(() => {}) // closed by its run
     return encoded
   })
   records.get().catch(() => {}) // told when a round asks for it

@@ -1,0 +1,88 @@
+import { setImmediate } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import type { Transport } from '../../apps/client/src/transport/index.ts'
+import { CoordinatorDouble } from '../../packages/testing/src/client/coordinator-double.ts'
+import { loopbackTransport } from '../../packages/testing/src/client/loopback-transport.ts'
+import { startSite } from '../../packages/testing/src/client/running-site.ts'
+import { sampleManifest } from '../../packages/testing/src/client/sample-run.ts'
+import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
+import { type VirtualClock, virtualClock } from '../../packages/testing/src/client/virtual-clock.ts'
+
+/*
+ * The attack: an update leaves at the end of the slot that is under way when its training ends. A coordinator that is
+ * slow with what a site waits for inside of the slot (the published state, the answer to a ledger report) chooses how
+ * much of the slot is left for the training, and learns by the slot of the release whether it took longer than that.
+ */
+
+const manifest = sampleManifest({ model: { name: 'none', maxTokens: 64 } })
+
+/** A coordinator that takes its time. */
+interface Delays {
+  readonly stateMs?: number
+  readonly reportMs?: number
+}
+
+function slowTransport(double: CoordinatorDouble, clock: VirtualClock, delays: () => Delays): Transport {
+  const transport = loopbackTransport(double)
+  return {
+    ...transport,
+    open: (caller, handlers) => {
+      const link = transport.open(caller, handlers)
+      return {
+        ...link,
+        fetchState: async (...given) => {
+          clock.advance(delays().stateMs ?? 0)
+          return await link.fetchState(...given)
+        },
+        report: async (...given) => {
+          clock.advance(delays().reportMs ?? 0)
+          return await link.report(...given)
+        },
+        [Symbol.dispose]: () => link[Symbol.dispose](),
+      }
+    },
+  }
+}
+
+/** When an update arrives, from its invitation on, less what the coordinator itself has waited; and the slot's length. */
+async function releasedAfter(trainingMs: number, delaysIn: (slotMs: number) => Delays): Promise<[number, number]> {
+  using folder = temporaryFolder()
+  const clock = virtualClock()
+  const double = new CoordinatorDouble()
+  let delays: Delays = {}
+  let isTraining = false
+  await using site = await startSite({
+    folder: folder.path,
+    transport: slowTransport(double, clock, () => delays),
+    releaseGrid: true,
+    releaseClock: clock,
+    onLot: () => clock.advance(isTraining ? trainingMs / manifest.localSteps : 1),
+  })
+  const peer = await double.peer()
+  await peer.offer(manifest)
+  await peer.invite(double.invitation(manifest, 0)) // times the engine
+  await double.received(manifest, 0, peer.clientId)
+  await site.told('round-delivered')
+  const slotMs = 1000 * (await site.told('release-slot')).seconds
+  delays = delaysIn(slotMs)
+  isTraining = true
+  const invited = clock.now()
+  await peer.invite(double.invitation(manifest, 1))
+  await double.received(manifest, 1, peer.clientId)
+  const reports = 2 // before the training, and before the update leaves
+  const waited = (delays.stateMs ?? 0) + reports * (delays.reportMs ?? 0)
+  return [clock.now() - invited - waited, slotMs]
+}
+
+describe('how long a round trains', () => {
+  it.each<[string, (slotMs: number) => Delays]>([
+    ['the published state', (slotMs) => ({ stateMs: slotMs - 60 })],
+    ['the answer to a report', (slotMs) => ({ reportMs: slotMs - 60 })],
+  ])('is not told by the slot of its update, however late %s comes', async (_, delaysIn) => {
+    const [[quick, slotMs], [slow]] = [await releasedAfter(10, delaysIn), await releasedAfter(100, delaysIn)]
+    expect(slow).toBe(quick)
+    expect(quick).toBe(slotMs)
+  })
+})
+
+void setImmediate
