@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Transport } from '../../apps/client/src/transport/index.ts'
 import { CoordinatorDouble } from '../../packages/testing/src/client/coordinator-double.ts'
@@ -84,5 +83,3 @@ describe('how long a round trains', () => {
     expect(quick).toBe(slotMs)
   })
 })
-
-void setImmediate

@@ -21,6 +21,7 @@ import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
 import type { Declaration } from './policy/index.ts'
 import { type ReleaseClock, systemClock } from './release/index.ts'
+import { fileClosedRounds } from './runs/closed-rounds.ts'
 import { fileJoinedRuns } from './runs/joined-runs.ts'
 import { requireDelta } from './runs/terms.ts'
 import { defaultStateDir, earlierStateDirs, takeOver } from './state-folder.ts'
@@ -122,6 +123,7 @@ async function start(
       outbox: fileOutbox(config.stateDir, site.fingerprint),
       checkpoints: fileStepSnapshots(config.stateDir, site.fingerprint),
       joined: fileJoinedRuns(config.stateDir),
+      closed: fileClosedRounds(config.stateDir),
       source: parts.source ?? osRandomness,
       lotSource: parts.lotSource,
       releaseClock: config.releaseGrid ? (parts.releaseClock ?? systemClock) : undefined,

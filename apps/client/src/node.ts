@@ -30,6 +30,7 @@ import type { ReleaseClock } from './release/index.ts'
 import { QuietTime, type ReleaseGrid, releaseGrid, systemClock } from './release/index.ts'
 import { runRound, type WhenDiskHasRoom, whenDiskHasRoom } from './round/index.ts'
 import { ActiveRounds, type RoundHandle } from './runs/active-rounds.ts'
+import type { ClosedRounds } from './runs/closed-rounds.ts'
 import { Endings, type SiteEnding } from './runs/ending.ts'
 import type { JoinedRuns } from './runs/joined-runs.ts'
 import { type AgreementParts, agreeTo, type OpenRun } from './runs/open-runs.ts'
@@ -50,6 +51,7 @@ export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal'
   readonly outbox: Outbox
   readonly checkpoints: StepSnapshots
   readonly joined: JoinedRuns
+  readonly closed: ClosedRounds
   readonly transport: Transport
   readonly source: RandomSource
   /** Of the lots alone, where a test draws them apart from the noise; `source` where it is absent. */
@@ -98,8 +100,6 @@ export class ClientNode implements AsyncDisposable {
   #inTraining = 0
   /** The ledger as it was when no round was in training: what a coordinator is told. */
   #told: LedgerHead | undefined
-  /** Of a run: the rounds before this one are over for good, and not begun again. */
-  readonly #over = new Map<string, number>()
   /** Runs of which the site's operator was told when updates leave. */
   readonly #toldSlots = new Set<string>()
   readonly #endings = new Endings()
@@ -169,6 +169,8 @@ export class ClientNode implements AsyncDisposable {
       onUnreachable: (error = unreachable(coordinator)) => onEvent({ event: 'unreachable', error: error.toJSON() }),
       onRefused: (error) => {
         onEvent({ event: 'refused', error: catalogued(error).toJSON() })
+        // It can turn a site away whenever it likes, and the site is started again by whoever looks after it.
+        for (const runId of this.#runs.keys()) this.#close(runId, this.#work.roundOf(runId))
         void this.#work.endAll('the coordinator turned this client away')
         turnedAway(error)
         this.#endings.tell(error)
@@ -313,7 +315,7 @@ export class ClientNode implements AsyncDisposable {
     const { runId } = manifest
     const mismatch = this.#mismatched.get(runId)
     if (mismatch !== undefined) throw mismatch
-    const newest = Math.max(this.#over.get(runId) ?? 0, ...this.#begunRounds(runId))
+    const newest = Math.max(this.#parts.closed.before(runId), ...this.#begunRounds(runId))
     if (round < newest || round >= rounds) {
       throw new FedsvdError('UPDATE_STALE', {
         expected: `a round from ${roundNumber(newest)} to ${rounds} of run ${runId}`,
@@ -346,9 +348,20 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
-  /** What comes of another invitation to this round would tell whether its training had ended. */
-  #close(runId: string, round: number): void {
-    this.#over.set(runId, Math.max(this.#over.get(runId) ?? 0, round + 1))
+  /**
+   * What comes of another invitation to this round would tell whether its training had ended: it is not begun again,
+   * neither by this process nor by one after it.
+   */
+  #close(runId: string, round: number | undefined): void {
+    if (round === undefined) return
+    const { ledger, closed, onEvent } = this.#parts
+    const begun = Math.max(-1, ...this.#begunRounds(runId).filter((one) => one <= round))
+    const isTold = begun === -1 || lastAttempt(ledger.state, runId, begun)?.outcome !== undefined
+    try {
+      closed.close(runId, round, isTold)
+    } catch (error) {
+      onEvent({ event: 'round-failed', runId, round, error: catalogued(error).toJSON() })
+    }
   }
 
   /** Rounds of a run that were begun, by this process or one before. */

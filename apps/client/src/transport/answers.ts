@@ -18,12 +18,12 @@ export type ClientSocket = Socket<ServerToClientEvents, ClientToServerEvents>
 /** Hands every message that fits its schema to its handler, and every answer back. Nothing that comes in can throw. */
 export function answerWith(socket: ClientSocket, handlers: LinkHandlers): void {
   socket.on('offer', (message, reply) => {
-    const answer = async () => handlers.onOffer(parseMessage(offerSchema, message, 'an offer'))
-    void answer().then(reply, (error: unknown) => reply(refused(handlers, error)))
+    answerQuestion(handlers, reply, () => handlers.onOffer(parseMessage(offerSchema, message, 'an offer')))
   })
   socket.on('invite', (message, reply) => {
-    const answer = async () => handlers.onInvitation(parseMessage(invitationSchema, message, 'an invitation'))
-    void answer().then(reply, (error: unknown) => reply(refused(handlers, error)))
+    answerQuestion(handlers, reply, () =>
+      handlers.onInvitation(parseMessage(invitationSchema, message, 'an invitation')),
+    )
   })
   socket.on('probe', (reply) => {
     if (typeof reply === 'function') reply()
@@ -37,6 +37,20 @@ export function answerWith(socket: ClientSocket, handlers: LinkHandlers): void {
   socket.on('run-ended', (message) => {
     dropNonsense(handlers, () => handlers.onRunEnded(parseMessage(runEndedSchema, message, 'an ended run')))
   })
+}
+
+/** A question that asks for no answer, or says more than one thing, is not listened to. */
+function answerQuestion<Reply extends { readonly accepted: boolean }>(
+  handlers: LinkHandlers,
+  reply: ((answer: Reply | ReturnType<typeof refused>) => void) | undefined,
+  answer: () => Promise<Reply>,
+): void {
+  if (typeof reply !== 'function') {
+    handlers.onNonsense(new TypeError('a question that asks for no answer'))
+    return
+  }
+  const answered = async () => await answer()
+  void answered().then(reply, (error: unknown) => reply(refused(handlers, error)))
 }
 
 /** Runs `use`; what it throws is told to the site and changes nothing. */

@@ -1,4 +1,5 @@
 import { Fetch } from 'socket.io-client'
+import { takePacket } from './guarded-packets.ts'
 import { request, textBody } from './http.ts'
 import type { Route } from './route.ts'
 
@@ -33,6 +34,13 @@ export function pollingBy(route: Route): typeof Fetch {
         for (const part of partsOf(payload)) await this.#exchange(part)
       }
       write().then(onWritten, (error: unknown) => this.onError('polling failed', error))
+    }
+
+    protected override onPacket(packet: Parameters<Fetch['onPacket']>[0]): void {
+      takePacket(
+        () => super.onPacket(packet),
+        (...fault) => this.onError(...fault),
+      )
     }
 
     protected override onClose(details?: Parameters<Fetch['onClose']>[0]): void {

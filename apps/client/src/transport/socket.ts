@@ -1,6 +1,7 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { tunnelThrough } from '@fedsvd/engine/network'
 import { io, type ManagerOptions, NodeWebSocket, type Socket, type SocketOptions } from 'socket.io-client'
+import { takePacket } from './guarded-packets.ts'
 import { LONGEST_PAYLOAD, pollingBy } from './polling.ts'
 import type { Route } from './route.ts'
 
@@ -24,6 +25,15 @@ const MOST_SHORT_LIVED = 3
 /** How a connection ends that neither side ended on purpose. */
 const CUT: readonly string[] = ['transport close', 'transport error', 'ping timeout']
 
+class GuardedWebSocket extends NodeWebSocket {
+  protected override onPacket(packet: Parameters<NodeWebSocket['onPacket']>[0]): void {
+    takePacket(
+      () => super.onPacket(packet),
+      (...fault) => this.onError(...fault),
+    )
+  }
+}
+
 /**
  * Opens a namespace of a coordinator over WebSocket. Where that does not get through, the next attempt is by long
  * polling, which is plain HTTP; where that fails too, it is WebSocket's turn again. Long polling comes first until it
@@ -40,7 +50,7 @@ export function openSocket<S extends Socket>(
 ): RoutedSocket<S> {
   const { coordinator, trust, proxy } = route
   const { origin, pathname } = new URL(coordinator)
-  const transports = { websocket: NodeWebSocket, polling: pollingBy(route) }
+  const transports = { websocket: GuardedWebSocket, polling: pollingBy(route) }
   const socket = io(`${origin}${namespace}`, {
     path: `${pathname.replace(/\/$/, '')}/socket.io`,
     forceNew: true,

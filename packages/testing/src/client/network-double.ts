@@ -11,6 +11,12 @@ export interface NetworkDouble extends AsyncDisposable {
   readonly port: number
   /** Where a path is redirected to; a test may change it. */
   redirect: (path: string) => string | undefined
+  /** Sends a packet of Engine.IO, below Socket.IO, to every client. */
+  sendPacket(type: 'open' | 'message', data?: string): void
+}
+
+interface PacketSender {
+  sendPacket(type: string, data: string | undefined): void
 }
 
 /** Serves a double over HTTP and Socket.IO, as a coordinator is; on `port`, or on a free one. */
@@ -44,6 +50,12 @@ export async function serveDouble(
   await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve))
   const address = http.address() as AddressInfo
   return Object.assign(served, {
+    sendPacket: (type: 'open' | 'message', data?: string) => {
+      const engines = Object.values(
+        (io.engine as unknown as { readonly clients: Record<string, PacketSender> }).clients,
+      )
+      for (const engine of engines) engine.sendPacket(type, data)
+    },
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
     [Symbol.asyncDispose]: async () => {

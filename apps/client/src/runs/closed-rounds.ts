@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeFileDurably } from '../platform/index.ts'
+
+/**
+ * Up to which round a coordinator has closed each run, over restarts of the process: what comes of another invitation
+ * to a round that was closed would tell whether its training had ended by then.
+ */
+export interface ClosedRounds {
+  /** Rounds of the run before this one are over for good. */
+  before(runId: string): number
+  /** @param isTold false where the coordinator knows already how the round came out: nothing is kept on the disk */
+  close(runId: string, round: number, isTold: boolean): void
+}
+
+/** One small file for each run of which a round was closed in its midst. */
+export function fileClosedRounds(stateDir: string): ClosedRounds {
+  const closed = new Map<string, number>()
+  const path = (runId: string): string => join(stateDir, 'closed', runId)
+  const before = (runId: string): number => {
+    const known = closed.get(runId) ?? stored(path(runId))
+    closed.set(runId, known)
+    return known
+  }
+  return {
+    before,
+    close(runId, round, isTold) {
+      if (round < before(runId)) return
+      closed.set(runId, round + 1)
+      if (!isTold) writeFileDurably(path(runId), Buffer.from(`${round + 1}\n`))
+    },
+  }
+}
+
+/** 0 where nothing is kept, or nothing that can be read. */
+function stored(path: string): number {
+  try {
+    const round = Number(readFileSync(path, 'utf8'))
+    return Number.isSafeInteger(round) && round > 0 ? round : 0
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
+    throw error
+  }
+}
