@@ -7,9 +7,9 @@ import { sampleManifest } from '../../packages/testing/src/client/sample-run.ts'
 import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
 
 /*
- * The attack: a coordinator that ends the process of a site in the middle of a round, by a message that nothing expects,
- * learns by the length of the ledger how far the training was when whoever looks after the site has started it again.
- * An exception that nobody catches fails these tests as it ends a process.
+ * The attack: a coordinator that ends the process of a site in the middle of a round, by a message that nothing
+ * expects, learns by the length of the ledger how far the training was when whoever looks after the site has started it
+ * again. An exception that nobody catches fails these tests as it ends a process.
  */
 
 describe('a message that nothing expects', () => {
