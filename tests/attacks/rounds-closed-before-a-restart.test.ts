@@ -11,7 +11,8 @@ import { virtualClock } from '../../packages/testing/src/client/virtual-clock.ts
 /*
  * The attack: a coordinator ends a round from outside at a moment of its choice, and invites to it again when the site
  * has been started anew. Whether the state is fetched once more, and what is reserved, told whether the training had
- * ended by that moment. It need not wait for a restart: it can turn the site away, and a service manager starts it again.
+ * ended by that moment. It need not wait for a restart: it can turn the site away, and a service manager starts it
+ * again.
  */
 
 const manifest = sampleManifest({ model: { name: 'none', maxTokens: 64 } })

@@ -43,7 +43,7 @@ function slowTransport(double: CoordinatorDouble, clock: VirtualClock, delays: (
   }
 }
 
-/** When an update arrives, from its invitation on, less what the coordinator itself has waited; and the slot's length. */
+/** When an update arrives, from its invitation on, less what the coordinator has waited; and the length of a slot. */
 async function releasedAfter(trainingMs: number, delaysIn: (slotMs: number) => Delays): Promise<[number, number]> {
   using folder = temporaryFolder()
   const clock = virtualClock()
