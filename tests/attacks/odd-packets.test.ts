@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { networkTransport } from '../../apps/client/src/transport/index.ts'
 import { CoordinatorDouble } from '../../packages/testing/src/client/coordinator-double.ts'
@@ -30,14 +31,11 @@ describe('a message that nothing expects', () => {
     await using _site = await startSite({ folder: folder.path, transport })
     await double.peer()
     served.sendPacket(type, data)
-    await new Promise((resolve) => setTimeout(resolve, 50)) // an exception that nobody catches is one by then
+    await pause(50) // an exception that nobody catches is one by then
     const manifest = sampleManifest()
     const isAnswered = async (): Promise<boolean> => {
       const peer = await double.peer()
-      const reply = await Promise.race([
-        peer.offer(manifest),
-        new Promise<undefined>((resolve) => setTimeout(resolve, 1000)),
-      ])
+      const reply = await Promise.race([peer.offer(manifest), pause(1000, undefined)])
       return reply?.accepted === true
     }
     await expect.poll(isAnswered, { timeout: 15_000 }).toBe(true)

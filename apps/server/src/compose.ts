@@ -3,7 +3,7 @@ import path from 'node:path'
 import { makeFolder } from '@fedsvd/engine/files'
 import type { Express } from 'express'
 import type { Logger } from 'pino'
-import { Server } from 'socket.io'
+import { type Namespace, Server } from 'socket.io'
 import type { CoordinatorConfig } from './config.ts'
 import type { EvaluatorFactory } from './evaluation/index.ts'
 import type { CoordinatorEvents } from './events.ts'
@@ -44,6 +44,7 @@ import { SECRETS, type SecretLength } from './secrets.ts'
 import {
   type ClientNamespace,
   closeRoot,
+  limitBytes,
   OperatorFeed,
   type OperatorNamespace,
   type Presence,
@@ -220,6 +221,7 @@ export function composeSockets(
   const operators = io.of('/operator') as unknown as OperatorNamespace
   const feed = new OperatorFeed(operators, { sessions: operatorSessions, views, clock, log })
   const clients = io.of('/client') as unknown as ClientNamespace
+  limitBytes(io, clients as unknown as Namespace, log)
   serveClients(clients, {
     sessions,
     clients: store.clients,

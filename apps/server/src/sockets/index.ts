@@ -1,4 +1,5 @@
 export { type ClientNamespace, serveClients } from './clients.ts'
+export { limitBytes } from './limit-bytes.ts'
 export { OperatorFeed, type OperatorNamespace } from './operators.ts'
 export { closeRoot, type ServedEvents, servedEvents } from './permit-events.ts'
 export { Presence, type RemoteCoordinators } from './presence.ts'

@@ -154,7 +154,7 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     checkpoints: fileStepSnapshots(stateDir, FINGERPRINT),
     engine: fakeEngine(manifest.adapter),
     records: async () => recordsInMemory([{ tokenIds: Int32Array.of(1), label: 1 }]),
-    release: { endOfSlot: async () => {} },
+    release: { begin: () => {}, endOfSlot: async () => {}, endOfCutSlot: async () => {} },
     work: (signal) => new QuietTime({ now: () => 0 }).work(signal),
     whenDiskHasRoom: async (action) => await action(),
     source: bits,
