@@ -35,7 +35,8 @@ export function limitBytes(
 ): void {
   const clientOf = new WeakMap<object, string>()
   const windows = new Map<string, Window>()
-  const windowOf = (clientId: string): Window => {
+  /** What a client has sent in its minute, this message included. */
+  const ofClient = (clientId: string, bytes: number): number => {
     const time = now()
     // Insertion order is the order in which they end.
     for (const [other, { endsAt }] of windows) {
@@ -44,18 +45,20 @@ export function limitBytes(
     }
     const window = windows.get(clientId) ?? { endsAt: time + MINUTE_MS, bytes: 0 }
     windows.set(clientId, window)
-    return window
+    window.bytes += bytes
+    return window.bytes
   }
   clients.on('connection', (socket: Socket) => {
     clientOf.set(socket.conn, (socket.data as { readonly clientId: string }).clientId)
   })
   io.engine.on('connection', (connection: Socket['conn']) => {
-    let strange = 0
+    let ofStranger = 0
     connection.on('packet', ({ type, data }: Packet) => {
       if (type !== 'message') return
       const bytes = data?.length ?? 0
       const clientId = clientOf.get(connection)
-      const sent = clientId === undefined ? (strange += bytes) : (windowOf(clientId).bytes += bytes)
+      if (clientId === undefined) ofStranger += bytes
+      const sent = clientId === undefined ? ofStranger : ofClient(clientId, bytes)
       if (sent <= (clientId === undefined ? STRANGER_BYTES : CLIENT_BYTES)) return
       log.warn({ clientId, bytes: sent }, 'a connection that sent too much was cut')
       connection.close(true)
