@@ -423,9 +423,10 @@ export const MUTANTS: readonly Mutant[] = [
     client('release/release-grid.ts'),
     [client('release/release-grid.test.ts')],
     [
-      ['const end = Math.max(1, Math.ceil(elapsed() / slotMs)) * slotMs', 'const end = elapsed()'],
-      ['Math.max(1, Math.ceil(elapsed() / slotMs))', 'Math.ceil(elapsed() / slotMs)'],
-      [' - (pausedMs() - pausedBefore)', ''],
+      ['Math.max(1, Math.ceil(elapsed / slotMs)) * slotMs', 'elapsed'],
+      ['Math.max(1, Math.ceil(elapsed / slotMs))', 'Math.ceil(elapsed / slotMs)'],
+      [' - (pausedMs() - start.pausedMs)', ''],
+      ['slotMs === 0 || begun === undefined', 'slotMs > 0 || begun === undefined'],
     ],
   ),
   ...breaksOf(
@@ -443,6 +444,21 @@ export const MUTANTS: readonly Mutant[] = [
     [attack('release-times')],
     [['  await parts.release.endOfSlot(parts.signal)\n', '']],
   ),
+  ...breaksOf(
+    client('round/round.ts'),
+    [attack('slow-coordinator')],
+    [
+      [
+        '  const state = await loadState(parts.link, invitation, manifest.adapter, signal)\n',
+        '  parts.release.begin()\n  const state = await loadState(parts.link, invitation, manifest.adapter, signal)\n',
+      ],
+    ],
+  ),
+  ...breaksOf(
+    client('runs/closed-rounds.ts'),
+    [attack('rounds-closed-before-a-restart')],
+    [['if (!isTold) writeFileDurably', 'if (isTold) writeFileDurably']],
+  ),
   ...breaksOf(client('runs/open-runs.ts'), [attack('release-times')], [['    await timed\n', '']]),
   ...breaksOf(
     client('runs/open-runs.ts'),
@@ -457,6 +473,7 @@ export const MUTANTS: readonly Mutant[] = [
     [attack('progress-told'), client('node.slow.test.ts')],
     [
       ['if (this.#inTraining === 0) this.#told =', 'this.#told ='],
+      ['void cut.then(released)', 'released()'],
       ['        this.#level(runId, round)\n', ''],
       ['      await release?.endOfSlot(signal).catch(() => {})\n', ''],
       ['code: roundFailureCode(failure.code)', 'code: failure.code as never'],

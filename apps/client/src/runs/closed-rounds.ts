@@ -26,8 +26,9 @@ export function fileClosedRounds(stateDir: string): ClosedRounds {
     before,
     close(runId, round, isTold) {
       if (round < before(runId)) return
-      closed.set(runId, round + 1)
-      if (!isTold) writeFileDurably(path(runId), Buffer.from(`${round + 1}\n`))
+      const next = round + 1
+      closed.set(runId, next)
+      if (!isTold) writeFileDurably(path(runId), Buffer.from(`${next}\n`))
     },
   }
 }
