@@ -1,6 +1,6 @@
 import { type BigIntStats, readdirSync, realpathSync, statSync } from 'node:fs'
 import { extname, isAbsolute, join } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { globSync, isDynamicPattern } from 'tinyglobby'
 import { LABEL_FILES } from './label-files.ts'
 
@@ -132,10 +132,14 @@ const REASONS: Readonly<Record<string, string>> = {
   Z_DATA_ERROR: 'a file that is no gzip, or a damaged one (Z_DATA_ERROR)',
 }
 
+const UNZIPPED = 'Compress the file again with gzip; if it is not compressed, take .gz from its name.'
+
 /** The refusal of a path that the system does not let read. */
 export function notReadable(path: string, error: NodeJS.ErrnoException): FedsvdError {
-  const got = REASONS[String(error.code)] ?? String(error.code)
-  const detail = { expected: `a readable file ${path}`, got, remedy: 'Check the path and its permissions.' }
+  const code = String(error.code)
+  const got = REASONS[code] ?? `${systemFault(error)?.detail.got ?? 'a fault of the system'} (${code})`
+  const remedy = code.startsWith('Z_') ? UNZIPPED : 'Check the path and its permissions.'
+  const detail = { expected: `a readable file ${path}`, got, remedy }
   return new FedsvdError('DATA_UNREADABLE', detail, { cause: error })
 }
 

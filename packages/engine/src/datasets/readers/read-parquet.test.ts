@@ -2,6 +2,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fingerprintRecords } from '../fingerprint/fingerprint.ts'
@@ -105,6 +106,53 @@ describe('a Parquet file that is refused', () => {
     )
   })
 
+  /** One column encrypted with the key of the footer, which stays plain: field 8 of its ColumnChunk is an empty struct. */
+  const withEncryptedColumn = (lastBytes: string, nextBytes: string): string => {
+    const bytes = readFileSync(vector('letters-uncompressed'))
+    const footerBytes = bytes.readUInt32LE(bytes.length - 8)
+    const start = bytes.length - 8 - footerBytes
+    const footer = bytes.subarray(start, bytes.length - 8).toString('hex')
+    const [end, next] = [`${lastBytes}00`, `00${nextBytes}`]
+    expect(footer.split(`${end}${next}`)).toHaveLength(2)
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(footerBytes + 4)
+    const changed = Buffer.from(footer.replace(`${end}${next}`, `${end}5c1c0000${next}`), 'hex')
+    const file = join(folder, 'encrypted-column.parquet')
+    writeFileSync(file, Buffer.concat([bytes.subarray(0, start), changed, length, Buffer.from('PAR1')]))
+    return file
+  }
+  const TEXT = ['111100', '26001c150c1915041918056c6162656c'] as const
+  const OTHER = ['11110026b81c155e', '16f41a'] as const
+
+  it('for an encrypted column under a footer that is not, which it names', async () => {
+    expect(await refusal(withEncryptedColumn(...TEXT))).toMatch(
+      /expected columns that are not encrypted at .*, got the encrypted column "text"\. Write them without encryption/,
+    )
+  })
+
+  it('but not for an encrypted column that nobody reads', async () => {
+    expect(await loadRecords(withEncryptedColumn(...OTHER))).toHaveLength(40)
+  })
+
+  it.each<[string, Uint8Array, RegExp]>([
+    ['nothing', Buffer.of(), /got an empty file/],
+    ['a workbook', Buffer.from('PK\u0003\u0004\0\0'), /got a workbook or another zip archive/],
+    ['gzip', gzipSync('text'), /got a gzip file/],
+    ['Arrow', Buffer.from('ARROW1\0\0'), /got an Arrow or Feather file\. Write it as Parquet/],
+    ['Feather of version 1', Buffer.from('FEA1'), /got a Feather file/],
+    ['a web page', Buffer.from('<!DOCTYPE html><html>'), /got a web page/],
+    [
+      'a git-lfs pointer',
+      Buffer.from('version https://git-lfs.github.com/spec/v1\n'),
+      /got a git-lfs pointer.*git lfs pull/,
+    ],
+    ['ORC', Buffer.from('ORC'), /got an ORC file/],
+  ])('for %s under its name, and says what it is', async (_, bytes, message) => {
+    const file = join(folder, 'foreign.parquet')
+    writeFileSync(file, bytes)
+    expect(await refusal(file)).toMatch(message)
+  })
+
   it('for bytes that are no Parquet, or cut off, or damaged inside', async () => {
     const noParquet = join(folder, 'text.parquet')
     writeFileSync(noParquet, 'text,label\nsecret,ham\n')
@@ -114,10 +162,11 @@ describe('a Parquet file that is refused', () => {
     const damaged = join(folder, 'damaged.parquet')
     copyFileSync(vector('row-groups'), damaged)
     writeFileSync(damaged, Buffer.concat([bytes.subarray(0, 40), Buffer.alloc(900, 0xff), bytes.subarray(940)]))
-    for (const file of [noParquet, cut, damaged]) {
-      const message = await refusal(file)
-      expect(message).toMatch(/expected a sound Parquet file at .*, got one that cannot be decoded/)
-      expect(message).not.toContain('secret')
+    for (const file of [cut, damaged]) {
+      expect(await refusal(file)).toMatch(/expected a sound Parquet file at .*, got one that cannot be decoded/)
     }
+    const message = await refusal(noParquet)
+    expect(message).toMatch(/expected a Parquet file at .*text.parquet, got a file that does not begin as one/)
+    expect(message).not.toContain('secret')
   })
 })

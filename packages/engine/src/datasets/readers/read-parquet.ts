@@ -1,5 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { FileMetaData } from 'hyparquet'
+import { foreignTable } from './foreign-data.ts'
 import { parquetColumns } from './parquet-columns.ts'
 import { placeText, unreadable, withoutColumns } from './place.ts'
 import { faultyRow, type Row } from './row.ts'
@@ -24,6 +25,7 @@ export async function* parquetRows(
   const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet')
   const { compressors } = await import('hyparquet-compressors')
   const buffer = await asyncBufferFromFile(file)
+  requireParquet(Buffer.from(await buffer.slice(0, FIRST_BYTES)), { file })
   requirePlainFooter(await buffer.slice(Math.max(0, buffer.byteLength - MAGIC_BYTES)), { file })
   const metadata = await sound(() => parquetMetadataAsync(buffer, { geoparquet: false }), { file })
   const tree = parquetSchema(metadata)
@@ -45,6 +47,7 @@ export async function* parquetRows(
   let rowStart = 0
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows)
+    requirePlainColumns(group, columns, { file })
     requireSmall(group, columns, { file, row: rowStart + 1 })
     const options = { ...plain, rowStart, rowEnd, parsers: { stringFromBytes } }
     const rows = await sound(() => parquetReadObjects(options), { file, row: rowStart + 1 })
@@ -59,6 +62,43 @@ export async function* parquetRows(
 
 /** The last bytes of a file whose footer is encrypted: `PARE` in place of `PAR1`. */
 const MAGIC_BYTES = 4
+
+/** So many of the first bytes tell what a file is that is no Parquet file. */
+const FIRST_BYTES = 512
+
+/** @throws FedsvdError DATA_UNREADABLE naming what the file is in place of a Parquet file */
+function requireParquet(first: Buffer, place: { readonly file: string }): void {
+  if (/^PAR[1E]/.test(first.toString('latin1', 0, MAGIC_BYTES))) return
+  const { got, remedy } = foreignTable(first) ?? (first.length === 0 ? EMPTY : OTHER)
+  throw unreadable(place, 'a Parquet file', got, undefined, remedy)
+}
+
+const EMPTY = { got: 'an empty file', remedy: 'Copy or write it again.' }
+const OTHER = {
+  got: 'a file that does not begin as one',
+  remedy: 'End its name in .csv, .tsv or .jsonl if it is text, or write it again.',
+}
+
+/** Writers may encrypt single columns and leave the footer as it is. */
+function requirePlainColumns(
+  { columns }: FileMetaData['row_groups'][number],
+  names: readonly string[],
+  place: { readonly file: string },
+): void {
+  for (const { meta_data, crypto_metadata, encrypted_column_metadata } of columns) {
+    const name = meta_data?.path_in_schema[0]
+    const isEncrypted = crypto_metadata !== undefined || encrypted_column_metadata !== undefined
+    // Without its metadata, which are encrypted as well, nobody knows which column it is.
+    if (!isEncrypted || (name !== undefined && !names.includes(name))) continue
+    throw unreadable(
+      place,
+      'columns that are not encrypted',
+      name === undefined ? 'an encrypted one' : `the encrypted column "${name}"`,
+      undefined,
+      'Write them without encryption.',
+    )
+  }
+}
 
 function requirePlainFooter(last: ArrayBuffer, place: { readonly file: string }): void {
   if (Buffer.from(last).toString('latin1') !== 'PARE') return

@@ -6,6 +6,7 @@ import type { SiteRecord, TextRecord } from '../text-record.ts'
 import { readColumns, tableColumns, taskOfColumns } from './columns.ts'
 import type { CsvDialect } from './csv-dialect.ts'
 import { type DataPart, type DataPaths, dataFormat, dataParts, isCompressed, notReadable } from './data-files.ts'
+import { foreignTable } from './foreign-data.ts'
 import { unreadable } from './place.ts'
 import { CSV, csvRows, TSV } from './read-csv.ts'
 import { folderRows } from './read-folder.ts'
@@ -151,12 +152,8 @@ function fileRows(file: string, options: ReadOptions): AsyncGenerator<Row> {
   const required = tableColumns(options, task)
   if (options.encoding !== undefined) decoderFor(options.encoding) // refused before the file is opened
   const bytes = (): AsyncIterable<Buffer> => {
-    return textBytes(
-      isCompressed(file) ? unzipped(file) : createReadStream(file),
-      file,
-      options.encoding,
-      options.onBadText,
-    )
+    const stored = isCompressed(file) ? unzipped(file) : createReadStream(file)
+    return textBytes(ofTable(stored, file), file, options.encoding, options.onBadText)
   }
   const table = (usual: CsvDialect): AsyncGenerator<Row> => {
     const dialect = dialectOf(usual, options)
@@ -190,6 +187,17 @@ function dialectOf(
     got: JSON.stringify(delimiter),
     remedy: "Pass one such as --delimiter ';'.",
   })
+}
+
+/** @throws FedsvdError DATA_UNREADABLE for a web page or another file that is no table, whatever its name */
+async function* ofTable(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
+  let isFirst = true
+  for await (const chunk of bytes) {
+    const found = isFirst ? foreignTable(chunk) : undefined
+    if (found !== undefined) throw unreadable({ file }, 'a text file', found.got, undefined, found.remedy)
+    isFirst &&= chunk.length === 0
+    yield chunk
+  }
 }
 
 function unzipped(file: string): AsyncIterable<Buffer> {

@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { fingerprintRecords } from '../fingerprint/fingerprint.ts'
 import type { SiteRecord } from '../text-record.ts'
-import { loadRecords, readSiteRecords } from './read-records.ts'
+import { loadRecords, readableRecords, readSiteRecords } from './read-records.ts'
 import type { ReadOptions } from './row.ts'
 
 /*
@@ -149,6 +150,20 @@ describe('encodings', () => {
     ['xz', 'a.csv', Buffer.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), /got an xz file. Decompress it/],
     ['bzip2', 'a.csv', Buffer.from('BZh91AY&SY'), /got a bzip2 file. Decompress it/],
     ['Parquet', 'a.csv', Buffer.from('PAR1'), /got a Parquet file. End its name in .parquet/],
+    ['Arrow', 'a.csv', Buffer.from('ARROW1\0\0'), /got an Arrow or Feather file. Write it as Parquet/],
+    ['Feather of version 1', 'a.jsonl', Buffer.from('FEA1\0\0'), /got a Feather file. Write it as Parquet/],
+    ['ORC', 'a.csv', Buffer.from('ORC\0'), /got an ORC file/],
+    ['Avro', 'a.jsonl', Buffer.from('Obj\u0001'), /got an Avro file/],
+    ['SQLite', 'a.csv', Buffer.from('SQLite format 3\0'), /got an SQLite database. Save its table as CSV/],
+    ['SPSS', 'a.csv', Buffer.from('$FL2@(#) SPSS'), /got a file of SPSS. Save its table as CSV/],
+    ['Stata', 'a.csv', Buffer.from('<stata_dta><header>'), /got a file of Stata/],
+    ['NumPy', 'a.csv', Buffer.from('\x93NUMPY', 'latin1'), /got a NumPy file/],
+    ['a pickle', 'a.jsonl', Buffer.of(0x80, 4, 0x95, 0), /got a pickle of Python/],
+    ['7z', 'a.csv', Buffer.of(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c), /got a 7z archive. Unpack it/],
+    ['a git-lfs pointer', 'a.csv', Buffer.from('version https://git-lfs.github.com/spec/v1\noid x\n'), /git lfs pull/],
+    ['a web page', 'a.jsonl', Buffer.from('<!doctype html>\n<html>'), /got a web page, such as an error or a sign-in/],
+    ['gzip in gzip', 'a.csv.gz', gzipSync(gzipSync('text,label\n')), /got a gzip file/],
+    ['text', 'a.csv.gz', Buffer.from('text,label\na,ham\n'), /no gzip, or a damaged one.*take .gz from its name/],
     ['UTF-32 LE', 'a.csv', Buffer.of(0xff, 0xfe, 0, 0, 0x74, 0, 0, 0), /got text in UTF-32. Save it as UTF-8/],
     ['UTF-32 BE', 'a.csv', Buffer.of(0, 0, 0xfe, 0xff, 0, 0, 0, 0x74), /got text in UTF-32. Save it as UTF-8/],
     [
@@ -239,7 +254,7 @@ describe('values that would be lost', () => {
     [
       'a list in place of an object',
       '[{"text":"a","label":"x"}]',
-      /an object with "text" and "label" at .*:1, got a list/,
+      /one JSON object on each line at .*:1, got a list of objects/,
     ],
     ['a comma behind an object', '{"text":"a","label":"x"},', /one JSON object at .*:1/],
     ['a comma behind the last member', '{"text":"a","label":"x",}', /one JSON object at .*:1/],
@@ -304,4 +319,62 @@ it('a record has one label whatever spells it', async () => {
     expect(records.map((record) => (record as { label: string }).label)).toEqual(['true', '1', '0'])
   }
   await expect(load('missing.csv', 'text,label\na,NaN\n')).rejects.toThrow(/a label in "label"/)
+})
+
+describe('one JSON text under the name of JSON lines', () => {
+  const objects = [
+    { text: 'a', label: 'x' },
+    { text: 'b', label: 'y' },
+  ]
+  it.each<[string, string, RegExp]>([
+    ['a list over many lines', JSON.stringify(objects, null, 2), /got a list of objects.*jq -c '\.\[\]'/],
+    ['a list on one line', JSON.stringify(objects), /got a list of objects/],
+    ['a list with an object on each line', `[${objects.map((one) => JSON.stringify(one)).join(',\n')}]`, /got a list/],
+    ['a list behind blank lines', `\n\n [\n${JSON.stringify(objects[0])}]`, /on each line at .*a\.jsonl:3, got a list/],
+    [
+      'an object over many lines',
+      JSON.stringify({ data: objects }, null, 2),
+      /got an object over several lines.*jq -c/,
+    ],
+  ])('is told with the remedy, as a fault of its first row: %s', async (_, content, message) => {
+    await expect(load('a.jsonl', content)).rejects.toThrow(message)
+    const leftOut: string[] = []
+    const records = readableRecords(write('a.jsonl', content), {}, ({ message: told }) => leftOut.push(told))
+    for await (const _record of records);
+    expect(leftOut[0]).toMatch(message)
+  })
+
+  it('is not what a row that is a list makes of a file', async () => {
+    await expect(load('a.jsonl', `[1, 2]\n${JSON.stringify(objects[0])}\n`)).rejects.toThrow(/a\.jsonl:1/)
+  })
+})
+
+describe('a file without rows', () => {
+  let database: DuckDBConnection
+  beforeAll(async () => {
+    database = await (await DuckDBInstance.create(':memory:')).connect()
+  })
+  afterAll(() => database.closeSync())
+
+  it.each([
+    ['empty.jsonl', ''],
+    ['blank.jsonl', '\n \n'],
+    ['header.csv', 'text,label\n'],
+    ['header.tsv', 'text\tlabel'],
+  ])('%s has no records, whatever its format', async (name, content) => {
+    expect((await readSiteRecords(write(name, content)).next()).done).toBe(true)
+    await expect(load(name, content)).rejects.toThrow(/^DATA_EMPTY/)
+  })
+
+  it('an empty Parquet file has none either, with its columns, and is refused without them', async () => {
+    const path = join(folder, 'empty.parquet')
+    await database.run(`COPY (SELECT 'a' AS text, 'b' AS label WHERE false) TO '${path}' (FORMAT parquet)`)
+    expect((await readSiteRecords(path).next()).done).toBe(true)
+    await expect(loadRecords(path)).rejects.toThrow(/^DATA_EMPTY/)
+    await expect(readSiteRecords(path, { labelColumn: 'class' }).next()).rejects.toThrow(/no "class"/)
+  })
+
+  it('an empty CSV file is refused: it lacks the line with its columns', async () => {
+    await expect(load('empty.csv', '')).rejects.toThrow(/DATA_UNREADABLE|DATA_EMPTY/)
+  })
 })

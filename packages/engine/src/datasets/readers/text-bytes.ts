@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { foreignData } from './foreign-data.ts'
 import { otherEncoding, type Place, placeText, unreadable, withReason } from './place.ts'
 import { checkedUtf8, lineFeeds, NOT_UTF8_MARK } from './utf8.ts'
 
@@ -75,35 +76,11 @@ export function foreignEncoding(first: Buffer): string | undefined {
   return zeros[0]! > 0.4 * half && zeros[1]! < 0.1 * half ? 'utf-16be' : undefined
 }
 
-const CONTAINERS = [
-  { magic: Buffer.of(0x50, 0x4b, 0x03, 0x04), got: 'a workbook or another zip archive', remedy: 'Save the sheet' },
-  {
-    magic: Buffer.of(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1),
-    got: 'a workbook or another document of Office 97 to 2003',
-    remedy: 'Save the sheet',
-  },
-  { magic: Buffer.from('%PDF-'), got: 'a PDF', remedy: 'Save its table' },
-].map(({ remedy, ...container }) => ({ ...container, remedy: `${remedy} as CSV in UTF-8.` }))
-
-const DECOMPRESS = 'Decompress it, or compress it with gzip and end its name in .gz.'
-const UTF_32 = { got: 'text in UTF-32', remedy: 'Save it as UTF-8.' }
-/** Files whose first bytes say what they are, under the name of a text file. */
-const OTHERS = [
-  ...CONTAINERS,
-  { magic: Buffer.of(0x1f, 0x8b), got: 'a gzip file', remedy: 'End its name in .gz, as in data.csv.gz.' },
-  { magic: Buffer.of(0x28, 0xb5, 0x2f, 0xfd), got: 'a zstd file', remedy: DECOMPRESS },
-  { magic: Buffer.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), got: 'an xz file', remedy: DECOMPRESS },
-  { magic: Buffer.from('BZh91AY&SY'), got: 'a bzip2 file', remedy: DECOMPRESS },
-  { magic: Buffer.from('PAR1'), got: 'a Parquet file', remedy: 'End its name in .parquet.' },
-  { magic: Buffer.of(0xff, 0xfe, 0, 0), ...UTF_32 },
-  { magic: Buffer.of(0, 0, 0xfe, 0xff), ...UTF_32 },
-]
-
 /** @throws FedsvdError DATA_UNREADABLE for a document of another program under the name of a text file */
 async function* withoutContainer(bytes: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer> {
   let isFirst = true
   for await (const chunk of bytes) {
-    const found = isFirst ? OTHERS.find(({ magic }) => chunk.subarray(0, magic.length).equals(magic)) : undefined
+    const found = isFirst ? foreignData(chunk) : undefined
     if (found !== undefined) {
       throw unreadable({ file }, 'a text file', found.got, undefined, found.remedy)
     }
