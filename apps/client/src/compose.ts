@@ -134,7 +134,7 @@ async function start(
         { pairs: config.pairColumn !== undefined },
       ),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
-      ...(parts.engineFor === undefined && { proveModel: (model) => proveModel(model, models) }),
+      ...(parts.engineFor === undefined && { proveModel: (manifest) => proveModel(manifest, models) }),
       engineFor: (manifest) =>
         parts.engineFor === undefined ? engineFor(manifest, config, models) : parts.engineFor(manifest, config),
     })

@@ -1,3 +1,4 @@
+import { isFedsvdError } from '@fedsvd/core/errors'
 import { Command } from 'commander'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { example } from '../options.ts'
@@ -21,10 +22,11 @@ export function modelCommand(): Command {
 
 async function show(name: string, options: ModelOptions & { json?: boolean }): Promise<void> {
   const { modelStore } = await import('@fedsvd/engine/models')
-  const { checkpointSchema, longestText, proveCheckpoint } = await import('@fedsvd/engine/training')
+  const { checkpointSchema, isDecoder, longestText, proveCheckpoint } = await import('@fedsvd/engine/training')
   const stored = await modelStore(modelSettingsOf(options)).open({ name })
   const checkpoint = await stored.identity()
   await proveCheckpoint(stored)
+  const tokens = isDecoder(stored.config) ? await refusalOf(() => proveCheckpoint(stored, 'causal-lm')) : undefined
   const terms = { rank: 1, alpha: 1, headMode: 'trained', classes: 2 } as const
   const endings = (targets?: readonly string[]) => {
     const { layers } = checkpointSchema(stored.config, { ...terms, targets })
@@ -37,13 +39,26 @@ async function show(name: string, options: ModelOptions & { json?: boolean }): P
     targets: endings(),
     layers: endings(['all-linear']),
     checkpoint,
+    ...(tokens !== undefined && { predictsNoTokens: tokens }),
   }
   const output = outputFor(options)
   output.record(facts)
   output.line(`${facts.name}: ${facts.modelType}, texts of up to ${facts.maxTokens} tokens`)
   output.line(`a made-up record went through it: tensors, sizes and tokenizer fit together`)
+  if (tokens !== undefined) output.line(`it predicts no tokens, so it is for classification alone: ${tokens}`)
   output.line(`adapted by default  ${facts.targets.join(', ')}`)
   output.line(`linear layers       ${facts.layers.join(', ')}`)
   output.line(`identity, for model.checkpoint of a run where the coordinator has config.json only:`)
   output.line(JSON.stringify(checkpoint, null, 2))
+}
+
+/** Why a checkpoint has no output embeddings, which classification does without. */
+async function refusalOf(prove: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await prove()
+    return undefined
+  } catch (error) {
+    if (!isFedsvdError(error, 'CHECKPOINT_INVALID')) throw error
+    return `expected ${error.detail.expected}, got ${error.detail.got}`
+  }
 }

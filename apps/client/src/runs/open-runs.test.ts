@@ -27,8 +27,8 @@ describe('agreeing to a run', () => {
           prune: () => {},
         },
         engineFor: () => Promise.reject(new Error('no engine here')),
-        proveModel: async ({ name }) => {
-          proved.push(name)
+        proveModel: async ({ model }) => {
+          proved.push(model.name)
           if (fault !== undefined) throw fault
         },
         onLeftOut: () => {},

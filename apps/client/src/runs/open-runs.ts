@@ -38,7 +38,7 @@ export interface AgreementParts {
   readonly signal: AbortSignal
   engineFor(manifest: RunManifest): Promise<PrivateEngine>
   /** Runs a made-up record through the model of a run. @throws FedsvdError CHECKPOINT_INVALID, RUNTIME_UNAVAILABLE */
-  proveModel?(model: RunManifest['model']): Promise<void>
+  proveModel?(manifest: RunManifest): Promise<void>
   /** Told how many records a run cannot take, for the site's own eyes. */
   onLeftOut(runId: string, leftOut: LeftOut): void
 }
@@ -69,7 +69,7 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
   requireUnitOf(declaration, unitOfRun(manifest))
   requireDeclaredKind(manifest, declaration)
   const prepared = await stores.prepare(manifest)
-  if (agreed === undefined) await parts.proveModel?.(manifest.model) // before anything can be paid for with it
+  if (agreed === undefined) await parts.proveModel?.(manifest) // before anything can be paid for with it
   const bound = bindable(agreed ?? newTerms(manifest, parts))
   ledger.bind(bound)
   const ended = new AbortController()

@@ -50,10 +50,10 @@ async function checkpointModel(store: ModelStore, reference: ModelReference): Pr
     maxTokens: longestText(stored.config),
     adapterSchema: async ({ task, adapter: { rank, alpha, headMode, targets }, classes }) =>
       checkpointSchema(stored.config, { task, rank, alpha, headMode, targets, classes }),
-    prove: async () => {
+    prove: async (task) => {
       if (!stored.isComplete) return
       const { proveCheckpoint } = await import('@fedsvd/engine/training')
-      await proveCheckpoint(stored)
+      await proveCheckpoint(stored, task)
     },
     trainedHead: async (request) => {
       if (!stored.isComplete) return undefined

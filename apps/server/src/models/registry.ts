@@ -17,11 +17,11 @@ export interface Model extends Omit<BaseModel, 'createEngine'> {
   /** What the checkpoint must hold on every side; absent for a model that is code. */
   readonly checkpoint?: CheckpointIdentity
   /**
-   * Runs a made-up record through the checkpoint where this coordinator has all of it; absent for a model that is code.
+   * Runs a made-up record of a task through the checkpoint where this coordinator has all of it; absent for a model that is code.
    *
    * @throws FedsvdError CHECKPOINT_INVALID for a checkpoint on which no run could train
    */
-  prove?(): Promise<void>
+  prove?(task: Task | undefined): Promise<void>
   /** The head that the checkpoint was trained with, where it has one that fits and this coordinator has its tensors. */
   trainedHead?(request: HeadRequest): Promise<readonly NamedTensor[] | undefined>
   /** Computes with the model under the adapters of a run. */

@@ -44,7 +44,7 @@ export async function createRun(
     adapter: request.adapter,
     classes: request.labels.length,
   })
-  await model.prove?.()
+  await model.prove?.(request.task)
   const clientLevel = request.clientLevel && (await clientLevelOf(request.clientLevel, request, bounds))
   const { name: modelName, checkpoint } = model
   const given = {

@@ -96,6 +96,6 @@ function requireSupported({ model_type: type, quantization_config: quantised }: 
   }
 }
 
-function isDecoder({ model_type: type }: ConfigFields): boolean {
+export function isDecoder({ model_type: type }: ConfigFields): boolean {
   return (DECODER_TYPES as readonly unknown[]).includes(type)
 }

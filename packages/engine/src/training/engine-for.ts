@@ -41,8 +41,11 @@ export async function engineFor(
 /**
  * Runs a made-up record through the model of a run, so that what cannot be trained is found before it costs anything.
  */
-export async function proveModel(model: ModelReference, models: ModelStore): Promise<void> {
-  if (baseModels.find(model.name) === undefined) await proveCheckpoint(await models.open(model))
+export async function proveModel(
+  { model, task }: Pick<ModelRequest, 'model' | 'task'>,
+  models: ModelStore,
+): Promise<void> {
+  if (baseModels.find(model.name) === undefined) await proveCheckpoint(await models.open(model), task)
 }
 
 /** The tokenizer of a run's model. @throws FedsvdError as {@link engineFor} */

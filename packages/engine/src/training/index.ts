@@ -1,6 +1,6 @@
 export type { AdapterRequest, BaseModel } from './base-model.ts'
 export { baseModels, registerModel } from './base-models.ts'
-export { checkpointSchema, createCheckpointEngine, longestText } from './checkpoint-engine.ts'
+export { checkpointSchema, createCheckpointEngine, isDecoder, longestText } from './checkpoint-engine.ts'
 export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
 export {
   createDecoderEngine,

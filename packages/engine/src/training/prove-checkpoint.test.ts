@@ -238,6 +238,13 @@ describe('a checkpoint is proved by a made-up record', () => {
     await expect(prove()).rejects.toMatchObject({ code: 'CHECKPOINT_INVALID' })
   })
 
+  it('without a pooler, for tags of words, which need none', async () => {
+    changeTensors((all) => all.filter(({ name }) => !named('pooler')(name)))
+    const checkpoint = await modelStore({ models }).open({ name: 'bert' })
+    await expect(proveCheckpoint(checkpoint, 'token-classification')).resolves.toBeUndefined()
+    await expect(proveCheckpoint(checkpoint)).rejects.toThrow('pooler')
+  })
+
   it('in float64, with integers that are no weights and tensors that nothing needs', async () => {
     const { tensors } = decodeSafetensors(readFileSync(join(folder, 'model.safetensors')))
     const query = tensors.find(({ name }) => name === `${QUERY}.weight`)!

@@ -106,7 +106,7 @@ describe('a Parquet file that is refused', () => {
     )
   })
 
-  /** One column encrypted with the key of the footer, which stays plain: field 8 of its ColumnChunk is an empty struct. */
+  /** One column encrypted with the key of the footer, which stays plain: field 8 of its chunk is an empty struct. */
   const withEncryptedColumn = (lastBytes: string, nextBytes: string): string => {
     const bytes = readFileSync(vector('letters-uncompressed'))
     const footerBytes = bytes.readUInt32LE(bytes.length - 8)
