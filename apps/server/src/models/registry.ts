@@ -17,7 +17,8 @@ export interface Model extends Omit<BaseModel, 'createEngine'> {
   /** What the checkpoint must hold on every side; absent for a model that is code. */
   readonly checkpoint?: CheckpointIdentity
   /**
-   * Runs a made-up record of a task through the checkpoint where this coordinator has all of it; absent for a model that is code.
+   * Runs a made-up record of a task through the checkpoint where this coordinator has all of it; absent for a model
+   * that is code.
    *
    * @throws FedsvdError CHECKPOINT_INVALID for a checkpoint on which no run could train
    */
