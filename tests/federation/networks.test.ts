@@ -66,7 +66,7 @@ async function wholeRun({ operatorToken }: TestCoordinator, url: string, trust =
   await site.told('round-delivered')
   await until('the end', async () => (await fetchRun(access, runId)).state === 'completed')
   await until('its snapshot', () => seen.some(({ state }) => state === 'completed'))
-  expect((await fetchAdapterFrame(access, runId)).length).toBeGreaterThan(1_000_000)
+  expect((await fetchAdapterFrame(access, runId, 2 ** 26)).length).toBeGreaterThan(1_000_000)
   expect(site.events).toContainEqual(expect.objectContaining({ event: 'connected', transport: 'polling' }))
   expect(site.events.filter(({ event }) => ['unreachable', 'disconnected', 'round-failed'].includes(event))).toEqual([])
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { PrivacyUnit } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type AdapterState, canonicalSchema } from '@fedsvd/core/lora'
-import { decodeState, type RunSnapshot, readFrameBasis } from '@fedsvd/core/protocol'
+import { type AdapterState, canonicalSchema, stateSpecs } from '@fedsvd/core/lora'
+import { decodeState, frameBytes, type RunSnapshot, readFrameBasis } from '@fedsvd/core/protocol'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { DEFAULT_MODELS } from './model-options.ts'
 import { fetchAdapterFrame, fetchRun, type OperatorAccess } from './operator-client.ts'
@@ -71,7 +71,7 @@ async function newestState(access: OperatorAccess, run: RunSnapshot): Promise<Ad
     })
   }
   const { runId, manifest } = run
-  const frame = await fetchAdapterFrame(access, runId)
+  const frame = await fetchAdapterFrame(access, runId, frameBytes(stateSpecs(manifest.adapter)))
   const basis = readFrameBasis(frame)
   const schemaHash = createHash('sha256').update(canonicalSchema(manifest.adapter)).digest('hex')
   return decodeState({ runId, schemaHash, adapter: manifest.adapter, basis }, frame, sha256)

@@ -1,4 +1,4 @@
-import { endpoint, openSocket, request as requestOnce, routeTo } from '@fedsvd/client/transport'
+import { boundedBody, endpoint, openSocket, request as requestOnce, routeTo, textBody } from '@fedsvd/client/transport'
 import { FedsvdError } from '@fedsvd/core/errors'
 import {
   type AuditEntry,
@@ -18,6 +18,12 @@ import {
 import type { TlsTrust } from '@fedsvd/engine/network'
 import type { Socket } from 'socket.io-client'
 import { z } from 'zod'
+
+/**
+ * The longest answer but that of a state is the snapshot of a run, with a line for each of its rounds: those of a
+ * hundred thousand rounds have a third of it.
+ */
+const LONGEST_JSON = 64 * 2 ** 20
 
 /** How an operator reaches a coordinator: its address, a token, and what a TLS connection is made with. */
 export interface OperatorAccess {
@@ -41,9 +47,14 @@ export async function fetchRun(access: OperatorAccess, runId: string): Promise<R
   return parseMessage(runSnapshotSchema, reply, 'a run snapshot')
 }
 
-/** The newest published state of a run, as its `state` frame. */
-export async function fetchAdapterFrame(access: OperatorAccess, runId: string): Promise<Uint8Array> {
-  const read = async (response: Response) => new Uint8Array(await response.arrayBuffer())
+/**
+ * The newest published state of a run, as its `state` frame.
+ *
+ * @param most bytes that it may have, which its schema gives
+ * @throws FedsvdError MESSAGE_INVALID for a longer answer
+ */
+export async function fetchAdapterFrame(access: OperatorAccess, runId: string, most: number): Promise<Uint8Array> {
+  const read = async (response: Response) => new Uint8Array(await boundedBody(response, most))
   return await send(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}/adapter`, { read })
 }
 
@@ -76,14 +87,22 @@ export async function fetchAuditLog(access: OperatorAccess, seq: number, limit: 
 
 /**
  * Calls `onSnapshot` with each open run on connection, and with every change of any run until closed. Reconnects by
- * itself; a run that ended meanwhile is told by `fetchRun` alone. `connected` resolves at the first connection.
+ * itself; a run that ended meanwhile is told by `fetchRun` alone. `connected` resolves at the first connection. What is
+ * no snapshot is told to `onFault`.
  */
 export function watchRuns(
   { url, token, trust }: OperatorAccess,
   onSnapshot: (snapshot: RunSnapshot) => void,
+  onFault: (error: unknown) => void = () => {},
 ): Disposable & { readonly connected: Promise<void> } {
   const { socket } = openSocket<Socket<OperatorEvents>>(routeTo(url, trust), '/operator', { auth: { token } })
-  socket.on('run', (snapshot) => onSnapshot(parseMessage(runSnapshotSchema, snapshot, 'a run snapshot')))
+  socket.on('run', (snapshot) => {
+    try {
+      onSnapshot(parseMessage(runSnapshotSchema, snapshot, 'a run snapshot'))
+    } catch (error) {
+      onFault(error) // thrown here, it would end the process
+    }
+  })
   const connected = new Promise<void>((resolve) => socket.once('connect', resolve))
   socket.connect()
   return { connected, [Symbol.dispose]: () => socket.disconnect() }
@@ -105,7 +124,7 @@ export function followRun(
       onChange(run)
       if (isRunOver(run.state)) resolve(run)
     }
-    watch = watchRuns(access, follow)
+    watch = watchRuns(access, follow, reject)
     fetchRun(access, runId).then(follow).catch(reject)
   })
   return { ended, [Symbol.dispose]: () => watch?.[Symbol.dispose]() }
@@ -113,8 +132,13 @@ export function followRun(
 
 type Access = Omit<OperatorAccess, 'token'> & { readonly token?: string }
 
+/** No more of an answer is taken than any has. @throws SyntaxError for one that is no JSON */
+async function jsonOf(response: Response): Promise<unknown> {
+  return JSON.parse(await textBody(response, LONGEST_JSON)) as unknown
+}
+
 async function json(access: Access, method: string, path: `/${string}`, body?: unknown): Promise<unknown> {
-  return await send(access, method, path, { body, read: async (response) => (await response.json()) as unknown })
+  return await send(access, method, path, { body, read: jsonOf })
 }
 
 /** @throws FedsvdError what the coordinator answers, or COORDINATOR_UNREACHABLE, also for what answers in its place */

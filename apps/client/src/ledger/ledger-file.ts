@@ -5,7 +5,7 @@ import { atFile } from '@fedsvd/engine/files'
 import { appendDurably, makeFolderDurably, syncFolder } from '../platform/index.ts'
 import { chain, encodeEntry, sha256Hex } from './chain.ts'
 import type { LedgerFact } from './entry.ts'
-import { lockLedger } from './lock.ts'
+import { lockLedger, lockLedgerItself } from './lock.ts'
 import { advance, replay } from './replay.ts'
 import type { LedgerState } from './state.ts'
 import { verifyLedgerBytes } from './verify.ts'
@@ -18,6 +18,7 @@ export class LedgerFile implements Disposable {
   readonly #path: string
   readonly #fd: number
   readonly #lock: Disposable
+  #ownLock: Disposable | undefined
   readonly #now: () => Date
   #state: LedgerState | undefined
   /** The hash of the last line; before the first, that which it chains to. */
@@ -40,6 +41,7 @@ export class LedgerFile implements Disposable {
     this.#lock = lockLedger(`${path}.lock`)
     this.#fd = openSync(path, 'a+', 0o600)
     try {
+      this.#ownLock = lockLedgerItself(path)
       syncFolder(dirname(path))
       const bytes = readFileSync(path)
       const { head, wholeBytes, tail, ...read } = atFile(path, () => {
@@ -105,6 +107,7 @@ export class LedgerFile implements Disposable {
     if (this.#closed) return
     this.#closed = true
     closeSync(this.#fd)
+    this.#ownLock?.[Symbol.dispose]()
     this.#lock[Symbol.dispose]()
   }
 

@@ -162,6 +162,11 @@ export async function jsonBody(response: Response): Promise<unknown> {
  * one
  */
 export async function textBody(response: Response, most: number): Promise<string> {
+  return (await boundedBody(response, most)).toString('utf8')
+}
+
+/** The bytes of an answer, as {@link textBody}. */
+export async function boundedBody(response: Response, most: number): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let received = 0
   for await (const chunk of response.body ?? []) {
@@ -175,7 +180,7 @@ export async function textBody(response: Response, most: number): Promise<string
     }
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 /** A body that must have this size and hash. @throws FedsvdError FRAME_TOO_LARGE, FRAME_CHECKSUM */

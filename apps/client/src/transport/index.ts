@@ -1,6 +1,6 @@
 export { endpoint } from './address.ts'
 export { backOff } from './back-off.ts'
-export { request } from './http.ts'
+export { boundedBody, request, textBody } from './http.ts'
 export { networkTransport } from './network.ts'
 export { type Route, routeTo } from './route.ts'
 export { openSocket } from './socket.ts'
