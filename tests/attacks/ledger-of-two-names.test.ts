@@ -6,8 +6,8 @@ import { BUDGET, FINGERPRINT, RUN_A, sampleBound } from '../../packages/testing/
 import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
 
 /*
- * The mistake: a ledger that is reached by two names, and so by two lock files, was spent by two processes at once, each
- * of which saw the whole budget.
+ * The mistake: a ledger that is reached by two names, and so by two lock files, was spent by two processes at once,
+ * each of which saw the whole budget.
  */
 
 describe('one ledger', () => {

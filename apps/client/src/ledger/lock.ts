@@ -11,8 +11,8 @@ export function lockLedger(path: string): FileLock {
 }
 
 /**
- * Locks the ledger itself as well. It may have several names (a symbolic or a hard link, such as a backup of links has),
- * and each name has a lock file of its own; a lock file may be removed while it is held.
+ * Locks the ledger itself as well. It may have several names (a symbolic or a hard link, such as a backup of links
+ * has), and each name has a lock file of its own; a lock file may be removed while it is held.
  *
  * @throws FedsvdError LEDGER_LOCKED
  */
