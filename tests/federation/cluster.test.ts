@@ -1,11 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { io, type Socket } from 'socket.io-client'
 import { describe, expect, it } from 'vitest'
+import { eventOfRound } from '../../packages/core/src/accounting/index.ts'
 import type { OperatorEvents, RunSnapshot } from '../../packages/core/src/protocol/index.ts'
 import {
   type CoordinatorProcess,
+  enrolClients,
   expectedAdapter,
   type FakeClient,
+  type FakeClientOptions,
   gate,
   persistently,
   postgresAnswers,
@@ -217,6 +220,46 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
     }
     await until('the driver to let go', async () => (await drivenBy(driver)) === 0)
   })
+
+  it(
+    'end a run that every client has left behind, as after a restore from a backup, wherever the clients are',
+    TIMEOUT,
+    async () => {
+      await using cluster = await testCluster({ leaseSeconds: NEVER_EXPIRES })
+      const [driver, other] = [await cluster.start(), await cluster.start()]
+      const stale = { code: 'UPDATE_STALE', expected: 'a round to come', got: 'one that was made', remedy: 'Go on.' }
+      const onInvite: FakeClientOptions['onInvite'] = () => ({ accepted: false, error: stale })
+      const clients = await enrolClients(other.url, cluster.operatorToken, 3, { onInvite })
+      try {
+        const [near, ...far] = clients as [FakeClient, ...FakeClient[]]
+        near.moveTo(driver.url)
+        const manifest = await cluster.createRun(driver, { rounds: 5, deadlineSeconds: 3600 })
+        const { runId } = manifest
+        for (const client of clients) await client.connect()
+        await cluster.seen(other, runId, 'three refusals', ({ alerts }) => alerts.length === 3)
+        // What the ledgers of the sites hold, and this database does not know.
+        const reported = (client: FakeClient) => {
+          const event = eventOfRound(manifest, client.termsFor(manifest))
+          return { runId, since: 0, reservations: [0, 1, 2].map((round) => ({ round, attempt: 1, event })) }
+        }
+        for (const client of far) expect(await client.report(reported(client))).toEqual({ agrees: true })
+        // What the third has spent is not known yet.
+        expect((await cluster.snapshot(other, runId)).state).toBe('running')
+        expect(await near.report(reported(near))).toEqual({ agrees: true })
+        const last = await cluster.seen(other, runId, 'the end', ({ state }) => state !== 'running')
+        expect(last).toMatchObject({ state: 'failed', roundsDone: 0 })
+        expect(last.reason).toMatch(/every client has made round 1 already: .* the run ends with 0 of 5 rounds/)
+        expect(last.clients.map(({ steps }) => steps)).toEqual([6, 6, 6]) // what was spent is charged, no round twice
+        expect(
+          new Set(last.alerts.filter(({ code }) => code === 'ROUNDS_AHEAD').map(({ clientId }) => clientId)).size,
+        ).toBe(3)
+        expect(await cluster.snapshot(driver, runId)).toEqual(last)
+        for (const { ended } of clients) await until('the news', () => ended.some((one) => one.runId === runId))
+      } finally {
+        for (const client of clients) client.disconnect()
+      }
+    },
+  )
 
   it('cut a client that was revoked elsewhere, though no message said so', TIMEOUT, async () => {
     await using cluster = await testCluster({ leaseSeconds: 3 })
