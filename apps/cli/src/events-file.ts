@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import type { AccountedEvent } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { LIMITS, numberIn, parseMessage, privacyEventSchema, wholeIn } from '@fedsvd/core/protocol'
+import { LIMITS, numberIn, privacyEventSchema, wholeIn } from '@fedsvd/core/protocol'
 import { atFile } from '@fedsvd/engine/files'
 import { z } from 'zod'
+import { parseInput } from './parse-input.ts'
 
 /** Privacy events as a person writes them: what `fedsvd account` reads. */
 export const eventsRequestSchema = z.strictObject({
@@ -31,5 +32,6 @@ export async function readEvents(file: string): Promise<readonly AccountedEvent[
     const [expected, got] = [`privacy events as JSON in ${file}`, (cause as Error).message]
     throw new FedsvdError('DATA_UNREADABLE', { expected, got, remedy: 'See fedsvd account --help.' }, { cause })
   }
-  return parseMessage(eventsRequestSchema.partial({ delta: true }), content, `the events in ${file}`).events
+  const schema = eventsRequestSchema.partial({ delta: true })
+  return parseInput(schema, content, `the events in ${file}`, 'See the example in fedsvd account --help.').events
 }

@@ -180,6 +180,15 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
     const oneLine = (text: string) => text.trim().split('\n').length
     const answers = [
       [await fedsvd(['account'], 'nonsense'), /^MESSAGE_INVALID: expected JSON/],
+      [
+        await fedsvd(['account'], '{"events":[]}'),
+        /^MESSAGE_INVALID: .*a valid delta, .*example in fedsvd account --help/,
+      ],
+      [await fedsvd(['audit', '--records', '10', '--lot', '20']), /^CONFIG_INVALID: .*the 10 records .*, got --lot 20/],
+      [
+        await fedsvd(['data', 'inspect', unreadable, '--task', 'causal-lm', '--label-column', 'label']),
+        /^CONFIG_INVALID: expected columns for causal-lm: --text-column, got --label-column/,
+      ],
       [await join_('--data', join(folder, 'none.jsonl')), /^DATA_UNREADABLE: .*none\.jsonl.*ENOENT/],
       [await join_('--data', unreadable), /^CONFIG_INVALID: .*declared number of records/],
       [await join_('--data', unreadable, '--name', '<a>'), /^CONFIG_INVALID: expected a valid --name, got one that/],

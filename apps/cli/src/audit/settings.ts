@@ -34,6 +34,13 @@ export function auditTerms(settings: AuditSettings): { terms: PrivateRoundTerms;
       remedy: 'Leave --canaries at its default; fewer see less',
     })
   }
+  if (lot > records) {
+    throw new FedsvdError('CONFIG_INVALID', {
+      expected: `a lot of at most the ${records} records of the client`,
+      got: `--lot ${lot}`,
+      remedy: 'Lower --lot, or raise --records to what the client has.',
+    })
+  }
   if (delta > 1 / records) {
     throw new FedsvdError('DELTA_TOO_LARGE', {
       expected: `delta of at most 1 / records = ${1 / records}`,
@@ -41,7 +48,7 @@ export function auditTerms(settings: AuditSettings): { terms: PrivateRoundTerms;
       remedy: 'Lower --delta to what the client uses',
     })
   }
-  const sampleRate = Math.min(1, lot / records)
+  const sampleRate = lot / records
   const noiseMultiplier =
     settings.noiseMultiplier ?? calibrateNoiseMultiplier({ epsilon, delta, sampleRate, steps, accountant: pld })
   const event = eventOfRound({ localSteps: steps, clipNorm }, { sampleRate, noiseMultiplier })

@@ -1,10 +1,10 @@
 import { type AccountedEvent, groupEpsilonUpperBound, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { parseMessage } from '@fedsvd/core/protocol'
 import { Command } from 'commander'
 import { eventsRequestSchema } from '../events-file.ts'
 import { example, positiveInteger } from '../options.ts'
 import { outputFor, table } from '../output.ts'
+import { parseInput } from '../parse-input.ts'
 import { mostRecords, requireJoinable } from '../site-terms.ts'
 
 /** `fedsvd account`: what a list of privacy events costs, by both accountants. */
@@ -24,7 +24,9 @@ export function accountCommand(): Command {
       ),
     )
     .action(async (options: { json?: boolean; group?: number; records?: number }) => {
-      const { events, delta } = parseMessage(eventsRequestSchema, parseJson(await readStandardInput()), 'a request')
+      const given = parseJson(await readStandardInput())
+      const remedy = 'See the example in fedsvd account --help.'
+      const { events, delta } = parseInput(eventsRequestSchema, given, 'privacy events', remedy)
       const { group, records } = options
       if (records !== undefined) requireJoinable({ records, delta })
       const answer = {

@@ -2,12 +2,13 @@ import { verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { finiteEpsilon, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { parseMessage, type SignedStatement, signedStatementSchema, statementText } from '@fedsvd/core/protocol'
+import { type SignedStatement, signedStatementSchema, statementText } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import { atFile } from '@fedsvd/engine/files'
 import { Command } from 'commander'
 import { example } from '../options.ts'
 import { outputFor } from '../output.ts'
+import { parseInput } from '../parse-input.ts'
 import { printable } from '../printable.ts'
 
 interface VerifyOptions {
@@ -37,7 +38,8 @@ export function statementCommand(): Command {
 }
 
 async function verifyFile(file: string, options: VerifyOptions): Promise<void> {
-  const signed = parseMessage(signedStatementSchema, await readJson(file), 'a privacy statement')
+  const remedy = 'Save the whole answer of the coordinator again, as it is.'
+  const signed = parseInput(signedStatementSchema, await readJson(file), `a privacy statement in ${file}`, remedy)
   checkSignature(signed, options.publicKey)
   checkEpsilons(signed)
   const { run, client, guarantee } = signed.statement

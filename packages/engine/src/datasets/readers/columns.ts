@@ -49,11 +49,14 @@ export function taskOfColumns(names: ColumnNames, task?: Task): Task {
     .find((column) => names[column] !== undefined && !own.includes(column))
   if (foreign === undefined) return chosen
   throw new FedsvdError('CONFIG_INVALID', {
-    expected: `columns for ${chosen}: ${own.join(', ')}`,
-    got: foreign,
+    expected: `columns for ${chosen}: ${own.map(optionOf).join(', ')}`,
+    got: optionOf(foreign),
     remedy: 'Name the columns of one task only.',
   })
 }
+
+/** What people call a column where they name it: `labelColumn` is `--label-column`. */
+const optionOf = (column: string): string => `--${column.replace('Column', '-column')}`
 
 /** What is named of a task's own columns, where columns of other tasks are named as well. */
 export function columnsOfTask<Names extends ColumnNames>(names: Names, task: Task): Names {

@@ -253,7 +253,7 @@ describe('records of every task', () => {
   test('columns of two tasks at once are refused', async () => {
     const mixed = first('q.csv', '', { promptColumn: 'question', labelColumn: 'class' })
     expect((await refusal(mixed)).message).toMatch(
-      /^CONFIG_INVALID: expected columns for instruction-tuning.*got labelColumn/,
+      /^CONFIG_INVALID: expected columns for instruction-tuning.*got --label-column/,
     )
   })
 })
