@@ -26,6 +26,12 @@ export function probability(text: string): number {
   return value
 }
 
+/** The identifier of a run or an operator. */
+export function identifier(text: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
+  throw new InvalidArgumentError('Expected an identifier such as 3f2504e0-4f89-41d3-9a0c-0305e82c3301.')
+}
+
 /** An option that may be given several times. */
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value]

@@ -23,9 +23,19 @@ export function withSecret(command: Command, { flag, env, what }: SecretOption):
  * The secret, without the line break behind it; undefined where none was given. One on the command line still works,
  * with a warning on stderr: every user of the machine sees it in the list of processes.
  *
- * @throws FedsvdError CONFIG_INVALID when its file cannot be read or is empty
+ * @throws FedsvdError CONFIG_INVALID when its file cannot be read, is empty or holds something else, which is not shown
  */
-export function secretOf(options: Given, { flag, env, what }: SecretOption): string | undefined {
+export function secretOf(options: Given, option: SecretOption): string | undefined {
+  const secret = givenSecret(options, option)
+  if (secret === undefined || /^[\x20-\x7e]*$/.test(secret)) return secret
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `the ${option.what}, as one line of ASCII characters`,
+    got: secret.includes('\n') ? 'several lines' : 'other characters',
+    remedy: `Correct what ${option.flag}-file or ${option.env} names.`,
+  })
+}
+
+function givenSecret(options: Given, { flag, env, what }: SecretOption): string | undefined {
   const onCommandLine = options[nameOf(flag)]
   if (typeof onCommandLine === 'string') {
     process.stderr.write(`${flag} is deprecated: others see it in the list of processes; use ${flag}-file or ${env}\n`)

@@ -4,7 +4,7 @@ import { type AccessOptions, accessOf, withAccess } from '../access.ts'
 import { EXPORT_FORMATS, type ExportFormat, exportRun } from '../export-run.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { fetchRun } from '../operator-client.ts'
-import { example } from '../options.ts'
+import { example, identifier } from '../options.ts'
 import { outputFor } from '../output.ts'
 
 interface ExportOptions extends AccessOptions, ModelOptions {
@@ -15,7 +15,7 @@ interface ExportOptions extends AccessOptions, ModelOptions {
 
 /** `fedsvd export`: the newest state of a run, as files that need nothing of fedsvd. */
 export function exportCommand(): Command {
-  const command = withAccess(new Command('export').argument('<run>', 'identifier of the run'))
+  const command = withAccess(new Command('export').argument('<run>', 'identifier of the run', identifier))
   return withModelOptions(command)
     .addOption(
       new Option('--format <format>', 'peft: the adapter alone; merged and onnx need the checkpoint on this machine')

@@ -7,7 +7,7 @@ import { type Role, roleSchema } from '@fedsvd/core/protocol'
 import { Command, Option } from 'commander'
 import { type AccessOptions, accessOf, withAccess, withTrust } from '../access.ts'
 import { createOperator, disableOperator, fetchOperators, signIn } from '../operator-client.ts'
-import { example } from '../options.ts'
+import { example, identifier } from '../options.ts'
 import { outputFor, table } from '../output.ts'
 
 type Options<T = object> = AccessOptions & { readonly json?: boolean } & T
@@ -49,7 +49,7 @@ export function operatorCommand(): Command {
   )
   command.addCommand(
     withAccess(new Command('disable').description('Disable an operator and end its sessions at once.'))
-      .argument('<operator>', 'identifier of the operator')
+      .argument('<operator>', 'identifier of the operator', identifier)
       .option('--json', 'print the operator as JSON')
       .addHelpText('after', example(`fedsvd operator disable 3f2504e0-4f89-41d3-9a0c-0305e82c3301 ${at}`))
       .action(disable),
