@@ -1,7 +1,10 @@
-# One image for the coordinator and the clients: the command decides which it is.
+# Two images: `coordinator`, which runs every command, and `site`, which runs those of a site.
+#
+#   docker build --target coordinator -t fedsvd-coordinator .
+#   docker build --target site -t fedsvd-site .
 #
 # A release is built on a base that is pinned by its digest: `node scripts/check-image.mjs --pin` writes it here, and without
-# `--pin` the script fails while it is missing. See docs/how-to/build-the-image.md.
+# `--pin` the script fails while it is missing. See docs/how-to/build-the-images.md.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 # What every stage installs from: manifests alone, so that a change of the source leaves the installed packages as they are.
@@ -16,39 +19,56 @@ COPY apps/cli/package.json apps/cli/
 COPY apps/dashboard/package.json apps/dashboard/
 COPY scripts/no-cuda scripts/no-cuda
 
-# Builds what is generated: the database client and the page. It has the tools for that; nothing of them is copied on.
+# Builds the packages as others install them: JavaScript, the database client in it, and the page. It has the tools for
+# that; nothing of them is copied on.
 FROM manifests AS build
-COPY scripts/generate-prisma-client.mjs scripts/build-programs.mjs scripts/
+COPY scripts/generate-prisma-client.mjs scripts/build-programs.mjs scripts/prune-packages.mjs scripts/
 COPY apps/cli/bin apps/cli/bin
 COPY prisma prisma
 RUN npm ci
-COPY tsconfig.base.json ./
+COPY tsconfig.base.json LICENSE NOTICE README.md ./
+COPY scripts/packages scripts/packages
 COPY packages packages
 COPY apps apps
-RUN npm run generate && npm run build --workspace apps/dashboard
+RUN npm run build --workspace apps/dashboard && npx tsx scripts/packages/build.ts
 
-# What runs: production dependencies alone.
+# What they need at run time: production dependencies alone, and of these what each image loads.
 FROM manifests AS production
-COPY scripts/prune-image.mjs scripts/
-RUN npm ci --omit=dev --ignore-scripts && node scripts/prune-image.mjs && rm -r scripts
+COPY scripts/prune-packages.mjs scripts/
+RUN npm ci --omit=dev --ignore-scripts
 
-FROM ${NODE_IMAGE}
-WORKDIR /app
+FROM production AS coordinator-packages
+RUN node scripts/prune-packages.mjs coordinator && rm -r scripts
+
+FROM production AS site-packages
+RUN node scripts/prune-packages.mjs site && rm -r scripts
+
+FROM ${NODE_IMAGE} AS program
 ENV NODE_ENV=production
-COPY --from=production /app ./
-COPY tsconfig.base.json ./
-COPY prisma prisma
-COPY packages packages
-COPY apps apps
-COPY --from=build /app/apps/server/src/storage/records/postgres/generated apps/server/src/storage/records/postgres/generated
-COPY --from=build /app/apps/dashboard/dist apps/dashboard/dist
 # The user of the image may write to its state folder and its home, and to nothing of the program.
 RUN install -d -o node -g node -m 700 /var/lib/fedsvd
 USER node
 WORKDIR /var/lib/fedsvd
 VOLUME /var/lib/fedsvd
 ENV FEDSVD_STATE_DIR=/var/lib/fedsvd
-# Asks the coordinator where one serves on the usual port; a client has no port, and is well while it runs.
+# Asks the coordinator where one serves on the usual port; a site has no port, and is well while it runs.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 CMD ["node", "/app/apps/cli/bin/health.mjs"]
 ENTRYPOINT ["node", "/app/apps/cli/bin/fedsvd.mjs"]
 CMD ["--help"]
+
+FROM program AS site
+COPY --from=site-packages /app /app
+COPY --from=build /app/build/packages/core /app/packages/core
+COPY --from=build /app/build/packages/engine /app/packages/engine
+COPY --from=build /app/build/packages/client /app/apps/client
+COPY --from=build /app/build/packages/cli /app/apps/cli
+COPY apps/cli/bin/health.mjs /app/apps/cli/bin/
+
+FROM program AS coordinator
+COPY --from=coordinator-packages /app /app
+COPY --from=build /app/build/packages/core /app/packages/core
+COPY --from=build /app/build/packages/engine /app/packages/engine
+COPY --from=build /app/build/packages/client /app/apps/client
+COPY --from=build /app/build/packages/server /app/apps/server
+COPY --from=build /app/build/packages/cli /app/apps/cli
+COPY apps/cli/bin/health.mjs /app/apps/cli/bin/

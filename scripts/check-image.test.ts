@@ -5,55 +5,64 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { faultsOf, pinned } from './check-image.mjs'
-import { developmentOnly } from './prune-image.mjs'
+import { faultsOf, IMAGES, pinned, stagesOf } from './check-image.mjs'
 
 const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
 const dockerfile = read('Dockerfile')
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  site: ['core', 'engine', 'client', 'cli'],
+  coordinator: ['core', 'engine', 'client', 'server', 'cli'],
+}
 const DIGEST = `sha256:${'0f'.repeat(32)}`
 
-describe('the image', () => {
-  it('is as a release needs it once its base is pinned', () => {
+interface Service {
+  readonly build?: { readonly target: string }
+  readonly healthcheck?: { readonly test: readonly string[] }
+}
+
+describe('the images', () => {
+  it('are as a release needs them once their base is pinned', () => {
     expect(faultsOf(pinned(dockerfile, DIGEST))).toEqual([])
     expect(faultsOf(dockerfile.replace(/@sha256:[0-9a-f]{64}/, ''))).toEqual([expect.stringContaining('not pinned')])
   })
 
+  const ofBoth = (fault: string): readonly string[] => [`coordinator ${fault}`, `site ${fault}`]
+
   it.each([
-    ['an ended Node', /node:24/, 'node:20', 'older than Node 24'],
-    ['root', /^USER node$/m, 'USER root', 'runs as root'],
-    ['development dependencies', /^USER node$/m, 'RUN npm ci\nUSER node', 'development dependencies'],
-    ['no health check', /^HEALTHCHECK/m, '# HEALTHCHECK', 'no health check'],
-  ])('is refused with %s', (_, text, change, fault) => {
-    expect(faultsOf(pinned(dockerfile.replace(text, change), DIGEST))).toEqual([expect.stringContaining(fault)])
+    ['an ended Node', /node:24/, 'node:20', ['node:20-bookworm-slim is older than Node 24']],
+    ['root', /^USER node$/m, 'USER root', ofBoth('runs as root')],
+    ['root in one of them', /^FROM program AS site$/m, '$&\nUSER root', ['site runs as root']],
+    ['development tools', /^USER node$/m, 'RUN npm ci\n$&', ofBoth('installs development dependencies')],
+    ['no health check', /^HEALTHCHECK/m, '# HEALTHCHECK', ofBoth('has no health check')],
+    ['another name', /AS coordinator$/m, 'AS server', ['no stage "coordinator"']],
+  ])('are refused with %s', (_, text, change, faults) => {
+    expect(faultsOf(pinned(dockerfile.replace(text, change), DIGEST))).toEqual(faults)
   })
 
-  it('has a folder of its own for what it writes, also where nothing says which', () => {
-    const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '))
-    const [workdir] = [...last.matchAll(/^WORKDIR (.*)$/gm)].map(([, folder]) => folder).slice(-1)
-    expect(last).toContain(`install -d -o node -g node -m 700 ${workdir}`)
-    expect(last).toContain(`FEDSVD_STATE_DIR=${workdir}`)
+  it.each(IMAGES)('%s has a folder of its own for what it writes, also where nothing says which', (image) => {
+    const stages = stagesOf(dockerfile, image)!
+    const [workdir] = [...stages.matchAll(/^WORKDIR (.*)$/gm)].map(([, folder]) => folder).slice(-1)
+    expect(stages).toContain(`install -d -o node -g node -m 700 ${workdir}`)
+    expect(stages).toContain(`FEDSVD_STATE_DIR=${workdir}`)
   })
 
-  it('has no tool of development, and all that the apps name', () => {
-    const removed = developmentOnly(JSON.parse(read('package-lock.json'))) as string[]
-    for (const tool of ['typescript', 'prisma', 'vitest', 'vite', '@biomejs/biome', 'oxlint', 'turbo'])
-      expect(removed).toContain(`node_modules/${tool}`)
-    for (const workspace of ['packages/core', 'packages/engine', 'apps/server', 'apps/client', 'apps/cli']) {
-      const { dependencies = {} } = JSON.parse(read(`${workspace}/package.json`)) as { dependencies?: object }
-      for (const name of Object.keys(dependencies)) {
-        const nearest = removed.includes(`node_modules/${name}`) ? `${workspace}/node_modules/${name}` : undefined
-        if (nearest !== undefined) expect(JSON.parse(read('package-lock.json')).packages).toHaveProperty([nearest])
-        expect(removed).not.toContain(`${workspace}/node_modules/${name}`)
-      }
-    }
-    expect(dockerfile).toMatch(/npm ci --omit=dev --ignore-scripts && node scripts\/prune-image\.mjs/)
+  it.each(IMAGES)('%s has its own packages, pruned, and no source', (image) => {
+    expect(dockerfile).toContain(`RUN node scripts/prune-packages.mjs ${image} `)
+    const copied = [...stagesOf(dockerfile, image)!.matchAll(/^COPY (?:--from=(\S+) )?(\S+)/gm)]
+    expect(copied.map(([, from = 'context', file]) => `${from}:${file}`)).toEqual([
+      `${image}-packages:/app`,
+      ...PACKAGES[image]!.map((name) => `build:/app/build/packages/${name}`),
+      'context:apps/cli/bin/health.mjs',
+    ])
   })
 
-  it('is asked for its health by the compose file', () => {
-    const { services } = parse(read('docker-compose.yml')) as {
-      services: Record<string, { healthcheck?: { test: string[] } }>
-    }
-    expect(services.coordinator!.healthcheck!.test).toEqual(['CMD', 'node', '/app/apps/cli/bin/health.mjs'])
+  it('are started by the compose file, and the coordinator is asked for its health', () => {
+    const { services } = parse(read('docker-compose.yml'), { merge: true }) as { services: Record<string, Service> }
+    const { postgres, coordinator, ...sites } = services
+    expect(postgres!.build).toBeUndefined()
+    expect(coordinator!.build?.target).toBe('coordinator')
+    expect(coordinator!.healthcheck!.test).toEqual(['CMD', 'node', '/app/apps/cli/bin/health.mjs'])
+    expect(Object.values(sites).map(({ build }) => build?.target)).toEqual(['site', 'site', 'site'])
   })
 })
 

@@ -1,4 +1,5 @@
 import { FedsvdError, isFedsvdError, systemFault } from '@fedsvd/core/errors'
+import { missingPackage } from './missing-package.ts'
 import { printable, printableJson, printableLines } from './printable.ts'
 
 /** Where a command writes: a person reads `line`, a machine reads `record`; errors go to stderr in both cases. */
@@ -24,7 +25,7 @@ export function outputFor({ json = false }: { json?: boolean }): Output {
 
 /** Prints an error as the one line of the catalogue (or as JSON) and leaves with exit code 1. */
 export function fail(error: unknown, json: boolean): void {
-  const known = isFedsvdError(error) ? error : (systemFault(error) ?? unexpected(error))
+  const known = isFedsvdError(error) ? error : (systemFault(error) ?? missingPackage(error) ?? unexpected(error))
   process.stderr.write(json ? `${printableJson({ error: known.toJSON() })}\n` : `${printable(known.message)}\n`)
   if (!isFedsvdError(error) && process.env.FEDSVD_DEBUG !== undefined) console.error(error)
   process.exitCode = 1
