@@ -16,6 +16,10 @@ export interface Running extends AsyncDisposable {
   readonly hasEnded: () => boolean
 }
 
+interface Inspected {
+  readonly OCIv1: { readonly config: { readonly Entrypoint: readonly string[] } }
+}
+
 const GRACE_MS = 30_000
 
 /**
@@ -28,8 +32,8 @@ export class Container implements Disposable {
 
   constructor(image: string) {
     this.#name = run('buildah', ['from', '--pull-never', image]).trim()
-    const config = run('buildah', ['inspect', '--format', '{{json .OCIv1.Config.Entrypoint}}', this.#name])
-    this.#entrypoint = JSON.parse(config) as readonly string[]
+    const { OCIv1 } = JSON.parse(run('buildah', ['inspect', this.#name])) as Inspected
+    this.#entrypoint = OCIv1.config.Entrypoint
   }
 
   /** What `fedsvd` prints with these arguments: the entry point of the image. */
