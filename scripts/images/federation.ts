@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
@@ -14,7 +15,7 @@ const SITES = ['north', 'south', 'east']
 const RECORDS = 400
 const RUN_LIMIT_MS = 15 * 60_000
 const START_LIMIT_MS = 120_000
-const OPERATOR_TOKEN = 'f'.repeat(64)
+const OPERATOR_TOKEN = randomBytes(32).toString('hex')
 
 /** A small run of the starter: what it learns is no matter here. */
 const RUN = {
