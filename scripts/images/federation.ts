@@ -73,8 +73,10 @@ export async function tryFederation(
   )
   const { runId } = await post<{ runId: string }>(url, '/v1/runs', RUN, OPERATOR_TOKEN)
   const services = servicesAt(placed, Object.fromEntries(SITES.map((site, at) => [tokenOf(site), tokens[at]!])))
-  await using sites = new AsyncDisposableStack()
-  const running = SITES.map((site) => sites.use(start(images, services[site]!, placed)))
+  const running = SITES.map((site) => start(images, services[site]!, placed))
+  await using _sites = {
+    [Symbol.asyncDispose]: async () => void (await Promise.all(running.map((site) => site[Symbol.asyncDispose]()))),
+  }
   const run = await trial.wait('compose: three sites train two rounds', () =>
     completed(url, runId, [server, ...running]),
   )
