@@ -27,10 +27,12 @@ const GRACE_MS = 30_000
  * namespaces nor cgroups of its own, so that it works inside most containers too; process numbers are the host's.
  */
 export class Container implements Disposable {
+  readonly #image: string
   readonly #name: string
   readonly #entrypoint: readonly string[]
 
   constructor(image: string) {
+    this.#image = image
     this.#name = run('buildah', ['from', '--pull-never', image]).trim()
     const { OCIv1 } = JSON.parse(run('buildah', ['inspect', this.#name])) as Inspected
     this.#entrypoint = OCIv1.config.Entrypoint
@@ -46,9 +48,13 @@ export class Container implements Disposable {
     return run('buildah', this.#arguments(command, given), input === undefined ? {} : { input })
   }
 
-  /** Starts `fedsvd`; it is told to stop when disposed. */
+  /**
+   * Starts `fedsvd` in a container of its own, as two in one chroot would mount their volumes over each other; it is
+   * told to stop when disposed.
+   */
   start(args: readonly string[], given: Given): Running {
-    const command = this.#arguments([...this.#entrypoint, ...args], given)
+    const own = new Container(this.#image)
+    const command = own.#arguments([...this.#entrypoint, ...args], given)
     // A group of its own: the signal reaches the program, which buildah would not pass it on to.
     const child = spawn('buildah', command, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
     let printed = ''
@@ -56,7 +62,10 @@ export class Container implements Disposable {
     return {
       printed: () => printed,
       hasEnded: () => child.exitCode !== null || child.signalCode !== null,
-      [Symbol.asyncDispose]: () => stop(child),
+      [Symbol.asyncDispose]: async () => {
+        using _own = own
+        await stop(child)
+      },
     }
   }
 

@@ -80,7 +80,14 @@ export async function tryFederation(
   const run = await trial.wait('compose: three sites train two rounds', () =>
     completed(url, runId, [server, ...running]),
   )
-  tryOnRun(trial, images, placed, url, run)
+  const ada = ['--name', 'ada', '--role', 'auditor', '--secret-file', 'ada.secret', '--json']
+  const operatorId = await trial.wait('coordinator: operator create', async () => {
+    const create = ['operator', 'create', '--coordinator', url, ...ada]
+    images.coordinator!.fedsvd(create, given(coordinator!, placed))
+    const { operators } = await get<{ operators: readonly { id: string }[] }>(url, '/v1/operators', OPERATOR_TOKEN)
+    return operators[0]!.id
+  })
+  tryOnRun(trial, images, placed, url, { runId, operatorId })
   await trial.wait('coordinator: statement verify', async () => {
     const statement = await get(url, `/v1/runs/${runId}/statements/${run.clients[0]!.clientId}`, OPERATOR_TOKEN)
     const input = path.join(folderOf(placed, 'coordinator'), 'statement.json')
@@ -95,19 +102,19 @@ function tryOnRun(
   images: Readonly<Record<string, Container>>,
   placed: Placed,
   url: string,
-  { runId }: RunSnapshot,
+  { runId, operatorId }: { readonly runId: string; readonly operatorId: string },
 ): void {
   const services = servicesAt(placed, {})
   const at = ['--coordinator', url]
+  const state = ['--state-dir', '/var/lib/fedsvd']
   const commands: readonly (readonly [service: string, ...args: readonly string[]])[] = [
-    ['coordinator', 'operator', 'create', ...at, '--name', 'ada', '--role', 'auditor', '--secret-file', 'ada.secret'],
     ['coordinator', 'operator', 'list', ...at],
-    ['coordinator', 'operator', 'disable', ...at, 'ada'],
+    ['coordinator', 'operator', 'disable', operatorId, ...at],
     ['coordinator', 'audit-log', 'show', ...at],
     ['coordinator', 'audit-log', 'verify', ...at],
     ['coordinator', 'export', runId, ...at, '--out', 'adapter'],
-    ['north', 'ledger', 'show'],
-    ['north', 'ledger', 'verify'],
+    ['north', 'ledger', 'show', ...state],
+    ['north', 'ledger', 'verify', ...state],
     ['north', 'data', 'inspect', '/data/records.jsonl'],
     ['north', 'owner', 'init', '--key', '/var/lib/fedsvd/owner.pem'],
   ]
@@ -215,7 +222,8 @@ async function completed(url: string, runId: string, running: readonly Running[]
   for (;;) {
     const run = await get<RunSnapshot>(url, `/v1/runs/${runId}`, OPERATOR_TOKEN)
     if (run.state === 'completed') return run
-    if (run.state === 'failed' || run.state === 'stopped' || Date.now() > deadline) {
+    const isOver = run.state === 'failed' || run.state === 'stopped' || running.some((one) => one.hasEnded())
+    if (isOver || Date.now() > deadline) {
       const logs = running.map((one) => one.printed()).join('\n\n')
       throw new Error(`expected the run to complete, got ${run.state} (${run.reason ?? 'no reason'})\n${logs}`)
     }
