@@ -90,9 +90,13 @@ export async function tryFederation(
   tryOnRun(trial, images, placed, url, { runId, operatorId })
   await trial.wait('coordinator: statement verify', async () => {
     const statement = await get(url, `/v1/runs/${runId}/statements/${run.clients[0]!.clientId}`, OPERATOR_TOKEN)
+    const { publicKey } = await get<{ publicKey: string }>(url, '/v1/statement-key')
     const input = path.join(folderOf(placed, 'coordinator'), 'statement.json')
     writeFileSync(input, JSON.stringify(statement))
-    images.coordinator!.fedsvd(['statement', 'verify', 'statement.json'], given(coordinator!, placed))
+    images.coordinator!.fedsvd(
+      ['statement', 'verify', 'statement.json', '--public-key', publicKey],
+      given(coordinator!, placed),
+    )
   })
 }
 
