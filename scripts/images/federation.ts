@@ -15,6 +15,7 @@ const SITES = ['north', 'south', 'east']
 const RECORDS = 400
 const RUN_LIMIT_MS = 15 * 60_000
 const START_LIMIT_MS = 120_000
+const STATE = '/fedsvd-state'
 const OPERATOR_TOKEN = randomBytes(32).toString('hex')
 
 /** A small run of the starter: what it learns is no matter here. */
@@ -94,7 +95,7 @@ export async function tryFederation(
     const input = path.join(folderOf(placed, 'coordinator'), 'statement.json')
     writeFileSync(input, JSON.stringify(statement))
     images.coordinator!.fedsvd(
-      ['statement', 'verify', 'statement.json', '--public-key', publicKey],
+      ['statement', 'verify', `${STATE}/statement.json`, '--public-key', publicKey],
       given(coordinator!, placed),
     )
   })
@@ -110,7 +111,7 @@ function tryOnRun(
 ): void {
   const services = servicesAt(placed, {})
   const at = ['--coordinator', url]
-  const state = ['--state-dir', '/var/lib/fedsvd']
+  const state = ['--state-dir', STATE]
   const commands: readonly (readonly [service: string, ...args: readonly string[]])[] = [
     ['coordinator', 'operator', 'list', ...at],
     ['coordinator', 'operator', 'disable', operatorId, ...at],
@@ -120,7 +121,7 @@ function tryOnRun(
     ['north', 'ledger', 'show', ...state],
     ['north', 'ledger', 'verify', ...state],
     ['north', 'data', 'inspect', '/data/records.jsonl'],
-    ['north', 'owner', 'init', '--key', '/var/lib/fedsvd/owner.pem'],
+    ['north', 'owner', 'init', '--key', `${STATE}/owner.pem`],
   ]
   for (const [service, ...args] of commands) {
     const { target } = services[service]!
@@ -173,12 +174,15 @@ function start(images: Readonly<Record<string, Container>>, service: Service, pl
   return images[service.target]!.start(service.command, given(service, placed))
 }
 
-/** The volumes of a service are folders of their own here, which its user may write to. */
+/**
+ * The volumes of a service are folders of their own here, which its user may write to. The state has another place: over
+ * a volume that the image declares, buildah mounts that of the image or ours, as it comes.
+ */
 function given({ environment, volumes }: Service, placed: Placed): Given {
   return {
-    environment,
+    environment: { ...environment, FEDSVD_STATE_DIR: STATE },
     volumes: volumes.map((volume) => {
-      const [from, ...to] = volume.split(':')
+      const [from, ...to] = volume.replace(':/var/lib/fedsvd', `:${STATE}`).split(':')
       return [folderOf(placed, from!.replace(/^\.\//, '')), ...to].join(':')
     }),
   }
