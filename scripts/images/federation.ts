@@ -175,8 +175,8 @@ function start(images: Readonly<Record<string, Container>>, service: Service, pl
 }
 
 /**
- * The volumes of a service are folders of their own here, which its user may write to. The state has another place: over
- * a volume that the image declares, buildah mounts that of the image or ours, as it comes.
+ * The volumes of a service are folders of their own here, which its user may write to. The state has another place:
+ * where the image declares a volume, buildah mounts that one or ours, as it comes.
  */
 function given({ environment, volumes }: Service, placed: Placed): Given {
   return {
