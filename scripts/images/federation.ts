@@ -81,14 +81,6 @@ export async function tryFederation(
   const run = await trial.wait('compose: three sites train two rounds', () =>
     completed(url, runId, [server, ...running]),
   )
-  const ada = ['--name', 'ada', '--role', 'auditor', '--secret-file', 'ada.secret', '--json']
-  const operatorId = await trial.wait('coordinator: operator create', async () => {
-    const create = ['operator', 'create', '--coordinator', url, ...ada]
-    images.coordinator!.fedsvd(create, given(coordinator!, placed))
-    const { operators } = await get<{ operators: readonly { id: string }[] }>(url, '/v1/operators', OPERATOR_TOKEN)
-    return operators[0]!.id
-  })
-  tryOnRun(trial, images, placed, url, { runId, operatorId })
   await trial.wait('coordinator: statement verify', async () => {
     const statement = await get(url, `/v1/runs/${runId}/statements/${run.clients[0]!.clientId}`, OPERATOR_TOKEN)
     const { publicKey } = await get<{ publicKey: string }>(url, '/v1/statement-key')
@@ -99,6 +91,13 @@ export async function tryFederation(
       given(coordinator!, placed),
     )
   })
+  const ada = ['--name', 'ada', '--role', 'auditor', '--secret-file', 'ada.secret', '--json']
+  const operatorId = await trial.wait('coordinator: operator create', async () => {
+    const create = ['operator', 'create', '--coordinator', url, ...ada]
+    const printed = images.coordinator!.fedsvd(create, given(coordinator!, placed))
+    return (JSON.parse(printed) as { id: string }).id
+  })
+  tryOnRun(trial, images, placed, url, { runId, operatorId })
 }
 
 /** The commands of operators, of sites and of data owners, against what is there now. */
