@@ -8,13 +8,13 @@ import {
   encoderFeatures,
   encoderLayers,
   headSpecs,
-  STARTER_ENCODER,
   targetedLayers,
 } from '../packages/core/src/models/index.ts'
 import { type NamedTensor, sizeOf } from '../packages/core/src/tensor/index.ts'
 import { loadRuntime, type RunnerFactory } from '../packages/engine/src/runtime/index.ts'
 import type { RuntimeSettings } from '../packages/engine/src/settings/index.ts'
-import { classifierEngine, createStarterEngine, type TrainingEngine } from '../packages/engine/src/training/index.ts'
+import { classifierEngine, type TrainingEngine } from '../packages/engine/src/training/index.ts'
+import { createStarterEngine, STARTER_ENCODER } from '../packages/starter/src/index.ts'
 
 export const RANK = 8
 export const ALPHA = 8

@@ -29,8 +29,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { TextRecord } from '../packages/engine/src/datasets/index.ts'
-import { writeStarterCorpus } from '../packages/engine/src/datasets/starter-corpus/index.ts'
-import { loadStarterTokenizer } from '../packages/engine/src/tokenizers/index.ts'
+import { writeStarterCorpus } from '../packages/starter/src/corpus/index.ts'
+import { loadStarterTokenizer } from '../packages/starter/src/index.ts'
 import { ALPHA, CLASSES, MODELS, RANK } from './engine-models.ts'
 
 const FIXED_TOKENS = 128

@@ -26,9 +26,9 @@ import {
   recordsInMemory,
   type TextRecord,
 } from '../packages/engine/src/datasets/index.ts'
-import { writeStarterCorpus } from '../packages/engine/src/datasets/starter-corpus/index.ts'
-import { loadStarterTokenizer } from '../packages/engine/src/tokenizers/index.ts'
-import { createStarterEngine, sumOfLot, type TrainingEngine } from '../packages/engine/src/training/index.ts'
+import { sumOfLot, type TrainingEngine } from '../packages/engine/src/training/index.ts'
+import { writeStarterCorpus } from '../packages/starter/src/corpus/index.ts'
+import { createStarterEngine, loadStarterTokenizer } from '../packages/starter/src/index.ts'
 
 const LABELS = ['ham', 'spam']
 const DELTA = 1e-5

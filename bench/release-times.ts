@@ -14,8 +14,8 @@ import { type ReleaseClock, releaseGrid, slotLength, systemClock } from '../apps
 import { initialState } from '../packages/core/src/lora/index.ts'
 import type { EncodedRecord } from '../packages/engine/src/datasets/index.ts'
 import { recordsInMemory } from '../packages/engine/src/datasets/index.ts'
-import { createStarterEngine } from '../packages/engine/src/training/index.ts'
 import { lotOfAll } from '../packages/engine/src/training/lots/index.ts'
+import { createStarterEngine } from '../packages/starter/src/index.ts'
 
 const { values: given } = parseArgs({
   options: { json: { type: 'boolean', default: false }, trials: { type: 'string', default: '40' } },

@@ -51,9 +51,10 @@ function breachOfOnly(file: string, specifier: string): string | undefined {
 /** The file or folder of this repository that a specifier names; undefined for packages and Node modules. */
 function targetOf(file: string, specifier: string): string | undefined {
   if (specifier.startsWith('.')) return normalize(join(dirname(file), specifier))
-  const [, name, path] = /^@fedsvd\/(core|engine|testing|server|client|cli|dashboard)(\/.*)?$/.exec(specifier) ?? []
+  const [, name, path] =
+    /^@fedsvd\/(core|engine|starter|testing|server|client|cli|dashboard)(\/.*)?$/.exec(specifier) ?? []
   if (name === undefined) return undefined
-  const root = ['core', 'engine', 'testing'].includes(name) ? 'packages' : 'apps'
+  const root = ['core', 'engine', 'starter', 'testing'].includes(name) ? 'packages' : 'apps'
   return `${root}/${name}/src${path === '/errors' ? '/errors.ts' : (path ?? '')}`
 }
 

@@ -13,6 +13,7 @@ export interface Rule {
 
 const CORE = 'packages/core/src'
 const ENGINE = 'packages/engine/src'
+const STARTER = 'packages/starter/src'
 const SERVER = 'apps/server/src'
 const CLIENT = 'apps/client/src'
 const DASHBOARD = 'apps/dashboard/src'
@@ -36,7 +37,7 @@ function rooms(
     Object.entries(table).map(([room, [may, reason = because]]) => [
       `${root}/${room}`,
       {
-        may: [...outside, ...may.map((other) => (other.startsWith('apps/') ? other : `${root}/${other}`))],
+        may: [...outside, ...may.map((other) => (/^(apps|packages)\//.test(other) ? other : `${root}/${other}`))],
         because: reason,
       },
     ]),
@@ -63,6 +64,23 @@ const engine = rooms(ENGINE, [CORE], 'the engine runs graphs; it knows neither t
   export: [['files', 'training', 'weights']],
 })
 
+const starter = rooms(
+  STARTER,
+  [CORE, ENGINE],
+  'the starter model is one model among others: it stands on what any model stands on, and nothing knows it but those that compose a process',
+  {
+    checkpoint: [[]],
+    tokenizer: [[]],
+    corpus: [[], 'the example data know no model'],
+    'encoder.ts': [[], 'the encoder is a graph: it reads no files'],
+    'engine.ts': [['checkpoint', 'encoder.ts']],
+    'engine-for.ts': [['engine.ts']],
+    'model.ts': [['engine.ts', 'engine-for.ts', 'tokenizer']],
+    'register.ts': [['model.ts']],
+    'index.ts': [['checkpoint', 'encoder.ts', 'engine.ts', 'engine-for.ts', 'model.ts', 'register.ts', 'tokenizer']],
+  },
+)
+
 const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
   platform: [[], 'the ground floor: time, retries and signals, which know no run'],
   'secrets.ts': [[]],
@@ -72,7 +90,7 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
   telemetry: [[], 'what is told of a part is told by that part: telemetry knows none of them'],
   storage: [['config.ts', 'platform', 'telemetry'], 'storage keeps what it is given and decides nothing'],
   identity: [['secrets.ts', 'storage']],
-  models: [[]],
+  models: [[`${STARTER}/register`]],
   evaluation: [['models', 'storage']],
   privacy: [['storage'], 'what is spent follows from events alone'],
   refactorisation: [['storage']],
@@ -182,23 +200,24 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   ),
   [core('protocol')]: pure(['tensor', 'limits', 'lora', 'accounting', 'federation', 'registry'], ['zod']),
   ...engine,
+  ...starter,
   ...server,
   [SERVER]: { may: [CORE, ENGINE, 'apps/server/package.json'], because: ON_THE_WIRE },
   ...client,
-  [CLIENT]: { may: [CORE, ENGINE, 'apps/client/package.json'], because: ON_THE_WIRE },
+  [CLIENT]: { may: [CORE, ENGINE, `${STARTER}/register`, 'apps/client/package.json'], because: ON_THE_WIRE },
   ...dashboard,
   [DASHBOARD]: {
     may: [CORE],
     because: 'the dashboard runs in browsers: it knows the wire and the accountant, never the coordinator itself',
   },
   'apps/cli/src': {
-    may: [CORE, ENGINE, SERVER, CLIENT, 'apps/cli/package.json'],
+    may: [CORE, ENGINE, STARTER, SERVER, CLIENT, 'apps/cli/package.json'],
     because: 'the command line stands on top of everything',
   },
 }
 
 /** Packages whose every folder needs a row of its own. */
-export const WITH_ROWS: readonly string[] = [CORE, ENGINE]
+export const WITH_ROWS: readonly string[] = [CORE, ENGINE, STARTER]
 
 /** Files that alone may use something, with the reason. */
 export const ONLY: readonly { readonly uses: RegExp; readonly within: RegExp; readonly because: string }[] = [

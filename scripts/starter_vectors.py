@@ -4,7 +4,7 @@ Nothing here is shared with the TypeScript implementation: the encoder is writte
 adapters are applied to activations (x A^T B^T) and not merged into weights, and each record is differentiated on its own.
 
 Run from the repository root:  python3 scripts/starter_vectors.py
-Writes packages/engine/src/training/vectors/starter.json and starter-clipped-sum.f32 (little-endian float32).
+Writes packages/starter/src/vectors/starter.json and starter-clipped-sum.f32 (little-endian float32).
 """
 
 import json

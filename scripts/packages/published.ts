@@ -30,6 +30,10 @@ export const PUBLISHED: Readonly<Record<string, Published>> = {
     with: { 'packages/engine/install': 'install' },
     preinstall: 'install/without-cuda.mjs',
   },
+  '@fedsvd/starter': {
+    source: 'packages/starter',
+    description: 'A small English sentence encoder and example data, to try fedsvd with.',
+  },
   '@fedsvd/client': {
     source: 'apps/client',
     description: 'The client node of fedsvd: trains on the records of one site under its own privacy budget.',

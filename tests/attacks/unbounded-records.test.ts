@@ -13,12 +13,12 @@ import { sizeOf, type TensorSpec } from '../../packages/core/src/tensor/index.ts
 import { recordsInMemory } from '../../packages/engine/src/datasets/index.ts'
 import {
   createEncoderEngine,
-  createStarterEngine,
   type EncodedRecord,
   encoderSchema,
   type PrivateEngine,
 } from '../../packages/engine/src/training/index.ts'
 import { type Lot, lotOfAll } from '../../packages/engine/src/training/lots/index.ts'
+import { createStarterEngine } from '../../packages/starter/src/index.ts'
 import { TINY_ENCODER, tinyCheckpoint, waveNamed } from '../../packages/testing/src/core/models/index.ts'
 
 /*

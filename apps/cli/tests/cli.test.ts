@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { starterSchema } from '../../../packages/engine/src/training/index.ts'
 import { readAdapter } from '../../../packages/engine/src/weights/peft/index.ts'
+import { starterSchema } from '../../../packages/starter/src/index.ts'
 
 const FEDSVD = fileURLToPath(new URL('../bin/fedsvd.mjs', import.meta.url))
 

@@ -11,6 +11,7 @@ import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { Tokenizer } from '@fedsvd/engine/tokenizers'
 import { engineFor, type PrivateEngine, proveModel, tokenizerFor } from '@fedsvd/engine/training'
+import { registerStarter } from '@fedsvd/starter/register'
 import { openBudget } from './budget.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, knownDatasets, loadSiteData, type SiteData } from './data/index.ts'
@@ -27,6 +28,9 @@ import { requireDelta } from './runs/terms.ts'
 import { defaultStateDir, earlierStateDirs, takeOver } from './state-folder.ts'
 import { fileStepSnapshots, requireSnapshotsRecorded } from './step-snapshots/index.ts'
 import { networkTransport, readTls, type Transport } from './transport/index.ts'
+
+// Before any extension is loaded: none takes its name.
+registerStarter()
 
 /** What a client stands on; all of it has a default, so that tests can stand it on something smaller. */
 export interface ClientParts {

@@ -1,4 +1,4 @@
-import { writeStarterCorpus } from '@fedsvd/engine/datasets/starter-corpus'
+import { writeStarterCorpus } from '@fedsvd/starter/corpus'
 import { DEMO_DECLARED } from './settings.ts'
 
 /** The prepared data of the demo: each client's own file, the public hold-out, and what to tell about them. */

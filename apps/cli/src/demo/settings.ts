@@ -1,5 +1,5 @@
 import type { RunRequest } from '@fedsvd/core/protocol'
-import type { StarterClient } from '@fedsvd/engine/datasets/starter-corpus'
+import type { StarterClient } from '@fedsvd/starter/corpus'
 
 /** The budget of each client: an upper bound on epsilon at this delta, per record, add-or-remove-one. */
 export const DEMO_BUDGET = { epsilon: 6, delta: 1e-5 } as const

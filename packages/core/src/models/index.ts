@@ -17,15 +17,6 @@ export { ENCODER_DEFAULT_TARGETS, encoderTensorName } from './architectures/enco
 export { GPT2_DEFAULT_TARGETS, type Gpt2Config, gpt2, gpt2Layers, storesInputsFirst } from './architectures/gpt2.ts'
 export { LLAMA_DEFAULT_TARGETS, type LlamaConfig, llama, llamaLayers } from './architectures/llama.ts'
 export {
-  type LinearLayer,
-  PADDING_ID,
-  STARTER_ENCODER,
-  type StarterEncoderConfig,
-  type StarterTarget,
-  starterEncoder,
-  starterLayers,
-} from './architectures/starter-encoder.ts'
-export {
   type ClassificationHead,
   encoderHead,
   encoderTags,
@@ -36,8 +27,11 @@ export { type ClassifierModel, deployedGraph, inferenceGraph, trainingGraph } fr
 export { type TokenModel, tokenInferenceGraph, tokenTrainingGraph } from './heads/token-graphs.ts'
 export { NO_TARGET, type TokenOutput, tokenHeadSpecs } from './heads/token-outputs.ts'
 export { ACTIVATION_NAMES } from './layers/activation.ts'
+export { attention } from './layers/attention.ts'
 export { type LoraAdapters, linear } from './layers/linear.ts'
-export type { Checkpoint } from './layers/parameters.ts'
+export type { LinearLayer } from './layers/linear-layer.ts'
+export { PADDING_ID } from './layers/padding-id.ts'
+export { type Checkpoint, frozen, tensorOf } from './layers/parameters.ts'
 export { type ProjectionLayer, projection } from './layers/projection.ts'
 export type { Llama3Scaling } from './layers/rotary.ts'
 export { gradientName } from './private-step.ts'

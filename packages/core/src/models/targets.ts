@@ -1,5 +1,5 @@
 import { FedsvdError } from '../errors.ts'
-import type { LinearLayer } from './architectures/starter-encoder.ts'
+import type { LinearLayer } from './layers/linear-layer.ts'
 
 /**
  * The layers that PEFT's `target_modules` choose, in the order of `layers`: those named by a target or ending in a dot

@@ -7,7 +7,7 @@ export type { LengthSummary } from './encoding/lengths.ts'
 export { fingerprintRecords } from './fingerprint/fingerprint.ts'
 export { Fingerprinter } from './fingerprint/fingerprinter.ts'
 export { FORMER_SPELLINGS } from './fingerprint/former-spellings.ts'
-export { findNearDuplicates, type Likeness } from './fingerprint/near-duplicates.ts'
+export { comparableWords, findNearDuplicates, type Likeness } from './fingerprint/near-duplicates.ts'
 export { type DataSummary, inspectData } from './inspect.ts'
 export { type ColumnNames, columnsOfTask, taskOfColumns } from './readers/columns.ts'
 export { type DataPaths, dataParts, notReadable } from './readers/data-files.ts'
@@ -27,7 +27,6 @@ export { Spelled } from './readers/spelled.ts'
 export { type RecordSource, recordsInMemory, type Units, unitsIn } from './record-source.ts'
 export { openRecordStore, type RecordStore, RecordStoreWriter } from './record-store/index.ts'
 export { openUnitIndex, UnitGrouper } from './record-store/unit-index.ts'
-export * from './starter-corpus/index.ts'
 export {
   type InstructionRecord,
   type PassageRecord,

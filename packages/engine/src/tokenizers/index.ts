@@ -1,6 +1,3 @@
 export { HuggingFaceTokenizer, loadHuggingFaceTokenizer } from './huggingface-tokenizer.ts'
-export type { ScoredPiece } from './piece-trie.ts'
-export { loadStarterTokenizer } from './starter-tokenizer.ts'
 export type { EncodedText, EncodedWords, Tokenizer } from './tokenizer.ts'
 export { SPECIAL_TOKENS_MAP, specialTokensBeside } from './tokenizer-files.ts'
-export { UnigramTokenizer } from './unigram-tokenizer.ts'

@@ -1,10 +1,9 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { Registry } from '@fedsvd/core/registry'
 import type { BaseModel } from './base-model.ts'
-import { starterModel } from './starter-model.ts'
 
 /** The base models that this process knows without a checkpoint. */
-export const baseModels = new Registry<BaseModel>('model', [starterModel])
+export const baseModels = new Registry<BaseModel>('model', [])
 
 /**
  * Adds a model, which run requests can name. @throws FedsvdError CONFIG_INVALID for a name that is taken, or no

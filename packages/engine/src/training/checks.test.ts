@@ -1,9 +1,9 @@
 import { type AdapterState, initialState } from '@fedsvd/core/lora'
 import type { NamedTensor } from '@fedsvd/core/tensor'
+import { createStarterEngine, starterSchema } from '@fedsvd/starter'
 import { TINY_ENCODER, tinyCheckpoint } from '@fedsvd/testing/core/models'
 import { lotOf } from '@fedsvd/testing/engine/training'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createStarterEngine, starterSchema } from './starter.ts'
 import type { EncodedRecord, TrainingEngine } from './training-engine.ts'
 
 const OPTIONS = {

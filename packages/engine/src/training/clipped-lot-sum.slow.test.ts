@@ -1,9 +1,9 @@
 import { type AdapterState, initialState, trainedSpecs } from '@fedsvd/core/lora'
 import { GRID_BITS, gridOf, squaredBound } from '@fedsvd/core/privacy'
+import { createStarterEngine } from '@fedsvd/starter'
 import { waveNamed } from '@fedsvd/testing/core/models'
 import { type LotResult, lotResult, total } from '@fedsvd/testing/engine/training'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createStarterEngine } from './starter.ts'
 import type { EncodedRecord, TrainingEngine } from './training-engine.ts'
 
 const OPTIONS = { rank: 4, alpha: 8, headMode: 'trained', classes: 2, threads: 1 } as const

@@ -22,17 +22,12 @@ export {
 export { createEncoderTagger } from './encoder-tagger.ts'
 export { engineFor, proveModel, tokenizerFor } from './engine-for.ts'
 export type { GradientSource, LotSumOptions } from './gradient-source.ts'
+export { requireKnownAnswers } from './known-answers.ts'
 export { sumOfLot } from './lot-sum.ts'
 export type { BatchShape } from './micro-batches.ts'
 export type { ModelRequest } from './model-request.ts'
 export { proveCheckpoint } from './prove-checkpoint.ts'
-export {
-  createStarterEngine,
-  type StarterAdapterOptions,
-  type StarterEngineOptions,
-  starterSchema,
-} from './starter.ts'
-export { STARTER } from './starter-engine.ts'
+export { type SelfTestSettings, selfTested } from './self-test.ts'
 export { maxTokensPerMicroBatchFor, type TokenEngineOptions, tokenEngine } from './token-engine.ts'
 export type {
   EncodedRecord,

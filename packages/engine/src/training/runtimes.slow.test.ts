@@ -1,12 +1,12 @@
 import { type Graph, interpret } from '@fedsvd/core/autodiff'
 import { type AdapterState, initialState, tensorsOfState, trainedSpecs } from '@fedsvd/core/lora'
-import { gradientName, type StarterEncoderConfig } from '@fedsvd/core/models'
+import { gradientName } from '@fedsvd/core/models'
+import { createStarterEngine, type StarterEncoderConfig } from '@fedsvd/starter'
 import { TINY_ENCODER, tinyCheckpoint, waveNamed } from '@fedsvd/testing/core/models'
 import { type LotResult, lotResult } from '@fedsvd/testing/engine/training'
 import { describe, expect, it } from 'vitest'
 import { loadRuntime } from '../runtime/index.ts'
 import { padBatch } from './micro-batches.ts'
-import { createStarterEngine } from './starter.ts'
 import type { EncodedRecord, LabelledRecord, TrainingEngine } from './training-engine.ts'
 
 const TERMS = { rank: 2, alpha: 4, headMode: 'trained', classes: 3 } as const

@@ -2,13 +2,13 @@ import type { Graph, Operation } from '@fedsvd/core/autodiff'
 import { initialState } from '@fedsvd/core/lora'
 import { PADDING_ID } from '@fedsvd/core/models'
 import { gridOf } from '@fedsvd/core/privacy'
+import { createStarterEngine } from '@fedsvd/starter'
 import { TINY_ENCODER, tinyCheckpoint } from '@fedsvd/testing/core/models'
 import { lotOf } from '@fedsvd/testing/engine/training'
 import { describe, expect, it } from 'vitest'
 import { loadRuntime, type RunnerFactory, type RunTensor } from '../runtime/index.ts'
 import { KNOWN_ANSWERS, requireKnownAnswers } from './known-answers.ts'
 import { isVerifiedRuntime, withSelfTest } from './self-test.ts'
-import { createStarterEngine } from './starter.ts'
 
 const kind = { maxTokens: 6, positions: 6, vocabularySize: 11, classes: 2, answer: 'label' } as const
 const record = { tokenIds: Int32Array.of(1, 2), label: 1 }

@@ -1,13 +1,13 @@
 import type { AdapterState } from '@fedsvd/core/lora'
 import { initialState, trainedSpecs } from '@fedsvd/core/lora'
 import { GRID_BITS, gridOf, squaredBound } from '@fedsvd/core/privacy'
+import { createStarterEngine } from '@fedsvd/starter'
 import { waveNamed } from '@fedsvd/testing/core/models'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { recordsInMemory } from '../datasets/index.ts'
 import { sumOfLot } from './lot-sum.ts'
 import { lotOfAll } from './lots/index.ts'
-import { createStarterEngine } from './starter.ts'
 import type { EncodedRecord, TrainingEngine } from './training-engine.ts'
 
 const SPECS = [{ name: 'w', shape: [3] }]

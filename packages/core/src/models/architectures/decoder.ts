@@ -3,11 +3,11 @@ import type { NamedTensor, TensorSpec } from '../../tensor/index.ts'
 import type { ClassificationHead } from '../heads/classification-head.ts'
 import { positionsOf } from '../layers/causal-attention.ts'
 import type { LoraAdapters } from '../layers/linear.ts'
+import type { LinearLayer } from '../layers/linear-layer.ts'
 import { type Checkpoint, tensorOf } from '../layers/parameters.ts'
 import type { DecoderConfig } from './decoder-config.ts'
 import { GPT2_DEFAULT_TARGETS, gpt2, gpt2Layers } from './gpt2.ts'
 import { LLAMA_DEFAULT_TARGETS, llama, llamaLayers } from './llama.ts'
-import type { LinearLayer } from './starter-encoder.ts'
 
 /** The layers that may carry an adapter, in the order in which a token meets them. */
 export function decoderLayers(config: DecoderConfig): readonly LinearLayer[] {

@@ -13,11 +13,12 @@ import { type DenseTensor, type GraphBuilder, interpret, type Value } from '../.
 import type { NamedTensor } from '../../tensor/index.ts'
 import { type TokenModel, tokenInferenceGraph, tokenTrainingGraph } from '../heads/token-graphs.ts'
 import { NO_TARGET, type TokenOutput, tokenHeadSpecs } from '../heads/token-outputs.ts'
+import type { LinearLayer } from '../layers/linear-layer.ts'
+import { PADDING_ID } from '../layers/padding-id.ts'
 import type { Checkpoint } from '../layers/parameters.ts'
 import { targetedLayers } from '../targets.ts'
 import { gpt2, gpt2Layers } from './gpt2.ts'
 import { type LlamaConfig, llama, llamaLayers } from './llama.ts'
-import { type LinearLayer, PADDING_ID } from './starter-encoder.ts'
 
 const RANK = 2
 

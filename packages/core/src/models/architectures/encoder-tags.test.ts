@@ -5,8 +5,8 @@ import type { NamedTensor } from '../../tensor/index.ts'
 import { encoderTags } from '../heads/classification-head.ts'
 import { type TokenModel, tokenTrainingGraph } from '../heads/token-graphs.ts'
 import { NO_TARGET, tokenHeadSpecs } from '../heads/token-outputs.ts'
+import { PADDING_ID } from '../layers/padding-id.ts'
 import { encoderLayers, encoderStates } from './encoder.ts'
-import { PADDING_ID } from './starter-encoder.ts'
 
 const [RANK, CLASSES] = [2, 3]
 const byName = (tensors: readonly NamedTensor[]) =>

@@ -13,11 +13,11 @@ import type { NamedTensor } from '../../tensor/index.ts'
 import { encoderHead } from '../heads/classification-head.ts'
 import { type ClassifierModel, inferenceGraph, trainingGraph } from '../heads/classifier-graphs.ts'
 import type { LoraAdapters } from '../layers/linear.ts'
+import { PADDING_ID } from '../layers/padding-id.ts'
 import { targetedLayers } from '../targets.ts'
 import { encoderFeatures, encoderLayers, encoderStates } from './encoder.ts'
 import { encoderConfig } from './encoder-config.ts'
 import { ENCODER_DEFAULT_TARGETS, encoderTensorName } from './encoder-names.ts'
-import { PADDING_ID } from './starter-encoder.ts'
 
 type Family = keyof typeof TINY_ENCODERS
 const FAMILIES = Object.keys(TINY_ENCODERS) as Family[]

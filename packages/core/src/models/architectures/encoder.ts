@@ -3,11 +3,11 @@ import type { NamedTensor } from '../../tensor/index.ts'
 import { ACTIVATIONS } from '../layers/activation.ts'
 import { attend } from '../layers/attention.ts'
 import type { LoraAdapters } from '../layers/linear.ts'
+import type { LinearLayer } from '../layers/linear-layer.ts'
 import { type Checkpoint, frozen, tensorOf } from '../layers/parameters.ts'
 import { type ProjectionLayer, projection } from '../layers/projection.ts'
 import type { EncoderConfig } from './encoder-config.ts'
 import { ENCODER_NAMES } from './encoder-names.ts'
-import type { LinearLayer } from './starter-encoder.ts'
 
 /**
  * Token ids [N, T], `PADDING_ID` after the last token, and which of two texts a token belongs to [N, T], both int32.

@@ -2,8 +2,8 @@ import { BATCH, type GraphBuilder, ops, SEQUENCE, type Value } from '../../autod
 import { ACTIVATIONS } from '../layers/activation.ts'
 import { causalAttention, positionsOf } from '../layers/causal-attention.ts'
 import { type LoraAdapters, linear } from '../layers/linear.ts'
+import type { LinearLayer } from '../layers/linear-layer.ts'
 import { type Checkpoint, frozen } from '../layers/parameters.ts'
-import type { LinearLayer } from './starter-encoder.ts'
 
 /**
  * Sizes of a GPT-2 (Radford et al. 2019). Its feed-forward layer is four times as wide unless `n_inner` says otherwise.

@@ -3,10 +3,10 @@ import { FedsvdError } from '../../errors.ts'
 import { ACTIVATIONS } from '../layers/activation.ts'
 import { causalAttention, positionsOf } from '../layers/causal-attention.ts'
 import type { LoraAdapters } from '../layers/linear.ts'
+import type { LinearLayer } from '../layers/linear-layer.ts'
 import { type Checkpoint, frozen } from '../layers/parameters.ts'
 import { type ProjectionLayer, projection } from '../layers/projection.ts'
 import { type Llama3Scaling, type RotaryTables, rotaryTables, rotate } from '../layers/rotary.ts'
-import type { LinearLayer } from './starter-encoder.ts'
 
 /**
  * Sizes of a decoder of the Llama type (Touvron et al. 2023, arXiv 2302.13971). Llama, SmolLM, Mistral and Qwen2 differ

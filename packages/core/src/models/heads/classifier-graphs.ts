@@ -1,7 +1,7 @@
 import { BATCH, type Graph, GraphBuilder, type Value } from '../../autodiff/index.ts'
 import type { NamedTensor, TensorSpec } from '../../tensor/index.ts'
-import type { LinearLayer } from '../architectures/starter-encoder.ts'
 import type { LoraAdapters } from '../layers/linear.ts'
+import type { LinearLayer } from '../layers/linear-layer.ts'
 import { tensorOf } from '../layers/parameters.ts'
 import { privateStepGraph } from '../private-step.ts'
 import { adaptedInputs } from './adapted-inputs.ts'

@@ -1,8 +1,8 @@
 import { BATCH, type Graph, GraphBuilder, ops, type Value } from '../../autodiff/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
-import type { LinearLayer } from '../architectures/starter-encoder.ts'
 import { positionsOf } from '../layers/causal-attention.ts'
 import type { LoraAdapters } from '../layers/linear.ts'
+import type { LinearLayer } from '../layers/linear-layer.ts'
 import { privateStepGraph } from '../private-step.ts'
 import { adaptedInputs } from './adapted-inputs.ts'
 import {

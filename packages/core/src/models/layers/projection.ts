@@ -1,6 +1,6 @@
 import { type GraphBuilder, ops, type Value } from '../../autodiff/index.ts'
-import type { LinearLayer } from '../architectures/starter-encoder.ts'
 import type { LoraAdapters } from './linear.ts'
+import type { LinearLayer } from './linear-layer.ts'
 import { type Checkpoint, frozen } from './parameters.ts'
 
 export interface ProjectionLayer extends LinearLayer {

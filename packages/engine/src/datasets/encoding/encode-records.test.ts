@@ -1,5 +1,5 @@
+import { loadStarterTokenizer } from '@fedsvd/starter'
 import { describe, expect, test } from 'vitest'
-import { loadStarterTokenizer } from '../../tokenizers/index.ts'
 import { encodeRecords } from './encode-records.ts'
 import { plainSpaces } from './encode-text.ts'
 import { labelsOf } from './label-set.ts'

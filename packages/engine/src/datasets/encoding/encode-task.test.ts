@@ -1,6 +1,7 @@
+import { loadStarterTokenizer } from '@fedsvd/starter'
 import { byteLevelTokenizer, wordPieceTokenizer } from '@fedsvd/testing/engine/tokenizers'
 import { describe, expect, it } from 'vitest'
-import { HuggingFaceTokenizer, loadStarterTokenizer } from '../../tokenizers/index.ts'
+import { HuggingFaceTokenizer } from '../../tokenizers/index.ts'
 import type { SiteRecord } from '../text-record.ts'
 import { taskEncoder } from './encode-task.ts'
 import { IGNORED as __ } from './encoded-record.ts'

@@ -1,6 +1,4 @@
 export type { JsonObject } from '../../files/index.ts'
 export { type CheckpointFolder, openCheckpoint } from './checkpoint-folder.ts'
 export { configHash, identityOf, requireSame } from './identity.ts'
-export { loadStarterCheckpoint, starterModelPath } from './starter-checkpoint.ts'
 export { forEachTensor, hasTensors, readTensors, tensorFiles } from './tensor-files.ts'
-export { readTfjsWeights } from './tfjs-weights.ts'

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { initialState } from '@fedsvd/core/lora'
+import { createStarterEngine } from '@fedsvd/starter'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createStarterEngine } from '../../training/index.ts'
 import { readAdapter, writeAdapter } from './adapter.ts'
 
 const terms = { rank: 2, alpha: 4, headMode: 'trained', classes: 2, threads: 1 } as const

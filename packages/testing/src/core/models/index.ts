@@ -1,6 +1,6 @@
 import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
-import type { StarterEncoderConfig } from '../../../../core/src/models/architectures/starter-encoder.ts'
 import type { Checkpoint } from '../../../../core/src/models/layers/parameters.ts'
+import type { StarterEncoderConfig } from '../../../../starter/src/encoder.ts'
 import { waveNamed } from './wave-named.ts'
 
 export { waveNamed } from './wave-named.ts'

@@ -1,5 +1,5 @@
-import { comparableWords, findNearDuplicates } from '../fingerprint/near-duplicates.ts'
-import type { TextRecord } from '../text-record.ts'
+import type { TextRecord } from '@fedsvd/engine/datasets'
+import { comparableWords, findNearDuplicates } from '@fedsvd/engine/datasets'
 import { withoutBoilerplate } from './boilerplate.ts'
 import { rawMails, type StarterLabel } from './corpus-files.ts'
 import { plainBody } from './mail-body.ts'

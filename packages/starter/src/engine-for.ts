@@ -1,9 +1,8 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { canonicalSchema, DEFAULT_TASK, type Task } from '@fedsvd/core/lora'
-import type { RuntimeSettings } from '../settings/index.ts'
-import type { ModelRequest } from './model-request.ts'
-import { createStarterEngine, PROJECTIONS, starterSchema } from './starter.ts'
-import type { TrainingEngine } from './training-engine.ts'
+import type { RuntimeSettings } from '@fedsvd/engine/settings'
+import type { ModelRequest, TrainingEngine } from '@fedsvd/engine/training'
+import { createStarterEngine, PROJECTIONS, starterSchema } from './engine.ts'
 
 /** The model that comes with fedsvd. */
 export const STARTER = 'starter'

@@ -1,8 +1,14 @@
-import { BATCH, type GraphBuilder, ops, SEQUENCE, type Value } from '../../autodiff/index.ts'
-import type { NamedTensor } from '../../tensor/index.ts'
-import { attention } from '../layers/attention.ts'
-import { type LoraAdapters, linear } from '../layers/linear.ts'
-import { type Checkpoint, frozen, tensorOf } from '../layers/parameters.ts'
+import { BATCH, type GraphBuilder, ops, SEQUENCE, type Value } from '@fedsvd/core/autodiff'
+import {
+  attention,
+  type Checkpoint,
+  frozen,
+  type LinearLayer,
+  type LoraAdapters,
+  linear,
+  tensorOf,
+} from '@fedsvd/core/models'
+import type { NamedTensor } from '@fedsvd/core/tensor'
 
 /** Sizes of the starter encoder: the universal sentence encoder "lite" (Cer et al. 2018, arXiv 1803.11175). */
 export interface StarterEncoderConfig {
@@ -26,21 +32,11 @@ export const STARTER_ENCODER: StarterEncoderConfig = {
   maxTokens: 128,
 }
 
-/** Fills the places after a record's last token. Every id from 0 is a token: 0 is the unknown piece. */
-export const PADDING_ID = -1
-
 const LAYER_NORM_EPSILON = 1e-6
 const MIN_SQUARED_LENGTH = 1e-12
 
 /** The layers that may carry an adapter; all but `pooler.dense` occur once in every transformer layer. */
 export type StarterTarget = 'attention.qkv' | 'attention.out' | 'ffn.conv1' | 'ffn.conv2' | 'pooler.dense'
-
-/** One linear layer: `y = x W + bias` with W [dIn, dOut]. */
-export interface LinearLayer {
-  readonly name: string
-  readonly dIn: number
-  readonly dOut: number
-}
 
 /** The targeted linear layers in the order in which a token meets them. */
 export function starterLayers(config: StarterEncoderConfig, targets: readonly StarterTarget[]): readonly LinearLayer[] {
@@ -53,7 +49,7 @@ export function starterLayers(config: StarterEncoderConfig, targets: readonly St
 }
 
 /**
- * Embeddings [N, width] of unit length for token ids [N, T] (int32, {@link PADDING_ID} after the last token).
+ * Embeddings [N, width] of unit length for token ids [N, T] (int32, -1 after the last token; 0 is the unknown piece).
  *
  * Twice the token's embedding plus its position's sine and cosine; pre-norm transformer layers; the mean over the
  * tokens; a tanh layer; L2 normalisation. Padding has no influence. A record without tokens gives the embedding of a

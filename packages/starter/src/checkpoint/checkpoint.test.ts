@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadStarterCheckpoint } from './starter-checkpoint.ts'
+import { loadStarterCheckpoint } from './load.ts'
 import { readTfjsWeights } from './tfjs-weights.ts'
 
 describe('the installed checkpoint', () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TextRecord } from '../text-record.ts'
+import type { TextRecord } from '@fedsvd/engine/datasets'
 import type { StarterClient } from './clients.ts'
 import { splitStarterCorpus } from './split.ts'
 import { type CorpusSummary, corpusSummary } from './summary.ts'

@@ -1,8 +1,8 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { Tokenizer } from '@fedsvd/engine/tokenizers'
 import { Lattice, UNKNOWN_ID } from './lattice.ts'
 import { normalisedPieces } from './normalise.ts'
 import { buildPieceTrie, type PieceTrie, type ScoredPiece } from './piece-trie.ts'
-import type { Tokenizer } from './tokenizer.ts'
 
 /** Stands for a space, and stands before every text. */
 const SEPARATOR = 0x2581

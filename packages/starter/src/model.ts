@@ -1,23 +1,23 @@
-import type { BaseModel } from './base-model.ts'
+import type { BaseModel } from '@fedsvd/engine/training'
 
 /** The encoder that comes with fedsvd. Its parts are loaded when they are first asked for. */
 export const starterModel: BaseModel = {
   name: 'starter',
   maxTokens: 128,
   async adapterSchema({ task, adapter: { rank, alpha, headMode, targets }, classes }) {
-    const { requireStarterTask } = await import('./starter-engine.ts')
-    const { starterSchema } = await import('./starter.ts')
+    const { requireStarterTask } = await import('./engine-for.ts')
+    const { starterSchema } = await import('./engine.ts')
     requireStarterTask(task)
     type Targets = NonNullable<Parameters<typeof starterSchema>[0]['targets']>
     // Names that are no targets are refused there.
     return starterSchema({ rank, alpha, headMode, classes, ...(targets && { targets: targets as unknown as Targets }) })
   },
   async loadTokenizer() {
-    const { loadStarterTokenizer } = await import('../tokenizers/index.ts')
+    const { loadStarterTokenizer } = await import('./tokenizer/index.ts')
     return await loadStarterTokenizer()
   },
   async createEngine(request, runtime) {
-    const { starterEngineFor } = await import('./starter-engine.ts')
+    const { starterEngineFor } = await import('./engine-for.ts')
     return await starterEngineFor(request, runtime)
   },
 }

@@ -1,11 +1,16 @@
+import { type DenseTensor, type Graph, interpret } from '@fedsvd/core/autodiff'
+import {
+  type ClassifierModel,
+  gradientName,
+  headSpecs,
+  inferenceGraph,
+  PADDING_ID,
+  trainingGraph,
+} from '@fedsvd/core/models'
+import type { NamedTensor } from '@fedsvd/core/tensor'
 import { gradientsOf, summedGradient, TINY_ENCODER, tinyCheckpoint, waveNamed } from '@fedsvd/testing/core/models'
 import { describe, expect, it } from 'vitest'
-import { type DenseTensor, type Graph, interpret } from '../../autodiff/index.ts'
-import type { NamedTensor } from '../../tensor/index.ts'
-import { headSpecs } from '../heads/classifier.ts'
-import { type ClassifierModel, inferenceGraph, trainingGraph } from '../heads/classifier-graphs.ts'
-import { gradientName } from '../private-step.ts'
-import { PADDING_ID, type StarterTarget, starterEncoder, starterLayers } from './starter-encoder.ts'
+import { type StarterTarget, starterEncoder, starterLayers } from './encoder.ts'
 
 const TARGETS: readonly StarterTarget[] = ['attention.qkv', 'attention.out', 'ffn.conv1', 'ffn.conv2', 'pooler.dense']
 const CLASSES = 3

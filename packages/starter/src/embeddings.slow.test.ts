@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import { initialState } from '@fedsvd/core/lora'
 import { expect, it } from 'vitest'
-import { loadStarterTokenizer } from '../tokenizers/index.ts'
-import { createStarterEngine } from './starter.ts'
+import { createStarterEngine } from './engine.ts'
+import { loadStarterTokenizer } from './tokenizer/index.ts'
 
 const require = createRequire(import.meta.url)
 

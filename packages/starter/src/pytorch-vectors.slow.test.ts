@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { type AdapterState, specOfA, specOfB } from '@fedsvd/core/lora'
 import { gridOf } from '@fedsvd/core/privacy'
+import type { TrainingEngine } from '@fedsvd/engine/training'
 import { waveNamed } from '@fedsvd/testing/core/models'
 import { type LotResult, lotResult } from '@fedsvd/testing/engine/training'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createStarterEngine } from './starter.ts'
-import type { TrainingEngine } from './training-engine.ts'
+import { createStarterEngine } from './engine.ts'
 
 /** Written by scripts/starter_vectors.py: float64 autograd, one record at a time. */
 interface Vectors {

@@ -1,21 +1,22 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type AdapterSchema, checkSchema } from '@fedsvd/core/lora'
+import { type Checkpoint, type ClassifierModel, headSpecs } from '@fedsvd/core/models'
+import { MANIFEST_DEFAULTS } from '@fedsvd/core/protocol'
 import {
-  type Checkpoint,
-  type ClassifierModel,
-  headSpecs,
+  classifierEngine,
+  requireKnownAnswers,
+  type SelfTestSettings,
+  selfTested,
+  type TrainingEngine,
+} from '@fedsvd/engine/training'
+import { loadStarterCheckpoint } from './checkpoint/index.ts'
+import {
   STARTER_ENCODER,
   type StarterEncoderConfig,
   type StarterTarget,
   starterEncoder,
   starterLayers,
-} from '@fedsvd/core/models'
-import { MANIFEST_DEFAULTS } from '@fedsvd/core/protocol'
-import { loadStarterCheckpoint } from '../weights/huggingface/index.ts'
-import { classifierEngine } from './classifier-engine.ts'
-import { requireKnownAnswers } from './known-answers.ts'
-import { type SelfTestSettings, selfTested } from './self-test.ts'
-import type { TrainingEngine } from './training-engine.ts'
+} from './encoder.ts'
 
 /** What is adapted, and how: the public terms of a run on the starter encoder. */
 export interface StarterAdapterOptions {

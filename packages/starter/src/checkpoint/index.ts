@@ -1,0 +1,1 @@
+export { loadStarterCheckpoint, starterModelPath } from './load.ts'

@@ -1,0 +1,7 @@
+export { loadStarterCheckpoint } from './checkpoint/index.ts'
+export { STARTER_ENCODER, type StarterEncoderConfig, type StarterTarget } from './encoder.ts'
+export { createStarterEngine, type StarterAdapterOptions, type StarterEngineOptions, starterSchema } from './engine.ts'
+export { STARTER } from './engine-for.ts'
+export { starterModel } from './model.ts'
+export { registerStarter } from './register.ts'
+export { loadStarterTokenizer } from './tokenizer/index.ts'

@@ -1,0 +1,1 @@
+export { loadStarterTokenizer } from './starter-tokenizer.ts'
