@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
-import { readBytes } from '../../files/index.ts'
+import { readBytes } from '@fedsvd/engine/files'
 
 interface WeightGroup {
   readonly paths: readonly string[]
