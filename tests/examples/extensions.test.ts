@@ -104,7 +104,7 @@ describe('an extension', () => {
 
   it('that is not there stops the start', async () => {
     await expect(testCoordinator({ extension: 'nowhere/rule.mjs' })).rejects.toThrow(
-      /CONFIG_INVALID: expected .*nowhere\/rule\.mjs.*got no file that can be read/,
+      /CONFIG_INVALID: expected .*nowhere\/rule\.mjs.*got nothing there/,
     )
   })
 

@@ -24,7 +24,7 @@ function realTexts(count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => bodies[index * step]!.slice(0, 20 + 13 * index))
 }
 
-it('embeddings of 60 real texts equal those of @energetic-ai/embeddings to 1e-5', async () => {
+it('embeddings of 60 real texts equal those of @energetic-ai/embeddings to 1e-5', { timeout: 300_000 }, async () => {
   const texts = [...realTexts(60), 'x', '日本 unknown ☃ glyphs ☃☃ in the middle']
   const tokenizer = await loadStarterTokenizer()
   const records = texts.map((text) => ({ tokenIds: tokenizer.idsOf(text, 128), label: 0 }))

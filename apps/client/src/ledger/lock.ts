@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type FileLock, lockData, lockFile } from '@fedsvd/engine/files'
+import { type FileLock, lockData, lockFile } from '@fedsvd/engine/files/locks'
 
 /**
  * Makes this process the only one that spends the budget of a data set, or refuses at once.

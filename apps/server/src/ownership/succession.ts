@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type FileLock, lockFile } from '@fedsvd/engine/files'
+import { type FileLock, lockFile } from '@fedsvd/engine/files/locks'
 import type { ClusterStore } from '../storage/records/index.ts'
 
 const UUID = /^[0-9a-f-]{36}$/

@@ -1,7 +1,6 @@
 export { atFile } from './at-file.ts'
 export { exposure } from './exposure.ts'
 export { FOREIGN_BYTES, type ForeignFile, foreignFile } from './foreign-file.ts'
-export { type FileLock, lockData, lockFile } from './lock-file.ts'
 export { makeFolder } from './make-folder.ts'
 export { type JsonObject, jsonObject } from './read-json.ts'
 export { isThere, readBytes, readIfThere, unreadableFile } from './readable.ts'

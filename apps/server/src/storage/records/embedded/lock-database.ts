@@ -1,5 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type FileLock, lockData, lockFile } from '@fedsvd/engine/files'
+import { type FileLock, lockData, lockFile } from '@fedsvd/engine/files/locks'
 
 /**
  * Claims the folder of an embedded database for this process, or refuses at once.

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { tryLock } from 'fs-native-extensions'
-import { atFile } from './at-file.ts'
+import { atFile } from '../at-file.ts'
 
 /** Disposing gives the lock back; doing it twice does no harm. */
 export type FileLock = Disposable

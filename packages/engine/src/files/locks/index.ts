@@ -1,0 +1,1 @@
+export { type FileLock, lockData, lockFile } from './lock-file.ts'
