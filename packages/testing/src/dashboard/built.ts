@@ -4,7 +4,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type FileLock, lockFile } from '@fedsvd/engine/files'
+import { type FileLock, lockFile } from '@fedsvd/engine/files/locks'
 
 const ROOT = fileURLToPath(new URL('../../../../apps/dashboard', import.meta.url))
 const WORKSPACE = fileURLToPath(new URL('../../../..', import.meta.url))
