@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { pld, rdp } from '@fedsvd/core/accounting'
-import { BUDGET, FINGERPRINT, RUN_A, sampleBound } from '@fedsvd/testing/client/sample-run'
+import { deltaWithoutMisses } from '@fedsvd/core/privacy'
+import { BUDGET, FINGERPRINT, RUN_A, sampleBound, TERMS } from '@fedsvd/testing/client/sample-run'
 import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { describe, expect, it } from 'vitest'
 import { ledgerPath, openLedger } from './ledger.ts'
@@ -19,7 +20,8 @@ describe('showLedger', () => {
     using folder = temporaryFolder()
     const path = threeRounds(folder.path)
     const spent = [{ sampleRate: 0.1, noiseMultiplier: 2, steps: 15 }]
-    const epsilonPld = pld.epsilonUpperBound(spent, 1e-5)
+    const delta = deltaWithoutMisses(1e-5, 3)
+    const epsilonPld = pld.epsilonUpperBound(spent, delta)
     const [view, ...others] = showLedger(folder.path)
     expect(others).toEqual([])
     expect(view).toMatchObject({
@@ -32,7 +34,7 @@ describe('showLedger', () => {
       steps: 15,
     })
     expect(view!.epsilonPld).toBeCloseTo(epsilonPld, 9)
-    expect(view!.epsilonRdp).toBeCloseTo(rdp.epsilonUpperBound(spent, 1e-5), 9)
+    expect(view!.epsilonRdp).toBeCloseTo(rdp.epsilonUpperBound(spent, delta), 9)
     expect(view!.rule).toEqual({ kind: 'schedule', sampleRate: 0.1, noiseMultiplier: 2 })
     expect(view!.epsilonCharged).toBeCloseTo(epsilonPld, 9)
     expect(view!.remaining).toBeCloseTo(6 - epsilonPld, 9)
@@ -45,6 +47,21 @@ describe('showLedger', () => {
       'reserved',
       'finished',
     ])
+  })
+
+  it('shows no less than was released: the slots of time that releases may have missed are in its epsilon', () => {
+    using folder = temporaryFolder()
+    const budget = { epsilon: 6, delta: 1e-11 }
+    {
+      using ledger = openLedger(folder.path, FINGERPRINT, budget)
+      ledger.bind(sampleBound(undefined, { ...TERMS, budget }))
+      for (const round of [0, 1, 2]) ledger.reserve(RUN_A, round)
+    }
+    const spent = [{ sampleRate: 0.1, noiseMultiplier: 2, steps: 15 }]
+    const [view] = showLedger(folder.path)
+    const released = pld.epsilonUpperBound(spent, 1e-11 - 3e-12)
+    expect(released).toBeGreaterThan(1.01 * pld.epsilonUpperBound(spent, 1e-11))
+    for (const shown of [view!.epsilonPld, view!.epsilonCharged]) expect(shown).toBeGreaterThan(0.999999 * released)
   })
 
   it('reads one file as well, also while a client holds it, and changes nothing', () => {

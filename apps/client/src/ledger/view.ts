@@ -2,12 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type FilterRule, filterOf, pld, rdp, type SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
-import type { Budget } from '@fedsvd/core/protocol'
+import { deltaWithoutMisses } from '@fedsvd/core/privacy'
+import { type Budget, LIMITS } from '@fedsvd/core/protocol'
 import { atFile } from '@fedsvd/engine/files'
 import { ruleOf } from './budget.ts'
 import type { LedgerEntry } from './entry.ts'
 import { replay } from './replay.ts'
-import { spentEvents } from './state.ts'
+import { releasesOf, spentEvents } from './state.ts'
 import { unitOfLedger } from './unit.ts'
 import { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
 
@@ -32,8 +33,8 @@ export interface LedgerView {
   /** What one unit is; undefined before the first run. */
   readonly unit: SiteUnit | undefined
   /**
-   * An odometer: what the events so far cost had they been fixed beforehand, at `budget.delta`, for that unit, add or
-   * remove one. The guarantee is the budget, which the filter of `rule` enforces.
+   * An odometer: what the events so far cost had they been fixed beforehand, at `budget.delta` less what each release
+   * takes of it that may have missed its slot of time, for that unit, add or remove one. The guarantee is the budget, which the filter of `rule` enforces.
    */
   readonly epsilonPld: number
   readonly epsilonRdp: number
@@ -80,7 +81,9 @@ export function showLedger(place: string): readonly LedgerView[] {
   })
   if (opened.length === 0) throw notOpened(place)
   return opened.map(({ path, name, entries, tail, state }) => {
-    const { epsilon, delta } = state.budget
+    const { epsilon } = state.budget
+    // as it is enforced: each release may have missed its slot of time
+    const delta = Math.max(LIMITS.delta.least, deltaWithoutMisses(state.budget.delta, releasesOf(state)))
     const events = spentEvents(state)
     const rule = ruleOf(state)
     const epsilonCharged = rule === undefined ? 0 : filterOf(rule).epsilonUpperBound(events, delta)
