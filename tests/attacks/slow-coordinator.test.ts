@@ -3,7 +3,7 @@ import type { Transport } from '../../apps/client/src/transport/index.ts'
 import { CoordinatorDouble } from '../../packages/testing/src/client/coordinator-double.ts'
 import { loopbackTransport } from '../../packages/testing/src/client/loopback-transport.ts'
 import { startSite } from '../../packages/testing/src/client/running-site.ts'
-import { sampleManifest } from '../../packages/testing/src/client/sample-run.ts'
+import { RUN_B, sampleManifest } from '../../packages/testing/src/client/sample-run.ts'
 import { temporaryFolder } from '../../packages/testing/src/client/temporary-folder.ts'
 import { type VirtualClock, virtualClock } from '../../packages/testing/src/client/virtual-clock.ts'
 
@@ -82,4 +82,53 @@ describe('how long a round trains', () => {
     expect(slow).toBe(quick)
     expect(quick).toBe(slotMs)
   })
+})
+
+/** The same where another run is offered in the middle of the training, whose answer takes so long. */
+async function releasedBesideAnOffer(trainingMs: number): Promise<[number, number]> {
+  using folder = temporaryFolder()
+  const clock = virtualClock()
+  const double = new CoordinatorDouble()
+  let offer: (() => Promise<unknown>) | undefined
+  let [isTraining, answerMs] = [false, 0]
+  await using site = await startSite({
+    folder: folder.path,
+    transport: loopbackTransport(double),
+    releaseGrid: true,
+    releaseClock: clock,
+    onText: (text) => {
+      if (text.startsWith('The quick brown fox')) clock.advance(answerMs / 2) // twice, as calibrating its noise does
+    },
+    onLot: async (records) => {
+      const isMadeUp = records.every(({ tokenIds }) => tokenIds.length === manifest.model.maxTokens)
+      clock.advance(isTraining && !isMadeUp ? trainingMs / manifest.localSteps : 1)
+      const ask = isTraining && !isMadeUp ? offer : undefined
+      if (ask !== undefined) offer = undefined
+      await ask?.()
+    },
+  })
+  const peer = await double.peer()
+  await peer.offer(manifest)
+  await peer.invite(double.invitation(manifest, 0)) // times the engine
+  await double.received(manifest, 0, peer.clientId)
+  await site.told('round-delivered')
+  const slotMs = 1000 * (await site.told('release-slot')).seconds
+  answerMs = slotMs - 60
+  isTraining = true
+  let answered = 0
+  offer = async () => {
+    const asked = clock.now()
+    await peer.offer(sampleManifest({ runId: RUN_B, expectedLotSize: 1, target: { epsilon: 0.1, delta: 1e-5 } }))
+    answered = clock.now() - asked
+  }
+  const invited = clock.now()
+  await peer.invite(double.invitation(manifest, 1))
+  await double.received(manifest, 1, peer.clientId)
+  expect(answered).toBeGreaterThanOrEqual(answerMs)
+  return [clock.now() - invited, slotMs]
+}
+
+it('is not told by an offer of another run, whose answer takes the time of the training', async () => {
+  const [[quick], [slow]] = [await releasedBesideAnOffer(10), await releasedBesideAnOffer(100)]
+  expect(slow).toBe(quick)
 })

@@ -211,7 +211,7 @@ export class ClientNode implements AsyncDisposable {
       const onLeftOut = (id: string, leftOut: LeftOut) => this.#tellLeftOut(leftOut, id)
       const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut, quiet: this.#quiet }
       const whenDiskHasRoom = this.#whenDiskHasRoom({ manifest, signal: this.#stopped.signal, isAnswer: true })
-      const run = await whenDiskHasRoom(() => agreeTo(manifest, parts, known))
+      const run = await this.#quiet.aside(() => whenDiskHasRoom(() => agreeTo(manifest, parts, known)))
       this.#runs.set(runId, run)
       this.#lastDeclined = undefined
       await whenDiskHasRoom(() => this.#parts.joined.add(runId))

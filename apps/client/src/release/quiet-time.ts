@@ -19,6 +19,9 @@ export class QuietTime {
   readonly #clock: Pick<ReleaseClock, 'now'>
   #working = 0
   #timing = 0
+  /** Work under way that a coordinator asked for; all timings together are one. */
+  #aside = 0
+  #isTimed = false
   #since: number | undefined
   #before = 0
   #last: Promise<unknown> = Promise.resolve()
@@ -28,9 +31,34 @@ export class QuietTime {
     this.#clock = clock
   }
 
-  /** How long rounds have stood still for timings, in milliseconds. */
+  /** How long rounds have stood still for timings and other work aside, in milliseconds. */
   totalMs(): number {
     return this.#before + (this.#since === undefined ? 0 : this.#clock.now() - this.#since)
+  }
+
+  /**
+   * Does something that a coordinator asks for at a moment of its choice, and that takes the thread from whatever round
+   * computes: the slots of rounds stand still meanwhile.
+   */
+  async aside<T>(work: () => Promise<T>): Promise<T> {
+    this.#beginAside()
+    try {
+      return await work()
+    } finally {
+      this.#endAside()
+    }
+  }
+
+  #beginAside(): void {
+    this.#aside += 1
+    this.#since ??= this.#clock.now()
+  }
+
+  #endAside(): void {
+    this.#aside -= 1
+    if (this.#aside > 0) return
+    this.#before = this.totalMs()
+    this.#since = undefined
   }
 
   /** Does something while no round computes; one after the other. */
@@ -38,7 +66,8 @@ export class QuietTime {
     this.#timing += 1
     const turn = this.#last.then(async () => {
       while (this.#working > 0) await this.#change()
-      this.#since ??= this.#clock.now()
+      if (!this.#isTimed) this.#beginAside()
+      this.#isTimed = true
       return await timing()
     })
     this.#last = turn.catch(() => {})
@@ -47,8 +76,8 @@ export class QuietTime {
     } finally {
       this.#timing -= 1
       if (this.#timing === 0) {
-        this.#before = this.totalMs()
-        this.#since = undefined
+        this.#isTimed = false
+        this.#endAside()
       }
       this.#tell()
     }
