@@ -34,7 +34,8 @@ export interface LedgerView {
   readonly unit: SiteUnit | undefined
   /**
    * An odometer: what the events so far cost had they been fixed beforehand, at `budget.delta` less what each release
-   * takes of it that may have missed its slot of time, for that unit, add or remove one. The guarantee is the budget, which the filter of `rule` enforces.
+   * takes of it that may have missed its slot of time, for that unit, add or remove one. The guarantee is the budget,
+   * which the filter of `rule` enforces.
    */
   readonly epsilonPld: number
   readonly epsilonRdp: number
