@@ -41,9 +41,10 @@ describe('a privacy statement', () => {
         unit: 'record',
         relation: 'add-or-remove-one',
         sampling: 'poisson',
-        epsilonPld: pld.epsilonUpperBound([event], 1e-5),
-        epsilonRdp: rdp.epsilonUpperBound([event], 1e-5),
+        epsilonPld: pld.epsilonUpperBound([event], 1e-5 - 3e-12),
+        epsilonRdp: rdp.epsilonUpperBound([event], 1e-5 - 3e-12),
         delta: 1e-5,
+        deltaOfMissedSlots: expect.closeTo(3e-12, 16),
         budget: { epsilon: 8, delta: 1e-5 },
       },
       events: [{ ...event, mechanism: 'poisson-subsampled-gaussian', clipNorm: 1, rounds: 3 }],
@@ -123,5 +124,14 @@ describe('fedsvd statement verify', () => {
     expect(await verdictOn(own.sign(statement))).toMatch(/^1 .*SIGNATURE_INVALID/)
     expect(await verdictOn(own.sign(cheaper), own.publicKey)).toMatch(/^1 .*LEDGER_MISMATCH/)
     expect(await verdictOn({ statement })).toMatch(/^1 .*MESSAGE_INVALID/)
+    const { deltaOfMissedSlots, ...earlier } = statement.guarantee
+    const [{ sampleRate, noiseMultiplier, steps }] = statement.events as [SignedStatement['statement']['events'][0]]
+    const bare = [{ sampleRate, noiseMultiplier, steps }]
+    const figures = { epsilonPld: pld.epsilonUpperBound(bare, 1e-5), epsilonRdp: rdp.epsilonUpperBound(bare, 1e-5) }
+    const before = { ...statement, guarantee: { ...earlier, ...figures } }
+    expect(await verdictOn(own.sign(before), own.publicKey)).toMatch(/^0 {"valid":true/)
+    const lavish = { ...statement, guarantee: { ...statement.guarantee, deltaOfMissedSlots: 9e-6 } }
+    expect(deltaOfMissedSlots).toBeGreaterThan(0)
+    expect(await verdictOn(own.sign(lavish), own.publicKey)).toMatch(/^1 .*LEDGER_MISMATCH/)
   })
 })

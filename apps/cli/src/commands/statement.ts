@@ -2,7 +2,7 @@ import { verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { finiteEpsilon, pld, rdp } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type SignedStatement, signedStatementSchema, statementText } from '@fedsvd/core/protocol'
+import { LIMITS, type SignedStatement, signedStatementSchema, statementText } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import { atFile } from '@fedsvd/engine/files'
 import { Command } from 'commander'
@@ -66,10 +66,8 @@ function checkSignature({ statement, publicKey, signature }: SignedStatement, tr
 
 /** Bounds are computed with the same code, but perhaps by another release on another machine. */
 function checkEpsilons({ statement: { events, guarantee } }: SignedStatement): void {
-  const again = {
-    epsilonPld: pld.epsilonUpperBound(events, guarantee.delta),
-    epsilonRdp: rdp.epsilonUpperBound(events, guarantee.delta),
-  }
+  const delta = Math.max(LIMITS.delta.least, guarantee.delta - (guarantee.deltaOfMissedSlots ?? 0))
+  const again = { epsilonPld: pld.epsilonUpperBound(events, delta), epsilonRdp: rdp.epsilonUpperBound(events, delta) }
   for (const name of ['epsilonPld', 'epsilonRdp'] as const) {
     const [stated, computed] = [guarantee[name], finiteEpsilon(again[name])]
     if (Math.abs(stated - computed) <= 1e-6 * Math.max(1, computed)) continue

@@ -1,5 +1,6 @@
 import { type AccountedEvent, ADVERSARY, finiteEpsilon, unitOfRun } from '@fedsvd/core/accounting'
-import type { ClientSpending, PrivacyStatement, RunSnapshot } from '@fedsvd/core/protocol'
+import { deltaWithoutMisses } from '@fedsvd/core/privacy'
+import { type ClientSpending, LIMITS, type PrivacyStatement, type RunSnapshot } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from '../privacy/index.ts'
 
 export interface StatementFacts {
@@ -33,6 +34,8 @@ export async function privacyStatement({
     clipNorm,
     rounds: spent.length,
   }))
+  const releases = events.reduce((sum, event) => sum + event.rounds, 0)
+  const forEvents = Math.max(LIMITS.delta.least, deltaWithoutMisses(budget.delta, releases))
   const clientLevel = run.clients.find(({ clientId }) => clientId === client.clientId)?.clientLevel
   return {
     kind: 'fedsvd-privacy-statement',
@@ -45,8 +48,9 @@ export async function privacyStatement({
       ...(manifest.unit && { maxRecordsPerUnit: manifest.unit.maxRecords }),
       relation: 'add-or-remove-one',
       sampling: 'poisson',
-      ...(await boundsOf(events, budget.delta, bounds)),
+      ...(await boundsOf(events, forEvents, bounds)),
       delta: budget.delta,
+      deltaOfMissedSlots: Math.max(0, budget.delta - forEvents),
       budget: { epsilon: budget.epsilon, delta: budget.delta },
       adversary: ADVERSARY[unit],
     },

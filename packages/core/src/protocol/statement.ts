@@ -32,10 +32,15 @@ export const privacyStatementSchema = z.strictObject({
     maxRecordsPerUnit: wholeIn(LIMITS.count).optional(),
     relation: z.literal('add-or-remove-one'),
     sampling: z.literal('poisson'),
-    /** Upper bounds, of the events below, at this delta. */
+    /** Upper bounds, of the events below, at `delta` less `deltaOfMissedSlots`. */
     epsilonPld: epsilon,
     epsilonRdp: epsilon,
     delta,
+    /**
+     * The part of `delta` for the times at which updates arrived: what it adds up to that a release misses its slot.
+     * Statements of earlier releases have none.
+     */
+    deltaOfMissedSlots: z.number().min(0).max(1).optional(),
     /** What the client said that it would not exceed in this run. */
     budget: storedBudget,
     adversary: z.string(),
