@@ -61,6 +61,7 @@ FROM program AS site
 COPY --from=site-packages /app /app
 COPY --from=build /app/build/packages/core /app/packages/core
 COPY --from=build /app/build/packages/engine /app/packages/engine
+COPY --from=build /app/build/packages/starter /app/packages/starter
 COPY --from=build /app/build/packages/client /app/apps/client
 COPY --from=build /app/build/packages/cli /app/apps/cli
 COPY apps/cli/bin/health.mjs /app/apps/cli/bin/
@@ -69,6 +70,7 @@ FROM program AS coordinator
 COPY --from=coordinator-packages /app /app
 COPY --from=build /app/build/packages/core /app/packages/core
 COPY --from=build /app/build/packages/engine /app/packages/engine
+COPY --from=build /app/build/packages/starter /app/packages/starter
 COPY --from=build /app/build/packages/client /app/apps/client
 COPY --from=build /app/build/packages/server /app/apps/server
 COPY --from=build /app/build/packages/cli /app/apps/cli

@@ -10,8 +10,8 @@ import { faultsOf, IMAGES, pinned, stagesOf } from './check-image.mjs'
 const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
 const dockerfile = read('Dockerfile')
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  site: ['core', 'engine', 'client', 'cli'],
-  coordinator: ['core', 'engine', 'client', 'server', 'cli'],
+  site: ['core', 'engine', 'starter', 'client', 'cli'],
+  coordinator: ['core', 'engine', 'starter', 'client', 'server', 'cli'],
 }
 const DIGEST = `sha256:${'0f'.repeat(32)}`
 
