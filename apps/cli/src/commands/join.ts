@@ -2,7 +2,6 @@ import {
   type ClientConfigInput,
   type ClientEvent,
   clientConfig,
-  defaultStateDir,
   type NameOfClientSetting,
   type SiteEnding,
   startClient,
@@ -10,6 +9,7 @@ import {
 import { roundNumber } from '@fedsvd/core/errors'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
+import { clientStateDir } from '../client-state-dir.ts'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { EXIT, outcomeOf } from '../join/outcome.ts'
 import { Progress } from '../join/progress.ts'
@@ -72,11 +72,7 @@ export function joinCommand(): Command {
         .argParser(probability)
         .default(1e-5),
     )
-    .addOption(
-      new Option('--state-dir <folder>', 'key, ledgers and outbox; keep it safe')
-        .env('FEDSVD_STATE_DIR')
-        .default(defaultStateDir()),
-    )
+    .addOption(clientStateDir('key, ledgers and outbox; keep it safe'))
     .option('--budget-name <name>', 'a budget of its own for data that share no people with any other of this site')
     .option('--disjoint-statement <file>', 'what the data owner signed for that, see fedsvd owner sign-disjoint')
     .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))

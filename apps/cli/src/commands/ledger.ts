@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { defaultStateDir } from '@fedsvd/client'
 import {
   type LedgerState,
   outcomeOf,
@@ -13,6 +12,7 @@ import {
 import { type AccountedEvent, ADVERSARY, filterOf, pld, rdp, unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { Command } from 'commander'
+import { clientStateDir } from '../client-state-dir.ts'
 import { example } from '../options.ts'
 import { outputFor, table } from '../output.ts'
 
@@ -27,7 +27,7 @@ export function ledgerCommand(): Command {
   command.addCommand(
     new Command('show')
       .description('Show what each budget of this site has spent and what is left.')
-      .option('--state-dir <folder>', 'state folder of the client', defaultStateDir())
+      .addOption(clientStateDir('state folder of the client'))
       .option('--json', 'print the ledgers as JSON')
       .addHelpText('after', example('fedsvd ledger show', 'fedsvd ledger show --state-dir /srv/fedsvd'))
       .action(show),
@@ -35,7 +35,7 @@ export function ledgerCommand(): Command {
   command.addCommand(
     new Command('verify')
       .description('Verify every line and the hash chain of each ledger; exit code 1 when one is damaged.')
-      .option('--state-dir <folder>', 'state folder of the client', defaultStateDir())
+      .addOption(clientStateDir('state folder of the client'))
       .option('--json', 'print the verdicts as JSON')
       .addHelpText('after', example('fedsvd ledger verify'))
       .action(verify),

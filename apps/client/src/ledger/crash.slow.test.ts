@@ -20,10 +20,10 @@ import { verifyLedgerBytes } from './verify.ts'
 /** A sweep of hundreds may share its machine. */
 const SWEEP_TIMEOUT_MS = 7_200_000
 const KILLS = Number(process.env.FEDSVD_KILLS ?? 24)
-/** A first start makes 40 file operations for one round; a later one makes fewer, so its next rounds are hit too. */
-const OPERATIONS = 40
+/** A first start makes 41 file operations for one round; a later one makes fewer, so its next rounds are hit too. */
+const OPERATIONS = 41
 const ROUNDS_EACH = 2
-/** All operations in turn, and also a few of them are spread over a whole life: 7 and 40 have no common divisor. */
+/** All operations in turn, and also a few of them are spread over a whole life: 7 and 41 have no common divisor. */
 const operationOf = (start: number): number => 1 + ((7 * start) % OPERATIONS)
 
 let script = ''
@@ -137,6 +137,14 @@ function requireSound({ code, signal, said }: Ending): void {
 }
 
 describe('a site that is killed', () => {
+  it('makes as many file operations in a first round as the sweeps take', async () => {
+    using folder = temporaryFolder()
+    const endingAt = async (operation: number): Promise<Ending> =>
+      await new Life(join(folder.path, String(operation))).startRounds(1, String(operation), 'before').ended
+    expect(await endingAt(OPERATIONS)).toMatchObject({ signal: 'SIGKILL' })
+    expect(await endingAt(OPERATIONS + 1)).toMatchObject({ code: 0, signal: null })
+  })
+
   it(
     'at every file operation never shows less than it spent, and nothing twice',
     async () => {
