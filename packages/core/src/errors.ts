@@ -164,6 +164,8 @@ export function writtenByNewer(what: string, newest: number | string, got: numbe
 /**
  * The number by which people know a round: from 1 on, in messages, alerts, logs and on the dashboard. The wire, the
  * ledger and the database count from 0.
+ *
+ * @example roundNumber(0) // 1
  */
 export function roundNumber(round: number): number {
   return round + 1

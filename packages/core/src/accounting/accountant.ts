@@ -19,7 +19,12 @@ import type { AccountedEvent } from './event.ts'
  */
 export interface Accountant<Account = unknown> {
   readonly name: 'rdp' | 'pld' | 'filter'
-  /** The smallest epsilon that this accountant can prove at `delta` for the composition of `events`. */
+  /**
+   * The smallest epsilon that this accountant can prove at `delta` for the composition of `events`.
+   *
+   * @example pld.epsilonUpperBound([{ sampleRate: 0.01, noiseMultiplier: 1, steps: 1000 }], 1e-5) // 1.83
+   * @example rdp.epsilonUpperBound([{ sampleRate: 0.01, noiseMultiplier: 1, steps: 1000 }], 1e-5) // 2.10
+   */
   epsilonUpperBound(events: readonly AccountedEvent[], delta: number): number
   /** The smallest delta that this accountant can prove at `epsilon`: the inverse of `epsilonUpperBound`. */
   deltaUpperBound(events: readonly AccountedEvent[], epsilon: number): number

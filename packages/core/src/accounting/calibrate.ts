@@ -28,6 +28,7 @@ const NOISE_RANGE = { least: 0.02, most: 1e6 } as const
  * @throws FedsvdError BUDGET_TOO_SMALL when no amount of noise fits the budget (the prior already fills it, or epsilon
  *   is too small for any useful noise); CONFIG_INVALID when a value is out of range, or when delta is so large that the
  *   budget is met without noise.
+ * @example calibrateNoiseMultiplier({ accountant: rdp, epsilon: 6, delta: 1e-5, sampleRate: 0.1, steps: 60 }) // 1.03
  */
 export function calibrateNoiseMultiplier(question: BudgetQuestion & { readonly steps: number }): number {
   checkQuestion(question)
@@ -66,6 +67,7 @@ export function calibrateNoiseMultiplier(question: BudgetQuestion & { readonly s
  * budget, 0 when it does not buy one, and never more than `atMost`.
  *
  * @throws FedsvdError CONFIG_INVALID or NOISE_INVALID when a value is out of range.
+ * @example stepsAffordable({ accountant: rdp, epsilon: 6, delta: 1e-5, sampleRate: 0.1, noiseMultiplier: 1 }) // 52
  */
 export function stepsAffordable(
   question: BudgetQuestion & { readonly noiseMultiplier: number; readonly atMost?: number },

@@ -14,6 +14,7 @@ export const LARGEST_GROUP = 1000
  *
  * @param groupSize records of one person, from 1 (which is {@link pld}) to 1000
  * @throws FedsvdError CONFIG_INVALID, NOISE_INVALID as the accountants; CONFIG_INVALID for another groupSize
+ * @example groupEpsilonUpperBound([{ sampleRate: 0.16, noiseMultiplier: 1, steps: 30 }], 1e-5, 5) // 47.7
  */
 export function groupEpsilonUpperBound(events: readonly AccountedEvent[], delta: number, groupSize: number): number {
   checkDelta(delta)

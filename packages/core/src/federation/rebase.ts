@@ -39,7 +39,11 @@ export function rebase(input: {
   })
 }
 
-/** The public weight of an update that is `staleness` published states old (FedBuff, Nguyen et al. 2022, section 5). */
+/**
+ * The public weight of an update that is `staleness` published states old (FedBuff, Nguyen et al. 2022, section 5).
+ *
+ * @example stalenessWeight(3, 0.5) // 0.5
+ */
 export function stalenessWeight(staleness: number, exponent: number): number {
   return (1 + staleness) ** -exponent
 }

@@ -38,6 +38,10 @@ export interface Refactorised {
  *
  * @param a row-major rank x dIn, any full matrix
  * @param b row-major dOut x rank
+ * @example
+ * const a = { name: 'a', shape: [1, 2], data: Float32Array.of(3, 4) }
+ * const b = { name: 'b', shape: [2, 1], data: Float32Array.of(1, 0) }
+ * refactoriseLayer(a, b).singularValues // [5]
  */
 export function refactoriseLayer(a: NamedTensor, b: NamedTensor): Refactorised {
   const [rank, dIn] = a.shape as [number, number]

@@ -30,6 +30,7 @@ export interface LotTerms {
  * > q (Hoeffding 1963, theorem 1): a bound, not an approximation. At sampleRate 1 it is n itself.
  *
  * @throws FedsvdError CONFIG_INVALID for terms out of range
+ * @example mostMembers({ declaredRecords: 1500, sampleRate: 0.0853, steps: 5 }) // 826
  */
 export function mostMembers({ declaredRecords, sampleRate, steps }: LotTerms): number {
   const coins = declaredRecords * steps
@@ -57,7 +58,11 @@ function divergence(a: number, q: number): number {
   return a * Math.log(a / q) + (1 - a) * Math.log((1 - a) / (1 - q))
 }
 
-/** The delta that is left for the events of a ledger when `rounds` releases may each miss their slot. */
+/**
+ * The delta that is left for the events of a ledger when `rounds` releases may each miss their slot.
+ *
+ * @example deltaWithoutMisses(1e-5, 30) // 0.00000999997
+ */
 export function deltaWithoutMisses(delta: number, rounds: number): number {
   return delta - rounds * MISS_PROBABILITY
 }

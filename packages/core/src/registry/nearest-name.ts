@@ -1,4 +1,8 @@
-/** The one of the names that is written most like `given`, where one is close: "clientlevel" means clientLevel. */
+/**
+ * The one of the names that is written most like `given`, where one is close: "clientlevel" means clientLevel.
+ *
+ * @example nearestName('clientlevel', ['clientLevel', 'clipNorm']) // 'clientLevel'
+ */
 export function nearestName(given: string, names: readonly string[]): string | undefined {
   let nearest: string | undefined
   let least = Math.max(2, Math.floor(given.length / 3)) + 1
