@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { compileFunction } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { sourceFiles } from '../../scripts/check-imports.ts'
 
@@ -37,7 +38,7 @@ async function evaluate(code: string, file: string): Promise<unknown> {
   const known = { ...exported, ...(await import(path.join(ROOT, file))) }
   const lines = code.split('\n')
   const body = [...lines.slice(0, -1), `return ${lines.at(-1)}`].join('\n')
-  return new Function(...Object.keys(known), body)(...Object.values(known))
+  return compileFunction(body, Object.keys(known))(...Object.values(known))
 }
 
 /** Decimals of a number as it is written; a computed one has as many as it needs. */
