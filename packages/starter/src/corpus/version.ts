@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { starterPackage } from './corpus-files.ts'
 
 /**
@@ -11,11 +12,13 @@ export function starterCorpusVersion(): string {
   const hash = createHash('sha256').update(starterPackage().version)
   const names = readdirSync(import.meta.dirname)
   const extension = names.includes('version.ts') ? '.ts' : '.js' // from the sources, or built from them
-  const rules = names.filter((file) => file.endsWith(extension) && !file.endsWith('.test.ts'))
-  for (const file of [...rules.sort(), join('../fingerprint', `near-duplicates${extension}`)]) {
-    hash.update(readFileSync(join(import.meta.dirname, file)))
+  const rules = names.filter((file) => file.endsWith(extension) && !/\.(test|d)\.ts$/.test(file)).sort()
+  const datasets = dirname(createRequire(import.meta.url).resolve('@fedsvd/engine/datasets'))
+  const duplicates = join(datasets, 'fingerprint', `near-duplicates${extension}`)
+  for (const file of [...rules.map((rule) => join(import.meta.dirname, rule)), duplicates]) {
+    hash.update(readFileSync(file))
   }
-  const engine = readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')
-  const { dependencies } = JSON.parse(engine) as { dependencies: Record<string, string> }
+  const own = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')
+  const { dependencies } = JSON.parse(own) as { dependencies: Record<string, string> }
   return hash.update(`${dependencies['postal-mime']} ${dependencies['html-to-text']}`).digest('hex')
 }
