@@ -491,7 +491,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('policy/run-limits.ts'),
-    [client('node.slow.test.ts')],
+    [client('policy/run-limits.test.ts'), client('node.slow.test.ts')],
     [
       ['if (value >= min && value <= max) continue', 'if (value <= max) continue'],
       ['!(Math.abs(value) <= stateValue)', 'Math.abs(value) > stateValue'],
@@ -622,7 +622,7 @@ export const MUTANTS: readonly Mutant[] = [
   // A coordinator's caps, its memory of ledgers, and what it accounts for
   ...breaksOf(
     server('privacy/client-caps.ts'),
-    [attack('adaptive-caps')],
+    [server('privacy/client-caps.test.ts'), attack('adaptive-caps')],
     [
       ['const budget = this.#origins.get(clientId)', 'const budget = this.#caps.get(clientId)'],
       ['if (before === undefined || isLarger(cap, before)) origins.set', 'if (before === undefined) origins.set'],

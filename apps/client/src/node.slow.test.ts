@@ -611,6 +611,20 @@ describe.each([
     expect(kinds()).toEqual(['opened', 'bound'])
   })
 
+  it('refuses a state with a number beyond all use, or beyond its own limit, and spends nothing', async () => {
+    for (const [oneValue, limits] of [
+      [1.5e6, undefined],
+      [-20, { stateValue: 10 }],
+    ] as const) {
+      await using site = await start({ limits })
+      const peer = await double.peer()
+      await peer.offer(manifest)
+      await peer.invite(double.invitation(manifest, 0, { oneValue }))
+      expect((await site.told('round-failed')).error.code).toBe('POLICY_REFUSED')
+      expect(kinds()).toEqual(['opened', 'bound'])
+    }
+  })
+
   it('refuses what no run needs, by its own limits', async () => {
     await using site = await start({ limits: { localSteps: { max: 5 } } })
     const peer = await double.peer()

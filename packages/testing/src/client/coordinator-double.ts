@@ -125,10 +125,11 @@ export class CoordinatorDouble {
     return decodeFrame(frame, { ...header, specs: updateSpecs(manifest) }, sha256)
   }
 
-  /** Publishes the first state of a run. @returns the invitation to one of its rounds */
-  invitation(manifest: RunManifest, round: number): Invitation {
+  /** Publishes the first state of a run, one of its numbers replaced where asked. @returns the invitation to a round */
+  invitation(manifest: RunManifest, round: number, { oneValue }: { readonly oneValue?: number } = {}): Invitation {
     const { runId, adapter, seed } = manifest
     const tensors = tensorsOfState(initialState(adapter, { seed }))
+    if (oneValue !== undefined) tensors[0]!.data[0] = oneValue
     const schemaHash = hex(Buffer.from(canonicalSchema(adapter)))
     const frame = encodeFrame(
       { kind: 'state', round: 0, basis: 0, runId, clientId: NO_CLIENT, schemaHash, tensors },
