@@ -431,7 +431,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('release/slot-length.ts'),
-    [client('release/slot-length.test.ts')],
+    [client('release/slot-length.test.ts'), attack('release-times')],
     [
       ['members * resolveManifest(manifest).unit.maxRecords', 'members'],
       ['const tokenIds = new Int32Array(maxTokens)', 'const tokenIds = new Int32Array(1)'],

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
@@ -19,8 +19,14 @@ import { virtualClock } from '../../packages/testing/src/client/virtual-clock.ts
 const MS_PER_TOKEN = 0.5
 const TRIALS = 12
 
-/** The moments, in milliseconds from the invitation, at which the updates of several rounds arrive. */
-async function releaseTimes(withTarget: boolean, releaseGrid: boolean): Promise<number[]> {
+interface Trial {
+  readonly releaseGrid: boolean
+  /** The first step of the round cannot be made durable: the round fails when it has been trained. */
+  readonly fails?: boolean
+}
+
+/** The moments, in milliseconds from the invitation, at which the updates, or the failures, of several rounds arrive. */
+async function releaseTimes(withTarget: boolean, { releaseGrid, fails = false }: Trial): Promise<number[]> {
   using folder = temporaryFolder()
   const clock = virtualClock()
   const manifest = sampleManifest({ rounds: TRIALS, model: { name: 'none', maxTokens: 200 } })
@@ -39,6 +45,10 @@ async function releaseTimes(withTarget: boolean, releaseGrid: boolean): Promise<
     lotSource: { ...seededSource('release-times', 'lots'), kind: 'os-csprng' },
     onLot: (records) => {
       for (const { tokenIds } of records) clock.advance(MS_PER_TOKEN * tokenIds.length)
+      if (!fails) return
+      const place = join(folder.path, 'state', 'checkpoints')
+      rmSync(place, { recursive: true, force: true })
+      writeFileSync(place, '')
     },
   })
   const times: number[] = []
@@ -47,9 +57,10 @@ async function releaseTimes(withTarget: boolean, releaseGrid: boolean): Promise<
   for (let round = 0; round < TRIALS; round++) {
     const invited = clock.now()
     await peer.invite(double.invitation(manifest, round))
-    await double.received(manifest, round, peer.clientId)
+    if (fails) await double.got('round-failed', round + 1)
+    else await double.received(manifest, round, peer.clientId)
     times.push(clock.now() - invited)
-    await site.told('round-delivered', round + 1)
+    await site.told(fails ? 'round-failed' : 'round-delivered', round + 1)
   }
   return times
 }
@@ -93,14 +104,27 @@ describe('how long slots are', () => {
 
 describe('how long a site takes for a round', () => {
   it('tells whether a record is there where updates leave when they are made', async () => {
-    const [without, withTarget] = [await releaseTimes(false, false), await releaseTimes(true, false)]
+    const [without, withTarget] = [
+      await releaseTimes(false, { releaseGrid: false }),
+      await releaseTimes(true, { releaseGrid: false }),
+    ]
     expect(new Set([...without, ...withTarget]).size).toBeGreaterThan(2)
     expect(withTarget).not.toEqual(without)
   })
 
   it('tells nothing on the grid of public slots', async () => {
-    const [without, withTarget] = [await releaseTimes(false, true), await releaseTimes(true, true)]
+    const [without, withTarget] = [
+      await releaseTimes(false, { releaseGrid: true }),
+      await releaseTimes(true, { releaseGrid: true }),
+    ]
     expect(withTarget).toEqual(without)
     expect(new Set(withTarget.slice(1)).size).toBe(1)
+  })
+  it('tells nothing of a round that fails, either', async () => {
+    const trial = { releaseGrid: true, fails: true }
+    const [without, withTarget] = [await releaseTimes(false, trial), await releaseTimes(true, trial)]
+    expect(withTarget).toEqual(without)
+    const atOnce = { releaseGrid: false, fails: true }
+    expect(await releaseTimes(true, atOnce)).not.toEqual(await releaseTimes(false, atOnce))
   })
 })
