@@ -431,7 +431,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('release/slot-length.ts'),
-    [client('release/slot-length.test.ts'), attack('release-times')],
+    [client('release/slot-length.test.ts')],
     [
       ['members * resolveManifest(manifest).unit.maxRecords', 'members'],
       ['const tokenIds = new Int32Array(maxTokens)', 'const tokenIds = new Int32Array(1)'],
@@ -470,7 +470,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('node.ts'),
-    [attack('progress-told'), client('node.slow.test.ts')],
+    [attack('progress-told'), client('node.slow.test.ts'), attack('release-times')],
     [
       ['if (this.#inTraining === 0) this.#told =', 'this.#told ='],
       ['void cut.then(released)', 'released()'],
