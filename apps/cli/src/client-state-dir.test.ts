@@ -7,7 +7,7 @@ afterEach(() => vi.unstubAllEnvs())
 it('a site has one state folder for every command: that of FEDSVD_STATE_DIR, where it is set', async () => {
   vi.stubEnv('FEDSVD_STATE_DIR', '/srv/of-a-site')
   for (const command of [joinCommand(), ...ledgerCommand().commands]) {
-    const asked = vi.fn()
+    const asked = vi.fn<(folder: string | undefined) => void>()
     await command
       .action((...given: unknown[]) => asked(given.find(isOptions)?.stateDir))
       .parseAsync(
