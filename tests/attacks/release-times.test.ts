@@ -25,7 +25,7 @@ interface Trial {
   readonly fails?: boolean
 }
 
-/** The moments, in milliseconds from the invitation, at which the updates, or the failures, of several rounds arrive. */
+/** The moments, in milliseconds from the invitation, at which updates, or failures, of several rounds arrive. */
 async function releaseTimes(withTarget: boolean, { releaseGrid, fails = false }: Trial): Promise<number[]> {
   using folder = temporaryFolder()
   const clock = virtualClock()
