@@ -1,5 +1,5 @@
 /**
- * Health check of a container, whatever runs in it: a coordinator has to be ready, a client only to be there. Plain
+ * Health check of both images: a coordinator has to answer /readyz, a client only to run. Plain
  * JavaScript on Node alone, as it is started every few seconds. Exits with 0 or 1.
  */
 import { readFileSync } from 'node:fs'

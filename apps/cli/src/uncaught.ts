@@ -8,8 +8,8 @@ export interface Uncaught {
 }
 
 /**
- * What nobody caught, a promise that nobody waited for included, ends the command as any other error does: in one line
- * of the catalogue, with exit code 1. What a client has paid for is on disk by then.
+ * An uncaught exception or unhandled rejection ends the command as any other error does: in one line of the catalogue,
+ * with exit code 1. What a client has paid for is on disk by then.
  */
 export function handleUncaught({ process, json, exit }: Uncaught): void {
   process.on('uncaughtException', (error: unknown) => {

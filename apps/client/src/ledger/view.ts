@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type FilterRule, filterOf, pld, rdp, type SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
-import { deltaWithoutMisses } from '@fedsvd/core/privacy'
-import { type Budget, LIMITS } from '@fedsvd/core/protocol'
+import { deltaOfFigures } from '@fedsvd/core/privacy'
+import type { Budget } from '@fedsvd/core/protocol'
 import { atFile } from '@fedsvd/engine/files'
 import { ruleOf } from './budget.ts'
 import type { LedgerEntry } from './entry.ts'
@@ -84,7 +84,7 @@ export function showLedger(place: string): readonly LedgerView[] {
   return opened.map(({ path, name, entries, tail, state }) => {
     const { epsilon } = state.budget
     // as it is enforced: each release may have missed its slot of time
-    const delta = Math.max(LIMITS.delta.least, deltaWithoutMisses(state.budget.delta, releasesOf(state)))
+    const delta = deltaOfFigures(state.budget.delta, releasesOf(state))
     const events = spentEvents(state)
     const rule = ruleOf(state)
     const epsilonCharged = rule === undefined ? 0 : filterOf(rule).epsilonUpperBound(events, delta)

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { type AttemptKey, type PrivacyLedger, sha256Hex } from '../ledger/index.ts'
-import { removeDurably, writeFileDurably } from '../platform/index.ts'
+import { ifThere, removeDurably, writeFileDurably } from '../platform/index.ts'
 
 /**
  * Finished frames, kept until a later round of their run is answered for good. A retry sends these bytes and no others.
@@ -140,13 +140,4 @@ function namesIn(folder: string): string[] {
 
 function readIfThere(path: string): Uint8Array | undefined {
   return ifThere(() => readFileSync(path))
-}
-
-function ifThere<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }

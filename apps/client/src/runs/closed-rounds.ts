@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeFileDurably } from '../platform/index.ts'
+import { ifThere, writeFileDurably } from '../platform/index.ts'
 
 /**
  * Up to which round a coordinator has closed each run, over restarts of the process: what comes of another invitation
@@ -35,11 +35,6 @@ export function fileClosedRounds(stateDir: string): ClosedRounds {
 
 /** 0 where nothing is kept, or nothing that can be read. */
 function stored(path: string): number {
-  try {
-    const round = Number(readFileSync(path, 'utf8'))
-    return Number.isSafeInteger(round) && round > 0 ? round : 0
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
-    throw error
-  }
+  const round = Number(ifThere(() => readFileSync(path, 'utf8')))
+  return Number.isSafeInteger(round) && round > 0 ? round : 0
 }

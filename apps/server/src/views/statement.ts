@@ -1,6 +1,6 @@
 import { type AccountedEvent, ADVERSARY, finiteEpsilon, unitOfRun } from '@fedsvd/core/accounting'
-import { deltaWithoutMisses } from '@fedsvd/core/privacy'
-import { type ClientSpending, LIMITS, type PrivacyStatement, type RunSnapshot } from '@fedsvd/core/protocol'
+import { deltaOfFigures } from '@fedsvd/core/privacy'
+import type { ClientSpending, PrivacyStatement, RunSnapshot } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from '../privacy/index.ts'
 
 export interface StatementFacts {
@@ -35,7 +35,7 @@ export async function privacyStatement({
     rounds: spent.length,
   }))
   const releases = events.reduce((sum, event) => sum + event.rounds, 0)
-  const forEvents = Math.max(LIMITS.delta.least, deltaWithoutMisses(budget.delta, releases))
+  const forEvents = deltaOfFigures(budget.delta, releases)
   const clientLevel = run.clients.find(({ clientId }) => clientId === client.clientId)?.clientLevel
   return {
     kind: 'fedsvd-privacy-statement',

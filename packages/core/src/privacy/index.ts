@@ -25,7 +25,7 @@ export {
   type SavedStepTerms,
 } from './private-round.ts'
 export { assertPrivateUpdate, type PrivateUpdate, type Randomness } from './private-update.ts'
-export { deltaWithoutMisses, type LotTerms, MISS_PROBABILITY, mostMembers } from './release-slot.ts'
+export { deltaOfFigures, deltaWithoutMisses, type LotTerms, MISS_PROBABILITY, mostMembers } from './release-slot.ts'
 export {
   type DurableStep,
   durableStepFrom,

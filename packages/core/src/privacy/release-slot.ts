@@ -1,3 +1,4 @@
+import { LEAST_DELTA } from '../accounting/index.ts'
 import { FedsvdError } from '../errors.ts'
 
 /**
@@ -65,4 +66,13 @@ function divergence(a: number, q: number): number {
  */
 export function deltaWithoutMisses(delta: number, rounds: number): number {
   return delta - rounds * MISS_PROBABILITY
+}
+
+/**
+ * The delta of a figure that is shown: {@link deltaWithoutMisses}, and no less than the accountants take.
+ *
+ * @example deltaOfFigures(1e-5, 30) // 0.00000999997
+ */
+export function deltaOfFigures(delta: number, rounds: number): number {
+  return Math.max(LEAST_DELTA, deltaWithoutMisses(delta, rounds))
 }
