@@ -29,7 +29,7 @@ import { createEvents } from './events.ts'
 import { cannotListen, createListener, type Listener, requireFreeAddress, servedRoutes } from './http/index.ts'
 import { type ModelRegistry, modelsOf } from './models/index.ts'
 import { type Clock, systemClock } from './platform/index.ts'
-import { openRefactoriser } from './refactorisation/index.ts'
+import { openRefactoriser, type Refactoriser } from './refactorisation/index.ts'
 import { roundSpans } from './rounds/index.ts'
 import { Presence, type ServedEvents, servedEvents } from './sockets/index.ts'
 import { startCollector } from './storage/objects/index.ts'
@@ -123,17 +123,18 @@ export async function startCoordinator(
     if (draining) return
     draining = true
     await control?.[Symbol.asyncDispose]()
-    const drained = runs.registry.drain()
+    const graceMs = config.graceSeconds * 1000
+    const drained = endOfSteps(graceMs, runs.registry.drain(), refactoriser)
     if (others !== undefined) {
       // Others go on with the runs while this one still answers what it has been asked.
+      await drained
       await runs[Symbol.asyncDispose]()
       await others.cluster.leave()
     }
-    await closeServer(io, http, config.graceSeconds * 1000)
+    await closeServer(io, http, graceMs)
     await drained
     await collector[Symbol.asyncDispose]()
     await runs[Symbol.asyncDispose]()
-    await refactoriser[Symbol.asyncDispose]()
     await others?.[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
     await tracer[Symbol.asyncDispose]()
@@ -166,6 +167,20 @@ function listen({ http, scheme }: Listener, { host, port }: CoordinatorConfig, n
       resolve(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${taken}`)
     })
   })
+}
+
+/**
+ * Waits for the runs to stand still. A re-factorisation that is not over after the grace period is cut, since a device
+ * may never end it; the next process makes the round again.
+ */
+async function endOfSteps(graceMs: number, drained: Promise<void>, refactoriser: Refactoriser): Promise<void> {
+  const timer = setTimeout(() => void refactoriser[Symbol.asyncDispose](), graceMs)
+  try {
+    await drained
+  } finally {
+    clearTimeout(timer)
+    await refactoriser[Symbol.asyncDispose]()
+  }
 }
 
 /**

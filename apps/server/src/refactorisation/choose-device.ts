@@ -26,3 +26,11 @@ export function chosenDevice(setting: SvdDevice, adapter: AdapterSchema): Exclud
   if (setting !== 'auto') return setting
   return isSmallStep(adapter) ? 'javascript' : 'cpu'
 }
+
+/**
+ * How long a device may take to open, or for a state of this size, before the exact route takes its place: ten minutes,
+ * which is far more than any driver took for compiling its programs, and a second for each 10^7 multiplications.
+ */
+export function deviceLimitMs(adapter?: AdapterSchema): number {
+  return 600_000 + (adapter === undefined ? 0 : Math.ceil(gramMultiplications(adapter) / 1e7) * 1000)
+}

@@ -8,7 +8,6 @@ import { encodeState, schemaHashOf } from '../rounds/index.ts'
 import { memoryBlobs, stage } from '../storage/objects/index.ts'
 import { exactRefactoriser, openRefactoriser, type RoundStep } from './refactoriser.ts'
 import type { StepResult } from './step.ts'
-import { stepThread } from './thread.ts'
 
 const RUN_ID = '6f1c2f38-51f5-4a51-9d2c-0a4b5f6f7a11'
 
@@ -107,17 +106,6 @@ describe('the next state of a run', () => {
     round.mean[0]!.data[7] = Number.NaN
     await using refactoriser = await openRefactoriser({ svdDevice: 'cpu', threads: 1 })
     await expect(refactoriser.step(round)).rejects.toThrow(/finite/)
-  })
-})
-
-describe('the thread', () => {
-  it('that ends before it has answered says so, and another one answers the next question', async () => {
-    await using thread = stepThread()
-    await thread.ask({ device: 'javascript', threads: 1 })
-    const failure = thread.ask({ device: 'cpu', threads: 1 }).catch((error: unknown) => error)
-    await thread[Symbol.asyncDispose]()
-    expect(await failure).toMatchObject({ name: 'ThreadEnded' })
-    expect(await thread.ask({ device: 'javascript', threads: 1 })).toBeUndefined()
   })
 })
 

@@ -1,7 +1,8 @@
+import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import type { SvdDevice } from '@fedsvd/engine/settings'
-import { chosenDevice, isSmallStep } from './choose-device.ts'
+import { chosenDevice, deviceLimitMs, isSmallStep } from './choose-device.ts'
 import { sharedCopy } from './shared-copy.ts'
 import { computeStep, JAVASCRIPT, type StepResult } from './step.ts'
 import { stepThread, ThreadEnded } from './thread.ts'
@@ -33,8 +34,8 @@ export function exactRefactoriser(): Refactoriser {
 
 /**
  * Steps in a thread of their own, so that the event loop never waits for one; those that take a few milliseconds are
- * made where they are asked for, unless a device is named. A thread that ends on the way is replaced once, without a
- * device.
+ * made where they are asked for, unless a device is named. A thread that ends on the way, or that never answers, is
+ * replaced once, without a device.
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE at once where a device that is named cannot be used
  */
@@ -49,10 +50,10 @@ export async function openRefactoriser(settings: {
   const thread = stepThread(extension)
   if (svdDevice !== 'auto' && svdDevice !== JAVASCRIPT) {
     try {
-      await thread.ask({ device: svdDevice, threads })
+      await thread.ask({ device: svdDevice, threads }, deviceLimitMs())
     } catch (error) {
       await thread[Symbol.asyncDispose]()
-      throw error
+      throw error instanceof ThreadEnded ? unavailable(svdDevice, error) : error
     }
   }
   return {
@@ -64,7 +65,7 @@ export async function openRefactoriser(settings: {
       const mean = await sharedCopy(round.mean.map(bytesOf))
       const input = { ...publicPart(manifest), schemaHash, basis, frame, mean: floatsOf(mean) }
       try {
-        return (await thread.ask({ device, threads, input }))!
+        return (await thread.ask({ device, threads, input }, limitOf(device, manifest.adapter)))!
       } catch (error) {
         if (!(error instanceof ThreadEnded)) throw error
         const result = (await thread.ask({ device: JAVASCRIPT, threads, input }))!
@@ -74,6 +75,21 @@ export async function openRefactoriser(settings: {
     [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose](),
   }
 }
+
+/** The exact route always comes to its end; a driver may not. */
+const limitOf = (device: SvdDevice, adapter: RoundStep['manifest']['adapter']) =>
+  device === JAVASCRIPT ? undefined : deviceLimitMs(adapter)
+
+const unavailable = (device: SvdDevice, cause: ThreadEnded) =>
+  new FedsvdError(
+    'RUNTIME_UNAVAILABLE',
+    {
+      expected: `the device ${device} to open`,
+      got: cause.message,
+      remedy: 'Mend the driver and the libraries of the device, or choose another --svd-device.',
+    },
+    { cause },
+  )
 
 const publicPart = ({ runId, method, adapter }: RoundStep['manifest']) => ({ runId, method, adapter })
 

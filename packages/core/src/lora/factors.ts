@@ -62,8 +62,9 @@ export function directionsOf(rank: number, dIn: number): Directions {
 
 /**
  * True where new factors are, in float64 on the host, what the re-factorisation promises of them, to a device's
- * tolerances: B'A' = BA beside the norms of B and A, A'A'^T = I, and orthogonal columns of B'. Each is tried on random
- * directions (Freivalds 1977), at the cost of a few products with a vector. NaN fails all of them.
+ * tolerances: B'A' = BA beside the norms of B and A, A'A'^T = I, the rows of A in the row space of A' (which the
+ * product does not show where B is zero), and orthogonal columns of B'. Each is tried on random directions (Freivalds
+ * 1977), at the cost of a few products with a vector. NaN fails all of them.
  */
 export function meetsTolerances(
   precision: keyof typeof DEVICE_TOLERANCES,
@@ -74,7 +75,8 @@ export function meetsTolerances(
 ): boolean {
   const rank = a.shape[0]!
   const tolerances = DEVICE_TOLERANCES[precision]
-  const size = norm(a.data) * norm(b.data)
+  const sizeOfA = norm(a.data)
+  const size = sizeOfA * norm(b.data)
   const isInside = (values: Float64Array, expected: Float64Array, bound: number) =>
     norm(values.map((value, index) => value - expected[index]!)) <= bound
   // Columns that are nothing but rounding beside the largest have no direction of their own.
@@ -85,6 +87,9 @@ export function meetsTolerances(
     if (!isInside(after, before, 3 * tolerances.product * size)) return false
     const bound = 3 * tolerances.orthonormality * Math.sqrt(rank)
     if (!isInside(times(factors.a, timesTransposed(factors.a, z)), z, bound)) return false
+    const inRowSpace = timesTransposed(a.data, z)
+    const projected = timesTransposed(factors.a, times(factors.a, inRowSpace))
+    if (!isInside(projected, inRowSpace, 3 * tolerances.orthonormality * sizeOfA)) return false
     const scaled = z.map((value, index) => value * inverses[index]!)
     const back = timesTransposed(factors.b, times(factors.b, scaled)).map((value, index) => value * inverses[index]!)
     const kept = z.map((value, index) => (inverses[index]! > 0 ? value : 0))

@@ -54,6 +54,49 @@ describe('a device', () => {
     expect(result.spectra).toEqual(exact.spectra)
   })
 
+  it.each<[string, (values: Float32Array | Float64Array) => Float32Array | Float64Array]>([
+    ['nothing', (values) => values.slice(0, 0)],
+    ['one number', (values) => values.slice(0, 1)],
+    ['the first layer alone', (values) => values.slice(0, values.length / 2)],
+    ['a number too many', (values) => new Float64Array([...values, 0])],
+  ])('that gives back %s of its Gram matrices or factors has failed', async (_, changed) => {
+    const ofGrams = faulty((stack) => ({ gram: async () => Float64Array.from(changed(await stack.gram())) }))
+    await expect(refactoriseOnDevice(ofGrams, layers.schema, layers.state)).rejects.toThrow(/numbers from the device/)
+    for (const rows of [4, 5]) {
+      const { upload, ...sound } = hostDevice('float64')
+      const cutting = (stack: DeviceStack): DeviceStack => ({
+        ...stack,
+        times: async (right) => cutting(await stack.times(right)),
+        read: async () => changed(await stack.read()),
+      })
+      const device: LinearAlgebraDevice = {
+        ...sound,
+        upload: async (shape, data) =>
+          (shape.rows === rows ? cutting : (sent: DeviceStack) => sent)(await upload(shape, data)),
+      }
+      await expect(refactoriseOnDevice(device, layers.schema, layers.state)).rejects.toThrow(/numbers from the device/)
+    }
+  })
+
+  it('that leaves the row space of A is found out, also where B is zero and no product shows it', async () => {
+    const { schema, state } = layersOf({ rank: 1, dIn: 4, dOut: 3 }, [{ a: [3, 4, 0, 0], b: [0, 0, 0] }])
+    const { upload, ...sound } = hostDevice('float64')
+    const device: LinearAlgebraDevice = {
+      ...sound,
+      upload: async (shape, data) => {
+        const stack = await upload(shape, data)
+        const isA = shape.rows === 4
+        return {
+          ...stack,
+          times: async (right) => (isA ? await upload(shape, Float32Array.of(0, 0, 1, 0)) : stack.times(right)),
+        }
+      },
+    }
+    const result = await refactoriseOnDevice(device, schema, state)
+    expect(result.fallbacks).toEqual(['layer.0'])
+    expect(result.state).toEqual(refactorise(schema, state).state)
+  })
+
   it('has nothing left to keep afterwards, also where it failed half-way', async () => {
     const device = hostDevice('float32')
     await refactoriseOnDevice(device, layers.schema, layers.state)

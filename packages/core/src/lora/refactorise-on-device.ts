@@ -1,4 +1,10 @@
-import { type DeviceStack, jacobiEigen, type LinearAlgebraDevice, symmetricEigen } from '../linalg/index.ts'
+import {
+  type DeviceStack,
+  jacobiEigen,
+  type LinearAlgebraDevice,
+  type StackShape,
+  symmetricEigen,
+} from '../linalg/index.ts'
 import type { NamedTensor } from '../tensor/index.ts'
 import { DEVICE_TOLERANCES, layerMaps, writeRowMajor } from './device-factors.ts'
 import { directionsOf, type Factors, meetsTolerances, sortedFactors } from './factors.ts'
@@ -19,7 +25,7 @@ export interface DeviceRefactorised extends RefactorisedState {
  * two products there, Cholesky factors and eigenvectors of rank x rank in float64 here.
  *
  * Each layer's result is then held, in float64 on the host, against the factors that came in, whatever the device did:
- * the product B A, the orthonormality of A and the orthogonality of B's columns. A layer that misses a tolerance, or
+ * the product B A, the row space of A, its orthonormality, and the orthogonality of B's columns. A layer that misses a tolerance, or
  * for which A is rank-deficient to the device's precision, goes through the exact route and is listed.
  *
  * @throws RangeError when a factor holds NaN or infinity, and what the device throws
@@ -84,11 +90,15 @@ async function refactoriseStack(
   const { smallestPivot } = DEVICE_TOLERANCES[device.precision]
   const isLost = new Set<number>()
   let [left, right]: [DeviceStack?, DeviceStack?] = []
+  const [shapeOfA, shapeOfB] = [
+    { count, rows: dIn, columns: rank },
+    { count, rows: dOut, columns: rank },
+  ]
   try {
-    left = await device.upload({ count, rows: dIn, columns: rank }, stacked(a, scales.a, rank))
-    right = await device.upload({ count, rows: dOut, columns: rank }, stacked(b, scales.b))
+    left = await device.upload(shapeOfA, stacked(a, scales.a, rank))
+    right = await device.upload(shapeOfB, stacked(b, scales.b))
     for (let pass = 1, isSettled = false; pass <= MAX_PASSES && !isSettled; pass += 1) {
-      const [gramsOfA, gramsOfB] = [await left.gram(), await right.gram()]
+      const [gramsOfA, gramsOfB] = [await gramsOf(left, shapeOfA), await gramsOf(right, shapeOfB)]
       const [mapsOfA, mapsOfB] = [new Float64Array(gramsOfA.length), new Float64Array(gramsOfB.length)]
       // The second pass begins with columns that are nearly orthogonal, however small some of them are.
       const eigen = pass === 1 ? symmetricEigen : jacobiEigen
@@ -108,7 +118,7 @@ async function refactoriseStack(
       left = await replaced(left, mapsOfA)
       right = await replaced(right, mapsOfB)
     }
-    const [valuesOfA, valuesOfB] = [await left.read(), await right.read()]
+    const [valuesOfA, valuesOfB] = [await valuesOf(left, shapeOfA), await valuesOf(right, shapeOfB)]
     return a.map((_, layer) => {
       if (isLost.has(layer)) return undefined
       return sortedFactors({
@@ -122,6 +132,18 @@ async function refactoriseStack(
     left?.release()
     right?.release()
   }
+}
+
+const gramsOf = async (stack: DeviceStack, { count, columns }: StackShape) =>
+  ofLength(count * columns * columns, await stack.gram())
+
+const valuesOf = async (stack: DeviceStack, { count, rows, columns }: StackShape) =>
+  ofLength(count * rows * columns, await stack.read())
+
+/** What a device gives back of another length fits no factor, and a norm of nothing is within any tolerance. */
+function ofLength<T extends ArrayLike<number>>(expected: number, values: T): T {
+  if (values?.length === expected) return values
+  throw new RangeError(`expected ${expected} numbers from the device, got ${values?.length ?? 'none'}`)
 }
 
 async function replaced(stack: DeviceStack, maps: Float64Array): Promise<DeviceStack> {

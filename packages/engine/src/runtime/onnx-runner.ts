@@ -77,7 +77,7 @@ export async function openSession(
       {
         expected: `onnxruntime to start on ${executionProvider}`,
         got: `"${cause instanceof Error ? cause.message.split('\n', 1)[0] : 'an error'}"`,
-        remedy: 'Install the libraries of the device, or choose the execution provider cpu',
+        remedy: 'Install the libraries of the device, or compute on another one',
       },
       { cause },
     )

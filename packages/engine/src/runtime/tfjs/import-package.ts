@@ -8,10 +8,10 @@ export type ImportPackage = (name: string) => Promise<unknown>
 
 /** What to install where a package is missing. */
 const REMEDIES: Readonly<Record<string, string>> = {
-  '@tensorflow/tfjs-node-gpu': `Run "npm install @tensorflow/tfjs-node-gpu" (or "@tensorflow/tfjs-node" without a GPU) in the folder that fedsvd is started in, or choose the runtime onnxruntime`,
-  '@tensorflow/tfjs-node': `Run "npm install @tensorflow/tfjs-node-gpu" (or "@tensorflow/tfjs-node" without a GPU) in the folder that fedsvd is started in, or choose the runtime onnxruntime`,
+  '@tensorflow/tfjs-node-gpu': `Run "npm install @tensorflow/tfjs-node-gpu" (or "@tensorflow/tfjs-node" without a GPU) in the folder that fedsvd is started in, or compute on another device`,
+  '@tensorflow/tfjs-node': `Run "npm install @tensorflow/tfjs-node-gpu" (or "@tensorflow/tfjs-node" without a GPU) in the folder that fedsvd is started in, or compute on another device`,
 }
-const WEBGPU = `Run "npm install webgpu@0.6.2 @tensorflow/tfjs-backend-webgpu@4.22.0" in the folder that fedsvd is started in, or choose another runtime`
+const WEBGPU = `Run "npm install webgpu@0.6.2 @tensorflow/tfjs-backend-webgpu@4.22.0" in the folder that fedsvd is started in, or compute on another device`
 
 /**
  * The exports of a package that the user adds.

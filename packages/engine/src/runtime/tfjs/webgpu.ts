@@ -53,7 +53,7 @@ async function open(load: ImportPackage): Promise<WebGpuTf> {
     throw new FedsvdError('RUNTIME_UNAVAILABLE', {
       expected: 'a WebGPU adapter',
       got: 'no adapter on this machine',
-      remedy: 'Install the Vulkan driver of the device (on Linux also libvulkan1), or choose another runtime.',
+      remedy: 'Install the Vulkan driver of the device (on Linux also libvulkan1), or compute on another device.',
     })
   }
   provideNavigator(gpu)
@@ -92,7 +92,7 @@ function watch({ device }: WebGpuBackend): () => Promise<void> {
     throw new FedsvdError('RUNTIME_UNAVAILABLE', {
       expected: 'every command to succeed on WebGPU',
       got: `"${failure.split('\n', 1)[0]}"`,
-      remedy: 'Look at the driver and at the memory of the device, or choose another runtime.',
+      remedy: 'Look at the driver and at the memory of the device, or compute on another device.',
     })
   }
 }
