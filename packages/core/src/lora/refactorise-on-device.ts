@@ -25,8 +25,8 @@ export interface DeviceRefactorised extends RefactorisedState {
  * two products there, Cholesky factors and eigenvectors of rank x rank in float64 here.
  *
  * Each layer's result is then held, in float64 on the host, against the factors that came in, whatever the device did:
- * the product B A, the row space of A, its orthonormality, and the orthogonality of B's columns. A layer that misses a tolerance, or
- * for which A is rank-deficient to the device's precision, goes through the exact route and is listed.
+ * the product B A, the row space of A, its orthonormality, and the orthogonality of B's columns. A layer that misses a
+ * tolerance, or for which A is rank-deficient to the device's precision, goes through the exact route and is listed.
  *
  * @throws RangeError when a factor holds NaN or infinity, and what the device throws
  */

@@ -35,8 +35,10 @@ function namesAddress(entry: string, host: string): boolean {
   const [network = '', bits] = entry.split('/')
   const [family, own] = [isIP(bare(network)), isIP(host)]
   if (family === 0 || family !== own) return false
-  const length = bits === undefined ? (family === 4 ? 32 : 128) : Number(bits)
-  if (!Number.isInteger(length) || length < 0 || length > (family === 4 ? 32 : 128)) return false
+  const most = family === 4 ? 32 : 128
+  if (bits !== undefined && !/^\d{1,3}$/.test(bits)) return false
+  const length = Number(bits ?? most)
+  if (length > most) return false
   const list = new BlockList()
   list.addSubnet(bare(network), length, family === 4 ? 'ipv4' : 'ipv6')
   return list.check(host, own === 4 ? 'ipv4' : 'ipv6')

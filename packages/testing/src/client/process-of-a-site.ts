@@ -10,7 +10,6 @@ const FOLDER = fileURLToPath(new URL('../../../../apps/client/dist/', import.met
 const PACKAGES = [
   '@energetic-ai/*',
   '@stdlib/*',
-  'csv-parse',
   'fs-native-extensions',
   'html-to-text',
   'https-proxy-agent',

@@ -58,7 +58,7 @@ function partsOf(path: string): readonly DataPart[] {
   if (stats.isFile()) return [{ path, isFolder: false }]
   if (stats.isDirectory()) return shardsIn(path) ?? [{ path, isFolder: true }]
   throw refused(
-    'a file or a folder, which can be read more than once,',
+    'a file or a folder, which can be read more than once',
     `${path}, which is a pipe, a socket or a device`,
   )
 }

@@ -1,8 +1,6 @@
-import { Readable } from 'node:stream'
 import type { FedsvdError } from '@fedsvd/core/errors'
-import { CsvError, type InfoRecord, parse } from 'csv-parse'
 import type { CsvDialect } from './csv-dialect.ts'
-import { LineIndex } from './line-index.ts'
+import { type CsvFault, csvRecords } from './csv-records.ts'
 import { LONGEST_LINE } from './lines.ts'
 import { type Place, unreadable, withoutColumns } from './place.ts'
 import type { Row } from './row.ts'
@@ -12,91 +10,52 @@ export const CSV: CsvDialect = { delimiter: ',', quoting: 'double' }
 export const TSV: CsvDialect = { delimiter: '\t', quoting: 'none' }
 
 /**
- * Reads the rows of a table whose first row names the columns, from UTF-8 bytes. Line ends may be LF, CR LF, CR, or a
- * mix of them; blank lines are passed over. The place of a row is its first line.
+ * Reads the rows of a table whose first row names the columns, from UTF-8 bytes in which no chunk ends within a
+ * character. Line ends may be LF, CR LF, CR, or a mix of them; blank lines are passed over. The place of a row is its
+ * first line.
  *
  * A row that has other fields than the first one, or is not well formed, comes with a fault in place of its value.
  *
- * @throws FedsvdError DATA_UNREADABLE for a first row without the columns
+ * @throws FedsvdError DATA_UNREADABLE for a first row that is not well formed or lacks a column
  */
 export async function* csvRows(
   bytes: AsyncIterable<Buffer>,
   file: string,
-  { delimiter, quoting }: CsvDialect,
+  dialect: CsvDialect,
   required: readonly string[],
 ): AsyncGenerator<Row> {
-  const lines = new LineIndex()
-  const skipped: Row[] = []
-  let end = 0 // of the rows so far, in bytes
-  const parser = parse({
-    columns: (columns: string[]): string[] => {
-      requireHeader(columns, required, { file, line: lines.lineOf(0) }, delimiter)
-      end = parser.info.bytes
-      return columns
-    },
-    delimiter,
-    quote: quoting === 'double' ? '"' : false,
-    record_delimiter: ['\r\n', '\n', '\r'],
-    max_record_size: LONGEST_LINE,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    on_skip: (error) => {
-      const line = lines.lineOf(end)
-      end = Math.max(end, Number(error?.bytes ?? 0))
-      skipped.push({ value: undefined, place: { file, line }, fault: malformed(error, { file, line }) })
-    },
-    on_record: (value: unknown, { bytes: until }: InfoRecord): Row => {
-      const line = lines.lineOf(end)
-      end = until
-      return { value, place: { file, line } }
-    },
-  })
-  const rows = Readable.from(watched(bytes, lines))
-    .on('error', (error) => parser.destroy(error))
-    .pipe(parser)
-  try {
-    for await (const row of rows as AsyncIterable<Row>) {
-      yield* skipped.splice(0)
-      yield row
+  let columns: readonly string[] | undefined
+  for await (const { line, fields, fault } of csvRecords(bytes, dialect)) {
+    const place = { file, line }
+    if (columns === undefined) {
+      if (fault !== undefined) throw malformed(fault, place)
+      requireHeader(fields, required, place, dialect.delimiter)
+      columns = fields
+      continue
     }
-    yield* skipped.splice(0)
-  } catch (error) {
-    throw error instanceof CsvError ? malformed(error, { file, line: lines.lineOf(end) }) : error
+    const found = fault ?? (fields.length === columns.length ? undefined : 'other fields')
+    if (found !== undefined) yield { value: undefined, place, fault: malformed(found, place) }
+    else yield { value: Object.fromEntries(columns.map((column, index) => [column, fields[index]])), place }
   }
 }
 
-/** The parser's own message can quote the row, so only its code is passed on. */
-function malformed(error: CsvError | undefined, place: Place): FedsvdError {
-  const code = error?.code ?? 'a fault'
-  const { expected, got } = FAULTS[code] ?? { expected: 'well-formed CSV', got: code }
-  return unreadable(place, expected, got, undefined, remedyFor(code))
+function malformed(fault: keyof typeof FAULTS, place: Place): FedsvdError {
+  const { expected, got } = FAULTS[fault]
+  return unreadable(place, expected, got, undefined, fault.includes('quote') ? QUOTES_REMEDY : undefined)
 }
 
-/** What is wrong with a row, by the parser's code for it. */
-const FAULTS: Readonly<Record<string, { readonly expected: string; readonly got: string }>> = {
-  CSV_MAX_RECORD_SIZE: { expected: `a row of at most ${LONGEST_LINE} bytes`, got: 'a longer row' },
-  CSV_RECORD_INCONSISTENT_COLUMNS: {
+const QUOTES_REMEDY = 'Correct that row, or pass --quoting none where quotes are characters of the text.'
+
+/** What is wrong with a row. */
+const FAULTS: Readonly<Record<CsvFault | 'other fields', { readonly expected: string; readonly got: string }>> = {
+  'too long': { expected: `a row of at most ${LONGEST_LINE} bytes`, got: 'a longer row' },
+  'other fields': {
     expected: 'well-formed CSV, as many fields as the first row has,',
     got: 'a row with more or fewer fields',
   },
-  CSV_QUOTE_NOT_CLOSED: { expected: 'well-formed CSV', got: 'a quote that is never closed' },
-  INVALID_OPENING_QUOTE: { expected: 'well-formed CSV', got: 'a quote in the middle of a field' },
-  CSV_INVALID_CLOSING_QUOTE: { expected: 'well-formed CSV', got: 'text behind the closing quote of a field' },
-}
-
-const QUOTES = new Set(['CSV_QUOTE_NOT_CLOSED', 'INVALID_OPENING_QUOTE', 'CSV_INVALID_CLOSING_QUOTE'])
-
-function remedyFor(code: string): string | undefined {
-  return QUOTES.has(code)
-    ? 'Correct that row, or pass --quoting none where quotes are characters of the text.'
-    : undefined
-}
-
-async function* watched(bytes: AsyncIterable<Buffer>, lines: LineIndex): AsyncGenerator<Buffer> {
-  for await (const chunk of bytes) {
-    lines.add(chunk)
-    yield chunk
-  }
+  'quote not closed': { expected: 'well-formed CSV', got: 'a quote that is never closed' },
+  'quote in a field': { expected: 'well-formed CSV', got: 'a quote in the middle of a field' },
+  'text behind a quote': { expected: 'well-formed CSV', got: 'text behind the closing quote of a field' },
 }
 
 /** A column that stands there twice would be read once, and no one could say which. */

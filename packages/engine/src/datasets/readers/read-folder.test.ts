@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isFedsvdError } from '@fedsvd/core/errors'
@@ -77,6 +77,15 @@ describe('a folder for each label', () => {
     expect(await refusal()).toMatch(/UTF-8 text at .*b\.txt:1, got other bytes from byte 3 of that line/)
     truncateSync(join(folder, 'ham/b.txt'), LONGEST_LINE + 1)
     expect(await refusal()).toMatch(/a text of at most 16777216 bytes at .*b\.txt/)
+  })
+
+  it('names a link that leads nowhere, or in a circle', async () => {
+    write({ 'ham/a.txt': 'one' })
+    for (const target of ['nowhere.txt', 'b.txt']) {
+      symlinkSync(target, join(folder, 'ham/b.txt'))
+      expect(await refusal()).toMatch(/expected a readable file .*b\.txt, got/)
+      rmSync(join(folder, 'ham/b.txt'))
+    }
   })
 
   it('refuses a label that the run does not have', async () => {

@@ -310,6 +310,8 @@ describe('a reader that no row stops', () => {
     ['a line that is not JSON', 'r.jsonl', `${one}\n{"text":\n${two}`, /:2, got text that is not JSON/],
     ['a line that is not UTF-8', 'r.jsonl', latin1(`${one}\n{"text":"M\xfcller","label":"a"}\n${two}`), /:2.*byte 11/],
     ['a line without bounds', 'r.jsonl', `${one}\n{"text":"${long}","label":"a"}\n${two}`, /:2, got a longer one/],
+    ['a row without bounds', 'r.csv', `text,label\none,a\n${long},b\ntwo,b\n`, /:3, got a longer row/],
+    ['several stray quotes', 'r.csv', 'text,label\none,a\nx"y" "z",b\ntwo,b\n', /:3, got a quote in the middle/],
     ['a field too many', 'r.csv', 'text,label\none,a\nx,b,c\ntwo,b\n', /:3, got a row with more or fewer fields/],
     ['a stray quote', 'r.csv', 'text,label\none,a\nx"y,b\ntwo,b\n', /:3, got a quote in the middle of a field/],
     [

@@ -143,7 +143,8 @@ export async function* partRows({ path, isFolder }: DataPart, options: ReadOptio
   try {
     yield* isFolder ? folderRows(path, taskOfColumns(options, options.task), options) : fileRows(path, options)
   } catch (error) {
-    throw isFromFiles(error) ? notReadable(path, error) : error
+    // Of a folder, what cannot be read may be one of its files, such as a link to nothing.
+    throw isFromFiles(error) ? notReadable(error.path ?? path, error) : error
   }
 }
 
