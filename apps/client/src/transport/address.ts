@@ -7,10 +7,13 @@ import { FedsvdError } from '@fedsvd/core/errors'
  * @throws FedsvdError CONFIG_INVALID for anything that is no such address; a password in it is not repeated
  */
 export function coordinatorAddress(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+  if (!/^https?:\/\//i.test(text.trim())) {
     throw invalid('one that does not begin with http:// or https://', 'Write http:// or https:// before it.')
   }
+  if (!URL.canParse(text)) {
+    throw invalid('one without a host, or with a host or a port that there cannot be', 'Correct the host and the port.')
+  }
+  const url = new URL(text)
   if (url.username !== '' || url.password !== '') {
     throw invalid('one with a name or a password in it', 'Leave them out: fedsvd proves who it is by itself.')
   }

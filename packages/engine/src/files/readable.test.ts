@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { isThere, readBytes, readIfThere } from './readable.ts'
 
@@ -13,6 +15,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 /** What stands at a path, and what is said of it. The rights of a file bind no test that runs as root. */
 const CASES: readonly [what: string, make: (path: string) => Promise<unknown>, told: RegExp][] = [
   ['a folder', (path) => mkdir(path), /got a folder where a file should be\. Name the file itself\./],
+  ['a pipe', (path) => promisify(execFile)('mkfifo', [path]), /got a pipe, a socket or a device\. Put the file itself/],
   ['links in a circle', (path) => symlink(path, path), /got symbolic links in a circle\. Check the links/],
 ]
 

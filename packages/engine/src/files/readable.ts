@@ -1,5 +1,5 @@
-import { access, readFile } from 'node:fs/promises'
-import { FedsvdError, systemFault } from '@fedsvd/core/errors'
+import { access, readFile, stat } from 'node:fs/promises'
+import { FedsvdError, isFedsvdError, systemFault } from '@fedsvd/core/errors'
 
 /** Codes of the system for what is not there. */
 const ABSENT: readonly unknown[] = ['ENOENT', 'ENOTDIR']
@@ -12,6 +12,7 @@ const isAbsent = (error: unknown): boolean => ABSENT.includes((error as NodeJS.E
  * @param remedy what to do where nothing is there; for anything else the system's own fault says it
  */
 export function unreadableFile(path: string, cause: unknown, remedy: string): FedsvdError {
+  if (isFedsvdError(cause)) return cause
   const { got = String(cause), remedy: usual = remedy } = systemFault(cause)?.detail ?? {}
   return new FedsvdError(
     'CHECKPOINT_INVALID',
@@ -20,9 +21,29 @@ export function unreadableFile(path: string, cause: unknown, remedy: string): Fe
   )
 }
 
+/**
+ * Opening a pipe waits for somebody who writes to it.
+ *
+ * @throws FedsvdError CHECKPOINT_INVALID for a pipe, a socket or a device, and the system's error where it has one
+ */
+export async function requireOrdinary(path: string): Promise<void> {
+  const found = await stat(path)
+  if (found.isFile() || found.isDirectory()) return // reading a folder fails by itself
+  throw new FedsvdError('CHECKPOINT_INVALID', {
+    expected: `a readable file ${path}`,
+    got: 'a pipe, a socket or a device',
+    remedy: 'Put the file itself there.',
+  })
+}
+
+async function bytesOf(path: string): Promise<Buffer> {
+  await requireOrdinary(path)
+  return await readFile(path)
+}
+
 /** A file's bytes. @throws FedsvdError CHECKPOINT_INVALID with the remedy where it cannot be read */
 export async function readBytes(path: string, remedy: string): Promise<Buffer> {
-  return await readFile(path).catch((cause: unknown) => {
+  return await bytesOf(path).catch((cause: unknown) => {
     throw unreadableFile(path, cause, remedy)
   })
 }
@@ -31,7 +52,7 @@ export async function readBytes(path: string, remedy: string): Promise<Buffer> {
  * A file's bytes, or undefined where there is none; one that may not be read is not taken for one that is not there.
  */
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
-  return await readFile(path).catch((cause: unknown) => {
+  return await bytesOf(path).catch((cause: unknown) => {
     if (isAbsent(cause)) return undefined
     throw unreadableFile(path, cause, 'Check it.')
   })

@@ -117,6 +117,15 @@ describe('Unigram', async () => {
 })
 
 describe('the files of a tokenizer', () => {
+  it('are refused where the vocabulary lacks the token for what it does not know', async () => {
+    const whole = wordPieceTokenizer(['the'])
+    const model = whole.model as { readonly vocab: Readonly<Record<string, number>> }
+    const { '[UNK]': _, ...vocab } = model.vocab
+    await expect(HuggingFaceTokenizer.create({ ...whole, model: { ...model, vocab } })).rejects.toThrow(
+      /CHECKPOINT_INVALID: expected a tokenizer that has a token for what it does not know, got .*\[UNK\]/,
+    )
+  })
+
   it('are read from the folder of a checkpoint, and refused where they are none', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'fedsvd-tokenizer-'))
     try {

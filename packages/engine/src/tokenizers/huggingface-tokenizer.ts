@@ -66,6 +66,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
     } catch (cause) {
       throw invalid('a tokenizer.json that describes a tokenizer', String(cause), cause)
     }
+    await requireUnknownToken(rust)
     requireSameIds(config, (content) => rust.tokenToId(content))
     const pairs = pairEncoder(make, config.truncation_side === 'left' ? 'left' : 'right')
     return new HuggingFaceTokenizer(rust, pairs, await aroundText(rust), { tokenizer: described, config })
@@ -143,6 +144,18 @@ async function aroundText(rust: RustTokenizer): Promise<Around> {
     return { before: ids.slice(0, first), behind: ids.slice(sequences.findLastIndex(isOfText) + 1) }
   }
   throw invalid('a tokenizer whose special tokens stand around the text', 'one that leaves every text out')
+}
+
+/** Letters that hardly any vocabulary has. */
+const RARE_TEXT = 'ᠠ 𒀀'
+
+/** Without a token for what it does not know, a tokenizer fails on the first record that has such a character. */
+async function requireUnknownToken(rust: RustTokenizer): Promise<void> {
+  try {
+    await rust.encode(RARE_TEXT)
+  } catch (cause) {
+    throw invalid('a tokenizer that has a token for what it does not know', String(cause), cause)
+  }
 }
 
 type PairEncoder = (first: string, second: string, maxTokens: number) => Promise<Encoding>

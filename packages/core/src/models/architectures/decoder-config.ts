@@ -1,5 +1,5 @@
 import type { Llama3Scaling } from '../layers/rotary.ts'
-import { type ConfigFields, countOf, invalidConfig, numberOf, textOf } from './config-fields.ts'
+import { type ConfigFields, countOf, epsilonOf, invalidConfig, layersOf, numberOf, textOf } from './config-fields.ts'
 import type { Gpt2Config } from './gpt2.ts'
 import type { LlamaConfig } from './llama.ts'
 
@@ -39,11 +39,11 @@ function gpt2Sizes(config: ConfigFields): Gpt2Config {
     vocabularySize: countOf(config, 'vocab_size'),
     width,
     ffnWidth: numberOf(config, 'n_inner', 4 * width),
-    layers: countOf(config, 'n_layer'),
+    layers: layersOf(config, 'n_layer'),
     heads,
     positions,
     maxTokens: positions,
-    layerNormEpsilon: numberOf(config, 'layer_norm_epsilon', 1e-5),
+    layerNormEpsilon: epsilonOf(config, 'layer_norm_epsilon', 1e-5),
   }
 }
 
@@ -62,12 +62,12 @@ function llamaSizes(config: ConfigFields, modelType: Exclude<DecoderType, 'gpt2'
     vocabularySize: countOf(config, 'vocab_size'),
     width,
     ffnWidth: countOf(config, 'intermediate_size'),
-    layers: countOf(config, 'num_hidden_layers'),
+    layers: layersOf(config, 'num_hidden_layers'),
     heads,
     keyValueHeads,
     headWidth,
     maxTokens: countOf(config, 'max_position_embeddings'),
-    rmsNormEpsilon: numberOf(config, 'rms_norm_eps', 1e-6),
+    rmsNormEpsilon: epsilonOf(config, 'rms_norm_eps', 1e-6),
     ropeTheta: numberOf(rope, 'rope_theta', numberOf(config, 'rope_theta', 10_000)),
     ...(scaling && { ropeScaling: scaling }),
     attentionBias: modelType === 'qwen2' ? 'qkv' : flagOf(config, 'attention_bias', false) ? 'all' : 'none',

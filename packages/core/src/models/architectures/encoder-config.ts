@@ -1,5 +1,5 @@
 import { type ActivationName, activationNamed } from '../layers/activation.ts'
-import { type ConfigFields, countOf, invalidConfig, numberOf, textOf } from './config-fields.ts'
+import { type ConfigFields, countOf, epsilonOf, invalidConfig, layersOf, numberOf, textOf } from './config-fields.ts'
 
 /** Encoders that differ in the names of their tensors, in their embeddings and in their heads, and in nothing else. */
 export type EncoderFamily = 'bert' | 'roberta' | 'distilbert'
@@ -57,11 +57,11 @@ export function encoderConfig(config: ConfigFields): EncoderConfig {
     width,
     heads,
     ffnWidth: countOf(config, 'intermediate_size', 'hidden_dim'),
-    layers: countOf(config, 'num_hidden_layers', 'n_layers'),
+    layers: layersOf(config, 'num_hidden_layers', 'n_layers'),
     maxTokens: positions - firstPosition,
     firstPosition,
     tokenTypes: family === 'distilbert' ? 0 : numberOf(config, 'type_vocab_size', 2),
-    layerNormEpsilon: numberOf(config, 'layer_norm_eps', 1e-12),
+    layerNormEpsilon: epsilonOf(config, 'layer_norm_eps', 1e-12),
     activation: activationNamed(textOf(config, ['hidden_act', 'activation'], 'gelu')),
   }
 }

@@ -247,6 +247,8 @@ describe('the config of an encoder', () => {
     [{ ...TINY_ENCODERS.bert, hidden_act: 'mish' }, /an activation among .*got mish/],
     [{ ...TINY_ENCODERS.bert, position_embedding_type: 'relative_key' }, /"absolute" as position_embedding_type/],
     [{ ...TINY_ENCODERS.bert, is_decoder: true }, /an encoder/],
+    [{ ...TINY_ENCODERS.bert, num_hidden_layers: 1e9 }, /at most 1024 as num_hidden_layers/],
+    [{ ...TINY_ENCODERS.bert, layer_norm_eps: -1 }, /a number from 0 to 1 as layer_norm_eps/],
     [{ ...TINY_ENCODERS.bert, layer_norm_eps: null, hidden_act: 5 }, /a text as hidden_act/],
   ])('is refused where the graph has no such thing: %j', (config, message) => {
     expect(() => encoderConfig(config)).toThrow(message)

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
 import { sizeOf } from '@fedsvd/core/tensor'
-import { FOREIGN_BYTES, unreadableFile } from '../../files/index.ts'
+import { FOREIGN_BYTES, requireOrdinary, unreadableFile } from '../../files/index.ts'
 import {
   encodeHeader,
   headerLength,
@@ -27,9 +27,11 @@ export interface SafetensorsFile extends SafetensorsHeader, AsyncDisposable {
 
 /** Opens a safetensors file of any size. @throws FedsvdError CHECKPOINT_INVALID naming the file */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const file = await open(path, 'r').catch((cause: unknown) => {
-    throw unreadableFile(path, cause, 'Copy the whole checkpoint.')
-  })
+  const file = await requireOrdinary(path)
+    .then(() => open(path, 'r'))
+    .catch((cause: unknown) => {
+      throw unreadableFile(path, cause, 'Copy the whole checkpoint.')
+    })
   try {
     const { size } = await file.stat()
     const length = headerLength(await readRange(file, 0, Math.min(FOREIGN_BYTES, size)), size)

@@ -36,7 +36,8 @@ export function headerLength(first: Uint8Array, fileBytes: number): number {
   const view = new DataView(first.buffer, first.byteOffset, first.byteLength)
   const length = Number(view.getBigUint64(0, true))
   if (length > MAX_HEADER_BYTES || LENGTH_BYTES + length > fileBytes) {
-    throw invalid(`a header of at most ${fileBytes - LENGTH_BYTES} bytes`, `${length} bytes`)
+    const most = Math.min(MAX_HEADER_BYTES, fileBytes - LENGTH_BYTES)
+    throw invalid(`a header of at most ${most} bytes`, `${length} bytes`)
   }
   return length
 }

@@ -43,6 +43,8 @@ describe('safetensors', () => {
     expect([...tensor!.data]).toEqual([1, Math.fround(0.1), Number.NEGATIVE_INFINITY])
   })
 
+  const hugeHeader = new Uint8Array(100_000_100)
+  new DataView(hugeHeader.buffer).setBigUint64(0, 100_000_001n, true)
   it.each<[string, Uint8Array, RegExp]>([
     ['an empty file', new Uint8Array(), /expected a header length of 8 bytes, got 0 bytes/],
     ['a truncated header', encodeSafetensors(tensors).subarray(0, 20), /expected a header of at most 12 bytes/],
@@ -55,6 +57,7 @@ describe('safetensors', () => {
       new RegExp(`expected x as one of F64, F32, F16, BF16.*got ${dtype}. Save the checkpoint in float32`),
     ]),
     ['a header of a petabyte', Uint8Array.of(0, 0, 0, 0, 0, 0, 4, 0, 0x7b), /a header of at most 1 bytes/],
+    ['a header of more than 100 MB', hugeHeader, /a header of at most 100000000 bytes, got 100000001 bytes/],
     ['a negative size', fileOf('F32', [-1], []), /a shape and a range for x/],
     ['no JSON', Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0x7b), /expected a JSON header/],
   ])('refuses %s', (_, bytes, message) => {
