@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError, isFedsvdError, writtenByNewer } from '@fedsvd/core/errors'
-import { type DataPaths, type ReadOptions, readableRows } from '@fedsvd/engine/datasets'
+import { BAD_TEXT_MARK, type DataPaths, type ReadOptions, readableRows } from '@fedsvd/engine/datasets'
 import { z } from 'zod'
 import { writeFileDurably } from '../platform/index.ts'
 import { overlapOf, type Sketch, Sketcher } from './sketch.ts'
@@ -58,7 +58,7 @@ async function sketchOf(paths: DataPaths, options: ReadOptions, key: Uint8Array)
   const sketcher = new Sketcher(key)
   try {
     // a file that breaks off is trained on up to there, and digested up to there
-    const rows = readableRows(paths, { ...options, onBadText: () => {} }, () => {})
+    const rows = readableRows(paths, { ...options, onBadText: () => BAD_TEXT_MARK }, () => {})
     for await (const { value } of rows) sketcher.add(value)
   } catch (error) {
     if (!isFedsvdError(error)) throw error

@@ -79,6 +79,12 @@ describe('inspectData', () => {
     expect((await inspect('empty.jsonl', '\n')).problems.first?.code).toBe('DATA_EMPTY')
   })
 
+  it('reads on behind rows that are no text, as a client does', async () => {
+    const { problems, stopped, records } = await inspect('nul.csv', 'text,label\na\0,ham\none,ham\n')
+    expect({ stopped, records, count: problems.count }).toEqual({ stopped: false, records: 1, count: 1 })
+    expect(problems.first?.message).toMatch(/without NUL bytes at .*nul\.csv:2/)
+  })
+
   it('counts tags and words where words are tagged', async () => {
     const rows = '{"words":["Ada","slept"],"tags":["PER","O"]}\n{"words":["yes"],"tags":["O"]}\n'
     expect(await inspect('tags.jsonl', rows, { task: 'token-classification' })).toMatchObject({

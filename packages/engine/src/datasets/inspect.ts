@@ -3,6 +3,7 @@ import type { Task } from '@fedsvd/core/lora'
 import { LengthCounts, type LengthSummary } from './encoding/lengths.ts'
 import { Fingerprinter } from './fingerprint/fingerprinter.ts'
 import type { Spelling } from './fingerprint/former-spellings.ts'
+import { BadText } from './readers/bad-text.ts'
 import { taskOfColumns } from './readers/columns.ts'
 import type { DataPart, DataPaths } from './readers/data-files.ts'
 import { type LeftOut, LeftOutCount } from './readers/left-out.ts'
@@ -63,8 +64,10 @@ export async function inspectData(paths: DataPaths, options: ReadOptions, folder
     problems.add(error)
   }
   using fingerprinter = new Fingerprinter(folder)
+  const badText = new BadText()
   const read = async (part: DataPart): Promise<void> => {
-    for await (const row of partRows(part, options)) {
+    for await (const found of partRows(part, { ...options, onBadText: badText.note })) {
+      const row = badText.held(found)
       if (columns.length === 0) columns = Object.keys(Object(row.value) as object)
       rows += 1
       try {

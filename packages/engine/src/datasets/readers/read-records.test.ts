@@ -293,12 +293,12 @@ describe('a reader that no row stops', () => {
   const long = 'x'.repeat(LONGEST_LINE)
   const latin1 = (text: string) => Buffer.from(text, 'latin1')
 
-  async function readable(name: string, content: string | Buffer) {
+  async function readable(name: string, content: string | Buffer, options: ReadOptions = {}) {
     const file = join(folder, name)
     await writeFile(file, content)
     const faults: string[] = []
     const texts: string[] = []
-    for await (const record of readableRecords(file, {}, ({ message }) => faults.push(message)))
+    for await (const record of readableRecords(file, options, ({ message }) => faults.push(message)))
       if ('text' in record) texts.push(record.text)
     return { texts, faults }
   }
@@ -328,6 +328,37 @@ describe('a reader that no row stops', () => {
     expect(texts).toEqual(['one', 'two'])
     expect(faults).toHaveLength(1)
     expect(faults[0]).toMatch(fault)
+  })
+
+  test('keeps a replacement character and a NUL that JSON spells, whatever other rows hold', async () => {
+    const rows = ['{"text":"one \ufffd","label":"a"}', '{"text":"two \\u0000","label":"a"}']
+    const bytes = Buffer.concat([Buffer.from(`${rows.join('\n')}\n`), latin1('{"text":"M\xfcller","label":"a"}\n')])
+    const { texts, faults } = await readable('r.jsonl', bytes)
+    expect(texts).toEqual(['one \ufffd', 'two \0'])
+    expect(faults).toEqual([expect.stringMatching(/UTF-8 text at .*:3, got other bytes from byte 11/)])
+  })
+
+  test('tells of each row with other bytes or NULs by its own line, also behind one with another fault', async () => {
+    const content = latin1('text,label\n\0\0,a\nb\0,a\n\xe9,a,b\none,\xe9\ntwo,a\n')
+    const { texts, faults } = await readable('r.csv', content)
+    expect(texts).toEqual(['two'])
+    expect(faults).toEqual([
+      expect.stringMatching(/without NUL bytes at .*:2, got one/),
+      expect.stringMatching(/without NUL bytes at .*:3, got one/),
+      expect.stringMatching(/:4, got a row with more or fewer fields/),
+      expect.stringMatching(/UTF-8 text at .*:5, got other bytes from byte 5/),
+    ])
+  })
+
+  test('passes over rows that the encoding named does not have', async () => {
+    const bytes = Buffer.concat([
+      Buffer.from('text,label\none,a\n'),
+      Buffer.of(0xaa, 0x2c, 0x61, 0x0a),
+      Buffer.from('two,a\n'),
+    ])
+    const { texts, faults } = await readable('r.csv', bytes, { encoding: 'windows-1253' })
+    expect(texts).toEqual(['one', 'two'])
+    expect(faults).toEqual([expect.stringMatching(/text in windows-1253 at .*:3 or soon behind it/)])
   })
 
   test('takes what stands before the place where a file breaks off', async () => {

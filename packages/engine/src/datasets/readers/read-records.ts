@@ -3,6 +3,7 @@ import { createGunzip } from 'node:zlib'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { requireNoCopies } from '../repeated-files.ts'
 import type { SiteRecord, TextRecord } from '../text-record.ts'
+import { BadText } from './bad-text.ts'
 import { readColumns, tableColumns, taskOfColumns } from './columns.ts'
 import type { CsvDialect } from './csv-dialect.ts'
 import { type DataPart, type DataPaths, dataFormat, dataParts, isCompressed, notReadable } from './data-files.ts'
@@ -13,7 +14,7 @@ import { folderRows } from './read-folder.ts'
 import { jsonlRows } from './read-jsonl.ts'
 import { parquetRows } from './read-parquet.ts'
 import { type ReadOptions, type Row, rowReader } from './row.ts'
-import { BAD_TEXT, decoderFor, textBytes } from './text-bytes.ts'
+import { decoderFor, textBytes } from './text-bytes.ts'
 
 /**
  * Streams the records of a data set in the order of its rows, in bounded memory: a `.jsonl`, `.ndjson`, `.csv` or
@@ -42,18 +43,11 @@ export async function* readableRecords(
   leftOut: (fault: FedsvdError) => void,
 ): AsyncGenerator<SiteRecord> {
   const toRecord = rowReader(options)
-  const badText: FedsvdError[] = []
-  let isAllText = true
-  const onBadText = (fault: FedsvdError): void => {
-    isAllText = false
-    badText.push(fault)
-  }
-  for await (const row of readableRows(paths, { ...options, onBadText }, leftOut)) {
+  const badText = new BadText()
+  for await (const row of readableRows(paths, { ...options, onBadText: badText.note }, leftOut)) {
     let record: SiteRecord
     try {
-      const marks = isAllText ? 0 : badTextIn(row.value)
-      const [fault] = badText.splice(0, marks)
-      record = toRecord(marks === 0 ? row : { ...row, fault: fault ?? unreadable(row.place, 'text', 'other bytes') })
+      record = toRecord(badText.held(row))
     } catch (error) {
       if (!isFedsvdError(error)) throw error
       leftOut(error)
@@ -86,13 +80,6 @@ export async function* readableRows(
       interruptedAttempt(error)
     }
   }
-}
-
-/** How many bytes of a row were no text. */
-function badTextIn(value: unknown): number {
-  if (typeof value === 'string') return value.match(BAD_TEXT)?.length ?? 0
-  if (typeof value !== 'object' || value === null) return 0
-  return Object.values(value).reduce<number>((sum, part) => sum + badTextIn(part), 0)
 }
 
 /** {@link readSiteRecords} for sequence classification. */

@@ -3,6 +3,7 @@ import type { Task } from '@fedsvd/core/lora'
 import { labelUnknown } from '../encoding/label-set.ts'
 import type { Spelling } from '../fingerprint/former-spellings.ts'
 import type { SiteRecord } from '../text-record.ts'
+import type { OnBadText } from './bad-text.ts'
 import { type ColumnNames, requiredColumns, taskOfColumns } from './columns.ts'
 import type { CsvDialect } from './csv-dialect.ts'
 import { kindOf, type Place, placeText, unreadable } from './place.ts'
@@ -21,10 +22,10 @@ export interface ReadOptions extends ColumnNames {
    */
   readonly quoting?: CsvDialect['quoting'] | undefined
   /**
-   * Told of bytes that are no text, and of NUL bytes; the file is read on, and the rows with what came in their place
-   * hold `BAD_TEXT`. Default: the first of them is refused.
+   * Told of bytes that are no text, and of NUL bytes; the file is read on, with what this gives in their place.
+   * Default: the first of them is refused.
    */
-  readonly onBadText?: ((fault: FedsvdError) => void) | undefined
+  readonly onBadText?: OnBadText | undefined
   /** What spells labels, tags and units; default: `valueText`. */
   readonly spelling?: Spelling | undefined
   /** When given, any other label or tag is refused with LABEL_UNKNOWN. */

@@ -1,26 +1,21 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { type OnBadText, refuseBadText } from './bad-text.ts'
 import { foreignData } from './foreign-data.ts'
 import { otherEncoding, type Place, placeText, unreadable, withReason } from './place.ts'
-import { checkedUtf8, lineFeeds, NOT_UTF8_MARK } from './utf8.ts'
+import { checkedUtf8, lineFeeds } from './utf8.ts'
 
 /** So many of the first bytes tell an encoding. */
 const SAMPLE_BYTES = 4096
-const REPLACEMENT = '\ufffd'
+const REPLACEMENT = Buffer.from('\ufffd')
+const NUL = Buffer.of(0)
 const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf)
-
-/** What the bytes that were not text have become, where their file was read on. */
-export const BAD_TEXT = new RegExp(`${NOT_UTF8_MARK}|\\0|${REPLACEMENT}`, 'g')
-
-function refuse(fault: FedsvdError): never {
-  throw fault
-}
 
 /**
  * The text of a file as UTF-8 bytes, without a byte order mark.
  *
  * @param encoding a WHATWG label such as `windows-1252` or `utf-16le`; default UTF-8, which is held against every byte
- * @param onFault told of bytes of another encoding and of NUL bytes, which come through as {@link BAD_TEXT} finds them;
- *   default: the first of them ends the stream
+ * @param onFault told of bytes of another encoding and of NUL bytes; what it gives stands in their place. Default: the
+ *   first of them ends the stream
  * @throws FedsvdError DATA_UNREADABLE for bytes of another encoding, which it names where it can, with line and byte;
  *   CONFIG_INVALID for a label that names no encoding
  */
@@ -28,7 +23,7 @@ export async function* textBytes(
   bytes: AsyncIterable<Buffer>,
   file: string,
   encoding = 'utf-8',
-  onFault: (fault: FedsvdError) => void = refuse,
+  onFault: OnBadText = refuseBadText,
 ): AsyncGenerator<Buffer> {
   const label = decoderFor(encoding).encoding
   const plain = withoutContainer(bytes, file)
@@ -36,13 +31,27 @@ export async function* textBytes(
     label === 'utf-8'
       ? checkedUtf8(withoutMark(recognised(plain, file)), file, onFault)
       : decoded(plain, file, label, onFault)
+  const nulAt = (line: number) => unreadable({ file, line }, 'text without NUL bytes', 'one')
+  yield* withoutBytes(text, NUL, (line) => onFault(nulAt(line)))
+}
+
+/** The chunks with what `inPlace` gives for each of these bytes on its line. */
+async function* withoutBytes(
+  chunks: AsyncIterable<Buffer>,
+  bytes: Buffer,
+  inPlace: (line: number) => string,
+): AsyncGenerator<Buffer> {
   let line = 1
-  for await (const chunk of text) {
-    const nul = chunk.indexOf(0)
-    line += lineFeeds(nul < 0 ? chunk : chunk.subarray(0, nul))
-    if (nul >= 0) onFault(unreadable({ file, line }, 'text without NUL bytes', 'one'))
-    line += nul < 0 ? 0 : lineFeeds(chunk.subarray(nul))
-    yield chunk
+  for await (const chunk of chunks) {
+    let start = 0
+    for (let at = chunk.indexOf(bytes); at >= 0; at = chunk.indexOf(bytes, start)) {
+      line += lineFeeds(chunk.subarray(start, at))
+      if (at > start) yield chunk.subarray(start, at)
+      yield Buffer.from(inPlace(line))
+      start = at + bytes.length
+    }
+    line += lineFeeds(chunk.subarray(start))
+    if (start < chunk.length) yield chunk.subarray(start)
   }
 }
 
@@ -118,10 +127,21 @@ async function* decoded(
   bytes: AsyncIterable<Buffer>,
   file: string,
   encoding: string,
-  onFault: (fault: FedsvdError) => void,
+  onFault: OnBadText,
 ): AsyncGenerator<Buffer> {
-  const replaces = onFault !== refuse
-  const decoder = replaces ? new TextDecoder(encoding) : decoderFor(encoding)
+  if (onFault === refuseBadText) yield* decodedWith(decoderFor(encoding), bytes, file, encoding)
+  else {
+    const replaced = decodedWith(new TextDecoder(encoding), bytes, file, encoding)
+    yield* withoutBytes(replaced, REPLACEMENT, (line) => onFault(otherBytes(encoding, { file, line })))
+  }
+}
+
+async function* decodedWith(
+  decoder: InstanceType<typeof TextDecoder>,
+  bytes: AsyncIterable<Buffer>,
+  file: string,
+  encoding: string,
+): AsyncGenerator<Buffer> {
   let line = 1
   const decode = (chunk?: Buffer): Buffer => {
     try {
@@ -133,7 +153,6 @@ async function* decoded(
   for await (const chunk of bytes) {
     const text = decode(chunk)
     line += lineFeeds(text)
-    if (replaces && text.includes(REPLACEMENT)) onFault(otherBytes(encoding, { file, line }))
     if (text.length > 0) yield text
   }
   const rest = decode()

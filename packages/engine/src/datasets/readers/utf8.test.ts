@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkedUtf8, NOT_UTF8_MARK, validUtf8Length } from './utf8.ts'
+import { BAD_TEXT_MARK } from './bad-text.ts'
+import { checkedUtf8, validUtf8Length } from './utf8.ts'
 
 /** A stream of the given bytes in pieces of `size`, and how many pieces were taken from it. */
 function stream(bytes: Buffer, size: number) {
@@ -55,9 +56,12 @@ describe('UTF-8', () => {
     const out: Buffer[] = []
     const faults: string[] = []
     const latin1 = Buffer.from('a\nM\xfcller, \xe9t\xe9\nb', 'latin1')
-    const pieces = checkedUtf8(stream(latin1, 3).pieces, 'file', ({ message }) => faults.push(message))
+    const pieces = checkedUtf8(stream(latin1, 3).pieces, 'file', ({ message }) => {
+      faults.push(message)
+      return BAD_TEXT_MARK
+    })
     for await (const part of pieces) out.push(part)
-    const marked = latin1.toString('latin1').replaceAll(/[\x80-\xff]/g, NOT_UTF8_MARK)
+    const marked = latin1.toString('latin1').replaceAll(/[\x80-\xff]/g, BAD_TEXT_MARK)
     expect(Buffer.concat(out).toString('utf8')).toBe(marked)
     expect(faults).toHaveLength(3)
     for (const [at, byte] of [2, 9, 11].entries())

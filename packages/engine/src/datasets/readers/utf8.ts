@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { FedsvdError } from '@fedsvd/core/errors'
+import type { OnBadText } from './bad-text.ts'
 import { otherEncoding } from './place.ts'
 
 const NEWLINE = 0x0a
@@ -30,19 +30,15 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
   return length
 }
 
-/** What stands in place of a byte that is no part of UTF-8 text: characters that no text has beside each other. */
-export const NOT_UTF8_MARK = '\ufffe\ufdd0\uffff'
-const MARK = Buffer.from(NOT_UTF8_MARK)
-
 /**
  * Passes on a stream of bytes. Each byte that is not UTF-8 is told to `onFault`, as DATA_UNREADABLE with line and byte,
- * and passed on as {@link NOT_UTF8_MARK}, before a reader can put a replacement character in its place. Where `onFault`
+ * and passed on as what that gives, before a reader can put a replacement character in its place. Where `onFault`
  * throws, the stream ends with that.
  */
 export async function* checkedUtf8(
   bytes: AsyncIterable<Buffer>,
   file: string,
-  onFault: (fault: FedsvdError) => void,
+  onFault: OnBadText,
 ): AsyncGenerator<Buffer> {
   let line = 1
   let column = 0
@@ -60,15 +56,13 @@ export async function* checkedUtf8(
       advance(passed)
       if (passed.length > 0) yield passed
       if (mayContinue(cut)) break
-      onFault(notUtf8(file, line, column))
-      yield MARK
+      yield Buffer.from(onFault(notUtf8(file, line, column)))
       advance(cut.subarray(0, 1))
       all = cut.subarray(1)
     }
   }
   if (cut.length === 0) return
-  onFault(notUtf8(file, line, column))
-  yield MARK
+  yield Buffer.from(onFault(notUtf8(file, line, column)))
 }
 
 /**
