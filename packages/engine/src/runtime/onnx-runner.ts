@@ -1,10 +1,11 @@
 import './no-telemetry.ts'
 import { type Graph, toOnnx } from '@fedsvd/core/autodiff'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node'
+import { type InferenceSession, listSupportedBackends } from 'onnxruntime-node'
 import type { ExecutionProvider } from '../settings/index.ts'
-import { type GraphRunner, inputOf, type RunTensor } from './graph-runner.ts'
+import { type GraphRunner, inputOf } from './graph-runner.ts'
 import { forOnnxruntime } from './lower.ts'
+import { type SessionThread, sessionThread } from './session-thread.ts'
 import { weightBytes, writeModelFiles } from './weight-file.ts'
 
 const MAX_INLINE_BYTES = 128 * 2 ** 20
@@ -23,19 +24,24 @@ export interface OnnxRunnerOptions {
 }
 
 /**
- * Runs a graph on onnxruntime, with all graph optimisations. Operators that the device lacks run on the CPU.
+ * Runs a graph on onnxruntime, in a thread of its own and with all graph optimisations. Operators that the device lacks
+ * run on the CPU.
  *
  * @throws FedsvdError RUNTIME_UNAVAILABLE where the device cannot be used
  */
 export async function createOnnxRunner(graph: Graph, options: OnnxRunnerOptions): Promise<GraphRunner> {
   const session = await createSession(graph, options)
   return {
-    run: async (inputs) => {
-      const feeds = Object.fromEntries(graph.inputs.map(({ name }) => [name, toTensor(inputOf(inputs, name))]))
-      const results = await session.run(feeds)
-      return Object.fromEntries(graph.outputs.map(({ name }) => [name, fromTensor(results[name] as Tensor)]))
-    },
-    [Symbol.asyncDispose]: async () => await session.release(),
+    run: async (inputs) =>
+      await session.run(
+        Object.fromEntries(
+          graph.inputs.map(({ name }) => {
+            const { shape, data } = inputOf(inputs, name)
+            return [name, { shape, data }]
+          }),
+        ),
+      ),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   }
 }
 
@@ -50,22 +56,22 @@ export function requireProvider(provider: ExecutionProvider): void {
   })
 }
 
-async function createSession(graph: Graph, options: OnnxRunnerOptions): Promise<InferenceSession> {
+async function createSession(graph: Graph, options: OnnxRunnerOptions): Promise<SessionThread> {
   return await openSession(options, async (settings) => {
     const lowered = forOnnxruntime(graph)
     if (weightBytes(lowered) <= (options.maxInlineBytes ?? MAX_INLINE_BYTES)) {
-      return await InferenceSession.create(toOnnx(lowered, options.name), settings)
+      return await sessionThread(toOnnx(lowered, options.name), settings)
     }
     await using files = await writeModelFiles(lowered, options.name)
-    return await InferenceSession.create(files.modelPath, settings)
+    return await sessionThread(files.modelPath, settings)
   })
 }
 
 /** A session on the device of the options. @throws FedsvdError RUNTIME_UNAVAILABLE where the device cannot be used */
-export async function openSession(
+export async function openSession<Session>(
   options: OnnxRunnerOptions,
-  create: (settings: InferenceSession.SessionOptions) => Promise<InferenceSession>,
-): Promise<InferenceSession> {
+  create: (settings: InferenceSession.SessionOptions) => Promise<Session>,
+): Promise<Session> {
   const { executionProvider = 'cpu' } = options
   requireProvider(executionProvider)
   try {
@@ -99,12 +105,4 @@ function sessionOptions(
     ...(options.profilePrefix ? { enableProfiling: true, profileFilePrefix: options.profilePrefix } : {}),
     extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: '0' } } },
   }
-}
-
-function toTensor({ shape, data }: RunTensor): Tensor {
-  return data instanceof Int32Array ? new Tensor('int32', data, shape) : new Tensor('float32', data, shape)
-}
-
-function fromTensor({ data, dims }: Tensor): RunTensor {
-  return { shape: dims, data: data as Float32Array | Int32Array }
 }
