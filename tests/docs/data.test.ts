@@ -85,7 +85,7 @@ describe('the page on data sets', () => {
     const { shortest, median, p90, p99, longest } = lengths!
     expect(page).toContain(`records   ${records}\ncolumns   ${columns.join(', ')}\n`)
     expect(page).toContain(`characters: ${shortest} to ${longest}, median ${median}, 90 % ${p90}, 99 % ${p99}\n`)
-    expect(page).toContain(`ledger    ${fingerprint}\n`)
+    expect(page).toContain(`data set  ${fingerprint}\n`)
   })
 
   it('names errors of the catalogue only', () => {

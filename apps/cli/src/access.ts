@@ -13,14 +13,14 @@ export interface AccessOptions {
 const OPERATOR_TOKEN: SecretOption = {
   flag: '--operator-token',
   env: 'FEDSVD_OPERATOR_TOKEN',
-  what: 'operator token, or session as a token',
+  what: 'operator token, or the token of a session',
 }
 
 const WHERE_THE_TOKEN_IS = `
 The operator token is in the file operator.token of the coordinator's state folder (.fedsvd/coordinator unless it was
 started with another --state-dir), which its owner alone can read, or is what FEDSVD_OPERATOR_TOKEN was set to for
-"fedsvd serve". Whoever has an account in its place passes a session: "token" in the answer to POST /v1/session with
-{ "name", "secret", "as": "token" }.`
+"fedsvd serve". Whoever signs in by name passes the token of a session in its place, which "fedsvd operator
+sign-in" prints.`
 
 /** Adds the options by which a command reaches a coordinator as an operator. */
 export function withAccess(command: Command): Command {

@@ -5,7 +5,7 @@ import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { osRandomness } from '@fedsvd/engine/crypto'
 import { loadExtensions } from '@fedsvd/engine/extensions'
-import { exposure } from '@fedsvd/engine/files'
+import { exposure, requireOwnFolder } from '@fedsvd/engine/files'
 import { modelStore } from '@fedsvd/engine/models'
 import { loadRuntime } from '@fedsvd/engine/runtime'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
@@ -71,6 +71,7 @@ async function start(
 ): Promise<ClientNode> {
   const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
+  requireOwnFolder(config.stateDir, 'client')
   await loadExtensions(config.extension)
   await loadRuntime(config)
   const earlier = earlierStateDirs(config.stateDir, config.dataFile)
@@ -111,6 +112,9 @@ async function start(
   try {
     const { adopted } = ledger.state
     if (adopted.size > 0) onEvent({ event: 'ledgers-adopted', count: adopted.size })
+    const { budget } = ledger.state
+    const isMore = config.budget.epsilon > budget.epsilon || config.budget.delta > budget.delta
+    if (isMore) onEvent({ event: 'budget-kept', budget })
     const declaration = declarationOf(config, site, ledger.state)
     const { labels, records: declaredRecords } = declaration
     onEvent({ event: 'declared', declaredRecords, records: site.records, ...(labels && { labels }) })

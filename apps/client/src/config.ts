@@ -1,11 +1,19 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
-import { budgetSchema, enrolRequestSchema, LIMITS, unknownKeyOf, unknownSetting, wholeIn } from '@fedsvd/core/protocol'
+import {
+  budgetSchema,
+  enrolRequestSchema,
+  issueInWords,
+  LIMITS,
+  unknownKeyOf,
+  unknownSetting,
+  wholeIn,
+} from '@fedsvd/core/protocol'
 import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
-import { budgetNameSchema } from './ledger/index.ts'
+import { budgetNameSchema, SITE_BUDGET } from './ledger/index.ts'
 import { runLimitsSchema } from './policy/index.ts'
 import { defaultStateDir } from './state-folder.ts'
 import { coordinatorAddress } from './transport/address.ts'
@@ -124,15 +132,30 @@ const nameOfPath: NameOfClientSetting = (path) => path.join('.')
 /** Checks a configuration. @throws FedsvdError CONFIG_INVALID naming the first setting at fault */
 export function clientConfig(input: ClientConfigInput, nameOf: NameOfClientSetting = nameOfPath): ClientConfig {
   const result = clientConfigSchema.safeParse(input)
-  if (result.success) return result.data
+  if (result.success) {
+    requireBudgetOfStatement(result.data, nameOf)
+    return result.data
+  }
   const unknown = unknownKeyOf(clientConfigSchema, result.error.issues)
   if (unknown !== undefined) throw unknownSetting('a client', nameOf(unknown.path), unknown.nearest)
   const [issue] = result.error.issues
+  if (issue?.path[0] === 'coordinator') coordinatorAddress(input.coordinator) // whose own words are better
   const name = issue === undefined || issue.path.length === 0 ? 'configuration' : nameOf(issue.path.map(String))
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `a valid ${name}`,
-    got: (issue?.message ?? 'an invalid value').replace(/\.$/, ''),
+    got: issue === undefined ? 'an invalid value' : issueInWords(issue, input),
     remedy: `Correct ${name}: see fedsvd join --help.`,
+  })
+}
+
+/** A statement is about a budget beside that of the site: without one it would count for nothing. */
+function requireBudgetOfStatement(config: ClientConfig, nameOf: NameOfClientSetting): void {
+  if (config.disjointStatement === undefined || (config.budgetName ?? SITE_BUDGET) !== SITE_BUDGET) return
+  const [statement, name] = [nameOf(['disjointStatement']), nameOf(['budgetName'])]
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `${statement} together with the name of a budget of its own`,
+    got: config.budgetName === undefined ? `no ${name}` : `the budget "${SITE_BUDGET}", which is over all other data`,
+    remedy: `Give the name that the data owner signed with ${name}, or leave ${statement} out.`,
   })
 }
 

@@ -1,6 +1,6 @@
 import type { SiteUnit } from '@fedsvd/core/accounting'
 import type { ErrorCode, ErrorDetail } from '@fedsvd/core/errors'
-import type { PrivacyTerms } from '@fedsvd/core/protocol'
+import type { Budget, PrivacyTerms } from '@fedsvd/core/protocol'
 import type { LeftOut } from '@fedsvd/engine/datasets'
 
 type ErrorFact = { code: ErrorCode } & ErrorDetail
@@ -27,6 +27,8 @@ export type ClientEvent =
    * counts.
    */
   | { event: 'records-left-out'; runId?: string; count: number; reasons: LeftOut['reasons']; first?: ErrorFact }
+  /** More was asked for than the budget that the ledger has, which stays as it is. */
+  | { event: 'budget-kept'; budget: Budget }
   /** What the site declares, beside what is true of it. */
   | { event: 'declared'; declaredRecords: number; records: number; labels?: readonly string[] }
   /** The files of the data were touched: what is trained on is what they held at the start. */
@@ -42,7 +44,7 @@ export type ClientEvent =
   /** A message that made no sense was dropped; nothing else happened. */
   | { event: 'dropped'; error: ErrorFact }
   | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms; unit: SiteUnit }
-  | { event: 'declined'; runId: string; round?: number; error: ErrorFact }
+  | { event: 'declined'; runId: string; name?: string; round?: number; error: ErrorFact }
   | { event: 'round-started'; runId: string; round: number; rounds: number }
   /** The budget pays for no more than `steps` of the `of` steps that the rounds of the run have. */
   | { event: 'round-shortened'; runId: string; round: number; steps: number; of: number }

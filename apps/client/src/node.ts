@@ -178,7 +178,9 @@ export class ClientNode implements AsyncDisposable {
       onNonsense: (error) => onEvent({ event: 'dropped', error: catalogued(error).toJSON() }),
       onOffer: (offer) => {
         if (this.#offersWaiting === MOST_OFFERS_WAITING) {
-          return Promise.resolve(this.#declined(tooManyOffers(), { runId: offer.manifest.runId }))
+          return Promise.resolve(
+            this.#declined(tooManyOffers(), { runId: offer.manifest.runId, name: offer.manifest.name }),
+          )
         }
         this.#offersWaiting += 1
         const answer = this.#agreeing.then(() => this.#answerOffer(offer))
@@ -221,7 +223,7 @@ export class ClientNode implements AsyncDisposable {
       return { accepted: true, terms }
     } catch (error) {
       this.#lastDeclined = { runId, error: catalogued(error) }
-      return this.#declined(error, { runId })
+      return this.#declined(error, { runId, name })
     }
   }
 
@@ -270,7 +272,8 @@ export class ClientNode implements AsyncDisposable {
       if (LAST_WORDS.includes(failure.code)) {
         setImmediate(() => this.#endings.tell({ kind: 'declined', runId, error: failure }))
       }
-      return this.#declined(failure, { runId, round })
+      const name = this.#runs.get(runId)?.manifest.name
+      return this.#declined(failure, { runId, ...(name !== undefined && { name }), round })
     }
   }
 
@@ -521,7 +524,7 @@ export class ClientNode implements AsyncDisposable {
     return ledger.state.runs.get(runId)?.coordinator === transport.coordinator && joined.end(runId)
   }
 
-  #declined(error: unknown, place: { runId: string; round?: number }) {
+  #declined(error: unknown, place: { runId: string; name?: string; round?: number }) {
     const refusal = catalogued(error)
     this.#parts.onEvent({ event: 'declined', ...place, error: refusal.toJSON() })
     return { accepted: false as const, error: toWireError(refusal).toJSON() }

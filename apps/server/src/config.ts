@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
-import { unknownKeyOf, unknownSetting } from '@fedsvd/core/protocol'
+import { issueInWords, unknownKeyOf, unknownSetting } from '@fedsvd/core/protocol'
 import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
-import { SECRETS, type SecretLength, secretFault } from './secrets.ts'
+import { lengthOf, SECRETS, type SecretLength, secretFault } from './secrets.ts'
 
 /** More than a process can answer: whoever wants no limit sets this one. */
 const MOST_PER_MINUTE = 10_000_000
@@ -22,7 +22,11 @@ const secret = (length: SecretLength) =>
   trimmed.check(({ value, issues }) => {
     const fault = secretFault(value, length)
     if (fault !== undefined)
-      issues.push({ code: 'custom', message: `expected a random secret, got ${fault}`, input: '' })
+      issues.push({
+        code: 'custom',
+        message: `expected a random secret of ${lengthOf(length)}, got ${fault}`,
+        input: '',
+      })
   })
 
 const column = z.string().min(1).max(1000).optional()
@@ -286,8 +290,8 @@ export function completeConfig(
       unknown.nearest,
     )
   }
-  const faults = result.error.issues.map(({ path: [setting], message }) => {
-    return { name: nameOf(setting as keyof CoordinatorConfig), message }
+  const faults = result.error.issues.map((issue) => {
+    return { name: nameOf(issue.path[0] as keyof CoordinatorConfig), message: issueInWords(issue, settings) }
   })
   const names = [...new Set(faults.map(({ name }) => name))].join(', ')
   throw new FedsvdError('CONFIG_INVALID', {

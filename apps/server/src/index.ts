@@ -10,6 +10,7 @@ export {
   type CoordinatorSettings,
   completeConfig,
   ENVIRONMENT,
+  FROM_FILES,
   type NameOfSetting,
   settingsFromEnvironment,
 } from './config.ts'

@@ -26,13 +26,17 @@ export function secretFault(secret: string, { min, max }: SecretLength): string 
   return different < LEAST_DIFFERENT ? `${different} different characters` : undefined
 }
 
+/** "20 to 200 characters" */
+export function lengthOf({ min, max }: SecretLength): string {
+  return `${min === max ? min : `${min} to ${max}`} characters`
+}
+
 /** @throws FedsvdError CONFIG_INVALID */
 export function checkSecret(secret: string, length: SecretLength, where: string): string {
   const fault = secretFault(secret, length)
   if (fault === undefined) return secret
-  const { min, max } = length
   throw new FedsvdError('CONFIG_INVALID', {
-    expected: `a random secret of ${min === max ? min : `${min} to ${max}`} characters in ${where}`,
+    expected: `a random secret of ${lengthOf(length)} in ${where}`,
     got: fault,
     remedy:
       'Restore it from a backup; or remove the file to have a new secret made up, and hand that out where it is used.',

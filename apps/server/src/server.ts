@@ -1,7 +1,8 @@
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { loadExtensions } from '@fedsvd/engine/extensions'
-import { exposure } from '@fedsvd/engine/files'
+import { exposure, requireOwnFolder } from '@fedsvd/engine/files'
 import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
 import { serveControl } from './backup/index.ts'
@@ -20,6 +21,7 @@ import {
   type CoordinatorConfig,
   type CoordinatorSettings,
   completeConfig,
+  ENVIRONMENT,
   modelSettings,
   type NameOfSetting,
   nameOfVariable,
@@ -82,6 +84,7 @@ export async function startCoordinator(
   await requireFreeAddress(config, nameOf)
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
   const refactoriser = await openRefactoriser(config)
+  requireOwnFolder(config.stateDir, 'coordinator')
   const secrets = await openSecrets(config)
   const rights = exposure(config.stateDir)
   if (rights !== undefined) log.warn({ stateDir: config.stateDir, rights }, EXPOSED)
@@ -89,7 +92,9 @@ export async function startCoordinator(
   const ground: Ground = { config, clock, log, metrics: createMetrics(), tracer, events: createEvents() }
   ground.events.on('round.changed', roundSpans(tracer))
 
-  const storage = await composeStorage(ground, secrets, given)
+  const storage = await composeStorage(ground, secrets, given).catch((error: unknown) => {
+    throw asTyped(error, nameOf('databaseUrl'))
+  })
   const { store, blobs, others } = storage
   const presence = new Presence(log, others?.elsewhere)
   const security = composeSecurity(ground, storage, secrets, presence)
@@ -151,6 +156,14 @@ export async function startCoordinator(
     await close()
     throw error
   }
+}
+
+/** What the database says of DATABASE_URL, in the name by which the address was given. */
+function asTyped(error: unknown, name: string): unknown {
+  if (!isFedsvdError(error) || name === ENVIRONMENT.databaseUrl) return error
+  const { expected, got, remedy } = error.detail
+  const named = (text: string): string => text.replaceAll(ENVIRONMENT.databaseUrl, name)
+  return new FedsvdError(error.code, { expected, got: named(got), remedy: named(remedy) }, { cause: error })
 }
 
 async function evaluatorsOf(config: CoordinatorConfig, models: ModelRegistry): Promise<EvaluatorFactory> {

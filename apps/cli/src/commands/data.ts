@@ -50,7 +50,7 @@ function print(
   if (files > 1) output.line(`files     ${files}`)
   output.line(`task      ${task}`)
   output.line(`rows      ${rows}`)
-  output.line(`records   ${records}${stopped ? ' before the file could not be read on' : ''}`)
+  output.line(`records   ${records}${stopped ? ', then reading stopped' : ''}`)
   if (columns.length > 0) output.line(`columns   ${columns.join(', ')}`)
   if (lengths !== undefined) {
     const { shortest, median, p90, p99, longest } = lengths
@@ -69,9 +69,11 @@ function print(
     if (odd > 0) output.line(`warning   ${odd} labels have white space at an edge, or characters that do not show`)
     output.line()
   }
-  if (fingerprint !== undefined) output.line(`ledger    ${fingerprint}`)
+  if (fingerprint !== undefined) output.line(`data set  ${fingerprint}`)
   if (problems.first !== undefined) {
-    for (const { reason, count } of problems.reasons) output.line(`left out  ${count}: expected ${reason}`)
+    const isOnlyTheEnd = stopped && problems.count === 1
+    for (const { reason, count } of isOnlyTheEnd ? [] : problems.reasons)
+      output.line(`left out  ${count}: expected ${reason}`)
     output.line(`problems  ${problems.count}, the first:`)
     output.line(problems.first.message)
   }

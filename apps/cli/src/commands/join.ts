@@ -13,6 +13,7 @@ import { clientStateDir } from '../client-state-dir.ts'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { EXIT, outcomeOf } from '../join/outcome.ts'
 import { Progress } from '../join/progress.ts'
+import { warnOfMisspeltVariables } from '../misspelt-variables.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { collect, example, labelList, optionOf, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { fail, type Output, outputFor } from '../output.ts'
@@ -153,6 +154,7 @@ function namesOf(command: Command): NameOfClientSetting {
 
 async function join(coordinator: string, options: JoinOptions, command: Command): Promise<void> {
   const output = outputFor(options)
+  warnOfMisspeltVariables(command)
   const config = clientConfig(settingsOf(coordinator, options), namesOf(command))
   const progress = new Progress({
     isTerminal: process.stdout.isTTY === true && !output.json,
@@ -241,6 +243,8 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       const reasons = event.reasons.map(({ reason, count }) => `; ${count} × expected ${reason}`).join('')
       return `${records}: ${where}${reasons}${event.first === undefined ? '' : `; the first: ${lineOf(event.first)}`}`
     }
+    case 'budget-kept':
+      return `the budget stays epsilon ${event.budget.epsilon} at delta ${event.budget.delta}, as its ledger has it: a budget can be lowered, never raised`
     case 'declared':
       return `declares ${event.declaredRecords} records${event.labels === undefined ? '' : `, labels ${event.labels.join(', ')}`}${declaredTooFew(event)}`
     case 'data-changed':
@@ -268,7 +272,7 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       return `joined "${event.name}": noise multiplier ${noiseMultiplier.toFixed(3)}, sample rate ${sampleRate.toFixed(4)}, epsilon at most ${budget.epsilon} at delta ${budget.delta} per ${event.unit}`
     }
     case 'declined':
-      return `declined: ${lineOf(event.error)}`
+      return `declined${event.name === undefined ? '' : ` "${event.name}"`}${event.round === undefined ? '' : `, round ${roundNumber(event.round)}`}: ${lineOf(event.error)}`
     case 'round-started':
       return `round ${roundNumber(event.round)} of ${event.rounds}: training`
     case 'round-shortened':

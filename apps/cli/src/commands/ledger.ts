@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -14,7 +15,7 @@ import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { Command } from 'commander'
 import { clientStateDir } from '../client-state-dir.ts'
 import { example } from '../options.ts'
-import { outputFor, table } from '../output.ts'
+import { type Output, outputFor, table } from '../output.ts'
 
 interface LedgerOptions {
   readonly stateDir: string
@@ -45,7 +46,7 @@ export function ledgerCommand(): Command {
 
 async function show(options: LedgerOptions): Promise<void> {
   const output = outputFor(options)
-  for (const { name, state } of await ledgersIn(options.stateDir)) {
+  for (const { name, state } of await ledgersIn(options.stateDir, output)) {
     if (state === undefined) continue
     const view = viewOf(state)
     output.record(view)
@@ -137,7 +138,7 @@ function epsilonAfterEach(events: readonly AccountedEvent[], delta: number): num
 
 async function verify(options: LedgerOptions): Promise<void> {
   const output = outputFor(options)
-  for (const { name, entries, head, tail } of await ledgersIn(options.stateDir)) {
+  for (const { name, entries, head, tail } of await ledgersIn(options.stateDir, output)) {
     output.record({ name, entries: entries.length, head, tail })
     output.line(
       `${name.slice(0, 16)}  ${entries.length} entries, chain unbroken${tail === 'torn' ? ', torn last line' : ''}, head ${head.slice(0, 16)}`,
@@ -145,7 +146,8 @@ async function verify(options: LedgerOptions): Promise<void> {
   }
 }
 
-async function ledgersIn(stateDir: string): Promise<ReturnType<typeof readLedger>[]> {
+/** The ledgers of a client; of one that has agreed to no run yet there is none, and that is said. */
+async function ledgersIn(stateDir: string, output: Output): Promise<ReturnType<typeof readLedger>[]> {
   const folder = join(stateDir, 'ledgers')
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
@@ -153,10 +155,14 @@ async function ledgersIn(stateDir: string): Promise<ReturnType<typeof readLedger
   })
   const files = names.filter((file) => file.endsWith('.jsonl'))
   if (files.length === 0) {
+    if (existsSync(join(stateDir, 'enrolments'))) {
+      output.line(`no ledger in ${folder} yet: this client has agreed to no run, so nothing is spent`)
+      return []
+    }
     throw new FedsvdError('CONFIG_INVALID', {
       expected: `ledgers in ${folder}`,
-      got: 'a folder without .jsonl files',
-      remedy: 'Give the state folder of a client with --state-dir',
+      got: existsSync(stateDir) ? 'no state folder of a client' : 'no such folder',
+      remedy: 'Name the state folder of a client with --state-dir.',
     })
   }
   return files.map((file) => readLedger(join(folder, file)))

@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { defaultOwnerKey, makeOwnerKey, publicKeyOf, readOwnerKey, signStatement } from '@fedsvd/client'
 import { loadSiteData } from '@fedsvd/client/data'
+import { budgetNameSchema, SITE_BUDGET } from '@fedsvd/client/ledger'
+import { FedsvdError } from '@fedsvd/core/errors'
 import { Command } from 'commander'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { example } from '../options.ts'
@@ -60,15 +62,26 @@ function init({ key, json }: KeyOptions): void {
   output.line(`key         ${key}\npublic key  ${publicKey}`)
 }
 
+/** Before a statement is signed that no client could use. */
+function requireBudgetName(name: string): void {
+  if (budgetNameSchema.safeParse(name).success && name !== SITE_BUDGET) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'a --budget-name of at most 40 small letters, digits and hyphens that begins with a letter',
+    got: name === SITE_BUDGET ? `"${name}", the budget over all other data` : JSON.stringify(name.slice(0, 60)),
+    remedy: 'Choose a name such as trial-2027.',
+  })
+}
+
 async function signDisjoint({ data, budgetName: budget, out, key, ...options }: SignOptions): Promise<void> {
   const output = outputFor(options)
   const owner = readOwnerKey(key)
+  requireBudgetName(budget)
   using site = await loadSiteData(data, readOptionsOf(options), tmpdir())
   const at = new Date().toISOString()
   const statement = signStatement({ kind: 'disjoint', budget, dataset: site.fingerprint, at }, owner)
   await writeFile(out, `${JSON.stringify(statement, null, 2)}\n`)
   output.record(statement)
   output.line(
-    `signed    data set ${statement.dataset} shares no people with any other of this site; budget "${budget}"`,
+    `signed    data set ${statement.dataset} shares no people with any other of this site; budget "${budget}"\nstatement ${out}`,
   )
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
 import {
   type CoordinatorSettings,
@@ -9,6 +10,7 @@ import {
 } from '@fedsvd/server'
 import { Command } from 'commander'
 import { DATA_FORMATS, type DataOptions, withReadOptions } from '../data-options.ts'
+import { warnOfMisspeltVariables } from '../misspelt-variables.ts'
 import { collect, example, optionOf, port, positiveInteger } from '../options.ts'
 import { outputFor } from '../output.ts'
 import { AT_ONCE, untilSignal } from '../until-signal.ts'
@@ -107,20 +109,25 @@ export function serveCommand(): Command {
     .action(serve)
 }
 
-async function serve({ json, ...options }: ServeOptions): Promise<void> {
+async function serve({ json, ...options }: ServeOptions, command: Command): Promise<void> {
   const { reading, given } = settingsOf(options)
   const output = outputFor({ json })
   if (given.databaseUrl !== undefined && hasPassword(given.databaseUrl)) {
     process.stderr.write('--database-url shows its password in the list of processes: use DATABASE_URL\n')
   }
-  const nameOf: NameOfSetting = (setting) => (setting in given ? optionOf(setting) : ENVIRONMENT[setting])
-  const settings = { ...settingsFromEnvironment(), ...given, ...(reading && { holdOutReading: reading }) }
+  warnOfMisspeltVariables(command)
+  const fromEnvironment = settingsFromEnvironment()
+  const hasOption = (setting: string): boolean => command.options.some((one) => one.attributeName() === setting)
+  const nameOf: NameOfSetting = (setting) =>
+    setting in given || (hasOption(setting) && !(setting in fromEnvironment)) ? optionOf(setting) : ENVIRONMENT[setting]
+  const settings = { ...fromEnvironment, ...given, ...(reading && { holdOutReading: reading }) }
   const config = completeConfig(settings, nameOf)
   await using coordinator = await startCoordinator(config, { nameOf })
   const { url } = coordinator
   output.record({ event: 'listening', url, stateDir: config.stateDir })
   output.line(`coordinator at ${url}`)
-  output.line(`operator token in ${config.stateDir}; stop with Ctrl+C`)
+  const token = config.operatorToken === undefined ? `in ${join(config.stateDir, 'operator.token')}` : 'as it was set'
+  output.line(`operator token ${token}; stop with Ctrl+C`)
   await untilSignal(new Promise<never>(() => {}), (signal) => {
     output.record({ event: 'stopping', signal })
     output.line(

@@ -1,3 +1,4 @@
+import { issueInWords } from '@fedsvd/core/protocol'
 import { canonicalJson, chain, genesisHash } from './chain.ts'
 import { type LedgerEntry, type LedgerFact, type LedgerFactOf, ledgerLineSchema } from './entry.ts'
 import { type Attempt, type BoundRun, type LedgerState, spentEvents } from './state.ts'
@@ -38,7 +39,8 @@ export function adopt(
 function entryOf(value: unknown, line: number): LedgerEntry {
   const result = ledgerLineSchema.safeParse(value)
   if (result.success) return result.data
-  throw damaged(line, 'lines of a ledger', result.error.issues[0]?.message ?? 'an invalid value')
+  const [issue] = result.error.issues
+  throw damaged(line, 'lines of a ledger', issue ? issueInWords(issue, value) : 'an invalid value')
 }
 
 /** Puts what is new in an adopted ledger into the ledger that adopts it. */

@@ -17,7 +17,9 @@ export const LEDGER_FORMAT = 2
 export const SITE_BUDGET = 'site'
 
 /** Never 64 hexadecimal digits, which name a ledger of format 1. */
-export const budgetNameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/)
+export const budgetNameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, 'a name that is not of small letters, digits and hyphens, such as trial-2027')
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 const attempt = z.number().int().min(1)

@@ -42,7 +42,7 @@ describe('what became of an attempt', () => {
     const third = [reserved(3, { attempt: 2, step: 1 }), stepped(3, 2)]
     expect(outcomesAfter(reserved(1), ...second, ...third)).toEqual([
       'broke off with 0 steps kept, continued by attempt 2',
-      'broke off with 1 steps kept, continued by attempt 3',
+      'broke off with 1 step kept, continued by attempt 3',
       '2 of 5 steps kept, no result yet',
     ])
   })

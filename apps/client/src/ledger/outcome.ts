@@ -21,7 +21,8 @@ export function outcomeOf(state: LedgerState, attempt: Attempt): string {
   const next = state.attempts.find(
     (one) => one.runId === runId && one.round === round && one.attempt === attempt.attempt + 1,
   )
-  if (next?.resumes) return `broke off with ${next.resumes.step} steps kept, continued by attempt ${next.attempt}`
+  if (next?.resumes)
+    return `broke off with ${next.resumes.step} ${next.resumes.step === 1 ? 'step' : 'steps'} kept, continued by attempt ${next.attempt}`
   if (next) return `given up, begun anew by attempt ${next.attempt}`
   if (saved === undefined) return 'no result yet'
   return `${saved.step} of ${attempt.steps} steps kept, no result yet`

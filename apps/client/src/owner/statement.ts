@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { issueInWords } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import canonicalize from 'canonicalize'
 import { z } from 'zod'
@@ -75,7 +76,10 @@ export function parseStatement(value: unknown): OwnerStatement {
   const result = ownerStatementSchema.safeParse(value)
   if (!result.success) {
     const [issue] = result.error.issues
-    throw statementInvalid(`a valid ${issue?.path.join('.') || 'statement'}`, issue?.message ?? 'an invalid value')
+    throw statementInvalid(
+      `a valid ${issue?.path.join('.') || 'statement'}`,
+      issue ? issueInWords(issue, value) : 'an invalid value',
+    )
   }
   if (isSigned(result.data)) return result.data
   throw statementInvalid('a signature by the key that the statement names', 'another signature')
@@ -85,6 +89,7 @@ export function statementInvalid(expected: string, got: string): FedsvdError {
   return new FedsvdError('STATEMENT_INVALID', {
     expected,
     got,
-    remedy: 'Have the data owner sign the statement with fedsvd owner; nothing is trained on these data until then.',
+    remedy:
+      'Have the data owner sign it with fedsvd owner sign-disjoint, and name its file with --disjoint-statement; nothing is trained on these data until then.',
   })
 }

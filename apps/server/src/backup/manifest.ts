@@ -1,4 +1,5 @@
 import { FedsvdError, writtenByNewer } from '@fedsvd/core/errors'
+import { issueInWords } from '@fedsvd/core/protocol'
 import { z } from 'zod'
 import { auditHash } from '../storage/records/index.ts'
 
@@ -47,7 +48,8 @@ export function decodeManifest(text: string): BackupManifest {
   if (auditHash(text.slice(0, end)) !== text.slice(end).trim()) throw invalid('another text in backup.json')
   const result = manifestSchema.safeParse(json)
   if (result.success) return result.data
-  throw invalid(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message} in backup.json`)
+  const [issue] = result.error.issues
+  throw invalid(`${issue?.path.join('.')}: ${issue && issueInWords(issue, json)} in backup.json`)
 }
 
 function parsed(text: string): { readonly format?: unknown } | undefined {

@@ -23,7 +23,7 @@ export async function createOperator(
   const isTaken = (await operators.list()).some((other) => nameKey(other.name) === nameKey(name))
   if (!isTaken && (await operators.create(operator, audit))) return operatorView(operator)
   throw new FedsvdError('OPERATOR_EXISTS', {
-    expected: 'a name that is read as that of no operator, disabled ones included',
+    expected: 'a name that no other operator has or resembles, disabled ones included',
     got: name,
     remedy: 'Choose another name.',
   })

@@ -36,7 +36,12 @@ function parserFault(error: unknown): FedsvdError | undefined {
   }
   return new FedsvdError('MESSAGE_INVALID', {
     expected: 'a well-formed request with a JSON body',
-    got: typeof type === 'string' ? type : `a request that failed with status ${status}`,
+    got:
+      type === 'entity.parse.failed'
+        ? 'text that is no JSON'
+        : typeof type === 'string'
+          ? type
+          : `a request that failed with status ${status}`,
     remedy: 'Check the message against the protocol reference.',
   })
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { FedsvdError } from '../errors.ts'
 import { nearestName, variantsOf } from '../registry/index.ts'
+import { issueInWords } from './issue-in-words.ts'
 
 /** The refusal of a setting that nothing reads. @param whose as `a client` @param nearest what may have been meant */
 export function unknownSetting(whose: string, name: string, nearest: string | undefined): FedsvdError {
@@ -33,7 +34,7 @@ export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: stri
     if (fault !== undefined) throw invalid(what, fault)
     const result = schema.safeParse(value)
     if (result.success) return result.data
-    throw invalid(what, faultOf(schema, result.error.issues[0]))
+    throw invalid(what, faultOf(schema, result.error.issues[0], value))
   } catch (error) {
     if (error instanceof FedsvdError) throw error
     // A made-up object can make the validator itself stumble, such as a `length` that is no number.
@@ -92,9 +93,10 @@ export interface UnknownKey {
 }
 
 /** A key that the schema does not name is told by its name, with the nearest one that it does. */
-function faultOf(schema: z.ZodType, issue: z.core.$ZodIssue | undefined): Fault | undefined {
-  const unknown = issue && unknownKeyOf(schema, [issue])
-  if (issue === undefined || unknown === undefined) return issue
+function faultOf(schema: z.ZodType, issue: z.core.$ZodIssue | undefined, value: unknown): Fault | undefined {
+  if (issue === undefined) return undefined
+  const unknown = unknownKeyOf(schema, [issue])
+  if (unknown === undefined) return { path: issue.path, message: issueInWords(issue, value) }
   const { path, nearest } = unknown
   return { path, message: nearest === undefined ? '' : `; did you mean ${nearest}?`, isUnknownKey: true }
 }
@@ -135,7 +137,7 @@ function longest({ _zod: { def } }: z.ZodArray): number {
 }
 
 function firstIssue(schema: z.ZodType, value: unknown): Fault | undefined {
-  return faultOf(schema, schema.safeParse(value).error?.issues[0])
+  return faultOf(schema, schema.safeParse(value).error?.issues[0], value)
 }
 
 function invalid(what: string, fault: Fault | undefined, cause?: unknown): FedsvdError {

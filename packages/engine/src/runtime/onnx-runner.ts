@@ -67,6 +67,11 @@ async function createSession(graph: Graph, options: OnnxRunnerOptions): Promise<
   })
 }
 
+/** What adds the libraries of a device that an installation leaves out. */
+const COMMANDS: Partial<Record<ExecutionProvider, string>> = {
+  cuda: ' ("ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node")',
+}
+
 /** A session on the device of the options. @throws FedsvdError RUNTIME_UNAVAILABLE where the device cannot be used */
 export async function openSession<Session>(
   options: OnnxRunnerOptions,
@@ -83,7 +88,7 @@ export async function openSession<Session>(
       {
         expected: `onnxruntime to start on ${executionProvider}`,
         got: `"${cause instanceof Error ? cause.message.split('\n', 1)[0] : 'an error'}"`,
-        remedy: 'Install the libraries of the device, or compute on another one',
+        remedy: `Install the libraries of the device${COMMANDS[executionProvider] ?? ''}, or compute on another one: see docs/how-to/use-a-gpu.md`,
       },
       { cause },
     )

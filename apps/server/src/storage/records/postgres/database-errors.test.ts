@@ -17,6 +17,14 @@ it.each<[string, Error, string, RegExp]>([
     /sslmode/,
   ],
   ['no answer', fault('connect ECONNREFUSED', 'ECONNREFUSED'), 'DATABASE_UNAVAILABLE', /Check that it runs/],
+  ['a host that is not there', fault('getaddrinfo ENOTFOUND db', 'ENOTFOUND'), 'DATABASE_UNAVAILABLE', /host.*%40/],
+  ['a name server that is away', fault('getaddrinfo EAI_AGAIN db', 'EAI_AGAIN'), 'DATABASE_UNAVAILABLE', /it runs/],
+  [
+    'a password that is not given',
+    fault('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string'),
+    'CONFIG_INVALID',
+    /got none.*user:password@host/,
+  ],
   ['a shutdown', fault('terminating connection', '57P01'), 'DATABASE_UNAVAILABLE', /Check that it runs/],
 ])('says of %s what is wrong and what to do', (_, error, code, message) => {
   const translated = translateDatabaseError(error)

@@ -5,7 +5,7 @@ import { type ErrorDetail, FedsvdError } from '@fedsvd/core/errors'
  * no answer, try again later.
  */
 const UNAVAILABLE =
-  /^(P1001|P1002|P1008|P1017|P2024|P2028|P2034|08...|25P03|53...|57P..|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH)$/
+  /^(P1001|P1002|P1008|P1017|P2024|P2028|P2034|08...|25P03|53...|57P..|ECONN\w+|EPIPE|ENOENT|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/
 
 /** An error of the database as one of the catalogue where waiting may help; anything else unchanged. */
 export function translateDatabaseError(error: unknown): unknown {
@@ -22,7 +22,9 @@ export function translateDatabaseError(error: unknown): unknown {
     {
       expected: 'the database to answer',
       got: firstLine(error.message),
-      remedy: 'Check that it runs and that DATABASE_URL is right.',
+      remedy: codes.includes('ENOTFOUND')
+        ? 'Correct the host in DATABASE_URL; in a password, @ is written %40, / %2F and : %3A.'
+        : 'Check that it runs and that DATABASE_URL is right.',
     },
     { cause: error },
   )
@@ -37,6 +39,10 @@ function refusalOf(codes: readonly unknown[], message: string): ErrorDetail | un
   }
   if (/does not support SSL/i.test(message)) {
     return { expected: 'a database with TLS', got, remedy: 'Set up TLS there, or leave sslmode out of DATABASE_URL.' }
+  }
+  if (/SASL.*password must be a string/i.test(message)) {
+    const remedy = 'Write it into DATABASE_URL: postgresql://user:password@host/database.'
+    return { expected: 'a password, which the database asks for', got: 'none in DATABASE_URL', remedy }
   }
   if (has('28000', '28P01', 'P1000')) {
     const remedy = 'Correct user and password in DATABASE_URL, or let that user in (pg_hba.conf).'
