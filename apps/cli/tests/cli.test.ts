@@ -177,6 +177,19 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
         join(folder, 'state'),
         ...args,
       ])
+    const signed = (name: string) =>
+      fedsvd([
+        'owner',
+        'sign-disjoint',
+        '--data',
+        unreadable,
+        '--budget-name',
+        name,
+        '--key',
+        'none.pem',
+        '--out',
+        'no',
+      ])
     const oneLine = (text: string) => text.trim().split('\n').length
     const answers = [
       [await fedsvd(['account'], 'nonsense'), /^MESSAGE_INVALID: expected JSON/],
@@ -194,13 +207,38 @@ describe('the fedsvd command', { timeout: 300_000 }, () => {
       [await join_('--data', unreadable, '--name', '<a>'), /^CONFIG_INVALID: expected a valid --name, got one that/],
       [await join_('--data', unreadable, '--max-wait', '1e12'), /^CONFIG_INVALID: .*Correct --max-wait:/],
       [await join_('--data', unreadable, '--declared-records', '1'), /^TOKEN_INVALID: .*enrolment token/],
-      [await fedsvd(['ledger', 'show', '--state-dir', join(folder, 'none')]), /^CONFIG_INVALID: expected ledgers/],
+      [
+        await fedsvd(['ledger', 'show', '--state-dir', join(folder, 'none')]),
+        /^CONFIG_INVALID: expected ledgers in .*, got no such folder\. Name the state folder of a client/,
+      ],
+      [await signed('trial 2027'), /^CONFIG_INVALID: expected a --budget-name of .*, got "trial 2027"/],
+      [await signed('site'), /^CONFIG_INVALID: .*got "site", the budget over all other data/],
     ] as const
     for (const [{ code, err }, line] of answers) {
       expect(code).toBe(1)
       expect(err).toMatch(line)
       expect(oneLine(err)).toBe(1)
     }
+  })
+
+  it('says of a client that has agreed to no run that nothing is spent', async () => {
+    const stateDir = join(folder, 'enrolled')
+    await mkdir(join(stateDir, 'enrolments'), { recursive: true })
+    for (const command of ['show', 'verify']) {
+      const { code, out } = await fedsvd(['ledger', command, '--state-dir', stateDir])
+      expect(out).toMatch(/^no ledger in .* yet: .* nothing is spent\n$/)
+      expect(code).toBe(0)
+    }
+  })
+
+  it('calls a setting of the coordinator what was typed, and one that was not given by its option', async () => {
+    const serve = (...args: string[]) => fedsvd(['serve', '--port', '0', '--state-dir', join(folder, 'named'), ...args])
+    const away = await serve('--database-url', 'postgresql://ada@127.0.0.1:9/fedsvd')
+    expect(away.err).toMatch(/^DATABASE_UNAVAILABLE: .*that --database-url is right/m)
+    expect((await serve('--tls-cert', 'cert.pem')).err).toMatch(
+      /^CONFIG_INVALID: expected --tls-cert and --tls-key together/,
+    )
+    expect((await serve('--svd-device', 'gpu')).err).toMatch(/got --svd-device: "gpu", where one of auto, .* may be/)
   })
 
   it('says that a port is in use, before anything is made', async () => {

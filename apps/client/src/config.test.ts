@@ -25,10 +25,6 @@ describe('clientConfig', () => {
   })
 
   it.each<[string, Partial<ClientConfigInput>]>([
-    ['coordinator', { coordinator: 'ftp://coordinator.test' }],
-    ['coordinator', { coordinator: 'coordinator.test:7373' }],
-    ['coordinator', { coordinator: 'https://ada:secret@coordinator.test' }],
-    ['coordinator', { coordinator: 'https://coordinator.test/?run=1' }],
     ['name', { name: '' }],
     ['name', { name: '<script>' }],
     ['budget.epsilon', { budget: { epsilon: 0, delta: 1e-5 } }],
@@ -42,6 +38,31 @@ describe('clientConfig', () => {
     ['maxWaitSeconds', { maxWaitSeconds: -1 }],
   ])('refuses a wrong %s, and names it', (field, wrong) => {
     expect(() => clientConfig({ ...input, ...wrong })).toThrow(`CONFIG_INVALID: expected a valid ${field}`)
+  })
+
+  it.each([
+    ['ftp://coordinator.test'],
+    ['coordinator.test:7373'],
+    ['https://ada:secret@coordinator.test'],
+    ['https://coordinator.test/?run=1'],
+  ])('says of the address %s what one looks like', (coordinator) => {
+    expect(() => clientConfig({ ...input, coordinator })).toThrow(
+      /CONFIG_INVALID: expected the address of a coordinator, such as https/,
+    )
+  })
+
+  it('says what stands there and what may', () => {
+    expect(() => clientConfig({ ...input, threads: 1000 })).toThrow('got 1000, where at most 256 may be')
+    expect(() => clientConfig({ ...input, budgetName: 'trial 2027' })).toThrow(
+      /got a name that is not of small letters/,
+    )
+  })
+
+  it('takes a statement of the data owner for a budget beside that of the site only, and passes over none', () => {
+    const disjointStatement = 'statement.json'
+    expect(() => clientConfig({ ...input, disjointStatement })).toThrow(/disjointStatement together.*got no budgetName/)
+    expect(() => clientConfig({ ...input, disjointStatement, budgetName: 'site' })).toThrow(/the budget "site"/)
+    expect(clientConfig({ ...input, disjointStatement, budgetName: 'trial' })).toMatchObject({ disjointStatement })
   })
 
   it('calls a setting what the person who gave it calls it', () => {

@@ -191,6 +191,21 @@ describe('a start that fails', () => {
     expect(await offered({ budget: { epsilon: 2, delta: 1e-5 } }, RUN_B)).toBe(2)
     expect(readLedger().budget.epsilon).toBe(2)
   })
+
+  it('raises none, and says so', async () => {
+    const kept = async (epsilon: number) => {
+      await using site = await start({ budget: { epsilon, delta: 1e-5 } })
+      await double.peer()
+      return site.events.find(({ event }) => event === 'budget-kept')
+    }
+    expect(await kept(6)).toBeUndefined()
+    await using site = await start({})
+    const peer = await double.peer()
+    await peer.offer(manifest)
+    await site[Symbol.asyncDispose]()
+    expect(await kept(9)).toEqual({ event: 'budget-kept', budget: { epsilon: 6, delta: 1e-5 } })
+    expect(await kept(6)).toBeUndefined()
+  })
 })
 
 describe('a run that is offered while another one trains', () => {

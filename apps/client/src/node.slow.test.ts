@@ -561,7 +561,9 @@ describe.each([
     const reply = await peer.offer(sampleManifest({ labels: ['ham', 'eggs'] }))
     expect(reply).toMatchObject({ accepted: false, error: { code: 'LABEL_UNKNOWN' } })
     expect(JSON.stringify(reply)).not.toMatch(/spam|records\.jsonl/)
-    expect((await site.told('declined')).error.expected).toContain('spam, ham')
+    const declined = await site.told('declined')
+    expect(declined.error.expected).toContain('spam, ham')
+    expect(declined.name).toBe(manifest.name)
     expect((await peer.offer(manifest)).accepted).toBe(true)
   })
 

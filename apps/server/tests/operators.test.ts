@@ -32,6 +32,7 @@ describe('signing in', () => {
       expect.stringMatching(/^fedsvd-session=[A-Za-z0-9_-]{43}; Path=\/; HttpOnly; SameSite=Strict$/),
     ])
     expect(headers.get('cache-control')).toBe('no-store')
+    expect(headers.get('strict-transport-security')).toBe('max-age=31536000')
     const cookie = headers.getSetCookie()[0]!.split(';')[0]!
     const id = cookie.split('=')[1]!
     expect(JSON.stringify(body)).not.toContain(id)

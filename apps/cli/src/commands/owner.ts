@@ -74,8 +74,8 @@ function requireBudgetName(name: string): void {
 
 async function signDisjoint({ data, budgetName: budget, out, key, ...options }: SignOptions): Promise<void> {
   const output = outputFor(options)
-  const owner = readOwnerKey(key)
   requireBudgetName(budget)
+  const owner = readOwnerKey(key)
   using site = await loadSiteData(data, readOptionsOf(options), tmpdir())
   const at = new Date().toISOString()
   const statement = signStatement({ kind: 'disjoint', budget, dataset: site.fingerprint, at }, owner)

@@ -23,7 +23,8 @@ export function createApp({ guard, routers, dashboard, log, metrics, trustedProx
   const app = express()
   app.disable('x-powered-by')
   app.set('trust proxy', trustedProxies)
-  app.use(helmet())
+  // A coordinator is below a host name of others, and may not speak for the names below that.
+  app.use(helmet({ strictTransportSecurity: { includeSubDomains: false } }))
   app.use((_request, response, next) => {
     response.set(PROTOCOL_HEADER, String(PROTOCOL_VERSION))
     next()

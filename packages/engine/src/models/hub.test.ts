@@ -112,7 +112,16 @@ describe('a checkpoint of a hub', () => {
   )
 
   it.each(['lab/other', 'lab/tiny-bert@nowhere'])('that is not there is named: %s', async (name) => {
-    await expect(store().open({ name })).rejects.toThrow(/^HUB_UNAVAILABLE: expected the revision .* from http:\/\/127/)
+    await expect(store().open({ name })).rejects.toThrow(
+      /^HUB_UNAVAILABLE: expected the revision .* from http:\/\/127.*, got Repository not found\. Check the name/,
+    )
+  })
+
+  it.each([
+    ['http://127.0.0.1:9', /^HUB_UNAVAILABLE: .* from http:\/\/127\.0\.0\.1:9, got nobody who listens there\. /],
+    ['hub.test', /^CONFIG_INVALID: expected the address of a hub, such as https.* got one that does not begin with/],
+  ])('says what is wrong with the address %s', async (url, message) => {
+    await expect(modelStore({ models, hub: { url } }).open({ name: 'lab/tiny-bert' })).rejects.toThrow(message)
   })
 
   it('is not asked for where no hub is set', async () => {

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { downloadFile, type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub'
 import { makeFolder } from '../files/index.ts'
 import { fetchByEnvironment, type ProxyEnvironment } from '../network/index.ts'
@@ -42,9 +42,10 @@ const PART_BYTES = 2 ** 26
  * fetched again.
  *
  * @throws FedsvdError HUB_UNAVAILABLE where the hub does not answer or has no such repository, CHECKPOINT_INVALID where
- *   what came is not what the hub lists
+ *   what came is not what the hub lists, CONFIG_INVALID for an address of the hub that is none
  */
 export async function fetchCheckpoint(name: string, models: string, hub: HubSettings): Promise<FetchedCheckpoint> {
+  requireAddress(hub.url)
   const { repository, revision = DEFAULT_REVISION } = parseModelName(name)
   const access = {
     hubUrl: hub.url.replace(/\/$/, ''),
@@ -58,6 +59,15 @@ export async function fetchCheckpoint(name: string, models: string, hub: HubSett
     await fetchFile(entry, { repository, commit, folder, access, partBytes: hub.partBytes ?? PART_BYTES })
   }
   return { name: `${repository}@${commit}`, folder }
+}
+
+function requireAddress(url: string): void {
+  if (/^https?:\/\//.test(url) && URL.canParse(url)) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'the address of a hub, such as https://huggingface.co',
+    got: 'one that does not begin with http:// or https://',
+    remedy: 'Correct --hub or FEDSVD_HUB.',
+  })
 }
 
 interface Access {
@@ -149,7 +159,9 @@ async function asking<T>(access: Access, what: string, answer: Promise<T>): Prom
   try {
     return await answer
   } catch (cause) {
-    throw unavailable(access, what, cause instanceof Error ? cause.message : String(cause), cause)
+    const told = cause instanceof Error ? cause.message.replace(/\.? URL: .*/s, '') : String(cause)
+    const got = systemFault(cause)?.detail.got ?? told
+    throw unavailable(access, what, got, cause)
   }
 }
 
