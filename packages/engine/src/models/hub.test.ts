@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,6 +32,15 @@ afterEach(async () => {
 
 const store = (token?: string) => modelStore({ models, hub: { url: hub.url, token, partBytes: 20_000 } })
 const folder = () => join(models, `lab/tiny-bert@${COMMIT}`)
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 describe('a checkpoint of a hub', () => {
   it.each(['lab/tiny-bert', 'lab/tiny-bert@v2', `lab/tiny-bert@${COMMIT}`])(
@@ -118,9 +129,10 @@ describe('a checkpoint of a hub', () => {
   })
 
   it.each([
-    ['http://127.0.0.1:9', /^HUB_UNAVAILABLE: .* from http:\/\/127\.0\.0\.1:9, got nobody who listens there\. /],
-    ['hub.test', /^CONFIG_INVALID: expected the address of a hub, such as https.* got one that does not begin with/],
-  ])('says what is wrong with the address %s', async (url, message) => {
+    ['that nobody listens at', undefined, /^HUB_UNAVAILABLE: .* from http:\/\/127.*, got nobody who listens there\. /],
+    ['without http', 'hub.test', /^CONFIG_INVALID: expected the address of a hub.* got one that does not begin with/],
+  ])('says what is wrong with an address %s', async (_, address, message) => {
+    const url = address ?? `http://127.0.0.1:${await closedPort()}`
     await expect(modelStore({ models, hub: { url } }).open({ name: 'lab/tiny-bert' })).rejects.toThrow(message)
   })
 
