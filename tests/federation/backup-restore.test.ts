@@ -89,6 +89,9 @@ describe('a backup', () => {
     const take = (state: string, to: string, more: CoordinatorSettings = {}) =>
       takeBackup(completeConfig({ ...settings(at(state)), ...more }), at(to))
     await expect(take(STATE, RUNNING)).rejects.toMatchObject({ code: 'FOLDER_IN_USE' })
+    await expect(take(STATE, `${STATE}/backup`)).rejects.toThrow(
+      /CONFIG_INVALID: expected a folder outside the state folder/,
+    )
     await expect(take('nowhere', 'of-nothing')).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
     expect(existsSync(at('nowhere'))).toBe(false)
     await expect(take(STATE, 'pg', { databaseUrl: 'postgresql://localhost/x' })).rejects.toThrow(

@@ -44,6 +44,8 @@ const EXPOSED =
 export interface CoordinatorParts {
   readonly models: ModelRegistry
   readonly evaluatorFor: EvaluatorFactory
+  /** Makes states; what the settings name unless a test says otherwise. */
+  readonly refactoriser: Refactoriser
   /** Opens the database; closing it is up to the coordinator from then on. */
   readonly openStore: OpenStore
   /** Opens the store of tensors; what the settings name unless a test says otherwise. */
@@ -83,7 +85,7 @@ export async function startCoordinator(
   const listener = await createListener(config, nameOf)
   await requireFreeAddress(config, nameOf)
   const evaluatorFor = given.evaluatorFor ?? (await evaluatorsOf(config, models))
-  const refactoriser = await openRefactoriser(config)
+  const refactoriser = given.refactoriser ?? (await openRefactoriser(config))
   requireOwnFolder(config.stateDir, 'coordinator')
   const secrets = await openSecrets(config)
   const rights = exposure(config.stateDir)

@@ -22,6 +22,7 @@ import {
   until,
 } from '../../../packages/testing/src/server/index.ts'
 import { startCoordinator } from '../src/index.ts'
+import type { Refactoriser } from '../src/refactorisation/index.ts'
 import { createLog } from '../src/telemetry/index.ts'
 
 const missing = await webGpuHere()
@@ -102,4 +103,26 @@ describe.each([
       for (const client of clients) client.disconnect()
     },
   )
+})
+
+it('a coordinator that is stopped does not wait for a device that never answers', { timeout: 60_000 }, async () => {
+  await using folder = await temporaryFolder()
+  await placeEmbeddedDatabase(folder.path)
+  let end: ((reason: Error) => void) | undefined
+  const refactoriser: Refactoriser = {
+    step: () =>
+      new Promise((_, reject) => {
+        end = reject
+      }),
+    [Symbol.asyncDispose]: async () => end?.(new Error('it was told to end')),
+  }
+  const settings = { port: 0, stateDir: folder.path, gatherSeconds: 60, graceSeconds: 0.2 } as const
+  const coordinator = await startCoordinator(settings, { models: tinyModels, refactoriser, log: createLog('error') })
+  const { url, operatorToken } = coordinator
+  const clients = await enrolClients(url, operatorToken, 3)
+  await post<RunManifest>(url, '/v1/runs', tinyRequest(), operatorToken)
+  await Promise.all(clients.map((client) => client.connect()))
+  await until('the step', () => end !== undefined)
+  await coordinator[Symbol.asyncDispose]()
+  for (const client of clients) client.disconnect()
 })

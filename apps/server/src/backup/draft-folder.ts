@@ -1,29 +1,69 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { access, constants, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { makeFolder } from '@fedsvd/engine/files'
+
+/** What a folder is known by: it is moved last, so that a folder with it is whole. */
+const MOVED_LAST = ['database', 'backup.json']
 
 /**
  * Fills a folder that appears under its name only when all of it is on the disk: it is made beside it, and renamed at
  * the end. Where filling fails nothing is left behind.
  *
+ * A folder that cannot be replaced, such as the root of a volume, is filled from a folder inside it, whose entries are
+ * moved up at the end, one right after the other.
+ *
  * @throws FedsvdError FOLDER_IN_USE when something is in the folder already
  */
-export async function fillFolder(target: string, fill: (draft: string) => Promise<void>): Promise<void> {
+export async function fillFolder(
+  target: string,
+  fill: (draft: string) => Promise<void>,
+  isReplaceable = canBeReplaced,
+): Promise<void> {
   await requireEmpty(target)
-  const parent = path.dirname(target)
+  const isInside = !(await isReplaceable(target))
+  const parent = isInside ? target : path.dirname(target)
   makeFolder(parent)
-  const draft = path.join(parent, `.${path.basename(target)}.${randomUUID()}`)
+  const draftName = `.${path.basename(target)}.${randomUUID()}`
+  const draft = path.join(parent, draftName)
   await mkdir(draft, { mode: 0o700 })
   try {
     await fill(draft)
     await syncFolders(draft)
-    await requireEmpty(target)
-    await rename(draft, target)
+    await requireEmpty(target, draftName)
+    if (isInside) await moveUp(draft, target)
+    else await rename(draft, target)
     await syncFolder(parent)
   } catch (error) {
     await rm(draft, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** False for the root of a mounted file system, and where nothing can be made beside the folder. */
+async function canBeReplaced(target: string): Promise<boolean> {
+  const own = await stat(target).catch(() => undefined)
+  if (own === undefined) return true
+  const parent = path.dirname(target)
+  if ((await stat(parent)).dev !== own.dev) return false
+  return await access(parent, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function moveUp(draft: string, target: string): Promise<void> {
+  const names = (await readdir(draft)).sort((left, right) => MOVED_LAST.indexOf(left) - MOVED_LAST.indexOf(right))
+  const moved: string[] = []
+  try {
+    for (const name of names) {
+      await rename(path.join(draft, name), path.join(target, name))
+      moved.push(name)
+    }
+    await rmdir(draft)
+  } catch (error) {
+    for (const name of moved) await rm(path.join(target, name), { recursive: true, force: true })
     throw error
   }
 }
@@ -39,11 +79,12 @@ export async function writeFileSynced(file: string, content: string | Uint8Array
   }
 }
 
-async function requireEmpty(folder: string): Promise<void> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+async function requireEmpty(folder: string, besides?: string): Promise<void> {
+  const found = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error
   })
+  const names = found.filter((name) => name !== besides)
   if (names.length === 0) return
   throw new FedsvdError('FOLDER_IN_USE', {
     expected: `${folder} to be empty, or not there`,

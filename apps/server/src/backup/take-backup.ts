@@ -40,7 +40,7 @@ export interface BackupReport {
  * they need, and the secrets of the state folder. Rows come first and objects after them; a running coordinator removes
  * none meanwhile.
  *
- * @throws FedsvdError FOLDER_IN_USE, CONFIG_INVALID (no embedded database there), DATABASE_LOCKED, OBJECT_MISSING
+ * @throws FedsvdError FOLDER_IN_USE, CONFIG_INVALID (no embedded database, or a folder in the state folder), DATABASE_LOCKED, OBJECT_MISSING
  */
 export async function takeBackup(
   config: CoordinatorConfig,
@@ -49,6 +49,7 @@ export async function takeBackup(
 ): Promise<BackupReport> {
   requireEmbedded(config)
   const { stateDir } = config
+  requireOutside(path.resolve(stateDir), path.resolve(target))
   let report: BackupReport | undefined
   await fillFolder(path.resolve(target), async (draft) => {
     await using running = await askRunning(stateDir)
@@ -86,6 +87,16 @@ function requireEmbedded({ databaseUrl }: CoordinatorConfig): void {
     expected: 'a coordinator with an embedded database',
     got: 'DATABASE_URL, which names PostgreSQL',
     remedy: 'Use pg_dump and copy the objects after it: see docs/how-to/back-up-and-restore.md.',
+  })
+}
+
+/** A backup would be lost with what it is of. */
+function requireOutside(stateDir: string, target: string): void {
+  if (target !== stateDir && !target.startsWith(stateDir + path.sep)) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'a folder outside the state folder for the backup',
+    got: `${target} in ${stateDir}`,
+    remedy: 'Name a folder elsewhere, best on another disk.',
   })
 }
 
