@@ -40,7 +40,8 @@ export interface BackupReport {
  * they need, and the secrets of the state folder. Rows come first and objects after them; a running coordinator removes
  * none meanwhile.
  *
- * @throws FedsvdError FOLDER_IN_USE, CONFIG_INVALID (no embedded database, or a folder in the state folder), DATABASE_LOCKED, OBJECT_MISSING
+ * @throws FedsvdError FOLDER_IN_USE, CONFIG_INVALID (no embedded database, or a folder in the state folder),
+ *   DATABASE_LOCKED, OBJECT_MISSING
  */
 export async function takeBackup(
   config: CoordinatorConfig,
