@@ -98,6 +98,10 @@ export async function startCoordinator(
     throw asTyped(error, nameOf('databaseUrl'))
   })
   const { store, blobs, others } = storage
+  if (config.blobs?.startsWith('s3://')) {
+    // Not waited for: a store that is away for a moment keeps no coordinator from its start.
+    void blobs.check().catch((error: unknown) => log.error({ err: error }, 'the object store takes nothing'))
+  }
   const presence = new Presence(log, others?.elsewhere)
   const security = composeSecurity(ground, storage, secrets, presence)
   const rooms = composeRuns(ground, storage, security, presence, { models, evaluatorFor, refactoriser })

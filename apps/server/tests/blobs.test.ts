@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { isFedsvdError } from '../../../packages/core/src/errors.ts'
 import {
@@ -10,6 +11,7 @@ import {
   until,
 } from '../../../packages/testing/src/server/index.ts'
 import { completeConfig, settingsFromEnvironment } from '../src/index.ts'
+import { createLog } from '../src/telemetry/index.ts'
 
 describe('a coordinator on an object store', () => {
   it('runs a whole run there, is not ready while it is away, and goes on with the same round after', async () => {
@@ -37,6 +39,28 @@ describe('a coordinator on an object store', () => {
     const { adapter } = await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')
     expect([...double.objects.keys()]).toContain(`site/one/${adapter}`)
     expect(double.refusals).toEqual([])
+  })
+
+  it('says in its log at the start when nothing can be stored there, and starts all the same', async () => {
+    await using double = await s3Double()
+    double.fail({ status: 403, code: 'AccessDenied' })
+    let lines = ''
+    const stream = new Writable({
+      write(chunk, _, done) {
+        lines += String(chunk)
+        done()
+      },
+    })
+    const settings = {
+      blobs: `s3://${S3_BUCKET}/site/one`,
+      s3Endpoint: double.endpoint,
+      s3Region: S3_REGION,
+      s3AccessKeyId: S3_KEYS.accessKeyId,
+      s3SecretAccessKey: S3_KEYS.secretAccessKey,
+    }
+    await using _coordinator = await testCoordinator(settings, { log: createLog('error', stream) })
+    const line = await until('the line', () => lines.split('\n').find((text) => text.includes('takes nothing')))
+    expect(line).toContain('STORAGE_UNAVAILABLE')
   })
 
   it.each([

@@ -241,7 +241,9 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       const records = `${event.count} ${event.count === 1 ? 'record is' : 'records are'} left out`
       const where = event.runId === undefined ? 'rows that are no records' : `run ${event.runId} cannot take them`
       const reasons = event.reasons.map(({ reason, count }) => `; ${count} × expected ${reason}`).join('')
-      return `${records}: ${where}${reasons}${event.first === undefined ? '' : `; the first: ${lineOf(event.first)}`}`
+      const first = event.first === undefined ? '' : `; the first: ${lineOf(event.first)}`
+      const decline = event.runId !== undefined && event.first?.code === 'LABEL_UNKNOWN'
+      return `${records}: ${where}${reasons}${first}${decline ? ' A site that names its labels with --declared-labels declines such a run before it costs anything.' : ''}`
     }
     case 'budget-kept':
       return `the budget stays epsilon ${event.budget.epsilon} at delta ${event.budget.delta}, as its ledger has it: a budget can be lowered, never raised`

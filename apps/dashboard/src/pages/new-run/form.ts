@@ -1,6 +1,7 @@
 import { predictsTokens, type Task } from '@fedsvd/core/lora'
 import {
   checkpointIdentitySchema,
+  issueInWords,
   MANIFEST_DEFAULTS,
   type ModelList,
   type ModelView,
@@ -104,12 +105,16 @@ export function checked(form: Form, list: ModelList): { readonly request?: RunRe
   const faults = new Map<string, string>()
   const model = modelOf(form, list)
   const checkpoint = identityIn(form, model, faults)
-  const result = runRequestSchema.safeParse(candidate(form, model?.name ?? form.model, checkpoint))
-  for (const { path, message } of result.error?.issues ?? []) {
-    const [first, second] = path
+  const asked = candidate(form, model?.name ?? form.model, checkpoint)
+  const result = runRequestSchema.safeParse(asked)
+  for (const issue of result.error?.issues ?? []) {
+    const [first, second] = issue.path
     const isNested =
       first === 'model' || first === 'adapter' || first === 'target' || first === 'mode' || first === 'unit'
-    faults.set(first === 'model' && second === 'name' ? 'model' : String(isNested ? second : first), message)
+    faults.set(
+      first === 'model' && second === 'name' ? 'model' : String(isNested ? second : first),
+      issueInWords(issue, asked),
+    )
   }
   crossChecks(form, model, faults)
   return { faults, ...(result.success && faults.size === 0 && { request: result.data }) }
