@@ -27,7 +27,7 @@ import {
   toWireError,
 } from './policy/index.ts'
 import type { ReleaseClock } from './release/index.ts'
-import { QuietTime, type ReleaseGrid, releaseGrid, systemClock } from './release/index.ts'
+import { QuietTime, ReadyTurns, type ReleaseGrid, releaseGrid, systemClock } from './release/index.ts'
 import { runRound, type WhenDiskHasRoom, whenDiskHasRoom } from './round/index.ts'
 import { ActiveRounds, type RoundHandle } from './runs/active-rounds.ts'
 import type { ClosedRounds } from './runs/closed-rounds.ts'
@@ -45,7 +45,8 @@ const LONGEST_ANSWER_SECONDS = 300
 const LAST_WORDS: readonly ErrorCode[] = ['BUDGET_EXHAUSTED', 'LEDGER_DAMAGED', 'LEDGER_MISMATCH']
 
 /** What a node is made of; every effect comes in here. */
-export interface NodeParts extends Omit<AgreementParts, 'coordinator' | 'signal' | 'onLeftOut' | 'quiet'> {
+export interface NodeParts
+  extends Omit<AgreementParts, 'coordinator' | 'signal' | 'onLeftOut' | 'quiet' | 'readyTurns'> {
   readonly site: SiteData
   readonly clientId: string
   readonly outbox: Outbox
@@ -82,6 +83,7 @@ export class ClientNode implements AsyncDisposable {
   readonly #runs = new Map<string, OpenRun>()
   readonly #work: ActiveRounds
   readonly #quiet: QuietTime
+  readonly #readyTurns = new ReadyTurns()
   /** Runs whose spending the coordinator remembers better than this ledger. */
   readonly #mismatched = new Map<string, FedsvdError>()
   /** Runs whose facts, all of them, the coordinator has agreed with since this site connected. */
@@ -211,7 +213,8 @@ export class ClientNode implements AsyncDisposable {
       const { coordinator } = transport
       if (known === undefined) this.#requireRoomForRun()
       const onLeftOut = (id: string, leftOut: LeftOut) => this.#tellLeftOut(leftOut, id)
-      const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut, quiet: this.#quiet }
+      const [quiet, readyTurns] = [this.#quiet, this.#readyTurns]
+      const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut, quiet, readyTurns }
       const whenDiskHasRoom = this.#whenDiskHasRoom({ manifest, signal: this.#stopped.signal, isAnswer: true })
       const run = await this.#quiet.aside(() => whenDiskHasRoom(() => agreeTo(manifest, parts, known)))
       this.#runs.set(runId, run)

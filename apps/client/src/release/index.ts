@@ -1,5 +1,5 @@
 export { QuietTime, type Work } from './quiet-time.ts'
-export { untilReady } from './ready-time.ts'
+export { ReadyTurns } from './ready-turns.ts'
 export { type ReleaseClock, systemClock } from './release-clock.ts'
 export { type ReleaseGrid, releaseGrid } from './release-grid.ts'
 export { slotLength } from './slot-length.ts'

@@ -36,6 +36,11 @@ export class QuietTime {
     return this.#before + (this.#since === undefined ? 0 : this.#clock.now() - this.#since)
   }
 
+  /** A clock that stands still together with the slots of rounds. */
+  clockOf(clock: ReleaseClock): ReleaseClock {
+    return { now: () => clock.now() - this.totalMs(), sleep: (...given) => clock.sleep(...given) }
+  }
+
   /**
    * Does something that a coordinator asks for at a moment of its choice, and that takes the thread from whatever round
    * computes: the slots of rounds stand still meanwhile.

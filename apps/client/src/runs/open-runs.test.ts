@@ -4,7 +4,7 @@ import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { describe, expect, it } from 'vitest'
 import { openLedger } from '../ledger/index.ts'
 import { runLimitsSchema } from '../policy/index.ts'
-import { QuietTime, systemClock } from '../release/index.ts'
+import { QuietTime, ReadyTurns, systemClock } from '../release/index.ts'
 import { agreeTo } from './open-runs.ts'
 
 const broken = new FedsvdError('CHECKPOINT_INVALID', { expected: 'a', got: 'b', remedy: 'c' })
@@ -20,6 +20,7 @@ describe('agreeing to a run', () => {
         coordinator: 'http://127.0.0.1:7373',
         signal: new AbortController().signal,
         quiet: new QuietTime(systemClock),
+        readyTurns: new ReadyTurns(),
         declaration: { records: 1000, labels: undefined, task: 'sequence-classification', unit: 'record' },
         limits: runLimitsSchema.parse({}),
         stores: {

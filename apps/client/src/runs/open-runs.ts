@@ -6,7 +6,7 @@ import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { EncodedRecords, EncodedStores } from '../data/index.ts'
 import { type BoundRun, canonicalJson, type PrivacyLedger, ruleOf, sha256Hex, spentEvents } from '../ledger/index.ts'
 import { type Declaration, type RunLimits, requireDeclaredKind, requireWithinLimits } from '../policy/index.ts'
-import { type QuietTime, type ReleaseClock, slotLength, untilReady } from '../release/index.ts'
+import { type QuietTime, type ReadyTurns, type ReleaseClock, slotLength } from '../release/index.ts'
 import { termsFor } from './terms.ts'
 
 /** A run that this node takes part in, as long as the process lives. */
@@ -34,6 +34,8 @@ export interface AgreementParts {
   readonly releaseClock?: ReleaseClock | undefined
   /** While an engine is timed, no round computes. */
   readonly quiet: QuietTime
+  /** In which the records of runs are made ready. */
+  readonly readyTurns: ReadyTurns
   /** Aborted when the node is stopped. */
   readonly signal: AbortSignal
   engineFor(manifest: RunManifest): Promise<PrivateEngine>
@@ -74,22 +76,23 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
   ledger.bind(bound)
   const ended = new AbortController()
   const engine = lazily(() => parts.engineFor(manifest))
-  const { releaseClock } = parts
+  const { releaseClock, quiet, readyTurns } = parts
+  const before = readyTurns.ended()
   const slot = lazily(async (clock: ReleaseClock) => {
     const made = await engine.get()
-    return await parts.quiet.during(() => slotLength(manifest, bound.terms, made, clock))
+    await before // records that are tokenised beside it would slow the engine down while it is timed
+    return await quiet.during(() => slotLength(manifest, bound.terms, made, clock))
   })
-  const agreedAt = releaseClock?.now() ?? 0
-  // Records that are tokenised beside it would slow the engine down while it is timed, and a slot would follow their
-  // lengths.
-  const timed = releaseClock && slot.get(releaseClock).catch(() => {})
   const records = lazily(async () => {
-    await timed
     const over = AbortSignal.any([signal, ended.signal])
-    const encoded = await prepared.open(over)
-    parts.onLeftOut(manifest.runId, encoded.leftOut)
-    if (releaseClock !== undefined) await untilReady(agreedAt, releaseClock, over).catch(() => {}) // closed by its run
-    return encoded
+    const open = async (): Promise<EncodedRecords> => {
+      const encoded = await prepared.open(over)
+      parts.onLeftOut(manifest.runId, encoded.leftOut)
+      return encoded
+    }
+    if (releaseClock === undefined) return await open()
+    const timed = () => slot.get(releaseClock).catch(() => {})
+    return await readyTurns.take({ clock: quiet.clockOf(releaseClock), signal: over, first: timed, make: open })
   })
   records.get().catch(() => {}) // told when a round asks for it
   return {

@@ -1,0 +1,54 @@
+import { untilReady } from './ready-time.ts'
+import type { ReleaseClock } from './release-clock.ts'
+
+interface Turn<T> {
+  /** The time that the site has for its records: it stands still for what a coordinator asks for meanwhile. */
+  readonly clock: ReleaseClock
+  /** Aborted when the run is over. */
+  readonly signal: AbortSignal
+  /** Public work that comes first, and whose time does not count. */
+  readonly first: () => Promise<unknown>
+  /** Makes the records of a run ready, which takes as long as they are. */
+  readonly make: () => Promise<T>
+}
+
+/**
+ * The records of the runs of a site are made ready one run after the other, and each run's time is counted from its own
+ * beginning: when those before it count as ready, and what is public of it is done. So how long it took is told by its
+ * order of magnitude (`ready-time.ts`), and a coordinator that opens several runs, at moments of its choice, does not
+ * learn it against another moment.
+ */
+export class ReadyTurns {
+  /** When the last turn ended: a public moment. */
+  #last: Promise<number> = Promise.resolve(Number.NEGATIVE_INFINITY)
+
+  /** Settles when the turns that were taken so far have ended. */
+  async ended(): Promise<void> {
+    await this.#last
+  }
+
+  /** @throws what `make` throws, at the moment at which the records would have counted as ready */
+  async take<T>({ clock, signal, first, make }: Turn<T>): Promise<T> {
+    const before = this.#last
+    let end: (at: number) => void = () => {}
+    this.#last = new Promise((resolve) => {
+      end = resolve
+    })
+    let cutAt: number | undefined
+    const cut = (): void => {
+      cutAt ??= clock.now()
+    }
+    if (signal.aborted) cut()
+    signal.addEventListener('abort', cut)
+    let begun = await before
+    try {
+      await first()
+      begun = Math.max(begun, clock.now())
+      return await make()
+    } finally {
+      await untilReady(begun, clock, signal).catch(() => {}) // cut off by the end of its run
+      signal.removeEventListener('abort', cut)
+      end(Math.max(begun, cutAt ?? clock.now()))
+    }
+  }
+}
