@@ -45,8 +45,10 @@ describe('the clip', () => {
   it('holds at the ends of float32, where squares overflow it or vanish', () => {
     const large = contributionOf([tensor('a', [3e38, -3e38]), tensor('b', [1e-45])], 1)
     expect(Math.hypot(...flat(large))).toBeCloseTo(2 ** GRID_BITS, 0)
-    const small = contributionOf([tensor('a', [2e-45, -2e-45, 3e-40])], 1e-46)
-    expect(Math.hypot(...flat(small))).toBeCloseTo(2 ** GRID_BITS, 0)
+    // Where a thread takes denormals for zero, as after an onnxruntime session, the record contributes nothing.
+    const denormals = new Float32Array([2e-45, -2e-45, 3e-40])
+    const small = contributionOf([tensor('a', [...denormals])], 1e-46)
+    expect(Math.hypot(...flat(small))).toBeCloseTo(denormals.some((value) => value !== 0) ? 2 ** GRID_BITS : 0, 0)
   })
 
   it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-300, 1e300])('refuses clipNorm %d', (clipNorm) => {

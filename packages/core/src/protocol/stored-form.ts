@@ -50,6 +50,9 @@ function relaxedVariants(current: () => readonly z.ZodObject[]): z.ZodType {
   return withVariants(schema, variants)
 }
 
+/** The least positive float64 that a thread which takes denormals for zero, as onnxruntime's does, tells from zero. */
+const LEAST_NORMAL = 2 ** -1022
+
 /** A positive number stays positive, a share at most 1, and a whole number whole. */
 function relaxedNumber(schema: z.ZodNumber): z.ZodNumber {
   const { minValue, maxValue } = schema
@@ -58,5 +61,5 @@ function relaxedNumber(schema: z.ZodNumber): z.ZodNumber {
   const number = (isWhole ? z.number().int() : z.number()).max(most)
   if (minValue === null || minValue < 0) return number.min(isWhole ? Number.MIN_SAFE_INTEGER : -Number.MAX_VALUE)
   if (minValue === 0) return number.min(0)
-  return isWhole ? number.min(1) : number.min(Number.MIN_VALUE)
+  return number.min(isWhole ? 1 : LEAST_NORMAL)
 }

@@ -1,48 +1,65 @@
 /**
- * A thread that holds one session of onnxruntime: `run` of the library does not give the thread back before it is done.
- * Plain JavaScript, so that the thread begins without a loader. What it is asked is answered in the order of asking.
+ * The thread in which onnxruntime computes: `run` of the library does not give its thread back before it is done.
+ * Plain JavaScript, so that the thread begins without a loader. Questions are answered one after the other.
  */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 
-const { model, settings } = workerData
+const sessions = new Map()
+const denormal = Float64Array.of(Number.MIN_VALUE)
 
-async function run(inputs) {
+const questions = { open, run, release }
+
+/**
+ * The library makes the threads of each session take denormals for zero, and the thread that asks for it with the
+ * first session of a process alone. Where that one was another thread, sessions leave denormals what they are: what
+ * is computed must not depend on which of its threads computed it.
+ */
+async function open({ session, model, settings }) {
+  const opened = await InferenceSession.create(model, settings)
+  sessions.set(session, opened)
+  if (denormal[0] === 0) return {}
+  const { extra } = settings
+  const kept = { ...settings, extra: { ...extra, session: { ...extra?.session, set_denormal_as_zero: '0' } } }
+  await opened.release()
+  sessions.set(session, await InferenceSession.create(model, kept))
+  return {}
+}
+
+async function run({ session, inputs }) {
   const feeds = Object.entries(inputs).map(([name, { shape, data }]) => [name, new Tensor(typeOf(data), data, shape)])
-  const results = await session.run(Object.fromEntries(feeds))
+  const results = await sessions.get(session).run(Object.fromEntries(feeds))
   const outputs = Object.entries(results).map(([name, { dims, data }]) => [name, { shape: dims, data }])
   return Object.fromEntries(outputs)
+}
+
+async function release({ session }) {
+  const opened = sessions.get(session)
+  sessions.delete(session)
+  await opened?.release()
+  return {}
 }
 
 function typeOf(data) {
   return data instanceof Int32Array ? 'int32' : 'float32'
 }
 
-/** An error as it can be sent; what the library throws is not always one. */
-function sendable(error) {
-  return error instanceof Error ? new Error(error.message) : new Error(String(error))
+/** The memory of what is answered is handed over, not copied. */
+function buffersOf(tensors) {
+  return [...new Set(Object.values(tensors).map(({ data }) => data.buffer))]
 }
 
-let session
-try {
-  session = await InferenceSession.create(model, settings)
-  parentPort.postMessage({ isReady: true })
-} catch (error) {
-  parentPort.postMessage({ error: sendable(error) })
-}
-
-async function answer(inputs) {
+async function answer({ id, kind, ...question }) {
   try {
-    const outputs = await run(inputs)
-    parentPort.postMessage({ outputs }, buffersOf(outputs))
+    const tensors = await questions[kind](question)
+    parentPort.postMessage({ id, tensors }, buffersOf(tensors))
   } catch (error) {
-    parentPort.postMessage({ error: sendable(error) })
+    // An error as it can be sent; what the library throws is not always one.
+    parentPort.postMessage({ id, error: new Error(error instanceof Error ? error.message : String(error)) })
   }
 }
 
-parentPort.on('message', (inputs) => void answer(inputs))
-
-/** The memory of the outputs is handed over, not copied. */
-function buffersOf(outputs) {
-  return [...new Set(Object.values(outputs).map(({ data }) => data.buffer))]
-}
+let last = Promise.resolve()
+parentPort.on('message', (question) => {
+  last = last.then(() => answer(question))
+})
