@@ -459,7 +459,12 @@ export const MUTANTS: readonly Mutant[] = [
     [attack('rounds-closed-before-a-restart')],
     [['if (!isTold) writeFileDurably', 'if (isTold) writeFileDurably']],
   ),
-  ...breaksOf(client('runs/open-runs.ts'), [attack('release-times')], [['    await timed\n', '']]),
+  ...breaksOf(
+    client('release/ready-turns.ts'),
+    [attack('ready-times')],
+    [['begun = Math.max(begun, clock.now())\n', '\n']],
+  ),
+  ...breaksOf(client('runs/open-runs.ts'), [attack('release-times')], [['first: timed,', 'first: async () => {},']]),
   ...breaksOf(
     client('runs/open-runs.ts'),
     [attack('persons-as-units'), client('node.slow.test.ts')],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type ClientConfigInput, clientConfig } from './config.ts'
+import { type ClientConfigInput, clientConfig, modelSettings } from './config.ts'
 
 const input: ClientConfigInput = {
   coordinator: 'https://coordinator.test',
@@ -22,6 +22,10 @@ describe('clientConfig', () => {
       once: false,
       limits: {},
     })
+  })
+
+  it('has texts read in a process of their own', () => {
+    expect(modelSettings(clientConfig(input))).toEqual({ models: '.fedsvd/models', readsTextsApart: true })
   })
 
   it.each<[string, Partial<ClientConfigInput>]>([

@@ -161,5 +161,5 @@ function requireBudgetOfStatement(config: ClientConfig, nameOf: NameOfClientSett
 
 /** Where this site has its checkpoints. */
 export function modelSettings({ models, hub, hubToken }: ClientConfig): ModelSettings {
-  return { models, ...(hub !== undefined && { hub: { url: hub, token: hubToken } }) }
+  return { models, readsTextsApart: true, ...(hub !== undefined && { hub: { url: hub, token: hubToken } }) }
 }

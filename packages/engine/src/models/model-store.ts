@@ -20,6 +20,8 @@ export interface ModelSettings {
   readonly models: string
   /** Where to fetch what is not there; absent: nowhere. */
   readonly hub?: HubSettings | undefined
+  /** Texts that nobody outside may learn of are read apart from this process, which one of them could end. */
+  readonly readsTextsApart?: boolean
 }
 
 /** Which checkpoint a run is made with: its name, and what it must hold. */
@@ -52,7 +54,7 @@ export interface ModelStore {
 }
 
 /** Checkpoints in a folder of this machine, and on a hub where one is set. */
-export function modelStore({ models, hub }: ModelSettings): ModelStore {
+export function modelStore({ models, hub, readsTextsApart: isApart }: ModelSettings): ModelStore {
   const known = new Map<string, Promise<CheckpointIdentity>>()
 
   /** The identity of a folder, computed once as long as its files stay as they are. */
@@ -65,7 +67,7 @@ export function modelStore({ models, hub }: ModelSettings): ModelStore {
   }
 
   const openFolder = async (name: string, folder: string): Promise<StoredModel> => ({
-    ...(await openCheckpoint(folder)),
+    ...(await openCheckpoint(folder, { isApart })),
     name,
     isComplete: (await hasTensors(folder)) && (await isThere(join(folder, 'tokenizer.json'))),
     identity: () => identity(folder),

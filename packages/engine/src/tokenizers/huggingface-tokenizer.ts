@@ -1,10 +1,16 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { Encoding, Tokenizer as RustTokenizer } from 'tokenizers'
+import type { Tokenizer as RustTokenizer } from 'tokenizers'
 import type { JsonObject } from '../files/index.ts'
 import { requireSameIds, requireTokenizerConfig } from './require-config.ts'
+import { encoderApart, encoderHere, type TextEncoder, type TextEncoding } from './text-encoder.ts'
 import type { EncodedText, EncodedWords, Tokenizer } from './tokenizer.ts'
 import { contentOf, withTokenizerConfig } from './tokenizer-config.ts'
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts'
+
+export interface TokenizerOptions {
+  /** Texts are read in a process of their own. */
+  readonly isApart?: boolean | undefined
+}
 
 /**
  * The tokenizer of a checkpoint, as `tokenizer.json` and `tokenizer_config.json` describe it, by Hugging Face's own
@@ -18,7 +24,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly vocabularySize: number
   readonly keepsWhiteSpace = true
   readonly endId: number | undefined
-  readonly #rust: RustTokenizer
+  readonly #texts: TextEncoder
   readonly #pairs: PairEncoder
   /** The special tokens before a text and behind it. */
   readonly #before: readonly number[]
@@ -28,10 +34,9 @@ export class HuggingFaceTokenizer implements Tokenizer {
   /** What stands for a text that gives no token at all. */
   readonly #blank: number
 
-  private constructor(rust: RustTokenizer, pairs: PairEncoder, around: Around, files: TokenizerFiles) {
-    const { tokenizer, config } = files
-    this.#rust = rust
-    this.#pairs = pairs
+  private constructor(rust: RustTokenizer, texts: TextEncoder, around: Around, { tokenizer, config }: TokenizerFiles) {
+    this.#texts = texts
+    this.#pairs = pairEncoder(texts, config.truncation_side === 'left' ? 'left' : 'right')
     this.#before = around.before
     this.#behind = around.behind
     this.#cutsLeft = config.truncation_side === 'left'
@@ -50,15 +55,22 @@ export class HuggingFaceTokenizer implements Tokenizer {
   /**
    * @param tokenizer the content of `tokenizer.json`
    * @param config the content of `tokenizer_config.json`, where there is one
+   * @param isApart true where texts are read in a process of their own, because one that the library cannot read ends
+   *   the process
    * @throws FedsvdError CHECKPOINT_INVALID for files that describe no tokenizer, RUNTIME_UNAVAILABLE where the library
    *   has no build for this platform
    */
-  static async create(tokenizer: JsonObject, config: JsonObject = {}): Promise<HuggingFaceTokenizer> {
+  static async create(
+    tokenizer: JsonObject,
+    config: JsonObject = {},
+    { isApart = false }: TokenizerOptions = {},
+  ): Promise<HuggingFaceTokenizer> {
     requireTokenizerConfig(config)
     requireOneResult(tokenizer)
     const { Tokenizer: Rust } = await loadLibrary()
     const described = withTokenizerConfig(tokenizer, config)
-    const make = () => Rust.fromString(JSON.stringify(described))
+    const description = JSON.stringify(described)
+    const make = () => Rust.fromString(description)
     let rust: RustTokenizer
     try {
       rust = make()
@@ -66,10 +78,10 @@ export class HuggingFaceTokenizer implements Tokenizer {
     } catch (cause) {
       throw invalid('a tokenizer.json that describes a tokenizer', String(cause), cause)
     }
-    await requireUnknownToken(rust)
     requireSameIds(config, (content) => rust.tokenToId(content))
-    const pairs = pairEncoder(make, config.truncation_side === 'left' ? 'left' : 'right')
-    return new HuggingFaceTokenizer(rust, pairs, await aroundText(rust), { tokenizer: described, config })
+    const texts = isApart ? encoderApart(description) : encoderHere(make)
+    await requireUnknownToken(texts)
+    return new HuggingFaceTokenizer(rust, texts, await aroundText(rust, texts), { tokenizer: described, config })
   }
 
   async encode(text: string, maxTokens: number): Promise<Int32Array> {
@@ -79,18 +91,17 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 
   async encodePair(first: string, second: string, maxTokens: number): Promise<EncodedText> {
-    const encoding = await this.#pairs(first, second, maxTokens)
-    return { tokenIds: Int32Array.from(encoding.getIds()), typeIds: Int32Array.from(encoding.getTypeIds()) }
+    const { ids, typeIds } = await this.#pairs(first, second, maxTokens)
+    return { tokenIds: Int32Array.from(ids), typeIds: Int32Array.from(typeIds) }
   }
 
   /** As Transformers' `is_split_into_words`; byte-level vocabularies have words behind a space. */
   async encodeWords(words: readonly string[], maxTokens: number): Promise<EncodedWords> {
     const room = this.#room(maxTokens)
     const spaced = words.map((word) => (this.#spaceBeforeWords ? ` ${word}` : word))
-    const encoded = await this.#rust.encodeBatch(spaced, { addSpecialTokens: false })
+    const encoded = await this.#texts({ texts: spaced, addSpecialTokens: false })
     const pieces: number[] = []
-    const firstTokens = encoded.map((word) => {
-      const own = word.getIds()
+    const firstTokens = encoded.map(({ ids: own }) => {
       const first = own.length > 0 && pieces.length < room ? this.#before.length + pieces.length : -1
       pieces.push(...own)
       return first
@@ -109,7 +120,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
 
   /** The ids of a text, without special tokens and uncut. */
   async #idsOf(text: string): Promise<readonly number[]> {
-    return (await this.#rust.encode(text, null, { addSpecialTokens: false })).getIds()
+    return (await this.#texts({ texts: [text], addSpecialTokens: false }))[0]!.ids
   }
 
   #cut(ids: readonly number[], kept: number): readonly number[] {
@@ -134,14 +145,13 @@ const PROBES = ['a', 'A', '1', '.', '中']
 const MOST_PROBES = 500
 
 /** Finds the special tokens by encoding a text whose own ids are known. */
-async function aroundText(rust: RustTokenizer): Promise<Around> {
+async function aroundText(rust: RustTokenizer, texts: TextEncoder): Promise<Around> {
   for (const probe of [...PROBES, ...Object.keys(rust.getVocab(true)).slice(0, MOST_PROBES)]) {
-    const encoding = await rust.encode(probe)
-    const [ids, sequences] = [encoding.getIds(), encoding.getSequenceIds()]
+    const { ids, sequenceIds } = await readProbe(texts, probe)
     const isOfText = (sequence: unknown) => typeof sequence === 'number'
-    const first = sequences.findIndex(isOfText)
+    const first = sequenceIds.findIndex(isOfText)
     if (first < 0) continue
-    return { before: ids.slice(0, first), behind: ids.slice(sequences.findLastIndex(isOfText) + 1) }
+    return { before: ids.slice(0, first), behind: ids.slice(sequenceIds.findLastIndex(isOfText) + 1) }
   }
   throw invalid('a tokenizer whose special tokens stand around the text', 'one that leaves every text out')
 }
@@ -150,34 +160,38 @@ async function aroundText(rust: RustTokenizer): Promise<Around> {
 const RARE_TEXT = 'ᠠ 𒀀'
 
 /** Without a token for what it does not know, a tokenizer fails on the first record that has such a character. */
-async function requireUnknownToken(rust: RustTokenizer): Promise<void> {
+async function requireUnknownToken(texts: TextEncoder): Promise<void> {
   try {
-    await rust.encode(RARE_TEXT)
+    await texts({ texts: [RARE_TEXT], addSpecialTokens: true })
   } catch (cause) {
     throw invalid('a tokenizer that has a token for what it does not know', String(cause), cause)
   }
 }
 
-type PairEncoder = (first: string, second: string, maxTokens: number) => Promise<Encoding>
+async function readProbe(texts: TextEncoder, probe: string): Promise<TextEncoding> {
+  try {
+    return (await texts({ texts: [probe], addSpecialTokens: true }))[0]!
+  } catch (cause) {
+    throw invalid(`a tokenizer.json that reads ${JSON.stringify(probe.slice(0, 40))}`, String(cause), cause)
+  }
+}
+
+type PairEncoder = (first: string, second: string, maxTokens: number) => Promise<TextEncoding>
 
 /**
  * Pairs are cut by the library itself, since which text loses the odd token hangs on how far it looked into each of
- * them. Its limit is a setting of the tokenizer: this one is used for pairs alone, and for one after the other.
+ * them.
  */
-function pairEncoder(make: () => RustTokenizer, direction: 'left' | 'right'): PairEncoder {
-  let rust: RustTokenizer | undefined
-  let last: Promise<unknown> = Promise.resolve()
-  const encode = async (first: string, second: string, maxTokens: number): Promise<Encoding> => {
-    rust ??= make()
-    rust.disableTruncation()
-    roomFor(maxTokens, (await rust.encode('', '')).getIds().length)
-    if (maxTokens !== Number.POSITIVE_INFINITY) rust.setTruncation(maxTokens, { direction })
-    return await rust.encode(first, second)
+function pairEncoder(texts: TextEncoder, direction: 'left' | 'right'): PairEncoder {
+  const specials = async (): Promise<number> => {
+    return (await texts({ texts: [''], pair: '', addSpecialTokens: true }))[0]!.ids.length
   }
-  return (first, second, maxTokens) => {
-    const encoding = last.then(() => encode(first, second, maxTokens))
-    last = encoding.catch(() => {})
-    return encoding
+  let known: Promise<number> | undefined
+  return async (first, second, maxTokens) => {
+    known ??= specials()
+    roomFor(maxTokens, await known)
+    const truncation = maxTokens === Number.POSITIVE_INFINITY ? {} : { truncation: { maxTokens, direction } }
+    return (await texts({ texts: [first], pair: second, addSpecialTokens: true, ...truncation }))[0]!
   }
 }
 
@@ -216,9 +230,12 @@ function isByteLevel({ pre_tokenizer: rules }: JsonObject): boolean {
 }
 
 /** Reads the tokenizer of a checkpoint folder. @throws FedsvdError CHECKPOINT_INVALID, RUNTIME_UNAVAILABLE */
-export async function loadHuggingFaceTokenizer(folder: string): Promise<HuggingFaceTokenizer> {
+export async function loadHuggingFaceTokenizer(
+  folder: string,
+  options?: TokenizerOptions,
+): Promise<HuggingFaceTokenizer> {
   const { tokenizer, config } = await readTokenizerFiles(folder)
-  return await HuggingFaceTokenizer.create(tokenizer, config)
+  return await HuggingFaceTokenizer.create(tokenizer, config, options)
 }
 
 /** BPE dropout (arXiv 1910.13267) leaves merges out at random: every reading of a text would give other ids. */

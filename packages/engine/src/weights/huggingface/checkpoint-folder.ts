@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { Checkpoint } from '@fedsvd/core/models'
 import { type JsonObject, jsonObject, readBytes } from '../../files/index.ts'
-import { type HuggingFaceTokenizer, loadHuggingFaceTokenizer } from '../../tokenizers/index.ts'
+import { type HuggingFaceTokenizer, loadHuggingFaceTokenizer, type TokenizerOptions } from '../../tokenizers/index.ts'
 import { readTensors } from './tensor-files.ts'
 
 /** A checkpoint on disk as Hugging Face's libraries save it: config.json, safetensors, tokenizer.json. */
@@ -22,7 +22,7 @@ export interface CheckpointFolder {
  *
  * @throws FedsvdError CHECKPOINT_INVALID where there is no config.json with a model_type
  */
-export async function openCheckpoint(folder: string): Promise<CheckpointFolder> {
+export async function openCheckpoint(folder: string, options?: TokenizerOptions): Promise<CheckpointFolder> {
   const path = join(folder, 'config.json')
   if (!existsSync(path) && existsSync(join(folder, 'adapter_config.json'))) throw onlyAdapter(folder)
   const config = jsonObject((await readBytes(path, 'Name the folder of a checkpoint.')).toString('utf8'), path)
@@ -39,7 +39,7 @@ export async function openCheckpoint(folder: string): Promise<CheckpointFolder> 
     modelType,
     config,
     tensors: (keep) => readTensors(folder, keep),
-    tokenizer: () => loadHuggingFaceTokenizer(folder),
+    tokenizer: () => loadHuggingFaceTokenizer(folder, options),
   }
 }
 
