@@ -560,7 +560,8 @@ export const MUTANTS: readonly Mutant[] = [
     [
       ['if (statement.budget === budget && statement.dataset === fingerprint) return statement', 'return statement'],
       ['if (isStated && ledger.owner === owner) return', 'if (isStated) return'],
-      ['    seen.requireDisjoint(fingerprint, otherDatasets(stateDir, name))\n    return', '    return'],
+      ['    requireDisjoint()\n    return', '    return'],
+      ['return [...inLedgers, ...datasetsInUse(stateDir, name)]', 'return inLedgers'],
     ],
   ),
   ...breaksOf(

@@ -103,6 +103,25 @@ describe('the same people under another name', () => {
     await expect(open(write('again.jsonl', rows(5, 105)))).rejects.toThrow(/DATA_OVERLAPS.*trial/)
   })
 
+  it('gets none while a client of the other budget waits for its first run, whichever started first', async () => {
+    const [file, again] = [write('trial.jsonl', rows(0, 100)), write('again.jsonl', rows(5, 105))]
+    {
+      using trial = await open(file, { name: 'trial' })
+      await expect(open(again)).rejects.toThrow(/DATA_OVERLAPS.*trial/)
+      spend(trial)
+    }
+    await expect(open(again)).rejects.toThrow(/DATA_OVERLAPS.*trial/)
+  })
+
+  it('gets one from the site when the client that asked for another has ended without a run', async () => {
+    const [file, again] = [write('trial.jsonl', rows(0, 100)), write('again.jsonl', rows(5, 105))]
+    {
+      using _ = await open(file, { name: 'trial' })
+    }
+    await trainOn(again)
+    await expect(open(file, { name: 'trial' })).rejects.toThrow(/DATA_OVERLAPS.*site/)
+  })
+
   it('gets none where a ledger of before cannot be compared, until its data have been digested', async () => {
     mkdirSync(state)
     cpSync(fixture('ledgers-by-data-set', 'state', 'ledgers'), join(state, 'ledgers'), { recursive: true })

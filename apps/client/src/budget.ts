@@ -13,7 +13,7 @@ import {
   readLedger,
   SITE_BUDGET,
 } from './ledger/index.ts'
-import { seenData } from './overlap/index.ts'
+import { type DatasetInUse, datasetsInUse, holdDataset, seenData } from './overlap/index.ts'
 import { type OwnerStatement, parseStatement, statementInvalid } from './owner/statement.ts'
 
 /** The budget that a client asks for its data set. */
@@ -39,17 +39,29 @@ export interface BudgetRequest {
  *   this budget
  */
 export async function openBudget(request: BudgetRequest): Promise<PrivacyLedger> {
-  const { stateDir, fingerprint, budget, name = SITE_BUDGET, earlier } = request
+  const { stateDir, fingerprint, name = SITE_BUDGET } = request
   const seen = seenData(stateDir)
   await seen.record(fingerprint, request.dataFile, request.columns)
+  // Held before the others are looked at: of two that start together, one at least sees the other.
+  const held = holdDataset(stateDir, { dataset: fingerprint, budget: name })
+  try {
+    return openHeld(request, held, () => seen.requireDisjoint(fingerprint, otherDatasets(stateDir, name)))
+  } catch (error) {
+    held[Symbol.dispose]()
+    throw error
+  }
+}
+
+function openHeld(request: BudgetRequest, beside: Disposable, requireDisjoint: () => void): PrivacyLedger {
+  const { stateDir, fingerprint, budget, name = SITE_BUDGET, earlier } = request
   if (name === SITE_BUDGET) {
-    seen.requireDisjoint(fingerprint, otherDatasets(stateDir, name))
-    return openLedger(stateDir, fingerprint, budget, { earlier, deferred: true })
+    requireDisjoint()
+    return openLedger(stateDir, fingerprint, budget, { earlier, deferred: true, beside })
   }
   const statement = statementFor(request, name)
   const site = siteState(request, statement)
-  seen.requireDisjoint(fingerprint, otherDatasets(stateDir, name))
-  const ledger = openLedger(stateDir, fingerprint, budget, { name, deferred: true })
+  requireDisjoint()
+  const ledger = openLedger(stateDir, fingerprint, budget, { name, deferred: true, beside })
   try {
     if (statement !== undefined) ledger.accept(statement)
     requireStated(ledger.state, site.owner, fingerprint)
@@ -86,17 +98,18 @@ function siteState(
   return site.state
 }
 
-/** The data sets of all other budgets of a state folder. */
-function otherDatasets(stateDir: string, name: string): { readonly dataset: string; readonly budget: string }[] {
+/** The data sets of all other budgets of a state folder: of their ledgers, and of clients that are at work. */
+function otherDatasets(stateDir: string, name: string): readonly DatasetInUse[] {
   const folder = join(stateDir, 'ledgers')
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.jsonl')) : []
   const budgets = files.map((file) => basename(file, '.jsonl')).filter((budget) => budget !== name)
-  return budgets.flatMap((budget) => {
+  const inLedgers = budgets.flatMap((budget) => {
     const state = readState(stateDir, budget)
     // What the site has adopted counts in the site's budget.
     if (state === undefined || state.fingerprint !== undefined) return []
     return [...state.datasets].map((dataset) => ({ dataset, budget }))
   })
+  return [...inLedgers, ...datasetsInUse(stateDir, name)]
 }
 
 function readState(stateDir: string, name: string): LedgerState | undefined {

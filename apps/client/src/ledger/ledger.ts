@@ -115,6 +115,8 @@ export interface LedgerOptions {
    * start that fails binds nobody.
    */
   readonly deferred?: boolean
+  /** Let go of together with the ledger. */
+  readonly beside?: Disposable
   /** State folders of earlier releases and other places, whose ledgers count in this one. */
   readonly earlier?: readonly EarlierPlace[]
 }
@@ -140,7 +142,14 @@ export function openLedger(
   stateDir: string,
   fingerprint: string,
   budget: Budget,
-  { now = () => new Date(), makeFilter, name = SITE_BUDGET, earlier = [], deferred = false }: LedgerOptions = {},
+  {
+    now = () => new Date(),
+    makeFilter,
+    name = SITE_BUDGET,
+    earlier = [],
+    deferred = false,
+    beside,
+  }: LedgerOptions = {},
 ): PrivacyLedger {
   const file = openFile(stateDir, name, budget, { now, earlier, deferred })
   const current = (): LedgerState => file.state!
@@ -260,6 +269,7 @@ export function openLedger(
     },
     [Symbol.dispose]() {
       file[Symbol.dispose]()
+      beside?.[Symbol.dispose]()
     },
   }
 }
