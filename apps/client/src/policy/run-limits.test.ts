@@ -1,7 +1,7 @@
 import { initialState } from '@fedsvd/core/lora'
 import { sampleManifest } from '@fedsvd/testing/client/sample-run'
 import { describe, expect, it } from 'vitest'
-import { requireUsualState } from './run-limits.ts'
+import { requireUsualState, requireWithinLimits } from './run-limits.ts'
 
 const { adapter, seed } = sampleManifest()
 const usual = initialState(adapter, { seed })
@@ -22,5 +22,18 @@ describe('a published state', () => {
   it('is held against the limit of the site where it has one', () => {
     expect(() => requireUsualState(withValue('b', 9), { stateValue: 10 })).not.toThrow()
     expect(() => requireUsualState(withValue('b', 11), { stateValue: 10 })).toThrow(/at most 10 /)
+  })
+})
+
+describe('a run on a model', () => {
+  const manifest = sampleManifest({ model: { name: 'owner/name@abc', maxTokens: 8 } })
+
+  it('is taken where the site names none, or this one', () => {
+    for (const limits of [{}, { models: ['starter', 'owner/name@abc'] }])
+      expect(() => requireWithinLimits(manifest, limits)).not.toThrow()
+  })
+
+  it.each([[['starter']], [['owner/name']], [[]]])('is refused where the site names only %j', (models) => {
+    expect(() => requireWithinLimits(manifest, { models })).toThrow('POLICY_REFUSED: expected one of the models')
   })
 })

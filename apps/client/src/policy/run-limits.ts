@@ -71,11 +71,20 @@ export const runLimitsSchema = z.strictObject({
   openRuns: z.number().int().positive().max(10_000).optional(),
   newRunsPerHour: z.number().int().positive().max(10_000).optional(),
   stateValue: z.number().positive().finite().optional(),
+  /** The models that runs may be made with, by their names in manifests; absent: any that is here, or on the hub. */
+  models: z.array(z.string().min(1)).optional(),
 })
 export type RunLimits = z.infer<typeof runLimitsSchema>
 
-/** Refuses a manifest with a number outside the limits of this site. @throws FedsvdError POLICY_REFUSED */
+/** Refuses a manifest with a number, or a model, outside the limits of this site. @throws FedsvdError POLICY_REFUSED */
 export function requireWithinLimits(manifest: RunManifest, limits: RunLimits = {}): void {
+  const { models = [manifest.model.name] } = limits
+  if (!models.includes(manifest.model.name)) {
+    throw refused(
+      `one of the models ${models.join(', ')} (this site reads its texts with no other)`,
+      manifest.model.name,
+    )
+  }
   for (const name of names) {
     const { of, ...usual } = RUN_LIMITS[name]
     const { min = usual.min, max = usual.max } = limits[name] ?? {}

@@ -28,7 +28,7 @@ export const WIRE_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
   FRAME_TOO_LARGE: 'a function of the published state and of the invitation',
   FRAME_CHECKSUM: 'a function of the published state',
   SHAPE_MISMATCH: 'a function of the published state',
-  NOT_FINITE: 'a function of the published state: what is computed from records is never refused for it',
+  NOT_FINITE: 'a function of the published state, or of noised values of a round that diverged',
   BLOB_NOT_FOUND: 'the answer of this coordinator to a request, given back',
 }
 
