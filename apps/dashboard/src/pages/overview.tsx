@@ -107,7 +107,7 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
       <Figure
         label="Accuracy"
         kind="public"
-        note={baseline ? `guessing reaches ${percent(baseline.majority)}` : 'no public hold-out'}
+        note={baseline ? `guessing reaches ${percent(baseline.majority)}` : 'no public hold-out that fits'}
       >
         {evaluation ? percent(evaluation.accuracy) : '–'}
       </Figure>
@@ -116,7 +116,7 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
           {evaluation.microF1.toFixed(3)}
         </Figure>
       )}
-      <Figure label="Worst epsilon" kind="public" note={most?.name}>
+      <Figure label="Worst epsilon" kind="public" note={most && `${most.name}, in this run`}>
         {most ? <Epsilon value={most.epsilonUpperBound} delta={most.delta} unit={most.unit} /> : '–'}
       </Figure>
       {central !== undefined && (
@@ -124,7 +124,7 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
           <Epsilon value={central.epsilonUpperBound} delta={central.delta} unit="client" />
         </Figure>
       )}
-      <Figure label="Least budget left" kind="public" note={least?.name}>
+      <Figure label="Least budget left" kind="public" note={least && `${least.name}, after this run alone`}>
         {least ? percent(Math.max(0, 1 - shareOf(least))) : '–'}
       </Figure>
       <Figure
@@ -189,7 +189,7 @@ function Budget({ client }: { readonly client: Client }) {
           </>
         ) : (
           <>
-            <Epsilon value={epsilonUpperBound} delta={delta} unit={unit} /> of {budget}
+            <Epsilon value={epsilonUpperBound} delta={delta} unit={unit} /> of {budget}, in this run
           </>
         )}
         {isUsedUp(client) && ', used up'}
