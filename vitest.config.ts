@@ -5,6 +5,10 @@ import { useSoftwareAdapter } from './scripts/software-adapter.ts'
 
 useSoftwareAdapter()
 
+/*
+ * Test files of one project share their processes (`isolate: false`): loading the platform costs more than most tests.
+ * Those of a whole federation do not, as they change what a process has once: its environment, its random numbers.
+ */
 const besideTheSource = ['{packages,apps}/*/src/**/*.test.ts', 'scripts/**/*.test.ts']
 
 export default defineConfig({
@@ -15,12 +19,18 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: besideTheSource, exclude: ['**/node_modules/**', '**/*.slow.test.ts'] },
+        test: {
+          name: 'unit',
+          isolate: false,
+          include: besideTheSource,
+          exclude: ['**/node_modules/**', '**/*.slow.test.ts'],
+        },
       },
       {
         extends: true,
         test: {
           name: 'integration',
+          isolate: false,
           include: ['{packages,apps}/*/src/**/*.slow.test.ts', 'apps/*/tests/**/*.test.ts'],
         },
       },

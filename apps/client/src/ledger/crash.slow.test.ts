@@ -15,11 +15,11 @@ import { verifyLedgerBytes } from './verify.ts'
  * Real processes are killed with SIGKILL at every file operation between reservation and acknowledgement, and at random
  * moments. A witness outside them notes each step for which noise was drawn and each frame that left.
  *
- * FEDSVD_KILLS sets how many processes die (24 by default; `npm run test:faults` makes it 600).
+ * FEDSVD_KILLS sets how many processes die (8 by default; `npm run test:faults` makes it 600).
  */
 /** A sweep of hundreds may share its machine. */
 const SWEEP_TIMEOUT_MS = 7_200_000
-const KILLS = Number(process.env.FEDSVD_KILLS ?? 24)
+const KILLS = Number(process.env.FEDSVD_KILLS ?? 8)
 /** A first start makes 41 file operations for one round; a later one makes fewer, so its next rounds are hit too. */
 const OPERATIONS = 41
 const ROUNDS_EACH = 2
