@@ -98,7 +98,7 @@ const stateOf = ({ schema }: TaskEngine): AdapterState => {
 
 describe.skipIf(missing)(`training on WebGPU${missing ? ` (skipped: ${missing})` : ''}`, () => {
   describe.each(PATHS)('by %s', (_, settings) => {
-    it('gives the known answers', { timeout: 300_000 }, async () => {
+    it('gives the known answers', { timeout: 900_000 }, async () => {
       await expect(requireKnownAnswers(await loadRuntime(settings))).resolves.toBeUndefined()
     })
 
