@@ -6,8 +6,8 @@ import { useSoftwareAdapter } from './scripts/software-adapter.ts'
 useSoftwareAdapter()
 
 /*
- * Test files of one project share their processes (`isolate: false`): loading the platform costs more than most tests.
- * Those of a whole federation do not, as they change what a process has once: its environment, its random numbers.
+ * Unit tests share their processes (`isolate: false`): loading the platform costs more than most of them. The others do
+ * not, as they change what a process has once: its environment, its random numbers, the kernels of TensorFlow.js.
  */
 const besideTheSource = ['{packages,apps}/*/src/**/*.test.ts', 'scripts/**/*.test.ts']
 
@@ -30,7 +30,6 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'integration',
-          isolate: false,
           include: ['{packages,apps}/*/src/**/*.slow.test.ts', 'apps/*/tests/**/*.test.ts'],
         },
       },
