@@ -1,6 +1,6 @@
 /**
- * Health check of both images: a coordinator has to answer /readyz, a client only to run. Plain
- * JavaScript on Node alone, as it is started every few seconds. Exits with 0 or 1.
+ * Health check of both images: a coordinator has to answer /readyz, a client only to run. Plain JavaScript on
+ * Node alone, as it is started every few seconds. Exits with 0 or 1.
  */
 import { readFileSync } from 'node:fs'
 import { request as http } from 'node:http'

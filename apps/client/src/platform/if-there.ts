@@ -1,4 +1,4 @@
-/** What `read` gives; undefined where the system says that nothing is there. @throws whatever else it throws */
+/** The result of `read`; undefined where the file does not exist (ENOENT). @throws every other error of `read` */
 export function ifThere<T>(read: () => T): T | undefined {
   try {
     return read()

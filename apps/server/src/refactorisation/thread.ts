@@ -46,7 +46,7 @@ export function stepThread(
     const { limitMs } = first
     timer = setTimeout(() => {
       end(`no answer within ${limitMs / 1000} s`)
-      void worker.terminate() // a call into a library that never returns cannot be ended; nobody waits for it
+      void worker.terminate() // not awaited: a native call that never returns cannot be ended
     }, limitMs)
   }
 
