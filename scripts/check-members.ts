@@ -14,8 +14,6 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
     'RunOwnership and the handlers of its peers, over one set of leases and one channel',
   'apps/server/src/sockets/presence.ts#Presence':
     'the connections of clients, and the messages of ClientGateway that go over them',
-  'apps/server/src/storage/records/cluster-store.ts#ClusterStore': 'one table of leases, statements on it',
-  'apps/server/src/storage/records/store.ts#RunStore': 'runs, their plans and their participants are written together',
   'packages/testing/src/client/coordinator-double.ts#CoordinatorDouble': 'plays a whole coordinator in tests',
   'packages/testing/src/server/fake-client.ts#FakeClient': 'plays a whole client in tests',
 }

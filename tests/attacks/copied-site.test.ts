@@ -47,7 +47,7 @@ describe('a state folder on two hosts', () => {
     const run = await coordinator.createRun({ clientsPerRound: 2, quorum: 2 })
     await using first = await start('first', coordinator.url, { enrolmentToken: await coordinator.enrolment() })
     const { clientId } = await first.told('connected')
-    const isIn = async () => (await coordinator.store.runs.participationsOf(clientId)).length > 0
+    const isIn = async () => (await coordinator.store.participants.ofClient(clientId)).length > 0
     await until('the first host takes part', isIn)
     copyState('first', 'second')
     await expect(start('second', coordinator.url)).rejects.toThrow(/CLIENT_CONNECTED.*a second one/)

@@ -221,13 +221,13 @@ describe('a norm bound of its own', () => {
     const client = await coordinator.client('hostile', { train: AWAY })
     const { store } = coordinator
     // As a coordinator of an earlier release took it in.
-    await store.runs.join({
+    await store.participants.join({
       runId: manifest.runId,
       clientId: client.clientId,
       terms: { ...client.termsFor(manifest), noiseMultiplier: 1e9 },
       joinedAt: 0,
     })
-    const terms = await store.runs.participants(manifest.runId)
+    const terms = await store.participants.ofRun(manifest.runId)
     expect(terms[0]!.terms.noiseMultiplier).toBe(1e9)
     const loud = await coordinator.client('loud', { terms: { noiseMultiplier: 1e6 }, train: AWAY })
     await Promise.all([client.connect(), loud.connect()])
@@ -241,7 +241,7 @@ describe('a norm bound of its own', () => {
     const client = await coordinator.client('hostile', { train: AWAY })
     await client.connect()
     await until('the invitation', () => client.invitations.length === 1)
-    const participant = (await coordinator.store.runs.participants(manifest.runId))[0]!
+    const participant = (await coordinator.store.participants.ofRun(manifest.runId))[0]!
     Object.assign(participant.terms, { noiseMultiplier: 1e9 })
     const tensors = client.delta(manifest.runId, 0).map((tensor) => ({ ...tensor, data: tensor.data.map(() => 1e6) }))
     const frame = client.frame(client.invitations[0]!, { tensors })

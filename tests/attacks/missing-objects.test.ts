@@ -16,7 +16,7 @@ async function interruptedRun() {
   const clients = [await first.client('a'), await first.client('b', silent)]
   await Promise.all(clients.map((client) => client.connect()))
   await first.seen(runId, 'an update', ({ current }) => current?.received.length === 1)
-  const base = (await store.runs.adapter(runId, 0))!.sha256
+  const base = (await store.adapters.find(runId, 0))!.sha256
   const progress = (await store.rounds.find(runId, 0))!
   const update = progress.tasks.find(({ state }) => state === 'delivered')!.update!.sha256
   return { objects, parts, runId, base, update }

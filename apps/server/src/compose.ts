@@ -138,7 +138,8 @@ export function composeSecurity(
         ? createSessions(store.clients, now)
         : sharedSessions({
             clients: store.clients,
-            cluster: store.cluster,
+            nonces: store.nonces,
+            connections: store.connections,
             isHere: (clientId, connectionId) => presence.isHere(clientId, connectionId),
             secret: secrets.upload,
             now,

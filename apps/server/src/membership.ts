@@ -70,7 +70,11 @@ export class Membership implements AsyncDisposable {
   static async join(parts: MembershipParts): Promise<Membership> {
     const membership = new Membership(parts)
     try {
-      membership.#instanceLock = await releaseStaleInstance(parts.stateDir, membership.cluster.id, parts.store.cluster)
+      membership.#instanceLock = await releaseStaleInstance(
+        parts.stateDir,
+        membership.cluster.id,
+        parts.store.coordinators,
+      )
       await membership.cluster.join()
       return membership
     } catch (error) {

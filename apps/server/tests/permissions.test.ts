@@ -163,7 +163,7 @@ async function ofPoisoned(): Promise<string> {
   const [poisoned, clientId] = [await newRun(tokens.operator), await newClient()]
   const { store } = coordinator
   const terms = client.termsFor(client.manifests.get(runId)!)
-  await store.runs.join({ runId: poisoned, clientId, terms, joinedAt: 0 })
+  await store.participants.join({ runId: poisoned, clientId, terms, joinedAt: 0 })
   await store.ledger.setAhead(poisoned, clientId, 2)
   return `POST /v1/runs/${poisoned}/clients/${clientId}/quarantine`
 }

@@ -106,7 +106,7 @@ describe('the terms of a client', () => {
     await client.connect()
     const { alerts } = await coordinator.seen(runId, 'the alert', (snapshot) => snapshot.alerts.length === 1)
     expect(alerts[0]!.code).toBe('TERMS_CHANGED')
-    const [stored] = await coordinator.store.runs.participants(runId)
+    const [stored] = await coordinator.store.participants.ofRun(runId)
     expect(stored!.terms.noiseMultiplier).toBe(2)
   })
 })

@@ -80,7 +80,7 @@ export function operatorRoutes({ store, models, blobs, commands, views, now }: O
   })
   router.get('/v1/runs/:runId/adapter', async (request, response) => {
     const runId = runIdOf(request.params)
-    const adapter = await store.runs.newestAdapter(runId)
+    const adapter = await store.adapters.newest(runId)
     if (adapter === undefined) throw runNotFound(runId)
     const { bytes, stream } = await blobs.open(adapter.sha256)
     response.set({

@@ -16,7 +16,13 @@ async function twoCoordinators(secrets = [SECRET, SECRET]) {
   await store.clients.addTokens([{ hash, createdAt: 0, expiresAt: 1 }])
   await store.clients.enrol(hash, { id, name: 'a', publicKey: publicKey.export({ format: 'jwk' }).x!, enrolledAt: 0 })
   const [here, there] = secrets.map((secret) =>
-    sharedSessions({ clients: store.clients, cluster: store.cluster, secret, now: () => clock.now }),
+    sharedSessions({
+      clients: store.clients,
+      nonces: store.nonces,
+      connections: store.connections,
+      secret,
+      now: () => clock.now,
+    }),
   )
   const handshake = (nonce: string, clientId = id): ClientHandshake => {
     const signature = sign(null, Buffer.from(sessionChallengeText(clientId, nonce)), privateKey).toString('base64url')
@@ -55,19 +61,19 @@ describe('sessions that coordinators share', () => {
   it('know a token of any of them while its connection lives, and no longer', async () => {
     const { id, store, here, there } = await twoCoordinators()
     const [coordinatorId, first, second] = [randomUUID(), randomUUID(), randomUUID()]
-    await store.cluster.beat({ id: coordinatorId, shared: '' }, 60_000)
+    await store.coordinators.heartbeat({ id: coordinatorId, shared: '' }, 60_000)
     const token = here.begin(id, first)
     await expect(there.clientOf(token)).rejects.toThrow(/TOKEN_INVALID/) // not yet
-    await store.cluster.connect({ clientId: id, connectionId: first, coordinatorId })
+    await store.connections.connect({ clientId: id, connectionId: first, coordinatorId })
     expect(await there.clientOf(token)).toBe(id)
     const changed = Buffer.from(token, 'base64url')
     changed[3]! ^= 1
     await expect(there.clientOf(changed.toString('base64url'))).rejects.toThrow(/TOKEN_INVALID/)
     await expect(there.clientOf(undefined)).rejects.toThrow(/TOKEN_INVALID/)
-    await store.cluster.connect({ clientId: id, connectionId: second, coordinatorId })
+    await store.connections.connect({ clientId: id, connectionId: second, coordinatorId })
     await expect(there.clientOf(token)).rejects.toThrow(/TOKEN_INVALID/)
     expect(await there.clientOf(here.begin(id, second))).toBe(id)
-    await store.cluster.leave(coordinatorId)
+    await store.coordinators.leave(coordinatorId)
     await expect(there.clientOf(here.begin(id, second))).rejects.toThrow(/TOKEN_INVALID/)
   })
 })

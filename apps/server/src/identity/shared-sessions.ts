@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { ClientStore, ClusterStore } from '../storage/records/index.ts'
+import type { ClientStore, ConnectionStore, NonceStore } from '../storage/records/index.ts'
 import {
   authenticate,
   NONCE_LIFETIME_MS,
@@ -12,7 +12,8 @@ import { uuidBytes, uuidText } from './uuid-bytes.ts'
 
 export interface SharedSessionsParts {
   readonly clients: ClientStore
-  readonly cluster: Pick<ClusterStore, 'spendNonce' | 'isConnected'>
+  readonly nonces: NonceStore
+  readonly connections: Pick<ConnectionStore, 'isConnected'>
   /** True for a connection of this coordinator that is certain to be of a client in good standing. */
   readonly isHere?: (clientId: string, connectionId: string) => boolean
   /** A secret that the coordinators share. */
@@ -30,7 +31,7 @@ const MAC_BYTES = 32
  * whom and when, and is entered in the database when it is used; a session token carries its connection, which the
  * database knows as long as it lives.
  */
-export function sharedSessions({ clients, cluster, isHere, secret, now }: SharedSessionsParts): Sessions {
+export function sharedSessions({ clients, nonces, connections, isHere, secret, now }: SharedSessionsParts): Sessions {
   const mac = (what: string, ...parts: readonly Uint8Array[]): Buffer => {
     const hmac = createHmac('sha256', secret).update(`fedsvd-${what}-v1:`)
     for (const part of parts) hmac.update(part)
@@ -47,7 +48,7 @@ export function sharedSessions({ clients, cluster, isHere, secret, now }: Shared
     const issuedAt = issued.readUIntBE(RANDOM_BYTES, TIME_BYTES)
     if (Math.abs(now() - issuedAt) >= NONCE_LIFETIME_MS) throw nonceRefused('one that has expired')
     // The clocks of coordinators may differ by as much as a nonce lives: it is remembered long enough for both.
-    const isFirst = await cluster.spendNonce(nonce, 3 * NONCE_LIFETIME_MS)
+    const isFirst = await nonces.spend(nonce, 3 * NONCE_LIFETIME_MS)
     if (!isFirst) throw nonceRefused('one that was used before')
   }
 
@@ -72,7 +73,7 @@ export function sharedSessions({ clients, cluster, isHere, secret, now }: Shared
         bytes.length === 2 * UUID_BYTES + MAC_BYTES && timingSafeEqual(bytes.subarray(-MAC_BYTES), mac('session', who))
       if (!isOurs) throw sessionRefused(token)
       const [clientId, connectionId] = [uuidText(who.subarray(0, UUID_BYTES)), uuidText(who.subarray(UUID_BYTES))]
-      if (isHere?.(clientId, connectionId) || (await cluster.isConnected(clientId, connectionId))) return clientId
+      if (isHere?.(clientId, connectionId) || (await connections.isConnected(clientId, connectionId))) return clientId
       throw sessionRefused(token)
     },
   }

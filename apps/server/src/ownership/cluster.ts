@@ -80,7 +80,7 @@ export class Cluster implements RunOwnership, AsyncDisposable {
   constructor(options: ClusterOptions) {
     const { store, clock, send, peer, leaseMs } = options
     this.#options = options
-    this.#leases = new Leases(store.cluster, this.id, leaseMs)
+    this.#leases = new Leases(store.leases, this.id, leaseMs)
     this.store = store.fencedBy(this.#leases.of)
     this.#directory = new Directory((clientId, connection) => {
       peer.cut(clientId)
@@ -101,8 +101,8 @@ export class Cluster implements RunOwnership, AsyncDisposable {
   /** Joins the others. @throws FedsvdError CONFIG_INVALID when they have other secrets or another object store */
   async join(): Promise<void> {
     const { store, shared, leaseMs } = this.#options
-    checkShared(shared, await store.cluster.coordinators())
-    await store.cluster.beat({ id: this.id, shared }, leaseMs)
+    checkShared(shared, await store.coordinators.list())
+    await store.coordinators.heartbeat({ id: this.id, shared }, leaseMs)
   }
 
   /** From now on it renews its leases, and takes up runs that nobody drives. */
@@ -173,9 +173,9 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     const { store, shared, leaseMs } = this.#options
     const connection = { clientId, connectionId, coordinatorId: this.id }
     this.#fresh.add(clientId)
-    if (!(await store.cluster.connect(connection))) {
-      await store.cluster.beat({ id: this.id, shared }, leaseMs)
-      await store.cluster.connect(connection)
+    if (!(await store.connections.connect(connection))) {
+      await store.coordinators.heartbeat({ id: this.id, shared }, leaseMs)
+      await store.connections.connect(connection)
     }
     this.#directory.left(clientId)
     this.channel.tell('arrived', connection)
@@ -184,7 +184,7 @@ export class Cluster implements RunOwnership, AsyncDisposable {
   async exited(clientId: string, connectionId: string): Promise<void> {
     if (this.#ended) return // all of its connections are forgotten
     this.channel.tell('left', { clientId, connectionId })
-    await this.#options.store.cluster.disconnect([connectionId])
+    await this.#options.store.connections.disconnect([connectionId])
   }
 
   cutClient(clientId: string): void {
@@ -212,7 +212,7 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     this.#ended = true
     this.#cancel()
     await this.#heartbeating
-    await this.#options.store.cluster.leave(this.id).catch((error: unknown) => {
+    await this.#options.store.coordinators.leave(this.id).catch((error: unknown) => {
       this.#options.log.warn({ err: error }, 'releasing the leases at shutdown failed; they expire by themselves')
     })
     this.channel.tell('free', null)
@@ -264,7 +264,7 @@ export class Cluster implements RunOwnership, AsyncDisposable {
   }
 
   async #callDriver(runId: string, name: string, body: unknown): Promise<unknown> {
-    const driver = await this.#options.store.cluster.driverOf(runId)
+    const driver = await this.#options.store.leases.ownerOf(runId)
     if (driver === undefined || driver === this.id) throw noOwner()
     return await this.channel.call(driver, name, body, AbortSignal.timeout(CALL_TIMEOUT_MS))
   }
@@ -289,19 +289,19 @@ export class Cluster implements RunOwnership, AsyncDisposable {
 
   async #tick(): Promise<void> {
     const { store, shared, leaseMs, peer, log } = this.#options
-    const wasKnown = await store.cluster.beat({ id: this.id, shared }, leaseMs)
+    const wasKnown = await store.coordinators.heartbeat({ id: this.id, shared }, leaseMs)
     const { lost, idle } = await this.#leases.renew()
     for (const runId of lost) peer.relinquish(runId)
-    for (const runId of [...idle, ...(await store.cluster.withoutOwner())]) {
+    for (const runId of [...idle, ...(await store.leases.withoutOwner())]) {
       // Not awaited: leases are to be renewed while runs are being read.
       peer.acquire(runId).catch((error: unknown) => log.error({ err: error, runId }, 'acquiring the run failed'))
     }
     for (const clientId of await store.clients.revokedAmong(peer.connections().map(({ clientId }) => clientId)))
       peer.cut(clientId)
-    this.#others = new Set((await store.cluster.coordinators()).map(({ id }) => id).filter((id) => id !== this.id))
+    this.#others = new Set((await store.coordinators.list()).map(({ id }) => id).filter((id) => id !== this.id))
     await this.#compareConnections(wasKnown)
     this.#heartbeats += 1
-    if (this.#heartbeats % (BEATS * FORGOTTEN_AFTER) === 1) await store.cluster.sweep(FORGOTTEN_AFTER * leaseMs)
+    if (this.#heartbeats % (BEATS * FORGOTTEN_AFTER) === 1) await store.coordinators.sweep(FORGOTTEN_AFTER * leaseMs)
   }
 
   /**
@@ -312,18 +312,18 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     if (wasKnown && this.#others.size === 0 && this.#heartbeats % BEATS !== 0) return
     const { store, peer } = this.#options
     this.#fresh.clear()
-    const held = (await store.cluster.connections()).filter(({ clientId }) => !this.#fresh.has(clientId))
+    const held = (await store.connections.list()).filter(({ clientId }) => !this.#fresh.has(clientId))
     const here = peer.connections()
     const own = new Set(here.map(({ connectionId }) => connectionId))
     const stored = new Set(held.map(({ connectionId }) => connectionId))
     const stale = held.filter(({ coordinatorId, connectionId }) => coordinatorId === this.id && !own.has(connectionId))
-    if (stale.length > 0) await store.cluster.disconnect(stale.map(({ connectionId }) => connectionId))
+    if (stale.length > 0) await store.connections.disconnect(stale.map(({ connectionId }) => connectionId))
     const missing = here.filter(({ clientId, connectionId }) => !stored.has(connectionId) && !this.#fresh.has(clientId))
     const elsewhere = held.filter(({ coordinatorId }) => coordinatorId !== this.id)
     const away = new Set(elsewhere.map(({ clientId }) => clientId))
     const restored = missing.filter(({ clientId }) => !away.has(clientId))
     if (restored.length > 0) {
-      await store.cluster.restore(restored.map((connection) => ({ ...connection, coordinatorId: this.id })))
+      await store.connections.restore(restored.map((connection) => ({ ...connection, coordinatorId: this.id })))
     }
     this.#directory.replace(elsewhere)
   }

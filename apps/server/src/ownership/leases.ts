@@ -1,13 +1,13 @@
-import type { ClusterStore, Lease } from '../storage/records/index.ts'
+import type { Lease, LeaseStore } from '../storage/records/index.ts'
 
 /** The leases that this coordinator holds, as the database last confirmed them. */
 export class Leases {
   readonly #held = new Map<string, Lease>()
-  readonly #store: ClusterStore
+  readonly #store: LeaseStore
   readonly #owner: string
   readonly #lifetimeMs: number
 
-  constructor(store: ClusterStore, owner: string, lifetimeMs: number) {
+  constructor(store: LeaseStore, owner: string, lifetimeMs: number) {
     this.#store = store
     this.#owner = owner
     this.#lifetimeMs = lifetimeMs

@@ -2,25 +2,25 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type FileLock, lockFile } from '@fedsvd/engine/files/locks'
-import type { ClusterStore } from '../storage/records/index.ts'
+import type { CoordinatorStore } from '../storage/records/index.ts'
 
 const UUID = /^[0-9a-f-]{36}$/
 
 /**
- * Frees at once what an earlier life on the same state folder still holds, so that a coordinator that has died and is
- * started again need not wait for its own leases. The lock, which the system takes from a dead process, proves that it
- * is dead; where somebody holds it, nothing is freed.
+ * Releases at once what an earlier process on the same state folder still holds, so that a coordinator that has crashed
+ * and is started again need not wait until its own leases expire. The file lock, which the operating system takes from
+ * a dead process, proves that it is dead; where another process holds the lock, nothing is released.
  */
 export async function releaseStaleInstance(
   stateDir: string,
   id: string,
-  cluster: Pick<ClusterStore, 'leave'>,
+  coordinators: Pick<CoordinatorStore, 'leave'>,
 ): Promise<Disposable> {
   const lock = lockOf(path.join(stateDir, 'coordinator.lock'))
   if (lock === undefined) return { [Symbol.dispose]: () => {} }
   const file = path.join(stateDir, 'coordinator.id')
   const earlier = await readFile(file, 'utf8').catch(() => '')
-  if (UUID.test(earlier)) await cluster.leave(earlier)
+  if (UUID.test(earlier)) await coordinators.leave(earlier)
   await writeFile(file, id, { mode: 0o600 })
   return lock
 }

@@ -55,7 +55,7 @@ export async function inviteStraggler(
   clientId: string,
 ): Promise<void> {
   const { runId } = run.settings.manifest
-  const base = await run.storage.store.runs.adapter(runId, round)
+  const base = await run.storage.store.adapters.find(runId, round)
   const progress = await run.storage.store.rounds.find(runId, round)
   if (base === undefined || progress === undefined) return
   const { deadline } = progress

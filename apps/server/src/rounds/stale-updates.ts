@@ -38,7 +38,7 @@ export async function baseOf(
   { settings, storage }: { settings: Pick<RunSettings, 'manifest'>; storage: Pick<RunStorage, 'store'> },
   round: number,
 ): Promise<AdapterRecord> {
-  return (await storage.store.runs.adapter(settings.manifest.runId, round))!
+  return (await storage.store.adapters.find(settings.manifest.runId, round))!
 }
 
 async function stateOf(

@@ -50,7 +50,7 @@ export class ActiveRun implements RunContext {
     this.messages = messagesOf(runId, parts, onChange)
     this.storage = { store, blobs: parts.blobs }
     this.mechanism = { central, noiseSource: parts.noiseSource, refactoriser: parts.refactoriser }
-    this.participants = new RunParticipants({ runId, runs: store.runs, onChange })
+    this.participants = new RunParticipants({ runId, store: store.participants, onChange })
     const { settings, participants } = this
     this.budgets = new RunBudgets({
       manifest,
@@ -102,7 +102,7 @@ export class ActiveRun implements RunContext {
       onChange,
       create: () => evaluatorFor(manifest),
       stateAfter: async (round) => {
-        const { basis, sha256 } = (await storage.store.runs.adapter(runId, round + 1))!
+        const { basis, sha256 } = (await storage.store.adapters.find(runId, round + 1))!
         return decodeState(manifest, settings.schemaHash, basis, await storage.blobs.read(sha256))
       },
       onFailure: async (error) => {

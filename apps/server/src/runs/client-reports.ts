@@ -66,7 +66,7 @@ export class ClientReports {
   async alertAbout(clientId: string, { code, message }: FedsvdError): Promise<void> {
     const { store, alerts, active, registry } = this.#parts
     const runs: RunRecord[] = []
-    for (const { runId } of await store.runs.participationsOf(clientId)) runs.push(await registry.find(runId))
+    for (const { runId } of await store.participants.ofClient(clientId)) runs.push(await registry.find(runId))
     const open = runs.filter(({ state }) => isRunActive(state))
     const newest = runs.toSorted((left, right) => right.createdAt - left.createdAt).slice(0, 1)
     for (const { manifest } of open.length > 0 ? open : newest) {

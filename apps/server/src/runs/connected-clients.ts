@@ -58,14 +58,14 @@ export class ConnectedClients {
   async announce(runId: string, ending: Pick<RunRecord, 'reason'> & { state: FinalRunState }): Promise<void> {
     const { store, gateway } = this.#options
     const { state, reason } = ending
-    for (const { clientId } of await store.runs.participants(runId)) {
+    for (const { clientId } of await store.participants.ofRun(runId)) {
       gateway.runEnded(clientId, { runId, state, ...(reason && { reason }) })
     }
   }
 
   /** Tells the clients that are there that a run stands still. */
   async announcePause(runId: string): Promise<void> {
-    for (const { clientId } of await this.#options.store.runs.participants(runId)) this.#tellPause(clientId, runId)
+    for (const { clientId } of await this.#options.store.participants.ofRun(runId)) this.#tellPause(clientId, runId)
   }
 
   /** Not where the run was resumed meanwhile: the word would come after its invitation. */
@@ -95,11 +95,11 @@ export class ConnectedClients {
   /** Tells a client which of its runs have ended or stand still: it may have been away when they did. */
   async #announceEnded(clientId: string): Promise<void> {
     const { store, gateway } = this.#options
-    for (const { manifest, state, reason } of await store.runs.endedOf(clientId, MOST_ENDED)) {
+    for (const { manifest, state, reason } of await store.participants.endedRuns(clientId, MOST_ENDED)) {
       if (!isRunOver(state)) continue
       gateway.runEnded(clientId, { runId: manifest.runId, state, ...(reason && { reason }) })
     }
-    for (const runId of await store.runs.pausedOf(clientId)) this.#tellPause(clientId, runId)
+    for (const runId of await store.participants.pausedRuns(clientId)) this.#tellPause(clientId, runId)
   }
 }
 

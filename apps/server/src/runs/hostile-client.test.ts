@@ -89,7 +89,7 @@ describe('a client that shakes hands with one false ledger after the other', () 
     const { store, runs } = runsWith({ drives: false })
     const { runId, target } = await runs.commands.create(tinyRequest({}), TOKEN_HOLDER)
     const terms = { declaredRecords: 100, sampleRate: 0.1, noiseMultiplier: 2, budget: target }
-    await store.runs.join({ runId, clientId: CLIENT, terms, joinedAt: 0 })
+    await store.participants.join({ runId, clientId: CLIENT, terms, joinedAt: 0 })
     for (let length = 0; length < 3 * MOST_OF_A_KIND; length += 1) {
       const error = notExtended({ length: 1000, head: '0'.repeat(64) }, `one of ${length} entries`)
       await runs.reports.alertAbout(CLIENT, error)

@@ -73,7 +73,7 @@ export class UpdateIntake {
     for (const run of active.values()) {
       if (run.rounds.current?.base.sha256 === sha256 && run.participants.find(clientId) !== undefined) return true
     }
-    return await store.runs.mayRead(clientId, sha256)
+    return await store.adapters.mayRead(clientId, sha256)
   }
 
   /** A run and its round under way, here or at the coordinator that owns it. */

@@ -96,9 +96,14 @@ async function join(
   await checkTerms(manifest, terms, bounds.of(clientId))
   const cohort = new Set([...participants.all.map((other) => other.clientId), clientId])
   if (manifest.clientLevel !== undefined) checkClientDelta(manifest.clientLevel.budget.delta, cohort.size)
-  const { withdrawal, ...participant } = await store.runs.join({ runId, clientId, terms, joinedAt: time.clock.now() })
+  const { withdrawal, ...participant } = await store.participants.join({
+    runId,
+    clientId,
+    terms,
+    joinedAt: time.clock.now(),
+  })
   requireSameTerms(participant, terms)
-  if (withdrawal !== undefined) await store.runs.setWithdrawal(runId, clientId, undefined)
+  if (withdrawal !== undefined) await store.participants.setWithdrawal(runId, clientId, undefined)
   if (known === undefined) await tellNamesakes(run, clientId)
   return participant
 }

@@ -23,7 +23,7 @@ export async function remoteRound(
 ): Promise<ReceivingRound | undefined> {
   const { runId } = manifest
   const round = await store.rounds.publishedCount(runId)
-  const base = await store.runs.adapter(runId, round)
+  const base = await store.adapters.find(runId, round)
   if (base === undefined) return undefined
   const progress = await store.rounds.find(runId, round)
   return {

@@ -1,10 +1,10 @@
 import type { ErrorCode } from '@fedsvd/core/errors'
 import type { ReadyClients } from '../rounds/index.ts'
-import type { Participant, RunStore } from '../storage/records/index.ts'
+import type { Participant, ParticipantStore } from '../storage/records/index.ts'
 
 export interface RunParticipantsParts {
   readonly runId: string
-  readonly runs: Pick<RunStore, 'participants' | 'setWithdrawal'>
+  readonly store: Pick<ParticipantStore, 'ofRun' | 'setWithdrawal'>
   readonly onChange: () => void
 }
 
@@ -20,8 +20,8 @@ export class RunParticipants implements ReadyClients {
   }
 
   async load(): Promise<void> {
-    const { runId, runs } = this.#parts
-    for (const participant of await runs.participants(runId)) this.#participants.set(participant.clientId, participant)
+    const { runId, store } = this.#parts
+    for (const participant of await store.ofRun(runId)) this.#participants.set(participant.clientId, participant)
   }
 
   /** By client identifier, ascending; withdrawn ones included. */
@@ -54,10 +54,10 @@ export class RunParticipants implements ReadyClients {
   }
 
   async withdraw(clientId: string, code: ErrorCode): Promise<void> {
-    const { runId, runs, onChange } = this.#parts
+    const { runId, store, onChange } = this.#parts
     const participant = this.find(clientId)
     if (participant === undefined) return
-    await runs.setWithdrawal(runId, clientId, code)
+    await store.setWithdrawal(runId, clientId, code)
     this.#participants.set(clientId, { ...participant, withdrawal: code })
     onChange()
   }

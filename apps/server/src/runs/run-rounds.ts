@@ -54,7 +54,7 @@ export class RunRounds implements RunMilestones {
     if (this.#current?.round === round) return this.#current
     const { run, caps } = this.#parts
     const [base, journal] = await Promise.all([
-      run.storage.store.runs.adapter(run.runId, round),
+      run.storage.store.adapters.find(run.runId, round),
       this.#openJournal(round),
       caps.load(), // another coordinator may have spent or set something
     ])

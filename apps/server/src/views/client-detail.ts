@@ -21,7 +21,7 @@ export function clientView(client: ClientRecord, connected: boolean): ClientView
 
 /** What a client did in the runs that the caller may see, the newest run first. */
 export async function participationsOf(store: Store, clientId: string, caller: Caller): Promise<Participation[]> {
-  const participants = await store.runs.participationsOf(clientId)
+  const participants = await store.participants.ofClient(clientId)
   const found = await Promise.all(participants.map(async (one) => [one, await store.runs.find(one.runId)] as const))
   const visible = found.filter((pair): pair is readonly [Participant, RunRecord] => {
     const [, run] = pair

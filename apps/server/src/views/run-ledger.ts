@@ -4,11 +4,11 @@ import type { Store } from '../storage/records/index.ts'
 
 /** The facts that count for each client of a run, by mechanism and round. */
 export async function runLedger(
-  { runs, clients, ledger }: Pick<Store, 'runs' | 'clients' | 'ledger'>,
+  { participants: stored, clients, ledger }: Pick<Store, 'participants' | 'clients' | 'ledger'>,
   runId: string,
   capOf: (clientId: string, terms: PrivacyTerms) => Promise<ClientSpending['cap']> = async () => undefined,
 ): Promise<ClientSpending[]> {
-  const participants = await runs.participants(runId)
+  const participants = await stored.ofRun(runId)
   const names = await clients.names(participants.map(({ clientId }) => clientId))
   const byClient = new Map<string, Map<string, ClientSpending['mechanisms'][number]>>()
   for (const { clientId, round, sampleRate, noiseMultiplier, steps } of await ledger.spendingByRound(runId)) {

@@ -11,11 +11,11 @@ export interface RoundsQuestion {
 
 /** How the rounds of a run went, from what is stored of them. */
 export async function runRounds(
-  { runs, rounds }: Pick<Store, 'runs' | 'rounds'>,
+  { adapters, rounds }: Pick<Store, 'adapters' | 'rounds'>,
   { runId, since, limit }: RoundsQuestion,
 ): Promise<RoundSummary[]> {
   const history = await rounds.history(runId, since, limit)
-  let baseBytes = (await runs.adapter(runId, since))?.bytes ?? 0
+  let baseBytes = (await adapters.find(runId, since))?.bytes ?? 0
   return history.map((progress) => {
     const summary = summaryOf(progress, baseBytes)
     baseBytes = progress.result?.bytes ?? baseBytes

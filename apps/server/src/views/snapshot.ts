@@ -40,7 +40,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   const [published, alerts, adapter, clients, plans] = await Promise.all([
     store.rounds.published(runId, since),
     store.alerts.list(runId, MOST_ALERTS_READ),
-    store.runs.newestAdapter(runId),
+    store.adapters.newest(runId),
     clientsOf(manifest, parts),
     store.runs.plans(runId),
   ])
@@ -91,7 +91,7 @@ async function clientsOf(
 ): Promise<RunSnapshot['clients']> {
   const { runId, clientLevel } = manifest
   const unit = unitOfRun(manifest)
-  const participants = await store.runs.participants(runId)
+  const participants = await store.participants.ofRun(runId)
   const names = await store.clients.names(participants.map(({ clientId }) => clientId))
   const spending = live?.budgets.spending ?? new PrivacySpending(await store.ledger.spending(runId))
   const clients: RunSnapshot['clients'] = []

@@ -34,7 +34,7 @@ export async function seedBigRun({ store }: TestCoordinator, { clients, rounds, 
   await store.runs.create(run, { runId, number: 0, basis: 0, sha256: 'aa', bytes: 1000, publishedAt: BEGAN })
   const ids = await enrol(store, clients)
   const terms = { declaredRecords: 1000, sampleRate: 0.01, noiseMultiplier: 1, budget: request.target }
-  for (const clientId of ids) await store.runs.join({ runId, clientId, terms, joinedAt: BEGAN })
+  for (const clientId of ids) await store.participants.join({ runId, clientId, terms, joinedAt: BEGAN })
   const event = eventOfRound(run.manifest, terms)
   for (let round = 0; round < rounds; round += 1) {
     const asked = Array.from({ length: perRound }, (_, index) => ids[(round * perRound + index) % clients]!).sort()

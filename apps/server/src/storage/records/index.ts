@@ -1,5 +1,5 @@
 export { auditHash } from './audit-chain.ts'
-export type * from './cluster-store.ts'
+export type * from './coordinator-stores.ts'
 export type * from './dump.ts'
 export type * from './records.ts'
 export { isLarger, leaseLost } from './refusals.ts'

@@ -102,7 +102,7 @@ for (const [name, isAvailable, open] of STORES) {
     }
 
     async function join(runId: string, clientId: string): Promise<Participant> {
-      return await store.runs.join(participant(runId, clientId))
+      return await store.participants.join(participant(runId, clientId))
     }
 
     /** A run with two participants and a first round in which both are tasked. */
@@ -164,7 +164,7 @@ for (const [name, isAvailable, open] of STORES) {
       await store.runs.create(run, { runId, number: 0, basis: 0, sha256: 'aa', bytes: 12, publishedAt: NOW })
       expect(await store.runs.find(runId)).toEqual(run)
       expect((await store.runs.list()).map(({ manifest }) => manifest.runId)).toContain(runId)
-      expect(await store.runs.newestAdapter(runId)).toEqual({
+      expect(await store.adapters.newest(runId)).toEqual({
         runId,
         number: 0,
         basis: 0,
@@ -212,21 +212,21 @@ for (const [name, isAvailable, open] of STORES) {
       const [paused, running, foreign] = [await newRun(), await newRun(), await newRun()]
       for (const runId of [paused, running]) await join(runId, clientId)
       for (const runId of [paused, foreign]) await store.runs.move(runId, ['waiting'], { state: 'paused' })
-      expect(await store.runs.pausedOf(clientId)).toEqual([paused])
+      expect(await store.participants.pausedRuns(clientId)).toEqual([paused])
       expect(await store.runs.move(paused, ['paused'], { state: 'running' })).toBe(true)
-      expect(await store.runs.pausedOf(clientId)).toEqual([])
+      expect(await store.participants.pausedRuns(clientId)).toEqual([])
     })
 
     it('keeps the terms that were stated first', async () => {
       const [runId, clientId] = [await newRun(), await newClient()]
       const first = await join(runId, clientId)
       const other = { ...participant(runId, clientId), terms: { ...first.terms, noiseMultiplier: 9 } }
-      expect(await store.runs.join(other)).toEqual(first)
+      expect(await store.participants.join(other)).toEqual(first)
       expect(first.terms.noiseMultiplier).toBe(1.2345678901234567)
-      await store.runs.setWithdrawal(runId, clientId, 'BUDGET_EXHAUSTED')
-      expect(await store.runs.participants(runId)).toEqual([{ ...first, withdrawal: 'BUDGET_EXHAUSTED' }])
-      await store.runs.setWithdrawal(runId, clientId, undefined)
-      expect(await store.runs.participants(runId)).toEqual([first])
+      await store.participants.setWithdrawal(runId, clientId, 'BUDGET_EXHAUSTED')
+      expect(await store.participants.ofRun(runId)).toEqual([{ ...first, withdrawal: 'BUDGET_EXHAUSTED' }])
+      await store.participants.setWithdrawal(runId, clientId, undefined)
+      expect(await store.participants.ofRun(runId)).toEqual([first])
     })
 
     it('remembers when a client was last seen, and what it runs until it says otherwise', async () => {
@@ -295,7 +295,7 @@ for (const [name, isAvailable, open] of STORES) {
       const [clientId, stranger] = [await newClient(), await newClient()]
       const terms = (epsilon: number) => ({ ...participant('', '').terms, budget: { epsilon, delta: 1e-5 } })
       for (const [index, runId] of runs.entries()) {
-        await store.runs.join({ ...participant(runId, clientId), terms: terms(index + 1) })
+        await store.participants.join({ ...participant(runId, clientId), terms: terms(index + 1) })
       }
       const [late, first, refused] = runs
       await store.ledger.adopt([
@@ -385,9 +385,9 @@ for (const [name, isAvailable, open] of STORES) {
       for (const runId of runs) await join(runId, clientId)
       await store.runs.move(runs[0]!, ['waiting'], { state: 'stopped', endedAt: NOW })
       await store.runs.move(runs[2]!, ['waiting'], { state: 'completed', endedAt: NOW + 5 })
-      const ended = await store.runs.endedOf(clientId, 10)
+      const ended = await store.participants.endedRuns(clientId, 10)
       expect(ended.map(({ manifest }) => manifest.runId)).toEqual([runs[2], runs[0]])
-      expect(await store.runs.endedOf(clientId, 1)).toHaveLength(1)
+      expect(await store.participants.endedRuns(clientId, 1)).toHaveLength(1)
     })
 
     it('stores a round with its privacy events as one change', async () => {
@@ -457,14 +457,14 @@ for (const [name, isAvailable, open] of STORES) {
       const aggregated: RoundProgress = { ...received, version: 4, phase: 'aggregated', result }
       expect(await store.rounds.save({ before: received, after: aggregated, spent: [], released: [] })).toBe(true)
       expect(await store.rounds.find(runId, 0)).toEqual(aggregated)
-      expect(await store.runs.mayRead(deliverer, result.sha256)).toBe(false)
-      expect((await store.runs.newestAdapter(runId))?.number).toBe(0)
+      expect(await store.adapters.mayRead(deliverer, result.sha256)).toBe(false)
+      expect((await store.adapters.newest(runId))?.number).toBe(0)
 
       const published: RoundProgress = { ...aggregated, version: 5, phase: 'published', publishedAt: NOW + 3 }
       expect(await store.rounds.save({ before: aggregated, after: published, spent: [], released: [] })).toBe(true)
       expect(await store.rounds.find(runId, 0)).toEqual(published)
       expect(await store.rounds.publishedCount(runId)).toBe(1)
-      expect(await store.runs.adapter(runId, 1)).toEqual({ runId, number: 1, ...result, publishedAt: NOW + 3 })
+      expect(await store.adapters.find(runId, 1)).toEqual({ runId, number: 1, ...result, publishedAt: NOW + 3 })
       const history = { round: 0, clients: [deliverer], openedAt: NOW, publishedAt: NOW + 3 }
       expect(await store.rounds.published(runId)).toEqual([history])
       const evaluation = { accuracy: 0.95, loss: 0.123456789, records: 1000 }
@@ -562,9 +562,9 @@ for (const [name, isAvailable, open] of STORES) {
     it('shows published states to participants of their run only, and updates to nobody', async () => {
       const { runId, clients } = await taskedRound()
       const stranger = await newClient()
-      expect(await store.runs.mayRead(clients[0], `initial-${runId}`)).toBe(true)
-      expect(await store.runs.mayRead(stranger, `initial-${runId}`)).toBe(false)
-      expect(await store.runs.mayRead(clients[0], 'update')).toBe(false)
+      expect(await store.adapters.mayRead(clients[0], `initial-${runId}`)).toBe(true)
+      expect(await store.adapters.mayRead(stranger, `initial-${runId}`)).toBe(false)
+      expect(await store.adapters.mayRead(clients[0], 'update')).toBe(false)
     })
 
     it('adds spending up by mechanism, voided facts left out, and counts a fact again that is taken up again', async () => {
@@ -709,7 +709,7 @@ for (const [name, isAvailable, open] of STORES) {
       const after: RoundProgress = { ...progress, version: 3, phase: 'aggregated', result }
       expect(await store.rounds.save({ before: progress, after, spent: [], released: [] })).toBe(true)
       expect(await store.rounds.find(runId, 0)).toEqual(after)
-      expect(await store.runs.adapter(runId, 1)).toEqual({ runId, number: 1, ...result })
+      expect(await store.adapters.find(runId, 1)).toEqual({ runId, number: 1, ...result })
     })
 
     it('keeps what the coordinator charged per client apart from what clients spent per record', async () => {

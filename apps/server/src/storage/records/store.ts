@@ -1,5 +1,5 @@
 import type { AuditEntry, LedgerHead, PrivacyTerms, RunState } from '@fedsvd/core/protocol'
-import type { ClusterStore, Lease } from './cluster-store.ts'
+import type { ConnectionStore, CoordinatorStore, Lease, LeaseStore, NonceStore } from './coordinator-stores.ts'
 import type { DatabaseDump, WriteRows } from './dump.ts'
 import type {
   AdapterRecord,
@@ -29,19 +29,24 @@ import type {
 export interface Store extends AsyncDisposable {
   readonly clients: ClientStore
   readonly runs: RunStore
+  readonly participants: ParticipantStore
+  readonly adapters: AdapterStore
   readonly rounds: RoundStore
   readonly ledger: LedgerStore
   readonly alerts: AlertStore
   readonly operators: OperatorStore
   readonly audit: AuditStore
   readonly references: ReferenceStore
-  readonly cluster: ClusterStore
+  readonly coordinators: CoordinatorStore
+  readonly leases: LeaseStore
+  readonly connections: ConnectionStore
+  readonly nonces: NonceStore
   /** Resolves when the database answers. */
   ping(): Promise<void>
   /** Writes the rows as they are at one moment, for a backup; absent where the store is backed up by other means. */
   dump?(write: WriteRows): Promise<DatabaseDump>
   /**
-   * The same store for whoever drives runs: what only a driver may write (the rounds of a run, the run's state, its
+   * The same store for the owner of runs: what only an owner may write (the rounds of a run, the run's state, its
    * charges) is written together with a check, in the same transaction, that the run's lease is still the one given
    * here.
    *
@@ -97,6 +102,7 @@ export interface ClientStore {
   setCap(cap: BudgetCap, audit?: AuditDraft): Promise<boolean>
 }
 
+/** Runs themselves. */
 export interface RunStore {
   /** A new run in state `waiting` with its initial adapter state, which is published at once. */
   create(run: RunRecord, initial: AdapterRecord, audit?: AuditDraft): Promise<void>
@@ -110,6 +116,10 @@ export interface RunStore {
   /** False, and nothing stored, when the version is not the next one, the run has ended, or more rounds have begun. */
   addPlan(plan: PlanRecord, audit?: AuditDraft): Promise<boolean>
   setBaseline(runId: string, baseline: Baseline): Promise<void>
+}
+
+/** Which client takes part in which run. */
+export interface ParticipantStore {
   /**
    * Adds a participant unless there is one already; the terms that were stated first are returned and stay in force.
    */
@@ -117,16 +127,20 @@ export interface RunStore {
   /** Records why a client left the run, or that it is back (undefined). */
   setWithdrawal(runId: string, clientId: string, code: string | undefined): Promise<void>
   /** By client identifier, ascending. */
-  participants(runId: string): Promise<readonly Participant[]>
-  adapter(runId: string, number: number): Promise<AdapterRecord | undefined>
-  /** The published state with the highest number. */
-  newestAdapter(runId: string): Promise<AdapterRecord | undefined>
+  ofRun(runId: string): Promise<readonly Participant[]>
   /** Where a client takes or took part. */
-  participationsOf(clientId: string): Promise<readonly Participant[]>
+  ofClient(clientId: string): Promise<readonly Participant[]>
   /** The runs of a client that have ended, the newest first. */
-  endedOf(clientId: string, limit: number): Promise<readonly RunRecord[]>
+  endedRuns(clientId: string, limit: number): Promise<readonly RunRecord[]>
   /** Paused runs in which the client takes part. */
-  pausedOf(clientId: string): Promise<readonly string[]>
+  pausedRuns(clientId: string): Promise<readonly string[]>
+}
+
+/** The adapter states of runs: number 0 is the initial one, number n the result of the n-th round. */
+export interface AdapterStore {
+  find(runId: string, number: number): Promise<AdapterRecord | undefined>
+  /** The published state with the highest number. */
+  newest(runId: string): Promise<AdapterRecord | undefined>
   /** True when the object is a published state of a run in which the client takes part. */
   mayRead(clientId: string, sha256: string): Promise<boolean>
 }

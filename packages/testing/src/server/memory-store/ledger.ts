@@ -9,7 +9,7 @@ import type {
   Spending,
 } from '../../../../../apps/server/src/storage/records/store.ts'
 import { appendAudit } from './audit.ts'
-import type { Fence } from './cluster.ts'
+import type { Fence } from './fence.ts'
 import { addFact, factKey, keyOf, levelOf, type PrivacyLevel, type Tables } from './tables.ts'
 
 export function memoryLedger(tables: Tables, fence: Fence): LedgerStore {

@@ -1,10 +1,16 @@
 import type { LeaseOf, Store } from '../../../../../apps/server/src/storage/records/store.ts'
+import { memoryAdapters } from './adapters.ts'
 import { memoryAlerts } from './alerts.ts'
 import { memoryAudit } from './audit.ts'
 import { memoryClients } from './clients.ts'
-import { fence, memoryCluster } from './cluster.ts'
+import { memoryConnections } from './connections.ts'
+import { memoryCoordinators } from './coordinators.ts'
+import { fence } from './fence.ts'
+import { memoryLeases } from './leases.ts'
 import { memoryLedger } from './ledger.ts'
+import { memoryNonces } from './nonces.ts'
 import { memoryOperators } from './operators.ts'
+import { memoryParticipants } from './participants.ts'
 import { memoryReferences } from './references.ts'
 import { memoryRounds } from './rounds.ts'
 import { memoryRuns } from './runs.ts'
@@ -18,13 +24,18 @@ export function createMemoryStore(): Store {
     return {
       clients: memoryClients(tables),
       runs: memoryRuns(tables, guard),
+      participants: memoryParticipants(tables, guard),
+      adapters: memoryAdapters(tables),
       rounds: memoryRounds(tables, guard),
       ledger: memoryLedger(tables, guard),
       alerts: memoryAlerts(tables),
       operators: memoryOperators(tables),
       audit: memoryAudit(tables),
       references: memoryReferences(tables),
-      cluster: memoryCluster(tables),
+      coordinators: memoryCoordinators(tables),
+      leases: memoryLeases(tables),
+      connections: memoryConnections(tables),
+      nonces: memoryNonces(tables),
       ping: async () => {},
       fencedBy: open,
       [Symbol.asyncDispose]: async () => {},

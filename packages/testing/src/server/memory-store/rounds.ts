@@ -2,7 +2,7 @@ import { addedLate } from '../../../../../apps/server/src/storage/records/added-
 import type { RoundProgress, Task } from '../../../../../apps/server/src/storage/records/records.ts'
 import { countedBefore } from '../../../../../apps/server/src/storage/records/refusals.ts'
 import type { RoundStore } from '../../../../../apps/server/src/storage/records/store.ts'
-import type { Fence } from './cluster.ts'
+import type { Fence } from './fence.ts'
 import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 
 export function memoryRounds(tables: Tables, fence: Fence): RoundStore {

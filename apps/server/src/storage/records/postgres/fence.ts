@@ -1,4 +1,4 @@
-import type { Lease } from '../cluster-store.ts'
+import type { Lease } from '../coordinator-stores.ts'
 import { leaseLost } from '../refusals.ts'
 import type { LeaseOf } from '../store.ts'
 import { Prisma } from './generated/client.ts'

@@ -3,17 +3,22 @@ import pg from 'pg'
 import { shippedFolder } from '../../../platform/index.ts'
 import type { WriteRows } from '../dump.ts'
 import type { LeaseOf, Store } from '../store.ts'
+import { prismaAdapters } from './adapters.ts'
 import { prismaAlerts } from './alerts.ts'
 import { prismaAudit } from './audit.ts'
 import { fillNameKeys, prismaClients } from './clients.ts'
-import { prismaCluster } from './cluster.ts'
+import { prismaConnections } from './connections.ts'
+import { prismaCoordinators } from './coordinators.ts'
 import { translateDatabaseError, translating } from './database-errors.ts'
 import { dumpDatabase } from './dump.ts'
 import { fence } from './fence.ts'
 import { PrismaClient } from './generated/client.ts'
+import { prismaLeases } from './leases.ts'
 import { prismaLedger } from './ledger.ts'
 import { applyMigrations } from './migrate.ts'
+import { prismaNonces } from './nonces.ts'
 import { prismaOperators } from './operators.ts'
+import { prismaParticipants } from './participants.ts'
 import { prismaReferences } from './references.ts'
 import { prismaRounds } from './rounds.ts'
 import { prismaRuns } from './runs.ts'
@@ -51,13 +56,18 @@ export async function openPrismaStore(
     return {
       clients: translating(prismaClients(prisma)),
       runs: translating(prismaRuns(prisma, guard)),
+      participants: translating(prismaParticipants(prisma, guard)),
+      adapters: translating(prismaAdapters(prisma)),
       rounds: translating(prismaRounds(prisma, guard)),
       ledger: translating(prismaLedger(prisma, guard)),
       alerts: translating(prismaAlerts(prisma)),
       operators: translating(prismaOperators(prisma)),
       audit: translating(prismaAudit(prisma)),
       references: translating(prismaReferences(prisma)),
-      cluster: translating(prismaCluster(prisma)),
+      coordinators: translating(prismaCoordinators(prisma)),
+      leases: translating(prismaLeases(prisma)),
+      connections: translating(prismaConnections(prisma)),
+      nonces: translating(prismaNonces(prisma)),
       ...translating({
         async ping() {
           await prisma.$queryRaw`SELECT 1`

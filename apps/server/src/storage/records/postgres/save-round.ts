@@ -1,4 +1,4 @@
-import type { Lease } from '../cluster-store.ts'
+import type { Lease } from '../coordinator-stores.ts'
 import type { LateUpdate, RoundProgress } from '../records.ts'
 import type { RoundChange } from '../store.ts'
 import { heldLease } from './fence.ts'

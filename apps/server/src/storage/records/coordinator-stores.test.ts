@@ -4,7 +4,7 @@ import { freshDatabase, postgresAnswers, until } from '@fedsvd/testing/server'
 import { createMemoryStore } from '@fedsvd/testing/server/memory-store'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Lease } from './cluster-store.ts'
+import type { Lease } from './coordinator-stores.ts'
 import { openPostgresStore } from './postgres/index.ts'
 import type { RoundProgress } from './records.ts'
 import type { Store } from './store.ts'
@@ -109,43 +109,43 @@ for (const [name, isAvailable, open] of STORES) {
     it('gives a run to one of many that want it', async () => {
       const runId = await newRun()
       const owners = Array.from({ length: 8 }, () => randomUUID())
-      const leases = await Promise.all(owners.map((owner) => store.cluster.take(runId, owner, LONG)))
+      const leases = await Promise.all(owners.map((owner) => store.leases.take(runId, owner, LONG)))
       const held = leases.filter((lease) => lease !== undefined)
-      expect(held).toEqual([{ runId, owner: await store.cluster.driverOf(runId), epoch: 1 }])
-      expect(await store.cluster.withoutOwner()).not.toContain(runId)
+      expect(held).toEqual([{ runId, owner: await store.leases.ownerOf(runId), epoch: 1 }])
+      expect(await store.leases.withoutOwner()).not.toContain(runId)
     })
 
     it('gives an expired or released run to the next, under the next epoch', async () => {
       const runId = await newRun()
       const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()]
-      await store.cluster.take(runId, first, 0)
-      expect(await store.cluster.driverOf(runId)).toBeUndefined()
-      expect(await store.cluster.withoutOwner()).toContain(runId)
-      const lease = await store.cluster.take(runId, second, LONG)
+      await store.leases.take(runId, first, 0)
+      expect(await store.leases.ownerOf(runId)).toBeUndefined()
+      expect(await store.leases.withoutOwner()).toContain(runId)
+      const lease = await store.leases.take(runId, second, LONG)
       expect(lease).toEqual({ runId, owner: second, epoch: 2 })
-      expect(await store.cluster.take(runId, third, LONG)).toBeUndefined()
-      await store.cluster.release(lease!)
-      expect(await store.cluster.take(runId, third, LONG)).toEqual({ runId, owner: third, epoch: 3 })
+      expect(await store.leases.take(runId, third, LONG)).toBeUndefined()
+      await store.leases.release(lease!)
+      expect(await store.leases.take(runId, third, LONG)).toEqual({ runId, owner: third, epoch: 3 })
     })
 
     it('renews what nobody has taken, expired or not, and of open runs only', async () => {
       const [kept, lost, ended] = [await newRun(), await newRun(), await newRun()]
       const [owner, other] = [randomUUID(), randomUUID()]
-      for (const runId of [kept, lost, ended]) await store.cluster.take(runId, owner, 0)
-      await store.cluster.take(lost, other, LONG)
+      for (const runId of [kept, lost, ended]) await store.leases.take(runId, owner, 0)
+      await store.leases.take(lost, other, LONG)
       await store.runs.move(ended, ['waiting'], { state: 'stopped', endedAt: NOW })
-      expect(await store.cluster.renew(owner, LONG)).toEqual([{ runId: kept, owner, epoch: 1 }])
-      expect(await store.cluster.driverOf(kept)).toBe(owner)
-      expect(await store.cluster.driverOf(lost)).toBe(other)
+      expect(await store.leases.renew(owner, LONG)).toEqual([{ runId: kept, owner, epoch: 1 }])
+      expect(await store.leases.ownerOf(kept)).toBe(owner)
+      expect(await store.leases.ownerOf(lost)).toBe(other)
     })
 
     it('lets a driver write until another has taken the run, and not a moment longer', async () => {
       const runId = await newRun()
-      const lease = await store.cluster.take(runId, randomUUID(), 0) // expired at once, and still nobody else's
+      const lease = await store.leases.take(runId, randomUUID(), 0) // expired at once, and still nobody else's
       const driver = fenced(lease)
       const first = opened(runId)
       expect(await driver.rounds.save({ after: first, spent: [], released: [] })).toBe(true)
-      await store.cluster.take(runId, randomUUID(), LONG)
+      await store.leases.take(runId, randomUUID(), LONG)
 
       const second = { ...first, version: 2, phase: 'tasked' as const }
       const clientId = await newClient()
@@ -153,7 +153,7 @@ for (const [name, isAvailable, open] of STORES) {
         () => driver.rounds.save({ before: first, after: second, spent: [], released: [] }),
         () => driver.rounds.setEvaluation(runId, 0, { accuracy: 1, loss: 0, records: 1 }),
         () => driver.runs.move(runId, ['waiting'], { state: 'failed' }),
-        () => driver.runs.setWithdrawal(runId, clientId, 'BUDGET_EXHAUSTED'),
+        () => driver.participants.setWithdrawal(runId, clientId, 'BUDGET_EXHAUSTED'),
         () => driver.ledger.charge([{ ...FACT, runId, clientId }]),
         () => fenced(undefined).rounds.save({ before: first, after: second, spent: [], released: [] }),
       ]
@@ -188,40 +188,40 @@ for (const [name, isAvailable, open] of STORES) {
       ]
       const here = { clientId, connectionId: randomUUID(), coordinatorId: first.id }
       const there = { clientId, connectionId: randomUUID(), coordinatorId: second.id }
-      expect(await store.cluster.connect(here)).toBe(false) // nobody knows the coordinator
-      expect(await store.cluster.beat(first, LONG)).toBe(false)
-      expect(await store.cluster.beat(first, LONG)).toBe(true)
-      await store.cluster.beat(second, LONG)
-      expect(await store.cluster.coordinators()).toEqual(expect.arrayContaining([first, second]))
-      expect(await store.cluster.connect(here)).toBe(true)
-      expect(await store.cluster.connect(there)).toBe(true)
-      expect(await store.cluster.isConnected(clientId, here.connectionId)).toBe(false)
-      expect(await store.cluster.isConnected(clientId, there.connectionId)).toBe(true)
-      await store.cluster.restore([here])
-      expect(await store.cluster.connections()).toContainEqual(there)
-      await store.cluster.disconnect([here.connectionId])
-      expect(await store.cluster.connections()).toContainEqual(there)
-      await store.cluster.beat(second, 0)
-      expect(await store.cluster.connections()).not.toContainEqual(there)
-      expect(await store.cluster.isConnected(clientId, there.connectionId)).toBe(false)
-      await store.cluster.sweep(0)
-      expect(await store.cluster.beat(second, LONG)).toBe(false)
-      expect(await store.cluster.connections()).not.toContainEqual(there)
+      expect(await store.connections.connect(here)).toBe(false) // nobody knows the coordinator
+      expect(await store.coordinators.heartbeat(first, LONG)).toBe(false)
+      expect(await store.coordinators.heartbeat(first, LONG)).toBe(true)
+      await store.coordinators.heartbeat(second, LONG)
+      expect(await store.coordinators.list()).toEqual(expect.arrayContaining([first, second]))
+      expect(await store.connections.connect(here)).toBe(true)
+      expect(await store.connections.connect(there)).toBe(true)
+      expect(await store.connections.isConnected(clientId, here.connectionId)).toBe(false)
+      expect(await store.connections.isConnected(clientId, there.connectionId)).toBe(true)
+      await store.connections.restore([here])
+      expect(await store.connections.list()).toContainEqual(there)
+      await store.connections.disconnect([here.connectionId])
+      expect(await store.connections.list()).toContainEqual(there)
+      await store.coordinators.heartbeat(second, 0)
+      expect(await store.connections.list()).not.toContainEqual(there)
+      expect(await store.connections.isConnected(clientId, there.connectionId)).toBe(false)
+      await store.coordinators.sweep(0)
+      expect(await store.coordinators.heartbeat(second, LONG)).toBe(false)
+      expect(await store.connections.list()).not.toContainEqual(there)
     })
 
     it('frees the runs of a coordinator that leaves', async () => {
       const [runId, owner] = [await newRun(), randomUUID()]
-      await store.cluster.take(runId, owner, LONG)
-      await store.cluster.leave(owner)
-      expect(await store.cluster.withoutOwner()).toContain(runId)
+      await store.leases.take(runId, owner, LONG)
+      await store.coordinators.leave(owner)
+      expect(await store.leases.withoutOwner()).toContain(runId)
     })
 
     it('lets a nonce be spent once', async () => {
       const nonce = randomUUID()
-      const spent = await Promise.all(Array.from({ length: 4 }, () => store.cluster.spendNonce(nonce, LONG)))
+      const spent = await Promise.all(Array.from({ length: 4 }, () => store.nonces.spend(nonce, LONG)))
       expect(spent.filter(Boolean)).toHaveLength(1)
-      await store.cluster.sweep(LONG)
-      expect(await store.cluster.spendNonce(nonce, LONG)).toBe(false)
+      await store.coordinators.sweep(LONG)
+      expect(await store.nonces.spend(nonce, LONG)).toBe(false)
     })
   })
 }
@@ -233,7 +233,7 @@ describe.skipIf(!(await postgresAnswers()))('a driver that writes while its run 
     const runId = randomUUID()
     const initial = { runId, number: 0, basis: 0, sha256: 'a'.repeat(64), bytes: 1, publishedAt: NOW }
     await store.runs.create({ manifest: { ...MANIFEST, runId }, state: 'waiting', createdAt: NOW }, initial)
-    const lease = await store.cluster.take(runId, randomUUID(), 0)
+    const lease = await store.leases.take(runId, randomUUID(), 0)
     const other = new pg.Client(database.url)
     await other.connect()
     try {

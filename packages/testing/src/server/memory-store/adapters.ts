@@ -1,0 +1,20 @@
+import type { AdapterStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import { keyOf, type Tables } from './tables.ts'
+
+export function memoryAdapters({ adapters, participants }: Tables): AdapterStore {
+  const adaptersOf = (runId: string) => [...adapters.values()].filter((adapter) => adapter.runId === runId)
+  return {
+    find: async (runId, number) => adapters.get(keyOf(runId, number)),
+    newest: async (runId) =>
+      adaptersOf(runId)
+        .filter(({ publishedAt }) => publishedAt !== undefined)
+        .sort((left, right) => right.number - left.number)[0],
+    mayRead: async (clientId, sha256) =>
+      [...adapters.values()].some(
+        (adapter) =>
+          adapter.sha256 === sha256 &&
+          adapter.publishedAt !== undefined &&
+          participants.has(keyOf(adapter.runId, clientId)),
+      ),
+  }
+}
