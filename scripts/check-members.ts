@@ -10,10 +10,6 @@ export const MOST_MEMBERS = 14
 
 /** Those that may have more, each with its reason. An entry that is not needed any more is a breach, too. */
 export const EXCEPTIONS: Readonly<Record<string, string>> = {
-  'apps/server/src/ownership/cluster.ts#Cluster':
-    'RunOwnership and the handlers of its peers, over one set of leases and one channel',
-  'apps/server/src/sockets/presence.ts#Presence':
-    'the connections of clients, and the messages of ClientGateway that go over them',
   'packages/testing/src/client/coordinator-double.ts#CoordinatorDouble': 'plays a whole coordinator in tests',
   'packages/testing/src/server/fake-client.ts#FakeClient': 'plays a whole client in tests',
 }

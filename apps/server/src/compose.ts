@@ -140,7 +140,7 @@ export function composeSecurity(
             clients: store.clients,
             nonces: store.nonces,
             connections: store.connections,
-            isHere: (clientId, connectionId) => presence.isHere(clientId, connectionId),
+            isHere: (clientId, connectionId) => presence.local.isVouched(clientId, connectionId),
             secret: secrets.upload,
             now,
           }),
@@ -180,7 +180,7 @@ export function composeRuns(
     ...training,
     store,
     blobs,
-    gateway: presence,
+    gateway: presence.messenger,
     tokens,
     clock,
     log,
@@ -188,9 +188,13 @@ export function composeRuns(
     bounds,
     events,
     gatherMs: config.gatherSeconds * 1000,
-    ...(others && { ownership: others.cluster }),
+    ...(others && { ownership: others.cluster.ownership }),
   })
-  return { runs, bounds, views: new RunViews({ store, bounds, isConnected: (id) => presence.isConnected(id), runs }) }
+  return {
+    runs,
+    bounds,
+    views: new RunViews({ store, bounds, isConnected: (id) => presence.messenger.isConnected(id), runs }),
+  }
 }
 
 export interface Sockets {
@@ -236,7 +240,7 @@ export function composeSockets(
         log.warn({ err: error, clientId }, 'storing when a client was last seen failed')
       })
     },
-    registry: others?.cluster,
+    registry: others?.cluster.clients,
   })
   events.on('run.changed', (runId) => feed.changed(runId))
   events.on('run.changed', (runId) => others?.cluster.changed(runId))
@@ -265,7 +269,7 @@ export function composeHttp(
   },
 ): Express {
   const now = (): number => clock.now()
-  const isConnected = (clientId: string): boolean => presence.isConnected(clientId)
+  const isConnected = (clientId: string): boolean => presence.messenger.isConnected(clientId)
   const { commands, intake, reports } = runs
   const { requestsPerMinute, refusalsPerMinute, refusedSignInsPerMinute, transfersPerMinute } = config
   const routers = [
@@ -280,7 +284,7 @@ export function composeHttp(
     tensorRoutes({
       blobs,
       sessions,
-      isHere: (clientId) => presence.isHere(clientId),
+      isHere: (clientId) => presence.local.isVouched(clientId),
       tokens,
       intake,
       metrics,
@@ -296,7 +300,7 @@ export function composeHttp(
       isConnected,
       cutOperator: (operatorId) => events.emit('session.ended', { operatorId }),
       cutClient: (clientId) => {
-        presence.cut(clientId)
+        presence.local.cut(clientId)
         others?.cluster.cutClient(clientId)
       },
     }),

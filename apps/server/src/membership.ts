@@ -1,4 +1,3 @@
-import type { RoundClosed, RunEnded, RunPaused } from '@fedsvd/core/protocol'
 import { createAdapter } from '@socket.io/postgres-adapter'
 import type { Logger } from 'pino'
 import type { ServerOptions } from 'socket.io'
@@ -93,16 +92,17 @@ export class Membership implements AsyncDisposable {
 
   /** The clients of the other coordinators. */
   get elsewhere(): RemoteCoordinators {
+    const remote = this.cluster.clients
     return {
-      isConnected: (clientId) => this.cluster.isConnectedElsewhere(clientId),
-      isTaken: (clientId, instance) => this.cluster.isTaken(clientId, instance),
-      ask: (clientId, event, message) => this.cluster.ask(clientId, event, message),
-      tell: (clientId, event, message) => {
-        if (!this.cluster.isConnectedElsewhere(clientId)) return
+      isConnected: (clientId) => remote.isConnected(clientId),
+      isTaken: (clientId, instance) => remote.isTaken(clientId, instance),
+      ask: (clientId, event, message) => remote.ask(clientId, event, message),
+      tell: (clientId, { event, message }) => {
+        if (!remote.isConnected(clientId)) return
         const room = this.#services?.clients.to(clientId)
-        if (event === 'round-closed') room?.emit(event, message as RoundClosed)
-        else if (event === 'run-paused') room?.emit(event, message as RunPaused)
-        else room?.emit(event, message as RunEnded)
+        if (event === 'round-closed') room?.emit(event, message)
+        else if (event === 'run-paused') room?.emit(event, message)
+        else room?.emit(event, message)
       },
     }
   }
@@ -111,7 +111,7 @@ export class Membership implements AsyncDisposable {
   async start(services: CoordinatorServices): Promise<void> {
     this.#services = services
     await this.#notifications.listensTo(`${CHANNELS}#${services.clients.name}`)
-    services.clients.on('cluster', (text) => this.cluster.channel.receive(JSON.parse(text) as Envelope))
+    services.clients.on('cluster', (text) => this.cluster.receive(JSON.parse(text) as Envelope))
     this.cluster.start()
   }
 
@@ -131,10 +131,10 @@ export class Membership implements AsyncDisposable {
       report: (clientId, report) => services().runs.reports.ledger(clientId, report, 'forwarded'),
       arrived: (clientId, connection) => services().runs.connectedClients.arrived(clientId, connection, 'elsewhere'),
       ask: (clientId, connectionId, event, message) =>
-        services().presence.askHere(clientId, event, message, connectionId),
-      isTaken: (clientId, instance) => services().presence.isTakenHere(clientId, instance),
-      connections: () => services().presence.connections,
-      cut: (clientId) => services().presence.cut(clientId),
+        services().presence.local.ask(clientId, event, message, connectionId),
+      isTaken: (clientId, instance) => services().presence.local.isTaken(clientId, instance),
+      connections: () => services().presence.local.list(),
+      cut: (clientId) => services().presence.local.cut(clientId),
       cutOperators: (ended: RevokedSession) => services().feed.cut(ended),
       changed: (runId) => services().feed.changed(runId),
     }

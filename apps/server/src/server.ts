@@ -33,7 +33,7 @@ import { type ModelRegistry, modelsOf } from './models/index.ts'
 import { type Clock, systemClock } from './platform/index.ts'
 import { openRefactoriser, type Refactoriser } from './refactorisation/index.ts'
 import { roundSpans } from './rounds/index.ts'
-import { Presence, type ServedEvents, servedEvents } from './sockets/index.ts'
+import { createPresence, type ServedEvents, servedEvents } from './sockets/index.ts'
 import { startCollector } from './storage/objects/index.ts'
 import { createLog, createMetrics, openTracer } from './telemetry/index.ts'
 
@@ -102,7 +102,7 @@ export async function startCoordinator(
     // Not waited for: a store that is away for a moment keeps no coordinator from its start.
     void blobs.check().catch((error: unknown) => log.error({ err: error }, 'the object store takes nothing'))
   }
-  const presence = new Presence(log, others?.elsewhere)
+  const presence = createPresence(log, others?.elsewhere)
   const security = composeSecurity(ground, storage, secrets, presence)
   const rooms = composeRuns(ground, storage, security, presence, { models, evaluatorFor, refactoriser })
   const { runs } = rooms

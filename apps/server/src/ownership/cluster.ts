@@ -5,30 +5,25 @@ import type { RevokedSession } from '../identity/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { ConnectionRecord, Store } from '../storage/records/index.ts'
 import { Channel, type Envelope } from './channel.ts'
-import { Directory } from './directory.ts'
 import { Leases } from './leases.ts'
-import { type Delivery, noOwner, type RunOwnership } from './run-ownership.ts'
+import { type LocalClients, RemoteClients } from './remote-clients.ts'
+import type { Delivery, RunOwnership } from './run-ownership.ts'
 import { checkShared } from './shared.ts'
+import { SharedOwnership } from './shared-ownership.ts'
 
 /** What a coordinator does for the others. */
-export interface PeerHandlers {
-  /** Takes a run up if nobody else has. */
+export interface PeerHandlers extends LocalClients {
+  /** Acquires a run unless another coordinator has. */
   acquire(runId: string): Promise<void>
-  /** Stops driving a run that another coordinator has, or that has ended. */
+  /** Relinquishes a run that another coordinator owns, or that has ended. */
   relinquish(runId: string): void
   deliver(delivery: Delivery): Promise<void>
   report(clientId: string, report: LedgerReport): Promise<LedgerReply>
   failed(clientId: string, failure: RoundFailed): Promise<void>
-  /** A client is connected to another coordinator from now on, until the signal is aborted. */
-  arrived(clientId: string, connection: AbortSignal): void
   /** Puts a question to a client that is connected here; undefined when it is not, or does not answer. */
   ask(clientId: string, connectionId: string, event: 'offer' | 'invite', message: unknown): Promise<unknown>
   /** True when another process of this identity than `instance` is connected here, and answers. */
   isTaken(clientId: string, instance: string): Promise<boolean>
-  /** The connections that this coordinator has. */
-  connections(): readonly Omit<ConnectionRecord, 'coordinatorId'>[]
-  /** Ends the connection of a client. */
-  cut(clientId: string): void
   cutOperators(ended: RevokedSession): void
   /** Something that a snapshot shows has changed at another coordinator. */
   changed(runId: string): void
@@ -40,15 +35,13 @@ export interface ClusterOptions {
   readonly log: Logger
   /** Fingerprint of what coordinators have to share. */
   readonly shared: string
-  /** How long a run waits for its driver before another may take it over. */
+  /** How long a run waits for its owner before another may take it over. */
   readonly leaseMs: number
   /** Sends to all other coordinators. */
   readonly send: (envelope: Envelope) => void
   readonly peer: PeerHandlers
 }
 
-const CALL_TIMEOUT_MS = 10_000
-const ASK_TIMEOUT_MS = 600_000
 /** No more often than this do others hear that one run has changed. */
 const LEAST_INTERVAL_MS = 100
 /** Leases are renewed this often in their lifetime. */
@@ -57,19 +50,17 @@ const BEATS = 3
 const FORGOTTEN_AFTER = 10
 
 /**
- * One of the coordinators on a database. The database is the truth: who is alive, who drives which run, and who is
- * connected where. Messages only make it known sooner; one that is lost costs the time to the next beat.
+ * One of the coordinators on a database. The database is the truth: who is alive, who owns which run, and who is
+ * connected where. Messages only make it known sooner; one that is lost costs the time to the next heartbeat.
  */
-export class Cluster implements RunOwnership, AsyncDisposable {
+export class Cluster implements AsyncDisposable {
   readonly id = randomUUID()
-  readonly store: Store
-  readonly channel: Channel
+  readonly ownership: RunOwnership
+  readonly clients: RemoteClients
+  readonly #channel: Channel
   readonly #options: ClusterOptions
   readonly #leases: Leases
-  readonly #directory: Directory
   readonly #dirty = new Set<string>()
-  /** Clients that have connected here since the connections were last read. */
-  readonly #fresh = new Set<string>()
   #others = new Set<string>()
   #heartbeating: Promise<void> | undefined
   #again = false
@@ -79,15 +70,11 @@ export class Cluster implements RunOwnership, AsyncDisposable {
 
   constructor(options: ClusterOptions) {
     const { store, clock, send, peer, leaseMs } = options
+    const { id } = this
     this.#options = options
-    this.#leases = new Leases(store.leases, this.id, leaseMs)
-    this.store = store.fencedBy(this.#leases.of)
-    this.#directory = new Directory((clientId, connection) => {
-      peer.cut(clientId)
-      peer.arrived(clientId, connection)
-    })
-    this.channel = new Channel({
-      id: this.id,
+    this.#leases = new Leases(store.leases, id, leaseMs)
+    const channel = new Channel({
+      id,
       clock,
       send,
       onTell: (name, body, from) => {
@@ -96,103 +83,46 @@ export class Cluster implements RunOwnership, AsyncDisposable {
       },
       onCall: (name, body) => this.#called(name, body),
     })
+    this.#channel = channel
+    const isLeaving = (): boolean => this.#ended
+    this.ownership = new SharedOwnership({ id, store, leases: this.#leases, channel, isLeaving })
+    this.clients = new RemoteClients({
+      id,
+      connections: store.connections,
+      clock,
+      channel,
+      local: peer,
+      heartbeat: () => this.#writeHeartbeat(),
+      isLeaving,
+    })
   }
 
   /** Joins the others. @throws FedsvdError CONFIG_INVALID when they have other secrets or another object store */
   async join(): Promise<void> {
-    const { store, shared, leaseMs } = this.#options
+    const { store, shared } = this.#options
     checkShared(shared, await store.coordinators.list())
-    await store.coordinators.heartbeat({ id: this.id, shared }, leaseMs)
+    await this.#writeHeartbeat()
   }
 
-  /** From now on it renews its leases, and takes up runs that nobody drives. */
+  /** A message of another coordinator. */
+  receive(envelope: Envelope): void {
+    this.#channel.receive(envelope)
+  }
+
+  /** From now on it renews its leases, and acquires runs without an owner. */
   start(): void {
-    this.channel.tell('joined', null)
+    this.#channel.tell('joined', null)
     void this.#heartbeat()
   }
 
-  take = async (runId: string): Promise<boolean> => !this.#ended && (await this.#leases.take(runId))
-
-  release = async (runId: string): Promise<void> => {
-    await this.#leases.release(runId)
-    this.channel.tell('free', null)
-  }
-
-  ended = (runId: string): void => this.channel.tell('ended', runId)
-
-  deliver = async (delivery: Delivery): Promise<void> => {
-    await this.#callDriver(delivery.runId, 'deliver', delivery)
-  }
-
-  report = async (clientId: string, report: LedgerReport): Promise<LedgerReply> =>
-    (await this.#callDriver(report.runId, 'report', { clientId, report })) as LedgerReply
-
-  failed = async (clientId: string, failure: RoundFailed): Promise<void> => {
-    await this.#callDriver(failure.runId, 'failed', { clientId, failure })
-  }
-
-  isConnectedElsewhere(clientId: string): boolean {
-    return this.#directory.has(clientId)
-  }
-
-  /** Puts a question to a client, wherever it is connected; undefined when it is away, goes away, or stays silent. */
-  async ask(clientId: string, event: 'offer' | 'invite', message: unknown): Promise<unknown> {
-    const found = this.#directory.find(clientId)
-    if (found === undefined) return undefined
-    const { connection, signal } = found
-    const { clock } = this.#options
-    const over = new AbortController()
-    const giveUp = (): void => over.abort()
-    const cancel = clock.at(clock.now() + ASK_TIMEOUT_MS, giveUp)
-    signal.addEventListener('abort', giveUp)
-    try {
-      const body = { ...connection, event, message }
-      return await this.channel.call(connection.coordinatorId, 'ask', body, over.signal)
-    } catch {
-      return undefined
-    } finally {
-      cancel()
-      signal.removeEventListener('abort', giveUp)
-    }
-  }
-
-  /** True when another process of this identity than `instance` is connected to another coordinator, and answers. */
-  async isTaken(clientId: string, instance: string): Promise<boolean> {
-    const found = this.#directory.find(clientId)
-    if (found === undefined) return false
-    const { coordinatorId } = found.connection
-    try {
-      return (await this.channel.call(coordinatorId, 'taken', { clientId, instance }, found.signal)) === true
-    } catch {
-      return false // that coordinator, or the connection, is gone
-    }
-  }
-
-  /** A client has connected here: it is nowhere else any more. */
-  async entered(clientId: string, connectionId: string): Promise<void> {
-    const { store, shared, leaseMs } = this.#options
-    const connection = { clientId, connectionId, coordinatorId: this.id }
-    this.#fresh.add(clientId)
-    if (!(await store.connections.connect(connection))) {
-      await store.coordinators.heartbeat({ id: this.id, shared }, leaseMs)
-      await store.connections.connect(connection)
-    }
-    this.#directory.left(clientId)
-    this.channel.tell('arrived', connection)
-  }
-
-  async exited(clientId: string, connectionId: string): Promise<void> {
-    if (this.#ended) return // all of its connections are forgotten
-    this.channel.tell('left', { clientId, connectionId })
-    await this.#options.store.connections.disconnect([connectionId])
-  }
-
+  /** Has the other coordinators end the connection of a client. */
   cutClient(clientId: string): void {
-    this.channel.tell('cut', clientId)
+    this.#channel.tell('cut', clientId)
   }
 
+  /** Has the other coordinators end the sessions of an operator. */
   cutOperators(ended: RevokedSession): void {
-    this.channel.tell('cut-operators', ended)
+    this.#channel.tell('cut-operators', ended)
   }
 
   /** Something that a snapshot of this run shows has changed here. */
@@ -203,7 +133,7 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     this.#dirty.add(runId)
     clock.at(clock.now() + LEAST_INTERVAL_MS, () => {
       this.#dirty.delete(runId)
-      if (!this.#ended) this.channel.tell('changed', runId)
+      if (!this.#ended) this.#channel.tell('changed', runId)
     })
   }
 
@@ -215,21 +145,19 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     await this.#options.store.coordinators.leave(this.id).catch((error: unknown) => {
       this.#options.log.warn({ err: error }, 'releasing the leases at shutdown failed; they expire by themselves')
     })
-    this.channel.tell('free', null)
+    this.#channel.tell('free', null)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) await this.leave()
-    this.channel[Symbol.dispose]()
+    this.#channel[Symbol.dispose]()
   }
 
   #told(name: string, body: unknown): void {
     const { peer } = this.#options
-    if (name === 'arrived') this.#directory.arrived(body as ConnectionRecord)
-    else if (name === 'left') {
-      const { clientId, connectionId } = body as ConnectionRecord
-      this.#directory.left(clientId, connectionId)
-    } else if (name === 'changed') peer.changed(body as string)
+    if (name === 'arrived') this.clients.arrivedElsewhere(body as ConnectionRecord)
+    else if (name === 'left') this.clients.leftElsewhere(body as ConnectionRecord)
+    else if (name === 'changed') peer.changed(body as string)
     else if (name === 'ended') {
       peer.relinquish(body as string)
       peer.changed(body as string)
@@ -263,13 +191,13 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     throw new TypeError(`another coordinator asks for ${name}`)
   }
 
-  async #callDriver(runId: string, name: string, body: unknown): Promise<unknown> {
-    const driver = await this.#options.store.leases.ownerOf(runId)
-    if (driver === undefined || driver === this.id) throw noOwner()
-    return await this.channel.call(driver, name, body, AbortSignal.timeout(CALL_TIMEOUT_MS))
+  /** False when this coordinator was not known, or no more. */
+  #writeHeartbeat(): Promise<boolean> {
+    const { store, shared, leaseMs } = this.#options
+    return store.coordinators.heartbeat({ id: this.id, shared }, leaseMs)
   }
 
-  /** One beat at a time; one that is asked for meanwhile follows. */
+  /** One heartbeat at a time; one that is asked for meanwhile follows. */
   async #heartbeat(): Promise<void> {
     this.#again = true
     if (this.#heartbeating !== undefined || this.#ended) return
@@ -288,8 +216,8 @@ export class Cluster implements RunOwnership, AsyncDisposable {
   }
 
   async #tick(): Promise<void> {
-    const { store, shared, leaseMs, peer, log } = this.#options
-    const wasKnown = await store.coordinators.heartbeat({ id: this.id, shared }, leaseMs)
+    const { store, leaseMs, peer, log } = this.#options
+    const wasKnown = await this.#writeHeartbeat()
     const { lost, idle } = await this.#leases.renew()
     for (const runId of lost) peer.relinquish(runId)
     for (const runId of [...idle, ...(await store.leases.withoutOwner())]) {
@@ -299,32 +227,9 @@ export class Cluster implements RunOwnership, AsyncDisposable {
     for (const clientId of await store.clients.revokedAmong(peer.connections().map(({ clientId }) => clientId)))
       peer.cut(clientId)
     this.#others = new Set((await store.coordinators.list()).map(({ id }) => id).filter((id) => id !== this.id))
-    await this.#compareConnections(wasKnown)
+    const isDue = this.#heartbeats % BEATS === 0
+    if (!wasKnown || this.#others.size > 0 || isDue) await this.clients.reconcile()
     this.#heartbeats += 1
     if (this.#heartbeats % (BEATS * FORGOTTEN_AFTER) === 1) await store.coordinators.sweep(FORGOTTEN_AFTER * leaseMs)
-  }
-
-  /**
-   * Mends what the database and this coordinator hold of each other's connections: messages and writes may have been
-   * lost.
-   */
-  async #compareConnections(wasKnown: boolean): Promise<void> {
-    if (wasKnown && this.#others.size === 0 && this.#heartbeats % BEATS !== 0) return
-    const { store, peer } = this.#options
-    this.#fresh.clear()
-    const held = (await store.connections.list()).filter(({ clientId }) => !this.#fresh.has(clientId))
-    const here = peer.connections()
-    const own = new Set(here.map(({ connectionId }) => connectionId))
-    const stored = new Set(held.map(({ connectionId }) => connectionId))
-    const stale = held.filter(({ coordinatorId, connectionId }) => coordinatorId === this.id && !own.has(connectionId))
-    if (stale.length > 0) await store.connections.disconnect(stale.map(({ connectionId }) => connectionId))
-    const missing = here.filter(({ clientId, connectionId }) => !stored.has(connectionId) && !this.#fresh.has(clientId))
-    const elsewhere = held.filter(({ coordinatorId }) => coordinatorId !== this.id)
-    const away = new Set(elsewhere.map(({ clientId }) => clientId))
-    const restored = missing.filter(({ clientId }) => !away.has(clientId))
-    if (restored.length > 0) {
-      await store.connections.restore(restored.map((connection) => ({ ...connection, coordinatorId: this.id })))
-    }
-    this.#directory.replace(elsewhere)
   }
 }

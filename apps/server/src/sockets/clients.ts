@@ -21,8 +21,9 @@ import { notExtended, requireExtension } from '../privacy/index.ts'
 import type { Runs } from '../runs/index.ts'
 import type { ClientRecord, ClientStore } from '../storage/records/index.ts'
 import { toFedsvdError } from '../telemetry/index.ts'
+import type { ClientSocket } from './local-connections.ts'
 import { permitEvents } from './permit-events.ts'
-import type { ClientSocket, Presence } from './presence.ts'
+import type { Presence } from './presence.ts'
 import { ReportInParts } from './report-parts.ts'
 
 export type ClientNamespace = Namespace<
@@ -76,20 +77,20 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
   namespace.on('connection', (socket) => {
     const { clientId } = socket.data
     permitEvents('/client', socket)
-    if (presence.isOther(clientId, socket.data.instance)) {
+    if (presence.local.isOther(clientId, socket.data.instance)) {
       // Two hosts shook hands at the same moment. This one is told why when it comes back.
       socket.disconnect(true)
       return
     }
-    presence.cut(clientId)
+    presence.local.cut(clientId)
     if (!socket.connected) return // it came over the same transport as the one before, and has ended with it
-    const { connectionId, signal } = presence.connect(clientId, socket)
+    const { connectionId, signal } = presence.local.connect(clientId, socket)
     const sessionToken = sessions.begin(clientId, connectionId)
-    onCount(presence.size)
+    onCount(presence.local.size)
     onSeen(clientId, socket.data.version)
     socket.once('disconnect', (reason) => {
       sessions.end(sessionToken)
-      onCount(presence.size)
+      onCount(presence.local.size)
       onSeen(clientId, socket.data.version)
       log.info({ clientId, reason }, 'client disconnected')
       registry?.exited(clientId, connectionId).catch((error: unknown) => {
@@ -154,7 +155,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     }
     // Whoever was revoked between its handshake and now is not let stay. An outage of the database decides nothing.
     retryDuringOutage(() => sessions.requireGoodStanding(clientId), systemClock, signal).then(
-      () => presence.vouch(clientId, connectionId),
+      () => presence.local.vouch(clientId, connectionId),
       () => socket.disconnect(true),
     )
   })
@@ -198,7 +199,7 @@ async function requireOneLedger(
   { clients, presence }: Pick<ClientNamespaceParts, 'clients' | 'presence'>,
 ): Promise<void> {
   requireExtension(client.ledger, ledger)
-  if (await presence.isTaken(client.id, instance)) {
+  if (await presence.messenger.isTaken(client.id, instance)) {
     throw new FedsvdError('CLIENT_CONNECTED', {
       expected: 'one process with the state folder of this client',
       got: 'a second one, while the first is connected',
