@@ -125,6 +125,28 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
   ],
   backup: [['config.ts', 'storage', 'telemetry', 'version.ts']],
   'membership.ts': [['identity', 'ownership', 'platform', 'runs', 'sockets', 'storage', 'views']],
+  composition: [
+    [
+      'config.ts',
+      'evaluation',
+      'events.ts',
+      'http',
+      'identity',
+      'membership.ts',
+      'models',
+      'object-store-identity.ts',
+      'platform',
+      'privacy',
+      'refactorisation',
+      'runs',
+      'secrets.ts',
+      'sockets',
+      'storage',
+      'telemetry',
+      'views',
+    ],
+    'what a coordinator consists of is put together here, and nothing is decided',
+  ],
 })
 
 const client = rooms(CLIENT, [CORE, ENGINE], ON_THE_WIRE, {

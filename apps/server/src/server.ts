@@ -16,7 +16,7 @@ import {
   type OpenBlobs,
   type OpenStore,
   openSecrets,
-} from './compose.ts'
+} from './composition/index.ts'
 import {
   type CoordinatorConfig,
   type CoordinatorSettings,

@@ -1,0 +1,7 @@
+export type { Ground } from './ground.ts'
+export { composeHttp } from './http.ts'
+export { composeRuns } from './runs.ts'
+export { openSecrets } from './secrets.ts'
+export { composeSecurity } from './security.ts'
+export { composeSockets } from './sockets.ts'
+export { composeStorage, type OpenBlobs, type OpenStore } from './storage.ts'

@@ -1,0 +1,48 @@
+import {
+  createSessions,
+  OperatorSessions,
+  type Sessions,
+  sharedSessions,
+  type UploadTokens,
+  uploadTokens,
+} from '../identity/index.ts'
+import type { Presence } from '../sockets/index.ts'
+import type { Ground } from './ground.ts'
+import type { Secrets } from './secrets.ts'
+import type { Storage } from './storage.ts'
+
+export interface Security {
+  readonly sessions: Sessions
+  readonly operatorSessions: OperatorSessions
+  readonly tokens: UploadTokens
+}
+
+/** Who clients and operators are, and what they may send. */
+export function composeSecurity(
+  { clock, events }: Ground,
+  { store, others }: Storage,
+  secrets: Secrets,
+  presence: Presence,
+): Security {
+  const now = (): number => clock.now()
+  return {
+    sessions:
+      others === undefined
+        ? createSessions(store.clients, now)
+        : sharedSessions({
+            clients: store.clients,
+            nonces: store.nonces,
+            connections: store.connections,
+            isHere: (clientId, connectionId) => presence.local.isVouched(clientId, connectionId),
+            secret: secrets.upload,
+            now,
+          }),
+    operatorSessions: new OperatorSessions({
+      store,
+      operatorToken: secrets.operatorToken,
+      now,
+      onEnd: (ended) => events.emit('session.ended', ended),
+    }),
+    tokens: uploadTokens(Buffer.from(secrets.upload)),
+  }
+}
