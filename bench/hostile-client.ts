@@ -164,6 +164,6 @@ function textOf({ messages, answers, p50Ms, p99Ms, longestMs, roundsDone, alerts
   return [
     `${messages} messages of one hostile client; ${roundsDone} rounds went on; ${alerts} alerts are shown`,
     `/healthz: ${answers} answers, median ${p50Ms.toFixed(1)} ms, 99 % within ${p99Ms.toFixed(1)} ms, longest ${longestMs.toFixed(1)} ms`,
-    isAlive ? 'the coordinator lives' : 'the coordinator has died',
+    isAlive ? 'the coordinator is running' : 'the coordinator has died',
   ].join('\n')
 }

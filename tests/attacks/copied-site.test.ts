@@ -93,7 +93,7 @@ describe('a state folder on two hosts', () => {
     expect(await again.told('run-ended')).toMatchObject({ state: 'completed' })
   })
 
-  it('a host that is gone without a word does not keep its successor out', async () => {
+  it('a host that was lost without closing its connection does not keep its successor out', async () => {
     const client = await coordinator.client('gone')
     const connect = async () => client.connect({ ...(await client.handshake()), instance: randomUUID() })
     await connect()

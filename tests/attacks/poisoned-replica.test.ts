@@ -3,7 +3,7 @@ import { persistently, postgresAnswers, testCluster, until } from '../../package
 
 /*
  * What one coordinator has taken in, another one reads from the database they share. Whatever the numbers of a fact
- * are, those that no release of today would adopt included, the other one lives, answers, and drives the runs of
+ * are, those that no release of today would adopt included, the other one runs, answers, and owns the runs of
  * everybody else.
  */
 
@@ -19,7 +19,7 @@ const POISONS: readonly [string, string, string][] = [
 ]
 
 describe.skipIf(!(await postgresAnswers()))('facts that another coordinator has taken in', () => {
-  it('neither stop nor stall this one, nor what it drives', TIMEOUT, async () => {
+  it('neither stop nor stall this one, nor the runs that it owns', TIMEOUT, async () => {
     await using cluster = await testCluster({ gatherSeconds: 0.2 })
     const one = await cluster.start()
     const waits = async (): Promise<void> => {}

@@ -20,7 +20,7 @@ import {
 
 const ROUNDS = 3
 const TIMEOUT = { timeout: 600_000 }
-/** Long enough for a coordinator on a busy machine, which must not lose its run while it lives. */
+/** Long enough for a coordinator on a busy machine, which must not lose its run while it is running. */
 const LEASE_SECONDS = 20
 /** No death is noticed by waiting for this: what happens all the same, happens at once. */
 const NEVER_EXPIRES = 600
@@ -43,7 +43,7 @@ function heldIn(round: number, gates: ReadonlyMap<string, Promise<void>>): Train
   }
 }
 
-async function driverOf(cluster: TestCluster, runId: string) {
+async function ownerOf(cluster: TestCluster, runId: string) {
   const [lease] = await cluster.query<{ owner: string; epoch: number }>(
     `SELECT owner, epoch FROM "RunLease" WHERE "runId" = '${runId}'`,
   )
@@ -68,7 +68,7 @@ async function expectUndisturbed(
 }
 
 /** A run in the middle of its second round: one update is in, the others wait at their gates. */
-async function inTheMiddle(cluster: TestCluster, driver: CoordinatorProcess, other: CoordinatorProcess) {
+async function inTheMiddle(cluster: TestCluster, owner: CoordinatorProcess, other: CoordinatorProcess) {
   const doors = new Map<string, ReturnType<typeof gate>>()
   const passages = new Map<string, Promise<void>>()
   const clients = await cluster.clients(other, 3, heldIn(1, passages))
@@ -77,23 +77,23 @@ async function inTheMiddle(cluster: TestCluster, driver: CoordinatorProcess, oth
     passages.set(clientId, doors.get(clientId)!.passed)
   }
   const [near, delivering, far] = clients as [FakeClient, FakeClient, FakeClient]
-  near.moveTo(driver.url)
-  const { runId } = await cluster.createRun(driver, { rounds: ROUNDS, deadlineSeconds: 3600 })
+  near.moveTo(owner.url)
+  const { runId } = await cluster.createRun(owner, { rounds: ROUNDS, deadlineSeconds: 3600 })
   for (const client of clients) await client.connect()
   doors.get(delivering.clientId)!.open()
-  const before = await cluster.seen(driver, runId, 'an update in the second round', ({ current }) => {
+  const before = await cluster.seen(owner, runId, 'an update in the second round', ({ current }) => {
     return current?.round === 1 && current.received.length === 1
   })
   expect(before.current!.received).toEqual([delivering.clientId])
-  expect(await drivenBy(driver)).toBe(1)
+  expect(await ownedBy(owner)).toBe(1)
   const openAll = (): void => {
     for (const door of doors.values()) door.open()
   }
   return { runId, clients, near, far, before, openAll }
 }
 
-/** How many runs a coordinator drives. */
-async function drivenBy({ url }: CoordinatorProcess): Promise<number> {
+/** How many runs a coordinator owns. */
+async function ownedBy({ url }: CoordinatorProcess): Promise<number> {
   const metrics = await (await fetch(`${url}/metrics`)).text()
   return Number(/^fedsvd_open_runs (\d+)$/m.exec(metrics)![1])
 }
@@ -131,7 +131,7 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
     await expectUndisturbed(cluster, atTwo, clients)
     expect(atOne).toEqual(atTwo)
     expect(atTwo.clients.map(({ connected }) => connected)).toEqual([true, true, true])
-    expect((await driverOf(cluster, runId))!.epoch).toBe(1)
+    expect((await ownerOf(cluster, runId))!.epoch).toBe(1)
     const last = await until('the end on the dashboard of the other', () => watch.seen.find(completed), 60_000)
     expect(last.runId).toBe(runId)
     watch.socket.disconnect()
@@ -140,46 +140,42 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
     }
   })
 
-  it(
-    'hand the round over when its driver is killed, with nothing lost and nothing charged twice',
-    TIMEOUT,
-    async () => {
-      await using cluster = await testCluster({ leaseSeconds: LEASE_SECONDS })
-      const [driver, other] = [await cluster.start(), await cluster.start()]
-      const { runId, clients, near, before, openAll } = await inTheMiddle(cluster, driver, other)
-      const first = await driverOf(cluster, runId)
-      await driver.kill()
-      const after = await cluster.seen(other, runId, 'another driver', () => true)
-      expect(after.current).toEqual(before.current)
-      near.moveTo(other.url)
-      await near.connect()
-      openAll()
-      const last = await cluster.seen(other, runId, 'the end of the run', completed)
-      await expectUndisturbed(cluster, last, clients)
-      const second = await driverOf(cluster, runId)
-      expect(second!.epoch).toBeGreaterThan(first!.epoch)
-      expect(second!.owner).not.toBe(first!.owner)
-    },
-  )
+  it('hand the round over when its owner is killed, with nothing lost and nothing charged twice', TIMEOUT, async () => {
+    await using cluster = await testCluster({ leaseSeconds: LEASE_SECONDS })
+    const [owner, other] = [await cluster.start(), await cluster.start()]
+    const { runId, clients, near, before, openAll } = await inTheMiddle(cluster, owner, other)
+    const first = await ownerOf(cluster, runId)
+    await owner.kill()
+    const after = await cluster.seen(other, runId, 'another owner', () => true)
+    expect(after.current).toEqual(before.current)
+    near.moveTo(other.url)
+    await near.connect()
+    openAll()
+    const last = await cluster.seen(other, runId, 'the end of the run', completed)
+    await expectUndisturbed(cluster, last, clients)
+    const second = await ownerOf(cluster, runId)
+    expect(second!.epoch).toBeGreaterThan(first!.epoch)
+    expect(second!.owner).not.toBe(first!.owner)
+  })
 
-  it('hand it over at once when its driver is told to stop', TIMEOUT, async () => {
+  it('hand it over at once when its owner is told to stop', TIMEOUT, async () => {
     await using cluster = await testCluster({ leaseSeconds: NEVER_EXPIRES })
-    const [driver, other] = [await cluster.start(), await cluster.start()]
-    const { runId, clients, near, openAll } = await inTheMiddle(cluster, driver, other)
-    expect(await driver.stop()).toBe(0)
+    const [owner, other] = [await cluster.start(), await cluster.start()]
+    const { runId, clients, near, openAll } = await inTheMiddle(cluster, owner, other)
+    expect(await owner.stop()).toBe(0)
     near.moveTo(other.url)
     await near.connect()
     openAll()
     await expectUndisturbed(cluster, await cluster.seen(other, runId, 'the end of the run', completed), clients)
-    expect((await driverOf(cluster, runId))!.epoch).toBe(2)
+    expect((await ownerOf(cluster, runId))!.epoch).toBe(2)
   })
 
-  it('refuse a driver that slept through the handover', TIMEOUT, async () => {
+  it('refuse an owner that slept through the handover', TIMEOUT, async () => {
     await using cluster = await testCluster({ leaseSeconds: LEASE_SECONDS })
-    const [driver, other] = [await cluster.start(), await cluster.start()]
-    const { runId, clients, near, openAll } = await inTheMiddle(cluster, driver, other)
-    const first = await driverOf(cluster, runId)
-    driver.freeze()
+    const [owner, other] = [await cluster.start(), await cluster.start()]
+    const { runId, clients, near, openAll } = await inTheMiddle(cluster, owner, other)
+    const first = await ownerOf(cluster, runId)
+    owner.freeze()
     // What the sleeper finds on waking: an update for the round that it believes to be open, and to be its own.
     const invitation = near.invitations.find(({ round }) => round === 1)!
     const tensors = near.delta(runId, 1).map((tensor) => ({ ...tensor, data: tensor.data.map((value) => -value) }))
@@ -188,28 +184,28 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
       ({ code }: { code: string }) => code,
     )
     near.moveTo(other.url)
-    await until('another driver', async () => (await driverOf(cluster, runId))!.owner !== first!.owner, 120_000)
+    await until('another owner', async () => (await ownerOf(cluster, runId))!.owner !== first!.owner, 120_000)
     await near.connect()
     openAll()
     const last = await cluster.seen(other, runId, 'the end of the run', completed)
-    driver.wake()
+    owner.wake()
     expect(await late).not.toBe('counted')
     await expectUndisturbed(cluster, last, clients)
     // Who is connected where is known to the sleeper again once it has looked around.
     const atOther = await cluster.snapshot(other, runId)
-    const atDriver = await cluster.seen(driver, runId, 'the same at the other', (seen) =>
+    const atOwner = await cluster.seen(owner, runId, 'the same at the other', (seen) =>
       isDeepStrictEqual(seen, atOther),
     )
-    expect(atDriver).toEqual(atOther)
+    expect(atOwner).toEqual(atOther)
     // It is a coordinator like any other again.
-    const next = await cluster.createRun(driver, { rounds: 1, name: 'another run' })
-    await cluster.seen(driver, next.runId, 'the end of another run', completed)
+    const next = await cluster.createRun(owner, { rounds: 1, name: 'another run' })
+    await cluster.seen(owner, next.runId, 'the end of another run', completed)
   })
 
   it('stop a run at whichever of them is asked', TIMEOUT, async () => {
     await using cluster = await testCluster({ leaseSeconds: NEVER_EXPIRES })
-    const [driver, other] = [await cluster.start(), await cluster.start()]
-    const { runId, clients } = await inTheMiddle(cluster, driver, other)
+    const [owner, other] = [await cluster.start(), await cluster.start()]
+    const { runId, clients } = await inTheMiddle(cluster, owner, other)
     const reply = await fetch(`${other.url}/v1/runs/${runId}/stop`, {
       method: 'POST',
       headers: { authorization: `Bearer ${cluster.operatorToken}` },
@@ -218,7 +214,7 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
     for (const client of clients) {
       await until('the news that the run was stopped', () => client.ended.some(({ state }) => state === 'stopped'))
     }
-    await until('the driver to let go', async () => (await drivenBy(driver)) === 0)
+    await until('the owner to let go', async () => (await ownedBy(owner)) === 0)
   })
 
   it(
@@ -226,14 +222,14 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
     TIMEOUT,
     async () => {
       await using cluster = await testCluster({ leaseSeconds: NEVER_EXPIRES })
-      const [driver, other] = [await cluster.start(), await cluster.start()]
+      const [owner, other] = [await cluster.start(), await cluster.start()]
       const stale = { code: 'UPDATE_STALE', expected: 'a round to come', got: 'one that was made', remedy: 'Go on.' }
       const onInvite: FakeClientOptions['onInvite'] = () => ({ accepted: false, error: stale })
       const clients = await enrolClients(other.url, cluster.operatorToken, 3, { onInvite })
       try {
         const [near, ...far] = clients as [FakeClient, ...FakeClient[]]
-        near.moveTo(driver.url)
-        const manifest = await cluster.createRun(driver, { rounds: 5, deadlineSeconds: 3600 })
+        near.moveTo(owner.url)
+        const manifest = await cluster.createRun(owner, { rounds: 5, deadlineSeconds: 3600 })
         const { runId } = manifest
         for (const client of clients) await client.connect()
         await cluster.seen(other, runId, 'three refusals', ({ alerts }) => alerts.length === 3)
@@ -253,7 +249,7 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
         expect(
           new Set(last.alerts.filter(({ code }) => code === 'ROUNDS_AHEAD').map(({ clientId }) => clientId)).size,
         ).toBe(3)
-        expect(await cluster.snapshot(driver, runId)).toEqual(last)
+        expect(await cluster.snapshot(owner, runId)).toEqual(last)
         for (const { ended } of clients) await until('the news', () => ended.some((one) => one.runId === runId))
       } finally {
         for (const client of clients) client.disconnect()

@@ -19,7 +19,7 @@ const OPERATOR_TOKEN: SecretOption = {
 const WHERE_THE_TOKEN_IS = `
 The operator token is in the file operator.token of the coordinator's state folder (.fedsvd/coordinator unless it was
 started with another --state-dir), which its owner alone can read, or is what FEDSVD_OPERATOR_TOKEN was set to for
-"fedsvd serve". Whoever signs in by name passes the token of a session in its place, which "fedsvd operator
+"fedsvd serve". An operator who signs in by name passes the token of a session in its place, which "fedsvd operator
 sign-in" prints.`
 
 /** Adds the options by which a command reaches a coordinator as an operator. */

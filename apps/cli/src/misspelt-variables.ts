@@ -9,7 +9,7 @@ const OTHERS = ['FEDSVD_DEBUG', 'FEDSVD_HOME', 'FEDSVD_ENROLMENT_TOKEN', 'FEDSVD
 
 /**
  * Variables of the environment that look like a setting and are none, with what may have been meant: nothing else reads
- * names that begin with FEDSVD_, and one that is misspelt would count for nothing without a word. One that is near to
+ * names that begin with FEDSVD_, and one that is misspelt would be ignored silently. One that is near to
  * no setting is left alone, as a system may make it for a service of that name.
  */
 export function misspeltVariables(

@@ -4,7 +4,7 @@
 const CONTROLS = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu
 
 /**
- * Text on one line of a terminal, whoever wrote it: control characters are shown as escapes. Names of runs, labels and
+ * Text from any source on one line of a terminal: control characters are shown as escapes. Names of runs, labels and
  * errors of a peer are such texts.
  */
 export function printable(text: string): string {

@@ -78,7 +78,7 @@ function readSecret(file: string, flag: string, what: string): string {
   return secret
 }
 
-/** Reads a line from the terminal without showing it; undefined where nobody can type one. */
+/** Reads a line from the terminal without showing it; undefined without a terminal. */
 async function askFor(what: string): Promise<string | undefined> {
   const { stdin, stderr } = process
   if (!stdin.isTTY) return undefined

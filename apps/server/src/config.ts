@@ -9,7 +9,7 @@ import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/setti
 import { z } from 'zod'
 import { lengthOf, SECRETS, type SecretLength, secretFault } from './secrets.ts'
 
-/** More than a process can answer: whoever wants no limit sets this one. */
+/** More than a process can answer: set this one for no limit. */
 const MOST_PER_MINUTE = 10_000_000
 
 /** A switch: `true`, or `1` in the environment. */
@@ -115,7 +115,7 @@ export const configSchema = z.strictObject({
   collectSeconds: z.coerce.number().min(0).max(604_800).default(3600),
   /** Objects that were written more recently are left alone. */
   collectGraceSeconds: z.coerce.number().min(1).max(2_592_000).default(3600),
-  /** How long a run waits for the coordinator that drives it before another one on the same database takes it over. */
+  /** How long a run waits for the coordinator that owns it before another one on the same database takes it over. */
   leaseSeconds: z.coerce.number().min(1).max(600).default(10),
   /**
    * Files, patterns or folder of public, labelled records to measure published states on: see docs/reference/data.md.
@@ -151,7 +151,7 @@ export const configSchema = z.strictObject({
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a round waits for known clients that are away, once a quorum is there. */
   gatherSeconds: z.coerce.number().min(0).max(3600).default(10),
-  /** How soon a connection that is gone without a word is noticed, on both sides. */
+  /** How soon a connection that was lost without being closed is noticed, on both sides. */
   detectionSeconds: z.coerce.number().min(0.1).max(600).default(45),
   /** How long a shutdown waits for requests under way, uploads above all, before it cuts them. */
   graceSeconds: z.coerce.number().min(0).max(600).default(10),

@@ -18,7 +18,7 @@ export const SECRETS = {
   objectStoreIdentity: { min: 32, max: 200 },
 } as const satisfies Record<string, SecretLength>
 
-/** What is wrong with a secret, without a word of it; undefined where nothing is. */
+/** What is wrong with a secret, without showing any of it; undefined for a good one. */
 export function secretFault(secret: string, { min, max }: SecretLength): string | undefined {
   if (secret.length < min || secret.length > max) return `${secret.length} characters`
   if (!PRINTABLE.test(secret)) return 'control characters or letters beyond ASCII in it'

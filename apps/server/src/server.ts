@@ -100,7 +100,7 @@ export async function startCoordinator(
   const { store, blobs, others } = storage
   if (config.blobs?.startsWith('s3://')) {
     // Not waited for: a store that is away for a moment keeps no coordinator from its start.
-    void blobs.check().catch((error: unknown) => log.error({ err: error }, 'the object store takes nothing'))
+    void blobs.check().catch((error: unknown) => log.error({ err: error }, 'writing to the object store failed'))
   }
   const presence = createPresence(log, others?.elsewhere)
   const security = composeSecurity(ground, storage, secrets, presence)

@@ -59,7 +59,9 @@ describe('a coordinator on an object store', () => {
       s3SecretAccessKey: S3_KEYS.secretAccessKey,
     }
     await using _coordinator = await testCoordinator(settings, { log: createLog('error', stream) })
-    const line = await until('the line', () => lines.split('\n').find((text) => text.includes('takes nothing')))
+    const line = await until('the line', () =>
+      lines.split('\n').find((text) => text.includes('writing to the object store failed')),
+    )
     expect(line).toContain('STORAGE_UNAVAILABLE')
   })
 

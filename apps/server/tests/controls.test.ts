@@ -148,7 +148,7 @@ describe('several runs at once', () => {
   })
 })
 
-describe('a connection that is gone without a word', () => {
+describe('a connection that was lost without being closed', () => {
   it('is noticed by both sides within detectionSeconds', async () => {
     await using coordinator = await testCoordinator({ detectionSeconds: 1 })
     const { hostname, port } = new URL(coordinator.url)

@@ -7,7 +7,7 @@ import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { MISS_PROBABILITY, type Reservation } from '@fedsvd/core/privacy'
 
 /**
- * Pays for the round in a ledger of its own, as a client does; the canaries are nobody's data, so it is thrown away.
+ * Pays for the round in a ledger of its own, as a client does; canaries are made-up data, so it is discarded.
  */
 export async function withReservation<T>(
   event: PrivacyEvent,

@@ -82,7 +82,7 @@ async function create(options: Options<{ name: string; role: Role } & SecretSink
   const operator = await createOperator(access, { name, role, secret })
   output.record({ ...operator, ...(options.showSecret && { secret }) })
   output.line(`${operator.role} ${operator.name}, identifier ${operator.id}`)
-  if (options.secretFile === undefined) output.line(`secret ${secret}: note it now, it is shown to nobody again`)
+  if (options.secretFile === undefined) output.line(`secret ${secret}: note it now, it is not shown again`)
   else output.line(`secret in ${options.secretFile}`)
 }
 

@@ -63,11 +63,11 @@ export function serveCommand(): Command {
     .option('--state-dir <folder>', 'database, tensors and secrets (FEDSVD_STATE_DIR; default .fedsvd/coordinator)')
     .option(
       '--database-url <url>',
-      'PostgreSQL in place of the embedded database (DATABASE_URL, which nobody else sees; so a password goes there)',
+      'PostgreSQL in place of the embedded database (or DATABASE_URL, where a password does not show to other users)',
     )
     .option('--tls-cert <file>', 'PEM certificate with its chain: speak HTTPS only (FEDSVD_TLS_CERT)')
     .option('--tls-key <file>', 'PEM private key of the certificate (FEDSVD_TLS_KEY)')
-    .option('--tls-client-ca <file>', 'let nobody in without a certificate signed by this (FEDSVD_TLS_CLIENT_CA)')
+    .option('--tls-client-ca <file>', 'require a client certificate signed by this (FEDSVD_TLS_CLIENT_CA)')
     .option('--blobs <where>', 'where tensors are kept: s3://bucket/prefix or a folder (FEDSVD_BLOBS)')
     .option(
       '--hold-out <path>',

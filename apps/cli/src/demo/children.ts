@@ -27,7 +27,7 @@ export class Children implements AsyncDisposable {
   })
 
   constructor() {
-    this.failure.catch(() => {}) // reported by whoever awaits it
+    this.failure.catch(() => {}) // its caller awaits it and reports the error
   }
 
   /**
@@ -75,7 +75,7 @@ function startChild(name: string, args: readonly string[], log: string, secrets:
   const ended = once(child, 'close').then(([code]) => {
     if (!stopping && code !== 0) throw childFailed(name, lastError, code as number | null)
   })
-  ended.catch(() => {}) // reported by whoever awaits it
+  ended.catch(() => {}) // its caller awaits it and reports the error
   return {
     name,
     ended,

@@ -1,4 +1,4 @@
-/** How far a round is, as whoever sits at the site may see it. */
+/** The progress of a round, as people at the site may see it. */
 export interface Pace {
   /** Records a second since the round began. */
   readonly recordsPerSecond: number

@@ -14,8 +14,8 @@ import { writeFileSynced } from './draft-folder.ts'
 import { type RowsFile, writeRows } from './rows-file.ts'
 
 /**
- * In the state folder: where the coordinator that has it listens for backups. Whoever may read it may have all that is
- * there.
+ * In the state folder: where its coordinator listens for backups. A process that can read this file can read
+ * all that is in the folder anyway.
  */
 const CONTROL_FILE = 'control.json'
 const ROWS_BEGIN = 'backup-'
@@ -94,8 +94,8 @@ export async function serveControl({ stateDir, dump, holdObjects, log }: Control
 }
 
 /**
- * Asks the coordinator that runs on a state folder for a dump. Undefined where none does. Whoever answers has to have
- * written it into that folder: the socket of a coordinator that was killed is in a folder that anybody may make again.
+ * Asks the coordinator that runs on a state folder for a dump. Undefined where none does. The process
+ * that answers has to write into that folder: a socket that a killed coordinator left could be made anew by any user.
  *
  * @throws FedsvdError what the coordinator answers; COORDINATOR_UNREACHABLE when it goes away meanwhile
  */

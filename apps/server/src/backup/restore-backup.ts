@@ -21,8 +21,8 @@ export interface RestoreReport {
 
 /**
  * Makes the state folder of a coordinator from a backup. Everything is held against its hash; the folder is there as a
- * whole or not at all. Enrolment tokens of the backup are worth nothing any more, as they may have been used since;
- * nobody is signed in.
+ * whole or not at all. Enrolment tokens of the backup are no longer valid, as they may have been used since, and all
+ * operator sessions have ended.
  *
  * @throws FedsvdError FOLDER_IN_USE, BACKUP_INVALID, WRITTEN_BY_NEWER
  */
@@ -95,8 +95,8 @@ async function noteRestore(store: Store, { createdAt, objects }: BackupManifest,
   await store.clients.expireTokens(now)
   const open = (await store.runs.list()).filter(({ state }) => !isRunOver(state))
   const message =
-    `the coordinator was restored from a backup of ${createdAt}. Rounds that were made since are not known here; sites that ` +
-    'made them say what they spent, and do not make them again. Revoke anew whoever was revoked since.'
+    `the coordinator was restored from a backup of ${createdAt}. Later rounds are not known here; sites that ` +
+    'made them report what they spent, and do not make them again. Revoke again every client that was revoked since.'
   for (const { manifest } of open) {
     await store.alerts.add({ runId: manifest.runId, code: 'COORDINATOR_RESTORED', message, at: now })
   }

@@ -40,7 +40,7 @@ export async function composeStorage(
   return { store, blobs, others: await joinOthers(store, parts) }
 }
 
-/** Closes the store where the others do not want this coordinator. */
+/** Closes the store where the coordinator cannot join the others. */
 async function joinOthers(store: Store, parts: MembershipParts): Promise<Membership> {
   try {
     return await Membership.join(parts)

@@ -12,7 +12,7 @@ export interface AccountRoutes {
   readonly store: Store
   readonly now: () => number
   readonly isConnected: (clientId: string) => boolean
-  /** Ends the live connections of whoever is turned away. */
+  /** Ends the live connections of an operator that is disabled, and of a client that is revoked. */
   readonly cutOperator: (operatorId: string) => void
   readonly cutClient: (clientId: string) => void
 }

@@ -126,7 +126,7 @@ function routesIn({ stack }: RouterLike): string[] {
   })
 }
 
-/** Fails a start whose routes and table of permissions differ: a route that nobody thought about is not served. */
+/** Fails a start whose routes and table of permissions differ: a route without a permission is never served. */
 export function checkRoutes(served: readonly string[]): void {
   const unnamed = served.filter((route) => !Object.hasOwn(ROUTES, route))
   const unguarded = served.filter((route) => ROUTES[route] !== 'anyone' && !route.includes(` ${GUARDED}/`))

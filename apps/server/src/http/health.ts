@@ -41,7 +41,7 @@ export function healthRoutes({ store, blobs, metrics, isDraining }: HealthRoutes
   return router
 }
 
-/** The same outcome for whoever asks within `milliseconds`. */
+/** Calls within `milliseconds` of each other share one outcome. */
 function atMostEvery(milliseconds: number, action: () => Promise<void>): () => Promise<void> {
   let last: { readonly at: number; readonly outcome: Promise<void> } | undefined
   return () => {

@@ -9,7 +9,7 @@ export function limitRequests(perMinute: number): RateLimitRequestHandler {
   return limiter(perMinute, false)
 }
 
-/** At most `perMinute` refused requests a minute from one address; whoever is served is not slowed down. */
+/** At most `perMinute` refused requests a minute from one address; requests that are served do not count. */
 export function limitRefusals(perMinute: number): RateLimitRequestHandler {
   return limiter(perMinute, true)
 }

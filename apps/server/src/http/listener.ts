@@ -14,8 +14,9 @@ export interface Listener {
 }
 
 /**
- * HTTPS where a certificate is given, HTTP otherwise. With an authority for clients, whoever has no certificate signed
- * by it does not get as far as a request. Whoever sends slowly, or not at all, is cut off.
+ * HTTPS where a certificate is given, HTTP otherwise. With an authority for clients, a connection without a
+ * certificate signed by it is refused in the TLS handshake. Connections that send too slowly, or not at all, are
+ * closed.
  *
  * @param nameOf what the person who reads a fault calls the settings
  * @throws FedsvdError CONFIG_INVALID when a file cannot be read, or the files do not fit together
@@ -58,7 +59,7 @@ function limitsOf({ headersSeconds, requestSeconds }: Times) {
   return { headersTimeout, requestTimeout, connectionsCheckingInterval: Math.min(5000, headersTimeout / 2) }
 }
 
-/** Ends connections on which nothing moves, in either direction; WebSockets have their own heartbeat. */
+/** Closes connections that are idle in both directions; WebSockets have a heartbeat of their own. */
 function impatient<T extends Server>(http: T, { idleSeconds }: Times): T {
   http.timeout = 1000 * idleSeconds
   return http

@@ -8,7 +8,7 @@ const WITH_QUERY: ReadonlySet<string> = new Set(['GET /v1/runs/:runId/rounds', '
 const nothing = z.strictObject({})
 
 /**
- * Whoever writes `?state=running` expects fewer runs than it would get.
+ * A parameter that is not read is refused: a caller that writes `?state=running` expects a filtered list.
  *
  * @param route as the table of permissions has it
  * @throws FedsvdError MESSAGE_INVALID for a query that the route would not read

@@ -53,7 +53,7 @@ export function uploadRoutes(parts: TensorRoutes, { limit, limitClient }: Upload
   })
   return router
 
-  /** Whoever was invited to the round and is in good standing. */
+  /** A client that was invited to the round and is in good standing. */
   async function admit(request: Request, round: z.infer<typeof roundPlace>): Promise<UploadRight> {
     const clientId = tokens.verify(bearerToken(request), round)
     await limitClient(clientId)
@@ -83,7 +83,7 @@ export function uploadRoutes(parts: TensorRoutes, { limit, limitClient }: Upload
     try {
       response.json(await answer())
     } catch (error) {
-      if (request.destroyed && !request.complete) return // the sender has gone; there is nobody to answer
+      if (request.destroyed && !request.complete) return // the sender has closed the connection
       const refusal = toFedsvdError(error, log)
       metrics.updates.inc({ outcome: refusal.code })
       discardRest(request, response)

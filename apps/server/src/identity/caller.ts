@@ -1,6 +1,6 @@
 import type { Role } from '@fedsvd/core/protocol'
 
-/** Who is behind a request: an operator in a session, or whoever holds the coordinator's own token. */
+/** Who sends a request: an operator in a session, or the holder of the coordinator's own token. */
 export interface Caller {
   readonly role: Role
   readonly operator?: { readonly id: string; readonly name: string }

@@ -5,7 +5,7 @@ import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import type { ClientRecord, ClientStore } from '../storage/records/index.ts'
 import { actorOf, type Caller } from './caller.ts'
 
-/** Makes single-use enrolment tokens. Only their hashes are stored: whoever reads the database cannot enrol. */
+/** Makes single-use enrolment tokens. Only their hashes are stored: a reader of the database cannot enrol. */
 export async function createEnrolmentTokens(
   clients: ClientStore,
   { count, expiresInSeconds, name }: EnrolmentTokenRequest,
@@ -54,7 +54,7 @@ export async function enrol(
     namesake,
     nameTaken(`${name}${name === taken ? '' : `, which is read as "${taken}"`}, enrolled on ${since}`),
   )
-  // Whoever holds an unused token does not learn by it who takes part.
+  // The holder of an unused token must not learn from the answer which sites take part.
   throw nameTaken(`${name}, which is the name of another client or read as one`)
 }
 

@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { OperatorStore, Store } from '../storage/records/index.ts'
 import { type Caller, TOKEN_HOLDER } from './caller.ts'
-import { HASH_OF_NOBODY, verifySecret } from './secret-hash.ts'
+import { UNMATCHABLE_HASH, verifySecret } from './secret-hash.ts'
 
 const MINUTE_MS = 60_000
 /** A session ends when it is not used for so long, */
@@ -81,7 +81,7 @@ export class OperatorSessions {
    */
   async signIn(name: string, secret: string): Promise<SignedIn> {
     const operator = await this.#operators.findByName(name)
-    const isRight = await this.#oneOfFew(() => verifySecret(secret, operator?.secretHash ?? HASH_OF_NOBODY))
+    const isRight = await this.#oneOfFew(() => verifySecret(secret, operator?.secretHash ?? UNMATCHABLE_HASH))
     const now = this.#parts.now()
     if (!isRight || operator === undefined || operator.disabledAt !== undefined) {
       const object = operator === undefined ? 'operator:unknown' : `operator:${operator.id}`

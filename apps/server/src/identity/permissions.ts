@@ -69,7 +69,10 @@ export const EVENTS: Readonly<Record<string, Access>> = {
 export function requireRole({ role }: Caller, access: Access, what: string): void {
   if (typeof access !== 'string' && access.includes(role)) return
   throw new FedsvdError('FORBIDDEN', {
-    expected: `the role ${typeof access === 'string' ? 'of nobody' : access.join(' or ')} for ${what}`,
+    expected:
+      typeof access === 'string'
+        ? `the credentials of a client for ${what}`
+        : `the role ${access.join(' or ')} for ${what}`,
     got: role,
     remedy: 'Ask an admin.',
   })

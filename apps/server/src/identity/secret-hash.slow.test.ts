@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { HASH_OF_NOBODY, hashSecret, verifySecret } from './secret-hash.ts'
+import { hashSecret, UNMATCHABLE_HASH, verifySecret } from './secret-hash.ts'
 
 describe('the hash of a secret', () => {
   it('fits its secret only, has a salt of its own, and says what it cost', async () => {
@@ -20,11 +20,11 @@ describe('the hash of a secret', () => {
     expect(await verifySecret('password', vector.replace('ln=10', 'ln=11'))).toBe(false)
   })
 
-  it('of nobody costs as much as any other, and fits nothing', async () => {
+  it('that stands for an unknown name costs as much as any other, and matches no secret', async () => {
     const costOf = (hash: string) => hash.split('$').slice(0, 3)
-    expect(costOf(HASH_OF_NOBODY)).toEqual(costOf(await hashSecret('a long secret')))
-    expect(HASH_OF_NOBODY).toHaveLength((await hashSecret('a long secret')).length)
-    expect(await verifySecret('', HASH_OF_NOBODY)).toBe(false)
+    expect(costOf(UNMATCHABLE_HASH)).toEqual(costOf(await hashSecret('a long secret')))
+    expect(UNMATCHABLE_HASH).toHaveLength((await hashSecret('a long secret')).length)
+    expect(await verifySecret('', UNMATCHABLE_HASH)).toBe(false)
   })
 
   it('that is damaged is an error, not a refusal', async () => {

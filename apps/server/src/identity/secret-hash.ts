@@ -6,8 +6,8 @@ const SALT_BYTES = 16
 const HASH_BYTES = 32
 const PHC = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/
 
-/** Costs a verification as much as any other hash, and no secret fits it: for names that nobody has. */
-export const HASH_OF_NOBODY = format(COST, Buffer.alloc(SALT_BYTES), Buffer.alloc(HASH_BYTES))
+/** Verified at the cost of any other hash, and matches no secret: for names that no operator has. */
+export const UNMATCHABLE_HASH = format(COST, Buffer.alloc(SALT_BYTES), Buffer.alloc(HASH_BYTES))
 
 /** The scrypt hash of a secret with a salt of its own: `$scrypt$ln=,r=,p=$salt$hash`, the PHC string format. */
 export async function hashSecret(secret: string): Promise<string> {

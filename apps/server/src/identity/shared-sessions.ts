@@ -29,7 +29,7 @@ const MAC_BYTES = 32
 /**
  * Sessions that any of several coordinators can begin and check. A nonce carries its own proof that it was issued, to
  * whom and when, and is entered in the database when it is used; a session token carries its connection, which the
- * database knows as long as it lives.
+ * database lists until it ends.
  */
 export function sharedSessions({ clients, nonces, connections, isHere, secret, now }: SharedSessionsParts): Sessions {
   const mac = (what: string, ...parts: readonly Uint8Array[]): Buffer => {
@@ -47,7 +47,7 @@ export function sharedSessions({ clients, nonces, connections, isHere, secret, n
     if (!isOurs) throw nonceRefused('one that was not issued, or is foreign')
     const issuedAt = issued.readUIntBE(RANDOM_BYTES, TIME_BYTES)
     if (Math.abs(now() - issuedAt) >= NONCE_LIFETIME_MS) throw nonceRefused('one that has expired')
-    // The clocks of coordinators may differ by as much as a nonce lives: it is remembered long enough for both.
+    // The clocks of coordinators may differ by as much as the lifetime of a nonce: it is kept long enough for both.
     const isFirst = await nonces.spend(nonce, 3 * NONCE_LIFETIME_MS)
     if (!isFirst) throw nonceRefused('one that was used before')
   }

@@ -65,7 +65,7 @@ async function checkpointModel(store: ModelStore, reference: ModelReference): Pr
   }
 }
 
-/** What the checkpoint holds: found here, or told by whoever asks for the run. @throws FedsvdError CONFIG_INVALID */
+/** What the checkpoint holds: found here, or given in the run request. @throws FedsvdError CONFIG_INVALID */
 async function identityOf(stored: StoredModel, { checkpoint }: ModelReference): Promise<CheckpointIdentity> {
   if (stored.isComplete) return await stored.identity()
   if (checkpoint !== undefined) return checkpoint

@@ -10,36 +10,33 @@ export interface Delivery {
   readonly update: BlobRef
 }
 
-/** How a coordinator shares runs with the other coordinators on its database. Each run has one driver at a time. */
+/** How a coordinator shares runs with the other coordinators on its database. Each run has one owner at a time. */
 export interface RunOwnership {
-  /** The store as a driver writes to it: refused with LEASE_LOST once another coordinator has taken the run over. */
+  /** The store as an owner writes to it: refused with LEASE_LOST once another coordinator has taken the run over. */
   readonly store: Store
-  /** True when this coordinator drives the run from now on. */
+  /** True when this coordinator owns the run from now on. */
   take(runId: string): Promise<boolean>
-  /** Leaves the run to whoever wants it. */
+  /** Gives the run up, so that another coordinator can take it. */
   release(runId: string): Promise<void>
-  /** Tells the others that a run has been paused or has ended in the database, whoever drives it. */
+  /** Tells the others that a run has been paused or has ended in the database, at whichever coordinator. */
   ended(runId: string): void
   /**
-   * Lets the driver of a run count an update. @throws FedsvdError as the driver does, COORDINATOR_UNREACHABLE without
-   * one
+   * Lets the owner of a run count an update. @throws FedsvdError as the owner does, COORDINATOR_UNREACHABLE without one
    */
   deliver(delivery: Delivery): Promise<void>
   /**
-   * Lets the driver of a run answer a report. @throws FedsvdError as the driver does, COORDINATOR_UNREACHABLE without
-   * one
+   * Lets the owner of a run answer a report. @throws FedsvdError as the owner does, COORDINATOR_UNREACHABLE without one
    */
   report(clientId: string, report: LedgerReport): Promise<LedgerReply>
   /**
-   * Lets the driver of a run know that a round failed at a client. @throws FedsvdError COORDINATOR_UNREACHABLE without
-   * one
+   * Tells the owner of a run that a round failed at a client. @throws FedsvdError COORDINATOR_UNREACHABLE without one
    */
   failed(clientId: string, failure: RoundFailed): Promise<void>
 }
 
-/** For a coordinator that has its database to itself: it drives every run, and there is nobody to ask. */
+/** For a coordinator that has its database to itself: it owns every run, and there is no other to call. */
 export function singleNodeOwnership(store: Store): RunOwnership {
-  const nobody = async (): Promise<never> => {
+  const noOther = async (): Promise<never> => {
     throw noOwner()
   }
   return {
@@ -47,9 +44,9 @@ export function singleNodeOwnership(store: Store): RunOwnership {
     take: async () => true,
     release: async () => {},
     ended: () => {},
-    deliver: nobody,
-    report: nobody,
-    failed: nobody,
+    deliver: noOther,
+    report: noOther,
+    failed: noOther,
   }
 }
 

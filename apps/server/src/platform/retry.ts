@@ -24,9 +24,8 @@ export function isOutage(error: unknown): error is FedsvdError {
 }
 
 /**
- * Does something that may safely be done twice, again and again while the database or the store of tensors is away. For
- * what nobody else would repeat: an answer that a client gave once must not be lost because the database was away just
- * then.
+ * Retries an idempotent action while the database or the object store does not answer. For actions that no caller would
+ * repeat: an answer that a client gave once must not be lost because the database was unavailable at that moment.
  *
  * @throws whatever else the action throws, and DATABASE_UNAVAILABLE or STORAGE_UNAVAILABLE once the signal is aborted
  */

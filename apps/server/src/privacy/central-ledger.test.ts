@@ -46,7 +46,7 @@ describe('the central ledger', () => {
     expect(await ledger.canPay('a', termsFor(3))).toBe(true)
   })
 
-  it('leaves out who cannot pay, and charges nobody when too few can', async () => {
+  it('leaves out clients that cannot pay, and charges none when too few can', async () => {
     const { ledger } = ledgerOn()
     await ledger.reserve(draw({ clients: ['a'] }))
     await ledger.reserve(draw({ clients: ['a'] }))
@@ -55,7 +55,7 @@ describe('the central ledger', () => {
     expect((await ledger.reserve(draw({ round: 1 })))?.clients).toEqual(['b'])
   })
 
-  it('trap: a budget kept per run or per process. Another run, and another life, find it spent', async () => {
+  it('trap: a budget kept per run or per process. Another run, and another process, find it spent', async () => {
     const { ledger, store } = ledgerOn()
     await ledger.reserve(draw())
     await ledger.reserve(draw({ runId: OTHER_RUN }))

@@ -66,7 +66,7 @@ export function epsilonBounds(
   { noAnswerMs = NO_ANSWER_MS }: { readonly noAnswerMs?: number | undefined } = {},
 ): EpsilonBounds {
   const known = new LRUCache<string, number>({ max: MOST_REMEMBERED })
-  /** What is asked for somebody, and had no answer in time. */
+  /** Questions of callers that had no answer in time. */
   const asking = new LRUCache<string, Promise<number | undefined>>({ max: MOST_REMEMBERED })
   const ask: Ask = (whose, question, urgency) => {
     const text = JSON.stringify(question)

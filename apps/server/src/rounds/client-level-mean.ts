@@ -8,8 +8,8 @@ import { deliveredTasks } from './progress.ts'
 
 /**
  * The mean of the accepted deltas with client-level privacy: each is clipped to one flat norm and has weight 1, the
- * noise of the operating system is added once, and the divisor is the public number of clients per round, whoever
- * answered.
+ * noise of the operating system is added once, and the divisor is the public number of clients per round, not the
+ * number of those that answered.
  *
  * The draw is paid for before it is made. Nothing else may see the deltas: what leaves the coordinator comes from this
  * mean.

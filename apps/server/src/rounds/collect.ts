@@ -14,7 +14,7 @@ type Collecting = Inviting | 'budgets' | 'assignments'
  */
 export async function collect(context: RoundContext<Collecting>): Promise<void> {
   const { run, round, journal } = context
-  let extensions = 0 // whoever takes the round up again, after a fault or a death, looks at a missed deadline again
+  let extensions = 0 // a coordinator that resumes the round after a fault or a crash checks a missed deadline again
   for (;;) {
     run.time.signal.throwIfAborted()
     const changes = run.time.changeSignal.changes // what changes while this looks is looked at again
@@ -45,9 +45,9 @@ function inviteAgain(context: RoundContext<Collecting>): void {
 }
 
 /**
- * Asks others where too few can still deliver. A client that told of a failure is not coming, nor is one that was
- * silent for a whole term: at a missed deadline spares are asked for all that have not delivered, and whoever refused
- * is asked again. Its update counts all the same if it comes.
+ * Asks other clients where too few can still deliver. A client that reported a failure is not expected to, nor is one
+ * that sent nothing until a deadline: then others are asked in place of all that have not delivered, and clients that
+ * refused are asked again. An update that comes all the same counts.
  */
 async function replaceMissing(context: RoundContext<Collecting>, late: boolean): Promise<void> {
   const { run, round, journal } = context
@@ -69,14 +69,14 @@ async function replaceMissing(context: RoundContext<Collecting>, late: boolean):
     round,
     wave,
   )
-  if (replacements.length === 0) return endIfNobodyIsLeft(context, eligible)
+  if (replacements.length === 0) return endIfNoClientIsLeft(context, eligible)
   await journal.dispatch({ type: 'enlisted', clients: replacements })
   for (const clientId of replacements) void invite(context, clientId)
 }
 
 /**
- * Lets whoever is free train, as long as there are places; who has given its update to this round waits for the next
- * state. At a missed deadline those that should have sent something long ago are asked anew.
+ * Assigns free clients as long as there are places; a client that has delivered to this round waits for the next state.
+ * At a missed deadline, clients whose assignment has expired are asked again.
  */
 async function fillPlaces(context: RoundContext<Collecting>, late: boolean): Promise<void> {
   const { run, round, journal } = context
@@ -92,12 +92,12 @@ async function fillPlaces(context: RoundContext<Collecting>, late: boolean): Pro
   const candidates = eligible.filter((clientId) => !taken.has(clientId) && run.participants.isReady(clientId))
   const wave = progress.tasks.length + progress.extensions
   const clients = draw(run.settings.manifest.seed, candidates, Math.max(0, free), round, wave)
-  if (clients.length === 0) return endIfNobodyIsLeft(context, [...eligible, ...run.assignments.stillTraining()])
+  if (clients.length === 0) return endIfNoClientIsLeft(context, [...eligible, ...run.assignments.stillTraining()])
   await journal.dispatch({ type: 'enlisted', clients })
   for (const clientId of clients) void invite(context, clientId)
 }
 
-async function endIfNobodyIsLeft(context: RoundContext<Collecting>, eligible: readonly string[]): Promise<void> {
+async function endIfNoClientIsLeft(context: RoundContext<Collecting>, eligible: readonly string[]): Promise<void> {
   endIfAllAreAhead(context)
   await endIfBudgetsAreSpent(context, eligible)
 }

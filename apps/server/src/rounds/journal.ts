@@ -6,7 +6,7 @@ export interface RoundJournalOptions {
   readonly load: () => Promise<RoundProgress | undefined>
   /** Derives what a change means for privacy. */
   readonly change: (before: RoundProgress | undefined, after: RoundProgress) => RoundChange
-  /** False when somebody else has stored a newer version. */
+  /** False when another writer has stored a newer version. */
   readonly save: (change: RoundChange) => Promise<boolean>
   /** Called after each stored change. */
   readonly onChange: (change: RoundChange) => void
@@ -24,7 +24,7 @@ interface Entry {
  * The only writer of a round: applies events in order and resolves each once its effect is durable.
  *
  * Events that arrive while a change is being stored are stored together with the next one (group commit). When the
- * store fails, nobody knows whether the change got through, so the progress is read again before anything else is
+ * store fails, it is unknown whether the change was stored, so the progress is read again before anything else is
  * applied.
  */
 export class RoundJournal {

@@ -40,7 +40,7 @@ export type RoundEvent =
 
 /**
  * The round as a pure function of its past: `(state, event) -> state`. Everything that happens to a round goes through
- * it, in the process that drives the round as after a restart.
+ * it, in the process that owns the run as after a restart.
  *
  * `selected -> tasked -> received -> aggregated -> published`, never back. The round takes updates in `tasked` only. It
  * closes (`received`) when clientsPerRound have delivered, when everyone asked has delivered or refused and the quorum
@@ -236,7 +236,7 @@ function withStates(progress: RoundProgress, state: TaskState, which: (task: Tas
   return { ...progress, tasks: progress.tasks.map((task) => (which(task) ? { ...task, state } : task)) }
 }
 
-/** Each extension of a short deadline is twice as long as the one before, up to a minute: nobody is helped by many. */
+/** Each extension of a short deadline is twice as long as the one before, up to a minute, so that there are few. */
 const LONGEST_BACK_OFF_MS = 60_000
 const LEAST_TERM_MS = 1000 * LIMITS.deadlineSeconds.least
 

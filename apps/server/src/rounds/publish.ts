@@ -6,8 +6,8 @@ import { earliestFor } from './staleness.ts'
 type Publishing = 'settings' | 'time' | 'assignments' | 'messages' | 'rounds'
 
 /**
- * Tells whoever still trains for this round that it is over, once its state is published. Where late updates are
- * counted it is not over for them; they hear of it when they are too late even for that.
+ * Tells the clients that still train for this round that it has closed, once its state is published. Where late updates
+ * are counted, they are told only when their update would be too old to count.
  */
 export async function publish({ run, round, journal }: RoundContext<Publishing>): Promise<void> {
   // it is, unless a round broke off before

@@ -17,7 +17,7 @@ export interface UpdatePlace {
   readonly clientId: string
 }
 
-/** The round under way, at the coordinator that drives it or at another one. */
+/** The round under way, at the coordinator that owns the run or at another one. */
 export interface ReceivingRound extends Pick<RoundContext, 'round' | 'base'> {
   readonly run: {
     readonly settings: Omit<RunSettings, 'plan'>
@@ -39,7 +39,7 @@ export interface ReceivedUpdate {
   readonly terms: PrivacyTerms | undefined
   /** The most noise that a client of the run may state: what its norm may be explained with. */
   readonly mostNoise: () => Promise<number>
-  /** The run stands still: whoever sends now is asked to send again. */
+  /** The run is paused: a client that sends now is asked to send again later. */
   readonly isPaused: boolean
   /** The round under way, whichever it is; undefined when the run is not open. */
   readonly current: ReceivingRound | undefined
@@ -61,7 +61,7 @@ export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply
   try {
     return await takeIn(update)
   } catch (error) {
-    // The sender keeps its frame and tries again; whoever can make room has to know.
+    // The sender keeps its frame and tries again; operators, who can make room, are alerted.
     if (isFedsvdError(error, 'STORAGE_UNAVAILABLE')) {
       await update.current?.run.messages.alert(error.code, error.message).catch(() => {})
     }

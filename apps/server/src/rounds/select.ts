@@ -43,7 +43,7 @@ function freePlaces(run: SelectingRun): number {
 }
 
 /**
- * In a buffered run nobody waits for a round to begin: who is free begins with it, the others come when they are done.
+ * In a buffered run no client waits for a round to begin: free ones begin with it, the others when they are done.
  */
 async function atWork(run: SelectingRun, round: number): Promise<readonly string[]> {
   run.time.signal.throwIfAborted()
@@ -108,7 +108,7 @@ interface Present {
   readonly ready: readonly string[]
 }
 
-/** Nobody but an operator can know whether to wait for clients that have left. */
+/** Only an operator can know whether to wait for clients that have left. */
 async function raiseWaiting(run: SelectingRun, round: number, { quorum, eligible, ready }: Present): Promise<void> {
   const message = `round ${roundNumber(round)} cannot begin: of the ${quorum} clients that it needs ${eligible.length} take part and ${ready.length} are connected`
   const remedy = 'The run waits. Bring them back, let others join, lower the quorum, or stop it.'

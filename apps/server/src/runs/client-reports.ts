@@ -53,7 +53,7 @@ export class ClientReports {
     return reply
   }
 
-  /** A client tells that a round failed at it: for the owner of the run, and for nobody where the run is not open. */
+  /** A client reports that a round failed at it; forwarded to the owner of the run, and dropped where none is open. */
   async roundFailed(clientId: string, failure: RoundFailed, from: 'client' | 'forwarded' = 'client'): Promise<void> {
     const { active, registry, ownership } = this.#parts
     const { runId } = failure

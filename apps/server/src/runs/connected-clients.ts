@@ -42,7 +42,7 @@ export class ConnectedClients {
     for (const live of activeRuns()) this.#offer(live, clientId, connection)
   }
 
-  /** A run has been opened: whoever is connected gets its offer. */
+  /** A run has been opened: it is offered to every connected client. */
   offer(live: ActiveRun): void {
     for (const [clientId, connection] of this.#connections) this.#offer(live, clientId, connection)
   }

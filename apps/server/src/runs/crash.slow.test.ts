@@ -1,8 +1,15 @@
 import { pld } from '@fedsvd/core/accounting'
-import { callsOfAWholeRun, dieAndGoOn, faultsOf, type Life, lostOrTwice, ROUNDS } from '@fedsvd/testing/server'
+import {
+  type CrashRecovery,
+  callsOfAWholeRun,
+  crashAndRecover,
+  faultsOf,
+  lostOrTwice,
+  ROUNDS,
+} from '@fedsvd/testing/server'
 import { describe, expect, it } from 'vitest'
 
-/** A sweep is a hundred lives, and machines are busy. */
+/** A sweep is a hundred crash recoveries, and machines are busy. */
 const SWEEP = { timeout: 300_000 }
 
 describe('a coordinator that dies at any of its awaits', async () => {
@@ -19,8 +26,8 @@ describe('a coordinator that dies at any of its awaits', async () => {
     const faults: string[] = []
     // The last few calls come after the run has ended.
     for (let atCall = 1; atCall <= calls - 4; atCall += 1) {
-      const found = faultsOf(await dieAndGoOn({ atCall, when }))
-      faults.push(...found.map((fault) => `death ${when} call ${atCall}: ${fault}`))
+      const found = faultsOf(await crashAndRecover({ atCall, when }))
+      faults.push(...found.map((fault) => `killed ${when} call ${atCall}: ${fault}`))
     }
     expect(faults).toEqual([])
   })
@@ -38,9 +45,9 @@ describe('a coordinator that adds noise of its own and dies at any of its awaits
     const faults: string[] = []
     const extra: number[] = []
     for (let atCall = 1; atCall <= calls - 4; atCall += 1) {
-      const life = await dieAndGoOn({ atCall, when }, { clientLevel })
-      extra.push(life.payments.reduce((sum, paid) => sum + paid, 0) - ROUNDS)
-      faults.push(...noiseFaultsOf(life).map((fault) => `death ${when} call ${atCall}: ${fault}`))
+      const recovery = await crashAndRecover({ atCall, when }, { clientLevel })
+      extra.push(recovery.payments.reduce((sum, paid) => sum + paid, 0) - ROUNDS)
+      faults.push(...noiseFaultsOf(recovery).map((fault) => `killed ${when} call ${atCall}: ${fault}`))
     }
     expect(faults).toEqual([])
     expect(Math.max(...extra)).toBe(1) // some deaths fall between a payment and its result: they cost a second one
@@ -54,22 +61,24 @@ describe.each([
   const calls = await callsOfAWholeRun(changes)
 
   it('counts late updates at all', async () => {
-    const { snapshot } = await dieAndGoOn({ atCall: calls - 5, when: 'after' }, changes)
+    const { snapshot } = await crashAndRecover({ atCall: calls - 5, when: 'after' }, changes)
     expect(snapshot.rounds.flatMap(({ late = [] }) => late).length).toBeGreaterThan(0)
   })
 
   it.each(['before', 'after'] as const)('counts each update that it accepted exactly once, %s', SWEEP, async (when) => {
     const faults: string[] = []
     for (let atCall = 1; atCall <= calls - 4; atCall += 1) {
-      const life = await dieAndGoOn({ atCall, when }, changes)
-      faults.push(...[...faultsOf(life), ...lostOrTwice(life)].map((fault) => `death ${when} call ${atCall}: ${fault}`))
+      const recovery = await crashAndRecover({ atCall, when }, changes)
+      faults.push(
+        ...[...faultsOf(recovery), ...lostOrTwice(recovery)].map((fault) => `killed ${when} call ${atCall}: ${fault}`),
+      )
     }
     expect(faults).toEqual([])
   })
 })
 
 /** Where noise was had for nothing, or two noised means of one round were shown. */
-function noiseFaultsOf({ left, rounds, snapshot, clients, payments, draws }: Life): string[] {
+function noiseFaultsOf({ left, rounds, snapshot, clients, payments, draws }: CrashRecovery): string[] {
   const faults: string[] = []
   const paid = payments.reduce((sum, count) => sum + count, 0)
   if (draws > paid) faults.push(`${draws} draws for ${paid} payments`)

@@ -126,7 +126,7 @@ function checkMode(request: RunRequest): void {
     throw invalid(
       'neither lateUpdates nor overSelection beside mode buffered',
       'one of them',
-      'Leave it out: a buffer counts every update, and asks whoever is free.',
+      'Leave it out: a buffer counts every update, and asks every client that is free.',
     )
   }
   if (isBuffered && aggregation.name !== 'mean') {

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {
   callsOfAWholeRun,
-  dieAndGoOn,
+  crashAndRecover,
   faultsOf,
   freshDatabase,
   lostOrTwice,
@@ -63,8 +63,8 @@ for (const [database, isAvailable, open] of DATABASES) {
         for (let turn = 1; turn <= deaths; turn += 1) {
           const atCall = Math.max(1, Math.round((turn * calls) / deaths))
           for (const when of EVERY || turn % 2 === 0 ? (['before', 'after'] as const) : (['after'] as const)) {
-            const life = await dieAndGoOn({ atCall, when }, changes, store)
-            const found = [...faultsOf(life), ...lostOrTwice(life)]
+            const recovery = await crashAndRecover({ atCall, when }, changes, store)
+            const found = [...faultsOf(recovery), ...lostOrTwice(recovery)]
             faults.push(...found.map((fault) => `death ${when} call ${atCall}: ${fault}`))
           }
         }

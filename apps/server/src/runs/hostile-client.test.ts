@@ -19,11 +19,11 @@ const CLIENT = '00000000-0000-4000-8000-000000000001'
 function runsWith({
   offered = () => ({ accepted: false, error: { code: 'UNEXPECTED', expected: '', got: '', remedy: '' } }),
   bounds = epsilonBounds(),
-  drives = true,
+  owns = true,
 }: {
   offered?: (manifest: RunManifest) => OfferReply
   bounds?: EpsilonBounds
-  drives?: boolean
+  owns?: boolean
 }) {
   const store = createMemoryStore()
   const runs = createRuns({
@@ -45,7 +45,7 @@ function runsWith({
     gatherMs: 0,
     evaluatorFor: async () => undefined,
     events: createEvents(),
-    ownership: { ...singleNodeOwnership(store), take: async () => drives },
+    ownership: { ...singleNodeOwnership(store), take: async () => owns },
   })
   return { store, runs }
 }
@@ -85,8 +85,8 @@ describe('a client that comes back before its terms have a verdict', () => {
 })
 
 describe('a client that shakes hands with one false ledger after the other', () => {
-  it('fills no database, also where another coordinator drives its run', async () => {
-    const { store, runs } = runsWith({ drives: false })
+  it('fills no database, also where another coordinator owns its run', async () => {
+    const { store, runs } = runsWith({ owns: false })
     const { runId, target } = await runs.commands.create(tinyRequest({}), TOKEN_HOLDER)
     const terms = { declaredRecords: 100, sampleRate: 0.1, noiseMultiplier: 2, budget: target }
     await store.participants.join({ runId, clientId: CLIENT, terms, joinedAt: 0 })

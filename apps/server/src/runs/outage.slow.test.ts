@@ -2,11 +2,11 @@ import { setImmediate } from 'node:timers/promises'
 import type { Invitation, InvitationReply } from '@fedsvd/core/protocol'
 import {
   expectedAdapter,
-  live,
   type Outage,
   ProcessInOutage,
   prepared,
   publicationsTold,
+  startRuns,
   storedRounds,
 } from '@fedsvd/testing/server'
 import { describe, expect, it } from 'vitest'
@@ -25,17 +25,17 @@ function refusingOnce(): (clientId: string, invitation: Invitation) => Invitatio
   return (clientId) => {
     refuser ??= clientId
     if (refuser !== clientId) return { accepted: true }
-    refuser = 'nobody'
+    refuser = 'none'
     return { accepted: false, error: OUT_OF_MEMORY }
   }
 }
 
-/** A whole run whose process lives on while everything durable is away for some calls. */
+/** A whole run whose process keeps running while storage rejects some calls. */
 async function runThrough(outage?: Outage) {
   const { durable, clients, runId } = await prepared()
   const process = new ProcessInOutage(outage)
   const toldBefore = await publicationsTold()
-  const runs = await live(durable, clients, process, refusingOnce())
+  const runs = await startRuns(durable, clients, process, refusingOnce())
   const isOver = await ended(durable.store, runId)
   const { calls, callsAtStart } = process
   process.endOutage()

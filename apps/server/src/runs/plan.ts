@@ -106,7 +106,7 @@ export async function changePlan(
       changedBy: audit.actor,
     }
     if (await store.runs.addPlan(record, { ...audit, detail: { ...change, version: record.version } })) return record
-    // Somebody was faster, or a round began just now: look again.
+    // Another change was stored first, or a round began just now: read again.
   }
 }
 

@@ -26,7 +26,7 @@ export class RunRegistry implements AsyncDisposable {
     this.#parts = parts
   }
 
-  /** Acquires every run that has not ended and that nobody else owns, exactly where it is stored to be. */
+  /** Acquires every run that has not ended and that no other coordinator owns, and resumes it from what is stored. */
   async resume(): Promise<void> {
     await this.#parts.central.load()
     await this.#parts.caps.load()
@@ -54,7 +54,7 @@ export class RunRegistry implements AsyncDisposable {
     events.emit('run.changed', runId)
   }
 
-  /** Runs that are waiting or running, whoever owns them. */
+  /** Runs that are waiting or running, at this coordinator or another. */
   async openRunIds(): Promise<readonly string[]> {
     return (await this.#parts.store.runs.list())
       .filter(({ state }) => isRunActive(state))
@@ -94,7 +94,7 @@ export class RunRegistry implements AsyncDisposable {
     if (active.get(runId)?.time.signal.aborted) await this.#loops.get(runId)
     if (this.#isDraining || active.has(runId) || !(await ownership.take(runId))) return
     try {
-      const run = await this.find(runId) // as the last owner left it: only now nobody else writes to it
+      const run = await this.find(runId) // as its last owner left it: no other coordinator writes to it from now on
       if (isRunActive(run.state) && !this.#isDraining) connectedClients.offer(await this.#open(run))
       else await ownership.release(runId)
     } catch (error) {

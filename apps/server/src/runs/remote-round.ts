@@ -14,8 +14,8 @@ interface RemoteRoundParts {
 }
 
 /**
- * The round under way of a run that another coordinator drives, as it is stored: updates are checked here as they are
- * there, and counted by its driver.
+ * The current round of a run that another coordinator owns, as it is stored: updates are checked here as they are
+ * there, and counted by the owner.
  */
 export async function remoteRound(
   { manifest }: RunRecord,

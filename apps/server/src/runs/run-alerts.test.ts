@@ -13,7 +13,7 @@ const deskOn = (store = createMemoryStore()) => ({
 })
 
 describe('the alerts of a run', () => {
-  it('are stored once, also in another life', async () => {
+  it('are stored once, also after a restart', async () => {
     const { store, alerts } = deskOn()
     expect(await alerts.raise('QUORUM_MISSED', 'round 0')).toBe(true)
     expect(await alerts.raise('QUORUM_MISSED', 'round 0')).toBe(false)
@@ -29,7 +29,7 @@ describe('the alerts of a run', () => {
     expect(await store.alerts.list(RUN, 20_000)).toHaveLength(MOST_OWN_OF_A_KIND + 1)
   })
 
-  it('are bounded for each client and kind, and for each client, whatever life it is', async () => {
+  it('are bounded for each client and kind, and for each client, over all restarts', async () => {
     const store = createMemoryStore()
     for (let count = 0; count < 60; count += 1) {
       const { alerts } = deskOn(store)

@@ -30,7 +30,7 @@ const MOST_READ = 10_000
 /** Never left out because of how much else a client has to complain about. */
 const SERIOUS: ReadonlySet<string> = new Set<ErrorCode>(['LEDGER_MISMATCH', 'TERMS_CHANGED', 'NORM_EXCEEDED'])
 
-/** The alerts of all runs of this coordinator, driven here or not. */
+/** The alerts of all runs of this coordinator, those that another one owns included. */
 export class AlertDesk {
   readonly #runs = new LRUCache<string, RunAlerts>({ max: MOST_RUNS })
   readonly #options: AlertDeskOptions

@@ -19,10 +19,10 @@ const MOST_FAILURES = 5
 const LONGEST_PAUSE_MS = 10_000
 
 /**
- * Drives a run from its first unpublished round to its end. A database that is away, or a store of tensors that is
- * full, is waited for, however long, and the operators are told of the latter; another fault is tried again a few times
- * in the same round, and then ends the run. Where stored objects or an extension are missing it stands still, and the
- * operators are told which. Undefined when the run was aborted, or another coordinator has taken it over.
+ * Runs a run from its first unpublished round to its end. It waits without limit for a database that does not answer
+ * and for an object store that is full, and alerts operators to the latter; any other fault is retried a few times in
+ * the same round, and then ends the run. Where stored objects or an extension are missing it pauses the run and alerts
+ * operators to what is missing. Undefined when the run was aborted, or another coordinator has taken it over.
  */
 export async function runUntilDone(run: ActiveRun): Promise<Ending | Standstill | undefined> {
   const missing = missingExtension(run.settings.manifest)

@@ -118,7 +118,7 @@ export class RunRounds implements RunMilestones {
         chargePrivacy(before, after, (clientId) => budgets.chargeOf(clientId), time.clock.now()),
       save: (change) => rounds.save(change),
       onChange: (change) => this.#follow(change),
-      // What was stored without our knowing may be what somebody waits for.
+      // What another coordinator has stored meanwhile may be what a caller waits for.
       onReload: async () => {
         await assignments.load(round)
         await budgets.reload()

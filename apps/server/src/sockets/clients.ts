@@ -63,10 +63,10 @@ const MOST_PENDING_REPORTS = 16
 const RESERVATIONS_OF_A_REPORT = 200
 /** Characters of a report in parts: as many as one message of Socket.IO may have. */
 const LONGEST_REPORT = 4 * 2 ** 20
-/** Whoever goes on after so many refusals on one connection is sent away; even refusing costs something. */
+/** A connection is closed after so many refusals: even refusing costs something. */
 const MOST_REFUSALS = 100
 
-/** The namespace `/client`: nobody gets in without a signature, and one identity has one connection. */
+/** The namespace `/client`: a handshake needs a signature, and one identity has one connection. */
 export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceParts): void {
   const { sessions, clients, presence, runs, log, onCount, onSeen, limitReports, registry } = parts
 
@@ -78,7 +78,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
     const { clientId } = socket.data
     permitEvents('/client', socket)
     if (presence.local.isOther(clientId, socket.data.instance)) {
-      // Two hosts shook hands at the same moment. This one is told why when it comes back.
+      // Two hosts connected at the same moment. This one is told why when it connects again.
       socket.disconnect(true)
       return
     }
@@ -153,7 +153,7 @@ export function serveClients(namespace: ClientNamespace, parts: ClientNamespaceP
         () => socket.disconnect(true),
       )
     }
-    // Whoever was revoked between its handshake and now is not let stay. An outage of the database decides nothing.
+    // A client that was revoked since its handshake is disconnected. An outage of the database decides nothing.
     retryDuringOutage(() => sessions.requireGoodStanding(clientId), systemClock, signal).then(
       () => presence.local.vouch(clientId, connectionId),
       () => socket.disconnect(true),

@@ -60,7 +60,7 @@ export function limitBytes(
       if (clientId === undefined) ofStranger += bytes
       const sent = clientId === undefined ? ofStranger : ofClient(clientId, bytes)
       if (sent <= (clientId === undefined ? STRANGER_BYTES : CLIENT_BYTES)) return
-      log.warn({ clientId, bytes: sent }, 'a connection that sent too much was cut')
+      log.warn({ clientId, bytes: sent }, 'closed a connection that sent too much')
       connection.close(true)
     })
   })

@@ -70,8 +70,8 @@ export class LocalConnections {
   }
 
   /**
-   * True when another process of this identity is connected here, and answers. One that does not answer is gone without
-   * a word, and its connection is ended.
+   * True when another process of this identity is connected here, and answers. One that does not answer has
+   * vanished without closing its connection, which is ended.
    */
   async isTaken(clientId: string, instance: string): Promise<boolean> {
     if (!this.isOther(clientId, instance)) return false

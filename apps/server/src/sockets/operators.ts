@@ -31,7 +31,7 @@ type OperatorSocket = Socket<Record<string, never>, OperatorEvents, Record<strin
 
 /** No more than this often is one run sent; the last change is always sent. */
 const LEAST_INTERVAL_MS = 50
-/** How often a session is looked at while its connection lives: another coordinator may have ended it. */
+/** How often the session of an open connection is checked: another coordinator may have ended it. */
 const RECHECK_MS = 15_000
 
 const handshakeSchema = z.strictObject({ token: z.string().optional(), csrfToken: z.string().optional() })

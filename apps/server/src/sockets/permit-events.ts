@@ -17,7 +17,7 @@ export function permitEvents(namespace: string, socket: Pick<Socket, 'use'>): vo
   })
 }
 
-/** Nobody has business in the namespace `/`, which Socket.IO opens by itself. */
+/** The namespace `/`, which Socket.IO always opens, is not used; connections to it are closed. */
 export function closeRoot(io: Pick<Server, 'use'>): void {
   const refusal = new FedsvdError('FORBIDDEN', {
     expected: 'one of the namespaces of the protocol reference',

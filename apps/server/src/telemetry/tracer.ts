@@ -1,7 +1,7 @@
 /** What may be said of a span: identifiers, names, codes and figures. Never texts of clients, payloads or secrets. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>
 
-/** A span under way that outlives the function that began it. */
+/** A span that is still open when the function that began it has returned. */
 export interface OpenSpan {
   set(attributes: SpanAttributes): void
   end(at?: number): void

@@ -30,7 +30,7 @@ export interface SnapshotParts {
 
 /** A run as its operators see it, from what is stored and who is there. */
 export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<RunSnapshot> {
-  // A driver may not know yet that another one has brought its run to an end: what is stored counts then.
+  // The owner of a run may not know yet that another coordinator has ended it: what is stored counts then.
   const parts = isRunOver(run.state) ? { ...given, live: undefined } : given
   const { store, live, central, newest } = parts
   const { manifest, state, reason, baseline } = run

@@ -21,7 +21,7 @@ function deadly<T extends object>(target: T, { atCall, when }: Death): T {
     new Proxy(object, {
       get: (inner, name, receiver) => {
         const value: unknown = Reflect.get(inner, name, receiver)
-        // The store of a driver is the same one, at once and without a call to the database.
+        // The fenced store is the same one, without a call to the database.
         if (name === 'fencedBy')
           return (...args: unknown[]) => wrap((value as (...given: unknown[]) => object)(...args))
         if (typeof value === 'function') return (...args: unknown[]) => call(() => value.apply(inner, args))

@@ -19,7 +19,7 @@ import { RunViews } from '@fedsvd/server/views'
 import { pino } from 'pino'
 import { createEvents } from '../../../../apps/server/src/events.ts'
 import { FakeClient } from './fake-client.ts'
-import { MortalProcess } from './killable-store.ts'
+import { KillableProcess } from './killable-store.ts'
 import { memoryBlobs } from './memory-blobs.ts'
 import { createMemoryStore } from './memory-store/index.ts'
 import { tinyModels, tinyRequest } from './tiny-model.ts'
@@ -29,7 +29,7 @@ const CLIENTS = 3
 const log = pino({ level: 'silent' })
 const metrics = createMetrics()
 
-/** How many publications of rounds were told in all lives of this process. */
+/** How many publications of rounds were reported by all coordinators of this process. */
 export async function publicationsTold(): Promise<number> {
   const { values } = await metrics.rounds.get()
   return values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0
@@ -50,11 +50,11 @@ const LONGEST_WAIT_MS = 60_000
 /** A run takes milliseconds; one that takes this long hangs. */
 const PATIENCE_MS = 45_000
 
-/** What survives a death: the database and the files. */
+/** What survives a crash: the database and the files. */
 export interface Durable {
   readonly store: Store
   readonly objects: Map<string, Uint8Array>
-  /** How often the coordinator's own noise was drawn, in all lives. */
+  /** How often the coordinator's own noise was drawn, over all restarts. */
   readonly noise: { draws: number }
 }
 
@@ -63,17 +63,17 @@ export interface Faults {
   readonly isDead: boolean
   readonly died: Promise<void>
   wrap<T extends object>(target: T): T
-  /** Called when the process has taken up its runs, before clients arrive. */
+  /** Called when the process has acquired its runs, before clients arrive. */
   hasStarted?(): void
 }
 
-/** The runs of one life of the coordinator, and what is seen of them. */
+/** The runs of one process of the coordinator, and what is shown of them. */
 export interface LiveRuns extends Runs {
   readonly views: RunViews
 }
 
-/** One life of the coordinator on what the last one left behind, with the clients connected. */
-export async function live(
+/** Starts a coordinator on what the last one left behind, with the clients connected. */
+export async function startRuns(
   { store, objects, noise }: Durable,
   clients: readonly FakeClient[],
   process: Faults,
@@ -130,7 +130,7 @@ export async function live(
 
 /**
  * Where late updates are counted, the first of those that a round asks is late: it waits until the round has closed.
- * The others let a late one of the round before go first, so that each life of a test has one.
+ * The others wait for a late one of the round before, so that each coordinator of a test has one.
  */
 async function untilItIsLate(store: Store, client: FakeClient, { runId, round }: Invitation): Promise<void> {
   if (!acceptsStaleUpdates(client.manifests.get(runId)!)) return
@@ -175,7 +175,7 @@ export async function prepared(changes: Partial<RunRequest> = {}, store: Store =
     await store.clients.addTokens([{ hash, createdAt: now, expiresAt: now + 60_000 }])
     await store.clients.enrol(hash, { id, name: `site ${id.at(-1)}`, publicKey: 'none', enrolledAt: now })
   }
-  const first = await live(durable, [], new MortalProcess())
+  const first = await startRuns(durable, [], new KillableProcess())
   const { runId } = await first.commands.create(
     tinyRequest({ rounds: ROUNDS, clientsPerRound: 2, quorum: 2, deadlineSeconds: 3600, ...changes }),
     TOKEN_HOLDER,

@@ -1,20 +1,20 @@
 import { setImmediate } from 'node:timers/promises'
 import type { RunRequest } from '@fedsvd/core/protocol'
 import type { RoundProgress, Store } from '@fedsvd/server/storage/records'
-import { completed, live, prepared, storedRounds } from './crash-recovery-harness.ts'
+import { completed, prepared, startRuns, storedRounds } from './crash-recovery-harness.ts'
 import { expectedAdapter } from './expected-adapter.ts'
-import { type Death, MortalProcess } from './killable-store.ts'
+import { type Death, KillableProcess } from './killable-store.ts'
 
-/** Runs until the death, then again to the end. */
-export async function dieAndGoOn(death: Death, changes: Partial<RunRequest> = {}, store?: Store) {
+/** Runs until the process is killed, then a second process to the end. */
+export async function crashAndRecover(death: Death, changes: Partial<RunRequest> = {}, store?: Store) {
   const { durable, clients, runId } = await prepared(changes, store)
-  const mortal = new MortalProcess(death)
-  await live(durable, clients, mortal)
-  if (store === undefined) await mortal.died
+  const killed = new KillableProcess(death)
+  await startRuns(durable, clients, killed)
+  if (store === undefined) await killed.died
   // On a real database a run may come to its end in fewer calls than the one that was counted.
-  else while (!mortal.isDead && (await store.runs.find(runId))?.state !== 'completed') await setImmediate()
+  else while (!killed.isDead && (await store.runs.find(runId))?.state !== 'completed') await setImmediate()
   const left = await storedRounds(durable.store, runId)
-  const runs = await live(durable, clients, new MortalProcess())
+  const runs = await startRuns(durable, clients, new KillableProcess())
   const snapshot = await completed(runs, runId)
   const rounds = await storedRounds(durable.store, runId)
   const payments = await Promise.all(rounds.map((_, round) => durable.store.ledger.lastDraw(runId, round)))
@@ -22,21 +22,22 @@ export async function dieAndGoOn(death: Death, changes: Partial<RunRequest> = {}
   return { left, rounds, snapshot, clients, payments, draws: durable.noise.draws }
 }
 
-export type Life = Awaited<ReturnType<typeof dieAndGoOn>>
+/** A run whose coordinator crashed once and was started again, and what was left in between. */
+export type CrashRecovery = Awaited<ReturnType<typeof crashAndRecover>>
 
 /** How many calls to something durable a run makes that nothing disturbs. */
 export async function callsOfAWholeRun(changes: Partial<RunRequest> = {}, store?: Store): Promise<number> {
   const { durable, clients, runId } = await prepared(changes, store)
-  const immortal = new MortalProcess()
-  const runs = await live(durable, clients, immortal)
+  const undisturbed = new KillableProcess()
+  const runs = await startRuns(durable, clients, undisturbed)
   while ((await durable.store.runs.find(runId))?.state !== 'completed') await setImmediate()
-  const { calls } = immortal
+  const { calls } = undisturbed
   await runs[Symbol.asyncDispose]()
   return calls
 }
 
 /** Where an update that was accepted is in no state, or in two. */
-export function lostOrTwice({ snapshot, rounds }: Life): string[] {
+export function lostOrTwice({ snapshot, rounds }: CrashRecovery): string[] {
   const counted = snapshot.rounds.flatMap(({ round, clients, late = [] }) => [
     ...clients.map((clientId) => `${clientId} of round ${round}`),
     ...late.map(([clientId, madeIn]) => `${clientId} of round ${madeIn}`),
@@ -50,8 +51,8 @@ export function lostOrTwice({ snapshot, rounds }: Life): string[] {
   return [...faults, ...accepted.filter((name) => !counted.includes(name)).map((name) => `${name} is lost`)]
 }
 
-/** What is not as it would be without the death. */
-export function faultsOf({ left, rounds, snapshot, clients }: Life): string[] {
+/** What is not as it would be without the crash. */
+export function faultsOf({ left, rounds, snapshot, clients }: CrashRecovery): string[] {
   const faults: string[] = []
   if (snapshot.adapter !== expectedAdapter(snapshot, clients)) faults.push('an update was lost or counted twice')
   const tasks = rounds.flatMap((progress) => progress!.tasks)

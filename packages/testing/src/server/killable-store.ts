@@ -1,5 +1,5 @@
 /**
- * Where a process dies: at its n-th call to something durable or remote, before or after the call has had its effect.
+ * Where a process is killed: at its n-th call to something durable or remote, before or after the call takes effect.
  */
 export interface Death {
   readonly atCall: number
@@ -7,10 +7,10 @@ export interface Death {
 }
 
 /**
- * A process that can be killed without a process: once it has died, no call returns any more, so whatever awaits one
- * never goes on, exactly as after SIGKILL.
+ * Stands for a process that is killed, inside this one: once it is dead no call returns, so code that awaits one never
+ * continues, exactly as after SIGKILL.
  */
-export class MortalProcess {
+export class KillableProcess {
   calls = 0
   readonly died: Promise<void>
   readonly #death: Death | undefined

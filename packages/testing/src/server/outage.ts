@@ -10,7 +10,7 @@ export interface Outage {
   readonly firstHasEffect: boolean
 }
 
-/** A process that lives on while everything durable rejects for a while. */
+/** A process that keeps running while all storage rejects for a while. */
 export class ProcessInOutage implements Faults {
   calls = 0
   callsAtStart = 0

@@ -122,7 +122,7 @@ async function startedThread(): Promise<Worker> {
   const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [] })
   await once(worker, 'message')
   worker.unref()
-  worker.on('error', () => {}) // whoever waits for an answer hears of it
+  worker.on('error', () => {}) // the callers that wait for an answer get the error
   return worker
 }
 

@@ -22,8 +22,8 @@ export interface Collection {
 const BATCH = 500
 
 /**
- * Removes the objects that nothing refers to. An object goes only if it is older than the grace period, nobody in this
- * process holds it, and nothing referred to it when that was asked last, which is after nobody could begin to hold it.
+ * Removes the objects that nothing refers to. An object is removed only if it is older than the grace period, is not
+ * held in this process, and nothing referred to it at the last check, which is made while new holds are blocked.
  */
 export async function collectGarbage(parts: GarbageParts): Promise<Collection> {
   const { blobs, now, graceMs, signal } = parts

@@ -2,10 +2,10 @@ import type { BlobStore, PendingBlob } from './blob-store.ts'
 import { only } from './file-blobs.ts'
 import { slices } from './slices.ts'
 
-/** A store in which nothing is removed that somebody is about to refer to. */
+/** A store in which no object is removed while a row that refers to it is about to be written. */
 export interface HeldBlobs extends BlobStore {
   /**
-   * Removes an object unless it is held, or `isNeeded` says so while nobody can begin to hold it. True when it was
+   * Removes an object unless it is held, or `isNeeded` is true while new holds are blocked. True when it was
    * removed.
    */
   removeUnless(sha256: string, isNeeded: () => Promise<boolean>): Promise<boolean>
@@ -15,7 +15,7 @@ export interface HeldBlobs extends BlobStore {
 
 /**
  * Holds each object from before it is written until its {@link PendingBlob} is disposed, by when the row that refers to
- * it is stored, and for a grace period on the clock in any case. Whoever wants to write an object that is just being
+ * it is stored, and for a grace period on the clock in any case. A write of an object that is just being
  * removed waits, and writes it anew. This protects within one process; against others there is the time at which the
  * store itself says that the object was written.
  */

@@ -26,7 +26,7 @@ export interface Arrived extends BlobRef, AsyncDisposable {
   content(): AsyncIterable<Uint8Array>
   /** Writes the bytes to the file, as far as they are not there yet, and flushes it to the disk. */
   sync(): Promise<void>
-  /** Somebody else has the file now. */
+  /** Gives the file away: from now on the spool neither writes nor removes it. */
   handOver(): Promise<void>
 }
 
@@ -40,8 +40,8 @@ const MOST_IN_MEMORY = 64 * 1024 * 1024
 const ABANDONED_AFTER_MS = 3_600_000
 
 /**
- * Opens a spool. What a process left half-written when it died has no name, so nobody refers to it, and is removed;
- * other coordinators may be writing to the same folder, and what was touched lately may be theirs.
+ * Opens a spool. Files that a crashed process left half-written have no name, so nothing refers to them, and are
+ * removed; other coordinators may be writing to the same folder, so files that were touched lately are left.
  */
 export async function openSpool(folder: string, openFile: OpenFile = open): Promise<Spool> {
   makeFolder(folder)

@@ -128,7 +128,7 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.leases.take(runId, third, LONG)).toEqual({ runId, owner: third, epoch: 3 })
     })
 
-    it('renews what nobody has taken, expired or not, and of open runs only', async () => {
+    it('renews what no other has taken, expired or not, and of open runs only', async () => {
       const [kept, lost, ended] = [await newRun(), await newRun(), await newRun()]
       const [owner, other] = [randomUUID(), randomUUID()]
       for (const runId of [kept, lost, ended]) await store.leases.take(runId, owner, 0)
@@ -139,22 +139,22 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.leases.ownerOf(lost)).toBe(other)
     })
 
-    it('lets a driver write until another has taken the run, and not a moment longer', async () => {
+    it('lets an owner write until another has taken the run, and not a moment longer', async () => {
       const runId = await newRun()
       const lease = await store.leases.take(runId, randomUUID(), 0) // expired at once, and still nobody else's
-      const driver = fenced(lease)
+      const writer = fenced(lease)
       const first = opened(runId)
-      expect(await driver.rounds.save({ after: first, spent: [], released: [] })).toBe(true)
+      expect(await writer.rounds.save({ after: first, spent: [], released: [] })).toBe(true)
       await store.leases.take(runId, randomUUID(), LONG)
 
       const second = { ...first, version: 2, phase: 'tasked' as const }
       const clientId = await newClient()
       const late = [
-        () => driver.rounds.save({ before: first, after: second, spent: [], released: [] }),
-        () => driver.rounds.setEvaluation(runId, 0, { accuracy: 1, loss: 0, records: 1 }),
-        () => driver.runs.move(runId, ['waiting'], { state: 'failed' }),
-        () => driver.participants.setWithdrawal(runId, clientId, 'BUDGET_EXHAUSTED'),
-        () => driver.ledger.charge([{ ...FACT, runId, clientId }]),
+        () => writer.rounds.save({ before: first, after: second, spent: [], released: [] }),
+        () => writer.rounds.setEvaluation(runId, 0, { accuracy: 1, loss: 0, records: 1 }),
+        () => writer.runs.move(runId, ['waiting'], { state: 'failed' }),
+        () => writer.participants.setWithdrawal(runId, clientId, 'BUDGET_EXHAUSTED'),
+        () => writer.ledger.charge([{ ...FACT, runId, clientId }]),
         () => fenced(undefined).rounds.save({ before: first, after: second, spent: [], released: [] }),
       ]
       for (const write of late) await expect(write()).rejects.toMatchObject({ code: 'LEASE_LOST' })
@@ -188,7 +188,7 @@ for (const [name, isAvailable, open] of STORES) {
       ]
       const here = { clientId, connectionId: randomUUID(), coordinatorId: first.id }
       const there = { clientId, connectionId: randomUUID(), coordinatorId: second.id }
-      expect(await store.connections.connect(here)).toBe(false) // nobody knows the coordinator
+      expect(await store.connections.connect(here)).toBe(false) // the coordinator is not known
       expect(await store.coordinators.heartbeat(first, LONG)).toBe(false)
       expect(await store.coordinators.heartbeat(first, LONG)).toBe(true)
       await store.coordinators.heartbeat(second, LONG)
@@ -226,7 +226,7 @@ for (const [name, isAvailable, open] of STORES) {
   })
 }
 
-describe.skipIf(!(await postgresAnswers()))('a driver that writes while its run is being taken over', () => {
+describe.skipIf(!(await postgresAnswers()))('an owner that writes while its run is being taken over', () => {
   it('waits for the outcome, and is refused', async () => {
     await using database = await freshDatabase()
     await using store = await openPostgresStore(database.url)

@@ -21,10 +21,10 @@ export function tokenOfAnother(name: string): FedsvdError {
   })
 }
 
-/** Why a charge is refused: somebody else has paid under the same number. */
+/** Refuses a charge: the same draw of noise has been charged before. */
 export function chargedBefore(): FedsvdError {
   return new FedsvdError('RUN_STATE', {
-    expected: 'a draw of noise that nobody has paid for yet',
+    expected: 'a draw of noise that has not been charged yet',
     got: 'one that is stored already',
     remedy: 'Read the ledger again and charge the next one; nothing was stored.',
   })
@@ -36,8 +36,8 @@ export function isLarger(cap: Budget, other: Budget): boolean {
 }
 
 /**
- * Why a change that counts a late update is refused: another round has counted it meanwhile. Whoever asks again is told
- * so.
+ * Refuses a change that counts a late update: another round has counted it meanwhile. A client that sends it again is
+ * told so.
  */
 export function countedBefore(): FedsvdError {
   return new FedsvdError('RUN_NOT_OPEN', {
@@ -47,20 +47,20 @@ export function countedBefore(): FedsvdError {
   })
 }
 
-/** Why a charge is refused: what the budget was judged by has changed. */
+/** Refuses a charge: the spending that it was checked against has changed. */
 export function spentMeanwhile(): FedsvdError {
   return new FedsvdError('RUN_STATE', {
     expected: 'a client-level account that has not changed since it was read',
     got: 'a payment of another run',
-    remedy: 'Read the ledger again and judge anew; nothing was stored.',
+    remedy: 'Read the ledger again and check the budget again; nothing was stored.',
   })
 }
 
-/** Why a driver may not write any more. */
+/** Refuses a write of a coordinator that no longer owns the run. */
 export function leaseLost(runId: string): FedsvdError {
   return new FedsvdError('LEASE_LOST', {
     expected: `the lease of run ${runId}`,
     got: 'a coordinator that no longer owns the run',
-    remedy: 'Try again: the coordinator that drives it now will answer. Nothing was stored.',
+    remedy: 'Try again: the coordinator that owns it now will answer. Nothing was stored.',
   })
 }

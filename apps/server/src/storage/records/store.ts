@@ -58,7 +58,7 @@ export interface Store extends AsyncDisposable {
 /** The lease that a process holds for a run; undefined when it holds none. */
 export type LeaseOf = (runId: string) => Lease | undefined
 
-/** What came of an enrolment: the identity of the key, which may have been enrolled before, or who has the name. */
+/** The result of an enrolment: the identity of the key, which may have been enrolled before, or who has the name. */
 export type Enrolled = { readonly clientId: string } | { readonly namesake: ClientRecord }
 
 export interface ClientStore {
@@ -73,7 +73,7 @@ export interface ClientStore {
   enrol(tokenHash: string, client: ClientRecord, audit?: AuditDraft): Promise<Enrolled>
   /** The clients, revoked ones included, whose name is read as this one, in the order of their enrolment. */
   namesakes(name: string): Promise<readonly ClientRecord[]>
-  /** Ends every enrolment token that nobody has used. */
+  /** Ends every enrolment token that has not been used. */
   expireTokens(at: number): Promise<void>
   find(clientId: string): Promise<ClientRecord | undefined>
   /** By name, then identifier. */
@@ -261,7 +261,7 @@ export interface LedgerStore {
   lastDraw(runId: string, round: number): Promise<number>
   /**
    * Stores new facts, all or none. With `seen`, the client-level steps of these clients in all runs, it happens only
-   * while those still are what they were: whoever judged a budget by them charges what was judged.
+   * if those have not changed: a budget that was checked against them is charged as it was checked.
    *
    * @throws FedsvdError RUN_STATE when one of the facts is stored already, or the steps are others by now
    */

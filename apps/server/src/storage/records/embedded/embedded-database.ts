@@ -127,7 +127,7 @@ async function startDatabase(folder: string, onFailure: (error: Error) => void) 
   }
 }
 
-/** PGlite is a single session, so there is a single connection, and whoever needs it waits. */
+/** PGlite is a single session, so there is a single connection, and queries wait for it in turn. */
 function connectionTo(socketFolder: string): pg.PoolConfig {
   return { host: socketFolder, port: PORT, user: 'postgres', database: 'postgres', max: 1 }
 }

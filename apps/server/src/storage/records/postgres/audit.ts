@@ -4,7 +4,7 @@ import type { AuditDraft } from '../records.ts'
 import type { AuditStore } from '../store.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
 
-/** Held to the end of the transaction by whoever appends, so that entries are chained one at a time. */
+/** An advisory lock that each append holds to the end of its transaction, so that entries are chained one at a time. */
 const CHAIN_LOCK = 72707370
 
 export function prismaAudit(prisma: PrismaClient): AuditStore {
@@ -22,8 +22,8 @@ export function prismaAudit(prisma: PrismaClient): AuditStore {
 }
 
 /**
- * Appends within the transaction of an action. Call it last: whoever holds the lock must wait for nothing else. Were
- * the lock not there, the unique `previousHash` would still refuse a fork.
+ * Appends within the transaction of an action. Call it last: the holder of the lock must wait for nothing else.
+ * Without the lock, the unique `previousHash` would still refuse a fork.
  */
 export async function appendAudit(tx: Prisma.TransactionClient, draft: AuditDraft | undefined): Promise<void> {
   if (draft === undefined) return

@@ -5,7 +5,7 @@ import type { DatabaseDump, WriteRows } from '../dump.ts'
 /** Runs one statement and gives its rows. */
 type Query = <R>(sql: string) => Promise<readonly R[]>
 
-/** What is true of live connections only, and what signs somebody in: none of it is part of a backup. */
+/** Tables of live connections and of sessions, which are not part of a backup. */
 const LEFT_OUT = ['Connection', 'Coordinator', 'OperatorSession', 'RunLease', 'SpentNonce', 'socket_io_attachments']
 const MIGRATIONS = '_prisma_migrations'
 const ROWS_AT_ONCE = 500
@@ -59,8 +59,8 @@ export async function dumpDatabase(query: Query, write: WriteRows): Promise<Data
 }
 
 /**
- * Puts the rows of a dump into tables that are empty, of the schema that the dump was made of. Whoever wrote the dump
- * names tables, columns and sequences in it, so none is taken that a dump of this schema does not have.
+ * Puts the rows of a dump into tables that are empty, of the schema that the dump was made of. The dump
+ * names tables, columns and sequences, so none is accepted that a dump of this schema does not have.
  *
  * @throws FedsvdError BACKUP_INVALID when there are others than the dump says, or than the schema has
  */

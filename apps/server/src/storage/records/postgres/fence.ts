@@ -4,9 +4,9 @@ import type { LeaseOf } from '../store.ts'
 import { Prisma } from './generated/client.ts'
 
 /**
- * Called first in each transaction that only a driver may make: holds the lease to its end, or refuses. Whoever wants
- * to take the run over waits until what is written is there to be seen. A lease that has expired is good as long as
- * nobody has taken it.
+ * Called first in each transaction that only the owner of a run may make: locks the lease to its end, or refuses. A
+ * coordinator that wants to take the run over waits for the transaction and sees what it wrote. A lease that has
+ * expired is good until another coordinator has taken it.
  */
 export interface Fence {
   /** @throws FedsvdError LEASE_LOST */
@@ -18,7 +18,7 @@ export interface Fence {
   readonly leaseOf: (runId: string) => Lease | undefined
 }
 
-/** Lets everybody pass: there are no leases. */
+/** Checks nothing: there are no leases. */
 const NO_FENCE: Fence = Object.assign(async () => {}, { leaseOf: () => undefined })
 
 /** Selects the row of a lease that is still held, and keeps it locked to the end of the transaction. */

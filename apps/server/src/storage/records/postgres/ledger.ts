@@ -10,7 +10,7 @@ import { ledgerReports } from './ledger-reports.ts'
 import { factFrom, factRow, participantFrom } from './rows.ts'
 import { SITE_LEVEL } from './site-level.ts'
 
-/** Held to the end of the transaction by whoever charges at client level, whichever run it is for. */
+/** An advisory lock that each charge at client level holds to the end of its transaction, whatever run it is for. */
 const CHARGE_LOCK = 72707371
 
 export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
@@ -104,7 +104,7 @@ export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
   }
 }
 
-/** One charge at a time, over all runs and coordinators: nobody spends between the judgement and the payment. */
+/** One charge at a time, over all runs and coordinators: nothing is spent between the check and the charge. */
 async function requireSpent(tx: Prisma.TransactionClient, seen: ReadonlyMap<string, number>): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${CHARGE_LOCK})`
   const groups = await tx.privacyEvent.groupBy({

@@ -16,7 +16,7 @@ export interface SavedWith {
 
 /** What became of a change: whether it was stored, and how many late updates it counted. */
 export interface SavedRound {
-  /** False when somebody else has the lease; nothing was stored then. */
+  /** False when another coordinator has the lease; nothing was stored then. */
   readonly isHeld: boolean
   readonly isMoved: boolean
   readonly late: number
