@@ -1,4 +1,4 @@
-import { issueInWords } from '@fedsvd/core/protocol'
+import { firstIssueInWords } from '@fedsvd/core/protocol'
 import { canonicalJson, chain, genesisHash } from './chain.ts'
 import { type LedgerEntry, type LedgerFact, type LedgerFactOf, ledgerLineSchema } from './entry.ts'
 import { type Attempt, type BoundRun, type LedgerState, spentEvents } from './state.ts'
@@ -39,8 +39,7 @@ export function adopt(
 function entryOf(value: unknown, line: number): LedgerEntry {
   const result = ledgerLineSchema.safeParse(value)
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw damaged(line, 'lines of a ledger', issue ? issueInWords(issue, value) : 'an invalid value')
+  throw damaged(line, 'lines of a ledger', firstIssueInWords(result.error, value, 'entry').got)
 }
 
 /** Puts what is new in an adopted ledger into the ledger that adopts it. */

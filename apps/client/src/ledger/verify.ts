@@ -1,5 +1,5 @@
 import { FedsvdError, writtenByNewer } from '@fedsvd/core/errors'
-import { issueInWords } from '@fedsvd/core/protocol'
+import { firstIssueInWords } from '@fedsvd/core/protocol'
 import { canonicalJson, chain, encodeEntry, genesisHash, sha256Hex } from './chain.ts'
 import { LEDGER_FORMAT, type LedgerEntry, ledgerLineSchema } from './entry.ts'
 
@@ -79,12 +79,8 @@ function parseLine(line: string, number: number, previous: string): LedgerEntry 
   const result = ledgerLineSchema.safeParse(json)
   if (result.success) return result.data
   if (isIntact(json, line, previous)) throw newer(json, number)
-  const [issue] = result.error.issues
-  throw damaged(
-    number,
-    `a valid ${issue?.path.join('.') || 'entry'}`,
-    issue ? issueInWords(issue, json) : 'an invalid value',
-  )
+  const { expected, got } = firstIssueInWords(result.error, json, 'entry')
+  throw damaged(number, expected, got)
 }
 
 /** True for a line that is chained as it should be, whatever it says. */

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
-import { issueInWords } from '@fedsvd/core/protocol'
+import { firstIssueInWords } from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import canonicalize from 'canonicalize'
 import { z } from 'zod'
@@ -75,11 +75,8 @@ export function isSigned(statement: OwnerStatement): boolean {
 export function parseStatement(value: unknown): OwnerStatement {
   const result = ownerStatementSchema.safeParse(value)
   if (!result.success) {
-    const [issue] = result.error.issues
-    throw statementInvalid(
-      `a valid ${issue?.path.join('.') || 'statement'}`,
-      issue ? issueInWords(issue, value) : 'an invalid value',
-    )
+    const { expected, got } = firstIssueInWords(result.error, value, 'statement')
+    throw statementInvalid(expected, got)
   }
   if (isSigned(result.data)) return result.data
   throw statementInvalid('a signature by the key that the statement names', 'another signature')

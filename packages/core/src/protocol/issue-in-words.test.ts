@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { issueInWords } from './issue-in-words.ts'
+import { firstIssueInWords, issueInWords } from './issue-in-words.ts'
 
 const said = (schema: z.ZodType, value: unknown): string => {
   const [issue] = schema.safeParse(value).error?.issues ?? []
@@ -32,4 +32,12 @@ it.each<[z.ZodType, unknown, string]>([
 
 it('shows no text but a short word in place of one of a list', () => {
   expect(said(z.enum(['a', 'b']), 'x'.repeat(41))).toBe('text, where one of a, b may be')
+})
+
+it.each([
+  [{ a: { b: 'x' } }, 'a valid a.b', 'text, where a number must be'],
+  ['x', 'a valid statement', 'text, where an object must be'],
+])('names the field that was refused, or the whole (%#)', (value, expected, got) => {
+  const schema = z.strictObject({ a: z.strictObject({ b: z.number() }) })
+  expect(firstIssueInWords(schema.safeParse(value).error!, value, 'statement')).toEqual({ expected, got })
 })

@@ -34,6 +34,23 @@ export function issueInWords(issue: z.core.$ZodIssue, root: unknown): string {
   }
 }
 
+/**
+ * What an error of the catalogue says of the first thing that a schema refused.
+ *
+ * @param root the value that was validated
+ * @param whole what that value is, such as `statement`: named where the issue is about all of it
+ */
+export function firstIssueInWords(
+  { issues: [issue] }: z.core.$ZodError,
+  root: unknown,
+  whole: string,
+): { readonly expected: string; readonly got: string } {
+  return {
+    expected: `a valid ${issue?.path.map(String).join('.') || whole}`,
+    got: issue === undefined ? 'an invalid value' : issueInWords(issue, root),
+  }
+}
+
 const TYPES: Readonly<Record<string, string>> = {
   string: 'text',
   number: 'a number',
