@@ -47,12 +47,6 @@ export function isUsedUp({ exhausted, cap }: Client): boolean {
   return exhausted || cap?.exhausted === true
 }
 
-/** Why nothing of the run is private, where its random numbers were not those of the operating system. */
-export function notPrivateReason({ alerts, reason = '' }: RunSnapshot): string | undefined {
-  if (reason.includes('NOISE_INVALID')) return reason
-  return alerts.findLast(({ code }) => code === 'NOISE_INVALID')?.message
-}
-
 export function newestEvaluation({ rounds }: RunSnapshot) {
   return rounds.findLast(({ evaluation }) => evaluation !== undefined)?.evaluation
 }

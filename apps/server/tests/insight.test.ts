@@ -34,6 +34,18 @@ describe('what operators read beside snapshots', () => {
     expect(await runsOf(audrey)).toHaveLength(2)
   })
 
+  it('says of a run whose random numbers were not secure that no epsilon of it holds, in each snapshot', async () => {
+    await using coordinator = await testCoordinator()
+    const { runId } = await coordinator.createRun(aRun)
+    const read = async () => await get<RunSnapshot>(coordinator.url, `/v1/runs/${runId}`, coordinator.operatorToken)
+    expect(await read()).not.toHaveProperty('notPrivate')
+    const message = 'NOISE_INVALID: expected random numbers of the operating system, got NOT PRIVATE.'
+    await coordinator.store.alerts.add({ runId, code: 'NOISE_INVALID', message, at: 0 })
+    expect((await read()).notPrivate).toBe(message)
+    const { runs } = await get<{ runs: RunSnapshot[] }>(coordinator.url, '/v1/runs', coordinator.operatorToken)
+    expect(runs[0]!.notPrivate).toBe(message)
+  })
+
   it('tells how each round went: when, who, and how many bytes', async () => {
     await using coordinator = await testCoordinator()
     const clients = await Promise.all(['a', 'b'].map((name) => coordinator.client(name)))

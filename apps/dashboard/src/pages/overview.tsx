@@ -16,7 +16,6 @@ import {
   isUsedUp,
   mostSpent,
   newestEvaluation,
-  notPrivateReason,
   shareOf,
   type Warning,
   warningsOf,
@@ -59,11 +58,10 @@ export function RunState({ run }: { readonly run: RunSnapshot }) {
 
 /** Stands above everything else of a run whose numbers promise nothing. */
 export function Insecurity({ run }: { readonly run: RunSnapshot }) {
-  const reason = notPrivateReason(run)
-  if (reason === undefined) return null
+  if (run.notPrivate === undefined) return null
   return (
     <Notice kind="fault" role="alert" title="NOT PRIVATE: the random numbers of this run were not secure">
-      {reason}
+      {run.notPrivate}
     </Notice>
   )
 }

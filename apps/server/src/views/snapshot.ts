@@ -12,6 +12,7 @@ import { type CentralLedger, type ClientCaps, type EpsilonBounds, PrivacySpendin
 import { deliveredTasks } from '../rounds/index.ts'
 import { type ActiveRun, shownAlerts } from '../runs/index.ts'
 import type { RoundProgress, RunRecord, Store } from '../storage/records/index.ts'
+import { notPrivateReason } from './not-private.ts'
 
 const MOST_ALERTS = 100
 const MOST_ALERTS_READ = 2000
@@ -45,6 +46,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
     store.runs.plans(runId),
   ])
   const plan = plans.at(-1)
+  const notPrivate = notPrivateReason(reason, alerts)
   const stored =
     live === undefined && !isRunOver(run.state) ? await store.rounds.find(runId, since + published.length) : undefined
   const current = currentOf(live?.rounds.current?.journal.progress ?? stored)
@@ -61,6 +63,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
     clients,
     roundsDone: since + published.length,
     ...(reason && { reason }),
+    ...(notPrivate && { notPrivate }),
     ...(current && { current }),
     rounds: published.map(({ round, clients: counted, late, openedAt, publishedAt, evaluation }) => ({
       round,

@@ -74,6 +74,8 @@ export const runSnapshotSchema = z.strictObject({
   name: z.string(),
   state: runStateSchema,
   reason: z.string().optional(),
+  /** Why no epsilon of the run holds: its random numbers were not secure. Absent for every other run. */
+  notPrivate: z.string().optional(),
   /** As it is stored: runs of earlier releases may hold numbers that no new run can have. */
   manifest: storedForm(runManifestSchema),
   /** What the next round goes by. Version 0 is the manifest's. */
