@@ -3,11 +3,17 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { canonicalSchema, initialState, trainedSpecs } from '../../packages/core/src/lora/index.ts'
-import { decodeState, type Invitation, type RunRequest } from '../../packages/core/src/protocol/index.ts'
+import {
+  decodeState,
+  type Invitation,
+  type RunRequest,
+  runOptionsSchema,
+} from '../../packages/core/src/protocol/index.ts'
 import { sizeOf } from '../../packages/core/src/tensor/index.ts'
 import { loadExtensions } from '../../packages/engine/src/extensions/index.ts'
 import {
   type FakeClient,
+  get,
   hexSha256,
   sha256,
   type TestCoordinator,
@@ -51,6 +57,24 @@ async function stateAfter(coordinator: TestCoordinator, values: readonly number[
 }
 
 describe('the examples of extensions', () => {
+  it('are among what a run may name, once they are loaded, with the ranges of their terms', async () => {
+    await using coordinator = await testCoordinator({ extension: [GEOMETRIC_MEDIAN, TRUNCATED, RADEMACHER] })
+    const { url, operatorToken } = coordinator
+    const options = runOptionsSchema.parse(await get(url, '/v1/run-options', operatorToken))
+    expect(options.methods).toEqual(['fedsvd', 'ffa-lora', 'fedsvd-truncated'])
+    expect(options.initialisers).toEqual(['orthonormal', 'kaiming', 'rademacher'])
+    expect(options.aggregationRules.map(({ name }) => name)).toEqual([
+      'mean',
+      'median',
+      'trimmed-mean',
+      'krum',
+      'geometric-median',
+    ])
+    expect(options.aggregationRules.at(-1)!.terms).toEqual([
+      { name: 'iterations', minimum: 1, maximum: 1000, isWhole: true },
+    ])
+  })
+
   it('custom-aggregation: the geometric median of four near updates and a far one is near, where their mean is not', async () => {
     await using coordinator = await testCoordinator({ extension: [GEOMETRIC_MEDIAN] })
     const { last } = await stateAfter(coordinator, [0.01, 0.011, 0.009, 0.01, 1], {

@@ -133,6 +133,7 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
     body: { count: 1, expiresInSeconds: 60 },
   }),
   'GET /v1/models': async () => ({ route: 'GET /v1/models' }),
+  'GET /v1/run-options': async () => ({ route: 'GET /v1/run-options' }),
   'POST /v1/runs': async () => ({ route: 'POST /v1/runs', body: tinyRequest() }),
   'GET /v1/runs': async () => ({ route: 'GET /v1/runs' }),
   'GET /v1/runs/:runId': async () => ({ route: `GET /v1/runs/${runId}` }),

@@ -6,6 +6,7 @@ import type {
   ModelList,
   RoundSummary,
   RunLedger,
+  RunOptions,
   RunSnapshot,
   SignedStatement,
 } from '@fedsvd/core/protocol'
@@ -89,6 +90,11 @@ export function useStatement(run: RunSnapshot, clientId: string) {
 /** What a new run may name as its model. */
 export function useModels() {
   return useQuery({ queryKey: ['models'], queryFn: () => request<ModelList>('GET /v1/models') })
+}
+
+/** What a new run may name as its method, initialiser and aggregation rule. */
+export function useRunOptions() {
+  return useQuery({ queryKey: ['run-options'], queryFn: () => request<RunOptions>('GET /v1/run-options') })
 }
 
 export function useClients() {

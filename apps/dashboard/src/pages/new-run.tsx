@@ -1,17 +1,18 @@
-import type { ModelList, RunManifest } from '@fedsvd/core/protocol'
-import { Button, NativeSelect, Stack, Text, TextInput, Title } from '@mantine/core'
+import type { ModelList, RunManifest, RunOptions } from '@fedsvd/core/protocol'
+import { Button, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useLocation } from 'wouter'
 import { request } from '../api/http.ts'
-import { RUNS, useModels } from '../api/queries.ts'
+import { RUNS, useModels, useRunOptions } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Empty, Failure, Loaded } from '../components/state.tsx'
 import { ModelAndTask, Pace, PrivacyUnit } from './new-run/choices.tsx'
 import { Projection } from './new-run/cost.tsx'
-import { checked, type Form, type SetField, START, withModel } from './new-run/form.ts'
+import { checked, type Form, type SetField, START, withModel, withRule } from './new-run/form.ts'
 import { Numbers, privacyFields, roundFields, TRAINING } from './new-run/numbers.tsx'
+import { Registered } from './new-run/registered.tsx'
 
 /** A run, explained, checked and priced before anything is spent. */
 export default function NewRun() {
@@ -27,20 +28,25 @@ export default function NewRun() {
 
 function Choosing() {
   const models = useModels()
+  const registered = useRunOptions()
   return (
     <Loaded answer={models} what="the models">
-      {(list) => <RunForm list={list} />}
+      {(list) => (
+        <Loaded answer={registered} what="the methods and rules">
+          {(options) => <RunForm list={list} options={options} />}
+        </Loaded>
+      )}
     </Loaded>
   )
 }
 
-function RunForm({ list }: { readonly list: ModelList }) {
+function RunForm({ list, options }: { readonly list: ModelList; readonly options: RunOptions }) {
   const [form, setForm] = useState<Form>(() => withModel(START, list.models[0]?.name ?? '', list))
   const [error, setError] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
   const [, navigate] = useLocation()
   const cache = useQueryClient()
-  const { request: wanted, faults } = checked(form, list)
+  const { request: wanted, faults } = checked(form, list, options)
   const set: SetField = (key, value) => setForm((before) => ({ ...before, [key]: value }))
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault()
@@ -76,12 +82,10 @@ function RunForm({ list }: { readonly list: ModelList }) {
                 list={list}
                 onModel={(name) => setForm((before) => withModel(before, name, list))}
               />
-              <NativeSelect
-                label="Method"
-                description="fedsvd re-factorises by SVD after each round; ffa-lora keeps A frozen, the baseline."
-                data={['fedsvd', 'ffa-lora']}
-                value={form.method}
-                onChange={(event) => set('method', event.currentTarget.value as Form['method'])}
+              <Registered
+                {...numbers}
+                options={options}
+                onRule={(name) => setForm((before) => withRule(before, name, options))}
               />
               <TextInput
                 label="Seed"

@@ -10,7 +10,7 @@ import express, { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
 import { type Caller, createEnrolmentTokens, ownsRun } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import type { RunCommands } from '../runs/index.ts'
+import { type RunCommands, runOptions } from '../runs/index.ts'
 import type { BlobStore } from '../storage/objects/index.ts'
 import type { Store } from '../storage/records/index.ts'
 import type { RunViews } from '../views/index.ts'
@@ -47,6 +47,9 @@ export function operatorRoutes({ store, models, blobs, commands, views, now }: O
   })
   router.get('/v1/models', async (_request, response) => {
     response.json(await models.list())
+  })
+  router.get('/v1/run-options', (_request, response) => {
+    response.json(runOptions())
   })
   router.post('/v1/runs', json, async (request, response) => {
     const message = parseMessage(runRequestSchema, request.body, 'a run request')

@@ -37,6 +37,7 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'POST /v1/runs/:runId/clients/:clientId/quarantine': WORK,
   'POST /v1/enrolment-tokens': WORK,
   'GET /v1/models': WORK,
+  'GET /v1/run-options': WORK,
   'POST /v1/runs': WORK,
   'GET /v1/runs': READ,
   'GET /v1/runs/:runId': READ,

@@ -1,10 +1,12 @@
 import { predictsTokens, type Task } from '@fedsvd/core/lora'
 import {
+  type AggregationOption,
   checkpointIdentitySchema,
   issueInWords,
   MANIFEST_DEFAULTS,
   type ModelList,
   type ModelView,
+  type RunOptions,
   type RunRequest,
   runRequestSchema,
 } from '@fedsvd/core/protocol'
@@ -13,6 +15,10 @@ import {
 export interface Form {
   readonly name: string
   readonly method: RunRequest['method']
+  readonly initialiser: string
+  readonly aggregation: string
+  /** The terms of that rule. */
+  readonly terms: Readonly<Record<string, number>>
   /** Of the list, or another one where the coordinator looks for it on a hub. */
   readonly model: string
   /** What `fedsvd model show` prints, where the coordinator cannot find it out itself. */
@@ -55,6 +61,9 @@ export type Faults = ReadonlyMap<string, string>
 export const START: Form = {
   name: '',
   method: 'fedsvd',
+  initialiser: MANIFEST_DEFAULTS.initialiser,
+  aggregation: MANIFEST_DEFAULTS.aggregation.name,
+  terms: {},
   model: '',
   checkpoint: '',
   task: MANIFEST_DEFAULTS.task,
@@ -100,12 +109,32 @@ export function withModel(form: Form, name: string, list: ModelList): Form {
   return { ...form, model: name, task, maxTokens: Math.min(form.maxTokens, model.maxTokens) }
 }
 
-/** The request, or what is wrong with each field, by the very schema that the coordinator checks with. */
-export function checked(form: Form, list: ModelList): { readonly request?: RunRequest; readonly faults: Faults } {
+/** The aggregation rule that the form names. */
+export function ruleOf({ aggregation }: Form, { aggregationRules }: RunOptions): AggregationOption | undefined {
+  return aggregationRules.find(({ name }) => name === aggregation)
+}
+
+/** Another aggregation rule: each of its terms begins at the least that it may be. */
+export function withRule(form: Form, name: string, options: RunOptions): Form {
+  const chosen = { ...form, aggregation: name }
+  const terms = ruleOf(chosen, options)?.terms ?? []
+  return { ...chosen, terms: Object.fromEntries(terms.map((term) => [term.name, term.minimum])) }
+}
+
+/**
+ * The request, or what is wrong with each field, by the very schema that the coordinator checks with. What extensions
+ * of the coordinator add is not known here, and is checked against what it says of them.
+ */
+export function checked(
+  form: Form,
+  list: ModelList,
+  options: RunOptions,
+): { readonly request?: RunRequest; readonly faults: Faults } {
   const faults = new Map<string, string>()
   const model = modelOf(form, list)
   const checkpoint = identityIn(form, model, faults)
   const asked = candidate(form, model?.name ?? form.model, checkpoint)
+  const registered = chosenOf(form, options, faults)
   const result = runRequestSchema.safeParse(asked)
   for (const issue of result.error?.issues ?? []) {
     const [first, second] = issue.path
@@ -117,18 +146,18 @@ export function checked(form: Form, list: ModelList): { readonly request?: RunRe
     )
   }
   crossChecks(form, model, faults)
-  return { faults, ...(result.success && faults.size === 0 && { request: result.data }) }
+  return { faults, ...(result.success && faults.size === 0 && { request: { ...result.data, ...registered } }) }
 }
 
 /** What is sent: nothing that the task, the mode or the unit has no use for. */
 function candidate(form: Form, name: string, checkpoint: unknown): unknown {
   const { task, labels, featureScale, maxTokens, rank, alpha, headMode, epsilon, delta } = form
-  const { method, rounds, localSteps, expectedLotSize, clipNorm, learningRate, momentum } = form
+  const { rounds, localSteps, expectedLotSize, clipNorm, learningRate, momentum } = form
   const { clientsPerRound, quorum, deadlineSeconds, seed } = form
   const scale = task === 'sequence-classification' ? { featureScale } : {}
   return {
     name: form.name,
-    method,
+    method: START.method, // stands for the method that was chosen, which the schema may not know here
     ...inTime(form),
     model: { name, maxTokens, ...scale, ...(checkpoint !== undefined && { checkpoint }) },
     ...(task !== MANIFEST_DEFAULTS.task && { task }),
@@ -150,6 +179,31 @@ function candidate(form: Form, name: string, checkpoint: unknown): unknown {
     seed,
   }
 }
+
+/** What is registered at the coordinator under a name; what is usual is left out, and buffers know the mean alone. */
+function chosenOf(
+  form: Form,
+  options: RunOptions,
+  faults: Map<string, string>,
+): Pick<RunRequest, 'method' | 'initialiser' | 'aggregation'> {
+  const { method, initialiser, aggregation, terms, mode } = form
+  const isUsual = mode === 'buffered' || aggregation === MANIFEST_DEFAULTS.aggregation.name
+  if (!isUsual) {
+    for (const { name, minimum, maximum, isWhole } of ruleOf(form, options)?.terms ?? []) {
+      const value = terms[name] ?? Number.NaN
+      const fits = value >= minimum && value <= maximum && (!isWhole || Number.isInteger(value))
+      if (!fits) faults.set(termKey(name), `${isWhole ? 'A whole number from' : 'From'} ${minimum} to ${maximum}`)
+    }
+  }
+  return {
+    method,
+    ...(initialiser !== MANIFEST_DEFAULTS.initialiser && { initialiser }),
+    ...(!isUsual && { aggregation: { name: aggregation, ...terms } }),
+  }
+}
+
+/** Under which a fault of a term of the aggregation rule is kept. */
+export const termKey = (name: string): string => `aggregation.${name}`
 
 /** How it goes from state to state; what is usual is left out. */
 function inTime({ mode, bufferSize, stalenessExponent, lateUpdates, maxStaleness, overSelection }: Form) {
