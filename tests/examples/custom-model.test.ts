@@ -1,12 +1,16 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { exportRun } from '../../apps/cli/src/export-run.ts'
 import { modelsOf } from '../../apps/server/src/models/index.ts'
 import { initialState } from '../../packages/core/src/lora/index.ts'
 import { modelListSchema } from '../../packages/core/src/protocol/index.ts'
 import { loadExtensions } from '../../packages/engine/src/extensions/index.ts'
 import { modelStore } from '../../packages/engine/src/models/index.ts'
 import { engineFor, type TrainingEngine, tokenizerFor } from '../../packages/engine/src/training/index.ts'
-import { call, testCoordinator } from '../../packages/testing/src/server/index.ts'
+import { readAdapter } from '../../packages/engine/src/weights/peft/index.ts'
+import { call, temporaryFolder, testCoordinator } from '../../packages/testing/src/server/index.ts'
 
 const BAG_OF_BYTES = fileURLToPath(new URL('../../examples/custom-model/bag-of-bytes.mjs', import.meta.url))
 const settings = { models: 'no-such-folder' }
@@ -33,6 +37,29 @@ describe('the example of a model', () => {
     await expect(coordinator.createRun({ model, labels, adapter: foreign })).rejects.toThrow(
       /ADAPTER_INVALID.*among mix/,
     )
+  })
+
+  it('is exported as an adapter, and not as a checkpoint that it does not have: the error says what there is', async () => {
+    await using folder = await temporaryFolder()
+    await using coordinator = await testCoordinator({ extension: [BAG_OF_BYTES] }, { models: modelsOf(settings) })
+    const client = await coordinator.client('site')
+    await client.connect()
+    const { runId, adapter } = await coordinator.createRun({ model, labels, rounds: 1, clientsPerRound: 1, quorum: 1 })
+    await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')
+    const access = { url: coordinator.url, token: coordinator.operatorToken }
+    const to = (format: 'peft' | 'merged' | 'onnx') =>
+      exportRun(access, runId, { format, folder: path.join(folder.path, format) })
+
+    await to('peft')
+    const { layers, rank } = adapter
+    const [mix] = (await readAdapter(path.join(folder.path, 'peft'), adapter)).b
+    expect(mix!.shape).toEqual([layers[0]!.dOut, rank])
+    for (const format of ['merged', 'onnx'] as const) {
+      await expect(to(format)).rejects.toThrow(
+        /^CONFIG_INVALID: expected --format peft for a run on bag-of-bytes, .*no checkpoint.* got --format (merged|onnx)\. Leave --format out/,
+      )
+      expect(existsSync(path.join(folder.path, format))).toBe(false)
+    }
   })
 
   it('trains: steps along its clipped gradients lower the loss, and a record’s integers do not depend on its company', async () => {

@@ -49,9 +49,9 @@ export async function exportRun(access: OperatorAccess, runId: string, request: 
   }
   if (model.checkpoint === undefined) {
     throw new FedsvdError('CONFIG_INVALID', {
-      expected: `peft as the format of a run on ${model.name}, which is no checkpoint of its own`,
-      got: format,
-      remedy: 'Leave --format out',
+      expected: `--format peft for a run on ${model.name}, which is code of fedsvd or of an extension and has no checkpoint to write`,
+      got: `--format ${format}`,
+      remedy: 'Leave --format out for the adapter alone, and use it with that code',
     })
   }
   const { modelStore } = await import('@fedsvd/engine/models')
