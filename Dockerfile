@@ -33,6 +33,15 @@ COPY packages packages
 COPY apps apps
 RUN npm run build --workspace apps/dashboard && npx tsx scripts/packages/build.ts
 
+# The programs of both images, each where its workspace has it.
+FROM scratch AS common
+COPY --from=build /app/build/packages/core /app/packages/core
+COPY --from=build /app/build/packages/engine /app/packages/engine
+COPY --from=build /app/build/packages/starter /app/packages/starter
+COPY --from=build /app/build/packages/client /app/apps/client
+COPY --from=build /app/build/packages/cli /app/apps/cli
+COPY apps/cli/bin/health.mjs /app/apps/cli/bin/
+
 # What they need at run time: production dependencies alone, and of these what each image loads.
 FROM manifests AS production
 COPY scripts/prune-packages.mjs scripts/
@@ -59,19 +68,9 @@ CMD ["--help"]
 
 FROM program AS site
 COPY --from=site-packages /app /app
-COPY --from=build /app/build/packages/core /app/packages/core
-COPY --from=build /app/build/packages/engine /app/packages/engine
-COPY --from=build /app/build/packages/starter /app/packages/starter
-COPY --from=build /app/build/packages/client /app/apps/client
-COPY --from=build /app/build/packages/cli /app/apps/cli
-COPY apps/cli/bin/health.mjs /app/apps/cli/bin/
+COPY --from=common /app /app
 
 FROM program AS coordinator
 COPY --from=coordinator-packages /app /app
-COPY --from=build /app/build/packages/core /app/packages/core
-COPY --from=build /app/build/packages/engine /app/packages/engine
-COPY --from=build /app/build/packages/starter /app/packages/starter
-COPY --from=build /app/build/packages/client /app/apps/client
+COPY --from=common /app /app
 COPY --from=build /app/build/packages/server /app/apps/server
-COPY --from=build /app/build/packages/cli /app/apps/cli
-COPY apps/cli/bin/health.mjs /app/apps/cli/bin/

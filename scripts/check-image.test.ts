@@ -9,10 +9,14 @@ import { faultsOf, IMAGES, pinned, stagesOf } from './check-image.mjs'
 
 const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
 const dockerfile = read('Dockerfile')
-const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  site: ['core', 'engine', 'starter', 'client', 'cli'],
-  coordinator: ['core', 'engine', 'starter', 'client', 'server', 'cli'],
-}
+const COMMON = ['core', 'engine', 'starter', 'client', 'cli']
+/** What an image has beside them. */
+const MORE: Readonly<Record<string, readonly string[]>> = { site: [], coordinator: ['server'] }
+/** What a stage, and those that it is built from, copies: `stage:path`. */
+const copiedInto = (stage: string): readonly string[] =>
+  [...stagesOf(dockerfile, stage)!.matchAll(/^COPY (?:--from=(\S+) )?(\S+)/gm)].map(
+    ([, from = 'context', file]) => `${from}:${file}`,
+  )
 const DIGEST = `sha256:${'0f'.repeat(32)}`
 
 interface Service {
@@ -48,12 +52,19 @@ describe('the images', () => {
 
   it.each(IMAGES)('%s has its own packages, pruned, and no source', (image) => {
     expect(dockerfile).toContain(`RUN node scripts/prune-packages.mjs ${image} `)
-    const copied = [...stagesOf(dockerfile, image)!.matchAll(/^COPY (?:--from=(\S+) )?(\S+)/gm)]
-    expect(copied.map(([, from = 'context', file]) => `${from}:${file}`)).toEqual([
+    expect(copiedInto(image)).toEqual([
       `${image}-packages:/app`,
-      ...PACKAGES[image]!.map((name) => `build:/app/build/packages/${name}`),
+      'common:/app',
+      ...MORE[image]!.map((name) => `build:/app/build/packages/${name}`),
+    ])
+  })
+
+  it('have the same programs, from one list, on no base of their own', () => {
+    expect(copiedInto('common')).toEqual([
+      ...COMMON.map((name) => `build:/app/build/packages/${name}`),
       'context:apps/cli/bin/health.mjs',
     ])
+    expect(stagesOf(dockerfile, 'common')).toMatch(/^FROM scratch /)
   })
 
   it('are started by the compose file, and the coordinator is asked for its health', () => {
