@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { modelsOf } from '../../apps/server/src/models/index.ts'
 import type { RunManifest, RunSnapshot } from '../../packages/core/src/protocol/index.ts'
+import { loadExtensions } from '../../packages/engine/src/extensions/index.ts'
 import {
   CHROMIUM,
   HOW_TO_GET_CHROMIUM,
@@ -24,6 +25,9 @@ import { type FakeClient, get, SECRET, temporaryFolder, until } from '../../pack
 if (CHROMIUM === undefined) console.warn(`skipped: ${HOW_TO_GET_CHROMIUM}`)
 
 const BERT = fileURLToPath(new URL('../../packages/engine/src/training/vectors/encoders/bert', import.meta.url))
+const GEOMETRIC_MEDIAN = fileURLToPath(
+  new URL('../../examples/custom-aggregation/geometric-median.mjs', import.meta.url),
+)
 const choice = (page: Page, label: string) => page.getByRole('combobox', { name: label, exact: true })
 const optionsOf = (page: Page, label: string) => choice(page, label).locator('option').allTextContents()
 const choose = (page: Page, label: string, value: string) => choice(page, label).selectOption(value)
@@ -86,6 +90,34 @@ describe.skipIf(CHROMIUM === undefined)('a new run', { timeout: 600_000 }, () =>
     expect(manifest.model.checkpoint?.tensors).toMatch(/^[0-9a-f]{64}$/)
     const configuration = page.getByRole('region', { name: 'Configuration' })
     expect(await configuration.textContent()).toMatch(/Tasktoken-classification.*TagsO, PER/)
+    await page.context().close()
+  })
+
+  it('is made with what an extension has registered, whose terms have their ranges', async () => {
+    const plain = await (async () => {
+      await using scene = await openScene({ clients: [] })
+      const page = await openForm(scene)
+      const options = await optionsOf(page, 'Aggregation')
+      await page.context().close()
+      return options
+    })()
+    expect(plain).toEqual(['mean', 'median', 'trimmed-mean', 'krum'])
+
+    await loadExtensions([GEOMETRIC_MEDIAN])
+    await using scene = await openScene({ clients: [] })
+    const page = await openForm(scene)
+    await page.getByLabel('Name').fill('robust')
+    await page.getByRole('textbox', { name: 'Rank', exact: true }).fill('2')
+    expect(await optionsOf(page, 'Method')).toEqual(['fedsvd', 'ffa-lora'])
+    expect(await optionsOf(page, 'Aggregation')).toEqual([...plain, 'geometric-median'])
+    await choose(page, 'Aggregation', 'geometric-median')
+    const iterations = page.getByRole('textbox', { name: 'geometric-median: iterations' })
+    await iterations.fill('1001')
+    await page.getByText('A whole number from 1 to 1000').waitFor()
+    await iterations.fill('20')
+    await page.getByRole('button', { name: 'Open the run' }).click()
+    const { manifest } = await runOf(page, scene)
+    expect(manifest.aggregation).toEqual({ name: 'geometric-median', iterations: 20 })
     await page.context().close()
   })
 
