@@ -42,7 +42,7 @@ async function buildChanged({ withTests = false }) {
   const entries = Object.entries(programs).filter(([source]) => existsSync(join(ROOT, source)))
   if (entries.every(([source]) => builtProgram(source) !== undefined)) return
   const begun = Date.now()
-  // Not `mkdtemp`, whose folder is for one user alone: whoever installs need not be the user that runs the programs.
+  // Not `mkdtemp`, whose folder is for one user alone: another user may run the programs.
   const staging = join(OUT, `staging-${process.pid}`)
   rmSync(staging, { recursive: true, force: true })
   mkdirSync(staging, { recursive: true })

@@ -154,7 +154,10 @@ const client = rooms(CLIENT, [CORE, ENGINE], ON_THE_WIRE, {
   'version.ts': [['apps/client/package.json']],
   'events.ts': [[]],
   owner: [['platform']],
-  ledger: [['owner', 'platform'], 'a ledger counts what was released; nobody talks it into anything'],
+  ledger: [
+    ['owner', 'platform'],
+    'a ledger counts what was released, and depends on nothing that decides what to release',
+  ],
   'step-snapshots': [['ledger', 'platform']],
   outbox: [['ledger', 'platform']],
   overlap: [['ledger', 'platform']],
@@ -272,7 +275,7 @@ export const TEXTS: readonly { readonly uses: RegExp; readonly within: RegExp; r
     uses: /\bseededSource\s*\(/,
     within: /^packages\/|^apps\/server\/src\/rounds\/select\.ts$/,
     because:
-      'what comes from a seed protects nobody: a client draws nothing from one, and a coordinator only whom it asks',
+      'what comes from a seed protects no record: a client draws nothing from one, and a coordinator only which clients it asks',
   },
   ...ONE_HOME,
 ]

@@ -32,7 +32,7 @@ export const ONE_HOME: readonly { readonly uses: RegExp; readonly within: RegExp
     uses: /\bz\.(?:object|looseObject)\(|\.(?:passthrough|loose|strip|catchall)\(/,
     within: /^packages\/core\/src\/(?:protocol\/stored-form|registry\/schemas)\.ts$/,
     because:
-      'a key that nobody reads is refused with the nearest name: use z.strictObject; only what an earlier or later release has stored is read with storedForm',
+      'a key that is not read is refused with the nearest name: use z.strictObject; only what an earlier or later release has stored is read with storedForm',
   },
   {
     uses: /\$\{(?:\w+\.)?sampleRate\}\/\$\{(?:\w+\.)?noiseMultiplier\}/,

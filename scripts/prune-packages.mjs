@@ -54,7 +54,7 @@ function workspacesOf(packages) {
   return Object.keys(packages).filter((folder) => !folder.includes('node_modules/'))
 }
 
-/** An optional peer is for whoever installs it to name. */
+/** An optional peer is for the dependent to name. */
 function dependenciesOf({ dependencies, optionalDependencies, peerDependencies = {}, peerDependenciesMeta = {} }) {
   const peers = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional)
   return Object.keys({ ...dependencies, ...optionalDependencies }).concat(peers)

@@ -93,7 +93,7 @@ describe('a poisoned fact', () => {
         [0, 1, owed],
       ],
     ],
-  ])('is not counted, and nobody waits: %s', async (_, events) => {
+  ])('is not counted, and no other client waits: %s', async (_, events) => {
     await using coordinator = await testCoordinator()
     const { manifest, client, owed } = await askedOnce(coordinator)
     const before = await stepsOf(coordinator, manifest)
@@ -162,7 +162,7 @@ describe('facts of rounds that have not begun', () => {
   })
 })
 
-it('what nobody would count is refused by its name, and not taken in silence: charges in a report', async () => {
+it('charges in a report, which would count for nothing, are refused by their name', async () => {
   await using coordinator = await testCoordinator()
   const { manifest, client, owed } = await askedOnce(coordinator)
   const charges = [{ number: 1, purpose: 'count', event: owed }]
@@ -352,7 +352,7 @@ describe('a run request with a key that differs from a field by its case', () =>
 })
 
 describe('many large reports', () => {
-  it('count as the many that they are, and whoever goes on is sent away', async () => {
+  it('count as the many that they are, and a connection that sends on is closed', async () => {
     await using coordinator = await testCoordinator({ reportsPerMinute: 100 })
     const { manifest, client, owed } = await askedOnce(coordinator, { rounds: 20_000 })
     const large = report(

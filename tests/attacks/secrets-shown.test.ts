@@ -121,7 +121,7 @@ describe('a secret', { timeout: 180_000 }, () => {
 })
 
 describe('an operator who is redirected', () => {
-  it('sends the token to nobody else', async () => {
+  it('sends the token to no other host', async () => {
     const asked: (string | undefined)[] = []
     const thief = createServer((request, response) => {
       asked.push(request.headers.authorization)

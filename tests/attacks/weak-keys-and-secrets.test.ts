@@ -14,7 +14,7 @@ const NOT_KEYS = {
 }
 
 describe('a client that enrols', () => {
-  it('is refused with a key under which a signature by nobody is good', async () => {
+  it('is refused with a weak key, under which anybody can make a valid signature', async () => {
     await using coordinator = await testCoordinator()
     const keys = [
       ...SMALL_ORDER_KEYS.map((key) => Buffer.from(key, 'hex').toString('base64url')),

@@ -223,7 +223,7 @@ describe.skipIf(CHROMIUM === undefined)('in the dashboard', { timeout: 600_000 }
     await context.close()
   })
 
-  it('an operator sees and steers their own runs only, and revokes nobody', async () => {
+  it('an operator sees and steers their own runs only, and revokes no client', async () => {
     const token = await signIn(scene.url, NAMES.operator)
     await post(scene.url, '/v1/runs', tinyRequest({ name: 'own run' }), token)
     const { page: view, context } = await openPage(browser)

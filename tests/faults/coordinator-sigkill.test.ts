@@ -109,7 +109,7 @@ async function lifeOf(starting: Promise<Process>, clients: readonly FakeClient[]
 
 for (const [database, isAvailable] of DATABASES) {
   describe.skipIf(!isAvailable)(`a coordinator on ${database} that is killed at any call to its database`, () => {
-    it('finishes the same run with each update counted once, nobody charged twice', {
+    it('finishes the same run with each update counted once, and no client charged twice', {
       timeout: 7_200_000,
     }, async () => {
       const faults: string[] = []

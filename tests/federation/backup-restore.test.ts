@@ -101,7 +101,7 @@ describe('a backup', () => {
 })
 
 describe('a restore', () => {
-  it('goes on where the backup was made: each update counts once, nobody is charged less, old tokens are worth nothing', async () => {
+  it('resumes where the backup was made: each update counts once, no client is charged less, old tokens are invalid', async () => {
     const { openRuns } = await restoreBackup(at(RUNNING), at('restored'))
     expect(openRuns).toBe(1)
     await using coordinator = await start(at('restored'))

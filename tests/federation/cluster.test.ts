@@ -158,7 +158,7 @@ describe.skipIf(!isPostgresThere)('two coordinators on one PostgreSQL', () => {
     expect(second!.owner).not.toBe(first!.owner)
   })
 
-  it('hand it over at once when its owner is told to stop', TIMEOUT, async () => {
+  it('hand it over at once when its owner is stopped', TIMEOUT, async () => {
     await using cluster = await testCluster({ leaseSeconds: NEVER_EXPIRES })
     const [owner, other] = [await cluster.start(), await cluster.start()]
     const { runId, clients, near, openAll } = await inTheMiddle(cluster, owner, other)

@@ -87,7 +87,7 @@ describe.skipIf(!(await opensslAnswers()))('a coordinator with a certificate', (
     ])
   })
 
-  it('is believed only by whoever trusts its authority, and a client says so instead of waiting', async () => {
+  it('is accepted only by clients that trust its authority, and one that does not reports it instead of waiting', async () => {
     await using coordinator = await serve()
     for (const trust of [{}, readTls({ ca: other.ca })]) {
       expect(await code(fetchRun(accessTo(coordinator, trust), 'any'))).toBe('CERTIFICATE_INVALID')
@@ -101,7 +101,7 @@ describe.skipIf(!(await opensslAnswers()))('a coordinator with a certificate', (
     expect(await code(fetchRun(plain, 'any'))).toBe('COORDINATOR_UNREACHABLE')
   })
 
-  it('of mutual TLS answers nobody without a certificate of its authority', async () => {
+  it('of mutual TLS answers no connection without a certificate of its authority', async () => {
     await using coordinator = await serve({ tlsClientCa: files.ca })
     const { ca } = files
     // Node ends such a connection without a word, so the caller cannot tell it from a coordinator that is away.

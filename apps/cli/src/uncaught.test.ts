@@ -13,7 +13,7 @@ it.each<[string, Error, RegExp]>([
   ['a connection that is cut', ofSystem('ECONNRESET', { syscall: 'read' }), /^COORDINATOR_UNREACHABLE: .*was cut/],
   ['a full disk', ofSystem('ENOSPC', { syscall: 'write', path: '/a' }), /^STORAGE_UNAVAILABLE: .*no space left/],
   ['a fault of our own', new TypeError('x is not a function'), /^UNEXPECTED: .*x is not a function/],
-])('%s that nobody caught ends a command in one line of the catalogue, with exit code 1', (_, error, line) => {
+])('%s that was not caught ends a command in one line of the catalogue, with exit code 1', (_, error, line) => {
   const told: string[] = []
   const exits: number[] = []
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => told.push(String(text)) > 0)

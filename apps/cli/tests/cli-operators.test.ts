@@ -20,7 +20,7 @@ function fedsvd(
   })
 }
 
-/** A store whose audit log somebody has been at. */
+/** A store whose audit log has been tampered with. */
 class Tampered {
   edit: Awaited<ReturnType<Store['audit']['page']>>[number]['actor'] | undefined
   isCut = false

@@ -11,7 +11,7 @@ export function queueFrame(work: Work): void {
   ask()
 }
 
-/** Forgets work that nobody wants any more. */
+/** Drops work whose result is not needed any more. */
 export function giveUp(work: Work): void {
   waiting.delete(work)
 }

@@ -17,7 +17,9 @@ async function main(): Promise<void> {
   process.stderr.write(`${signal}: finishing the requests under way\n`)
   const bound = config.graceSeconds * 1000 + CLOSING_MS
   setTimeout(() => {
-    process.stderr.write(`not closed within ${bound / 1000} s: ended as it stands; what was acknowledged is stored\n`)
+    process.stderr.write(
+      `not closed within ${bound / 1000} s: ended without waiting further; what was acknowledged is stored\n`,
+    )
     process.exit(1)
   }, bound).unref()
   await coordinator[Symbol.asyncDispose]()

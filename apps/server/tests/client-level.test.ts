@@ -42,7 +42,7 @@ describe('a run with client-level privacy', () => {
     }
   })
 
-  it('charges who took part and nobody else: a client that did not deliver has spent nothing at this level', async () => {
+  it('charges the clients that took part and no others: one that did not deliver has spent nothing at this level', async () => {
     await using coordinator = await testCoordinator()
     const clientLevel = { clipNorm: 0.1, noiseMultiplier: 3, budget: { epsilon: 8, delta: 1e-5 } }
     const settings = { clientsPerRound: 2, quorum: 1, rounds: 1, deadlineSeconds: 0.5, clientLevel }
@@ -57,7 +57,7 @@ describe('a run with client-level privacy', () => {
     expect([drawsOf('present'), drawsOf('silent')]).toEqual([1, 0])
   })
 
-  it('moves the model by the clipped deltas over the public constant, weights equal, whoever answered', async () => {
+  it('moves the model by the clipped deltas over the public constant, weights equal, however many answered', async () => {
     await using coordinator = await testCoordinator()
     const clientLevel = { clipNorm: 0.05, noiseMultiplier: 0.04, budget: { epsilon: 900, delta: 1e-5 } }
     const manifest = await coordinator.createRun({

@@ -137,7 +137,7 @@ describe('a round that does not go smoothly', () => {
     await Promise.all([a.connect(), b.connect(), c.connect()])
     const snapshot = await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')
     expect(names(snapshot, snapshot.rounds[0]!.clients)).toEqual(['c'])
-    // Whoever refused has spent nothing; only who was asked has an alert.
+    // A client that refused has spent nothing; only clients that were asked have an alert.
     expect(snapshot.clients.map(({ name, steps }) => `${name} ${steps}`).sort()).toEqual(['a 0', 'b 0', 'c 2'])
     expect(snapshot.alerts.every(({ code }) => code === 'LEDGER_LOCKED')).toBe(true)
   })

@@ -37,7 +37,7 @@ async function invited(coordinator: Coordinator, changes: Partial<RunRequest> = 
 }
 
 describe('a paused run', () => {
-  it('stands still, tells its clients, loses no update, and charges nobody anew when it is resumed', async () => {
+  it('pauses, tells its clients, loses no update, and charges no client again when it is resumed', async () => {
     await using coordinator = await testCoordinator()
     const { runId, clients } = await invited(coordinator)
     const [a, b] = clients
@@ -83,7 +83,7 @@ describe('a paused run', () => {
     expect((await clients[1].upload(clients[1].invitations[1]!)).status).toBe('accepted')
   })
 
-  it('is paused after a restart too, tells who connects, and goes on from there', async () => {
+  it('is paused after a restart too, tells the clients that connect, and resumes from there', async () => {
     await using folder = await temporaryFolder()
     const store = createMemoryStore()
     const settings = { port: 0, stateDir: folder.path, logLevel: 'silent', gatherSeconds: 60 } as const

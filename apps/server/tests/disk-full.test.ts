@@ -31,7 +31,7 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 describe('a disk without room', () => {
-  it('is said to whoever sends, who keeps the frame: the same bytes are taken when there is room', async () => {
+  it('is reported to the sender, which keeps the frame: the same bytes are accepted when there is room', async () => {
     await using folder = await temporaryFolder()
     const disk = fillableDisk()
     await using coordinator = await testCoordinator({}, { openBlobs: () => openFileBlobs(folder.path, disk.openFile) })

@@ -25,7 +25,7 @@ function halfUpload(url: string, client: FakeClient, invitation: Invitation) {
     headers: { authorization: `Bearer ${uploadToken}`, 'content-length': frame.length },
   })
   const failed = once(upload, 'error').then(([error]) => Promise.reject(error as Error))
-  failed.catch(() => {}) // it may fail before anybody asks
+  failed.catch(() => {}) // it may fail before it is awaited
   const half = Math.floor(frame.length / 2)
   const sent = new Promise<void>((resolve) => upload.write(frame.subarray(0, half), () => resolve()))
   return {

@@ -5,15 +5,15 @@ import { type FakeClient, type TestCoordinator, testCoordinator } from '../../..
 
 /*
  * The attack: a message is parsed before anything in it can be refused, and parsing 4 MB takes a tenth of a second in
- * which nobody else is served. A stranger that sends the longest messages as its handshakes, one after the other, and
- * an enrolled client that sends events which nobody knows, kept a coordinator busy at the rate of their line.
+ * which no other client is served. A stranger that sends the longest messages as its handshakes, one after the other,
+ * and an enrolled client that sends unknown events, kept a coordinator busy at the rate of their line.
  */
 
 interface Wire {
   write(data: string): void
 }
 
-describe('whoever sends more than there is to say', () => {
+describe('a connection that sends more than the protocol needs', () => {
   let coordinator: TestCoordinator
   let intruder: FakeClient
   let bystander: FakeClient

@@ -66,7 +66,7 @@ describe('what comes in over a socket', () => {
     ['11 announced attachments', (wire) => wire.write(`511-${REPORT}["ledger-report"]`)],
     ['a billion announced attachments', (wire) => wire.write(`51000000000-${REPORT}["ledger-report"]`)],
     ['attachments that are no number', (wire) => wire.write(`5NaN-${REPORT}["ledger-report"]`)],
-    ['an attachment that nobody announced', (wire) => wire.write(Uint8Array.of(1, 2, 3, 4, 5))],
+    ['an attachment that was not announced', (wire) => wire.write(Uint8Array.of(1, 2, 3, 4, 5))],
     [
       'text where attachments were announced',
       (wire) => {
@@ -88,9 +88,9 @@ describe('what comes in over a socket', () => {
   })
 
   it.each<[string, (wire: Wire) => void]>([
-    ['an event that nobody knows', (wire) => wire.write(`2${REPORT}["no-such-event",1]`)],
+    ['an unknown event', (wire) => wire.write(`2${REPORT}["no-such-event",1]`)],
     ['an event named like a property', (wire) => wire.write(`2${REPORT}["__proto__",1]`)],
-    ['an acknowledgement that nobody waits for', (wire) => wire.write(`3${REPORT}99999[{}]`)],
+    ['an acknowledgement of nothing', (wire) => wire.write(`3${REPORT}99999[{}]`)],
     ['a report without a callback', (wire) => wire.write(`2${REPORT}["ledger-report",null]`)],
     [
       'a report that is binary',

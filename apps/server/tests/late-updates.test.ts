@@ -62,7 +62,7 @@ describe('an update that comes when its round has closed', () => {
     await using coordinator = await testCoordinator()
     const { runId, clients, late } = await lateAfterRound0(coordinator, { lateUpdates: 'rebase' })
     expect(late.invitations.at(-1)!.round).toBe(0) // while it trains, others are asked
-    expect(late.closed).toEqual([]) // and nobody tells it to stop
+    expect(late.closed).toEqual([]) // and it is not told to stop
     const both = await Promise.all([send(late), send(late)])
     expect(both.map(({ status }) => status)).toContain('accepted')
     expect((await send(late)).status).toBe('duplicate')
@@ -73,7 +73,7 @@ describe('an update that comes when its round has closed', () => {
       [1, [[late.clientId, 0]]],
     ])
     expect(done.adapter).toBe(expectedAdapter(done, clients))
-    expect(stepsOf(done)).toEqual([2, 2, 4]) // each task is charged once, whoever was late
+    expect(stepsOf(done)).toEqual([2, 2, 4]) // each task is charged once, late or not
     const facts = await coordinator.store.ledger.facts(runId, late.clientId, 0)
     expect(facts.map(({ round, attempt, voided }) => [round, attempt, voided])).toEqual([[0, 1, false]])
     expect(await coordinator.store.ledger.delivered(runId, late.clientId, 0)).toEqual([0])
@@ -152,7 +152,7 @@ describe('a buffered run', () => {
     clock.advance(61_000)
     await until('round 1', () => invitedTo(clients, 1).length === 1) // one of two was enough at the deadline
     expect(invitedTo(clients, 1)).toEqual([clients[0]])
-    clock.advance(61_000) // nobody sends anything: those that train for round 0 are asked for round 1
+    clock.advance(61_000) // no client sends anything: those that train for round 0 are asked for round 1
     await until('all of them', () => invitedTo(clients, 1).length === 3)
     const { alerts } = await coordinator.snapshot(runId)
     expect(alerts.map(({ code }) => code)).toContain('QUORUM_MISSED')

@@ -31,7 +31,7 @@ vi.mock('@opentelemetry/sdk-trace-base', (original) => {
 /** What a client says in a refusal: it may be anything, and is for operators only. */
 const CLIENT_TEXT = 'patient 4711 was admitted with'
 
-/** Everything in a round that nobody who reads logs or traces may see. */
+/** Everything in a round that readers of logs and traces may not see. */
 function secretsOf(coordinator: TestCoordinator, clients: readonly FakeClient[], more: readonly string[]): string[] {
   const ofClient = (client: FakeClient): string[] => {
     const { invitations, sessionToken, identity } = client
@@ -218,7 +218,7 @@ describe('traces', () => {
     expect([...keys].filter((key) => !/^(fedsvd\.|error\.type$|db\.system\.name$)/.test(key))).toEqual([])
   })
 
-  it('that nobody takes delay nothing', async () => {
+  it('that no collector accepts delay nothing', async () => {
     const gone = await otlpReceiver()
     await gone[Symbol.asyncDispose]()
     await using coordinator = await testCoordinator({ otlpEndpoint: gone.endpoint })

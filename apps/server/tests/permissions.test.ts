@@ -174,7 +174,7 @@ const OPEN = [
   'GET /healthz', // says nothing but that the process lives
   'GET /metrics', // counts, without identities
   'GET /readyz',
-  'GET /v1/statement-key', // a public key, for whoever was handed a statement
+  'GET /v1/statement-key', // a public key, for the recipients of statements
   'POST /v1/challenge', // a nonce is worth nothing without the key
   'POST /v1/enrol', // behind an enrolment token
   'POST /v1/session', // behind a secret
@@ -220,7 +220,7 @@ describe('what is served', () => {
 })
 
 describe.each(OPERATORS)('%s', (route) => {
-  it('refuses whoever is not signed in', async () => {
+  it('refuses a caller that is not signed in', async () => {
     const { session } = { session: client.sessionToken }
     const { uploadToken } = client.invitations[0]!
     const { route: address, body } = await REQUESTS[route]!(tokens.operator)
@@ -292,7 +292,7 @@ describe.each(OPERATORS)('%s', (route) => {
 })
 
 describe('the routes of clients', () => {
-  it('serve no operator, no stranger, and nobody a foreign object', async () => {
+  it('serve no operator, no stranger, and no client an object of another run', async () => {
     const [blob, update] = CLIENTS as [string, string]
     const everyOperator = [undefined, 'guess', coordinator.operatorToken, ...Object.values(tokens)]
     for (const bearer of [...everyOperator, stranger.sessionToken]) {
@@ -366,7 +366,7 @@ async function connected(namespace: string, auth: object = {}, cookie?: string):
 }
 
 describe('the namespaces', () => {
-  it('let nobody in without the right proof', async () => {
+  it('admit no connection without the right proof', async () => {
     const handshake = await client.handshake()
     const attempts: [string, string, object?, string?][] = [
       ['/', 'FORBIDDEN'],

@@ -43,7 +43,7 @@ describe('the budget of a client', () => {
     expect(shown.epsilonUpperBound).toBe(epsilonOf(2))
   })
 
-  it('ends the run with its reason, and with the rounds that it has, when nobody can pay for the next one', async () => {
+  it('ends the run with its reason, and with the rounds that it has, when no client has budget for the next one', async () => {
     await using coordinator = await testCoordinator()
     const { runId } = await coordinator.createRun({ clientsPerRound: 1, quorum: 1, rounds: 5 })
     const poor = await coordinator.client('poor', { terms: { budget: { epsilon: epsilonOf(1), delta: 1e-5 } } })

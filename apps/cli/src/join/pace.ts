@@ -8,7 +8,7 @@ export interface Pace {
 
 /**
  * Watches the steps of one round. The pace is that of the whole round so far and not of the last moment: an estimate
- * that jumps tells nobody anything.
+ * that jumps is of no use to a reader.
  */
 export class RoundPace {
   readonly #steps: number

@@ -9,7 +9,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** A worker and whoever waits for it. Questions are answered in turn; what nobody waits for any more is not begun. */
+/** A worker and its callers. Questions are answered in turn; one that has no caller any more is not begun. */
 function accountantWorker() {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
   const waiting: Waiting[] = []

@@ -13,7 +13,7 @@ export type LiveState = 'connecting' | 'live' | 'reconnecting'
 const Context = createContext<LiveState>('connecting')
 const REFUSALS = ['TOKEN_INVALID', 'CSRF_INVALID', 'FORBIDDEN']
 
-/** Keeps every run up to date while somebody is signed in, and reconnects by itself. */
+/** Keeps every run up to date while an operator is signed in, and reconnects by itself. */
 export function LiveProvider({ children }: { readonly children: ReactNode }) {
   const [live, setLive] = useState<LiveState>('connecting')
   const cache = useQueryClient()

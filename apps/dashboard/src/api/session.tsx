@@ -106,7 +106,7 @@ export function useSession(): Session {
   return session
 }
 
-/** The role of whoever is signed in; auditors see and cannot change. */
+/** The role of the operator that is signed in; auditors see and cannot change. */
 export function useRole(): Role {
   const { state } = useSession()
   return state.is === 'in' ? state.info.role : 'auditor'

@@ -183,7 +183,7 @@ function Enrolment() {
       {error !== undefined && <Failure error={error} />}
       {tokens.length > 0 && (
         <Stack mt="md" gap="xs" role="status">
-          <Text size="sm">Copy now: nobody is shown {tokens.length === 1 ? 'it' : 'them'} again.</Text>
+          <Text size="sm">Copy now: {tokens.length === 1 ? 'it is' : 'they are'} not shown again.</Text>
           <Code block style={{ maxHeight: 200, overflow: 'auto' }} tabIndex={0}>
             {tokens.join('\n')}
           </Code>

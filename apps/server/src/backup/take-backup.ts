@@ -13,7 +13,7 @@ import { hashOf, hashOfFile, type RowsFile, writeRows } from './rows-file.ts'
 
 /**
  * Secrets of the state folder that a restored coordinator goes on with. The key of the upload tokens is not among them:
- * tokens that were given out after the backup was made are worth nothing afterwards.
+ * tokens that were given out after the backup was made are invalid afterwards.
  */
 export const SECRET_FILES = ['operator.token', 'statement.key'] as const
 

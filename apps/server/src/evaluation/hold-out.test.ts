@@ -25,7 +25,7 @@ describe('the measure on a hold-out', () => {
     expect(loss).toBeCloseTo(Math.log(2), 6)
   })
 
-  it('knows what guessing would reach', () => {
+  it('computes the accuracy of the majority-class baseline', () => {
     expect(baselineOf(labelled(1, 1, 0, 1))).toEqual({ majority: 0.75, records: 4 })
   })
 })
@@ -76,7 +76,7 @@ describe('the measure on tokens', () => {
     expect(measureTokens(scores, [record(0, 1)], ['O', 'PER'])).toMatchObject({ accuracy: 0.5, microF1: 0 })
   })
 
-  it('knows what the most frequent target would reach', () => {
+  it('computes the accuracy of always predicting the most frequent target', () => {
     expect(tokenBaselineOf(records)).toEqual({ majority: 2 / 3, records: 2 })
   })
 })

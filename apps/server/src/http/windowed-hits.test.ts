@@ -20,7 +20,7 @@ describe('limits on callers', () => {
     expect(hits.increment('b').totalHits).toBe(1)
   })
 
-  it('lets nobody out for longer when the time of day was ahead for a moment', async () => {
+  it('locks no caller out for longer when the time of day was ahead for a moment', async () => {
     const limit = limitPerClient(1, 'reports')
     const start = Date.now()
     vi.setSystemTime(start + 2 * 3_600_000)

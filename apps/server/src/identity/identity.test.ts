@@ -69,7 +69,7 @@ describe('sessions', () => {
     await expect(sessions.authenticate(handshake(late))).rejects.toThrow(/TOKEN_INVALID: .*expired/)
   })
 
-  it('use a nonce up even when the signature is wrong, so that nobody can try twice', async () => {
+  it('use a nonce up even when the signature is wrong, so that no signature can be tried twice', async () => {
     const { sessions, id, handshake } = await enrolled()
     const nonce = sessions.challenge(id)
     const wrong = { ...handshake(nonce), signature: handshake('other').signature }

@@ -22,7 +22,7 @@ describe('the directory of clients elsewhere', () => {
     expect(of.find('b')!.connection).toEqual(at('b', '2'))
   })
 
-  it('ends a connection when it is replaced, when it has left, and when the database knows it no more', () => {
+  it('ends a connection when it is replaced, when it has left, and when the database no longer lists it', () => {
     const { arrivals, of } = directory()
     of.arrived(at('a', '1'))
     of.arrived(at('a', '2', 'three'))

@@ -11,7 +11,7 @@ type Listener = pg.Client & { release: () => void }
  * The two connections of the PostgreSQL adapter of Socket.IO, in the shape of the pool that it asks for: one that
  * listens, and one that sends, so that what is sent first arrives first.
  *
- * With a pool of pg itself, a listening connection that breaks would end the process (nobody handles its error) and
+ * With a pool of pg itself, a listening connection that breaks would end the process (its error has no handler) and
  * keep its place in the pool for ever; and one that breaks at a bad moment would come back twice, so that everything
  * arrives twice.
  */

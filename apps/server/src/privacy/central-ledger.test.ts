@@ -46,7 +46,7 @@ describe('the central ledger', () => {
     expect(await ledger.canPay('a', termsFor(3))).toBe(true)
   })
 
-  it('leaves out clients that cannot pay, and charges none when too few can', async () => {
+  it('leaves out clients without budget, and charges none when too few have some', async () => {
     const { ledger } = ledgerOn()
     await ledger.reserve(draw({ clients: ['a'] }))
     await ledger.reserve(draw({ clients: ['a'] }))

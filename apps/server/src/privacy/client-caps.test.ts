@@ -19,7 +19,7 @@ async function capsWith(answers: { rule: unknown; fits: boolean }): Promise<Clie
   return caps
 }
 
-it('more steps are allowed where the cap certainly pays for them, and never where nobody answers in time', async () => {
+it('more steps are allowed where the cap certainly covers them, and never without an answer in time', async () => {
   const rule = { kind: 'schedule', sampleRate: 0.1, noiseMultiplier: 2 }
   expect(await (await capsWith({ rule, fits: true })).allows(CLIENT, TERMS, 5)).toBe(true)
   expect(await (await capsWith({ rule, fits: false })).allows(CLIENT, TERMS, 5)).toBe(false)

@@ -33,7 +33,7 @@ describe('the thread', () => {
     expect(await Promise.all(answers)).toEqual([undefined, undefined, undefined])
   })
 
-  it('that ends by itself is told from one that was told to', async () => {
+  it('that ends by itself is distinguished from one that was stopped', async () => {
     await using thread = stepThread([], threadOf('process.exit(3)'))
     await expect(thread.ask(question)).rejects.toThrow('the thread has ended: its exit code was 3')
   })

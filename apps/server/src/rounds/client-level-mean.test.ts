@@ -43,7 +43,7 @@ function round(delivered: readonly string[], paying: readonly string[] | undefin
 }
 
 describe('the noised mean of a round', () => {
-  it('is noise alone where nobody delivered, and is made with the randomness of the operating system only', async () => {
+  it('is noise alone where no client delivered, and is made with the randomness of the operating system only', async () => {
     const { mean } = await round([], [], osRandomness).mean()
     expect(mean.every(({ data }) => data.every((value) => value !== 0 && Number.isFinite(value)))).toBe(true)
     await expect(round([], [], seededSource('noise')).mean()).rejects.toThrow('NOISE_INVALID')

@@ -137,7 +137,7 @@ describe('the round as a reducer', () => {
     expect(deliveredTasks(progress)).toEqual([])
   })
 
-  it('takes one update of a client: whoever was asked in this round has moved on, whoever gave a late one is not asked', () => {
+  it('takes one update of each client: no late one of a client asked in this round, and one whose late update counts is not asked', () => {
     const progress = play(selected, tasked, late('z'))
     expect(codeOf(() => reduce(progress, late('a')))).toBe('UPDATE_STALE')
     expect(codeOf(() => reduce(progress, late('z', 1)))).toBe('RUN_NOT_OPEN')

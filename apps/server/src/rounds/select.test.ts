@@ -17,7 +17,7 @@ describe('the selection of a round', () => {
     expect(draw('seed', [], 3, 0, 0)).toEqual([])
   })
 
-  it('favours nobody', () => {
+  it('favours no client', () => {
     const rounds = 4000
     const counts = new Map(candidates.map((clientId) => [clientId, 0]))
     for (let round = 0; round < rounds; round += 1) {

@@ -63,7 +63,7 @@ export class ConnectedClients {
     }
   }
 
-  /** Tells the clients that are there that a run stands still. */
+  /** Tells the connected clients that a run is paused. */
   async announcePause(runId: string): Promise<void> {
     for (const { clientId } of await this.#options.store.participants.ofRun(runId)) this.#tellPause(clientId, runId)
   }

@@ -40,9 +40,9 @@ export class RunRegistry implements AsyncDisposable {
     await acquiring
   }
 
-  /** Stops a run here, and writes nothing more of it: another coordinator has it, or it stands still or has ended. */
+  /** Stops a run here, and writes nothing more of it: another coordinator owns it, or it is paused or has ended. */
   relinquish(runId: string): void {
-    this.#parts.active.get(runId)?.abort('the run is owned elsewhere, stands still, or has ended')
+    this.#parts.active.get(runId)?.abort('the run is owned by another coordinator, is paused, or has ended')
   }
 
   /** Stops a run that has just been moved out of an open state, here and elsewhere. */

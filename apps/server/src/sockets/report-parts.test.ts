@@ -47,7 +47,7 @@ describe('a report in parts', () => {
     expect(() => report.take(part(3, 256, 'x'))).toThrow('expected part 1, which begins a report, got part 4 of 256')
   })
 
-  it('knows what has been paid for: a part that goes on, and nothing else', () => {
+  it('counts only the next part of a report as already paid for', () => {
     const report = new ReportInParts(1000)
     expect(report.isNext(part(0, 3))).toBe(false)
     report.take(part(0, 3))

@@ -61,8 +61,8 @@ export interface Sent {
 
 /**
  * The smallest coordinator that keeps the protocol: it enrols, authenticates, publishes a state, takes updates and
- * remembers all that it was sent. It selects nobody and aggregates nothing; a test does that. How messages travel is
- * not its business.
+ * remembers all that it was sent. It selects no clients and aggregates nothing; a test does that. The transport is a
+ * part of its own.
  */
 export class CoordinatorDouble {
   readonly sent: Sent[] = []

@@ -68,7 +68,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   ),
 )
 
-/** A frame that somebody has tampered with, now and then with a checksum that fits, at any alignment. */
+/** A frame that was tampered with, now and then with a checksum that fits, at any alignment. */
 export const hostileFrame: fc.Arbitrary<Uint8Array> = fc
   .tuple(fc.array(mutation, { minLength: 1, maxLength: 4 }), fc.boolean(), fc.nat(7))
   .map(([mutations, isRepaired, offset]) => {

@@ -142,7 +142,7 @@ const BUFFERED: readonly NumberField[] = [
   {
     ...CLIENTS,
     label: 'Clients training at a time',
-    help: 'Whoever is free is asked to train from the newest state, up to so many at once.',
+    help: 'Free clients are asked to train from the newest state, up to so many at once.',
   },
   {
     key: 'quorum',

@@ -258,7 +258,7 @@ describe('blobs in files', () => {
     expect(new Uint8Array(await blobs.read(sha256))).toEqual(bytes)
   })
 
-  it('can be read by nobody but their owner', async () => {
+  it('can be read by their owner alone', async () => {
     await using folder = await temporaryFolder()
     const blobs = await openFileBlobs(folder.path)
     await blobs.put(bytes)

@@ -194,7 +194,7 @@ describe('the collection of garbage', () => {
     expect(await blobs.read(NAMES[1]!)).toEqual(CONTENTS[1])
   })
 
-  it('holds what has been kept until its holder lets go, whatever the clock says', async () => {
+  it('holds a kept object until its holder releases it, whatever the clock says', async () => {
     let now = 0
     const blobs = holdingBlobs(
       memoryBlobs(new Map(), () => now),
@@ -211,7 +211,7 @@ describe('the collection of garbage', () => {
   })
 })
 
-/** Removes at once, and lets whoever writes meanwhile go on. */
+/** Removes at once, and does not block writers meanwhile. */
 function withoutHolding(blobs: HeldBlobs): HeldBlobs['removeUnless'] {
   return async (name, isNeeded) => {
     if (await isNeeded()) return false

@@ -141,7 +141,7 @@ for (const [name, isAvailable, open] of STORES) {
 
     it('lets an owner write until another has taken the run, and not a moment longer', async () => {
       const runId = await newRun()
-      const lease = await store.leases.take(runId, randomUUID(), 0) // expired at once, and still nobody else's
+      const lease = await store.leases.take(runId, randomUUID(), 0) // expired at once, and not taken by another yet
       const writer = fenced(lease)
       const first = opened(runId)
       expect(await writer.rounds.save({ after: first, spent: [], released: [] })).toBe(true)

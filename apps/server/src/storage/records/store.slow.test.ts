@@ -514,7 +514,7 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await referredTo([otherUpdate.sha256])).toEqual([])
     })
 
-    it('counts a late update in one round only, whoever asks at the same time, and shows it in both', async () => {
+    it('counts a late update in one round only, however many rounds count at the same time, and shows it in both', async () => {
       const { runId, clients, progress } = await taskedRound()
       const [a, b] = clients
       const closed = { ...progress, phase: 'published' as const, version: 3, closedAt: NOW, publishedAt: NOW }
@@ -559,7 +559,7 @@ for (const [name, isAvailable, open] of STORES) {
       expect((await store.rounds.history(runId, winner, 1))[0]).toMatchObject({ round: winner, late, plan })
     })
 
-    it('shows published states to participants of their run only, and updates to nobody', async () => {
+    it('shows published states to participants of their run only, and updates to no client', async () => {
       const { runId, clients } = await taskedRound()
       const stranger = await newClient()
       expect(await store.adapters.mayRead(clients[0], `initial-${runId}`)).toBe(true)

@@ -40,7 +40,7 @@ describe('looking up many keys at once', () => {
     expect(await after).toBe('new')
   })
 
-  it('fails those that were looked up together, and nobody else', async () => {
+  it('fails those that were looked up together, and no others', async () => {
     let fails = true
     const lookUp = coalescing(async (keys: readonly string[]) => {
       if (fails) throw new Error('away')

@@ -71,7 +71,7 @@ describe.skipIf(!(await postgresAnswers()))('migrations', () => {
     expect(await applyMigrations(at.client, at.folder)).toEqual(['1_first'])
   })
 
-  it('refuse a history that this release does not know, or that was edited', async () => {
+  it('refuse migrations that this release does not know, or that were edited', async () => {
     await using at = await place()
     await at.add('1_first', 'CREATE TABLE thing (id INT)')
     await applyMigrations(at.client, at.folder)
