@@ -159,9 +159,9 @@ async function train(party: Party, state: AdapterState, round: number) {
     const lot = { records, members: privateRound.drawLot(records.size) }
     const trained = privateRound.current()
     const here = { ...state, b: trained.slice(0, layers), head: trained.slice(layers) }
-    privateRound.step(await engine.clippedLotSum(lot, here, terms.clipNorm))
+    await privateRound.step(await engine.clippedLotSum(lot, here, terms.clipNorm))
   }
-  return privateRound.finish().tensors
+  return (await privateRound.finish()).tensors
 }
 
 /**

@@ -117,9 +117,9 @@ describe('silence as an oracle', () => {
     for (const sum of [withTarget, without, alone]) {
       const round = privateRound(specs, crafted, engine)
       round.drawLot(3)
-      round.step(sum)
+      await round.step(sum)
       expect(round.stepsDone).toBe(1)
-      expect(round.finish().tensors.every(({ data }) => data.every(Number.isFinite))).toBe(true)
+      expect((await round.finish()).tensors.every(({ data }) => data.every(Number.isFinite))).toBe(true)
     }
   })
 

@@ -120,7 +120,7 @@ export async function auditEngine(
     const own = { ...terms, noiseMultiplier, expectedLotSize, learningRate: expectedLotSize }
     const round = beginPrivateRound({ ...own, specs, start, reservation, source: osRandomness })
     const members = round.drawLot(dataSet.size)
-    round.step(await engine.clippedLotSum({ records: dataSet, members }, state, clipNorm))
+    await round.step(await engine.clippedLotSum({ records: dataSet, members }, state, clipNorm))
     return round
       .current()
       .map(({ data }, t) => Float32Array.from(data, (value, i) => (start[t]!.data[i]! - value) / clipNorm))

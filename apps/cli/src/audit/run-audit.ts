@@ -33,8 +33,8 @@ export async function runAudit(
   const scores = await withReservation(event, curve[0]!, (reservation, ledger) => {
     const start = specs.map(zerosLike)
     const round = begin({ ...terms, specs, start, reservation, source: osRandomness })
-    return scoreGradientCanaries(round, included, terms, (done) => {
-      if (done < terms.steps) round.kept(ledger.stepped(round.save()))
+    return scoreGradientCanaries(round, included, terms, async (done) => {
+      if (done < terms.steps) round.kept(ledger.stepped(await round.save()))
       onStep(done, terms.steps)
     })
   })

@@ -34,12 +34,12 @@ const clipOff: typeof beginPrivateRound = (options) => {
   const round = beginPrivateRound(options)
   return {
     ...round,
-    step: (sum) => {
+    step: async (sum) => {
       const louder = beginClippedSum(sum.terms)
       for (const [at, units] of sum.units[0]!.entries()) {
         for (let left = 10 * units; left > 0; left -= 2 ** GRID_BITS) louder.addWindow(0, at, Float64Array.of(9))
       }
-      round.step(louder.finish())
+      await round.step(louder.finish())
     },
   }
 }
@@ -72,9 +72,9 @@ const halfNoise = (options: PrivateRoundOptions) => {
       honest.drawLot(records)
       return quiet.drawLot(records)
     },
-    step(sum: ClippedSum) {
-      honest.step(sum)
-      quiet.step(sum)
+    async step(sum: ClippedSum) {
+      await honest.step(sum)
+      await quiet.step(sum)
     },
     current: () => quiet.current(),
   }

@@ -20,8 +20,8 @@ import { oneRunEpsilon, oneRunPValue } from './one-run.ts'
 const CANARIES = 10_000
 
 describe('an audit of the mechanism as it is', () => {
-  it.each(CLAIMS)('passes, and measures a good part of the claim: $name', (claim) => {
-    const result = audited(claim, CANARIES, 'right')
+  it.each(CLAIMS)('passes, and measures a good part of the claim: $name', async (claim) => {
+    const result = await audited(claim, CANARIES, 'right')
     expect(result.exceeded).toBe(false)
     expect(result.epsilonUpperBound).toBeLessThanOrEqual(claim.epsilon)
     expect(result.epsilonUpperBound).toBeGreaterThan(0.999 * claim.epsilon)
@@ -31,10 +31,10 @@ describe('an audit of the mechanism as it is', () => {
     expect(result).toMatchObject({ delta: DELTA, confidence: 0.95, plans: 10, best: { canaries: CANARIES } })
   })
 
-  it.each(CLAIMS)('gives a false alarm less than once in 100,000 audits, not in twenty: $name', (claim) => {
+  it.each(CLAIMS)('gives a false alarm less than once in 100,000 audits, not in twenty: $name', async (claim) => {
     // 5 % is the promise for every mechanism with this curve. For this one, the right guesses of a plan are nearly
     // independent coins, and the alarm is far from their mean: the binomial tail beyond it, added up over the plans.
-    const runs = Array.from({ length: 10 }, (_, i) => auditedRound(claim, CANARIES, `run ${i}`))
+    const runs = await Promise.all(Array.from({ length: 10 }, (_, i) => auditedRound(claim, CANARIES, `run ${i}`)))
     const plans = guessPlans(CANARIES)
     const outcomes = runs.map(({ scores, included }) => countCorrect(scores, included, plans))
     const curve = curveOf(runs[0]!.claimed)
@@ -64,8 +64,8 @@ describe('an audit of a broken mechanism', () => {
   }
 
   for (const [name, breakage] of Object.entries(breakages)) {
-    it.each(CLAIMS)(`catches ${name}: $name`, (claim) => {
-      const result = audited(claim, CANARIES, name, breakage)
+    it.each(CLAIMS)(`catches ${name}: $name`, async (claim) => {
+      const result = await audited(claim, CANARIES, name, breakage)
       expect(result.exceeded).toBe(true)
       expect(result.pValue).toBeLessThan(0.05)
     })
@@ -73,14 +73,14 @@ describe('an audit of a broken mechanism', () => {
 
   it.each(CLAIMS.filter(({ sampleRate }) => sampleRate < 1))(
     'catches lots that hold everybody, where sampling was accounted: $name',
-    (claim) => {
-      const result = audited(claim, CANARIES, 'everybody', { executed: () => ({ sampleRate: 1 }) })
+    async (claim) => {
+      const result = await audited(claim, CANARIES, 'everybody', { executed: () => ({ sampleRate: 1 }) })
       expect(result.exceeded).toBe(true)
       expect(result.epsilonLowerBound).toBeGreaterThan(claim.epsilon)
     },
   )
 
-  it('catches records that are drawn a second time in a step', () => {
+  it('catches records that are drawn a second time in a step', async () => {
     const [, claim] = CLAIMS
     const twice: Breakage = {
       wrap: (round) => ({
@@ -88,38 +88,37 @@ describe('an audit of a broken mechanism', () => {
         drawLot: (records) => Uint32Array.from([...round.drawLot(records)].flatMap((i) => [i, i])),
       }),
     }
-    expect(audited(claim, CANARIES, 'twice', twice).exceeded).toBe(true)
+    expect((await audited(claim, CANARIES, 'twice', twice)).exceeded).toBe(true)
   })
 
-  it('catches more steps than were counted', () => {
+  it('catches more steps than were counted', async () => {
     const [, , claim] = CLAIMS
     const wrap: Breakage['wrap'] = (round) => ({
       ...round,
-      step: (sum) => {
-        round.step(sum)
+      step: async (sum) => {
+        await round.step(sum)
         for (let i = 0; i < 3; i++) {
           round.drawLot(0)
-          round.step(sum)
+          await round.step(sum)
         }
       },
     })
-    expect(audited(claim, CANARIES, 'steps', { executed: ({ steps }) => ({ steps: 4 * steps }), wrap }).exceeded).toBe(
-      true,
-    )
+    const executed: Breakage['executed'] = ({ steps }) => ({ steps: 4 * steps })
+    expect((await audited(claim, CANARIES, 'steps', { executed, wrap })).exceeded).toBe(true)
   })
 
-  it('measures more than the claim itself, with enough canaries: noise off by half at epsilon 1', () => {
-    const { epsilonLowerBound, epsilonUpperBound } = audited(CLAIMS[0], 100_000, 'many', breakages['noise off by half'])
+  it('measures more than the claim itself, with enough canaries: noise off by half at epsilon 1', async () => {
+    const { epsilonLowerBound, epsilonUpperBound } = await audited(CLAIMS[0], 100_000, 'many', breakages['noise off by half'])
     expect(epsilonLowerBound).toBeGreaterThan(epsilonUpperBound)
   })
 
-  it('says nothing against a mechanism with more noise than it claims, or without any signal', () => {
-    const more = audited(CLAIMS[1], CANARIES, 'more', {
+  it('says nothing against a mechanism with more noise than it claims, or without any signal', async () => {
+    const more = await audited(CLAIMS[1], CANARIES, 'more', {
       executed: ({ noiseMultiplier }) => ({ noiseMultiplier: 4 * noiseMultiplier }),
     })
     expect(more.exceeded).toBe(false)
     expect(more.epsilonLowerBound).toBeLessThan(2)
-    const deaf = audited(CLAIMS[1], CANARIES, 'deaf', {
+    const deaf = await audited(CLAIMS[1], CANARIES, 'deaf', {
       wrap: (round) => ({ ...round, step: (sum) => round.step(beginClippedSum(sum.terms).finish()) }),
     })
     expect(deaf).toMatchObject({ exceeded: false, epsilonLowerBound: 0, epsilonLowerBoundOneRun: 0 })
@@ -127,15 +126,15 @@ describe('an audit of a broken mechanism', () => {
 })
 
 describe('scoreGradientCanaries', () => {
-  it('sends a clipped canary through the grid: its step is one contribution, within the sensitivity', () => {
+  it('sends a clipped canary through the grid: its step is one contribution, within the sensitivity', async () => {
     const claim = { epsilon: 6, sampleRate: 1, steps: 1 }
     const sums: number[] = []
-    const { included } = auditedRound(claim, 500, 'grid', {
+    const { included } = await auditedRound(claim, 500, 'grid', {
       wrap: (round) => ({
         ...round,
-        step: (sum) => {
+        step: async (sum) => {
           sums.push(...sum.units[0]!)
-          round.step(sum)
+          await round.step(sum)
         },
       }),
     })
@@ -143,9 +142,9 @@ describe('scoreGradientCanaries', () => {
     expect(2 ** GRID_BITS).toBeLessThanOrEqual(gridSensitivity({ dimension: 500, gridBits: GRID_BITS }))
   })
 
-  it('scores by likelihood: included canaries higher, as far apart as the Gaussian says', () => {
+  it('scores by likelihood: included canaries higher, as far apart as the Gaussian says', async () => {
     const claim = { epsilon: 6, sampleRate: 1, steps: 4 }
-    const { scores, included, claimed } = auditedRound(claim, 40_000, 'scores')
+    const { scores, included, claimed } = await auditedRound(claim, 40_000, 'scores')
     const mean = (coin: number) => {
       const chosen = [...scores].filter((_, i) => included[i] === coin)
       return chosen.reduce((sum, score) => sum + score, 0) / chosen.length
@@ -155,11 +154,11 @@ describe('scoreGradientCanaries', () => {
     expect(mean(0) / (-strength / 2)).toBeCloseTo(1, 1)
   })
 
-  it('tells the progress of its steps', () => {
+  it('tells the progress of its steps', async () => {
     const seen: number[] = []
-    const round = { drawLot: () => new Uint32Array(), step: () => {}, current: () => canarySpecs(64).map(zerosLike) }
+    const round = { drawLot: () => new Uint32Array(), step: async () => {}, current: () => canarySpecs(64).map(zerosLike) }
     const terms = claimedTerms({ epsilon: 6, sampleRate: 0.5, steps: 3 }, 64)
-    scoreGradientCanaries(round, new Uint8Array(64), terms, (done) => void seen.push(done))
+    await scoreGradientCanaries(round, new Uint8Array(64), terms, (done) => void seen.push(done))
     expect(seen).toEqual([1, 2, 3])
   })
 })
@@ -182,8 +181,8 @@ describe('judge', () => {
     expect(pValue).toBeGreaterThan(10 * (Math.E / (1 + Math.E)) ** 20)
   })
 
-  it('measures at the level that is left to each plan: less than the best plan would give by itself', () => {
-    const { scores, included, claimed } = auditedRound(CLAIMS[1], 2000, 'plans')
+  it('measures at the level that is left to each plan: less than the best plan would give by itself', async () => {
+    const { scores, included, claimed } = await auditedRound(CLAIMS[1], 2000, 'plans')
     const outcomes = countCorrect(scores, included, guessPlans(2000))
     const best = (level: number) => Math.max(...outcomes.map((outcome) => epsilonLowerBound(outcome, DELTA, level)))
     const classic = (level: number) => Math.max(...outcomes.map((outcome) => oneRunEpsilon(outcome, DELTA, level)))

@@ -31,12 +31,12 @@ export type CanaryTerms = Pick<
  * @param onStep called after each step with the number of steps made
  * @returns one score per canary
  */
-export function scoreGradientCanaries(
+export async function scoreGradientCanaries(
   round: Pick<PrivateRound, 'drawLot' | 'step' | 'current'>,
   included: Uint8Array,
   terms: CanaryTerms,
-  onStep: (done: number) => void = () => {},
-): Float64Array {
+  onStep: (done: number) => void | Promise<void> = () => {},
+): Promise<Float64Array> {
   const canaries = included.length
   const dataSet = Uint32Array.from(included.keys()).filter((canary) => included[canary] === 1)
   const scores = new Float64Array(canaries)
@@ -46,13 +46,13 @@ export function scoreGradientCanaries(
   for (let step = 1; step <= terms.steps; step++) {
     const sum = beginClippedSum({ specs: canarySpecs(canaries), clipNorm: terms.clipNorm })
     for (const record of round.drawLot(dataSet.length)) sum.addWindow(0, dataSet[record]!, loud)
-    round.step(sum.finish())
+    await round.step(sum.finish())
     const after = round.current()[0]!.data
     for (let i = 0; i < canaries; i++) {
       scores[i]! += logLikelihoodRatio((after[i]! - before[i]!) / perContribution, terms)
     }
     before = after
-    onStep(step)
+    await onStep(step)
   }
   return scores
 }

@@ -124,13 +124,14 @@ describe('the noise of the votes', () => {
     expect(variance).toBeLessThan(1.5)
   }
 
-  it.each([0.7, 2.5])('is really drawn in rounds of a client at multiplier %d, not 2/3 or 3/2 of it', (z) => {
-    const shares = Array.from({ length: draws }, () => {
+  it.each([0.7, 2.5])('is really drawn in rounds of a client at multiplier %d, not 2/3 or 3/2 of it', async (z) => {
+    const one = async () => {
       const round = privateRound({}, { ...RECORD_EVENT, noiseMultiplier: z })
       round.drawLot(0)
-      round.step(beginClippedSum({ specs: SPECS, clipNorm: 1 }).finish())
-      return round.finish().shareUnderClip!
-    })
+      await round.step(beginClippedSum({ specs: SPECS, clipNorm: 1 }).finish())
+      return (await round.finish()).shareUnderClip!
+    }
+    const shares = await Promise.all(Array.from({ length: draws }, one))
     expectFit(shares, z / Math.sqrt(ADAPTIVE.countShare) / (2 * 8))
   })
 
@@ -139,9 +140,9 @@ describe('the noise of the votes', () => {
     expectFit(shares, 0.7 / Math.sqrt(ADAPTIVE.countShare) / (2 * 8))
   })
 
-  it('takes its part from the gradients: their noise is larger by 1 / sqrt(1 - countShare)', () => {
+  it('takes its part from the gradients: their noise is larger by 1 / sqrt(1 - countShare)', async () => {
     const specs = [{ name: 'b', shape: [60_000] }]
-    const spread = (adaptiveClipping?: typeof ADAPTIVE) => {
+    const spread = async (adaptiveClipping?: typeof ADAPTIVE) => {
       const start = specs.map(zerosLike)
       const round = beginPrivateRound({
         specs,
@@ -157,10 +158,10 @@ describe('the noise of the votes', () => {
         ...(adaptiveClipping && { adaptiveClipping }),
       })
       round.drawLot(0)
-      round.step(beginClippedSum({ specs, clipNorm: 1 }).finish())
-      return Math.sqrt(round.finish().tensors[0]!.data.reduce((sum, value) => sum + value * value, 0) / 60_000)
+      await round.step(beginClippedSum({ specs, clipNorm: 1 }).finish())
+      return Math.sqrt((await round.finish()).tensors[0]!.data.reduce((sum, value) => sum + value * value, 0) / 60_000)
     }
-    const ratio = spread({ ...ADAPTIVE, countShare: 0.5 }) / spread()
+    const ratio = (await spread({ ...ADAPTIVE, countShare: 0.5 })) / (await spread())
     expect(ratio).toBeGreaterThan(Math.SQRT2 * 0.97)
     expect(ratio).toBeLessThan(Math.SQRT2 * 1.03)
   })

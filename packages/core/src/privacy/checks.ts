@@ -26,7 +26,7 @@ export function requireSpecs(tensors: readonly NamedTensor[], specs: readonly Te
 /** NOT_FINITE, naming the first tensor that holds NaN or infinity but none of its values, which may be private. */
 export function requireFinite(tensors: readonly NamedTensor[], expected: string, remedy: string): void {
   for (const { name, data } of tensors) {
-    if (!data.every(Number.isFinite)) {
+    if (!areFinite(data)) {
       throw new FedsvdError('NOT_FINITE', { expected, got: `NaN or infinity in ${name}`, remedy })
     }
   }
@@ -35,4 +35,10 @@ export function requireFinite(tensors: readonly NamedTensor[], expected: string,
 /** Whether a number is above 0 and finite; NaN is not. */
 export function isPositive(value: number): boolean {
   return value > 0 && value < Number.POSITIVE_INFINITY
+}
+
+/** In a loop of its own: `every` with a function takes ten times as long, a second for 50 million values. */
+function areFinite(data: Float32Array): boolean {
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false
+  return true
 }

@@ -1,14 +1,8 @@
 import { FedsvdError } from '../errors.ts'
-import { squaredNorm } from '../tensor/index.ts'
 import { CLIP_TARGET, GRID_BITS } from './sensitivity.ts'
 
 /** A trained tensor's share of a gradient, or a part of it. */
 export type GradientPart = Float32Array | Float64Array
-
-/** One L2 norm over all parts, in float64. NaN and infinity propagate. */
-export function normOf(parts: readonly GradientPart[]): number {
-  return Math.sqrt(parts.reduce((sum, part) => sum + squaredNorm(part), 0))
-}
 
 /**
  * What a gradient of this norm is multiplied by, to be clipped and in grid units: the smaller of 2^GRID_BITS /

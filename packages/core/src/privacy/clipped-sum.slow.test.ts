@@ -188,3 +188,36 @@ describe('a clipped sum', () => {
     }
   })
 })
+
+describe('records that are added in pieces', () => {
+  const specs = [...wide(1_200_000), { name: 'head', shape: [7] }]
+  const gradient = (scale: number) =>
+    specs.map(({ shape }) => Float32Array.from({ length: sizeOf(shape) }, (_, i) => scale * Math.sin(i)))
+  const records = [gradient(1e-6), gradient(3), gradient(Number.NaN), gradient(3.4e38)]
+
+  it('make the sum that they make in one go, bit for bit, with a turn every 524,288 entries', async () => {
+    let turns = 0
+    const sum = beginClippedSum({ specs, clipNorm: 0.7 }, async () => void (turns += 1))
+    for (const record of records) await sum.addInPieces(record)
+    const { units, leftOut, votes } = sum.finish()
+    const whole = sumOf(specs, 0.7, ...records)
+    expect(units).toEqual(whole.units)
+    expect({ leftOut, votes }).toEqual({ leftOut: whole.leftOut, votes: whole.votes })
+    expect(turns).toBeGreaterThan((3 * 3 * 1_200_000) / 2 ** 19)
+  })
+
+  it('are added one at a time: whatever is called meanwhile is refused, and changes nothing', async () => {
+    let refused = 0
+    const sum = beginClippedSum({ specs, clipNorm: 0.7 }, async () => {
+      await expect(sum.addInPieces(records[0]!)).rejects.toThrow('STEP_ORDER')
+      const window = () => sum.addWindow(1, 0, Float32Array.of(1))
+      for (const call of [() => sum.add(records[0]!), window, () => sum.leaveOut(), () => sum.finish()]) {
+        expect(call).toThrow('STEP_ORDER')
+      }
+      refused += 1
+    })
+    await sum.addInPieces(records[1]!)
+    expect(refused).toBeGreaterThan(2)
+    expect(sum.finish().units).toEqual(sumOf(specs, 0.7, records[1]!).units)
+  })
+})

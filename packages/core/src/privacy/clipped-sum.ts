@@ -1,7 +1,8 @@
 import { FedsvdError } from '../errors.ts'
-import { sizeOf, type TensorSpec } from '../tensor/index.ts'
-import { type GradientPart, normOf, requireClipNorm, roundTo, unitsPerValue } from './clip.ts'
+import { sizeOf, squaredNorm, type TensorSpec } from '../tensor/index.ts'
+import { type GradientPart, requireClipNorm, roundTo, unitsPerValue } from './clip.ts'
 import { GRID_BITS, squaredBound } from './sensitivity.ts'
+import { NO_TURN, Pieces, type Turn } from './turns.ts'
 
 /** What the bound of a sum follows from; the same at the mechanism, or the sum is refused. */
 export interface ClipTerms {
@@ -59,9 +60,12 @@ export interface ClippedSumBuilder {
    * clipNorm and rounded to the grid; where the integers are outside the bound or not finite it contributes zeros and
    * is counted as left out. It casts one vote, against the clip norm unless its norm is a number at or below it.
    *
-   * Nothing about the values throws. SHAPE_MISMATCH for parts of other sizes, STEP_ORDER after `finish`.
+   * Nothing about the values throws. SHAPE_MISMATCH for parts of other sizes, STEP_ORDER after `finish` and while a
+   * record is being added in pieces.
    */
   add(gradient: readonly GradientPart[]): void
+  /** {@link add} with turns in between, where a sum was given one; the same integers. One record at a time. */
+  addInPieces(gradient: readonly GradientPart[]): Promise<void>
   /** {@link add} for a gradient that is zero but for `values`, from `offset` on in tensor `tensor`. */
   addWindow(tensor: number, offset: number, values: GradientPart): void
   /** A record without a gradient, such as one that the model cannot read: zeros, and a vote against the clip norm. */
@@ -71,10 +75,12 @@ export interface ClippedSumBuilder {
 }
 
 /**
- * Begins the sum of one lot. @throws FedsvdError NOISE_INVALID for a clipNorm out of range, SHAPE_MISMATCH without
- * specs
+ * Begins the sum of one lot.
+ *
+ * @param turn taken between pieces of records that are added in pieces
+ * @throws FedsvdError NOISE_INVALID for a clipNorm out of range, SHAPE_MISMATCH without specs
  */
-export function beginClippedSum({ specs, clipNorm }: ClipTerms): ClippedSumBuilder {
+export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_TURN): ClippedSumBuilder {
   requireClipNorm(clipNorm)
   const sizes = specs.map(({ shape }) => sizeOf(shape))
   const dimension = sizes.reduce((sum, size) => sum + size, 0)
@@ -82,18 +88,29 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms): ClippedSumBuild
   const most = squaredBound({ dimension, gridBits: GRID_BITS })
   const sums = sizes.map((size) => new Float64Array(size))
   let scratch: Float64Array | undefined
-  let [records, leftOut, votes, isOpen] = [0, 0, 0, true]
+  const pieces = new Pieces(turn, 'arithmetic')
+  let [records, leftOut, votes] = [0, 0, 0]
+  let stage: 'open' | 'adding' | 'finished' = 'open'
 
-  const contribute = (parts: readonly GradientPart[], into: readonly Float64Array[]): void => {
+  /** Adds a record, piece by piece; yields how many entries each has before it is worked on. */
+  function* contribute(parts: readonly GradientPart[], into: readonly Float64Array[]): Generator<number> {
     records += 1
-    const norm = normOf(parts)
+    let squaredLength = 0 // in float64; NaN and infinity propagate
+    for (const part of parts) {
+      yield part.length
+      squaredLength += squaredNorm(part)
+    }
+    const norm = Math.sqrt(squaredLength)
     votes += norm <= clipNorm ? 1 : -1
     const factor = unitsPerValue(norm, clipNorm)
     scratch ??= new Float64Array(dimension)
     const units = scratch
     let [squares, end] = [0, 0]
     for (const part of parts) {
-      squares += roundTo(units, end, part, factor)
+      for (const [from, to] of pieces.of(part.length)) {
+        yield to - from
+        squares += roundTo(units, end + from, part.subarray(from, to), factor)
+      }
       end += part.length
     }
     if (!(squares <= most)) {
@@ -102,29 +119,39 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms): ClippedSumBuild
     }
     let start = 0
     for (const sum of into) {
-      for (let i = 0; i < sum.length; i++) sum[i]! += units[start + i]!
+      for (const [from, to] of pieces.of(sum.length)) {
+        yield to - from
+        for (let i = from; i < to; i++) sum[i]! += units[start + i]!
+      }
       start += sum.length
     }
   }
   const requireOpen = (): void => {
-    if (!isOpen) throw closed()
+    if (stage !== 'open') throw closed(stage)
+  }
+  const requireSizes = (gradient: readonly GradientPart[]): void => {
+    if (gradient.length === sizes.length && sizes.every((size, t) => gradient[t]!.length === size)) return
+    const got = gradient.map(({ length }) => length)
+    throw sizesDiffer(sizes, got)
   }
   return {
     add(gradient) {
       requireOpen()
-      if (gradient.length !== sizes.length || sizes.some((size, t) => gradient[t]!.length !== size)) {
-        throw sizesDiffer(
-          sizes,
-          gradient.map(({ length }) => length),
-        )
-      }
-      contribute(gradient, sums)
+      requireSizes(gradient)
+      toTheEnd(contribute(gradient, sums))
+    },
+    async addInPieces(gradient) {
+      requireOpen()
+      requireSizes(gradient)
+      stage = 'adding' // and for ever, where a turn throws: half a record is in the sum then
+      for (const entries of contribute(gradient, sums)) await pieces.before(entries)
+      stage = 'open'
     },
     addWindow(tensor, offset, values) {
       requireOpen()
       const window = sums[tensor]?.subarray(offset, offset + values.length)
       if (window?.length !== values.length) throw sizesDiffer(sizes, [offset + values.length])
-      contribute([values], [window])
+      toTheEnd(contribute([values], [window]))
     },
     leaveOut() {
       requireOpen()
@@ -134,7 +161,7 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms): ClippedSumBuild
     },
     finish() {
       requireOpen()
-      isOpen = false
+      stage = 'finished'
       scratch = undefined
       return new LotSum(sums, { specs, clipNorm }, { records, leftOut, votes })
     },
@@ -175,10 +202,14 @@ function sizesDiffer(expected: readonly unknown[], got: readonly number[]): Feds
   })
 }
 
-function closed(): FedsvdError {
+function toTheEnd(pieces: Generator<number>): void {
+  while (pieces.next().done !== true);
+}
+
+function closed(stage: 'adding' | 'finished'): FedsvdError {
   return new FedsvdError('STEP_ORDER', {
     expected: 'records first, then finish once',
-    got: 'a call after finish',
+    got: stage === 'finished' ? 'a call after finish' : 'a call while a record was being added',
     remedy: 'Begin another sum for another lot.',
   })
 }

@@ -46,3 +46,4 @@ export {
   gridSigma,
   squaredBound,
 } from './sensitivity.ts'
+export { NO_TURN, Pieces, type Turn } from './turns.ts'

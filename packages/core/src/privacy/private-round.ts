@@ -16,6 +16,10 @@ import {
 } from './reservation.ts'
 import { decodeSavedStep, type RoundState, type SavedFor, type SavedStep, savedStep } from './saved-step.ts'
 import { gridOf, gridSigma } from './sensitivity.ts'
+import { NO_TURN, Pieces, type Turn } from './turns.ts'
+
+/** What a round waits for, or is at; `closed` is the end, whether it was reached or a step failed. */
+type Stage = 'draw' | 'step' | 'stepping' | 'keep' | 'saving' | 'closed'
 
 /** The agreed terms of one client's round: public constants, all of them. */
 export interface PrivateRoundTerms {
@@ -48,6 +52,11 @@ export interface PrivateRoundOptions extends PrivateRoundTerms {
   readonly source: RandomSource
   /** Of the lots alone, where they are drawn apart from the noise; `source` where it is absent. */
   readonly lotSource?: RandomSource | undefined
+  /**
+   * Taken between two pieces of a step, and of what is saved of it. Whoever answers others from the thread that trains
+   * hands one in: a step over ten million entries takes a second. Absent: each of them is done in one go.
+   */
+  readonly turn?: Turn | undefined
   /** Names the published state that `start` is taken from, by its hash; a saved step goes with it. */
   readonly startId?: string
   /** The saved step that the reservation says to go on behind, and how its bytes are hashed; not for a new round. */
@@ -65,7 +74,8 @@ export interface SavedBytes {
  *
  * It is an object with a state, and not a pair of pure functions, on purpose: a pure `step` could be applied twice to
  * one state and so draw new noise on the same data without paying for it. Here every call moves on and nothing goes
- * back. A step that is refused ends the round.
+ * back. A step that is refused ends the round. What takes long (`step`, `save`, `finish`) is done in pieces, and while it is under
+ * way every other call is refused by STEP_ORDER, which changes nothing of what is under way.
  */
 export interface PrivateRound {
   readonly randomness: Randomness
@@ -80,24 +90,28 @@ export interface PrivateRound {
    * theta <- theta - learningRate * noisySum * grid / expectedLotSize. With adaptive clipping the lot's votes on the
    * clip norm are released, too.
    *
-   * Refuses NOISE_INVALID what is no clipped sum on the tensors and the clip norm of the round, STEP_ORDER when no lot
-   * was drawn for it, RESERVATION_MISSING when the reserved steps are used up. Nothing about a record makes it refuse.
+   * Rejects with NOISE_INVALID what is no clipped sum on the tensors and the clip norm of the round, with STEP_ORDER when
+   * no lot was drawn for it, with RESERVATION_MISSING when the reserved steps are used up. Nothing about a record makes
+   * it refuse.
    */
-  step(sum: ClippedSum): void
+  step(sum: ClippedSum): Promise<void>
   /**
-   * The round as it stands after a step, to go on from in another process; noised, every value of it. STEP_ORDER before
-   * the first step, with a lot drawn, and when the round is over.
+   * The round as it stands after a step, to go on from in another process; noised, every value of it. Rejects with
+   * STEP_ORDER before the first step, with a lot drawn, and when the round is over.
    */
-  save(): SavedStep
+  save(): Promise<SavedStep>
   /**
    * Lets the next step begin, with the ledger's proof that this one was kept. A round whose reservation is stepwise
    * asks for it after each step but the last. RESERVATION_MISSING for another proof, STEP_ORDER out of turn.
    */
   kept(proof: DurableStep): void
-  /** Values of the trained tensors after the steps made so far. They are noised, so they may be shown. */
+  /**
+   * Values of the trained tensors after the steps made so far. They are noised, so they may be shown. STEP_ORDER while a
+   * step is under way.
+   */
   current(): readonly NamedTensor[]
-  /** The update, once all `steps` were made; STEP_ORDER before that and after the first call. */
-  finish(): PrivateUpdate
+  /** The update, once all `steps` were made; rejects with STEP_ORDER before that and after the first call. */
+  finish(): Promise<PrivateUpdate>
 }
 
 /**
@@ -133,11 +147,26 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   const theta = resumed?.theta ?? before.map((values) => new Float64Array(values))
   const velocity = resumed?.velocity ?? before.map(({ length }) => new Float64Array(length))
   let stepsDone = resumed?.step ?? 0
-  let stage: 'draw' | 'step' | 'keep' | 'closed' = 'draw'
+  let stage: Stage = 'draw'
 
-  const advance = (from: 'draw' | 'step', to: typeof stage) => {
+  const turn = options.turn ?? NO_TURN
+  const advance = (from: 'draw' | 'step', to: Stage) => {
     if (stage !== from) throw outOfOrder(from === 'draw' ? 'drawLot' : 'step', stage)
     stage = to
+  }
+  const addNoiseAndMove = async (gridSum: readonly Float64Array[]): Promise<void> => {
+    const pieces = new Pieces(turn, 'noise')
+    for (const [t, values] of theta.entries()) {
+      const [sum, v] = [gridSum[t]!, velocity[t]!]
+      await pieces.each(values.length, (begin, end) => {
+        const noisySum = new Float64Array(end - begin)
+        noise.fill(bits, noisySum)
+        for (let i = begin; i < end; i++) {
+          v[i] = momentum * v[i]! + (sum[i]! + noisySum[i - begin]!)
+          values[i]! -= stepPerUnit * v[i]!
+        }
+      })
+    }
   }
 
   return {
@@ -150,50 +179,61 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
       advance('draw', 'step')
       return drawPoissonLot(lotBits, records, sampleRate)
     },
-    step(lot) {
+    async step(lot) {
       if (stepsDone === steps) throw beyondReservation(steps)
-      advance('step', 'closed')
-      const gridSum = clippedUnits(lot, { specs, clipNorm })
-      theta.forEach((values, t) => {
-        const noisySum = new Float64Array(values.length)
-        noise.fill(bits, noisySum)
-        const sum = gridSum[t]!
-        const v = velocity[t]!
-        for (let i = 0; i < values.length; i++) {
-          v[i] = momentum * v[i]! + (sum[i]! + noisySum[i]!)
-          values[i]! -= stepPerUnit * v[i]!
+      advance('step', 'stepping')
+      try {
+        await addNoiseAndMove(clippedUnits(lot, { specs, clipNorm }))
+        if (voteNoise !== undefined) {
+          const drawn = new Float64Array(1)
+          voteNoise.fill(bits, drawn)
+          noisedVotes += lot.votes * VOTE_UNIT + drawn[0]!
         }
-      })
-      if (voteNoise !== undefined) {
-        const drawn = new Float64Array(1)
-        voteNoise.fill(bits, drawn)
-        noisedVotes += lot.votes * VOTE_UNIT + drawn[0]!
+      } catch (error) {
+        stage = 'closed'
+        throw error
       }
       stepsDone += 1
       stage = reserved.stepwise === true && stepsDone < steps ? 'keep' : 'draw'
     },
-    save() {
-      if (stepsDone === 0 || stage === 'step' || stage === 'closed') throw outOfOrder('save', stage)
-      return savedStep(reserved, savedFor, { step: stepsDone, randomness, noisedVotes, theta, velocity })
+    async save() {
+      if (stepsDone === 0 || (stage !== 'keep' && stage !== 'draw')) throw outOfOrder('save', stage)
+      const before = stage
+      stage = 'saving'
+      try {
+        const state = { step: stepsDone, randomness, noisedVotes, theta, velocity }
+        return await savedStep(reserved, savedFor, state, turn)
+      } finally {
+        stage = before
+      }
     },
     kept(proof) {
       if (stage !== 'keep') throw outOfOrder('kept', stage)
       requireKept(proof, reserved, stepsDone)
       stage = 'draw'
     },
-    current: () => specs.map(({ name, shape }, t) => ({ name, shape, data: new Float32Array(theta[t]!) })),
-    finish() {
+    current() {
+      if (stage === 'stepping') throw outOfOrder('current', stage)
+      return specs.map(({ name, shape }, t) => ({ name, shape, data: new Float32Array(theta[t]!) }))
+    },
+    async finish() {
       if (stage !== 'draw' || stepsDone !== steps)
         throw outOfOrder('finish', `${stepsDone} of ${steps} steps made, ${stage}`)
       stage = 'closed'
-      const deltas = specs.map(({ name, shape }, t) => {
-        return { name, shape, data: new Float32Array(theta[t]!.map((value, i) => value - before[t]![i]!)) }
-      })
-      requireFinite(
-        deltas,
-        'an update that float32 can hold',
-        'Lower the learning rate; the round diverged and nothing was released.',
-      )
+      const deltas: NamedTensor[] = []
+      const pieces = new Pieces(turn, 'arithmetic')
+      for (const [t, { name, shape }] of specs.entries()) {
+        const [data, from, to] = [new Float32Array(before[t]!.length), before[t]!, theta[t]!]
+        await pieces.each(data.length, (begin, end) => {
+          for (let i = begin; i < end; i++) data[i] = to[i]! - from[i]!
+          requireFinite(
+            [{ name, shape, data: data.subarray(begin, end) }],
+            'an update that float32 can hold',
+            'Lower the learning rate; the round diverged and nothing was released.',
+          )
+        })
+        deltas.push({ name, shape, data })
+      }
       const share = options.adaptiveClipping && shareUnder(noisedVotes, expectedLotSize * steps)
       return privateUpdate(deltas, reserved, randomness, share)
     },
@@ -201,7 +241,7 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
 }
 
 /** What a saved step of a round has to be of. */
-export type SavedStepTerms = Omit<PrivateRoundOptions, 'start' | 'reservation' | 'source' | 'resume'>
+export type SavedStepTerms = Omit<PrivateRoundOptions, 'start' | 'reservation' | 'source' | 'turn' | 'resume'>
 
 function savedForOf(options: SavedStepTerms, { runId, round, datasetFingerprint }: Place): SavedFor {
   const { clipNorm, adaptiveClipping, noiseMultiplier, sampleRate, agreedSteps: steps = options.steps } = options

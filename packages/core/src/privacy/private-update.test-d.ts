@@ -16,7 +16,7 @@ declare const entry: ReservedEntry
 declare const round: PrivateRound
 declare const options: PrivateRoundOptions
 
-upload(round.finish())
+upload(await round.finish())
 
 // @ts-expect-error a raw gradient
 upload(gradient)
@@ -27,7 +27,7 @@ upload(round.current())
 // @ts-expect-error an object of the same shape
 upload({ tensors, reserved: entry, randomness: 'secure' })
 // @ts-expect-error a copy, which could be a changed copy
-upload({ ...round.finish() })
+upload({ ...(await round.finish()) })
 // @ts-expect-error the class cannot be imported as a value, so it cannot be constructed
 upload(new PrivateUpdate(tensors, entry, 'secure'))
 
@@ -41,25 +41,25 @@ export const unpaid: PrivateRoundOptions = { ...options, reservation: undefined 
 declare const lot: ClippedSum
 declare const sums: readonly Float64Array[]
 
-round.step(lot)
+await round.step(lot)
 // @ts-expect-error arrays of numbers, however they were clipped
-round.step(sums)
+await round.step(sums)
 // @ts-expect-error what can be read of a clipped sum
-round.step(lot.units)
+await round.step(lot.units)
 // @ts-expect-error an object of the same shape
-round.step({ units: sums, terms: lot.terms, records: 1, leftOut: 0, votes: 1 })
+await round.step({ units: sums, terms: lot.terms, records: 1, leftOut: 0, votes: 1 })
 // @ts-expect-error a copy, which could be a changed copy
-round.step({ ...lot })
+await round.step({ ...lot })
 
 declare const bytes: Uint8Array
 declare function keep(step: SavedStep): void
 
-keep(round.save())
+keep(await round.save())
 // @ts-expect-error bytes from a disk, or from anywhere
 keep(bytes)
 // @ts-expect-error an object of the same shape
 keep({ reserved: entry, step: 1, bytes })
 // @ts-expect-error a saved step is not an update
-upload(round.save())
+upload(await round.save())
 // @ts-expect-error a line of a ledger is not yet the proof that it is on disk
 round.kept({ runId: 'run', round: 0, attempt: 1, step: 1, durable: true })

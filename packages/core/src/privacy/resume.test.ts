@@ -91,38 +91,38 @@ const proof = ({ reserved: { runId, round, attempt }, step }: SavedStep) =>
   durableStepFrom({ runId, round, attempt, step, durable: true })
 
 /** Makes steps up to `upTo`, keeping each but the last. @returns the last kept */
-function steps(round: PrivateRound, upTo: number): SavedStep | undefined {
+async function steps(round: PrivateRound, upTo: number): Promise<SavedStep | undefined> {
   let saved: SavedStep | undefined
   while (round.stepsDone < upTo) {
     round.drawLot(20)
-    round.step(sums(round.stepsDone + 1))
+    await round.step(sums(round.stepsDone + 1))
     if (round.stepsDone === STEPS) break
-    saved = round.save()
+    saved = await round.save()
     round.kept(proof(saved))
   }
   return saved
 }
 
-function whole(changes: Changes = {}): PrivateUpdate {
+async function whole(changes: Changes = {}): Promise<PrivateUpdate> {
   const round = beginPrivateRound(options(changes))
-  steps(round, STEPS)
-  return round.finish()
+  await steps(round, STEPS)
+  return await round.finish()
 }
 
 const resume = (saved: SavedStep, bytes: Uint8Array = saved.bytes, changes: Changes = {}, paid = resuming(saved)) =>
   beginPrivateRound(options({ resume: { bytes, sha256 }, ...changes }, paid))
 
 describe('a round that is gone on with', () => {
-  it.each([1, 2, 3])('behind step %d ends with the update of a round that never broke off, bit for bit', (at) => {
+  it.each([1, 2, 3])('behind step %d ends with the update of a round that never broke off, bit for bit', async (at) => {
     for (const adaptiveClipping of [undefined, ADAPTIVE]) {
       const terms: Changes = adaptiveClipping ? { adaptiveClipping } : {}
       const source = noise()
-      const saved = steps(beginPrivateRound(options({ ...terms, source })), at)!
+      const saved = (await steps(beginPrivateRound(options({ ...terms, source })), at))!
       const round = resume(saved, Uint8Array.from(saved.bytes), { ...terms, source })
       expect(round.stepsDone).toBe(at)
-      steps(round, STEPS)
-      const update = round.finish()
-      const expected = whole(terms)
+      await steps(round, STEPS)
+      const update = await round.finish()
+      const expected = await whole(terms)
       expect(update.tensors).toEqual(expected.tensors)
       expect(update.shareUnderClip).toBe(expected.shareUnderClip)
       expect(update.randomness).toBe('secure')
@@ -130,41 +130,42 @@ describe('a round that is gone on with', () => {
     }
   })
 
-  it('has other noise than the step that was lost', () => {
-    const saved = steps(beginPrivateRound(options()), 1)!
-    const ends = ['one', 'two'].map((seed) => {
+  it('has other noise than the step that was lost', async () => {
+    const saved = (await steps(beginPrivateRound(options()), 1))!
+    const endOf = async (seed: string) => {
       const round = resume(saved, saved.bytes, { source: noise(seed) })
-      steps(round, 2)
+      await steps(round, 2)
       return round.current()
-    })
+    }
+    const ends = [await endOf('one'), await endOf('two')]
     expect(ends[0]).not.toEqual(ends[1])
   })
 
-  it('begins anew where no step was kept, for one step’s payment', () => {
+  it('begins anew where no step was kept, for one step’s payment', async () => {
     const round = beginPrivateRound(options({}, resuming(undefined)))
     expect(round.stepsDone).toBe(0)
-    steps(round, STEPS)
-    expect(round.finish().tensors).toEqual(whole().tensors)
+    await steps(round, STEPS)
+    expect((await round.finish()).tensors).toEqual((await whole()).tensors)
   })
 
-  it('makes no more steps than the round has', () => {
-    const saved = steps(beginPrivateRound(options()), 3)!
+  it('makes no more steps than the round has', async () => {
+    const saved = (await steps(beginPrivateRound(options()), 3))!
     const round = resume(saved)
     round.drawLot(20)
-    round.step(sums(4))
+    await round.step(sums(4))
     expect(() => round.drawLot(20)).toThrow('RESERVATION_MISSING')
   })
 
-  it('stays NOT PRIVATE when one of its steps was', () => {
-    const saved = steps(beginPrivateRound(options({ source: seededSource('public') })), 1)!
+  it('stays NOT PRIVATE when one of its steps was', async () => {
+    const saved = (await steps(beginPrivateRound(options({ source: seededSource('public') })), 1))!
     const round = resume(saved)
-    steps(round, STEPS)
-    expect(round.finish().randomness).toBe('NOT PRIVATE')
+    await steps(round, STEPS)
+    expect((await round.finish()).randomness).toBe('NOT PRIVATE')
   })
 })
 
-describe('numbers from a disk do not become an update', () => {
-  const saved = steps(beginPrivateRound(options()), 2)!
+describe('numbers from a disk do not become an update', async () => {
+  const saved = (await steps(beginPrivateRound(options()), 2))!
   const refused = (begin: () => unknown) => expect(begin).toThrow('RESERVATION_MISSING')
 
   it('when a bit of them changed', () => {
@@ -177,8 +178,8 @@ describe('numbers from a disk do not become an update', () => {
     refused(() => resume(saved, new Uint8Array(0)))
   })
 
-  it('when the ledger recorded another step, or none, or does not resume at all', () => {
-    const other = steps(beginPrivateRound(options({ source: noise('other') })), 2)!
+  it('when the ledger recorded another step, or none, or does not resume at all', async () => {
+    const other = (await steps(beginPrivateRound(options({ source: noise('other') })), 2))!
     refused(() => resume(saved, other.bytes))
     refused(() => resume(saved, saved.bytes, {}, resuming(saved, { step: 1 })))
     refused(() => resume(saved, saved.bytes, {}, resuming(undefined)))
@@ -237,50 +238,53 @@ describe('numbers from a disk do not become an update', () => {
 })
 
 describe('the next step', () => {
-  const afterOne = (paid = entry()) => {
+  const afterOne = async (paid = entry()) => {
     const round = beginPrivateRound(options({}, paid))
     round.drawLot(20)
-    round.step(sums(1))
+    await round.step(sums(1))
     return round
   }
 
-  it('does not begin before the one before it is kept', () => {
-    const round = afterOne()
+  it('does not begin before the one before it is kept', async () => {
+    const round = await afterOne()
     expect(() => round.drawLot(20)).toThrow('STEP_ORDER')
-    const saved = round.save()
+    const saved = await round.save()
     expect(() => round.drawLot(20)).toThrow('STEP_ORDER')
     round.kept(proof(saved))
     expect(() => round.drawLot(20)).not.toThrow()
   })
 
-  it('does not begin on the proof of another step, attempt or round, or on something like a proof', () => {
+  it('does not begin on the proof of another step, attempt or round, or on something like a proof', async () => {
     const { runId, round: number } = entry()
     const right = { runId, round: number, attempt: 1, step: 1, durable: true }
     for (const wrong of [{ step: 2 }, { attempt: 2 }, { round: 5 }, { runId: 'another' }]) {
-      expect(() => afterOne().kept(durableStepFrom({ ...right, ...wrong }))).toThrow('RESERVATION_MISSING')
+      const round = await afterOne()
+      expect(() => round.kept(durableStepFrom({ ...right, ...wrong }))).toThrow('RESERVATION_MISSING')
     }
     const alike = Object.create(Object.getPrototypeOf(durableStepFrom(right)) as object, { kept: { value: right } })
     for (const forged of [{ kept: right }, alike, undefined]) {
-      expect(() => afterOne().kept(forged as never)).toThrow('RESERVATION_MISSING')
+      const round = await afterOne()
+      expect(() => round.kept(forged as never)).toThrow('RESERVATION_MISSING')
     }
     expect(() => durableStepFrom({ ...right, durable: false })).toThrow('RESERVATION_MISSING')
-    expect(() => afterOne().kept(durableStepFrom(right))).not.toThrow()
+    const round = await afterOne()
+    expect(() => round.kept(durableStepFrom(right))).not.toThrow()
   })
 
-  it('needs no proof where no ledger follows the round', () => {
-    const round = afterOne(entry({ stepwise: false }))
+  it('needs no proof where no ledger follows the round', async () => {
+    const round = await afterOne(entry({ stepwise: false }))
     expect(() => round.drawLot(20)).not.toThrow()
   })
 
-  it('cannot be saved before it is made, with a lot drawn, or after the end', () => {
+  it('cannot be saved before it is made, with a lot drawn, or after the end', async () => {
     const round = beginPrivateRound(options())
-    expect(() => round.save()).toThrow('STEP_ORDER')
+    await expect(round.save()).rejects.toThrow('STEP_ORDER')
     round.drawLot(20)
-    expect(() => round.save()).toThrow('STEP_ORDER')
-    round.step(sums(1))
-    round.kept(proof(round.save()))
-    steps(round, STEPS)
-    round.finish()
-    expect(() => round.save()).toThrow('STEP_ORDER')
+    await expect(round.save()).rejects.toThrow('STEP_ORDER')
+    await round.step(sums(1))
+    round.kept(proof(await round.save()))
+    await steps(round, STEPS)
+    await round.finish()
+    await expect(round.save()).rejects.toThrow('STEP_ORDER')
   })
 })

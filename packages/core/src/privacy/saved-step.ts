@@ -1,6 +1,7 @@
 import { FedsvdError } from '../errors.ts'
 import type { Randomness } from './private-update.ts'
 import type { ReservedEntry } from './reservation.ts'
+import { Pieces, type Turn } from './turns.ts'
 
 /** What a saved step belongs to; it continues nothing else. All of it is public or known to the ledger. */
 export interface SavedFor {
@@ -52,8 +53,13 @@ class NoisedStep {
 export type { NoisedStep as SavedStep }
 
 /** For the mechanism alone: this is not exported from the folder. */
-export function savedStep(reserved: ReservedEntry, savedFor: SavedFor, state: RoundState): NoisedStep {
-  return new NoisedStep(reserved, state.step, encode(savedFor, state))
+export async function savedStep(
+  reserved: ReservedEntry,
+  savedFor: SavedFor,
+  state: RoundState,
+  turn: Turn,
+): Promise<NoisedStep> {
+  return new NoisedStep(reserved, state.step, await encode(savedFor, state, turn))
 }
 
 /** Throws RESERVATION_MISSING unless the mechanism made this. For the last line before the ledger. */
@@ -80,7 +86,11 @@ interface Header {
   readonly sizes: readonly number[]
 }
 
-function encode(savedFor: SavedFor, { step, randomness, noisedVotes, theta, velocity }: RoundState): Uint8Array {
+async function encode(
+  savedFor: SavedFor,
+  { step, randomness, noisedVotes, theta, velocity }: RoundState,
+  turn: Turn,
+): Promise<Uint8Array> {
   const header: Header = {
     format: 1,
     savedFor,
@@ -96,12 +106,12 @@ function encode(savedFor: SavedFor, { step, randomness, noisedVotes, theta, velo
   const view = new DataView(bytes.buffer)
   view.setUint32(0, text.length, true)
   bytes.set(text, 4)
+  const pieces = new Pieces(turn, 'arithmetic')
   let at = start
   for (const array of theta.flatMap((values, t) => [values, velocity[t]!])) {
-    for (const value of array) {
-      view.setFloat64(at, value, true)
-      at += 8
-    }
+    await pieces.each(array.length, (begin, end) => {
+      for (let i = begin; i < end; i++, at += 8) view.setFloat64(at, array[i]!, true)
+    })
   }
   return bytes
 }

@@ -38,7 +38,7 @@ export interface Breakage {
 }
 
 /** Coins, scores and the claim of one audited round, repeatable by its seed. */
-export function auditedRound(claim: Claim, canaries: number, seed: string, { executed, wrap }: Breakage = {}) {
+export async function auditedRound(claim: Claim, canaries: number, seed: string, { executed, wrap }: Breakage = {}) {
   const claimed = claimedTerms(claim, canaries)
   const terms = { ...claimed, ...executed?.(claimed) }
   const included = new Uint8Array(canaries)
@@ -60,11 +60,11 @@ export function auditedRound(claim: Claim, canaries: number, seed: string, { exe
       durable: true,
     }),
   })
-  return { claimed, included, scores: scoreGradientCanaries(wrap?.(round) ?? round, included, claimed) }
+  return { claimed, included, scores: await scoreGradientCanaries(wrap?.(round) ?? round, included, claimed) }
 }
 
-export function audited(claim: Claim, canaries: number, seed: string, breakage: Breakage = {}) {
-  const { claimed, included, scores } = auditedRound(claim, canaries, seed, breakage)
+export async function audited(claim: Claim, canaries: number, seed: string, breakage: Breakage = {}) {
+  const { claimed, included, scores } = await auditedRound(claim, canaries, seed, breakage)
   return judge(scores, included, curveOf(claimed), 0.95)
 }
 
