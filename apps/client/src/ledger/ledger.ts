@@ -15,7 +15,7 @@ import { isSigned, type OwnerStatement, statementInvalid } from '../owner/statem
 import { adoptEarlier, type EarlierPlace, movedAway } from './adopt-earlier.ts'
 import { smaller } from './adopted.ts'
 import { type MakeFilter, requireBudget } from './budget.ts'
-import { canonicalJson, sha256Hex } from './chain.ts'
+import { canonicalJson } from './chain.ts'
 import {
   type AttemptKey,
   type ChargePurpose,
@@ -27,6 +27,7 @@ import {
 import { LedgerFile } from './ledger-file.ts'
 import { nextAttempt } from './next-attempt.ts'
 import { type BoundRun, interruptedAttempt, type LedgerState, lastAttempt } from './state.ts'
+import { hashOfStep } from './step-hash.ts'
 import { requireUnit } from './unit.ts'
 
 /** Where the ledger of a budget is kept. */
@@ -223,7 +224,7 @@ export function openLedger(
       assertSavedStep(saved)
       const key = keyOf(saved.reserved)
       const { step } = saved
-      file.append({ kind: 'stepped', ...key, step, savedSha256: sha256Hex(saved.bytes) })
+      file.append({ kind: 'stepped', ...key, step, savedSha256: hashOfStep(saved) })
       return durableStepFrom({ ...key, step, durable: true })
     },
     finish(key, frameSha256) {

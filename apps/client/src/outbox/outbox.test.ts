@@ -11,31 +11,31 @@ const FRAME = Buffer.from('a frame')
 const makeFilter = perStep(0.01)
 
 describe('the outbox', () => {
-  it('gives back the bytes that were put in', () => {
+  it('gives back the bytes that were put in', async () => {
     using folder = temporaryFolder()
     const outbox = fileOutbox(folder.path, FINGERPRINT)
     expect(outbox.find(KEY)).toBeUndefined()
-    const hash = outbox.put(KEY, FRAME)
+    const hash = await outbox.put(KEY, FRAME)
     expect(hash).toBe(sha256Hex(FRAME))
     expect(outbox.find(KEY)).toBe(hash)
     expect(Buffer.compare(outbox.get(KEY, hash), FRAME)).toBe(0)
   })
 
-  it('refuses other bytes than the ledger recorded, and none', () => {
+  it('refuses other bytes than the ledger recorded, and none', async () => {
     using folder = temporaryFolder()
     const outbox = fileOutbox(folder.path, FINGERPRINT)
-    const hash = outbox.put(KEY, FRAME)
+    const hash = await outbox.put(KEY, FRAME)
     expect(() => outbox.get({ ...KEY, attempt: 1 }, hash)).toThrow(/LEDGER_DAMAGED.*got no file/)
     const place = join(folder.path, 'outbox', FINGERPRINT)
     appendFileSync(join(place, readdirSync(place)[0]!), '!')
     expect(() => outbox.get(KEY, hash)).toThrow(/LEDGER_DAMAGED.*got other bytes/)
   })
 
-  it('is cleared of earlier rounds of one run only, or of all of it', () => {
+  it('is cleared of earlier rounds of one run only, or of all of it', async () => {
     using folder = temporaryFolder()
     const outbox = fileOutbox(folder.path, FINGERPRINT)
     const keys = [KEY, { ...KEY, round: 4 }, { ...KEY, round: 10 }, { ...KEY, runId: RUN_B }]
-    for (const key of keys) outbox.put(key, FRAME)
+    for (const key of keys) await outbox.put(key, FRAME)
     const there = () => keys.map((key) => outbox.find(key) !== undefined)
     outbox.clear(RUN_A, 10)
     expect(there()).toEqual([false, false, true, true])

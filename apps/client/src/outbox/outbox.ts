@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { type AttemptKey, type PrivacyLedger, sha256Hex } from '../ledger/index.ts'
-import { ifThere, removeDurably, writeFileDurably } from '../platform/index.ts'
+import { ifThere, removeDurably, turn, writeFileDurably, writeLargeFileDurably } from '../platform/index.ts'
 
 /**
  * Finished frames, kept until a later round of their run is answered for good. A retry sends these bytes and no others.
  */
 export interface Outbox {
   /** Stores a frame durably, whole or not at all. @returns its SHA-256 */
-  put(key: AttemptKey, frame: Uint8Array): string
+  put(key: AttemptKey, frame: Uint8Array): Promise<string>
   /** SHA-256 of the frame of an attempt; undefined when there is none. */
   find(key: AttemptKey): string | undefined
   /** The stored frame. @throws FedsvdError LEDGER_DAMAGED when it is missing or is not what the ledger recorded */
@@ -52,8 +52,9 @@ export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
     return undefined
   }
   return {
-    put(key, frame) {
-      writeFileDurably(join(outboxFolder(stateDir, fingerprint), nameOf(key)), frame)
+    async put(key, frame) {
+      await writeLargeFileDurably(join(outboxFolder(stateDir, fingerprint), nameOf(key)), frame)
+      await turn()
       return sha256Hex(frame)
     },
     find(key) {

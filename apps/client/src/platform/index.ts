@@ -1,3 +1,11 @@
 export { AwaitableValue } from './awaitable-value.ts'
-export { appendDurably, makeFolderDurably, removeDurably, syncFolder, writeFileDurably } from './durable-files.ts'
+export {
+  appendDurably,
+  makeFolderDurably,
+  removeDurably,
+  syncFolder,
+  writeFileDurably,
+  writeLargeFileDurably,
+} from './durable-files.ts'
 export { ifThere } from './if-there.ts'
+export { slicesOf, turn } from './slices.ts'

@@ -12,6 +12,7 @@ import type { RunManifest } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import { type RecordSource, unitsIn } from '@fedsvd/engine/datasets'
 import { type AttemptKey, type BoundRun, interruptedAttempt, lastAttempt } from '../ledger/index.ts'
+import { turn } from '../platform/index.ts'
 import { deliver } from './deliver.ts'
 import { encodeUpdate, sha256 } from './encode-update.ts'
 import { loadState, schemaHash } from './load-state.ts'
@@ -70,6 +71,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
     reservation,
     source: parts.source,
     lotSource: parts.lotSource,
+    turn,
     ...(resume && { resume }),
   })
   if (reservation.entry.resumes !== undefined) parts.onResumed({ step: round.stepsDone, steps })
@@ -77,9 +79,11 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
     await privateStep({ ...parts, records, steps }, state, round, round.stepsDone + 1)
     if (round.stepsDone < steps) await keep(parts, round)
   }
-  const update = round.finish()
+  const update = await round.finish()
+  await turn()
   const header = { basis: invitation.basis, clientId, schemaHash: schemaHash(manifest.adapter) }
   const frame = encodeUpdate(update, header, manifest)
+  await turn()
   const key: AttemptKey = update.reserved
   const sha256OfFrame = await whenDiskHasRoom(() => outbox.put(key, frame))
   await whenDiskHasRoom(() => ledger.finish(key, sha256OfFrame))
@@ -108,7 +112,7 @@ function pay(
 
 /** Makes a step durable, then its line in the ledger, and only then lets the next one begin. */
 async function keep({ ledger, checkpoints, whenDiskHasRoom }: RoundParts, round: PrivateRound): Promise<void> {
-  const saved = round.save()
+  const saved = await round.save()
   await whenDiskHasRoom(() => checkpoints.put(saved))
   round.kept(await whenDiskHasRoom(() => ledger.stepped(saved)))
   checkpoints.keepOnly(saved)
@@ -137,7 +141,7 @@ async function privateStep(
     onFault: (error) => parts.onLotFault({ step, steps, error }),
   }
   const sum = await lotSum(summing, { records, members, combine: manifest.unit?.combine }, here, clipNormOf(parts))
-  round.step(sum)
+  await round.step(sum)
   const seconds = (performance.now() - started) / 1000
   parts.onStep({ step, steps, records: members.length, leftOut: sum.leftOut, seconds })
 }

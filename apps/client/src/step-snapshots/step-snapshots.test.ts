@@ -47,26 +47,26 @@ const begin = (reservation: ReturnType<PrivacyLedger['reserve']>, resume?: Uint8
   }
   return beginPrivateRound({ ...terms, specs: SPECS, start, startId: 's', reservation, source: osRandomness, ...saved })
 }
-const step = (round: PrivateRound) => {
+const step = async (round: PrivateRound) => {
   round.drawLot(5)
-  round.step(beginClippedSum({ specs: SPECS, clipNorm: sampleBound().event.clipNorm }).finish())
-  return round.save()
+  await round.step(beginClippedSum({ specs: SPECS, clipNorm: sampleBound().event.clipNorm }).finish())
+  return await round.save()
 }
 
 describe('a round that is followed step by step', () => {
-  it('is charged one step when it goes on, behind the last step that was kept', () => {
+  it('is charged one step when it goes on, behind the last step that was kept', async () => {
     using folder = temporaryFolder()
     const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
     {
       using ledger = open(folder.path)
       const round = begin(ledger.reserve(RUN_A, 0))
       for (const _ of [1, 2]) {
-        const saved = step(round)
-        checkpoints.put(saved)
+        const saved = await step(round)
+        await checkpoints.put(saved)
         round.kept(ledger.stepped(saved))
         checkpoints.keepOnly(saved)
       }
-      step(round) // made, and lost
+      await step(round) // made, and lost
     }
     using ledger = open(folder.path)
     requireSnapshotsRecorded(folder.path, ledger)
@@ -81,10 +81,10 @@ describe('a round that is followed step by step', () => {
     expect(round.stepsDone).toBe(2)
     expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5, 1])
     expect(interruptedAttempt(ledger.state, RUN_A, 0)?.saved).toEqual(saved)
-    for (const _ of [3, 4]) round.kept(ledger.stepped(step(round)))
+    for (const _ of [3, 4]) round.kept(ledger.stepped(await step(round)))
     expect(interruptedAttempt(ledger.state, RUN_A, 0)?.saved?.step).toBe(4)
-    step(round)
-    ledger.finish(round.finish().reserved, hash)
+    await step(round)
+    ledger.finish((await round.finish()).reserved, hash)
     expect(interruptedAttempt(ledger.state, RUN_A, 0)).toBeUndefined()
     expect(() => ledger.resume(RUN_A, 0)).toThrow('TERMS_CHANGED')
   })
@@ -97,39 +97,40 @@ describe('a round that is followed step by step', () => {
     expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5, 1])
   })
 
-  it('goes on for nothing where the budget does not pay for the step, and has one step fewer', () => {
+  it('goes on for nothing where the budget does not pay for the step, and has one step fewer', async () => {
     using folder = temporaryFolder()
     const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
     const goOn = (ledger: PrivacyLedger) => {
       const saved = interruptedAttempt(ledger.state, RUN_A, 0)?.saved
       return begin(ledger.resume(RUN_A, 0), saved && checkpoints.find(RUN_A, 0, saved.sha256))
     }
-    const keep = (ledger: PrivacyLedger, round: PrivateRound) => {
-      const saved = step(round)
-      checkpoints.put(saved)
+    const keep = async (ledger: PrivacyLedger, round: PrivateRound) => {
+      const saved = await step(round)
+      await checkpoints.put(saved)
       round.kept(ledger.stepped(saved))
     }
     {
       using ledger = open(folder.path, 0.055) // five steps and a half
       const round = begin(ledger.reserve(RUN_A, 0))
-      for (const _ of [1, 2]) keep(ledger, round)
+      for (const _ of [1, 2]) await keep(ledger, round)
     }
     {
       using ledger = open(folder.path)
       const round = goOn(ledger)
       expect([round.stepsDone, ledger.state.attempts[0]?.steps]).toEqual([2, 4])
-      keep(ledger, round)
-      expect(() => ledger.stepped(step(round))).toThrow(/LEDGER_DAMAGED.*step 4 of 4/)
+      await keep(ledger, round)
+      const beyond = await step(round)
+      expect(() => ledger.stepped(beyond)).toThrow(/LEDGER_DAMAGED.*step 4 of 4/)
     }
     using ledger = open(folder.path)
     const round = goOn(ledger)
     expect([round.stepsDone, ledger.state.attempts[0]?.steps]).toEqual([3, 3])
-    ledger.finish(round.finish().reserved, hash) // the three steps that were kept
+    ledger.finish((await round.finish()).reserved, hash) // the three steps that were kept
     expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5])
     expect(() => ledger.reserve(RUN_A, 0)).toThrow('TERMS_CHANGED')
   })
 
-  it('has a single result per attempt, however often the attempt was shortened or asked for again', () => {
+  it('has a single result per attempt, however often the attempt was shortened or asked for again', async () => {
     using folder = temporaryFolder()
     const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
     const another = 'cd'.repeat(32)
@@ -137,14 +138,14 @@ describe('a round that is followed step by step', () => {
       using ledger = open(folder.path, 0.055)
       const whole = begin(ledger.reserve(RUN_A, 0))
       for (const _ of [1, 2, 3, 4]) {
-        const saved = step(whole)
-        checkpoints.put(saved)
+        const saved = await step(whole)
+        await checkpoints.put(saved)
         whole.kept(ledger.stepped(saved))
       }
       const saved = interruptedAttempt(ledger.state, RUN_A, 0)!.saved!
       const shorter = begin(ledger.resume(RUN_A, 0), checkpoints.find(RUN_A, 0, saved.sha256))
-      step(whole) // of a process that was taken for dead
-      const [first, second] = [whole.finish().reserved, shorter.finish().reserved]
+      await step(whole) // of a process that was taken for dead
+      const [first, second] = [(await whole.finish()).reserved, (await shorter.finish()).reserved]
       expect([first.attempt, second.attempt]).toEqual([1, 1]) // two results under one number
       ledger.finish(first, hash)
       expect(() => ledger.finish(second, another)).toThrow(/LEDGER_DAMAGED.*not finished yet/)
@@ -210,35 +211,36 @@ describe('a round that is followed step by step', () => {
     expect(interruptedAttempt(ledger.state, RUN_A, 0)?.attempt).toBe(entry.attempt)
   })
 
-  it('has steps in their order, of its newest attempt, and not the last', () => {
+  it('has steps in their order, of its newest attempt, and not the last', async () => {
     using folder = temporaryFolder()
     using ledger = open(folder.path)
     const first = begin(ledger.reserve(RUN_A, 0))
-    const one = step(first)
+    const one = await step(first)
     first.kept(ledger.stepped(one))
     expect(() => ledger.stepped(one)).toThrow(/LEDGER_DAMAGED.*step 2 of 5/)
     begin(ledger.reserve(RUN_A, 0))
-    expect(() => ledger.stepped(step(first))).toThrow(/LEDGER_DAMAGED.*the newest attempt/)
+    const other = await step(first)
+    expect(() => ledger.stepped(other)).toThrow(/LEDGER_DAMAGED.*the newest attempt/)
     expect(() => ledger.stepped({ ...one } as never)).toThrow('RESERVATION_MISSING')
     expect(interruptedAttempt(ledger.state, RUN_A, 0)?.saved).toBeUndefined()
   })
 })
 
 describe('checkpoints', () => {
-  const kept = (folder: string, changes: { round?: number; run?: string } = {}) => {
+  const kept = async (folder: string, changes: { round?: number; run?: string } = {}) => {
     const { round = 0, run = RUN_A } = changes
     using ledger = open(folder)
     ledger.bind(sampleBound(sampleManifest({ runId: RUN_B })))
-    const saved = step(begin(ledger.reserve(run, round)))
-    fileStepSnapshots(folder, FINGERPRINT).put(saved)
+    const saved = await step(begin(ledger.reserve(run, round)))
+    await fileStepSnapshots(folder, FINGERPRINT).put(saved)
     return saved
   }
   const names = (folder: string) => readdirSync(join(folder, 'checkpoints', FINGERPRINT))
 
-  it('give back the bytes with the hash that is asked for, and no others', () => {
+  it('give back the bytes with the hash that is asked for, and no others', async () => {
     using folder = temporaryFolder()
     const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
-    const saved = kept(folder.path)
+    const saved = await kept(folder.path)
     const sha256 = sha256Hex(saved.bytes)
     expect(checkpoints.find(RUN_A, 0, sha256)).toEqual(Buffer.from(saved.bytes))
     expect(checkpoints.find(RUN_A, 1, sha256)).toBeUndefined()
@@ -249,28 +251,28 @@ describe('checkpoints', () => {
     expect(checkpoints.find(RUN_A, 0, sha256)).toBeUndefined()
   })
 
-  it('take nothing but what the mechanism made', () => {
+  it('take nothing but what the mechanism made', async () => {
     using folder = temporaryFolder()
-    const saved = kept(folder.path)
+    const saved = await kept(folder.path)
     const checkpoints = fileStepSnapshots(folder.path, '00'.repeat(32))
-    expect(() => checkpoints.put({ ...saved } as never)).toThrow('RESERVATION_MISSING')
+    await expect(checkpoints.put({ ...saved } as never)).rejects.toThrow('RESERVATION_MISSING')
     expect(existsSync(join(folder.path, 'checkpoints', '00'.repeat(32)))).toBe(false)
   })
 
-  it('are removed for a run, up to a round', () => {
+  it('are removed for a run, up to a round', async () => {
     using folder = temporaryFolder()
     const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
     for (const changes of [{ round: 0 }, { round: 1 }, { round: 2 }, { round: 1, run: RUN_B }])
-      kept(folder.path, changes)
+      await kept(folder.path, changes)
     checkpoints.clear(RUN_A, 1)
     expect(names(folder.path).map((name) => name.slice(0, 38))).toEqual([`${RUN_A}-2`, `${RUN_B}-1`])
     checkpoints.clear(RUN_A)
     expect(names(folder.path)).toHaveLength(1)
   })
 
-  it('that the ledger does not know reveal that it is an old copy', () => {
+  it('that the ledger does not know reveal that it is an old copy', async () => {
     using folder = temporaryFolder()
-    kept(folder.path)
+    await kept(folder.path)
     using ledger = open(folder.path)
     const place = join(folder.path, 'checkpoints', FINGERPRINT)
     const check = () => requireSnapshotsRecorded(folder.path, ledger)

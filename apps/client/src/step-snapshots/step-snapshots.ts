@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { assertSavedStep, type SavedStep } from '@fedsvd/core/privacy'
-import { type PrivacyLedger, sha256Hex } from '../ledger/index.ts'
-import { removeDurably, writeFileDurably } from '../platform/index.ts'
+import { hashOfStep, hashStep, type PrivacyLedger, sha256Hex } from '../ledger/index.ts'
+import { removeDurably, writeLargeFileDurably } from '../platform/index.ts'
 
 /**
  * Steps of rounds that are under way, as the mechanism left them: noised values, good to go on from after a crash. A
@@ -12,7 +12,7 @@ import { removeDurably, writeFileDurably } from '../platform/index.ts'
  */
 export interface StepSnapshots {
   /** Stores a step durably, whole or not at all. */
-  put(saved: SavedStep): void
+  put(saved: SavedStep): Promise<void>
   /** The bytes with this hash; undefined when they are not there, or not those. */
   find(runId: string, round: number, sha256: string): Uint8Array | undefined
   /** Removes the steps of a round but the one just kept. */
@@ -36,13 +36,14 @@ export function fileStepSnapshots(stateDir: string, fingerprint: string): StepSn
   const folder = snapshotFolder(stateDir, fingerprint)
   const path = ({ runId, round, attempt, step, sha256 }: StepKey): string =>
     join(folder, `${runId}-${round}-${attempt}-${step}-${sha256}.step`)
-  const keyOf = ({ reserved: { runId, round, attempt }, step, bytes }: SavedStep): StepKey => {
-    return { runId, round, attempt, step, sha256: sha256Hex(bytes) }
+  const keyOf = (saved: SavedStep, sha256: string): StepKey => {
+    const { runId, round, attempt } = saved.reserved
+    return { runId, round, attempt, step: saved.step, sha256 }
   }
   return {
-    put(saved) {
+    async put(saved) {
       assertSavedStep(saved)
-      writeFileDurably(path(keyOf(saved)), saved.bytes)
+      await writeLargeFileDurably(path(keyOf(saved, await hashStep(saved))), saved.bytes)
     },
     find(runId, round, sha256) {
       const key = keysIn(folder).find((one) => one.runId === runId && one.round === round && one.sha256 === sha256)
@@ -50,7 +51,7 @@ export function fileStepSnapshots(stateDir: string, fingerprint: string): StepSn
       return bytes !== undefined && sha256Hex(bytes) === sha256 ? bytes : undefined
     },
     keepOnly(saved) {
-      const kept = keyOf(saved)
+      const kept = keyOf(saved, hashOfStep(saved))
       for (const key of keysIn(folder)) {
         if (key.runId === kept.runId && key.round === kept.round && key.sha256 !== kept.sha256) removeDurably(path(key))
       }

@@ -108,7 +108,12 @@ describe('an audit of a broken mechanism', () => {
   })
 
   it('measures more than the claim itself, with enough canaries: noise off by half at epsilon 1', async () => {
-    const { epsilonLowerBound, epsilonUpperBound } = await audited(CLAIMS[0], 100_000, 'many', breakages['noise off by half'])
+    const { epsilonLowerBound, epsilonUpperBound } = await audited(
+      CLAIMS[0],
+      100_000,
+      'many',
+      breakages['noise off by half'],
+    )
     expect(epsilonLowerBound).toBeGreaterThan(epsilonUpperBound)
   })
 
@@ -156,7 +161,11 @@ describe('scoreGradientCanaries', () => {
 
   it('tells the progress of its steps', async () => {
     const seen: number[] = []
-    const round = { drawLot: () => new Uint32Array(), step: async () => {}, current: () => canarySpecs(64).map(zerosLike) }
+    const round = {
+      drawLot: () => new Uint32Array(),
+      step: async () => {},
+      current: () => canarySpecs(64).map(zerosLike),
+    }
     const terms = claimedTerms({ epsilon: 6, sampleRate: 0.5, steps: 3 }, 64)
     await scoreGradientCanaries(round, new Uint8Array(64), terms, (done) => void seen.push(done))
     expect(seen).toEqual([1, 2, 3])

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { beginClippedSum, type ClippedSum, type ClipTerms } from '@fedsvd/core/privacy'
 import type { EncodedRecord } from '../datasets/index.ts'
 import { type GradientSource, gradientsOf, type LotSumOptions, recordAt } from './gradient-source.ts'
@@ -25,13 +26,13 @@ export async function sumOfLot<R extends EncodedRecord>(
   const { records, members } = lot
   const { onPart = () => {} } = options
   if (records.units !== undefined) return await sumOfUnits(lot, records.units, terms, source, options)
-  const sum = beginClippedSum(terms)
+  const sum = beginClippedSum(terms, setImmediate)
   let waiting: { readonly shape: BatchShape; readonly records: R[] }[] = []
   let done = 0
   const compute = async (batch: (typeof waiting)[number]): Promise<void> => {
     for await (const gradient of gradientsOf(source, batch.records, batch.shape, options)) {
       if (gradient === undefined) sum.leaveOut()
-      else sum.add(gradient)
+      else await sum.addInPieces(gradient)
     }
     done += batch.records.length
     onPart(done)

@@ -1,4 +1,5 @@
-import { beginClippedSum, type ClippedSum, type ClipTerms } from '@fedsvd/core/privacy'
+import { setImmediate } from 'node:timers/promises'
+import { beginClippedSum, type ClippedSum, type ClipTerms, Pieces } from '@fedsvd/core/privacy'
 import { sizeOf } from '@fedsvd/core/tensor'
 import type { EncodedRecord, Units } from '../datasets/index.ts'
 import { type GradientSource, gradientsOf, type LotSumOptions, recordAt } from './gradient-source.ts'
@@ -45,7 +46,8 @@ export async function sumOfUnits<R extends EncodedRecord>(
   options: LotSumOptions = {},
 ): Promise<ClippedSum> {
   const { signal, onPart = () => {} } = options
-  const sum = beginClippedSum(terms)
+  const sum = beginClippedSum(terms, setImmediate)
+  const pieces = new Pieces(setImmediate, 'arithmetic')
   const sizes = terms.specs.map(({ shape }) => sizeOf(shape))
   const bytes = 8 * sizes.reduce((total, size) => total + size, 0)
   const mostUnits = Math.max(1, Math.floor(MAX_SUM_BYTES / bytes))
@@ -58,7 +60,7 @@ export async function sumOfUnits<R extends EncodedRecord>(
       for await (const gradient of gradientsOf(source, records, batch[0]!.shape, options)) {
         const { unit } = batch[row++]!
         if (gradient === undefined) unit.sum = undefined
-        else addTo(unit.sum, gradient)
+        else await addTo(unit.sum, gradient, pieces)
       }
     }
     for (const { sum: gradient, records: count } of group) {
@@ -66,8 +68,8 @@ export async function sumOfUnits<R extends EncodedRecord>(
         sum.leaveOut()
         continue
       }
-      if (combine === 'mean') for (const part of gradient) for (let i = 0; i < part.length; i++) part[i]! /= count
-      sum.add(gradient)
+      if (combine === 'mean') await divide(gradient, count, pieces)
+      await sum.addInPieces(gradient)
     }
     done += group.length
     onPart(done)
@@ -113,10 +115,23 @@ function* batchesOf<R>(members: readonly Member<R>[]): Generator<readonly Member
   if (batch.length > 0) yield batch
 }
 
-function addTo(sum: readonly Float64Array[] | undefined, gradient: readonly ArrayLike<number>[]): void {
-  if (sum === undefined) return
-  for (const [t, part] of sum.entries()) {
+async function addTo(
+  sum: readonly Float64Array[] | undefined,
+  gradient: readonly ArrayLike<number>[],
+  pieces: Pieces,
+): Promise<void> {
+  for (const [t, part] of (sum ?? []).entries()) {
     const more = gradient[t]!
-    for (let i = 0; i < part.length; i++) part[i]! += more[i]!
+    await pieces.each(part.length, (begin, end) => {
+      for (let i = begin; i < end; i++) part[i]! += more[i]!
+    })
+  }
+}
+
+async function divide(sum: readonly Float64Array[], by: number, pieces: Pieces): Promise<void> {
+  for (const part of sum) {
+    await pieces.each(part.length, (begin, end) => {
+      for (let i = begin; i < end; i++) part[i]! /= by
+    })
   }
 }
