@@ -20,6 +20,7 @@ const BUILDS_KEPT = 3
 const THREADS = {
   'apps/server/src/privacy/accounting/worker.mjs': 'accounting-thread',
   'apps/server/src/refactorisation/worker.mjs': 'refactorisation-thread',
+  'packages/engine/src/runtime/tfjs/tfjs-thread.mjs': 'tfjs-thread',
 }
 const PROGRAMS = { 'apps/cli/src/main.ts': 'fedsvd', 'apps/server/src/main.ts': 'coordinator', ...THREADS }
 const TEST_PROGRAMS = { 'packages/testing/src/server/coordinator-program.ts': 'coordinator-program' }
@@ -131,7 +132,7 @@ const placesOfSources = {
       if (!source.includes('import.meta.')) return undefined
       const place = (file) => `new URL(${JSON.stringify(relative(OUT_OF_A_BUILD, file).split(sep).join('/'))}, @HERE@)`
       const contents = source
-        .replaceAll(/new URL\('\.\/(\w+\.mjs)', import\.meta\.url\)/g, (whole, file) => {
+        .replaceAll(/new URL\('\.\/([\w-]+\.mjs)', import\.meta\.url\)/g, (whole, file) => {
           const thread =
             THREADS[
               relative(ROOT, join(dirname(path), file))

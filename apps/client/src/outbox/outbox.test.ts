@@ -55,30 +55,30 @@ describe('the outbox', () => {
     expect(begin(RUN_A, 7, 'another', [7], false)).toBe('a7')
   })
 
-  it('has a frame that was made before the data changed', () => {
+  it('has a frame that was made before the data changed', async () => {
     using folder = temporaryFolder()
-    fileOutbox(folder.path, FINGERPRINT).put(KEY, FRAME)
+    await fileOutbox(folder.path, FINGERPRINT).put(KEY, FRAME)
     expect(fileOutbox(folder.path, '00'.repeat(32)).find(KEY)).toBe(sha256Hex(FRAME))
   })
 })
 
-describe('requireReserved', () => {
-  it('accepts frames that the ledger reserved, and what a crash left half written', () => {
+describe('requireReserved', async () => {
+  it('accepts frames that the ledger reserved, and what a crash left half written', async () => {
     using folder = temporaryFolder()
     using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { makeFilter })
     requireReserved(folder.path, ledger)
     ledger.bind(sampleBound())
-    fileOutbox(folder.path, FINGERPRINT).put(ledger.reserve(RUN_A, 0).entry, FRAME)
+    await fileOutbox(folder.path, FINGERPRINT).put(ledger.reserve(RUN_A, 0).entry, FRAME)
     writeFileSync(join(folder.path, 'outbox', FINGERPRINT, `${RUN_A}-9-1.frame.77.tmp`), 'half')
     expect(() => requireReserved(folder.path, ledger)).not.toThrow()
   })
 
-  it('refuses a frame that nobody reserved: the ledger is older than the outbox', () => {
+  it('refuses a frame that nobody reserved: the ledger is older than the outbox', async () => {
     using folder = temporaryFolder()
     using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { makeFilter })
     ledger.bind(sampleBound())
     const { entry } = ledger.reserve(RUN_A, 0)
-    fileOutbox(folder.path, FINGERPRINT).put({ ...entry, attempt: 2 }, FRAME)
+    await fileOutbox(folder.path, FINGERPRINT).put({ ...entry, attempt: 2 }, FRAME)
     expect(() => requireReserved(folder.path, ledger)).toThrow(/LEDGER_DAMAGED.*attempt 2 of round 1/)
   })
 })

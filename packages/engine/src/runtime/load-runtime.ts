@@ -3,6 +3,7 @@ import type { RunnerFactory } from './graph-runner.ts'
 import { createOnnxRunner, requireProvider } from './onnx-runner.ts'
 import { loadFastestTfjsBackend, loadTfjsBackend, type TfjsBackendName } from './tfjs/backends.ts'
 import { createTfjsRunner } from './tfjs/tfjs-runner.ts'
+import { isThreaded, loadThreadedBackend } from './tfjs/threaded-tfjs.ts'
 
 /**
  * Loads what the settings name, so that a runtime that is missing shows before anything is trained.
@@ -15,9 +16,8 @@ export async function loadRuntime(settings: RuntimeSettings): Promise<RunnerFact
     requireProvider(executionProvider)
     return (graph, name) => createOnnxRunner(graph, { name, threads, executionProvider })
   }
-  const backend =
-    runtime === 'tfjs'
-      ? await loadFastestTfjsBackend()
-      : await loadTfjsBackend(runtime.slice('tfjs-'.length) as TfjsBackendName)
+  const name = runtime === 'tfjs' ? undefined : (runtime.slice('tfjs-'.length) as TfjsBackendName)
+  if (name !== undefined && isThreaded(name)) return await loadThreadedBackend(name)
+  const backend = name === undefined ? await loadFastestTfjsBackend() : await loadTfjsBackend(name)
   return (graph) => createTfjsRunner(graph, backend)
 }

@@ -5,7 +5,7 @@ import { type InferenceSession, listSupportedBackends } from 'onnxruntime-node'
 import type { ExecutionProvider } from '../settings/index.ts'
 import { type GraphRunner, inputOf } from './graph-runner.ts'
 import { forOnnxruntime } from './lower.ts'
-import { type ThreadedSession, threadedSession } from './session-thread.ts'
+import { threadedSession } from './session-thread.ts'
 import { weightBytes, writeModelFiles } from './weight-file.ts'
 
 const MAX_INLINE_BYTES = 128 * 2 ** 20
@@ -56,7 +56,7 @@ export function requireProvider(provider: ExecutionProvider): void {
   })
 }
 
-async function createSession(graph: Graph, options: OnnxRunnerOptions): Promise<ThreadedSession> {
+async function createSession(graph: Graph, options: OnnxRunnerOptions): Promise<GraphRunner> {
   return await openSession(options, async (settings) => {
     const lowered = forOnnxruntime(graph)
     if (weightBytes(lowered) <= (options.maxInlineBytes ?? MAX_INLINE_BYTES)) {

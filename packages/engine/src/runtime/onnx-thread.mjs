@@ -1,14 +1,12 @@
 /**
  * The thread in which onnxruntime computes: `run` of the library does not give its thread back before it is done.
- * Plain JavaScript, so that the thread begins without a loader. Questions are answered one after the other.
+ * Plain JavaScript, so that the thread begins without a loader.
  */
-import { parentPort } from 'node:worker_threads'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { answerInTurn, buffersOf } from './answer-in-turn.mjs'
 
 const sessions = new Map()
 const denormal = Float64Array.of(Number.MIN_VALUE)
-
-const questions = { open, run, release }
 
 /**
  * The library makes the threads of each session take denormals for zero, and the thread that asks for it with the
@@ -18,48 +16,29 @@ const questions = { open, run, release }
 async function open({ session, model, settings }) {
   const opened = await InferenceSession.create(model, settings)
   sessions.set(session, opened)
-  if (denormal[0] === 0) return {}
+  if (denormal[0] === 0) return
   const { extra } = settings
   const kept = { ...settings, extra: { ...extra, session: { ...extra?.session, set_denormal_as_zero: '0' } } }
   await opened.release()
   sessions.set(session, await InferenceSession.create(model, kept))
-  return {}
 }
 
 async function run({ session, inputs }) {
   const feeds = Object.entries(inputs).map(([name, { shape, data }]) => [name, new Tensor(typeOf(data), data, shape)])
   const results = await sessions.get(session).run(Object.fromEntries(feeds))
   const outputs = Object.entries(results).map(([name, { dims, data }]) => [name, { shape: dims, data }])
-  return Object.fromEntries(outputs)
+  const value = Object.fromEntries(outputs)
+  return { value, transfer: buffersOf(value) }
 }
 
 async function release({ session }) {
   const opened = sessions.get(session)
   sessions.delete(session)
   await opened?.release()
-  return {}
 }
 
 function typeOf(data) {
   return data instanceof Int32Array ? 'int32' : 'float32'
 }
 
-/** The memory of what is answered is handed over, not copied. */
-function buffersOf(tensors) {
-  return [...new Set(Object.values(tensors).map(({ data }) => data.buffer))]
-}
-
-async function answer({ id, kind, ...question }) {
-  try {
-    const tensors = await questions[kind](question)
-    parentPort.postMessage({ id, tensors }, buffersOf(tensors))
-  } catch (error) {
-    // An error as it can be sent; what the library throws is not always one.
-    parentPort.postMessage({ id, error: new Error(error instanceof Error ? error.message : String(error)) })
-  }
-}
-
-let last = Promise.resolve()
-parentPort.on('message', (question) => {
-  last = last.then(() => answer(question))
-})
+answerInTurn({ open, run, release })
