@@ -1,5 +1,5 @@
 import { FedsvdError } from '../errors.ts'
-import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
+import { areFinite, type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
 
 /** SHAPE_MISMATCH unless the tensors are those of the specs: names, shapes, order, and as many values as shapes say. */
 export function requireSpecs(tensors: readonly NamedTensor[], specs: readonly TensorSpec[], remedy: string): void {
@@ -35,10 +35,4 @@ export function requireFinite(tensors: readonly NamedTensor[], expected: string,
 /** Whether a number is above 0 and finite; NaN is not. */
 export function isPositive(value: number): boolean {
   return value > 0 && value < Number.POSITIVE_INFINITY
-}
-
-/** In a loop of its own: `every` with a function takes ten times as long, a second for 50 million values. */
-function areFinite(data: Float32Array): boolean {
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false
-  return true
 }

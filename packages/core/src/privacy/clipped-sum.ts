@@ -121,7 +121,7 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
     for (const sum of into) {
       for (const [from, to] of pieces.of(sum.length)) {
         yield to - from
-        for (let i = from; i < to; i++) sum[i]! += units[start + i]!
+        addUnits(sum, from, to, units, start)
       }
       start += sum.length
     }
@@ -200,6 +200,11 @@ function sizesDiffer(expected: readonly unknown[], got: readonly number[]): Feds
     got: got.join(', ') || 'none',
     remedy: 'Add the gradients of every trained tensor, in the order of the trained specs.',
   })
+}
+
+/** Adds `units`, of which those of the tensor begin at `start`, to the entries `from` to `to` of its sum. */
+function addUnits(sum: Float64Array, from: number, to: number, units: Float64Array, start: number): void {
+  for (let i = from; i < to; i++) sum[i]! += units[start + i]!
 }
 
 function toTheEnd(pieces: Generator<number>): void {

@@ -1,1 +1,1 @@
-export { flatNorm, type NamedTensor, sizeOf, squaredNorm, type TensorSpec, zerosLike } from './named-tensor.ts'
+export { areFinite, flatNorm, type NamedTensor, sizeOf, squaredNorm, type TensorSpec, zerosLike } from './named-tensor.ts'

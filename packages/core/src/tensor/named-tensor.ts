@@ -24,6 +24,14 @@ export function flatNorm(tensors: readonly NamedTensor[]): number {
   return Math.sqrt(tensors.reduce((sum, { data }) => sum + squaredNorm(data), 0))
 }
 
+/**
+ * Whether all values are finite: the norm is finite exactly there, because squares of float32 values, however many, do
+ * not overflow a double. `every` with a function takes thirty times as long, half a second for ten million values.
+ */
+export function areFinite(data: Float32Array): boolean {
+  return Number.isFinite(squaredNorm(data))
+}
+
 /** The sum of squares in float64, where no square of a float32 overflows or vanishes. NaN and infinity propagate. */
 export function squaredNorm(data: Float32Array | Float64Array): number {
   const whole = data.length - (data.length % 4)

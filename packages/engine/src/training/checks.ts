@@ -1,6 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type AdapterSchema, type AdapterState, stateSpecs, tensorsOfState } from '@fedsvd/core/lora'
-import { type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
+import { areFinite, type NamedTensor, sizeOf } from '@fedsvd/core/tensor'
 import { IGNORED } from '../datasets/index.ts'
 import type { EncodedRecord } from './training-engine.ts'
 
@@ -25,7 +25,7 @@ export function checkState(schema: AdapterSchema, state: AdapterState): readonly
     if (tensor?.name !== name || String(tensor.shape) !== String(shape) || tensor.data.length !== sizeOf(shape)) {
       throw mismatch(`the tensor "${name}" [${shape.join(', ')}]`, got, 'Use the adapter schema of the engine.')
     }
-    if (!tensor.data.every(Number.isFinite)) throw notFinite(`finite values in "${name}"`, 'NaN or infinity')
+    if (!areFinite(tensor.data)) throw notFinite(`finite values in "${name}"`, 'NaN or infinity')
   }
   if (tensors.length !== specs.length) {
     throw mismatch(`${specs.length} tensors`, `${tensors.length}`, 'Use the adapter schema of the engine.')
