@@ -52,7 +52,8 @@ export const MUTANTS: readonly Mutant[] = [
       'const most = squaredBound({ dimension, gridBits: GRID_BITS })',
       'const most = 4 * squaredBound({ dimension, gridBits: GRID_BITS })',
     ],
-    ['squares += roundTo(units, end, part, factor)', 'squares = roundTo(units, end, part, factor)'],
+    ['squares += roundTo(', 'squares = roundTo('],
+    ["stage = 'adding' //", '//'],
     ['candidate instanceof LotSum && #sums in candidate ? candidate.#sums : undefined', '(candidate as LotSum).units'],
     ['votes += norm <= clipNorm ? 1 : -1', 'votes += norm <= clipNorm ? 2 : -2'],
   ]),
@@ -110,7 +111,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   // A private round: noise on every coordinate, terms, order, reservation
   ...breaksOf(core('privacy/private-round.ts'), ROUND_TESTS, [
-    ['v[i] = momentum * v[i]! + (sum[i]! + noisySum[i]!)', 'v[i] = momentum * v[i]! + sum[i]!'],
+    ['v[i] = momentum * v[i]! + (sum[i]! + noisySum[i - begin]!)', 'v[i] = momentum * v[i]! + sum[i]!'],
     ['noise.fill(bits, noisySum)', 'noise.fill(bits, noisySum.subarray(1))'],
     [
       'discreteGaussian(gridSigma({ noiseMultiplier: split.sum, dimension }))',
@@ -124,7 +125,9 @@ export const MUTANTS: readonly Mutant[] = [
     ["(['noiseMultiplier', 'sampleRate', 'steps'] as const)", "(['noiseMultiplier', 'sampleRate'] as const)"],
     ["event.unit !== 'client' &&", ''],
     ["advance('draw', 'step')\n", ''],
-    ["advance('step', 'closed')\n", ''],
+    ["advance('step', 'stepping')\n", ''],
+    ["advance('step', 'stepping')\n", "advance('step', 'draw')\n"],
+    ["stage = 'saving'\n", ''],
     ['      requireKept(proof, reserved, stepsDone)\n', ''],
     ["stage = reserved.stepwise === true && stepsDone < steps ? 'keep' : 'draw'", "stage = 'draw'"],
     ['if (hexOf(sha256(bytes)) !== savedSha256) return undefined', ''],
@@ -581,7 +584,7 @@ export const MUTANTS: readonly Mutant[] = [
     [
       ['if (gradient === undefined) unit.sum = undefined', 'if (gradient === undefined) continue'],
       ['if (record === undefined) unit.sum = undefined', 'if (record === undefined) continue'],
-      ['part[i]! /= count', 'part[i]! /= 1'],
+      ['part[i]! /= by', 'part[i]! /= 1'],
     ],
   ),
   ...breaksOf(
