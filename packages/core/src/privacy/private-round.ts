@@ -74,8 +74,8 @@ export interface SavedBytes {
  *
  * It is an object with a state, and not a pair of pure functions, on purpose: a pure `step` could be applied twice to
  * one state and so draw new noise on the same data without paying for it. Here every call moves on and nothing goes
- * back. A step that is refused ends the round. What takes long (`step`, `save`, `finish`) is done in pieces, and while it is under
- * way every other call is refused by STEP_ORDER, which changes nothing of what is under way.
+ * back. A step that is refused ends the round. What takes long (`step`, `save`, `finish`) is done in pieces, and calls
+ * that come meanwhile are refused by STEP_ORDER, which changes nothing of what is under way.
  */
 export interface PrivateRound {
   readonly randomness: Randomness
@@ -90,9 +90,9 @@ export interface PrivateRound {
    * theta <- theta - learningRate * noisySum * grid / expectedLotSize. With adaptive clipping the lot's votes on the
    * clip norm are released, too.
    *
-   * Rejects with NOISE_INVALID what is no clipped sum on the tensors and the clip norm of the round, with STEP_ORDER when
-   * no lot was drawn for it, with RESERVATION_MISSING when the reserved steps are used up. Nothing about a record makes
-   * it refuse.
+   * Rejects with NOISE_INVALID what is no clipped sum on the tensors and the clip norm of the round, with STEP_ORDER
+   * when no lot was drawn for it, with RESERVATION_MISSING when the reserved steps are used up. Nothing about a record
+   * makes it refuse.
    */
   step(sum: ClippedSum): Promise<void>
   /**
@@ -106,8 +106,8 @@ export interface PrivateRound {
    */
   kept(proof: DurableStep): void
   /**
-   * Values of the trained tensors after the steps made so far. They are noised, so they may be shown. STEP_ORDER while a
-   * step is under way.
+   * Values of the trained tensors after the steps made so far. They are noised, so they may be shown. STEP_ORDER while
+   * a step is under way.
    */
   current(): readonly NamedTensor[]
   /** The update, once all `steps` were made; rejects with STEP_ORDER before that and after the first call. */

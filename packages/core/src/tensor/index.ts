@@ -1,1 +1,9 @@
-export { areFinite, flatNorm, type NamedTensor, sizeOf, squaredNorm, type TensorSpec, zerosLike } from './named-tensor.ts'
+export {
+  areFinite,
+  flatNorm,
+  type NamedTensor,
+  sizeOf,
+  squaredNorm,
+  type TensorSpec,
+  zerosLike,
+} from './named-tensor.ts'

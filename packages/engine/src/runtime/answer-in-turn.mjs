@@ -1,4 +1,7 @@
-/** A thread's side of `asked-thread.ts`: questions are answered one after the other. Plain JavaScript, as threads are. */
+/**
+ * A thread's side of `asked-thread.ts`: questions are answered one after the other. Plain JavaScript, so that a thread
+ * can begin without a loader.
+ */
 import { parentPort } from 'node:worker_threads'
 
 /**

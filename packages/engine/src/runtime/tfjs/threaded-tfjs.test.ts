@@ -55,7 +55,9 @@ describe.each(['cpu', 'wasm'] as const)('a run of TensorFlow.js on %s', (backend
     const [one, two, three] = await Promise.all([runner.run(ids), other.run(ids), runner.run(ids)])
     expect([two, three]).toEqual([one, one])
     expect(ids.ids.data).toHaveLength(6)
-    expect(graph.constants.map(({ data }) => data.length)).toEqual(variedGraph().constants.map(({ data }) => data.length))
+    expect(graph.constants.map(({ data }) => data.length)).toEqual(
+      variedGraph().constants.map(({ data }) => data.length),
+    )
   })
 
   it('fails by an error of the catalogue where it did, and so does a run after its end', async () => {
