@@ -66,7 +66,11 @@ describe('a round on a large adapter', () => {
       clientId: RUN_A,
       manifest,
       invitation: {
-        ...{ runId: RUN_A, round: 0, basis: 0, uploadToken: 'token', deadline: '2100-01-01T00:00:00.000Z' },
+        runId: RUN_A,
+        round: 0,
+        basis: 0,
+        uploadToken: 'token',
+        deadline: '2100-01-01T00:00:00.000Z',
         state: { sha256: Buffer.from(sha256(state)).toString('hex'), bytes: state.length },
       },
       uploadToken: there('token'),
