@@ -92,13 +92,15 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
   let [records, leftOut, votes] = [0, 0, 0]
   let stage: 'open' | 'adding' | 'finished' = 'open'
 
-  /** Adds a record, piece by piece; yields how many entries each has before it is worked on. */
-  function* contribute(parts: readonly GradientPart[], into: readonly Float64Array[]): Generator<number> {
+  /** The addition of a record, in pieces that are to be done in their order. */
+  function* contribute(parts: readonly GradientPart[], into: readonly Float64Array[]): Generator<Piece> {
     records += 1
     let squaredLength = 0 // in float64; NaN and infinity propagate
     for (const part of parts) {
-      yield part.length
-      squaredLength += squaredNorm(part)
+      const addSquares = (): void => {
+        squaredLength += squaredNorm(part)
+      }
+      yield [part.length, addSquares]
     }
     const norm = Math.sqrt(squaredLength)
     votes += norm <= clipNorm ? 1 : -1
@@ -108,8 +110,11 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
     let [squares, end] = [0, 0]
     for (const part of parts) {
       for (const [from, to] of pieces.of(part.length)) {
-        yield to - from
-        squares += roundTo(units, end + from, part.subarray(from, to), factor)
+        const start = end + from
+        const round = (): void => {
+          squares += roundTo(units, start, part.subarray(from, to), factor)
+        }
+        yield [to - from, round]
       }
       end += part.length
     }
@@ -120,8 +125,8 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
     let start = 0
     for (const sum of into) {
       for (const [from, to] of pieces.of(sum.length)) {
-        yield to - from
-        addUnits(sum, from, to, units, start)
+        const first = start + from
+        yield [to - from, () => addUnits(sum.subarray(from, to), units, first)]
       }
       start += sum.length
     }
@@ -138,20 +143,23 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
     add(gradient) {
       requireOpen()
       requireSizes(gradient)
-      toTheEnd(contribute(gradient, sums))
+      allAtOnce(contribute(gradient, sums))
     },
     async addInPieces(gradient) {
       requireOpen()
       requireSizes(gradient)
       stage = 'adding' // and for ever, where a turn throws: half a record is in the sum then
-      for (const entries of contribute(gradient, sums)) await pieces.before(entries)
+      for (const [entries, work] of contribute(gradient, sums)) {
+        await pieces.before(entries)
+        work()
+      }
       stage = 'open'
     },
     addWindow(tensor, offset, values) {
       requireOpen()
       const window = sums[tensor]?.subarray(offset, offset + values.length)
       if (window?.length !== values.length) throw sizesDiffer(sizes, [offset + values.length])
-      toTheEnd(contribute([values], [window]))
+      allAtOnce(contribute([values], [window]))
     },
     leaveOut() {
       requireOpen()
@@ -202,13 +210,19 @@ function sizesDiffer(expected: readonly unknown[], got: readonly number[]): Feds
   })
 }
 
-/** Adds `units`, of which those of the tensor begin at `start`, to the entries `from` to `to` of its sum. */
-function addUnits(sum: Float64Array, from: number, to: number, units: Float64Array, start: number): void {
-  for (let i = from; i < to; i++) sum[i]! += units[start + i]!
+/**
+ * A part of the work on a record, and how many entries it is over. It is not done in the generator itself: there V8
+ * makes loops slower by a quarter.
+ */
+type Piece = readonly [entries: number, work: () => void]
+
+/** Adds the units from `start` on to a sum, or to a part of one. */
+function addUnits(sum: Float64Array, units: Float64Array, start: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += units[start + i]!
 }
 
-function toTheEnd(pieces: Generator<number>): void {
-  while (pieces.next().done !== true);
+function allAtOnce(pieces: Generator<Piece>): void {
+  for (const [, work] of pieces) work()
 }
 
 function closed(stage: 'adding' | 'finished'): FedsvdError {
