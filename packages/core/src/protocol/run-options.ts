@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { LIMITS, numberIn } from '../limits/index.ts'
 
 const range = z.strictObject({
   name: z.string(),
-  minimum: z.number(),
-  maximum: z.number(),
+  minimum: numberIn(LIMITS.measured),
+  maximum: numberIn(LIMITS.measured),
   isWhole: z.boolean(),
 })
 
