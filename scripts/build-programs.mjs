@@ -18,6 +18,7 @@ const BUILDS_KEPT = 3
 
 /** Threads begin as plain JavaScript that loads a transpiler; built, they need none. */
 const THREADS = {
+  'apps/client/src/transport/worker.mjs': 'connection-thread',
   'apps/server/src/privacy/accounting/worker.mjs': 'accounting-thread',
   'apps/server/src/refactorisation/worker.mjs': 'refactorisation-thread',
   'packages/engine/src/runtime/tfjs/tfjs-thread.mjs': 'tfjs-thread',

@@ -37,6 +37,7 @@ export const PUBLISHED: Readonly<Record<string, Published>> = {
   '@fedsvd/client': {
     source: 'apps/client',
     description: 'The client node of fedsvd: trains on the records of one site under its own privacy budget.',
+    without: ['tsx'],
   },
   '@fedsvd/server': {
     source: 'apps/server',

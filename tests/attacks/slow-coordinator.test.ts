@@ -37,7 +37,7 @@ function slowTransport(double: CoordinatorDouble, clock: VirtualClock, delays: (
           clock.advance(delays().reportMs ?? 0)
           return await link.report(...given)
         },
-        [Symbol.dispose]: () => link[Symbol.dispose](),
+        [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
       }
     },
   }

@@ -79,7 +79,7 @@ async function longReport(coordinator: TestCoordinator, url: string, trust = {})
   const terms = client.termsFor(manifest)
   const ignored = () => {}
   const connections: string[] = []
-  using link = networkTransport(url, trust).open(
+  await using link = networkTransport(url, trust).open(
     {
       clientId,
       instance: randomUUID(),

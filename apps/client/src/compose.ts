@@ -27,7 +27,7 @@ import { fileJoinedRuns } from './runs/joined-runs.ts'
 import { requireDelta } from './runs/terms.ts'
 import { defaultStateDir, earlierStateDirs, takeOver } from './state-folder.ts'
 import { fileStepSnapshots, requireSnapshotsRecorded } from './step-snapshots/index.ts'
-import { networkTransport, readTls, type Transport } from './transport/index.ts'
+import { ANSWER_HOLD_MS, connectionThread, readTls, type Transport } from './transport/index.ts'
 
 // Before any extension is loaded: none takes its name.
 registerStarter()
@@ -70,7 +70,7 @@ async function start(
   { anew }: { readonly anew: boolean },
 ): Promise<ClientNode> {
   const onEvent = guarded(parts.onEvent)
-  const transport = parts.transport ?? networkTransport(config.coordinator, readTls(config))
+  const transport = parts.transport ?? connectionOf(config)
   requireOwnFolder(config.stateDir, 'client')
   await loadExtensions(config.extension)
   await loadRuntime(config)
@@ -153,6 +153,14 @@ async function start(
     site[Symbol.dispose]()
     throw error
   }
+}
+
+/** The way to the coordinator: in a thread of its own, with answers kept back where releases are on a grid of time. */
+function connectionOf(config: ClientConfig): Transport {
+  return connectionThread(config.coordinator, {
+    trust: readTls(config),
+    holdMs: config.releaseGrid ? ANSWER_HOLD_MS : 0,
+  })
 }
 
 /**

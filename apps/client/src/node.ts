@@ -35,7 +35,13 @@ import { Endings, type SiteEnding } from './runs/ending.ts'
 import type { JoinedRuns } from './runs/joined-runs.ts'
 import { type AgreementParts, agreeTo, type OpenRun } from './runs/open-runs.ts'
 import type { StepSnapshots } from './step-snapshots/index.ts'
-import type { CoordinatorLink, LinkHandlers, Transport } from './transport/index.ts'
+import {
+  ANSWER_HOLD_MS,
+  type CoordinatorLink,
+  type LinkHandlers,
+  type Moment,
+  type Transport,
+} from './transport/index.ts'
 
 const HOUR_MS = 3_600_000
 const MOST_OFFERS_WAITING = 16
@@ -70,6 +76,13 @@ interface DiskWait {
   readonly round?: number
   /** The coordinator waits for the answer. */
   readonly isAnswer?: boolean
+}
+
+interface ReportOptions {
+  /** Rounds from here on. */
+  readonly since?: number
+  readonly signal?: AbortSignal
+  readonly moment?: Moment | undefined
 }
 
 /** The connected node: answers offers and invitations, and trains in the background. */
@@ -110,7 +123,7 @@ export class ClientNode implements AsyncDisposable {
     this.#parts = parts
     const clock = parts.releaseClock ?? systemClock
     this.#work = new ActiveRounds(() => clock.now())
-    this.#quiet = new QuietTime(clock)
+    this.#quiet = new QuietTime(clock, parts.releaseClock === undefined ? 0 : ANSWER_HOLD_MS)
     let connected: () => void = () => {}
     this.connected = new Promise((resolve) => {
       connected = resolve
@@ -148,8 +161,8 @@ export class ClientNode implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort(new Error('the client was stopped'))
     const ended = this.#work.endAll('the client was stopped')
-    this.#link[Symbol.dispose]()
-    await Promise.all([ended, this.#agreeing])
+    const closed = this.#link[Symbol.asyncDispose]()
+    await Promise.all([ended, closed, this.#agreeing])
     for (const run of this.#runs.values()) await run.close()
     this.#parts.site[Symbol.dispose]()
     this.#parts.ledger[Symbol.dispose]()
@@ -159,11 +172,11 @@ export class ClientNode implements AsyncDisposable {
     const { onEvent, clientId } = this.#parts
     const { coordinator } = this.#parts.transport
     return {
-      onConnected: (transport) => {
+      onConnected: (transport, at) => {
         connected()
         this.#agreed.clear()
         onEvent({ event: 'connected', coordinator, clientId, ...(transport === 'polling' && { transport }) })
-        for (const runId of this.#runs.keys()) void this.#report(runId).catch(() => {})
+        for (const runId of this.#runs.keys()) void this.#report(runId, { moment: momentOf(at) }).catch(() => {})
       },
       onDisconnected: (reason) => {
         if (!this.#stopped.signal.aborted) onEvent({ event: 'disconnected', reason })
@@ -178,34 +191,34 @@ export class ClientNode implements AsyncDisposable {
         this.#endings.tell(error)
       },
       onNonsense: (error) => onEvent({ event: 'dropped', error: catalogued(error).toJSON() }),
-      onOffer: (offer) => {
+      onOffer: (offer, at) => {
         if (this.#offersWaiting === MOST_OFFERS_WAITING) {
           return Promise.resolve(
             this.#declined(tooManyOffers(), { runId: offer.manifest.runId, name: offer.manifest.name }),
           )
         }
         this.#offersWaiting += 1
-        const answer = this.#agreeing.then(() => this.#answerOffer(offer))
+        const answer = this.#agreeing.then(() => this.#answerOffer(offer, at))
         this.#agreeing = answer
         return answer.finally(() => {
           this.#offersWaiting -= 1
           this.#tellIfOut()
         })
       },
-      onInvitation: (invitation) => this.#answerInvitation(invitation),
+      onInvitation: (invitation, at) => this.#answerInvitation(invitation, at),
       onRoundClosed: ({ runId, round }) => {
         this.#close(runId, round)
         void this.#work.end(runId, 'the round is closed', round)
       },
-      onRunPaused: ({ runId }) => {
-        const round = this.#work.hold(runId)
+      onRunPaused: ({ runId }, at) => {
+        const round = this.#work.hold(runId, at)
         if (this.#runs.has(runId)) onEvent({ event: 'run-paused', runId, ...(round !== undefined && { round }) })
       },
       onRunEnded: (ending) => void this.#endRun(ending),
     }
   }
 
-  async #answerOffer({ manifest }: Offer): Promise<OfferReply> {
+  async #answerOffer({ manifest }: Offer, at: number | undefined): Promise<OfferReply> {
     const { onEvent, transport } = this.#parts
     const { runId, name } = manifest
     try {
@@ -216,13 +229,13 @@ export class ClientNode implements AsyncDisposable {
       const [quiet, readyTurns] = [this.#quiet, this.#readyTurns]
       const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut, quiet, readyTurns }
       const whenDiskHasRoom = this.#whenDiskHasRoom({ manifest, signal: this.#stopped.signal, isAnswer: true })
-      const run = await this.#quiet.aside(() => whenDiskHasRoom(() => agreeTo(manifest, parts, known)))
+      const run = await this.#quiet.aside(() => whenDiskHasRoom(() => agreeTo(manifest, parts, known)), at)
       this.#runs.set(runId, run)
       this.#lastDeclined = undefined
       await whenDiskHasRoom(() => this.#parts.joined.add(runId))
       const { terms } = run.bound
       onEvent({ event: 'joined', runId, name, terms, unit: unitOfRun(manifest) })
-      void this.#report(runId).catch(() => {})
+      void this.#report(runId, { moment: momentOf(at) }).catch(() => {})
       return { accepted: true, terms }
     } catch (error) {
       this.#lastDeclined = { runId, error: catalogued(error) }
@@ -259,7 +272,7 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /** Says yes or no before anything is spent; training then goes on in the background. */
-  async #answerInvitation(invitation: Invitation): Promise<InvitationReply> {
+  async #answerInvitation(invitation: Invitation, at: number | undefined): Promise<InvitationReply> {
     const { runId, round } = invitation
     try {
       const run = this.#runs.get(runId)
@@ -268,7 +281,8 @@ export class ClientNode implements AsyncDisposable {
       requireStateSize(run.manifest, invitation)
       this.#requireReady(run, invitation)
       await this.#requireOneStateOnDisk(run, invitation)
-      this.#work.start(invitation, (handle) => this.#train(run, invitation, handle))
+      const moment = momentOf(at)
+      this.#work.start(invitation, (handle) => this.#train(run, invitation, { ...handle, moment }), at)
       return { accepted: true }
     } catch (error) {
       const failure = catalogued(error)
@@ -387,8 +401,12 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
-  async #train(run: OpenRun, invitation: Invitation, handle: RoundHandle): Promise<() => void> {
-    const { uploadToken, resumeGate, signal } = handle
+  async #train(
+    run: OpenRun,
+    invitation: Invitation,
+    handle: RoundHandle & { readonly moment: Moment | undefined },
+  ): Promise<() => void> {
+    const { uploadToken, resumeGate, signal, moment } = handle
     const { onEvent, ledger } = this.#parts
     const { runId, round, rounds = run.manifest.rounds } = invitation
     let release: ReleaseGrid | undefined
@@ -400,7 +418,15 @@ export class ClientNode implements AsyncDisposable {
       this.#tellChange()
       const engine = await run.engine()
       const grid = await this.#releaseGrid(run, handle)
-      release = { ...grid, endOfSlot: (until) => grid.endOfSlot(until).then(released) }
+      release = {
+        ...grid,
+        endOfSlot: async (until) => {
+          const end = await grid.endOfSlot(until)
+          if (moment !== undefined) moment.at = end
+          released()
+          return end
+        },
+      }
       signal.addEventListener('abort', () => {
         cut = grid.endOfCutSlot(this.#stopped.signal).catch(() => {})
       })
@@ -414,12 +440,13 @@ export class ClientNode implements AsyncDisposable {
         engine,
         release,
         link: this.#link,
+        moment,
         invitation,
         uploadToken,
         resumeGate,
         signal,
         accept: (state) => requireUsualState(state, this.#parts.limits),
-        report: () => this.#report(runId, { since: this.#agreed.has(runId) ? round : 0, signal }),
+        report: () => this.#report(runId, { since: this.#agreed.has(runId) ? round : 0, signal, moment }),
         onShortened: (length) => onEvent({ event: 'round-shortened', runId, round, ...length }),
         onResumed: (progress) => onEvent({ event: 'round-resumed', runId, round, ...progress }),
         onPart: (progress) => onEvent({ event: 'part', runId, round, ...progress }),
@@ -438,7 +465,7 @@ export class ClientNode implements AsyncDisposable {
       const failure = catalogued(error)
       return () => {
         onEvent({ event: 'round-failed', runId, round, error: failure.toJSON() })
-        this.#link.roundFailed({ runId, round, code: roundFailureCode(failure.code) })
+        this.#link.roundFailed({ runId, round, code: roundFailureCode(failure.code) }, moment)
       }
     } finally {
       void cut.then(released)
@@ -483,13 +510,13 @@ export class ClientNode implements AsyncDisposable {
    * @throws FedsvdError LEDGER_MISMATCH
    * @throws the signal's reason when it aborts
    */
-  async #report(runId: string, { since = 0, signal }: { since?: number; signal?: AbortSignal } = {}): Promise<void> {
+  async #report(runId: string, { since = 0, signal, moment }: ReportOptions = {}): Promise<void> {
     const { ledger, onEvent } = this.#parts
     const reservations: LedgerReport['reservations'] = ledger.state.attempts
       .filter(({ runId: owner, round, aside }) => owner === runId && round >= since && aside !== true)
       .map(({ round, attempt, event }) => ({ round, attempt, event: { ...event } }))
     const facts = { runId, since, reservations }
-    const { agrees, error } = await this.#link.report({ ...facts, ledger: this.#toldHead() }, signal)
+    const { agrees, error } = await this.#link.report({ ...facts, ledger: this.#toldHead() }, signal, moment)
     if (agrees) {
       if (since === 0) this.#agreed.add(runId)
       return
@@ -532,6 +559,11 @@ export class ClientNode implements AsyncDisposable {
     this.#parts.onEvent({ event: 'declined', ...place, error: refusal.toJSON() })
     return { accepted: false as const, error: toWireError(refusal).toJSON() }
   }
+}
+
+/** The beginning of a conversation: when what it begins with came, where that is known. */
+function momentOf(at: number | undefined): Moment | undefined {
+  return at === undefined ? undefined : { at }
 }
 
 /** An invitation names a clip norm exactly where the manifest, to which this site agreed, adapts it; and not any. */

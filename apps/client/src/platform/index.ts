@@ -8,4 +8,5 @@ export {
   writeLargeFileDurably,
 } from './durable-files.ts'
 export { ifThere } from './if-there.ts'
+export { monotonicMs } from './monotonic.ts'
 export { slicesOf, turn } from './slices.ts'

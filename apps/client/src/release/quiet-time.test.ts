@@ -56,3 +56,41 @@ describe('a quiet machine', () => {
     expect(order).toEqual([1, 2])
   })
 })
+
+describe('slots, while an offer is answered', () => {
+  it('stand still from when it came until its answer leaves, however long that took beside a round', async () => {
+    for (const [late, took] of [
+      [0, 20],
+      [60, 90],
+    ] as const) {
+      const clock = virtualClock()
+      const quiet = new QuietTime(clock, 500)
+      clock.advance(100 + late)
+      await quiet.aside(async () => clock.advance(took), 100)
+      expect(quiet.totalMs()).toBe(late + took) // still standing
+      clock.advance(2000)
+      expect(quiet.totalMs()).toBe(500)
+    }
+  })
+
+  it('are not counted twice where one offer comes before the answer to another', async () => {
+    const clock = virtualClock()
+    const quiet = new QuietTime(clock, 500)
+    await quiet.aside(async () => clock.advance(10), 0)
+    clock.advance(290)
+    await quiet.aside(async () => clock.advance(10), 200)
+    clock.advance(5000)
+    expect(quiet.totalMs()).toBe(700) // from 0 until 200 + 500
+    await quiet.aside(async () => clock.advance(10), 650) // noticed late
+    clock.advance(5000)
+    expect(quiet.totalMs()).toBe(700 + 9 * 500 + 450) // from 700 on
+  })
+
+  it('stand still for as long as it takes where answers are not kept back', async () => {
+    const clock = virtualClock()
+    const quiet = new QuietTime(clock)
+    await quiet.aside(async () => clock.advance(17), 0)
+    clock.advance(100)
+    expect(quiet.totalMs()).toBe(17)
+  })
+})

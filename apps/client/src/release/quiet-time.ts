@@ -1,3 +1,4 @@
+import { endOfHold } from '../transport/answer-hold.ts'
 import type { ReleaseClock } from './release-clock.ts'
 
 /** What a round does on the machine that another one's timing must not run beside. */
@@ -17,23 +18,36 @@ export interface Work {
  */
 export class QuietTime {
   readonly #clock: Pick<ReleaseClock, 'now'>
+  readonly #holdMs: number
   #working = 0
   #timing = 0
   /** Work under way that a coordinator asked for; all timings together are one. */
   #aside = 0
   #isTimed = false
-  #since: number | undefined
+  /** The time that slots stand still for now, and where it is known already, when it is over. */
+  #still: { readonly since: number; readonly until?: number } | undefined
+  /** How long they have stood still before, and when the last time was over. */
   #before = 0
+  #lastEnd = Number.NEGATIVE_INFINITY
   #last: Promise<unknown> = Promise.resolve()
   #changed: (() => void)[] = []
 
-  constructor(clock: Pick<ReleaseClock, 'now'>) {
+  /** @param holdMs how long answers are kept back: work aside takes a multiple of it; 0 for as long as it takes */
+  constructor(clock: Pick<ReleaseClock, 'now'>, holdMs = 0) {
     this.#clock = clock
+    this.#holdMs = holdMs
   }
 
   /** How long rounds have stood still for timings and other work aside, in milliseconds. */
   totalMs(): number {
-    return this.#before + (this.#since === undefined ? 0 : this.#clock.now() - this.#since)
+    const now = this.#clock.now()
+    if (this.#still === undefined) return this.#before
+    const { since, until } = this.#still
+    if (until === undefined || now < until) return this.#before + Math.max(0, now - since)
+    this.#before += until - since
+    this.#lastEnd = until
+    this.#still = undefined
+    return this.#before
   }
 
   /** A clock that stands still together with the slots of rounds. */
@@ -43,27 +57,31 @@ export class QuietTime {
 
   /**
    * Does something that a coordinator asks for at a moment of its choice, and that takes the thread from whatever round
-   * computes: the slots of rounds stand still meanwhile.
+   * computes: the slots of rounds stand still meanwhile, and where answers are kept back, until the answer leaves. How
+   * long the work took beside a round is then no part of it.
+   *
+   * @param asked when it was asked for
    */
-  async aside<T>(work: () => Promise<T>): Promise<T> {
-    this.#beginAside()
+  async aside<T>(work: () => Promise<T>, asked?: number): Promise<T> {
+    const since = asked ?? this.#clock.now()
+    this.#beginAside(since)
     try {
       return await work()
     } finally {
-      this.#endAside()
+      const now = this.#clock.now()
+      this.#endAside(asked === undefined || this.#holdMs === 0 ? now : endOfHold(since, now, this.#holdMs))
     }
   }
 
-  #beginAside(): void {
+  #beginAside(at: number): void {
     this.#aside += 1
-    this.#since ??= this.#clock.now()
+    this.totalMs()
+    this.#still = { since: this.#still?.since ?? Math.max(at, this.#lastEnd) }
   }
 
-  #endAside(): void {
+  #endAside(at: number): void {
     this.#aside -= 1
-    if (this.#aside > 0) return
-    this.#before = this.totalMs()
-    this.#since = undefined
+    if (this.#aside === 0 && this.#still !== undefined) this.#still = { ...this.#still, until: at }
   }
 
   /** Does something while no round computes; one after the other. */
@@ -71,7 +89,7 @@ export class QuietTime {
     this.#timing += 1
     const turn = this.#last.then(async () => {
       while (this.#working > 0) await this.#change()
-      if (!this.#isTimed) this.#beginAside()
+      if (!this.#isTimed) this.#beginAside(this.#clock.now())
       this.#isTimed = true
       return await timing()
     })
@@ -82,7 +100,7 @@ export class QuietTime {
       this.#timing -= 1
       if (this.#timing === 0) {
         this.#isTimed = false
-        this.#endAside()
+        this.#endAside(this.#clock.now())
       }
       this.#tell()
     }

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../platform/index.ts'
 import { pause } from '../transport/back-off.ts'
 
 /** Time as releases are measured in: it never jumps. */
@@ -12,6 +13,6 @@ export interface ReleaseClock {
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const systemClock: ReleaseClock = {
-  now: () => performance.now(),
+  now: monotonicMs,
   sleep: (milliseconds, signal) => pause(Math.min(Math.max(0, milliseconds), LONGEST_TIMER_MS), signal),
 }

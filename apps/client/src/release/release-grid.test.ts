@@ -98,3 +98,37 @@ it('stands still while the run is paused, so that a pause tells nothing of how f
   }
   expect(ends).toEqual([6300, 6300])
 })
+
+it('counts a pause by when it was asked for, however late a busy process notices', async () => {
+  const ends: number[] = []
+  for (const late of [0, 70]) {
+    const clock = virtualClock()
+    const work = new ActiveRounds(() => clock.now())
+    const invitation = { runId: 'run', round: 0, uploadToken: 'token' } as never
+    await new Promise<void>((done) => {
+      work.start(invitation, async ({ resumeGate, pausedMs }) => {
+        const grid = releaseGrid({ clock, slotMs: 1000, resumeGate, pausedMs })
+        grid.begin()
+        await Promise.resolve() // from here on the round is at work
+        clock.advance(100 + late)
+        work.hold('run', 100)
+        clock.advance(400 - late)
+        work.start(invitation, async () => () => {}, 400)
+        ends.push(await grid.endOfSlot(signal))
+        return done
+      })
+    })
+  }
+  expect(ends).toEqual([1300, 1300])
+})
+
+it('tells when a slot ended, however late the timer of a busy process was', async () => {
+  const clock = virtualClock()
+  const sleep: typeof clock.sleep = async (milliseconds, until) => {
+    await clock.sleep(milliseconds + 80, until)
+  }
+  const grid = releaseGrid({ clock: { ...clock, sleep }, slotMs: 1000, resumeGate: going(), pausedMs: () => 0 })
+  grid.begin()
+  expect(await grid.endOfSlot(signal)).toBe(1000)
+  expect(clock.now()).toBe(1080)
+})

@@ -25,9 +25,10 @@ export interface ReleaseGrid {
    * Waits for the end of the slot that is under way. Whatever follows from the training of a round is sent behind this:
    * its update, or that it failed. Where nothing was trained the first slot begins now.
    *
+   * @returns when the slot ended, in milliseconds of the clock, however late it was noticed
    * @throws the signal's reason when it aborts first
    */
-  endOfSlot(signal: AbortSignal): Promise<void>
+  endOfSlot(signal: AbortSignal): Promise<number>
   /**
    * For a round that is ended from outside at this moment: waits for the end of the slot under way, whether the run is
    * paused or not, and not at all where none has begun. Before that, nothing shows how far the training was.
@@ -47,13 +48,15 @@ export function releaseGrid({ clock, slotMs, resumeGate, pausedMs }: ReleaseGrid
     begin,
     async endOfSlot(signal) {
       const start = begin()
-      if (slotMs === 0) return
+      if (slotMs === 0) return clock.now()
       await resumeGate.value(signal)
       const end = endOf(elapsedSince(start))
-      for (let left = end - elapsedSince(start); left > 0; left = end - elapsedSince(start)) {
+      let left = end - elapsedSince(start)
+      for (; left > 0; left = end - elapsedSince(start)) {
         await clock.sleep(left, signal)
         await resumeGate.value(signal)
       }
+      return clock.now() + left
     },
     async endOfCutSlot(signal) {
       if (slotMs === 0 || begun === undefined) return

@@ -1,8 +1,11 @@
 import { type AdapterSchema, type AdapterState, canonicalSchema } from '@fedsvd/core/lora'
-import { decodeState, type Invitation } from '@fedsvd/core/protocol'
+import { decodeState } from '@fedsvd/core/protocol'
 import { sha256Hex } from '../ledger/index.ts'
-import type { CoordinatorLink } from '../transport/index.ts'
 import { sha256 } from './encode-update.ts'
+import type { RoundParts } from './round-parts.ts'
+
+/** What the fetching of a state needs of a round. */
+export type StateParts = Pick<RoundParts, 'link' | 'moment' | 'invitation' | 'signal'>
 
 /**
  * Fetches the published state and accepts it only when it is what the invitation names: size, hash, run, basis, schema,
@@ -11,12 +14,10 @@ import { sha256 } from './encode-update.ts'
  * @throws FedsvdError FRAME_CHECKSUM, FRAME_MALFORMED, SHAPE_MISMATCH, NOT_FINITE, BLOB_NOT_FOUND
  */
 export async function loadState(
-  link: CoordinatorLink,
-  { runId, basis, state }: Invitation,
+  { link, moment, invitation: { runId, basis, state }, signal }: StateParts,
   schema: AdapterSchema,
-  signal: AbortSignal,
 ): Promise<AdapterState> {
-  const bytes = await link.fetchState(state.sha256, state.bytes, signal)
+  const bytes = await link.fetchState(state.sha256, state.bytes, signal, moment)
   return decodeState({ runId, schemaHash: schemaHash(schema), adapter: schema, basis }, bytes, sha256)
 }
 

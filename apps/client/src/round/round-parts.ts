@@ -8,7 +8,7 @@ import type { Outbox } from '../outbox/index.ts'
 import type { AwaitableValue } from '../platform/index.ts'
 import type { ReleaseGrid, Work } from '../release/index.ts'
 import type { StepSnapshots } from '../step-snapshots/index.ts'
-import type { CoordinatorLink } from '../transport/index.ts'
+import type { CoordinatorLink, Moment } from '../transport/index.ts'
 import type { WhenDiskHasRoom } from './disk-room.ts'
 
 /** Everything that one round at one client needs. */
@@ -22,6 +22,8 @@ export interface RoundParts {
   readonly resumeGate: AwaitableValue<true>
   readonly run: BoundRun
   readonly link: CoordinatorLink
+  /** Of the conversation about this round. */
+  readonly moment?: Moment | undefined
   readonly ledger: PrivacyLedger
   readonly outbox: Outbox
   readonly checkpoints: StepSnapshots

@@ -45,7 +45,7 @@ function finishedBefore({ ledger, outbox, invitation }: RoundParts): AttemptKey 
 
 async function train(parts: RoundParts): Promise<AttemptKey> {
   const { ledger, outbox, invitation, manifest, clientId, signal, whenDiskHasRoom } = parts
-  const state = await loadState(parts.link, invitation, manifest.adapter, signal)
+  const state = await loadState(parts, manifest.adapter)
   signal.throwIfAborted()
   parts.accept?.(state)
   await parts.resumeGate.value(signal) // nothing is paid for while the run stands still

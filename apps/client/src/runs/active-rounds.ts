@@ -39,12 +39,18 @@ export class ActiveRounds {
    * Starts `train`, which must not reject; a round that is at work already goes on, also one that was held, with the
    * newer upload token. What `train` resolves to is called when the round is no longer at work, so whoever hears of its
    * end can begin it again.
+   *
+   * @param at when the invitation came: a hold ends then
    */
-  start({ runId, round, uploadToken }: Invitation, train: (handle: RoundHandle) => Promise<() => void>): void {
+  start(
+    { runId, round, uploadToken }: Invitation,
+    train: (handle: RoundHandle) => Promise<() => void>,
+    at: number = this.#now(),
+  ): void {
     const current = this.#work.get(runId)
     if (current?.round === round) {
       current.uploadToken.set(uploadToken)
-      current.pause.end()
+      current.pause.end(at)
       current.resumeGate.set(true)
       return
     }
@@ -64,10 +70,10 @@ export class ActiveRounds {
   }
 
   /** Holds the round of a run that is at work: nothing of it is lost, and it goes on when it is started again. */
-  hold(runId: string): number | undefined {
+  hold(runId: string, at: number = this.#now()): number | undefined {
     const current = this.#work.get(runId)
     current?.resumeGate.clear()
-    current?.pause.begin()
+    current?.pause.begin(at)
     return current?.round
   }
 
@@ -94,16 +100,20 @@ class PauseTime {
     this.#now = now
   }
 
-  begin(): void {
-    this.#since ??= this.#now()
+  begin(at: number): void {
+    this.#since ??= at
   }
 
-  end(): void {
-    this.#before = this.total()
+  end(at: number): void {
+    this.#before = this.#totalAt(at)
     this.#since = undefined
   }
 
   total(): number {
-    return this.#before + (this.#since === undefined ? 0 : this.#now() - this.#since)
+    return this.#totalAt(this.#now())
+  }
+
+  #totalAt(at: number): number {
+    return this.#before + (this.#since === undefined ? 0 : at - this.#since)
   }
 }

@@ -34,14 +34,18 @@ export class Handshakes {
         },
         this.#signal,
       )
+      const [signature, ledger] = await Promise.all([
+        this.#caller.signChallenge(clientId, nonce),
+        this.#caller.ledgerHead(ledgerLength),
+      ])
       return {
         protocolVersion: PROTOCOL_VERSION,
         clientId,
         nonce,
-        signature: this.#caller.signChallenge(clientId, nonce),
+        signature,
         version: VERSION,
         instance: this.#caller.instance,
-        ledger: this.#caller.ledgerHead(ledgerLength),
+        ledger,
       }
     } catch (error) {
       this.refusal = isFedsvdError(error) ? error : undefined

@@ -94,7 +94,7 @@ function openLink(route: Route, pause: Pause, caller: Caller, handlers: LinkHand
       }
     },
     upload: (update, signal) => uploadFrame(route, update, signal, patience()),
-    [Symbol.dispose]() {
+    async [Symbol.asyncDispose]() {
       closed.abort(new Error('the client was stopped'))
       socket.disconnect()
     },

@@ -16,16 +16,29 @@ import type {
   UploadReply,
 } from '@fedsvd/core/protocol'
 
-/** What a client can ask of a coordinator once it is connected. All of it survives a lost connection by waiting. */
-export interface CoordinatorLink extends Disposable {
+/**
+ * The public moment that the next message of a conversation follows from: when a question or an answer came, or a slot
+ * ended, in milliseconds of `monotonicMs`.
+ */
+export interface Moment {
+  at: number
+}
+
+/**
+ * What a client can ask of a coordinator once it is connected. All of it survives a lost connection by waiting.
+ *
+ * Where a `moment` is given and answers are held back, a message leaves at a fixed time behind it, however busy the
+ * process was in between (`answer-hold.ts`); the moment then becomes that of the coordinator's answer.
+ */
+export interface CoordinatorLink extends AsyncDisposable {
   /** Tells what the ledger holds; resolves when the coordinator has answered. */
-  report(report: LedgerReport, signal?: AbortSignal): Promise<LedgerReply>
+  report(report: LedgerReport, signal?: AbortSignal, moment?: Moment): Promise<LedgerReply>
   /** Tells that a round brings no update; sent when there is a connection, and not answered. */
-  roundFailed(message: RoundFailed): void
+  roundFailed(message: RoundFailed, moment?: Moment): void
   /** Fetches a published state of known size. @throws FedsvdError FRAME_CHECKSUM, FRAME_TOO_LARGE, BLOB_NOT_FOUND */
-  fetchState(sha256: string, bytes: number, signal: AbortSignal): Promise<Uint8Array>
+  fetchState(sha256: string, bytes: number, signal: AbortSignal, moment?: Moment): Promise<Uint8Array>
   /** Uploads a frame until it is answered for good. @throws FedsvdError the coordinator's refusal */
-  upload(update: FrameUpload, signal: AbortSignal): Promise<UploadReply>
+  upload(update: FrameUpload, signal: AbortSignal, moment?: Moment): Promise<UploadReply>
 }
 
 export interface FrameUpload {
@@ -35,10 +48,13 @@ export interface FrameUpload {
   readonly frame: Uint8Array
 }
 
-/** What a coordinator asks of a client. */
+/**
+ * What a coordinator asks of a client. `at` is when it came, in milliseconds of `monotonicMs`, where that is known
+ * apart from when it is handled.
+ */
 export interface LinkHandlers {
   /** Over WebSocket, or by long polling where that is blocked. */
-  onConnected(transport: 'websocket' | 'polling'): void
+  onConnected(transport: 'websocket' | 'polling', at?: number): void
   onDisconnected(reason: string): void
   /**
    * No coordinator answers at the address, or something else does; the link goes on trying. Told once per outage and
@@ -47,10 +63,10 @@ export interface LinkHandlers {
   onUnreachable(error?: FedsvdError): void
   /** The connection can never succeed, such as a revoked key. */
   onRefused(error: Error): void
-  onOffer(offer: Offer): Promise<OfferReply>
-  onInvitation(invitation: Invitation): Promise<InvitationReply>
+  onOffer(offer: Offer, at?: number): Promise<OfferReply>
+  onInvitation(invitation: Invitation, at?: number): Promise<InvitationReply>
   onRoundClosed(message: RoundClosed): void
-  onRunPaused(message: RunPaused): void
+  onRunPaused(message: RunPaused, at?: number): void
   onRunEnded(message: RunEnded): void
   /** A message that does not fit its schema was dropped. */
   onNonsense(error: Error): void
@@ -62,8 +78,8 @@ export interface Caller {
   /** Of this process, made at random. */
   readonly instance: string
   /** The ledger as it is now, and as it was at a length that the coordinator asks for. */
-  ledgerHead(at?: number): ClientHandshake['ledger']
-  signChallenge(clientId: string, nonce: string): string
+  ledgerHead(at?: number): ClientHandshake['ledger'] | Promise<ClientHandshake['ledger']>
+  signChallenge(clientId: string, nonce: string): string | Promise<string>
 }
 
 /** The way to a coordinator: over the network, or a loopback in tests. */

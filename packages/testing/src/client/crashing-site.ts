@@ -130,7 +130,7 @@ const link: CoordinatorLink = {
     if (!outside.existsSync(path)) writeOutside(path, 'w', frame)
     return { status: 'accepted', sha256: hash }
   },
-  [Symbol.dispose]: () => {},
+  [Symbol.asyncDispose]: async () => {},
 }
 
 process.on('uncaughtException', (error) => {
@@ -161,7 +161,7 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     checkpoints: fileStepSnapshots(stateDir, FINGERPRINT),
     engine: fakeEngine(manifest.adapter),
     records: async () => recordsInMemory([{ tokenIds: Int32Array.of(1), label: 1 }]),
-    release: { begin: () => {}, endOfSlot: async () => {}, endOfCutSlot: async () => {} },
+    release: { begin: () => {}, endOfSlot: async () => 0, endOfCutSlot: async () => {} },
     work: (signal) => new QuietTime({ now: () => 0 }).work(signal),
     whenDiskHasRoom: async (action) => await action(),
     source: bits,

@@ -12,11 +12,12 @@ export function loopbackTransport(double: CoordinatorDouble): Transport {
     enrol: async (request) => wire(double.enrol(wire(request))),
     open: ({ clientId, signChallenge, ledgerHead }, handlers): CoordinatorLink => {
       const online = new AwaitableValue<string>()
-      const connect = (): void => {
+      const connect = async (): Promise<void> => {
         const { nonce } = double.challenge({ clientId })
-        const signature = signChallenge(clientId, nonce)
+        const signature = await signChallenge(clientId, nonce)
         try {
-          double.authenticate({ protocolVersion: PROTOCOL_VERSION, clientId, nonce, signature, ledger: ledgerHead() })
+          const ledger = await ledgerHead()
+          double.authenticate({ protocolVersion: PROTOCOL_VERSION, clientId, nonce, signature, ledger })
         } catch (error) {
           handlers.onRefused(error as Error)
           return
@@ -29,9 +30,9 @@ export function loopbackTransport(double: CoordinatorDouble): Transport {
         online.clear()
         double.left()
         handlers.onDisconnected('dropped')
-        queueMicrotask(connect)
+        queueMicrotask(() => void connect())
       }
-      queueMicrotask(connect)
+      queueMicrotask(() => void connect())
       return {
         report: async (report, signal = new AbortController().signal) => {
           await online.value(signal)
@@ -50,7 +51,7 @@ export function loopbackTransport(double: CoordinatorDouble): Transport {
         },
         roundFailed: (message) => double.roundFailed(wire(message)),
         upload: async ({ runId, round, uploadToken, frame }) => double.upload(runId, round, uploadToken, frame),
-        [Symbol.dispose]: () => double.left(),
+        [Symbol.asyncDispose]: async () => double.left(),
       }
     },
   }

@@ -1,0 +1,162 @@
+import { Worker } from 'node:worker_threads'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { block, type ProbingCoordinator, probingCoordinator } from '@fedsvd/testing/client/probing-coordinator'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { monotonicMs } from '../platform/index.ts'
+import { type ConnectionThreadOptions, connectionThread } from './connection-thread.ts'
+import type { CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
+
+const RUN = '5b7e3f0a-3d51-4f0e-9c39-0d5f0d2f6b11'
+/** Until a thread that is asked all the time has answered; only a test that fails waits for it. */
+const LONGEST_MS = 20_000
+
+let coordinator: ProbingCoordinator
+let links: CoordinatorLink[]
+
+beforeEach(async () => {
+  links = []
+  coordinator = await probingCoordinator()
+})
+afterEach(async () => {
+  for (const link of links) await link[Symbol.asyncDispose]()
+  await coordinator[Symbol.asyncDispose]()
+})
+
+/** A client of that transport, connected. */
+async function connect(transport: Transport, handlers: Partial<LinkHandlers> = {}): Promise<CoordinatorLink> {
+  const connected = coordinator.connected()
+  const ignored = (): void => {}
+  const declined = { accepted: false as const, error: { code: 'SITE_DECLINED', expected: '', got: '', remedy: '' } }
+  const link = transport.open(
+    { clientId: RUN, instance: RUN, ledgerHead: () => undefined, signChallenge: () => 's'.repeat(86) },
+    {
+      onConnected: ignored,
+      onDisconnected: ignored,
+      onUnreachable: ignored,
+      onRefused: ignored,
+      onOffer: async () => declined,
+      onInvitation: async () => declined,
+      onRoundClosed: ignored,
+      onRunPaused: ignored,
+      onRunEnded: ignored,
+      onNonsense: ignored,
+      ...handlers,
+    },
+  )
+  links.push(link)
+  await connected
+  return link
+}
+
+const thread = (options?: ConnectionThreadOptions): Transport => connectionThread(coordinator.url, options)
+
+const invitation = {
+  runId: RUN,
+  round: 0,
+  basis: 0,
+  state: { sha256: 'a'.repeat(64), bytes: 10 },
+  uploadToken: 'token',
+  deadline: '2100-01-01T00:00:00.000Z',
+}
+
+describe('a connection in a thread of its own', () => {
+  it('answers heartbeats and probes while the process computes', async () => {
+    await connect(thread())
+    expect(await coordinator.blockUntilAnswered(10, LONGEST_MS)).toBe(true)
+  })
+
+  it('gives an answer so long behind its question, however busy the process is', async () => {
+    const holdMs = 2000
+    await connect(thread({ holdMs }), {
+      onInvitation: async () => {
+        block(150)
+        return { accepted: true }
+      },
+    })
+    const [busy, nonsense] = [
+      await coordinator.ask('invite', invitation),
+      await coordinator.ask('invite', { no: 'invitation' }),
+    ]
+    expect(busy).toBeGreaterThanOrEqual(holdMs)
+    expect(busy).toBeLessThan(2 * holdMs)
+    expect(nonsense).toBeLessThan(holdMs) // a function of the message alone, and answered by the thread
+  })
+
+  it('keeps back what follows from a moment, and tells when it was answered', async () => {
+    const holdMs = 700
+    const link = await connect(thread({ holdMs }))
+    const moment = { at: monotonicMs() }
+    const begun = moment.at
+    expect(await link.report({ runId: RUN, reservations: [] }, undefined, moment)).toEqual({ agrees: true })
+    expect(moment.at - begun).toBeGreaterThanOrEqual(holdMs)
+    expect(moment.at).toBeLessThanOrEqual(monotonicMs())
+  })
+
+  it('stamps questions when they come', async () => {
+    const stamps: (number | undefined)[] = []
+    await connect(thread(), {
+      onInvitation: async (_, at) => {
+        stamps.push(at)
+        return { accepted: true }
+      },
+    })
+    const answered = coordinator.ask('invite', invitation)
+    block(300)
+    const free = monotonicMs()
+    await answered
+    expect(stamps[0]).toBeLessThan(free - 100)
+  })
+
+  it('hands errors over as they are: of the catalogue by their code', async () => {
+    const seen: Error[] = []
+    const refusal = new FedsvdError('RUN_NOT_FOUND', { expected: 'a run', got: 'none', remedy: 'Offer one.' })
+    await connect(thread(), {
+      onInvitation: () => Promise.reject(refusal),
+      onNonsense: (error) => seen.push(error),
+      onRoundClosed: () => {
+        throw new TypeError('a handler that fails')
+      },
+    })
+    await coordinator.ask('invite', invitation)
+    await expect.poll(() => seen.map(({ message }) => message)).toEqual([refusal.message])
+    expect(seen[0]).toBeInstanceOf(FedsvdError)
+  })
+
+  it('ends a call at once when it is not waited for any more', async () => {
+    const link = await connect(thread())
+    const abort = new AbortController()
+    const call = link.fetchState('a'.repeat(64), 10, abort.signal)
+    abort.abort(new Error('the round is closed'))
+    await expect(call).rejects.toThrow('the round is closed')
+  })
+
+  it('begins again where its thread has ended, and asks again what it was asked', async () => {
+    const workers: Worker[] = []
+    const reasons: string[] = []
+    const start: ConnectionThreadOptions['start'] = (workerData) => {
+      const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [], workerData })
+      workers.push(worker)
+      return worker
+    }
+    const link = await connect(thread({ start, holdMs: 2000 }), { onDisconnected: (reason) => reasons.push(reason) })
+    const held = link.report({ runId: RUN, reservations: [] }, undefined, { at: monotonicMs() })
+    const connected = coordinator.connected()
+    await workers[0]!.terminate()
+    await connected
+    expect(await held).toEqual({ agrees: true })
+    expect(reasons).toEqual([expect.stringContaining('the thread of the connection has ended')])
+    expect(workers).toHaveLength(2)
+  })
+
+  it('tells where its thread cannot begin', async () => {
+    const start = () => new Worker('throw new Error("no thread here")', { eval: true, execArgv: [] })
+    const refused = new Promise<Error>((resolve) => {
+      const link = thread({ start }).open(
+        { clientId: RUN, instance: RUN, ledgerHead: () => undefined, signChallenge: () => '' },
+        { onRefused: resolve } as LinkHandlers,
+      )
+      links.push(link)
+    })
+    expect((await refused).message).toContain('no thread here')
+  })
+})

@@ -1,0 +1,96 @@
+import type { MessagePort } from 'node:worker_threads'
+import { monotonicMs } from '../platform/index.ts'
+import { AnswerHold } from './answer-hold.ts'
+import {
+  type Answered,
+  type ClientCalls,
+  type ConnectionCalls,
+  type ConnectionSettings,
+  callsOver,
+} from './connection-calls.ts'
+import { networkTransport } from './network.ts'
+import type { CoordinatorLink, LinkHandlers } from './transport.ts'
+
+/** Keeps the connection of the process at the other end of the port, until it is told to close it. */
+export function serveConnection(port: MessagePort, { address, trust, holdMs }: ConnectionSettings): void {
+  const transport = networkTransport(address, trust)
+  const hold = new AnswerHold(holdMs)
+  const calls = new Map<number, AbortController>()
+  let link: CoordinatorLink | undefined
+
+  /** Runs a call that `cancel` can end. */
+  const cancellable = async <T>(call: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const abort = new AbortController()
+    calls.set(call, abort)
+    try {
+      return await run(abort.signal)
+    } finally {
+      calls.delete(call)
+    }
+  }
+  const overLink = async <T>(
+    call: number,
+    cause: number | undefined,
+    run: (link: CoordinatorLink, signal: AbortSignal) => Promise<T>,
+  ): Promise<Answered<T>> =>
+    await cancellable(call, async (signal) => {
+      if (cause !== undefined) await hold.behind(cause)
+      signal.throwIfAborted()
+      if (link === undefined) throw new TypeError('expected a connection that was opened')
+      return { value: await run(link, signal), at: monotonicMs() }
+    })
+  /** What the process says to a question of the coordinator, so long behind the question. */
+  const held = async <T>(ask: (at: number) => Promise<T>): Promise<T> => {
+    const at = monotonicMs()
+    try {
+      return await ask(at)
+    } finally {
+      await hold.behind(at)
+    }
+  }
+
+  const client = callsOver<ClientCalls, ConnectionCalls>(port, {
+    enrol: (call, request) =>
+      cancellable(call, (signal) =>
+        transport.enrol(request, signal, (other) => void client.enrolUnanswered.asEvent(call, other)),
+      ),
+    open: ({ clientId, instance }) => {
+      link = transport.open(
+        {
+          clientId,
+          instance,
+          ledgerHead: (length) => held(() => client.ledgerHead(length)),
+          signChallenge: (id, nonce) => held(() => client.signChallenge(id, nonce)),
+        },
+        handlersOf(),
+      )
+    },
+    report: (call, report, cause) => overLink(call, cause, (open, signal) => open.report(report, signal)),
+    roundFailed: async (message, cause) => {
+      if (cause !== undefined) await hold.behind(cause)
+      link?.roundFailed(message)
+    },
+    fetchState: (call, { sha256, bytes }, cause) =>
+      overLink(call, cause, (open, signal) => open.fetchState(sha256, bytes, signal)),
+    upload: (call, update, cause) => overLink(call, cause, (open, signal) => open.upload(update, signal)),
+    cancel: (call) => calls.get(call)?.abort(new Error('it is not waited for any more')),
+    close: async () => {
+      await hold.settled() // what was said already still leaves
+      await link?.[Symbol.asyncDispose]()
+      setImmediate(() => port.close()) // behind the answer to this
+    },
+  })
+
+  const handlersOf = (): LinkHandlers => ({
+    onConnected: (way) => void client.connected.asEvent(way, monotonicMs()),
+    onDisconnected: (reason) => void client.disconnected.asEvent(reason),
+    onUnreachable: (error) => void client.unreachable.asEvent(error),
+    onRefused: (error) => void client.refused.asEvent(error),
+    onNonsense: (error) => void client.nonsense.asEvent(error),
+    onOffer: (offer) => held((at) => client.offer(offer, at)),
+    onInvitation: (invitation) => held((at) => client.invitation(invitation, at)),
+    onRoundClosed: (message) => void client.roundClosed.asEvent(message),
+    onRunPaused: (message) => void client.runPaused.asEvent(message, monotonicMs()),
+    onRunEnded: (message) => void client.runEnded.asEvent(message),
+  })
+}

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+
+/** A coordinator in a thread of its own, which asks its one client whatever it may. */
+export interface ProbingCoordinator extends AsyncDisposable {
+  readonly url: string
+  /** Settles when the client has connected the next time. */
+  connected(): Promise<unknown>
+  /** How long the client takes to answer a question, in milliseconds. */
+  ask(event: 'offer' | 'invite', message: unknown): Promise<number>
+  /**
+   * Blocks this thread until the client has answered `enough` heartbeats and as many probes, or for as long as is said.
+   * Whether it has.
+   */
+  blockUntilAnswered(enough: number, longestMs: number): Promise<boolean>
+}
+
+export async function probingCoordinator(): Promise<ProbingCoordinator> {
+  const answered = new Int32Array(new SharedArrayBuffer(4))
+  const workerData = { answered: answered.buffer }
+  const worker = new Worker(new URL('./probing-thread.mjs', import.meta.url), { execArgv: [], workerData })
+  const told = async <T>(): Promise<T> => {
+    const [message] = (await once(worker, 'message')) as [T]
+    return message
+  }
+  const { port } = await told<{ port: number }>()
+  return {
+    url: `http://127.0.0.1:${port}`,
+    connected: () => told(),
+    ask: async (event, message) => {
+      worker.postMessage({ question: { event, message } })
+      return (await told<{ milliseconds: number }>()).milliseconds
+    },
+    blockUntilAnswered: async (enough, longestMs) => {
+      worker.postMessage({ enough })
+      await told()
+      return Atomics.wait(answered, 0, 0, longestMs) !== 'timed-out'
+    },
+    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
+  }
+}
+
+/** Does nothing else for so long, as a process that computes. */
+export function block(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}

@@ -1,0 +1,49 @@
+/**
+ * The thread of `probing-coordinator.ts`. Plain JavaScript, so that it can begin without a loader.
+ */
+import { createServer } from 'node:http'
+import { parentPort, workerData } from 'node:worker_threads'
+import { Server } from 'socket.io'
+
+/** A cell that the process waits for while it does nothing else. */
+const answered = new Int32Array(workerData.answered)
+const http = createServer((_request, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ nonce: 'n'.repeat(43) }))
+})
+const io = new Server(http, { serveClient: false, pingInterval: 20 })
+let socket
+let heartbeats = 0
+let probes = 0
+
+io.of('/client').on('connection', (connected) => {
+  socket = connected
+  connected.emit('session', { sessionToken: 's'.repeat(43) })
+  connected.conn.on('heartbeat', () => (heartbeats += 1))
+  connected.on('ledger-report', (_report, reply) => reply({ agrees: true }))
+  parentPort.postMessage({ connected: true })
+})
+
+/** Asks one question; how long its answer took, in milliseconds. */
+async function ask(event, message) {
+  const asked = performance.now()
+  await socket.emitWithAck(event, message)
+  return performance.now() - asked
+}
+
+parentPort.on('message', async ({ enough, question }) => {
+  if (question !== undefined) {
+    parentPort.postMessage({ milliseconds: await ask(question.event, question.message) })
+    return
+  }
+  ;[heartbeats, probes] = [0, 0]
+  Atomics.store(answered, 0, 0)
+  parentPort.postMessage({ begun: true })
+  while (heartbeats < enough || probes < enough) {
+    await socket.emitWithAck('probe')
+    probes += 1
+  }
+  Atomics.store(answered, 0, 1)
+  Atomics.notify(answered, 0)
+})
+
+http.listen(0, '127.0.0.1', () => parentPort.postMessage({ port: http.address().port }))
