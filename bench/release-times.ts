@@ -16,6 +16,7 @@ import type { EncodedRecord } from '../packages/engine/src/datasets/index.ts'
 import { recordsInMemory } from '../packages/engine/src/datasets/index.ts'
 import { lotOfAll } from '../packages/engine/src/training/lots/index.ts'
 import { createStarterEngine } from '../packages/starter/src/index.ts'
+import { auc } from './auc.ts'
 
 const { values: given } = parseArgs({
   options: { json: { type: 'boolean', default: false }, trials: { type: 'string', default: '40' } },
@@ -97,11 +98,4 @@ else {
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
-}
-
-/** P[a > b] + P[a = b] / 2. */
-function auc(a: readonly number[], b: readonly number[]): number {
-  let wins = 0
-  for (const left of a) for (const right of b) wins += left > right ? 1 : left === right ? 0.5 : 0
-  return wins / (a.length * b.length)
 }

@@ -8,11 +8,20 @@ export interface ProbingCoordinator extends AsyncDisposable {
   connected(): Promise<unknown>
   /** How long the client takes to answer a question, in milliseconds. */
   ask(event: 'offer' | 'invite', message: unknown): Promise<number>
+  /** Asks every so often for so long; how long each answer took, in milliseconds. */
+  watch(watched: Watched): Promise<readonly number[]>
   /**
    * Blocks this thread until the client has answered `enough` heartbeats and as many probes, or for as long as is said.
    * Whether it has.
    */
   blockUntilAnswered(enough: number, longestMs: number): Promise<boolean>
+}
+
+export interface Watched {
+  readonly event: 'probe' | 'invite'
+  readonly message?: unknown
+  readonly everyMs: number
+  readonly forMs: number
 }
 
 export async function probingCoordinator(): Promise<ProbingCoordinator> {
@@ -30,6 +39,10 @@ export async function probingCoordinator(): Promise<ProbingCoordinator> {
     ask: async (event, message) => {
       worker.postMessage({ question: { event, message } })
       return (await told<{ milliseconds: number }>()).milliseconds
+    },
+    watch: async (watched) => {
+      worker.postMessage({ watched })
+      return (await told<{ times: readonly number[] }>()).times
     },
     blockUntilAnswered: async (enough, longestMs) => {
       worker.postMessage({ enough })

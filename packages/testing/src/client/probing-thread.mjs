@@ -26,11 +26,27 @@ io.of('/client').on('connection', (connected) => {
 /** Asks one question; how long its answer took, in milliseconds. */
 async function ask(event, message) {
   const asked = performance.now()
-  await socket.emitWithAck(event, message)
+  await socket.emitWithAck(event, ...(message === undefined ? [] : [message]))
   return performance.now() - asked
 }
 
-parentPort.on('message', async ({ enough, question }) => {
+/** Asks all the time; how long each answer took, in milliseconds. */
+async function watch({ event, message, everyMs, forMs }) {
+  const times = []
+  const pending = []
+  for (const until = performance.now() + forMs; performance.now() < until; ) {
+    pending.push((event === 'probe' ? ask(event) : ask(event, message)).then((time) => times.push(time)))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
+  }
+  await Promise.all(pending)
+  return times
+}
+
+parentPort.on('message', async ({ enough, question, watched }) => {
+  if (watched !== undefined) {
+    parentPort.postMessage({ times: await watch(watched) })
+    return
+  }
   if (question !== undefined) {
     parentPort.postMessage({ milliseconds: await ask(question.event, question.message) })
     return
