@@ -97,6 +97,11 @@ export interface ErrorDetail {
   readonly remedy: string
 }
 
+/** A question has its mark already. */
+function ended(sentence: string): string {
+  return sentence.endsWith('?') ? sentence : `${sentence}.`
+}
+
 /** An error from the catalogue. `message` is one line: `CODE: expected X, got Y. Do Z.` */
 export class FedsvdError extends Error {
   override readonly name = 'FedsvdError'
@@ -104,7 +109,7 @@ export class FedsvdError extends Error {
   readonly detail: ErrorDetail
 
   constructor(code: ErrorCode, detail: ErrorDetail, options?: { cause?: unknown }) {
-    super(`${code}: expected ${detail.expected}, got ${detail.got}. ${detail.remedy}`, options)
+    super(`${code}: expected ${detail.expected}, got ${ended(detail.got)} ${detail.remedy}`, options)
     this.code = code
     this.detail = detail
   }

@@ -3,6 +3,8 @@ import type { z } from 'zod'
 /** The validator's own messages begin so; any other was written for people. */
 const OWN_WORDS = /^(Invalid (input|option|string|number|URL)|Too (big|small))\b/
 const LONGEST_SHOWN = 40
+/** What is said of a field that is missing. */
+export const NO_VALUE = 'no value'
 
 /**
  * What stands there and what may, as the words behind "got": `5000, where at most 3600 may be`. Numbers are shown, and
@@ -14,7 +16,7 @@ export function issueInWords(issue: z.core.$ZodIssue, root: unknown): string {
   const own = issue.message.replace(/\.$/, '')
   if (!OWN_WORDS.test(own)) return own
   const value = valueAt(root, issue.path)
-  if (value === undefined) return 'no value'
+  if (value === undefined) return NO_VALUE
   switch (issue.code) {
     case 'too_big':
       return `${measured(value, issue.origin)}, where ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum} may be`

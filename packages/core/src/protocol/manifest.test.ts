@@ -24,7 +24,7 @@ describe('the aggregation rule of a manifest', () => {
   it.each<[unknown, RegExp]>([
     [{ name: 'trimed-mean', byzantine: 1 }, /aggregation\.name, got trimed-mean.*did you mean trimmed-mean\?/],
     [{ name: 'geometric-median-of-means' }, /known: mean, median, trimmed-mean, krum/],
-    [{ name: 'krum', byzantin: 1 }, /valid aggregation\.byzantine/],
+    [{ name: 'krum', byzantin: 1 }, /got aggregation\.byzantin; did you mean byzantine\? Check/],
     [
       { name: 'krum', byzantine: 1, byzantin: 1 },
       /known fields only, got aggregation\.byzantin; did you mean byzantine\?/,

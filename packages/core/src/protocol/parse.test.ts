@@ -92,6 +92,28 @@ describe('a message that does not fit', () => {
   })
 })
 
+describe('a message that lacks something', () => {
+  const schema = z.strictObject({
+    seed: z.string(),
+    momentum: z.number(),
+    target: z.strictObject({ epsilon: z.number() }),
+  })
+
+  it('is told all that it lacks at once', () => {
+    expect(refusal(schema, { target: {} }).detail).toMatchObject({
+      expected: expect.stringMatching(/ with seed, momentum, target\.epsilon$/) as string,
+      got: 'no value',
+    })
+    expect(refusal(schema, { seed: 's', target: { epsilon: 1 } }).detail.expected).toMatch(/with a valid momentum$/)
+  })
+
+  it('is told of a misspelt name first, for it may be that one', () => {
+    expect(refusal(schema, { seed: 's', momentun: 0, target: { epsilon: 1 } }).detail.got).toBe(
+      'momentun; did you mean momentum?',
+    )
+  })
+})
+
 describe('a message that fits', () => {
   it('comes out as the schema says, long arrays included', () => {
     const reservations = Array.from({ length: 17_000 }, (_, round) => ({ round, attempt: 1, event }))

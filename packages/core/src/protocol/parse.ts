@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { FedsvdError } from '../errors.ts'
 import { nearestName, variantsOf } from '../registry/index.ts'
-import { issueInWords } from './issue-in-words.ts'
+import { issueInWords, NO_VALUE } from './issue-in-words.ts'
 
 /** The refusal of a setting that nothing reads. @param whose as `a client` @param nearest what may have been meant */
 export function unknownSetting(whose: string, name: string, nearest: string | undefined): FedsvdError {
@@ -17,6 +17,8 @@ interface Fault {
   readonly message: string
   /** The path ends with a key that should not be there; the message is what may have been meant. */
   readonly isUnknownKey?: true
+  /** All fields that are missing, where there are more than one. */
+  readonly missing?: readonly string[]
 }
 
 /** A longer array is looked at in parts of this length, and no further than its first fault. */
@@ -34,7 +36,7 @@ export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: stri
     if (fault !== undefined) throw invalid(what, fault)
     const result = schema.safeParse(value)
     if (result.success) return result.data
-    throw invalid(what, faultOf(schema, result.error.issues[0], value))
+    throw invalid(what, faultOf(schema, result.error.issues, value))
   } catch (error) {
     if (error instanceof FedsvdError) throw error
     // A made-up object can make the validator itself stumble, such as a `length` that is no number.
@@ -92,13 +94,22 @@ export interface UnknownKey {
   readonly nearest: string | undefined
 }
 
-/** A key that the schema does not name is told by its name, with the nearest one that it does. */
-function faultOf(schema: z.ZodType, issue: z.core.$ZodIssue | undefined, value: unknown): Fault | undefined {
+/**
+ * The first fault. A key that the schema does not name is told before one that is missing, for it may be that one
+ * misspelt, and with the nearest one that there is. Where a field is missing, all that are missing are told.
+ */
+function faultOf(schema: z.ZodType, issues: readonly z.core.$ZodIssue[], value: unknown): Fault | undefined {
+  const [issue] = issues
   if (issue === undefined) return undefined
-  const unknown = unknownKeyOf(schema, [issue])
-  if (unknown === undefined) return { path: issue.path, message: issueInWords(issue, value) }
-  const { path, nearest } = unknown
-  return { path, message: nearest === undefined ? '' : `; did you mean ${nearest}?`, isUnknownKey: true }
+  const unknown = unknownKeyOf(schema, issues)
+  if (unknown !== undefined) {
+    const { path, nearest } = unknown
+    return { path, message: nearest === undefined ? '' : `; did you mean ${nearest}?`, isUnknownKey: true }
+  }
+  const message = issueInWords(issue, value)
+  if (message !== NO_VALUE) return { path: issue.path, message }
+  const missing = issues.filter((other) => issueInWords(other, value) === NO_VALUE).map(({ path }) => path.join('.'))
+  return { path: issue.path, message, ...(missing.length > 1 && { missing: [...new Set(missing)] }) }
 }
 
 /** The first key of these issues that the schema does not name; undefined where they are about something else. */
@@ -137,7 +148,7 @@ function longest({ _zod: { def } }: z.ZodArray): number {
 }
 
 function firstIssue(schema: z.ZodType, value: unknown): Fault | undefined {
-  return faultOf(schema, schema.safeParse(value).error?.issues[0], value)
+  return faultOf(schema, schema.safeParse(value).error?.issues ?? [], value)
 }
 
 function invalid(what: string, fault: Fault | undefined, cause?: unknown): FedsvdError {
@@ -147,7 +158,7 @@ function invalid(what: string, fault: Fault | undefined, cause?: unknown): Fedsv
     {
       expected: fault?.isUnknownKey
         ? `${what} with known fields only`
-        : `${what} with a valid ${field.slice(0, LONGEST_PART)}`,
+        : `${what} with ${fault?.missing?.join(', ').slice(0, LONGEST_PART) ?? `a valid ${field.slice(0, LONGEST_PART)}`}`,
       got: (fault?.isUnknownKey
         ? `${field.slice(-LONGEST_PART / 2)}${fault.message}`
         : (fault?.message ?? 'an invalid value')
