@@ -406,10 +406,12 @@ export class ClientNode implements AsyncDisposable {
     invitation: Invitation,
     handle: RoundHandle & { readonly moment: Moment | undefined },
   ): Promise<() => void> {
-    const { uploadToken, resumeGate, signal, moment } = handle
+    const { uploadToken, tokenCameAt, resumeGate, signal, moment } = handle
     const { onEvent, ledger } = this.#parts
     const { runId, round, rounds = run.manifest.rounds } = invitation
     let release: ReleaseGrid | undefined
+    /** What follows now follows from the coordinator's answers alone. */
+    let isReleased = false
     /** Of a round that is ended from outside: settles when its slot has ended. */
     let cut = Promise.resolve()
     const released = this.#hideProgress()
@@ -418,11 +420,15 @@ export class ClientNode implements AsyncDisposable {
       this.#tellChange()
       const engine = await run.engine()
       const grid = await this.#releaseGrid(run, handle)
+      const begin = (): void => grid.begin(moment && Math.max(moment.at, run.readyAt()))
       release = {
         ...grid,
+        begin,
         endOfSlot: async (until) => {
+          begin()
           const end = await grid.endOfSlot(until)
           if (moment !== undefined) moment.at = end
+          isReleased = true
           released()
           return end
         },
@@ -443,6 +449,7 @@ export class ClientNode implements AsyncDisposable {
         moment,
         invitation,
         uploadToken,
+        tokenCameAt,
         resumeGate,
         signal,
         accept: (state) => requireUsualState(state, this.#parts.limits),
@@ -456,7 +463,7 @@ export class ClientNode implements AsyncDisposable {
       })
       return () => onEvent({ event: 'round-delivered', runId, round, events: spentEvents(ledger.state).length })
     } catch (error) {
-      await release?.endOfSlot(signal).catch(() => {})
+      if (!isReleased) await release?.endOfSlot(signal).catch(() => {})
       if (signal.aborted) {
         this.#level(runId, round)
         return () => {}
@@ -497,7 +504,7 @@ export class ClientNode implements AsyncDisposable {
     const fits = slotMs <= 1000 * deadlineSeconds
     if (!this.#toldSlots.has(runId)) onEvent({ event: 'release-slot', runId, seconds: slotMs / 1000, fits })
     this.#toldSlots.add(runId)
-    const heldMs = () => pausedMs() + this.#quiet.totalMs()
+    const heldMs = (at: number) => pausedMs(at) + this.#quiet.totalMs(at)
     return releaseGrid({ clock: clock ?? systemClock, slotMs, resumeGate, pausedMs: heldMs })
   }
 

@@ -1,5 +1,6 @@
 import { endOfHold } from '../transport/answer-hold.ts'
 import type { ReleaseClock } from './release-clock.ts'
+import { Spans } from './spans.ts'
 
 /** What a round does on the machine that another one's timing must not run beside. */
 export interface Work {
@@ -24,11 +25,10 @@ export class QuietTime {
   /** Work under way that a coordinator asked for; all timings together are one. */
   #aside = 0
   #isTimed = false
-  /** The time that slots stand still for now, and where it is known already, when it is over. */
-  #still: { readonly since: number; readonly until?: number } | undefined
-  /** How long they have stood still before, and when the last time was over. */
-  #before = 0
-  #lastEnd = Number.NEGATIVE_INFINITY
+  /** When slots stand still. */
+  readonly #still = new Spans()
+  /** When the work under way is over, as far as that is known. */
+  #until = Number.NEGATIVE_INFINITY
   #last: Promise<unknown> = Promise.resolve()
   #changed: (() => void)[] = []
 
@@ -38,16 +38,9 @@ export class QuietTime {
     this.#holdMs = holdMs
   }
 
-  /** How long rounds have stood still for timings and other work aside, in milliseconds. */
-  totalMs(): number {
-    const now = this.#clock.now()
-    if (this.#still === undefined) return this.#before
-    const { since, until } = this.#still
-    if (until === undefined || now < until) return this.#before + Math.max(0, now - since)
-    this.#before += until - since
-    this.#lastEnd = until
-    this.#still = undefined
-    return this.#before
+  /** How long rounds have stood still for timings and other work aside until a moment, in milliseconds. */
+  totalMs(at = this.#clock.now()): number {
+    return this.#still.before(at)
   }
 
   /** A clock that stands still together with the slots of rounds. */
@@ -75,13 +68,13 @@ export class QuietTime {
 
   #beginAside(at: number): void {
     this.#aside += 1
-    this.totalMs()
-    this.#still = { since: this.#still?.since ?? Math.max(at, this.#lastEnd) }
+    this.#still.begin(at)
   }
 
   #endAside(at: number): void {
     this.#aside -= 1
-    if (this.#aside === 0 && this.#still !== undefined) this.#still = { ...this.#still, until: at }
+    this.#until = Math.max(this.#until, at)
+    if (this.#aside === 0) this.#still.end(this.#until)
   }
 
   /** Does something while no round computes; one after the other. */

@@ -17,8 +17,14 @@ export function readyTime(agreedAt: number, clock: Pick<ReleaseClock, 'now'>): n
   return agreedAt + after
 }
 
-/** Waits for {@link readyTime}. @throws the signal's reason when it aborts first */
-export async function untilReady(agreedAt: number, clock: ReleaseClock, signal: AbortSignal): Promise<void> {
+/**
+ * Waits for {@link readyTime}.
+ *
+ * @returns that time, by the clock, however late it was noticed
+ * @throws the signal's reason when it aborts first
+ */
+export async function untilReady(agreedAt: number, clock: ReleaseClock, signal: AbortSignal): Promise<number> {
   const until = readyTime(agreedAt, clock)
   for (let left = until - clock.now(); left > 0; left = until - clock.now()) await clock.sleep(left, signal)
+  return until
 }

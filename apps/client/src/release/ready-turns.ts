@@ -10,6 +10,8 @@ interface Turn<T> {
   readonly first: () => Promise<unknown>
   /** Makes the records of a run ready, which takes as long as they are. */
   readonly make: () => Promise<T>
+  /** Told when the records count as ready, by the clock, however late that was noticed. */
+  readonly onReady?: (at: number) => void
 }
 
 /**
@@ -28,7 +30,7 @@ export class ReadyTurns {
   }
 
   /** @throws what `make` throws, at the moment at which the records would have counted as ready */
-  async take<T>({ clock, signal, first, make }: Turn<T>): Promise<T> {
+  async take<T>({ clock, signal, first, make, onReady }: Turn<T>): Promise<T> {
     const before = this.#last
     let end: (at: number) => void = () => {}
     this.#last = new Promise((resolve) => {
@@ -46,9 +48,10 @@ export class ReadyTurns {
       begun = Math.max(begun, clock.now())
       return await make()
     } finally {
-      await untilReady(begun, clock, signal).catch(() => {}) // cut off by the end of its run
+      const readyAt = await untilReady(begun, clock, signal).catch(() => undefined) // cut off by the end of its run
       signal.removeEventListener('abort', cut)
-      end(Math.max(begun, cutAt ?? clock.now()))
+      if (readyAt !== undefined) onReady?.(readyAt)
+      end(Math.max(begun, cutAt ?? readyAt ?? clock.now()))
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { monotonicMs } from '../platform/index.ts'
 import { pause } from '../transport/back-off.ts'
 
@@ -14,5 +15,9 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const systemClock: ReleaseClock = {
   now: monotonicMs,
-  sleep: (milliseconds, signal) => pause(Math.min(Math.max(0, milliseconds), LONGEST_TIMER_MS), signal),
+  sleep: async (milliseconds, signal) => {
+    await pause(Math.min(Math.max(0, milliseconds), LONGEST_TIMER_MS), signal)
+    await turn() // a busy process hears of its timers before it hears of messages that came sooner
+    signal.throwIfAborted()
+  },
 }

@@ -2,7 +2,9 @@ import { virtualClock } from '@fedsvd/testing/client/virtual-clock'
 import { describe, expect, it } from 'vitest'
 import { AwaitableValue } from '../platform/index.ts'
 import { ActiveRounds } from '../runs/active-rounds.ts'
+import { QuietTime } from './quiet-time.ts'
 import { releaseGrid } from './release-grid.ts'
+import { Spans } from './spans.ts'
 
 const { signal } = new AbortController()
 const going = (): AwaitableValue<true> => {
@@ -131,4 +133,44 @@ it('tells when a slot ended, however late the timer of a busy process was', asyn
   grid.begin()
   expect(await grid.endOfSlot(signal)).toBe(1000)
   expect(clock.now()).toBe(1080)
+})
+
+describe('a process that was busy when a slot ended', () => {
+  /** When an update leaves where a pause, or an offer, came behind the end of its slot, and is heard of before it. */
+  async function endedBeside(came: 'a pause' | 'an offer', late: number): Promise<number> {
+    const clock = virtualClock()
+    const [pause, quiet] = [new Spans(), new QuietTime(clock, 500)]
+    const resumeGate = going()
+    const sleep: typeof clock.sleep = async (milliseconds, until) => {
+      await clock.sleep(milliseconds, until)
+      clock.advance(late)
+      if (late === 0) return
+      if (came === 'an offer') return await quiet.aside(async () => {}, 1003)
+      resumeGate.clear()
+      pause.begin(1003)
+    }
+    const pausedMs = (at: number) => pause.before(at) + quiet.totalMs(at)
+    const grid = releaseGrid({ clock: { ...clock, sleep }, slotMs: 1000, resumeGate, pausedMs })
+    grid.begin()
+    return await grid.endOfSlot(AbortSignal.timeout(1000))
+  }
+
+  it.each(['a pause', 'an offer'] as const)('tells the same end beside %s that came behind it', async (came) => {
+    expect(await endedBeside(came, 10)).toBe(await endedBeside(came, 0))
+  })
+
+  it('tells the same end where a pause before its beginning is heard of late', async () => {
+    const ends: number[] = []
+    for (const late of [0, 30]) {
+      const clock = virtualClock()
+      const pause = new Spans()
+      clock.advance(100 + late)
+      pause.begin(103)
+      pause.end(108)
+      const grid = releaseGrid({ clock, slotMs: 1000, resumeGate: going(), pausedMs: (at) => pause.before(at) })
+      grid.begin(100)
+      ends.push(await grid.endOfSlot(signal))
+    }
+    expect(ends).toEqual([1105, 1105])
+  })
 })

@@ -7,8 +7,8 @@ export interface ReleaseGridParts {
   readonly slotMs: number
   /** There while the run is not paused. */
   readonly resumeGate: AwaitableValue<true>
-  /** How long the round was paused so far, in milliseconds. */
-  pausedMs(): number
+  /** How long slots stood still until a moment of the clock that has come, in milliseconds. */
+  pausedMs(at: number): number
 }
 
 /**
@@ -19,8 +19,12 @@ export interface ReleaseGridParts {
  * to the training, and learn by the slot of the release whether that was enough.
  */
 export interface ReleaseGrid {
-  /** Begins the first slot, where none has begun: from here on only the site's own work takes time. */
-  begin(): void
+  /**
+   * Begins the first slot, where none has begun: from here on only the site's own work takes time.
+   *
+   * @param at the public moment from which that is so, however late a busy process has come to it; else now
+   */
+  begin(at?: number): void
   /**
    * Waits for the end of the slot that is under way. Whatever follows from the training of a round is sent behind this:
    * its update, or that it failed. Where nothing was trained the first slot begins now.
@@ -40,9 +44,9 @@ export interface ReleaseGrid {
 
 export function releaseGrid({ clock, slotMs, resumeGate, pausedMs }: ReleaseGridParts): ReleaseGrid {
   let begun: { readonly at: number; readonly pausedMs: number } | undefined
-  const begin = () => (begun ??= { at: clock.now(), pausedMs: pausedMs() })
-  const elapsedSince = (start: NonNullable<typeof begun>): number =>
-    clock.now() - start.at - (pausedMs() - start.pausedMs)
+  const begin = (at = clock.now()) => (begun ??= { at, pausedMs: pausedMs(at) })
+  const elapsedSince = (start: NonNullable<typeof begun>, now: number): number =>
+    now - start.at - (pausedMs(now) - start.pausedMs)
   const endOf = (elapsed: number): number => Math.max(1, Math.ceil(elapsed / slotMs)) * slotMs
   return {
     begin,
@@ -50,19 +54,27 @@ export function releaseGrid({ clock, slotMs, resumeGate, pausedMs }: ReleaseGrid
       const start = begin()
       if (slotMs === 0) return clock.now()
       await resumeGate.value(signal)
-      const end = endOf(elapsedSince(start))
-      let left = end - elapsedSince(start)
-      for (; left > 0; left = end - elapsedSince(start)) {
-        await clock.sleep(left, signal)
+      const end = endOf(elapsedSince(start, clock.now()))
+      for (;;) {
+        let now = clock.now()
+        let over = elapsedSince(start, now) - end
+        if (over >= 0) {
+          // Slots may have stood still since then: that is gone back over as well.
+          for (; over > LEAST_MS; over = elapsedSince(start, now) - end) now -= over
+          return now
+        }
         await resumeGate.value(signal)
+        await clock.sleep(end - elapsedSince(start, clock.now()), signal)
       }
-      return clock.now() + left
     },
     async endOfCutSlot(signal) {
       if (slotMs === 0 || begun === undefined) return
-      const elapsed = elapsedSince(begun)
+      const elapsed = elapsedSince(begun, clock.now())
       const until = clock.now() + endOf(elapsed) - elapsed
       for (let left = until - clock.now(); left > 0; left = until - clock.now()) await clock.sleep(left, signal)
     },
   }
 }
+
+/** A microsecond: less is rounding. */
+const LEAST_MS = 1e-3

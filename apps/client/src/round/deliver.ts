@@ -6,7 +6,16 @@ import type { RoundParts } from './round-parts.ts'
 /** What delivery needs of a round. */
 export type DeliveryParts = Pick<
   RoundParts,
-  'invitation' | 'uploadToken' | 'link' | 'moment' | 'ledger' | 'outbox' | 'signal' | 'report' | 'whenDiskHasRoom'
+  | 'invitation'
+  | 'uploadToken'
+  | 'tokenCameAt'
+  | 'link'
+  | 'moment'
+  | 'ledger'
+  | 'outbox'
+  | 'signal'
+  | 'report'
+  | 'whenDiskHasRoom'
 >
 
 /** Answers that are about the caller, the way or the moment, and not about the frame: it may still be taken later. */
@@ -52,12 +61,13 @@ export async function deliver(parts: DeliveryParts, key: AttemptKey): Promise<vo
 
 /** A token that is not taken waits for the next invitation to the same round, which brings another. */
 async function upload(
-  { link, moment, invitation, uploadToken, signal }: DeliveryParts,
+  { link, moment, invitation, uploadToken, tokenCameAt, signal }: DeliveryParts,
   frame: Uint8Array,
 ): Promise<UploadReply> {
   const { runId, round } = invitation
   for (;;) {
     const token = await uploadToken.value(signal)
+    if (moment !== undefined && tokenCameAt !== undefined) moment.at = Math.max(moment.at, tokenCameAt())
     try {
       return await link.upload({ runId, round, uploadToken: token, frame }, signal, moment)
     } catch (error) {

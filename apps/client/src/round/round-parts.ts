@@ -18,6 +18,8 @@ export interface RoundParts {
   readonly invitation: Invitation
   /** The newest upload token: a coordinator that came back may have issued another. */
   readonly uploadToken: AwaitableValue<string>
+  /** When it came, in milliseconds of the clock of releases. */
+  tokenCameAt?(): number
   /** There while the run is not paused. */
   readonly resumeGate: AwaitableValue<true>
   readonly run: BoundRun

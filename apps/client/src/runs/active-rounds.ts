@@ -1,11 +1,14 @@
 import type { Invitation } from '@fedsvd/core/protocol'
 import { AwaitableValue } from '../platform/index.ts'
+import { Spans } from '../release/index.ts'
 
 interface ActiveRound {
   readonly round: number
   readonly uploadToken: AwaitableValue<string>
+  /** When the invitation with it came. */
+  tokenCameAt: number
   readonly resumeGate: AwaitableValue<true>
-  readonly pause: PauseTime
+  readonly pause: Spans
   readonly abort: AbortController
   readonly done: Promise<void>
 }
@@ -13,10 +16,12 @@ interface ActiveRound {
 /** What a round needs to know of its place. */
 export interface RoundHandle {
   readonly uploadToken: AwaitableValue<string>
+  /** When the newest upload token came, in milliseconds of the clock. */
+  tokenCameAt(): number
   /** There while the round may go on: whoever trains waits for it between two pieces of work. */
   readonly resumeGate: AwaitableValue<true>
-  /** How long the round was held so far, in milliseconds. */
-  pausedMs(): number
+  /** How long the round was held until a moment, in milliseconds. */
+  pausedMs(at: number): number
   readonly signal: AbortSignal
 }
 
@@ -49,6 +54,7 @@ export class ActiveRounds {
   ): void {
     const current = this.#work.get(runId)
     if (current?.round === round) {
+      current.tokenCameAt = at
       current.uploadToken.set(uploadToken)
       current.pause.end(at)
       current.resumeGate.set(true)
@@ -60,13 +66,16 @@ export class ActiveRounds {
     token.set(uploadToken)
     const resumeGate = new AwaitableValue<true>()
     resumeGate.set(true)
-    const pause = new PauseTime(this.#now)
-    const pausedMs = () => pause.total()
-    const done = train({ uploadToken: token, resumeGate, pausedMs, signal: abort.signal }).then((tellEnd) => {
-      if (this.#work.get(runId)?.abort === abort) this.#work.delete(runId)
-      tellEnd()
-    })
-    this.#work.set(runId, { round, uploadToken: token, resumeGate, pause, abort, done })
+    const pause = new Spans()
+    const pausedMs = (until: number) => pause.before(until)
+    const tokenCameAt = (): number => this.#work.get(runId)?.tokenCameAt ?? at
+    const done = train({ uploadToken: token, tokenCameAt, resumeGate, pausedMs, signal: abort.signal }).then(
+      (tellEnd) => {
+        if (this.#work.get(runId)?.abort === abort) this.#work.delete(runId)
+        tellEnd()
+      },
+    )
+    this.#work.set(runId, { round, uploadToken: token, tokenCameAt: at, resumeGate, pause, abort, done })
   }
 
   /** Holds the round of a run that is at work: nothing of it is lost, and it goes on when it is started again. */
@@ -87,33 +96,5 @@ export class ActiveRounds {
 
   async endAll(reason: string): Promise<void> {
     await Promise.all([...this.#work.keys()].map((runId) => this.end(runId, reason)))
-  }
-}
-
-/** How long a round was held, all pauses together. */
-class PauseTime {
-  readonly #now: () => number
-  #before = 0
-  #since: number | undefined
-
-  constructor(now: () => number) {
-    this.#now = now
-  }
-
-  begin(at: number): void {
-    this.#since ??= at
-  }
-
-  end(at: number): void {
-    this.#before = this.#totalAt(at)
-    this.#since = undefined
-  }
-
-  total(): number {
-    return this.#totalAt(this.#now())
-  }
-
-  #totalAt(at: number): number {
-    return this.#before + (this.#since === undefined ? 0 : at - this.#since)
   }
 }

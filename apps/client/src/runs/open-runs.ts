@@ -15,6 +15,8 @@ export interface OpenRun {
   readonly bound: BoundRun
   /** The site's records as the run's model takes them: being made since the run was agreed to. */
   records(): Promise<EncodedRecords>
+  /** When the records counted as ready, in milliseconds of the clock of releases, however late that was noticed. */
+  readyAt(): number
   /** The run's engine, made when it is first asked for. */
   engine(): Promise<PrivateEngine>
   /**
@@ -83,6 +85,7 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
     await before // records that are tokenised beside it would slow the engine down while it is timed
     return await quiet.during(() => slotLength(manifest, bound.terms, made, clock))
   })
+  let readyAt = Number.NEGATIVE_INFINITY
   const records = lazily(async () => {
     const over = AbortSignal.any([signal, ended.signal])
     const open = async (): Promise<EncodedRecords> => {
@@ -92,13 +95,18 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
     }
     if (releaseClock === undefined) return await open()
     const timed = () => slot.get(releaseClock).catch(() => {})
-    return await readyTurns.take({ clock: quiet.clockOf(releaseClock), signal: over, first: timed, make: open })
+    const clock = quiet.clockOf(releaseClock)
+    const onReady = (at: number): void => {
+      readyAt = releaseClock.now() - (clock.now() - at)
+    }
+    return await readyTurns.take({ clock, signal: over, first: timed, make: open, onReady })
   })
   records.get().catch(() => {}) // told when a round asks for it
   return {
     manifest,
     bound,
     records: records.get,
+    readyAt: () => readyAt,
     engine: engine.get,
     slotLength: slot.get,
     close: async () => {

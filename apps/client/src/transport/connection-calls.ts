@@ -27,11 +27,10 @@ export interface ConnectionSettings {
   readonly holdMs: number
 }
 
-/** An answer of the coordinator, and when it came, in milliseconds of `monotonicMs`. */
-export interface Answered<T> {
-  readonly value: T
-  readonly at: number
-}
+/** An answer of the coordinator, or how it refuses, and when that came, in milliseconds of `monotonicMs`. */
+export type Answered<T> =
+  | { readonly value: T; readonly at: number }
+  | { readonly refusal: unknown; readonly at: number }
 
 /** What the process asks of the thread of its connection. `call` names a call that can be cancelled. */
 export interface ConnectionCalls {
@@ -107,11 +106,11 @@ function mapErrors(message: Message, change: (value: unknown) => unknown): Messa
 const CATALOGUED = 'an error of the catalogue'
 
 /** Structured clones lose the class of an error. */
-function toPlain(value: unknown): unknown {
+export function toPlain(value: unknown): unknown {
   return isFedsvdError(value) ? { [CATALOGUED]: value.toJSON() } : value
 }
 
-function fromPlain(value: unknown): unknown {
+export function fromPlain(value: unknown): unknown {
   const isPlain = typeof value === 'object' && value !== null && CATALOGUED in value
   return isPlain ? FedsvdError.fromJSON(value[CATALOGUED]) : value
 }

@@ -9,6 +9,7 @@ import {
   type ConnectionCalls,
   type ConnectionSettings,
   callsOver,
+  fromPlain,
 } from './connection-calls.ts'
 import { routeTo } from './route.ts'
 import type { Caller, CoordinatorLink, LinkHandlers, Moment, Transport } from './transport.ts'
@@ -101,9 +102,10 @@ class ConnectionThread {
       ask: (calls: Calls, call: number, cause: number | undefined) => Promise<Answered<T>>,
     ): Promise<T> => {
       const call = this.#nextCall()
-      const { value, at } = await this.#call(call, signal, (calls) => ask(calls, call, moment?.at))
-      if (moment !== undefined) moment.at = at
-      return value
+      const answered = await this.#call(call, signal, (calls) => ask(calls, call, moment?.at))
+      if (moment !== undefined) moment.at = answered.at
+      if ('refusal' in answered) throw fromPlain(answered.refusal)
+      return answered.value
     }
     return {
       report: (report, signal = this.#closed.signal, moment?) =>

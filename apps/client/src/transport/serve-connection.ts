@@ -7,6 +7,7 @@ import {
   type ConnectionCalls,
   type ConnectionSettings,
   callsOver,
+  toPlain,
 } from './connection-calls.ts'
 import { networkTransport } from './network.ts'
 import type { CoordinatorLink, LinkHandlers } from './transport.ts'
@@ -37,7 +38,11 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
       if (cause !== undefined) await hold.behind(cause)
       signal.throwIfAborted()
       if (link === undefined) throw new TypeError('expected a connection that was opened')
-      return { value: await run(link, signal), at: monotonicMs() }
+      try {
+        return { value: await run(link, signal), at: monotonicMs() }
+      } catch (error) {
+        return { refusal: toPlain(error), at: monotonicMs() }
+      }
     })
   /** What the process says to a question of the coordinator, so long behind the question. */
   const held = async <T>(ask: (at: number) => Promise<T>): Promise<T> => {
