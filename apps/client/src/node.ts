@@ -38,6 +38,7 @@ import type { StepSnapshots } from './step-snapshots/index.ts'
 import {
   ANSWER_HOLD_MS,
   type CoordinatorLink,
+  CutOff,
   type LinkHandlers,
   type Moment,
   type Transport,
@@ -160,7 +161,7 @@ export class ClientNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort(new Error('the client was stopped'))
-    const ended = this.#work.endAll('the client was stopped')
+    const ended = this.#work.endAll(new CutOff('the client was stopped'))
     const closed = this.#link[Symbol.asyncDispose]()
     await Promise.all([ended, closed, this.#agreeing])
     for (const run of this.#runs.values()) await run.close()
@@ -182,11 +183,11 @@ export class ClientNode implements AsyncDisposable {
         if (!this.#stopped.signal.aborted) onEvent({ event: 'disconnected', reason })
       },
       onUnreachable: (error = unreachable(coordinator)) => onEvent({ event: 'unreachable', error: error.toJSON() }),
-      onRefused: (error) => {
+      onRefused: (error, at) => {
         onEvent({ event: 'refused', error: catalogued(error).toJSON() })
         // It can turn a site away whenever it likes, and the site is started again by whoever looks after it.
         for (const runId of this.#runs.keys()) this.#close(runId, this.#work.roundOf(runId))
-        void this.#work.endAll('the coordinator turned this client away')
+        void this.#work.endAll(new CutOff('the coordinator turned this client away', at))
         turnedAway(error)
         this.#endings.tell(error)
       },
@@ -206,15 +207,15 @@ export class ClientNode implements AsyncDisposable {
         })
       },
       onInvitation: (invitation, at) => this.#answerInvitation(invitation, at),
-      onRoundClosed: ({ runId, round }) => {
+      onRoundClosed: ({ runId, round }, at) => {
         this.#close(runId, round)
-        void this.#work.end(runId, 'the round is closed', round)
+        void this.#work.end(runId, new CutOff('the round is closed', at), round)
       },
       onRunPaused: ({ runId }, at) => {
         const round = this.#work.hold(runId, at)
         if (this.#runs.has(runId)) onEvent({ event: 'run-paused', runId, ...(round !== undefined && { round }) })
       },
-      onRunEnded: (ending) => void this.#endRun(ending),
+      onRunEnded: (ending, at) => void this.#endRun(ending, at),
     }
   }
 
@@ -535,14 +536,14 @@ export class ClientNode implements AsyncDisposable {
     throw said
   }
 
-  async #endRun(ending: RunEnded): Promise<void> {
+  async #endRun(ending: RunEnded, at: number | undefined): Promise<void> {
     const { runId, code } = ending
     await this.#agreeing
     const run = this.#runs.get(runId)
     if (run === undefined && !this.#isAbandoned(runId)) return
     this.#runs.delete(runId)
     for (const round of this.#begunRounds(runId)) this.#close(runId, round)
-    await this.#work.end(runId, 'the run has ended')
+    await this.#work.end(runId, new CutOff('the run has ended', at))
     await run?.close().catch(() => {}) // an engine that fails to close has no more to say about the run
     this.#parts.outbox.clear(runId)
     this.#parts.checkpoints.clear(runId)

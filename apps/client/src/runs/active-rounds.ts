@@ -1,6 +1,7 @@
 import type { Invitation } from '@fedsvd/core/protocol'
 import { AwaitableValue } from '../platform/index.ts'
 import { Spans } from '../release/index.ts'
+import { CutOff } from '../transport/index.ts'
 
 interface ActiveRound {
   readonly round: number
@@ -60,7 +61,7 @@ export class ActiveRounds {
       current.resumeGate.set(true)
       return
     }
-    current?.abort.abort(new Error('a newer round has begun'))
+    current?.abort.abort(new CutOff('a newer round has begun', at))
     const abort = new AbortController()
     const token = new AwaitableValue<string>()
     token.set(uploadToken)
@@ -87,14 +88,14 @@ export class ActiveRounds {
   }
 
   /** Ends the round of a run that is at work, if it is `upTo` or earlier, and waits for it. */
-  async end(runId: string, reason: string, upTo = Number.POSITIVE_INFINITY): Promise<void> {
+  async end(runId: string, reason: CutOff, upTo = Number.POSITIVE_INFINITY): Promise<void> {
     const current = this.#work.get(runId)
     if (current === undefined || current.round > upTo) return
-    current.abort.abort(new Error(reason))
+    current.abort.abort(reason)
     await current.done
   }
 
-  async endAll(reason: string): Promise<void> {
+  async endAll(reason: CutOff): Promise<void> {
     await Promise.all([...this.#work.keys()].map((runId) => this.end(runId, reason)))
   }
 }

@@ -40,7 +40,7 @@ export interface ConnectionCalls {
   roundFailed(message: RoundFailed, cause?: number): void
   fetchState(call: number, state: { sha256: string; bytes: number }, cause?: number): Promise<Answered<Uint8Array>>
   upload(call: number, update: FrameUpload, cause?: number): Promise<Answered<UploadReply>>
-  cancel(call: number): void
+  cancel(call: number, cause?: number): void
   close(): Promise<void>
 }
 
@@ -50,12 +50,12 @@ export interface ClientCalls {
   connected(transport: 'websocket' | 'polling', at: number): void
   disconnected(reason: string): void
   unreachable(error?: FedsvdError): void
-  refused(error: Error): void
+  refused(error: Error, at: number): void
   offer(offer: Offer, at: number): Promise<OfferReply>
   invitation(invitation: Invitation, at: number): Promise<InvitationReply>
-  roundClosed(message: RoundClosed): void
+  roundClosed(message: RoundClosed, at: number): void
   runPaused(message: RunPaused, at: number): void
-  runEnded(message: RunEnded): void
+  runEnded(message: RunEnded, at: number): void
   nonsense(error: Error): void
   ledgerHead(at?: number): ClientHandshake['ledger']
   signChallenge(clientId: string, nonce: string): string

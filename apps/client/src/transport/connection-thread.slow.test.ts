@@ -4,7 +4,7 @@ import { block, type ProbingCoordinator, probingCoordinator } from '@fedsvd/test
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { monotonicMs } from '../platform/index.ts'
 import { type ConnectionThreadOptions, connectionThread } from './connection-thread.ts'
-import type { CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
+import { type CoordinatorLink, CutOff, type LinkHandlers, type Transport } from './transport.ts'
 
 const RUN = '5b7e3f0a-3d51-4f0e-9c39-0d5f0d2f6b11'
 /** Until a thread that is asked all the time has answered; only a test that fails waits for it. */
@@ -128,6 +128,23 @@ describe('a connection in a thread of its own', () => {
     const call = link.fetchState('a'.repeat(64), 10, abort.signal)
     abort.abort(new Error('the round is closed'))
     await expect(call).rejects.toThrow('the round is closed')
+  })
+
+  it('cuts a request off so long behind what ends it, however busy the process is', async () => {
+    const holdMs = 2000
+    const abort = new AbortController()
+    const link = await connect(thread({ holdMs }), {
+      onRoundClosed: (_, at) => {
+        block(150)
+        abort.abort(new CutOff('the round is closed', at))
+      },
+    })
+    const closed = coordinator.closeRound({ runId: RUN, round: 0 })
+    const fetched = link.fetchState('a'.repeat(64), 10, abort.signal).catch((error: Error) => error.message)
+    const cutAfter = await closed
+    expect(await fetched).toBe('the round is closed')
+    expect(cutAfter).toBeGreaterThanOrEqual(holdMs)
+    expect(cutAfter).toBeLessThan(2 * holdMs)
   })
 
   it('begins again where its thread has ended, and asks again what it was asked', async () => {

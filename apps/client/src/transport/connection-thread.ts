@@ -12,7 +12,14 @@ import {
   fromPlain,
 } from './connection-calls.ts'
 import { routeTo } from './route.ts'
-import type { Caller, CoordinatorLink, LinkHandlers, Moment, Transport } from './transport.ts'
+import {
+  type Caller,
+  type CoordinatorLink,
+  CutOff,
+  type LinkHandlers,
+  type Moment,
+  type Transport,
+} from './transport.ts'
 
 export interface ConnectionThreadOptions {
   readonly trust?: TlsTrust
@@ -138,7 +145,8 @@ class ConnectionThread {
     const cancelled = new Promise<never>((_, reject) => {
       cancel = () => {
         reject(signal.reason as Error)
-        void this.#thread?.then((calls) => calls.cancel.asEvent(call)).catch(() => {})
+        const cause = signal.reason instanceof CutOff ? signal.reason.at : undefined
+        void this.#thread?.then((calls) => calls.cancel.asEvent(call, cause)).catch(() => {})
       }
     })
     cancelled.catch(() => {})
@@ -229,13 +237,13 @@ class ConnectionThread {
       connected: (way, at) => told((to) => to.onConnected(way, at)),
       disconnected: (reason) => told((to) => to.onDisconnected(reason)),
       unreachable: (error) => handlers().onUnreachable(error),
-      refused: (error) => handlers().onRefused(error),
+      refused: (error, at) => handlers().onRefused(error, at),
       nonsense: (error) => handlers().onNonsense(error),
       offer: (offer, at) => handlers().onOffer(offer, at),
       invitation: (invitation, at) => handlers().onInvitation(invitation, at),
-      roundClosed: (message) => told((to) => to.onRoundClosed(message)),
+      roundClosed: (message, at) => told((to) => to.onRoundClosed(message, at)),
       runPaused: (message, at) => told((to) => to.onRunPaused(message, at)),
-      runEnded: (message) => told((to) => to.onRunEnded(message)),
+      runEnded: (message, at) => told((to) => to.onRunEnded(message, at)),
       ledgerHead: (length) => this.#open().caller.ledgerHead(length) as ReturnType<ClientCalls['ledgerHead']>,
       signChallenge: (id, nonce) => this.#open().caller.signChallenge(id, nonce) as string,
     }

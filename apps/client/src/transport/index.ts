@@ -7,4 +7,12 @@ export { networkTransport } from './network.ts'
 export { type Route, routeTo } from './route.ts'
 export { openSocket } from './socket.ts'
 export { readTls, type TlsFiles } from './tls.ts'
-export type { Caller, CoordinatorLink, FrameUpload, LinkHandlers, Moment, Transport } from './transport.ts'
+export {
+  type Caller,
+  type CoordinatorLink,
+  CutOff,
+  type FrameUpload,
+  type LinkHandlers,
+  type Moment,
+  type Transport,
+} from './transport.ts'

@@ -78,7 +78,10 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
     fetchState: (call, { sha256, bytes }, cause) =>
       overLink(call, cause, (open, signal) => open.fetchState(sha256, bytes, signal)),
     upload: (call, update, cause) => overLink(call, cause, (open, signal) => open.upload(update, signal)),
-    cancel: (call) => calls.get(call)?.abort(new Error('it is not waited for any more')),
+    cancel: (call, cause) => {
+      const kept = cause === undefined ? Promise.resolve() : hold.behind(cause)
+      void kept.then(() => calls.get(call)?.abort(new Error('it is not waited for any more')))
+    },
     close: async () => {
       await hold.settled() // what was said already still leaves
       await link?.[Symbol.asyncDispose]()
@@ -90,12 +93,12 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
     onConnected: (way) => void client.connected.asEvent(way, monotonicMs()),
     onDisconnected: (reason) => void client.disconnected.asEvent(reason),
     onUnreachable: (error) => void client.unreachable.asEvent(error),
-    onRefused: (error) => void client.refused.asEvent(error),
+    onRefused: (error) => void client.refused.asEvent(error, monotonicMs()),
     onNonsense: (error) => void client.nonsense.asEvent(error),
     onOffer: (offer) => held((at) => client.offer(offer, at)),
     onInvitation: (invitation) => held((at) => client.invitation(invitation, at)),
-    onRoundClosed: (message) => void client.roundClosed.asEvent(message),
+    onRoundClosed: (message) => void client.roundClosed.asEvent(message, monotonicMs()),
     onRunPaused: (message) => void client.runPaused.asEvent(message, monotonicMs()),
-    onRunEnded: (message) => void client.runEnded.asEvent(message),
+    onRunEnded: (message) => void client.runEnded.asEvent(message, monotonicMs()),
   })
 }

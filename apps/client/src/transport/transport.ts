@@ -25,6 +25,20 @@ export interface Moment {
 }
 
 /**
+ * Why a conversation is ended from outside, and where a coordinator asked for it, when that came, in milliseconds of
+ * `monotonicMs`. A request under way is then cut off at a fixed time behind that.
+ */
+export class CutOff extends Error {
+  override readonly name = 'CutOff'
+  readonly at: number | undefined
+
+  constructor(message: string, at?: number) {
+    super(message)
+    this.at = at
+  }
+}
+
+/**
  * What a client can ask of a coordinator once it is connected. All of it survives a lost connection by waiting.
  *
  * Where a `moment` is given and answers are held back, a message leaves at a fixed time behind it, however busy the
@@ -62,12 +76,12 @@ export interface LinkHandlers {
    */
   onUnreachable(error?: FedsvdError): void
   /** The connection can never succeed, such as a revoked key. */
-  onRefused(error: Error): void
+  onRefused(error: Error, at?: number): void
   onOffer(offer: Offer, at?: number): Promise<OfferReply>
   onInvitation(invitation: Invitation, at?: number): Promise<InvitationReply>
-  onRoundClosed(message: RoundClosed): void
+  onRoundClosed(message: RoundClosed, at?: number): void
   onRunPaused(message: RunPaused, at?: number): void
-  onRunEnded(message: RunEnded): void
+  onRunEnded(message: RunEnded, at?: number): void
   /** A message that does not fit its schema was dropped. */
   onNonsense(error: Error): void
 }

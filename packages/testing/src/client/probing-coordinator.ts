@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { RoundClosed } from '@fedsvd/core/protocol'
 
 /** A coordinator in a thread of its own, which asks its one client whatever it may. */
 export interface ProbingCoordinator extends AsyncDisposable {
@@ -8,6 +9,8 @@ export interface ProbingCoordinator extends AsyncDisposable {
   connected(): Promise<unknown>
   /** How long the client takes to answer a question, in milliseconds. */
   ask(event: 'offer' | 'invite', message: unknown): Promise<number>
+  /** Closes a round while its state is fetched; how long it takes to cut off the request, in milliseconds. */
+  closeRound(message: RoundClosed): Promise<number>
   /** Asks every so often for so long; how long each answer took, in milliseconds. */
   watch(watched: Watched): Promise<readonly number[]>
   /**
@@ -38,6 +41,10 @@ export async function probingCoordinator(): Promise<ProbingCoordinator> {
     connected: () => told(),
     ask: async (event, message) => {
       worker.postMessage({ question: { event, message } })
+      return (await told<{ milliseconds: number }>()).milliseconds
+    },
+    closeRound: async (closed) => {
+      worker.postMessage({ closed })
       return (await told<{ milliseconds: number }>()).milliseconds
     },
     watch: async (watched) => {

@@ -1,13 +1,21 @@
 /**
  * The thread of `probing-coordinator.ts`. Plain JavaScript, so that it can begin without a loader.
  */
+import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Server } from 'socket.io'
 
 /** A cell that the process waits for while it does nothing else. */
 const answered = new Int32Array(workerData.answered)
-const http = createServer((_request, response) => {
+/** Tells that a request for a state has come (`fetched`), and that it was cut off (`cut`): it is never answered. */
+const states = new EventEmitter()
+const http = createServer((request, response) => {
+  if (request.url.startsWith('/v1/blobs/')) {
+    response.on('close', () => states.emit('cut'))
+    states.emit('fetched')
+    return
+  }
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ nonce: 'n'.repeat(43) }))
 })
 const io = new Server(http, { serveClient: false, pingInterval: 20 })
@@ -42,7 +50,20 @@ async function watch({ event, message, everyMs, forMs }) {
   return times
 }
 
-parentPort.on('message', async ({ enough, question, watched }) => {
+/** Closes a round while its state is fetched; how long it takes to cut off the request, in milliseconds. */
+async function closeRound(message) {
+  await once(states, 'fetched')
+  const asked = performance.now()
+  socket.emit('round-closed', message)
+  await once(states, 'cut')
+  return performance.now() - asked
+}
+
+parentPort.on('message', async ({ enough, question, watched, closed }) => {
+  if (closed !== undefined) {
+    parentPort.postMessage({ milliseconds: await closeRound(closed) })
+    return
+  }
   if (watched !== undefined) {
     parentPort.postMessage({ times: await watch(watched) })
     return
