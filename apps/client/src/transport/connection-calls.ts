@@ -37,7 +37,7 @@ export interface ConnectionCalls {
   enrol(call: number, request: EnrolRequest): Promise<EnrolReply>
   open(caller: Pick<Caller, 'clientId' | 'instance'>): void
   report(call: number, report: LedgerReport, cause?: number): Promise<Answered<LedgerReply>>
-  roundFailed(message: RoundFailed, cause?: number): void
+  roundFailed(call: number, message: RoundFailed, cause?: number): Promise<Answered<undefined>>
   fetchState(call: number, state: { sha256: string; bytes: number }, cause?: number): Promise<Answered<Uint8Array>>
   upload(call: number, update: FrameUpload, cause?: number): Promise<Answered<UploadReply>>
   cancel(call: number, cause?: number): void

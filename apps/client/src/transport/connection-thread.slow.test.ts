@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { block, type ProbingCoordinator, probingCoordinator } from '@fedsvd/testing/client/probing-coordinator'
@@ -163,6 +164,25 @@ describe('a connection in a thread of its own', () => {
     expect(await held).toEqual({ agrees: true })
     expect(reasons).toEqual([expect.stringContaining('the thread of the connection has ended')])
     expect(workers).toHaveLength(2)
+  })
+
+  it('loses nothing that is said while its thread has ended', async () => {
+    const workers: Worker[] = []
+    const start: ConnectionThreadOptions['start'] = (workerData) => {
+      const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [], workerData })
+      workers.push(worker)
+      return worker
+    }
+    const link = await connect(thread({ start, holdMs: 1000 }))
+    const reconnected = coordinator.connected()
+    link.roundFailed({ runId: RUN, round: 0, code: 'SITE_DECLINED' }, { at: monotonicMs() })
+    const ended = once(workers[0]!, 'exit')
+    await workers[0]!.terminate()
+    await ended
+    const reported = link.report({ runId: RUN, reservations: [] })
+    await reconnected
+    expect(await coordinator.failed()).toEqual({ failed: { runId: RUN, round: 0, code: 'SITE_DECLINED' } })
+    expect(await reported).toEqual({ agrees: true })
   })
 
   it('tells where its thread cannot begin', async () => {

@@ -81,6 +81,9 @@ class ConnectionThread {
   #thread: Promise<Calls> | undefined
   #worker: Worker | undefined
   #opened: Opened | undefined
+  #openedIn: Calls | undefined
+  /** A thread has begun before. */
+  #hasBegun = false
   #lastCall = 0
   /** Calls under way, and the link once it was opened: without them the thread ends. */
   #uses = 0
@@ -102,7 +105,8 @@ class ConnectionThread {
   open(opened: Opened): CoordinatorLink {
     this.#opened = opened
     this.#use(+1)
-    this.#reopen()
+    if (this.#thread === undefined) void this.#started().catch(() => {})
+    else void this.#thread.then((calls) => this.#openIn(calls)).catch(() => {})
     const over = async <T>(
       signal: AbortSignal,
       moment: Moment | undefined,
@@ -118,9 +122,9 @@ class ConnectionThread {
       report: (report, signal = this.#closed.signal, moment?) =>
         over(signal, moment, (calls, call, cause) => calls.report(call, report, cause)),
       roundFailed: (message, moment) =>
-        void this.#started()
-          .then((calls) => calls.roundFailed.asEvent(message, moment?.at))
-          .catch(() => {}),
+        void over(this.#closed.signal, moment, (calls, call, cause) => calls.roundFailed(call, message, cause)).catch(
+          () => {}, // the client was stopped
+        ),
       fetchState: (sha256, bytes, signal, moment) =>
         over(signal, moment, (calls, call, cause) => calls.fetchState(call, { sha256, bytes }, cause)),
       upload: (update, signal, moment) =>
@@ -181,12 +185,12 @@ class ConnectionThread {
     return this.#thread
   }
 
-  #reopen(): void {
-    if (this.#opened === undefined || this.#closed.signal.aborted) return
+  /** Once in each thread. */
+  #openIn(calls: Calls): void {
+    if (this.#opened === undefined || this.#openedIn === calls || this.#closed.signal.aborted) return
+    this.#openedIn = calls
     const { clientId, instance } = this.#opened.caller
-    void this.#started()
-      .then((calls) => calls.open.asEvent({ clientId, instance }))
-      .catch(() => {})
+    calls.open.asEvent({ clientId, instance }).catch(() => {})
   }
 
   #start(): Promise<Calls> {
@@ -199,14 +203,15 @@ class ConnectionThread {
         failure = String(error)
       })
       worker.once('exit', (code) => {
-        const hasBegun = calls !== undefined
-        const ended = new ConnectionThreadEnded(failure ?? `exit code ${code}`, { hasBegun })
+        const ended = new ConnectionThreadEnded(failure ?? `exit code ${code}`, { hasBegun: this.#hasBegun })
         reject(ended)
         calls?.$close(ended)
         if (this.#worker === worker) this.#ended(ended)
       })
       worker.once('message', () => {
         calls = callsOver<ConnectionCalls, ClientCalls>(worker, this.#functions())
+        this.#hasBegun = true
+        this.#openIn(calls) // before anything else is asked of it
         resolve(calls)
       })
     })
@@ -223,7 +228,7 @@ class ConnectionThread {
     }
     handlers.onDisconnected(reason.message)
     void pause(this.#waits.next().value, this.#closed.signal).then(
-      () => this.#reopen(),
+      () => void this.#started().catch(() => {}),
       () => {},
     )
   }

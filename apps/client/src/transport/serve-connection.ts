@@ -71,10 +71,11 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
       )
     },
     report: (call, report, cause) => overLink(call, cause, (open, signal) => open.report(report, signal)),
-    roundFailed: async (message, cause) => {
-      if (cause !== undefined) await hold.behind(cause)
-      link?.roundFailed(message)
-    },
+    roundFailed: (call, message, cause) =>
+      overLink(call, cause, async (open) => {
+        open.roundFailed(message)
+        return undefined
+      }),
     fetchState: (call, { sha256, bytes }, cause) =>
       overLink(call, cause, (open, signal) => open.fetchState(sha256, bytes, signal)),
     upload: (call, update, cause) => overLink(call, cause, (open, signal) => open.upload(update, signal)),

@@ -7,6 +7,8 @@ export interface ProbingCoordinator extends AsyncDisposable {
   readonly url: string
   /** Settles when the client has connected the next time. */
   connected(): Promise<unknown>
+  /** Settles with the next failure of a round that the client tells. */
+  failed(): Promise<unknown>
   /** How long the client takes to answer a question, in milliseconds. */
   ask(event: 'offer' | 'invite', message: unknown): Promise<number>
   /** Closes a round while its state is fetched; how long it takes to cut off the request, in milliseconds. */
@@ -39,6 +41,7 @@ export async function probingCoordinator(): Promise<ProbingCoordinator> {
   return {
     url: `http://127.0.0.1:${port}`,
     connected: () => told(),
+    failed: () => told(),
     ask: async (event, message) => {
       worker.postMessage({ question: { event, message } })
       return (await told<{ milliseconds: number }>()).milliseconds

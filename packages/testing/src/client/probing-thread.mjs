@@ -28,6 +28,7 @@ io.of('/client').on('connection', (connected) => {
   connected.emit('session', { sessionToken: 's'.repeat(43) })
   connected.conn.on('heartbeat', () => (heartbeats += 1))
   connected.on('ledger-report', (_report, reply) => reply({ agrees: true }))
+  connected.on('round-failed', (failed) => parentPort.postMessage({ failed }))
   parentPort.postMessage({ connected: true })
 })
 
