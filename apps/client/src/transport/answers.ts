@@ -18,10 +18,12 @@ export type ClientSocket = Socket<ServerToClientEvents, ClientToServerEvents>
 /** Hands every message that fits its schema to its handler, and every answer back. Nothing that comes in can throw. */
 export function answerWith(socket: ClientSocket, handlers: LinkHandlers): void {
   socket.on('offer', (message, reply) => {
-    answerQuestion(handlers, reply, () => handlers.onOffer(parseMessage(offerSchema, message, 'an offer')))
+    answerQuestion(handlers, onThisConnection(socket, reply), () =>
+      handlers.onOffer(parseMessage(offerSchema, message, 'an offer')),
+    )
   })
   socket.on('invite', (message, reply) => {
-    answerQuestion(handlers, reply, () =>
+    answerQuestion(handlers, onThisConnection(socket, reply), () =>
       handlers.onInvitation(parseMessage(invitationSchema, message, 'an invitation')),
     )
   })
@@ -39,13 +41,28 @@ export function answerWith(socket: ClientSocket, handlers: LinkHandlers): void {
   })
 }
 
+/**
+ * An answer goes to who asked: a coordinator that was restarted counts its questions anew, and would take it for the
+ * answer to one of its own; and one to which the connection is not proved yet ends it.
+ */
+function onThisConnection<Answer>(
+  socket: ClientSocket,
+  reply: ((answer: Answer) => void) | undefined,
+): ((answer: Answer) => void) | undefined {
+  const { id } = socket
+  if (typeof reply !== 'function') return undefined
+  return (answer) => {
+    if (socket.id === id) reply(answer)
+  }
+}
+
 /** A question that asks for no answer, or says more than one thing, is not listened to. */
 function answerQuestion<Reply extends { readonly accepted: boolean }>(
   handlers: LinkHandlers,
   reply: ((answer: Reply | ReturnType<typeof refused>) => void) | undefined,
   answer: () => Promise<Reply>,
 ): void {
-  if (typeof reply !== 'function') {
+  if (reply === undefined) {
     handlers.onNonsense(new TypeError('a question that asks for no answer'))
     return
   }

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { type InvitationReply, PROTOCOL_VERSION } from '@fedsvd/core/protocol'
 import { CoordinatorDouble } from '@fedsvd/testing/client/coordinator-double'
 import { type NetworkDouble, serveDouble } from '@fedsvd/testing/client/network-double'
 import { startSite } from '@fedsvd/testing/client/running-site'
@@ -7,6 +9,7 @@ import { sampleManifest } from '@fedsvd/testing/client/sample-run'
 import { sampleSite } from '@fedsvd/testing/client/site'
 import { type TemporaryFolder, temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { loadIdentity } from '../identity/identity.ts'
 import { startClient } from '../index.ts'
 import { networkTransport } from './network.ts'
 
@@ -40,6 +43,50 @@ it('a message of more than a coordinator has to say is cut off before it is read
   void peer.offer({ ...manifest, name: 'a'.repeat(17 * 2 ** 20) }).catch(() => {})
   await site.told('connected', 2)
   expect(site.events.map(({ event }) => event)).not.toContain('dropped')
+})
+
+it('an answer that is late for its connection is not taken for that to a question of a coordinator that was restarted', async () => {
+  const asked: ((reply: InvitationReply) => void)[] = []
+  const transport = networkTransport(served.url)
+  const identity = loadIdentity(folder.path, served.url)
+  const { publicKey } = identity
+  const { clientId } = await transport.enrol(
+    { protocolVersion: PROTOCOL_VERSION, token: 'token', name: 'a site', publicKey },
+    AbortSignal.timeout(10_000),
+  )
+  await using _link = transport.open(
+    {
+      clientId,
+      instance: randomUUID(),
+      ledgerHead: () => undefined,
+      signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
+    },
+    {
+      onConnected: () => {},
+      onDisconnected: () => {},
+      onUnreachable: () => {},
+      onRefused: () => {},
+      onOffer: () => Promise.reject(new Error('no offer')),
+      onInvitation: () => new Promise((resolve) => asked.push(resolve)),
+      onRoundClosed: () => {},
+      onRunPaused: () => {},
+      onRunEnded: () => {},
+      onNonsense: () => {},
+    },
+  )
+  const first = await double.peer()
+  void first.invite(double.invitation(manifest, 0)).catch(() => {})
+  await expect.poll(() => asked.length).toBe(1)
+  await served[Symbol.asyncDispose]()
+  await restart()
+  await expect.poll(async () => (await double.peer()) !== first, { timeout: 10_000 }).toBe(true)
+  const second = await double.peer()
+  const answer = second.invite(double.invitation(manifest, 1))
+  await expect.poll(() => asked.length).toBe(2)
+  const declined = { code: 'SITE_DECLINED', expected: 'e', got: 'g', remedy: 'r' } as const
+  asked[0]!({ accepted: false, error: declined as never })
+  asked[1]!({ accepted: true })
+  expect(await answer).toEqual({ accepted: true })
 })
 
 describe('a client whose coordinator is away', () => {
