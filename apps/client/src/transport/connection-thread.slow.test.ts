@@ -148,6 +148,32 @@ describe('a connection in a thread of its own', () => {
     expect(cutAfter).toBeLessThan(2 * holdMs)
   })
 
+  it('keeps no more than so many questions for a busy process, and refuses the others', async () => {
+    let asked = 0
+    await connect(thread({ holdMs: 3000 }), {
+      onInvitation: async () => {
+        asked += 1
+        return { accepted: true }
+      },
+    })
+    const times = 1500
+    const flooded = coordinator.flood({ event: 'invite', message: invitation, times, code: 'RATE_LIMITED' })
+    block(300)
+    const refused = await flooded
+    expect(refused).toBeGreaterThan(0)
+    expect(asked + refused).toBe(times)
+  })
+
+  it('lets leave what was said before it is closed', async () => {
+    const link = await connect(thread({ holdMs: 700 }), {
+      onInvitation: async () => {
+        setImmediate(() => void link[Symbol.asyncDispose]())
+        return { accepted: true }
+      },
+    })
+    expect(await coordinator.ask('invite', invitation)).toBeGreaterThanOrEqual(700)
+  })
+
   it('begins again where its thread has ended, and asks again what it was asked', async () => {
     const workers: Worker[] = []
     const reasons: string[] = []

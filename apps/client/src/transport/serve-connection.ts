@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { MessagePort } from 'node:worker_threads'
 import { monotonicMs } from '../platform/index.ts'
 import { AnswerHold } from './answer-hold.ts'
@@ -9,8 +10,14 @@ import {
   callsOver,
   toPlain,
 } from './connection-calls.ts'
+import { FewAtOnce } from './few-at-once.ts'
 import { networkTransport } from './network.ts'
 import type { CoordinatorLink, LinkHandlers } from './transport.ts'
+
+/** Each may be as long as a message can be; the process refuses more than half of them. */
+const MOST_OFFERS = 32
+/** Other messages of a coordinator: many times what it has to say about the runs that a site may take part in. */
+const MOST_OTHERS = 1024
 
 /** Keeps the connection of the process at the other end of the port, until it is told to close it. */
 export function serveConnection(port: MessagePort, { address, trust, holdMs }: ConnectionSettings): void {
@@ -44,6 +51,8 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
         return { refusal: toPlain(error), at: monotonicMs() }
       }
     })
+  const offers = new FewAtOnce(MOST_OFFERS)
+  const others = new FewAtOnce(MOST_OTHERS)
   /** What the process says to a question of the coordinator, so long behind the question. */
   const held = async <T>(ask: (at: number) => Promise<T>): Promise<T> => {
     const at = monotonicMs()
@@ -53,6 +62,8 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
       await hold.behind(at)
     }
   }
+  /** Tells the process of something; a message too many is not listened to. */
+  const tell = (say: (at: number) => Promise<void>): void => void others.pass(() => held(say)).catch(() => {})
 
   const client = callsOver<ClientCalls, ConnectionCalls>(port, {
     enrol: (call, request) =>
@@ -84,7 +95,8 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
       void kept.then(() => calls.get(call)?.abort(new Error('it is not waited for any more')))
     },
     close: async () => {
-      await hold.settled() // what was said already still leaves
+      await hold.settled() // what was said already still leaves,
+      await turn() // behind this
       await link?.[Symbol.asyncDispose]()
       setImmediate(() => port.close()) // behind the answer to this
     },
@@ -94,12 +106,12 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
     onConnected: (way) => void client.connected.asEvent(way, monotonicMs()),
     onDisconnected: (reason) => void client.disconnected.asEvent(reason),
     onUnreachable: (error) => void client.unreachable.asEvent(error),
-    onRefused: (error) => void client.refused.asEvent(error, monotonicMs()),
-    onNonsense: (error) => void client.nonsense.asEvent(error),
-    onOffer: (offer) => held((at) => client.offer(offer, at)),
-    onInvitation: (invitation) => held((at) => client.invitation(invitation, at)),
-    onRoundClosed: (message) => void client.roundClosed.asEvent(message, monotonicMs()),
-    onRunPaused: (message) => void client.runPaused.asEvent(message, monotonicMs()),
-    onRunEnded: (message) => void client.runEnded.asEvent(message, monotonicMs()),
+    onRefused: (error) => void held((at) => client.refused(error, at)).catch(() => {}),
+    onNonsense: (error) => tell(() => client.nonsense(error)),
+    onOffer: (offer) => offers.pass(() => held((at) => client.offer(offer, at))),
+    onInvitation: (invitation) => others.pass(() => held((at) => client.invitation(invitation, at))),
+    onRoundClosed: (message) => tell((at) => client.roundClosed(message, at)),
+    onRunPaused: (message) => tell((at) => client.runPaused(message, at)),
+    onRunEnded: (message) => tell((at) => client.runEnded(message, at)),
   })
 }

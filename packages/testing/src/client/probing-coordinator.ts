@@ -13,6 +13,8 @@ export interface ProbingCoordinator extends AsyncDisposable {
   ask(event: 'offer' | 'invite', message: unknown): Promise<number>
   /** Closes a round while its state is fetched; how long it takes to cut off the request, in milliseconds. */
   closeRound(message: RoundClosed): Promise<number>
+  /** Asks so often at once; how many of the questions were refused by that code. */
+  flood(flooded: Flooded): Promise<number>
   /** Asks every so often for so long; how long each answer took, in milliseconds. */
   watch(watched: Watched): Promise<readonly number[]>
   /**
@@ -27,6 +29,13 @@ export interface Watched {
   readonly message?: unknown
   readonly everyMs: number
   readonly forMs: number
+}
+
+export interface Flooded {
+  readonly event: 'offer' | 'invite'
+  readonly message: unknown
+  readonly times: number
+  readonly code: string
 }
 
 export async function probingCoordinator(): Promise<ProbingCoordinator> {
@@ -49,6 +58,10 @@ export async function probingCoordinator(): Promise<ProbingCoordinator> {
     closeRound: async (closed) => {
       worker.postMessage({ closed })
       return (await told<{ milliseconds: number }>()).milliseconds
+    },
+    flood: async (flooded) => {
+      worker.postMessage({ flooded })
+      return (await told<{ refused: number }>()).refused
     },
     watch: async (watched) => {
       worker.postMessage({ watched })

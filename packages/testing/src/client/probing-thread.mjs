@@ -60,7 +60,17 @@ async function closeRound(message) {
   return performance.now() - asked
 }
 
-parentPort.on('message', async ({ enough, question, watched, closed }) => {
+/** Asks so often at once; how many of the questions were refused by that code. */
+async function flood({ event, message, times, code }) {
+  const replies = await Promise.all(Array.from({ length: times }, () => socket.emitWithAck(event, message)))
+  return replies.filter(({ error }) => error?.code === code).length
+}
+
+parentPort.on('message', async ({ enough, question, watched, closed, flooded }) => {
+  if (flooded !== undefined) {
+    parentPort.postMessage({ refused: await flood(flooded) })
+    return
+  }
   if (closed !== undefined) {
     parentPort.postMessage({ milliseconds: await closeRound(closed) })
     return
