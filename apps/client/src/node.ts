@@ -119,6 +119,8 @@ export class ClientNode implements AsyncDisposable {
   /** Runs of which the site's operator was told when updates leave. */
   readonly #toldSlots = new Set<string>()
   readonly #endings = new Endings()
+  /** Runs that have ended, and are put away. */
+  readonly #ends = new Set<Promise<void>>()
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -163,7 +165,7 @@ export class ClientNode implements AsyncDisposable {
     this.#stopped.abort(new Error('the client was stopped'))
     const ended = this.#work.endAll(new CutOff('the client was stopped'))
     const closed = this.#link[Symbol.asyncDispose]()
-    await Promise.all([ended, closed, this.#agreeing])
+    await Promise.all([ended, closed, this.#agreeing, ...this.#ends])
     for (const run of this.#runs.values()) await run.close()
     this.#parts.site[Symbol.dispose]()
     this.#parts.ledger[Symbol.dispose]()
@@ -215,7 +217,10 @@ export class ClientNode implements AsyncDisposable {
         const round = this.#work.hold(runId, at)
         if (this.#runs.has(runId)) onEvent({ event: 'run-paused', runId, ...(round !== undefined && { round }) })
       },
-      onRunEnded: (ending, at) => void this.#endRun(ending, at),
+      onRunEnded: (ending, at) => {
+        const end = this.#endRun(ending, at).finally(() => this.#ends.delete(end))
+        this.#ends.add(end)
+      },
     }
   }
 
@@ -543,6 +548,10 @@ export class ClientNode implements AsyncDisposable {
     if (run === undefined && !this.#isAbandoned(runId)) return
     this.#runs.delete(runId)
     for (const round of this.#begunRounds(runId)) this.#close(runId, round)
+    const isAtWork = this.#work.roundOf(runId) !== undefined
+    const tell = (): void => this.#endings.tell({ kind: code === undefined ? 'ended' : 'refused', ...ending })
+    // A site that ends with its run closes its connection then: not when the round has come to a place to stop at.
+    if (isAtWork) tell()
     await this.#work.end(runId, new CutOff('the run has ended', at))
     await run?.close().catch(() => {}) // an engine that fails to close has no more to say about the run
     this.#parts.outbox.clear(runId)
@@ -550,7 +559,7 @@ export class ClientNode implements AsyncDisposable {
     this.#parts.stores.prune()
     this.#parts.joined.end(runId)
     this.#parts.onEvent({ event: 'run-ended', ...ending })
-    this.#endings.tell({ kind: code === undefined ? 'ended' : 'refused', ...ending })
+    if (!isAtWork) tell()
   }
 
   /**
