@@ -30,6 +30,8 @@ class LateConnection {
   /** What left the site, and when. */
   readonly left: Left[] = []
   lateMs = 0
+  /** When a message comes. */
+  stamp = (): number => this.clock.now()
   /** When the coordinator answers what leaves now. */
   answersAt: (left: Left) => number = ({ at }) => at
 
@@ -39,7 +41,7 @@ class LateConnection {
     const { clock, double } = this
     const stamped = <T, R>(handle: (message: T, at: number) => R) => {
       return (message: T): R => {
-        const at = clock.now()
+        const at = this.stamp()
         clock.advance(this.lateMs)
         return handle(message, at)
       }
@@ -181,4 +183,22 @@ describe('how late the process of a site is, is not told by', () => {
     for (const lateMs of LATE_MS) seen.push(await attacked(lateMs, attack))
     expect(seen).toEqual(seen.map(() => seen[0]))
   })
+})
+
+it('how many offers it has answered by now is not told by which of them are too many', async () => {
+  const codes = async (isBusy: boolean): Promise<unknown> =>
+    await attacked(0, async (connection) => {
+      const peer = await connection.double.peer()
+      const came = connection.clock.now()
+      connection.stamp = () => came
+      const offer = async () => (await peer.offer(manifest)).accepted
+      const first = Array.from({ length: 16 }, offer)
+      if (!isBusy) await Promise.all(first)
+      const oneMore = await offer()
+      await Promise.all(first)
+      connection.stamp = () => connection.clock.now() + HOLD_MS
+      return [oneMore, await offer()]
+    })
+  expect(await codes(true)).toEqual([false, true])
+  expect(await codes(false)).toEqual([false, true])
 })

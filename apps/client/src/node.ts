@@ -39,6 +39,7 @@ import {
   ANSWER_HOLD_MS,
   type CoordinatorLink,
   CutOff,
+  endOfHold,
   type LinkHandlers,
   type Moment,
   type Transport,
@@ -95,6 +96,9 @@ export class ClientNode implements AsyncDisposable {
   readonly #parts: NodeParts
   readonly #link: CoordinatorLink
   readonly #runs = new Map<string, OpenRun>()
+  readonly #clock: ReleaseClock
+  /** How long answers are kept back, in milliseconds. */
+  readonly #holdMs: number
   readonly #work: ActiveRounds
   readonly #quiet: QuietTime
   readonly #readyTurns = new ReadyTurns()
@@ -107,8 +111,8 @@ export class ClientNode implements AsyncDisposable {
   #agreeing: Promise<unknown> = Promise.resolve()
   /** The last offer that this site has declined. */
   #lastDeclined: { readonly runId: string; readonly error: FedsvdError } | undefined
-  /** Offers that wait for their answer. */
-  #offersWaiting = 0
+  /** Offers that wait for their answer, and until when: an answer that is kept back is waited for as well. */
+  #offersWaiting: readonly { until: number }[] = []
   /** When new runs were agreed to, in milliseconds, within the last hour. */
   #newRuns: readonly number[] = []
   #toldOfChange = false
@@ -125,8 +129,10 @@ export class ClientNode implements AsyncDisposable {
   constructor(parts: NodeParts) {
     this.#parts = parts
     const clock = parts.releaseClock ?? systemClock
+    this.#clock = clock
+    this.#holdMs = parts.releaseClock === undefined ? 0 : ANSWER_HOLD_MS
     this.#work = new ActiveRounds(() => clock.now())
-    this.#quiet = new QuietTime(clock, parts.releaseClock === undefined ? 0 : ANSWER_HOLD_MS)
+    this.#quiet = new QuietTime(clock, this.#holdMs)
     let connected: () => void = () => {}
     this.connected = new Promise((resolve) => {
       connected = resolve
@@ -195,16 +201,20 @@ export class ClientNode implements AsyncDisposable {
       },
       onNonsense: (error) => onEvent({ event: 'dropped', error: catalogued(error).toJSON() }),
       onOffer: (offer, at) => {
-        if (this.#offersWaiting === MOST_OFFERS_WAITING) {
+        const came = at ?? this.#clock.now()
+        this.#offersWaiting = this.#offersWaiting.filter(({ until }) => until > came)
+        if (this.#offersWaiting.length === MOST_OFFERS_WAITING) {
           return Promise.resolve(
             this.#declined(tooManyOffers(), { runId: offer.manifest.runId, name: offer.manifest.name }),
           )
         }
-        this.#offersWaiting += 1
+        const waiting = { until: Number.POSITIVE_INFINITY }
+        this.#offersWaiting = [...this.#offersWaiting, waiting]
         const answer = this.#agreeing.then(() => this.#answerOffer(offer, at))
         this.#agreeing = answer
         return answer.finally(() => {
-          this.#offersWaiting -= 1
+          const now = this.#clock.now()
+          waiting.until = at === undefined ? now : endOfHold(at, now, this.#holdMs)
           this.#tellIfOut()
         })
       },
@@ -230,7 +240,7 @@ export class ClientNode implements AsyncDisposable {
     try {
       const known = this.#runs.get(runId)
       const { coordinator } = transport
-      if (known === undefined) this.#requireRoomForRun()
+      if (known === undefined) this.#requireRoomForRun(at ?? this.#clock.now())
       const onLeftOut = (id: string, leftOut: LeftOut) => this.#tellLeftOut(leftOut, id)
       const [quiet, readyTurns] = [this.#quiet, this.#readyTurns]
       const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut, quiet, readyTurns }
@@ -253,17 +263,21 @@ export class ClientNode implements AsyncDisposable {
   #tellIfOut(): void {
     setImmediate(() => {
       const declined = this.#lastDeclined
-      if (declined === undefined || this.#offersWaiting > 0 || this.#runs.size > 0) return
+      if (
+        declined === undefined ||
+        this.#offersWaiting.some(({ until }) => until === Number.POSITIVE_INFINITY) ||
+        this.#runs.size > 0
+      )
+        return
       this.#endings.tell({ kind: 'declined', ...declined })
     })
   }
 
   /** @throws FedsvdError RATE_LIMITED */
-  #requireRoomForRun(): void {
-    const now = performance.now()
-    this.#newRuns = this.#newRuns.filter((at) => now - at < HOUR_MS)
+  #requireRoomForRun(came: number): void {
+    this.#newRuns = this.#newRuns.filter((at) => came - at < HOUR_MS)
     requireRoomForRun(this.#runs.size, this.#newRuns.length, this.#parts.limits)
-    this.#newRuns = [...this.#newRuns, now]
+    this.#newRuns = [...this.#newRuns, came]
   }
 
   #tellLeftOut(leftOut: LeftOut, runId: string): void {

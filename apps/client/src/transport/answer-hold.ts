@@ -44,7 +44,8 @@ export class AnswerHold {
   }
 }
 
-/** When a message leaves that follows from `cause` and is ready at `ready`. */
+/** When a message leaves that follows from `cause` and is ready at `ready`; `holdMs` 0 keeps nothing back. */
 export function endOfHold(cause: number, ready: number, holdMs: number): number {
+  if (holdMs === 0) return ready
   return cause + holdMs * Math.max(1, Math.ceil((ready - cause) / holdMs))
 }

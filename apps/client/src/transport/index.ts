@@ -1,5 +1,5 @@
 export { endpoint } from './address.ts'
-export { ANSWER_HOLD_MS, AnswerHold } from './answer-hold.ts'
+export { ANSWER_HOLD_MS, AnswerHold, endOfHold } from './answer-hold.ts'
 export { backOff } from './back-off.ts'
 export { connectionThread } from './connection-thread.ts'
 export { boundedBody, request, textBody } from './http.ts'
