@@ -9,10 +9,10 @@ import { temporaryFolder } from '../../packages/testing/src/client/temporary-fol
 import { type VirtualClock, virtualClock } from '../../packages/testing/src/client/virtual-clock.ts'
 
 /*
- * The attack: the process of a site is busy for a moment at each end of a step. Whatever it sends at a time that follows
- * from when it noticed something tells a coordinator whether it was busy, and so how long a round trains; a second run
- * of the same coordinator is enough to ask with. Time is virtual here: the process is late by so much with all that
- * comes from its connection.
+ * The attack: the process of a site is busy for a moment at each end of a step. Whatever it sends at a time that
+ * follows from when it noticed something tells a coordinator whether it was busy, and so how long a round trains; a
+ * second run of the same coordinator is enough to ask with. Time is virtual here: the process is late by so much with
+ * all that comes from its connection.
  */
 
 const HOLD_MS = 500
@@ -30,6 +30,8 @@ class LateConnection {
   /** What left the site, and when. */
   readonly left: Left[] = []
   lateMs = 0
+  /** What the coordinator does between the end of a round and its failure. */
+  beforeFailure: () => Promise<unknown> = async () => {}
   /** When a message comes. */
   stamp = (): number => this.clock.now()
   /** When the coordinator answers what leaves now. */
@@ -57,9 +59,10 @@ class LateConnection {
       fetchState: (sha256, bytes, signal, moment) =>
         this.#ask('state', moment, () => link.fetchState(sha256, bytes, signal)),
       upload: (update, signal, moment) => this.#ask('upload', moment, () => link.upload(update, signal)),
-      roundFailed: (message, moment) => {
+      roundFailed: async (message, moment) => {
+        await this.beforeFailure()
         this.#leaves('round-failed', moment)
-        link.roundFailed(message)
+        await link.roundFailed(message)
       },
       [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
     }
@@ -201,4 +204,19 @@ it('how many offers it has answered by now is not told by which of them are too 
     })
   expect(await codes(true)).toEqual([false, true])
   expect(await codes(false)).toEqual([false, true])
+})
+
+it('that a round has failed is not told before its failure leaves, by what becomes of another invitation', async () => {
+  const kinds = await attacked(0, async (connection, site) => {
+    const { double } = connection
+    const peer = await double.peer()
+    const invitation = double.invitation(manifest, 1)
+    const nowhere = { ...invitation, state: { ...invitation.state, sha256: '0'.repeat(64) } }
+    connection.beforeFailure = () => peer.invite(nowhere)
+    await peer.invite(nowhere)
+    await double.got('round-failed')
+    await site.told('round-failed')
+    return connection.left.map(({ kind }) => kind)
+  })
+  expect(kinds).toEqual(['state', 'round-failed'])
 })

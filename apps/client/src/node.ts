@@ -490,10 +490,9 @@ export class ClientNode implements AsyncDisposable {
       }
       released()
       const failure = catalogued(error)
-      return () => {
-        onEvent({ event: 'round-failed', runId, round, error: failure.toJSON() })
-        this.#link.roundFailed({ runId, round, code: roundFailureCode(failure.code) }, moment)
-      }
+      // Until that has left, nobody outside knows of the end, and another invitation changes nothing.
+      await this.#link.roundFailed({ runId, round, code: roundFailureCode(failure.code) }, moment)
+      return () => onEvent({ event: 'round-failed', runId, round, error: failure.toJSON() })
     } finally {
       void cut.then(released)
     }

@@ -201,7 +201,7 @@ describe('a connection in a thread of its own', () => {
     }
     const link = await connect(thread({ start, holdMs: 1000 }))
     const reconnected = coordinator.connected()
-    link.roundFailed({ runId: RUN, round: 0, code: 'SITE_DECLINED' }, { at: monotonicMs() })
+    void link.roundFailed({ runId: RUN, round: 0, code: 'SITE_DECLINED' }, { at: monotonicMs() })
     const ended = once(workers[0]!, 'exit')
     await workers[0]!.terminate()
     await ended

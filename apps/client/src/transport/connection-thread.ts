@@ -121,10 +121,10 @@ class ConnectionThread {
     return {
       report: (report, signal = this.#closed.signal, moment?) =>
         over(signal, moment, (calls, call, cause) => calls.report(call, report, cause)),
-      roundFailed: (message, moment) =>
-        void over(this.#closed.signal, moment, (calls, call, cause) => calls.roundFailed(call, message, cause)).catch(
-          () => {}, // the client was stopped
-        ),
+      roundFailed: async (message, moment) => {
+        const tell = over(this.#closed.signal, moment, (calls, call, cause) => calls.roundFailed(call, message, cause))
+        await tell.catch(() => {}) // the client was stopped
+      },
       fetchState: (sha256, bytes, signal, moment) =>
         over(signal, moment, (calls, call, cause) => calls.fetchState(call, { sha256, bytes }, cause)),
       upload: (update, signal, moment) =>

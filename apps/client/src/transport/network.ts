@@ -79,7 +79,9 @@ function openLink(route: Route, pause: Pause, caller: Caller, handlers: LinkHand
         await pause(waits.next().value, signal)
       }
     },
-    roundFailed: (message) => void socket.emit('round-failed', message),
+    roundFailed: async (message) => {
+      socket.emit('round-failed', message)
+    },
     fetchState: async (sha256, bytes, signal) => {
       const url = endpoint(coordinator, `/v1/blobs/${sha256}`)
       const read = (response: Response) => verifiedBody(response, { sha256, bytes, hash: sha256Hex })

@@ -84,7 +84,7 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
     report: (call, report, cause) => overLink(call, cause, (open, signal) => open.report(report, signal)),
     roundFailed: (call, message, cause) =>
       overLink(call, cause, async (open) => {
-        open.roundFailed(message)
+        await open.roundFailed(message)
         return undefined
       }),
     fetchState: (call, { sha256, bytes }, cause) =>

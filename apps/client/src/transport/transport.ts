@@ -47,8 +47,8 @@ export class CutOff extends Error {
 export interface CoordinatorLink extends AsyncDisposable {
   /** Tells what the ledger holds; resolves when the coordinator has answered. */
   report(report: LedgerReport, signal?: AbortSignal, moment?: Moment): Promise<LedgerReply>
-  /** Tells that a round brings no update; sent when there is a connection, and not answered. */
-  roundFailed(message: RoundFailed, moment?: Moment): void
+  /** Tells that a round brings no update; sent when there is a connection, not answered; resolves when it has left. */
+  roundFailed(message: RoundFailed, moment?: Moment): Promise<void>
   /** Fetches a published state of known size. @throws FedsvdError FRAME_CHECKSUM, FRAME_TOO_LARGE, BLOB_NOT_FOUND */
   fetchState(sha256: string, bytes: number, signal: AbortSignal, moment?: Moment): Promise<Uint8Array>
   /** Uploads a frame until it is answered for good. @throws FedsvdError the coordinator's refusal */

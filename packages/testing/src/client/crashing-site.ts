@@ -121,7 +121,7 @@ function invitationTo(round: number): Invitation {
 
 const link: CoordinatorLink = {
   report: async () => ({ agrees: true }),
-  roundFailed: () => {},
+  roundFailed: async () => {},
   fetchState: async () => state,
   upload: async ({ round, frame }) => {
     const hash = Buffer.from(sha256(frame)).toString('hex')

@@ -49,7 +49,7 @@ export function loopbackTransport(double: CoordinatorDouble): Transport {
             }
           }
         },
-        roundFailed: (message) => double.roundFailed(wire(message)),
+        roundFailed: async (message) => double.roundFailed(wire(message)),
         upload: async ({ runId, round, uploadToken, frame }) => double.upload(runId, round, uploadToken, frame),
         [Symbol.asyncDispose]: async () => double.left(),
       }
