@@ -174,6 +174,20 @@ describe('a connection in a thread of its own', () => {
     expect(await coordinator.ask('invite', invitation)).toBeGreaterThanOrEqual(700)
   })
 
+  it('ends its thread though the coordinator does not let go of the connection', async () => {
+    const workers: Worker[] = []
+    const start: ConnectionThreadOptions['start'] = (workerData) => {
+      const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [], workerData })
+      workers.push(worker)
+      return worker
+    }
+    const link = await connect(thread({ start }))
+    const { thawed } = await coordinator.freeze(LONGEST_MS)
+    const ended = once(workers[0]!, 'exit').then(() => 'ended')
+    await link[Symbol.asyncDispose]()
+    expect(await Promise.race([ended, thawed.then(() => 'thawed')])).toBe('ended')
+  })
+
   it('begins again where its thread has ended, and asks again what it was asked', async () => {
     const workers: Worker[] = []
     const reasons: string[] = []

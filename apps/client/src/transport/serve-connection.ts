@@ -19,6 +19,9 @@ const MOST_OFFERS = 32
 /** Other messages of a coordinator: many times what it has to say about the runs that a site may take part in. */
 const MOST_OTHERS = 1024
 
+/** A coordinator that does not let go of its connection is not waited for longer. */
+const LONGEST_CLOSING_MS = 2000
+
 /** Keeps the connection of the process at the other end of the port, until it is told to close it. */
 export function serveConnection(port: MessagePort, { address, trust, holdMs }: ConnectionSettings): void {
   const transport = networkTransport(address, trust)
@@ -99,6 +102,7 @@ export function serveConnection(port: MessagePort, { address, trust, holdMs }: C
       await turn() // behind this
       await link?.[Symbol.asyncDispose]()
       setImmediate(() => port.close()) // behind the answer to this
+      setTimeout(() => process.exit(), LONGEST_CLOSING_MS).unref() // of this thread
     },
   })
 

@@ -15,6 +15,8 @@ export interface ProbingCoordinator extends AsyncDisposable {
   closeRound(message: RoundClosed): Promise<number>
   /** Asks so often at once; how many of the questions were refused by that code. */
   flood(flooded: Flooded): Promise<number>
+  /** Does nothing at all for so long. @returns what settles when that is over */
+  freeze(milliseconds: number): Promise<{ readonly thawed: Promise<unknown> }>
   /** Asks every so often for so long; how long each answer took, in milliseconds. */
   watch(watched: Watched): Promise<readonly number[]>
   /**
@@ -62,6 +64,11 @@ export async function probingCoordinator(): Promise<ProbingCoordinator> {
     flood: async (flooded) => {
       worker.postMessage({ flooded })
       return (await told<{ refused: number }>()).refused
+    },
+    freeze: async (frozenMs) => {
+      worker.postMessage({ frozenMs })
+      await told()
+      return { thawed: told() }
     },
     watch: async (watched) => {
       worker.postMessage({ watched })

@@ -66,7 +66,13 @@ async function flood({ event, message, times, code }) {
   return replies.filter(({ error }) => error?.code === code).length
 }
 
-parentPort.on('message', async ({ enough, question, watched, closed, flooded }) => {
+parentPort.on('message', async ({ enough, question, watched, closed, flooded, frozenMs }) => {
+  if (frozenMs !== undefined) {
+    parentPort.postMessage({ frozen: true })
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, frozenMs)
+    parentPort.postMessage({ thawed: true })
+    return
+  }
   if (flooded !== undefined) {
     parentPort.postMessage({ refused: await flood(flooded) })
     return
