@@ -454,7 +454,8 @@ export class ClientNode implements AsyncDisposable {
         },
       }
       signal.addEventListener('abort', () => {
-        cut = grid.endOfCutSlot(this.#stopped.signal).catch(() => {})
+        const at = signal.reason instanceof CutOff ? signal.reason.at : undefined
+        cut = grid.endOfCutSlot(this.#stopped.signal, at).catch(() => {})
       })
       await runRound({
         ...this.#parts,

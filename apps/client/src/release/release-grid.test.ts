@@ -159,6 +159,15 @@ describe('a process that was busy when a slot ended', () => {
     expect(await endedBeside(came, 10)).toBe(await endedBeside(came, 0))
   })
 
+  it('hides a round that was cut off until the end of the slot in which that was asked for', async () => {
+    for (const late of [0, 10]) {
+      const { clock, grid } = gridOf(1000)
+      clock.advance(995 + late)
+      await grid.endOfCutSlot(signal, 995)
+      expect(clock.now()).toBe(Math.max(1000, 995 + late))
+    }
+  })
+
   it('tells the same end where a pause before its beginning is heard of late', async () => {
     const ends: number[] = []
     for (const late of [0, 30]) {

@@ -37,9 +37,10 @@ export interface ReleaseGrid {
    * For a round that is ended from outside at this moment: waits for the end of the slot under way, whether the run is
    * paused or not, and not at all where none has begun. Before that, nothing shows how far the training was.
    *
+   * @param at when that was asked for, however late a busy process has come to it; else now
    * @throws the signal's reason when it aborts first
    */
-  endOfCutSlot(signal: AbortSignal): Promise<void>
+  endOfCutSlot(signal: AbortSignal, at?: number): Promise<void>
 }
 
 export function releaseGrid({ clock, slotMs, resumeGate, pausedMs }: ReleaseGridParts): ReleaseGrid {
@@ -67,10 +68,10 @@ export function releaseGrid({ clock, slotMs, resumeGate, pausedMs }: ReleaseGrid
         await clock.sleep(end - elapsedSince(start, clock.now()), signal)
       }
     },
-    async endOfCutSlot(signal) {
+    async endOfCutSlot(signal, at = clock.now()) {
       if (slotMs === 0 || begun === undefined) return
-      const elapsed = elapsedSince(begun, clock.now())
-      const until = clock.now() + endOf(elapsed) - elapsed
+      const elapsed = elapsedSince(begun, at)
+      const until = at + endOf(elapsed) - elapsed
       for (let left = until - clock.now(); left > 0; left = until - clock.now()) await clock.sleep(left, signal)
     },
   }
