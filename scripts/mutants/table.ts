@@ -428,9 +428,22 @@ export const MUTANTS: readonly Mutant[] = [
     [
       ['Math.max(1, Math.ceil(elapsed / slotMs)) * slotMs', 'elapsed'],
       ['Math.max(1, Math.ceil(elapsed / slotMs))', 'Math.ceil(elapsed / slotMs)'],
-      [' - (pausedMs() - start.pausedMs)', ''],
+      [' - (pausedMs(now) - start.pausedMs)', ''],
       ['slotMs === 0 || begun === undefined', 'slotMs > 0 || begun === undefined'],
     ],
+  ),
+  ...breaksOf(
+    client('node.ts'),
+    [attack('busy-process')],
+    [
+      ['grid.begin(moment && Math.max(moment.at, run.readyAt()))', 'grid.begin()'],
+      ['if (!isReleased) await', 'await'],
+    ],
+  ),
+  ...breaksOf(
+    client('round/deliver.ts'),
+    [attack('busy-process')],
+    [['moment.at = Math.max(moment.at, tokenCameAt())', 'void tokenCameAt']],
   ),
   ...breaksOf(
     client('release/slot-length.ts'),
@@ -452,8 +465,8 @@ export const MUTANTS: readonly Mutant[] = [
     [attack('slow-coordinator')],
     [
       [
-        '  const state = await loadState(parts.link, invitation, manifest.adapter, signal)\n',
-        '  parts.release.begin()\n  const state = await loadState(parts.link, invitation, manifest.adapter, signal)\n',
+        '  const state = await loadState(parts, manifest.adapter)\n',
+        '  parts.release.begin()\n  const state = await loadState(parts, manifest.adapter)\n',
       ],
     ],
   ),
@@ -483,7 +496,7 @@ export const MUTANTS: readonly Mutant[] = [
       ['if (this.#inTraining === 0) this.#told =', 'this.#told ='],
       ['void cut.then(released)', 'released()'],
       ['        this.#level(runId, round)\n', ''],
-      ['      await release?.endOfSlot(signal).catch(() => {})\n', ''],
+      ['      if (!isReleased) await release?.endOfSlot(signal).catch(() => {})\n', ''],
       ['code: roundFailureCode(failure.code)', 'code: failure.code as never'],
       ['      requireStateSize(run.manifest, invitation)\n', ''],
       ['accept: (state) => requireUsualState(state, this.#parts.limits)', 'accept: () => {}'],
