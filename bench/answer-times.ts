@@ -4,8 +4,8 @@
  *
  *   npm run bench:answer-times -- [--json] [--seconds N]
  *
- * Probes every 2 ms and questions every 20 ms, while nothing is computed and while the starter computes lots. AUC is the
- * probability that an answer from within a training takes longer than one from outside: 0.5 tells nothing.
+ * Probes every 2 ms and questions every 20 ms, while nothing is computed and while the starter computes lots. AUC is
+ * the probability that an answer from within a training takes longer than one from outside: 0.5 tells nothing.
  */
 import { parseArgs } from 'node:util'
 import {

@@ -470,6 +470,47 @@ export const MUTANTS: readonly Mutant[] = [
       ],
     ],
   ),
+  // What answers would tell of a process that is busy
+  ...breaksOf(
+    client('transport/serve-connection.ts'),
+    [client('transport/connection-thread.slow.test.ts')],
+    [
+      ['      await hold.behind(at)\n', ''],
+      ['      if (cause !== undefined) await hold.behind(cause)\n      signal', '      signal'],
+    ],
+  ),
+  ...breaksOf(
+    client('transport/answer-hold.ts'),
+    [client('transport/answer-hold.test.ts')],
+    [
+      ['Math.max(1, Math.ceil((ready - cause) / holdMs))', '1'],
+      ['cause + holdMs * Math.max', 'ready + holdMs * Math.max'],
+    ],
+  ),
+  ...breaksOf(
+    client('compose.ts'),
+    [attack('asked-while-training')],
+    [['holdMs: config.releaseGrid ? ANSWER_HOLD_MS : 0', 'holdMs: 0']],
+  ),
+  ...breaksOf(
+    client('node.ts'),
+    [attack('asked-while-training')],
+    [
+      ['          if (moment !== undefined) moment.at = end\n', ''],
+      ['const round = this.#work.hold(runId, at)', 'const round = this.#work.hold(runId)'],
+      ['agreeTo(manifest, parts, known)), at)', 'agreeTo(manifest, parts, known)))'],
+    ],
+  ),
+  ...breaksOf(
+    client('release/quiet-time.ts'),
+    [client('release/quiet-time.test.ts')],
+    [['asked === undefined || this.#holdMs === 0 ? now : endOfHold(since, now, this.#holdMs)', 'now']],
+  ),
+  ...breaksOf(
+    client('release/ready-turns.ts'),
+    [client('release/ready-turns.test.ts')],
+    [['cutAt ?? readyAt ?? clock.now()', 'cutAt ?? clock.now()']],
+  ),
   ...breaksOf(
     client('runs/closed-rounds.ts'),
     [attack('rounds-closed-before-a-restart')],
@@ -477,8 +518,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     client('release/ready-turns.ts'),
-    [attack('ready-times')],
-    [['begun = Math.max(begun, clock.now())\n', '\n']],
+    [attack('ready-times'), client('release/ready-turns.test.ts')],
+    [['      begun += clock.now() - noticed\n', '']],
   ),
   ...breaksOf(client('runs/open-runs.ts'), [attack('release-times')], [['first: timed,', 'first: async () => {},']]),
   ...breaksOf(

@@ -57,7 +57,14 @@ describe('runs whose records are made ready', () => {
     })
     const next = take(500)
     await cut
-    expect(await next).toBe(1700)
+    expect(await next).toBe(1300)
     await expect(turns.ended()).resolves.toBeUndefined()
+  })
+
+  it('tell when they are over, and not when a busy process notices', async () => {
+    const clock = virtualClock()
+    const sleep: typeof clock.sleep = (milliseconds, signal) => clock.sleep(milliseconds + 70, signal)
+    const { take } = turnsOn({ ...clock, sleep })
+    expect(await Promise.all([take(300), take(300)])).toEqual([1070, 2070])
   })
 })

@@ -42,10 +42,12 @@ export class ReadyTurns {
     }
     if (signal.aborted) cut()
     signal.addEventListener('abort', cut)
-    let begun = await before
+    const taken = clock.now()
+    let begun = Math.max(taken, await before) // noticed later by a busy process
+    const noticed = clock.now()
     try {
       await first()
-      begun = Math.max(begun, clock.now())
+      begun += clock.now() - noticed
       return await make()
     } finally {
       const readyAt = await untilReady(begun, clock, signal).catch(() => undefined) // cut off by the end of its run

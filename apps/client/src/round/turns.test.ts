@@ -78,20 +78,20 @@ describe('a round on a large adapter', () => {
       run: bound,
       link: {
         report: async () => ({ agrees: true }),
-        roundFailed: () => {},
+        roundFailed: async () => {},
         fetchState: async () => state,
         upload: async ({ frame }) => {
           frames.push(frame)
           return { status: 'accepted', sha256: Buffer.from(sha256(frame)).toString('hex') }
         },
-        [Symbol.dispose]: () => {},
+        [Symbol.asyncDispose]: async () => {},
       },
       ledger,
       outbox: fileOutbox(folder.path, FINGERPRINT),
       checkpoints: fileStepSnapshots(folder.path, FINGERPRINT),
       engine: fakeEngine(adapter),
       records: async () => recordsInMemory([{ tokenIds: Int32Array.of(1), label: 1 }]),
-      release: { begin: () => {}, endOfSlot: async () => {}, endOfCutSlot: async () => {} },
+      release: { begin: () => {}, endOfSlot: async () => 0, endOfCutSlot: async () => {} },
       work: (signal) => new QuietTime({ now: () => 0 }).work(signal),
       whenDiskHasRoom: async (action) => await action(),
       source,

@@ -1,6 +1,7 @@
 /**
  * The thread of `probing-coordinator.ts`. Plain JavaScript, so that it can begin without a loader.
  */
+import { randomUUID } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -16,7 +17,8 @@ const http = createServer((request, response) => {
     states.emit('fetched')
     return
   }
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ nonce: 'n'.repeat(43) }))
+  const reply = request.url === '/v1/enrol' ? { clientId: randomUUID() } : { nonce: 'n'.repeat(43) }
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply))
 })
 const io = new Server(http, { serveClient: false, pingInterval: 20 })
 let socket
