@@ -80,7 +80,7 @@ function stampedTransport(double: CoordinatorDouble, clock: VirtualClock, { sche
         upload: (update, signal, moment) => sent('update', moment, () => link.upload(update, signal)),
         roundFailed: (message, moment) => {
           leave('failure', moment?.at)
-          link.roundFailed(message)
+          return link.roundFailed(message)
         },
         [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
       }

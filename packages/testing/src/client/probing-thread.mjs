@@ -68,7 +68,7 @@ async function flood({ event, message, times, code }) {
   return replies.filter(({ error }) => error?.code === code).length
 }
 
-parentPort.on('message', async ({ enough, question, watched, closed, flooded, frozenMs }) => {
+async function answer({ enough, question, watched, closed, flooded, frozenMs }) {
   if (frozenMs !== undefined) {
     parentPort.postMessage({ frozen: true })
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, frozenMs)
@@ -100,6 +100,8 @@ parentPort.on('message', async ({ enough, question, watched, closed, flooded, fr
   }
   Atomics.store(answered, 0, 1)
   Atomics.notify(answered, 0)
-})
+}
+
+parentPort.on('message', (message) => void answer(message))
 
 http.listen(0, '127.0.0.1', () => parentPort.postMessage({ port: http.address().port }))
