@@ -72,7 +72,9 @@ function clientRows(): readonly (readonly string[])[] {
       code(option.long!),
       option.envVar === undefined ? '' : code(option.envVar),
       defaultText(option),
-      option.argChoices?.map(code).join(', ') ?? (schema === undefined ? '' : valuesOf(schema)),
+      isSwitch(option)
+        ? 'a switch, without a value'
+        : (option.argChoices?.map(code).join(', ') ?? (schema === undefined ? '' : valuesOf(schema))),
       unitOf(names.at(-1)!),
       option.description,
     ]
@@ -111,9 +113,16 @@ function defaultOf(schema: z.ZodType): string {
   return code(path.isAbsolute(data) ? path.relative(process.cwd(), data) : data)
 }
 
-function defaultText({ defaultValue, mandatory }: Option): string {
+/** Such as `--once` and `--no-release-grid`: it is there or not. */
+function isSwitch(option: Option): boolean {
+  return option.isBoolean() || option.negate
+}
+
+function defaultText(option: Option): string {
+  const { defaultValue, mandatory } = option
   if (mandatory) return 'needed'
-  if (defaultValue === undefined || defaultValue === true || defaultValue === false) return ''
+  if (isSwitch(option)) return 'not given'
+  if (defaultValue === undefined) return ''
   const text = String(defaultValue)
   return path.isAbsolute(text) ? 'see `FEDSVD_HOME`' : code(text)
 }

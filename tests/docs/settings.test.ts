@@ -16,4 +16,10 @@ describe('the page on settings', () => {
     expect(rows.length).toBeGreaterThan(60)
     expect(rows.filter((row) => row.endsWith('|  |'))).toEqual([])
   })
+
+  it('says of a switch what holds where nobody gives it', () => {
+    for (const option of ['--once', '--no-release-grid']) {
+      expect(page).toMatch(new RegExp(`^\\| \`${option}\` \\| .* \\| not given \\| a switch, without a value \\|`, 'm'))
+    }
+  })
 })

@@ -95,7 +95,9 @@ export function joinCommand(): Command {
     )
     .option(
       '--no-release-grid',
-      'send updates when they are made: how long training took then tells of the records (default: on public slots of time)',
+      'send updates when they are made, and begin the first round of a run when its records are ready: how long training ' +
+        'and encoding took then tells of the records (default: updates on public slots of time, records ready 1, 2, 4, 8 ' +
+        '... seconds after their turn began)',
     )
     .addOption(
       new Option(
