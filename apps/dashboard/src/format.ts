@@ -1,11 +1,11 @@
 /** Numbers as people read them. Bounds are rounded up: what is shown is never below what is true. */
 
-/** An upper bound, rounded up to 3 digits after the point at most. */
-export function upperBound(value: number): string {
-  if (!(value < 1e6)) return '∞'
-  const digits = value >= 100 ? 1 : value >= 10 ? 2 : 3
+/** An upper bound on epsilon as text, with its sign, rounded up to 3 digits after the point at most. */
+export function epsilonBound(epsilon: number): string {
+  if (!(epsilon < 1e6)) return '≤ ∞'
+  const digits = epsilon >= 100 ? 1 : epsilon >= 10 ? 2 : 3
   const scale = 10 ** digits
-  return (Math.ceil(value * scale - 1e-9) / scale).toFixed(digits)
+  return `≤ ${(Math.ceil(epsilon * scale - 1e-9) / scale).toFixed(digits)}`
 }
 
 export function percent(share: number): string {

@@ -1,12 +1,21 @@
 import type { PrivacyUnit } from '@fedsvd/core/accounting'
-import { small, upperBound } from '../format.ts'
+import { epsilonBound, small } from '../format.ts'
 
-/** An upper bound on epsilon; its unit and delta always stand beside it. */
-export function Epsilon(props: { readonly value: number; readonly delta: number; readonly unit?: PrivacyUnit }) {
+/**
+ * An upper bound on epsilon: the one way in which pages show it. Its unit and delta stand beside it, or above it: delta
+ * is left out in a column alone whose head, or whose table, has them.
+ */
+export function Epsilon(props: { readonly value: number; readonly delta?: number; readonly unit?: PrivacyUnit }) {
   const { value, delta, unit = 'record' } = props
   return (
     <span className="nowrap">
-      ≤ {upperBound(value)} <EpsilonUnit delta={delta} unit={unit} />
+      {epsilonBound(value)}
+      {delta !== undefined && (
+        <>
+          {' '}
+          <EpsilonUnit delta={delta} unit={unit} />
+        </>
+      )}
     </span>
   )
 }

@@ -10,7 +10,7 @@ import { Epsilon, EpsilonUnit } from '../components/epsilon.tsx'
 import { Figure } from '../components/figure.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Failure } from '../components/state.tsx'
-import { plural, significant, small } from '../format.ts'
+import { epsilonBound, plural, significant, small } from '../format.ts'
 
 const START = {
   epsilon: 6,
@@ -204,7 +204,7 @@ function Curve({ plan, noiseMultiplier }: { readonly plan: Plan; readonly noiseM
         },
       }),
       legend: { show: false },
-      tooltip: { valueFormatter: (value: unknown) => `≤ ${Number(value).toFixed(3)}` },
+      tooltip: { valueFormatter: (value: unknown) => epsilonBound(Number(value)) },
       series: [
         {
           type: 'line',

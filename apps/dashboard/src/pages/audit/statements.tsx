@@ -3,9 +3,10 @@ import type { RunSnapshot, SignedStatement } from '@fedsvd/core/protocol'
 import { Button, Code, Group, NativeSelect, Text, Title } from '@mantine/core'
 import { useState } from 'react'
 import { useRuns, useStatement } from '../../api/queries.ts'
+import { Epsilon } from '../../components/epsilon.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { Empty, Loaded } from '../../components/state.tsx'
-import { dateTime, plural, significant, small, upperBound } from '../../format.ts'
+import { dateTime, plural, significant, small } from '../../format.ts'
 
 /** What one client has spent in one run, with all that is needed to compute it again. */
 export function Statements() {
@@ -91,11 +92,11 @@ function Page({ document: { statement, publicKey, signature } }: { readonly docu
       <dl className="facts">
         <dt>Epsilon by PLD</dt>
         <dd>
-          ≤ {upperBound(guarantee.epsilonPld)} per {guarantee.unit}, δ {small(delta)}
+          <Epsilon value={guarantee.epsilonPld} delta={delta} unit={guarantee.unit} />
         </dd>
         <dt>Epsilon by RDP</dt>
         <dd>
-          ≤ {upperBound(guarantee.epsilonRdp)} per {guarantee.unit}, δ {small(delta)}
+          <Epsilon value={guarantee.epsilonRdp} delta={delta} unit={guarantee.unit} />
         </dd>
         <dt>Unit</dt>
         <dd>{guarantee.unit}</dd>
@@ -122,7 +123,7 @@ function Page({ document: { statement, publicKey, signature } }: { readonly docu
           <>
             <dt>Per client, in all runs</dt>
             <dd>
-              epsilon ≤ {upperBound(clientLevel.epsilonPld)}, δ {small(clientLevel.delta)}, after{' '}
+              epsilon <Epsilon value={clientLevel.epsilonPld} delta={clientLevel.delta} unit="client" />, after{' '}
               {plural(clientLevel.draws, 'draw')} of noise, against {clientLevel.adversary}
             </dd>
           </>

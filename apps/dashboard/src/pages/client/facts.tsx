@@ -3,10 +3,10 @@ import type { Participation } from '@fedsvd/core/protocol'
 import { useMemo } from 'react'
 import { useAnswer } from '../../accountant/accountant-client.ts'
 import type { BurnDownQuestion } from '../../accountant/questions.ts'
-import { EpsilonUnit } from '../../components/epsilon.tsx'
+import { Epsilon, EpsilonUnit } from '../../components/epsilon.tsx'
 import { Pages } from '../../components/pages.tsx'
 import { Scroll } from '../../components/scroll.tsx'
-import { dateTime, significant, upperBound } from '../../format.ts'
+import { dateTime, significant } from '../../format.ts'
 
 const ROWS = 20
 type Fact = Participation['facts'][number]
@@ -55,7 +55,7 @@ function FactTable({ run, facts }: { readonly run: Participation; readonly facts
               <td className="number">{significant(event.noiseMultiplier)}</td>
               <td className="number">{event.steps}</td>
               <td className="number">
-                {voided ? 'nothing spent' : epsilon === undefined ? 'computing' : `≤ ${upperBound(epsilon)}`}
+                {voided ? 'nothing spent' : epsilon === undefined ? 'computing' : <Epsilon value={epsilon} />}
               </td>
               <td>{voided ? 'refused' : uploads.has(round) ? 'delivered' : 'none'}</td>
               <td className="nowrap">{source === 'client' ? 'as reported' : dateTime(recordedAt)}</td>

@@ -7,10 +7,11 @@ import { useQueries } from '@tanstack/react-query'
 import { ask } from '../../accountant/accountant-client.ts'
 import { request } from '../../api/http.ts'
 import { useClients } from '../../api/queries.ts'
+import { Epsilon } from '../../components/epsilon.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { Scroll } from '../../components/scroll.tsx'
 import { Empty, Loaded } from '../../components/state.tsx'
-import { significant, small, upperBound } from '../../format.ts'
+import { significant, small } from '../../format.ts'
 
 /** What the run would cost each client that is known, judged by what it has declared and spent before. */
 export function Projection({ request: wanted }: { readonly request: RunRequest | undefined }) {
@@ -92,11 +93,17 @@ function Costs({
               ) : (
                 <>
                   <td className="number">{data.records}</td>
-                  <td className="number">{data.before === 0 ? '0' : `≤ ${upperBound(data.before)}`}</td>
+                  <td className="number">{data.before === 0 ? '0' : <Epsilon value={data.before} />}</td>
                   <td className="number">{significant(data.noiseMultiplier)}</td>
-                  <td className="number">≤ {upperBound(data.one)}</td>
-                  <td className="number">≤ {upperBound(data.all)}</td>
-                  <td className="number">≤ {upperBound(data.together)}</td>
+                  <td className="number">
+                    <Epsilon value={data.one} />
+                  </td>
+                  <td className="number">
+                    <Epsilon value={data.all} />
+                  </td>
+                  <td className="number">
+                    <Epsilon value={data.together} />
+                  </td>
                 </>
               )}
             </tr>

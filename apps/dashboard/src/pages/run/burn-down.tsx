@@ -10,12 +10,12 @@ import type { BurnDownQuestion, BurnDown as Curve, Point } from '../../accountan
 import { useLedger } from '../../api/queries.ts'
 import { Chart } from '../../charts/chart.tsx'
 import { type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart-theme.ts'
-import { BudgetBar } from '../../components/epsilon.tsx'
+import { BudgetBar, Epsilon } from '../../components/epsilon.tsx'
 import { Pages } from '../../components/pages.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { Scroll } from '../../components/scroll.tsx'
 import { Empty, Loaded } from '../../components/state.tsx'
-import { small, upperBound } from '../../format.ts'
+import { epsilonBound, small } from '../../format.ts'
 import { type Client, isOpen, isUsedUp, shareOf } from '../../run-facts.ts'
 
 /** Curves are drawn for so many clients at a time: the ones closest to their budgets. */
@@ -146,7 +146,7 @@ function CurveChart({ run, clients }: { readonly run: RunSnapshot; readonly clie
         grid: { outerBoundsMode: 'none', top: 48, left: 52, right: 16, bottom: isZoomed ? 66 : 40 },
         dataZoom: zoomFor(rounds, ink),
         legend: { data: drawn.map(({ name }) => name) },
-        tooltip: { valueFormatter: (value: unknown) => `≤ ${upperBound(Number(value))}` },
+        tooltip: { valueFormatter: (value: unknown) => epsilonBound(Number(value)) },
         xAxis: roundAxis(ink, { min: 1, max: Math.max(2, rounds) }),
         yAxis: valueAxis(ink, 'epsilon ≤', {
           min: 0,
@@ -214,7 +214,7 @@ function CurveTable({ run, clients }: { readonly run: RunSnapshot; readonly clie
       <thead>
         <tr>
           <th>Client</th>
-          <th className="number">Epsilon so far ≤</th>
+          <th className="number">Epsilon so far</th>
           <th className="number">Budget</th>
           <th className="number">Cap, all runs</th>
           <th className="number">δ</th>
@@ -261,7 +261,9 @@ const Row = memo(function Row(props: {
           </Text>
         )}
       </td>
-      <td className="number">{upperBound(snapshot?.epsilonUpperBound ?? 0)}</td>
+      <td className="number">
+        <Epsilon value={snapshot?.epsilonUpperBound ?? 0} />
+      </td>
       <td className="number">{terms.budget.epsilon}</td>
       <td className="number">{cap === undefined ? '–' : `${cap.epsilon} at δ ${small(cap.delta)}`}</td>
       <td className="number">{small(terms.budget.delta)}</td>
