@@ -7,12 +7,12 @@ import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
 import { serveControl } from './backup/index.ts'
 import {
+  type BaseServices,
   composeHttp,
   composeRuns,
   composeSecurity,
   composeSockets,
   composeStorage,
-  type Ground,
   type OpenBlobs,
   type OpenStore,
   openSecrets,
@@ -91,10 +91,10 @@ export async function startCoordinator(
   const rights = exposure(config.stateDir)
   if (rights !== undefined) log.warn({ stateDir: config.stateDir, rights }, EXPOSED)
   const tracer = await openTracer(config.otlpEndpoint)
-  const ground: Ground = { config, clock, log, metrics: createMetrics(), tracer, events: createEvents() }
-  ground.events.on('round.changed', roundSpans(tracer))
+  const base: BaseServices = { config, clock, log, metrics: createMetrics(), tracer, events: createEvents() }
+  base.events.on('round.changed', roundSpans(tracer))
 
-  const storage = await composeStorage(ground, secrets, given).catch((error: unknown) => {
+  const storage = await composeStorage(base, secrets, given).catch((error: unknown) => {
     throw asTyped(error, nameOf('databaseUrl'))
   })
   const { store, blobs, others } = storage
@@ -103,8 +103,8 @@ export async function startCoordinator(
     void blobs.check().catch((error: unknown) => log.error({ err: error }, 'writing to the object store failed'))
   }
   const presence = createPresence(log, others?.elsewhere)
-  const security = composeSecurity(ground, storage, secrets, presence)
-  const rooms = composeRuns(ground, storage, security, presence, { models, evaluatorFor, refactoriser })
+  const security = composeSecurity(base, storage, secrets, presence)
+  const rooms = composeRuns(base, storage, security, presence, { models, evaluatorFor, refactoriser })
   const { runs } = rooms
   const { keepUpdates, collectSeconds, collectGraceSeconds } = config
   const collector = startCollector({
@@ -112,7 +112,7 @@ export async function startCoordinator(
     referenced: (names) => store.references.referenced(names, { keepUpdates }),
     clock,
     log,
-    metrics: ground.metrics,
+    metrics: base.metrics,
     graceMs: 1000 * collectGraceSeconds,
     everyMs: 1000 * collectSeconds,
   })
@@ -121,14 +121,14 @@ export async function startCoordinator(
     (await serveControl({ stateDir: config.stateDir, dump: store.dump, holdObjects: () => collector.hold(), log }))
   let draining = false
   const { http } = listener
-  const app = composeHttp(ground, storage, security, presence, rooms, {
+  const app = composeHttp(base, storage, security, presence, rooms, {
     models,
     statement: secrets.statement,
     dashboardFolder: given.dashboardFolder,
     isDraining: () => draining,
   })
   http.on('request', app) // before Socket.IO is attached, which passes on the requests that are not its own
-  const { io, clients, feed } = composeSockets(ground, storage, security, presence, rooms, http)
+  const { io, clients, feed } = composeSockets(base, storage, security, presence, rooms, http)
 
   const close = async (): Promise<void> => {
     if (draining) return

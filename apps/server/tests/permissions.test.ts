@@ -265,7 +265,7 @@ describe.each(OPERATORS)('%s', (route) => {
       status: 400,
       code: 'MESSAGE_INVALID',
     })
-    if (route === 'GET /v1/clients/:clientId') return // its runs are filtered: apps/server/tests/insight.test.ts
+    if (route === 'GET /v1/clients/:clientId') return // its runs are filtered: apps/server/tests/facts.test.ts
     if (!route.includes(':runId')) return expect(rolesOf(route)).toEqual(['admin']) // whose are all of them
     const foreign = await call(url, address, { bearer: tokens.otto })
     expect(foreign.status).toBe(404)

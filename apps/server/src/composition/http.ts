@@ -5,10 +5,10 @@ import {
   budgetRoutes,
   createApp,
   dashboard,
+  factRoutes,
   guard,
   healthRoutes,
   identityRoutes,
-  insightRoutes,
   operatorRoutes,
   sessionRoutes,
   statementRoutes,
@@ -17,14 +17,14 @@ import {
 import { statementKey } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import type { Presence } from '../sockets/index.ts'
-import type { Ground } from './ground.ts'
+import type { BaseServices } from './base-services.ts'
 import type { RunsAndViews } from './runs.ts'
 import type { Security } from './security.ts'
 import type { Storage } from './storage.ts'
 
 /** The routes, behind the guard that knows who asks. */
 export function composeHttp(
-  { config, clock, log, metrics, tracer, events }: Ground,
+  { config, clock, log, metrics, tracer, events }: BaseServices,
   { store, blobs, others }: Storage,
   { sessions, operatorSessions, tokens }: Security,
   presence: Presence,
@@ -84,7 +84,7 @@ export function composeHttp(
       quarantine: (runId, clientId, by) => commands.quarantine(runId, clientId, by),
       onCap: () => commands.capsChanged(),
     }),
-    insightRoutes({ store, isConnected, capIn: (runId, clientId, terms) => views.capIn(runId, clientId, terms) }),
+    factRoutes({ store, isConnected, capIn: (runId, clientId, terms) => views.capIn(runId, clientId, terms) }),
     statementRoutes({ store, views, bounds, key: statementKey(statement), now }),
     auditLogRoutes(store.audit),
   ]

@@ -1,4 +1,4 @@
-export type { Ground } from './ground.ts'
+export type { BaseServices } from './base-services.ts'
 export { composeHttp } from './http.ts'
 export { composeRuns } from './runs.ts'
 export { openSecrets } from './secrets.ts'

@@ -5,7 +5,7 @@ import type { Refactoriser } from '../refactorisation/index.ts'
 import { createRuns, type Runs } from '../runs/index.ts'
 import type { Presence } from '../sockets/index.ts'
 import { RunViews } from '../views/index.ts'
-import type { Ground } from './ground.ts'
+import type { BaseServices } from './base-services.ts'
 import type { Security } from './security.ts'
 import type { Storage } from './storage.ts'
 
@@ -24,7 +24,7 @@ export interface Training {
 
 /** The runs, and what people see of them. */
 export function composeRuns(
-  { config, clock, log, metrics, events }: Ground,
+  { config, clock, log, metrics, events }: BaseServices,
   { store, blobs, others }: Storage,
   { tokens }: Security,
   presence: Presence,

@@ -7,7 +7,7 @@ import {
   uploadTokens,
 } from '../identity/index.ts'
 import type { Presence } from '../sockets/index.ts'
-import type { Ground } from './ground.ts'
+import type { BaseServices } from './base-services.ts'
 import type { Secrets } from './secrets.ts'
 import type { Storage } from './storage.ts'
 
@@ -19,7 +19,7 @@ export interface Security {
 
 /** Who clients and operators are, and what they may send. */
 export function composeSecurity(
-  { clock, events }: Ground,
+  { clock, events }: BaseServices,
   { store, others }: Storage,
   secrets: Secrets,
   presence: Presence,

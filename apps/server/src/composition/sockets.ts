@@ -10,7 +10,7 @@ import {
   type Presence,
   serveClients,
 } from '../sockets/index.ts'
-import type { Ground } from './ground.ts'
+import type { BaseServices } from './base-services.ts'
 import type { RunsAndViews } from './runs.ts'
 import type { Security } from './security.ts'
 import type { Storage } from './storage.ts'
@@ -28,7 +28,7 @@ export interface Sockets {
 
 /** Both namespaces of Socket.IO: clients take part in runs, operators watch them. */
 export function composeSockets(
-  { config, clock, log, metrics, events }: Ground,
+  { config, clock, log, metrics, events }: BaseServices,
   { store, others }: Storage,
   { sessions, operatorSessions }: Security,
   presence: Presence,

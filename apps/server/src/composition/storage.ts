@@ -7,7 +7,7 @@ import { type BlobStore, cachingBlobs, type HeldBlobs, holdingBlobs, openBlobs }
 import { openEmbeddedStore } from '../storage/records/embedded/index.ts'
 import { type Store, tracedStore } from '../storage/records/index.ts'
 import { openPostgresStore } from '../storage/records/postgres/index.ts'
-import type { Ground } from './ground.ts'
+import type { BaseServices } from './base-services.ts'
 import type { Secrets } from './secrets.ts'
 
 /** How much of the newest states and updates stays in memory. */
@@ -25,7 +25,7 @@ export interface Storage {
 
 /** Opens the database and the store of tensors, and joins the other coordinators on them. */
 export async function composeStorage(
-  { config, clock, log, tracer }: Ground,
+  { config, clock, log, tracer }: BaseServices,
   { operatorToken, upload, statement }: Secrets,
   given: { readonly openStore?: OpenStore | undefined; readonly openBlobs?: OpenBlobs | undefined },
 ): Promise<Storage> {

@@ -5,8 +5,8 @@ import { createOperator, disableOperator, operatorView, revokeClient } from '../
 import type { ClientRecord, Store } from '../storage/records/index.ts'
 import { clientView } from '../views/index.ts'
 import { callerOf } from './guard.ts'
-import { parseAddress } from './places.ts'
-import { withoutBody } from './unread.ts'
+import { parseParams } from './path-params.ts'
+import { withoutBody } from './refuse-unread-input.ts'
 
 export interface AccountRoutes {
   readonly store: Store
@@ -17,8 +17,8 @@ export interface AccountRoutes {
   readonly cutClient: (clientId: string) => void
 }
 
-const operatorPlace = z.strictObject({ operatorId: identifierSchema })
-const clientPlace = z.strictObject({ clientId: identifierSchema })
+const operatorParams = z.strictObject({ operatorId: identifierSchema })
+const clientParams = z.strictObject({ clientId: identifierSchema })
 
 /** Who may come in: operators and clients. */
 export function accountRoutes({ store, now, isConnected, cutOperator, cutClient }: AccountRoutes): Router {
@@ -33,7 +33,7 @@ export function accountRoutes({ store, now, isConnected, cutOperator, cutClient 
     response.json({ operators: (await store.operators.list()).map(operatorView) })
   })
   router.post('/v1/operators/:operatorId/disable', ...withoutBody, async (request, response) => {
-    const { operatorId } = parseAddress(operatorPlace, request.params)
+    const { operatorId } = parseParams(operatorParams, request.params)
     const operator = await disableOperator(store.operators, operatorId, { by: callerOf(response), now: now() })
     cutOperator(operatorId)
     response.json(operator)
@@ -42,7 +42,7 @@ export function accountRoutes({ store, now, isConnected, cutOperator, cutClient 
     response.json({ clients: (await store.clients.list()).map(view) })
   })
   router.post('/v1/clients/:clientId/revoke', ...withoutBody, async (request, response) => {
-    const { clientId } = parseAddress(clientPlace, request.params)
+    const { clientId } = parseParams(clientParams, request.params)
     const client = await revokeClient(store.clients, clientId, { by: callerOf(response), now: now() })
     cutClient(clientId)
     response.json(view(client))

@@ -2,7 +2,7 @@ import { AUDIT_GENESIS, type AuditVerdict, followAudit } from '@fedsvd/core/prot
 import { Router } from 'express'
 import { z } from 'zod'
 import { type AuditStore, auditHash } from '../storage/records/index.ts'
-import { parseAddress } from './places.ts'
+import { parseParams } from './path-params.ts'
 
 const BATCH = 1000
 
@@ -15,7 +15,7 @@ const pageSchema = z.strictObject({
 export function auditLogRoutes(audit: AuditStore): Router {
   const router = Router()
   router.get('/v1/audit-log', async (request, response) => {
-    const { after, limit } = parseAddress(pageSchema, request.query)
+    const { after, limit } = parseParams(pageSchema, request.query)
     response.json({ entries: await audit.page(after, limit) })
   })
   router.get('/v1/audit-log/verify', async (_request, response) => {

@@ -6,8 +6,8 @@ import { actorOf, type Caller } from '../identity/index.ts'
 import type { BudgetCap, ClientStore } from '../storage/records/index.ts'
 import { iso } from '../views/index.ts'
 import { callerOf } from './guard.ts'
-import { parseAddress } from './places.ts'
-import { withoutBody } from './unread.ts'
+import { parseParams } from './path-params.ts'
+import { withoutBody } from './refuse-unread-input.ts'
 
 export interface BudgetRoutes {
   readonly clients: ClientStore
@@ -18,8 +18,8 @@ export interface BudgetRoutes {
   readonly onCap: () => Promise<void>
 }
 
-const clientPlace = z.strictObject({ clientId: identifierSchema })
-const participationPlace = z.strictObject({ runId: identifierSchema, clientId: identifierSchema })
+const clientParams = z.strictObject({ clientId: identifierSchema })
+const participationParams = z.strictObject({ runId: identifierSchema, clientId: identifierSchema })
 
 /**
  * What operators let a client spend at most. A cap only ever takes away: what the site allows, its own ledger decides.
@@ -27,7 +27,7 @@ const participationPlace = z.strictObject({ runId: identifierSchema, clientId: i
 export function budgetRoutes({ clients, now, quarantine, onCap }: BudgetRoutes): Router {
   const router = Router()
   router.patch('/v1/clients/:clientId/budget', express.json({ limit: '16kb' }), async (request, response) => {
-    const { clientId } = parseAddress(clientPlace, request.params)
+    const { clientId } = parseParams(clientParams, request.params)
     if ((await clients.find(clientId)) === undefined) throw clientNotFound(clientId)
     const { epsilon, delta } = parseMessage(budgetSchema, request.body, 'a budget')
     const cap: BudgetCap = { clientId, epsilon, delta, actor: actorOf(callerOf(response)), at: now() }
@@ -38,7 +38,7 @@ export function budgetRoutes({ clients, now, quarantine, onCap }: BudgetRoutes):
     response.json({ caps: (await clients.capsOf(clientId)).map(capView) })
   })
   router.post('/v1/runs/:runId/clients/:clientId/quarantine', ...withoutBody, async (request, response) => {
-    const { runId, clientId } = parseAddress(participationPlace, request.params)
+    const { runId, clientId } = parseParams(participationParams, request.params)
     response.json(await quarantine(runId, clientId, callerOf(response)))
   })
   return router

@@ -16,8 +16,8 @@ import {
 import type { Store } from '../storage/records/index.ts'
 import { bearerToken } from './bearer.ts'
 import { limitRefusals } from './limits.ts'
-import { parseAddress, runNotFound } from './places.ts'
-import { refuseUnreadQuery } from './unread.ts'
+import { parseParams, runNotFound } from './path-params.ts'
+import { refuseUnreadQuery } from './refuse-unread-input.ts'
 
 /** Everything below it is refused unless the table of permissions names it. */
 export const GUARDED = '/v1'
@@ -52,7 +52,7 @@ export function guard({ sessions, store, refusalsPerMinute }: GuardParts): Reque
     requireRole(caller, route.access, `${method} ${path}`)
     if (byCookie && method !== 'GET' && method !== 'HEAD') checkCsrfToken(caller, request.headers['x-csrf-token'])
     const { runId: asked, operatorId, clientId } = route.params
-    const { runId } = parseAddress(idsSchema, { runId: asked, operatorId, clientId })
+    const { runId } = parseParams(idsSchema, { runId: asked, operatorId, clientId })
     if (runId !== undefined) {
       const run = await store.runs.find(runId)
       if (run === undefined || !ownsRun(caller, run)) throw runNotFound(runId)

@@ -15,8 +15,8 @@ import type { BlobStore } from '../storage/objects/index.ts'
 import type { Store } from '../storage/records/index.ts'
 import type { RunViews } from '../views/index.ts'
 import { callerOf } from './guard.ts'
-import { parseAddress, runNotFound } from './places.ts'
-import { withoutBody } from './unread.ts'
+import { parseParams, runNotFound } from './path-params.ts'
+import { withoutBody } from './refuse-unread-input.ts'
 
 export interface OperatorRoutes {
   readonly store: Store
@@ -97,5 +97,5 @@ export function operatorRoutes({ store, models, blobs, commands, views, now }: O
 }
 
 function runIdOf(params: unknown): string {
-  return parseAddress(z.strictObject({ runId: identifierSchema }), params).runId
+  return parseParams(z.strictObject({ runId: identifierSchema }), params).runId
 }

@@ -8,7 +8,7 @@ import type { Store } from '../storage/records/index.ts'
 import { VERSION } from '../version.ts'
 import { privacyStatement, type RunViews, runLedger } from '../views/index.ts'
 import { clientNotFound } from './budgets.ts'
-import { parseAddress } from './places.ts'
+import { parseParams } from './path-params.ts'
 
 export interface StatementRoutes {
   readonly store: Store
@@ -27,7 +27,7 @@ export function statementRoutes({ store, views, bounds, key, now }: StatementRou
     response.json({ publicKey: key.publicKey })
   })
   router.get('/v1/runs/:runId/statements/:clientId', async (request, response) => {
-    const { runId, clientId } = parseAddress(place, request.params)
+    const { runId, clientId } = parseParams(place, request.params)
     const run = await views.snapshot(runId)
     const client = (await runLedger(store, runId)).find((candidate) => candidate.clientId === clientId)
     const identity = client && (await store.clients.find(clientId))

@@ -5,7 +5,7 @@ import { Router } from 'express'
 import { z } from 'zod'
 import { bearerToken } from './bearer.ts'
 import { limitPerClient, limitRefusals } from './limits.ts'
-import { sha256Schema } from './places.ts'
+import { sha256Schema } from './path-params.ts'
 import type { TensorRoutes } from './tensor-routes.ts'
 import { uploadRoutes } from './uploads.ts'
 

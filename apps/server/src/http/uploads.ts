@@ -4,13 +4,13 @@ import { z } from 'zod'
 import type { UploadRight } from '../identity/index.ts'
 import { toFedsvdError } from '../telemetry/index.ts'
 import { bearerToken } from './bearer.ts'
-import { roundPlace, sha256Schema } from './places.ts'
+import { roundParams, sha256Schema } from './path-params.ts'
 import type { TensorRoutes } from './tensor-routes.ts'
 import { MOST_PARTS, UpdateParts } from './update-parts.ts'
 
 const DISCARD_MS = 2000
 
-const partPlace = roundPlace.extend({ sha256: sha256Schema })
+const partParams = roundParams.extend({ sha256: sha256Schema })
 const joinSchema = z.strictObject({ parts: z.array(sha256Schema).min(1).max(MOST_PARTS) })
 
 export interface UploadLimits {
@@ -28,13 +28,13 @@ export function uploadRoutes(parts: TensorRoutes, { limit, limitClient }: Upload
 
   router.put(at, limit, async (request, response) => {
     await answering(request, response, async () => {
-      const place = await admit(request, parseMessage(roundPlace, request.params, 'an address of a round'))
+      const place = await admit(request, parseMessage(roundParams, request.params, 'an address of a round'))
       return await receive(place, bodyOf(request))
     })
   })
   router.put(`${at}/parts/:sha256`, limit, async (request, response) => {
     await answering(request, response, async () => {
-      const { sha256, ...round } = parseMessage(partPlace, request.params, 'an address of a part')
+      const { sha256, ...round } = parseMessage(partParams, request.params, 'an address of a part')
       const place = await admit(request, round)
       const due = await intake.due(place)
       await updateParts.take(place, { sha256, stream: bodyOf(request), ...due })
@@ -43,7 +43,7 @@ export function uploadRoutes(parts: TensorRoutes, { limit, limitClient }: Upload
   })
   router.post(at, limit, async (request, response) => {
     await answering(request, response, async () => {
-      const place = await admit(request, parseMessage(roundPlace, request.params, 'an address of a round'))
+      const place = await admit(request, parseMessage(roundParams, request.params, 'an address of a round'))
       await new Promise<void>((resolve, reject) => {
         json(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)))
       })
@@ -54,7 +54,7 @@ export function uploadRoutes(parts: TensorRoutes, { limit, limitClient }: Upload
   return router
 
   /** A client that was invited to the round and is in good standing. */
-  async function admit(request: Request, round: z.infer<typeof roundPlace>): Promise<UploadRight> {
+  async function admit(request: Request, round: z.infer<typeof roundParams>): Promise<UploadRight> {
     const clientId = tokens.verify(bearerToken(request), round)
     await limitClient(clientId)
     if (!isHere(clientId)) await sessions.requireGoodStanding(clientId)

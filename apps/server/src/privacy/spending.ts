@@ -18,9 +18,9 @@ export class PrivacySpending {
     return this.of(clientId).reduce((sum, { steps }) => sum + steps, 0)
   }
 
-  apply({ spent, released }: RoundChange, eventOf: (clientId: string) => AccountedEvent): void {
+  apply({ spent, refunded }: RoundChange, eventOf: (clientId: string) => AccountedEvent): void {
     for (const { clientId, event } of spent) this.#add(clientId, event, event.steps)
-    for (const clientId of released) this.#add(clientId, eventOf(clientId), -eventOf(clientId).steps)
+    for (const clientId of refunded) this.#add(clientId, eventOf(clientId), -eventOf(clientId).steps)
   }
 
   #add(clientId: string, event: AccountedEvent, steps: number): void {

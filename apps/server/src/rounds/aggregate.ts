@@ -19,9 +19,9 @@ export function aggregate(context: RoundContext<'settings' | 'storage' | 'mechan
 
 /**
  * The accepted updates combined by the rule of the run, read one at a time and added in the order of client
- * identifiers, late ones after the round's own: the same bits whenever it is computed again. The mean needs memory for
+ * identifiers, stale ones after the round's own: the same bits whenever it is computed again. The mean needs memory for
  * two updates however many there are; the other rules keep them all. Where the clip norm adapts, it moves by the mean
- * of the clients' noised shares, the same for all of them; the shares of late updates are about another clip norm, and
+ * of the clients' noised shares, the same for all of them; the shares of stale updates are about another clip norm, and
  * left out.
  */
 async function combined(context: RoundContext<'settings' | 'storage'>): Promise<Aggregate> {

@@ -26,8 +26,8 @@ export function chargePrivacy(
       voided: false,
       recordedAt: at,
     }))
-  const released = changed.filter(({ state }) => !counts(state)).map(({ clientId }) => clientId)
-  return { ...(before && { before }), after, spent, released }
+  const refunded = changed.filter(({ state }) => !counts(state)).map(({ clientId }) => clientId)
+  return { ...(before && { before }), after, spent, refunded }
 }
 
 const counts = (state: TaskState | undefined): boolean =>

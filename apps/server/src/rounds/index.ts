@@ -1,3 +1,4 @@
+export { announce } from './announce.ts'
 export { invite, inviteStraggler } from './assign.ts'
 export { chargePrivacy } from './charge-privacy.ts'
 export {
@@ -19,7 +20,6 @@ export {
 export { decodeState, encodeState, schemaHashOf } from './frames.ts'
 export { RoundJournal } from './journal.ts'
 export { checkAdmissible, deliveredTasks, openTasks, type RoundEvent, reduceRound } from './progress.ts'
-export { publish } from './publish.ts'
 export { type ReceivedUpdate, type ReceivingRound, receiveUpdate, requireFresh, type UpdatePlace } from './receive.ts'
 export { runRound } from './round.ts'
 export { roundSpans } from './round-spans.ts'

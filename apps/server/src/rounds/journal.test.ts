@@ -31,7 +31,7 @@ function storedRound() {
   const open = () =>
     RoundJournal.open({
       load: async () => stored.progress,
-      change: (before, after) => ({ ...(before && { before }), after, spent: [], released: [] }),
+      change: (before, after) => ({ ...(before && { before }), after, spent: [], refunded: [] }),
       save: write,
       onChange: (change) => changes.push(change),
       onReload: async () => {

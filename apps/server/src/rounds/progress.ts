@@ -2,10 +2,10 @@ import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { LIMITS } from '@fedsvd/core/protocol'
 import type {
   BlobRef,
-  LateUpdate,
   RoundPlan,
   RoundProgress,
   RoundResult,
+  StaleUpdate,
   Task,
   TaskState,
 } from '../storage/records/index.ts'
@@ -46,14 +46,14 @@ export type RoundEvent =
  * closes (`received`) when clientsPerRound have delivered, when everyone asked has delivered or refused and the quorum
  * is met, or at the deadline with a quorum; at a deadline without one, and when a paused run is resumed, it stays open
  * for another term, which is longer each time where it is short. A deadline is never further away than its term: one
- * that is counts from then on. With a bufferSize it closes when so many updates are in, late ones of earlier rounds
+ * that is counts from then on. With a bufferSize it closes when so many updates are in, stale ones of earlier rounds
  * included, or at the deadline with a quorum. An event that changes nothing returns the same object.
  *
- * A client gives at most one update to a round, its own or a late one: rules that bear so many malicious clients count
+ * A client gives at most one update to a round, its own or a stale one: rules that bear so many malicious clients count
  * on it.
  *
  * Throws UPDATE_STALE, UPDATE_UNEXPECTED or UPDATE_CONFLICT for an update that the round does not take, RUN_NOT_OPEN
- * for a late one that the next round may take, and RUN_STATE for an event that has no place in the phase.
+ * for a stale one that the next round may take, and RUN_STATE for an event that has no place in the phase.
  */
 export function reduceRound(progress: RoundProgress | undefined, event: RoundEvent): RoundProgress {
   if (event.type === 'selected') return progress ?? opened(event)
@@ -100,7 +100,7 @@ function step(progress: RoundProgress, event: Exclude<RoundEvent, { type: 'selec
     case 'delivered':
       return deliver(progress, event)
     case 'late':
-      return takeLate(progress, event)
+      return takeStale(progress, event)
     case 'deadline':
       if (phase !== 'tasked') return progress
       // It was stored by a clock that was ahead, of another machine or before a restart.
@@ -174,7 +174,7 @@ function deliver(progress: RoundProgress, event: RoundEvent & { type: 'delivered
   return closedIfComplete({ ...progress, tasks }, at)
 }
 
-function takeLate(progress: RoundProgress, event: RoundEvent & { type: 'late' }): RoundProgress {
+function takeStale(progress: RoundProgress, event: RoundEvent & { type: 'late' }): RoundProgress {
   const { clientId, round, update, at } = event
   const { phase, tasks, late = [] } = progress
   const known = late.find((other) => other.clientId === clientId)
@@ -189,12 +189,12 @@ function takeLate(progress: RoundProgress, event: RoundEvent & { type: 'late' })
       remedy: 'Discard it; the newest invitation stands, and the budget stays spent.',
     })
   }
-  const added: LateUpdate = { clientId, round, sha256: update.sha256, bytes: update.bytes, receivedAt: at }
+  const added: StaleUpdate = { clientId, round, sha256: update.sha256, bytes: update.bytes, receivedAt: at }
   const next = { ...progress, late: [...late, added].sort(byClient) }
   return phase === 'tasked' ? closedIfComplete(next, at) : next
 }
 
-/** Why a late update has to wait: it is kept by its sender and taken by another round. */
+/** Why a stale update has to wait: it is kept by its sender and taken by another round. */
 export function notOpen(got: string): FedsvdError {
   return new FedsvdError('RUN_NOT_OPEN', {
     expected: 'a round that can count a late update',

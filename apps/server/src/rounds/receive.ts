@@ -37,7 +37,7 @@ export interface ReceivedUpdate {
   readonly blobs: BlobStore
   /** The terms of the client; undefined for one that takes no part. */
   readonly terms: PrivacyTerms | undefined
-  /** The most noise that a client of the run may state: what its norm may be explained with. */
+  /** The most noise that a client of the run may state; the norm bound takes it where the client states more. */
   readonly mostNoise: () => Promise<number>
   /** The run is paused: a client that sends now is asked to send again later. */
   readonly isPaused: boolean
@@ -52,9 +52,9 @@ export interface ReceivedUpdate {
 /**
  * Takes in one update: bounded, hashed while it is written, decoded, held against its norm bound, made durable, and
  * only then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since. Where
- * the run takes late updates, one that its round did not count is counted by the round under way.
+ * the run takes stale updates, one that its round did not count is counted by the round under way.
  *
- * @throws FedsvdError RUN_NOT_OPEN while the run is paused, or between two rounds for a late update; UPDATE_UNEXPECTED,
+ * @throws FedsvdError RUN_NOT_OPEN while the run is paused, or between two rounds for a stale update; UPDATE_UNEXPECTED,
  *   UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, STORAGE_UNAVAILABLE, or as `decodeFrame` does
  */
 export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply> {
@@ -73,9 +73,9 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const { manifest, place, stream, blobs, current, terms } = update
   const { clientId } = place
   const isCurrent = current?.round === place.round
-  const late = current?.run.settings.acceptsStaleUpdates ?? false
+  const acceptsStale = current?.run.settings.acceptsStaleUpdates ?? false
   const progress = isCurrent ? current.journal.progress : update.stored
-  const { update: accepted } = checkAdmissible(progress, clientId, late || update.isPaused)
+  const { update: accepted } = checkAdmissible(progress, clientId, acceptsStale || update.isPaused)
   const limit = frameBytes(updateSpecs(manifest))
   if (accepted !== undefined) {
     await using again = await blobs.receive(stream, limit)
@@ -89,7 +89,8 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
   const base = isCurrent ? current.base : await baseOf(current.run, place.round)
   await using blob = await blobs.receive(stream, limit)
   const noiseMultiplier = Math.min(terms.noiseMultiplier, await update.mostNoise())
-  await update.gate.run(() => check(blob, { run: current.run, round: place.round, base }, clientId, noiseMultiplier))
+  const receiving = { run: current.run, round: place.round, base }
+  await update.gate.run(() => requireNormWithinBound(blob, receiving, clientId, noiseMultiplier))
   const { sha256, bytes } = blob
   const { clock } = current.run.time
   if (!isCurrent) {
@@ -98,13 +99,13 @@ async function takeIn(update: ReceivedUpdate): Promise<UploadReply> {
     await current.journal.dispatch({ type: 'late', clientId, round: place.round, update: { sha256, bytes }, at })
     return { status: 'accepted', sha256 }
   }
-  const before = checkAdmissible(current.journal.progress, clientId, late)
+  const before = checkAdmissible(current.journal.progress, clientId, acceptsStale)
   if (before.update === undefined) await blob.keep()
   await current.journal
-    // in the order of the journal
+    // The journal decides which of two uploads at the same time comes first.
     .dispatch({ type: 'delivered', clientId, update: { sha256, bytes }, at: clock.now() })
     .catch((error: unknown) => {
-      throw late && isFedsvdError(error, 'UPDATE_STALE') ? closedJustNow(place.round) : error
+      throw acceptsStale && isFedsvdError(error, 'UPDATE_STALE') ? closedJustNow(place.round) : error
     })
   return { status: before.update === undefined ? 'accepted' : 'duplicate', sha256 }
 }
@@ -123,7 +124,8 @@ function closedJustNow(round: number): FedsvdError {
   return notOpen(`round ${roundNumber(round)}, which has just closed`)
 }
 
-async function check(
+/** @throws FedsvdError NORM_EXCEEDED, or as `decodeFrame` does for a frame that is none */
+async function requireNormWithinBound(
   blob: PendingBlob,
   { run, round, base }: Pick<ReceivingRound, 'run' | 'round' | 'base'>,
   clientId: string,

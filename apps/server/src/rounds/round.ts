@@ -1,12 +1,12 @@
 import { aggregate } from './aggregate.ts'
+import { announce } from './announce.ts'
 import { assign } from './assign.ts'
-import { collect } from './collect.ts'
+import { awaitUpdates } from './await-updates.ts'
 import type { RoundContext } from './context.ts'
-import { persist } from './persist.ts'
-import { publish } from './publish.ts'
 import { refactorise } from './refactorise.ts'
 import { requireObjects } from './required-objects.ts'
 import { select } from './select.ts'
+import { storeNextState } from './store-next-state.ts'
 
 /**
  * One round, from whatever phase is stored: each step does nothing where its effect is durable already, so a
@@ -17,12 +17,12 @@ import { select } from './select.ts'
 export async function runRound(round: RoundContext): Promise<void> {
   await requireObjects(round)
   await assign(round, await select(round))
-  await collect(round)
+  await awaitUpdates(round)
   round.run.time.signal.throwIfAborted()
   if (round.journal.progress!.result === undefined) {
     const { mean, ...clipNorms } = await aggregate(round)
     const next = await refactorise(round, mean)
-    await persist(round, next, clipNorms)
+    await storeNextState(round, next, clipNorms)
   }
-  await publish(round)
+  await announce(round)
 }

@@ -7,7 +7,7 @@ import type { RoundContext, RunSettings, RunStorage, RunWith } from './context.t
 import { decodeState, decodeUpdate } from './frames.ts'
 
 /**
- * The late updates that a round counts, in the order of client identifiers, each moved from the basis that it was made
+ * The stale updates that a round counts, in the order of client identifiers, each moved from the basis that it was made
  * in to that of the round, and in a buffered run weighed by how many states old it is. The rotations are not stored:
  * they follow from the published states, which are.
  */

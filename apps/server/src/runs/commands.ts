@@ -75,7 +75,7 @@ export class RunCommands {
     const isPaused = (await registry.find(runId)).state === 'paused'
     if (isPaused && before !== undefined) {
       const after = reduceRound(before, { type: 'resumed', at: audit.at })
-      if (after !== before) await store.rounds.save({ before, after, spent: [], released: [] })
+      if (after !== before) await store.rounds.save({ before, after, spent: [], refunded: [] })
     }
     const state = before === undefined && published === 0 ? 'waiting' : 'running'
     await this.#move(runId, ['paused'], { state }, audit)

@@ -136,15 +136,15 @@ function checkMode(request: RunRequest): void {
       'Other rules compare updates, and those of a buffer carry different weights.',
     )
   }
-  const late = acceptsStaleUpdates(request)
-  if (late && clientLevel !== undefined) {
+  const acceptsStale = acceptsStaleUpdates(request)
+  if (acceptsStale && clientLevel !== undefined) {
     throw invalid(
       'no clientLevel beside late updates',
       'both',
       'The noised mean has a fixed number of places for one round; count late updates without it.',
     )
   }
-  if (!late && maxStaleness !== undefined) {
+  if (!acceptsStale && maxStaleness !== undefined) {
     throw invalid('maxStaleness beside late updates only', 'one without', 'Set lateUpdates to rebase, or leave it out.')
   }
 }

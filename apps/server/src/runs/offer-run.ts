@@ -38,8 +38,8 @@ export async function offerRun(
   const { current } = run.rounds
   if (current === undefined) return
   await invite(current, clientId)
-  const late = run.assignments.staleRoundOf(clientId)
-  if (late !== undefined) return await inviteStraggler(run, late, clientId)
+  const staleRound = run.assignments.staleRoundOf(clientId)
+  if (staleRound !== undefined) return await inviteStraggler(run, staleRound, clientId)
   const isAsked = current.journal.progress?.tasks.some((task) => task.clientId === clientId) ?? false
   if (!isAsked && current.round > 0) gateway.roundClosed(clientId, { runId, round: current.round - 1 })
 }

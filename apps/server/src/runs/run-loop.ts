@@ -2,7 +2,7 @@ import { type FedsvdError, isFedsvdError, roundNumber } from '@fedsvd/core/error
 import { aggregationRules, methods } from '@fedsvd/core/federation'
 import type { RunManifest, RunState } from '@fedsvd/core/protocol'
 import { isOutage, sleep } from '../platform/index.ts'
-import { publish, RunOver, runRound } from '../rounds/index.ts'
+import { announce, RunOver, runRound } from '../rounds/index.ts'
 import type { ActiveRun } from './active-run.ts'
 
 export interface Ending {
@@ -85,7 +85,7 @@ async function runRounds(run: ActiveRun): Promise<Ending> {
   for (;;) {
     let round = await run.storage.store.rounds.publishedCount(runId)
     const unannounced = run.rounds.unannounced(round)
-    if (unannounced !== undefined) await publish(unannounced)
+    if (unannounced !== undefined) await announce(unannounced)
     for (; round < (await run.settings.latestPlan()).rounds; round += 1) await runRound(await run.rounds.open(round))
     await run.evaluations.settled()
     // it may have been extended meanwhile

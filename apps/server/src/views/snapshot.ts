@@ -36,7 +36,8 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   const { store, live, central, newest } = parts
   const { manifest, state, reason, baseline } = run
   const { runId, name } = manifest
-  if (live === undefined && manifest.clientLevel !== undefined) await central.load() // others charge it, too
+  // Other coordinators charge the central ledger, too.
+  if (live === undefined && manifest.clientLevel !== undefined) await central.load()
   const since = newest === undefined ? 0 : Math.max(0, (await store.rounds.publishedCount(runId)) - newest)
   const [published, alerts, adapter, clients, plans] = await Promise.all([
     store.rounds.published(runId, since),

@@ -44,7 +44,7 @@ export async function seedBigRun({ store }: TestCoordinator, { clients, rounds, 
       return { runId, round, clientId, attempt: 1, event, source, voided: false, recordedAt: openedAt }
     }
     const after = publishedRound(runId, round, openedAt, asked, layers.length)
-    await store.rounds.save({ after, spent: asked.map(fact), released: [] })
+    await store.rounds.save({ after, spent: asked.map(fact), refunded: [] })
     const accuracy = 1 - 0.5 / Math.sqrt(1 + round)
     await store.rounds.setEvaluation(runId, round, { accuracy, loss: 1 - accuracy, records: 1000 })
   }

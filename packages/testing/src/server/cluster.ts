@@ -13,7 +13,7 @@ import { until } from './until.ts'
 const OPERATOR_TOKEN = 'operator-token-of-the-cluster-under-test'
 const PATIENCE_MS = 120_000
 /** What a client sends again later. */
-const PASSING = ['DATABASE_UNAVAILABLE', 'COORDINATOR_UNREACHABLE', 'LEASE_LOST', 'TOKEN_INVALID'] as const
+const RETRYABLE_CODES = ['DATABASE_UNAVAILABLE', 'COORDINATOR_UNREACHABLE', 'LEASE_LOST', 'TOKEN_INVALID'] as const
 
 /** Coordinators in processes of their own, on one PostgreSQL database and one folder of tensors. */
 export interface TestCluster extends AsyncDisposable {
@@ -96,8 +96,8 @@ export async function persistently(client: FakeClient, invitation: Invitation): 
     try {
       return await trainAndUpload(client, invitation)
     } catch (error) {
-      const isPassing = isFedsvdError(error) ? PASSING.some((code) => code === error.code) : true
-      if (!isPassing) throw error
+      const isRetryable = isFedsvdError(error) ? RETRYABLE_CODES.some((code) => code === error.code) : true
+      if (!isRetryable) throw error
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }

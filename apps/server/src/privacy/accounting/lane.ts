@@ -84,12 +84,12 @@ export class Lane {
 
   /** Undefined when it took too long, or the thread has died. */
   async #answerTo(question: Question): Promise<Answer | undefined> {
-    const late = new AbortController()
+    const timeout = new AbortController()
     let timer: NodeJS.Timeout | undefined
     try {
       this.#worker ??= await this.#parts.start()
-      timer = setTimeout(() => late.abort(), this.#parts.limitMs)
-      const replied = once(this.#worker as never, 'message', { signal: late.signal }) as Promise<[Answer]>
+      timer = setTimeout(() => timeout.abort(), this.#parts.limitMs)
+      const replied = once(this.#worker as never, 'message', { signal: timeout.signal }) as Promise<[Answer]>
       this.#worker.postMessage(question)
       return (await replied)[0]
     } catch {

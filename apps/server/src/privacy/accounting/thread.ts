@@ -54,7 +54,7 @@ export function accountingThread(
   const spent = new LRUCache<string, number>({ max: MOST_REMEMBERED, ttl: slowForMs, noUpdateTTL: true })
   const slow = new LRUCache<string, true>({ max: MOST_REMEMBERED, ttl: slowForMs })
   /** A round has waited for these in vain: nothing that is not known already is computed for one for a while. */
-  const late = new LRUCache<string, true>({ max: MOST_REMEMBERED, ttl: slowForMs })
+  const timedOut = new LRUCache<string, true>({ max: MOST_REMEMBERED, ttl: slowForMs })
 
   const shared = {
     start,
@@ -84,7 +84,7 @@ export function accountingThread(
       return
     }
     const timer = setTimeout(() => {
-      late.set(whose, true)
+      timedOut.set(whose, true)
       resolve(undefined)
     }, patienceMs).unref()
     second.push({
@@ -104,7 +104,7 @@ export function accountingThread(
   return {
     async ask(question, urgency, whose = OWN) {
       const key = JSON.stringify(question)
-      const mayWait = hasRoom(whose) && !(urgency === 'urgent' && late.has(whose))
+      const mayWait = hasRoom(whose) && !(urgency === 'urgent' && timedOut.has(whose))
       const reply = mayWait
         ? await new Promise<Answer | undefined>((resolve) => {
             const job = { question, key, urgency, whose, resolve }

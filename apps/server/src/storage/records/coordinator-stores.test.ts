@@ -144,18 +144,18 @@ for (const [name, isAvailable, open] of STORES) {
       const lease = await store.leases.take(runId, randomUUID(), 0) // expired at once, and not taken by another yet
       const writer = fenced(lease)
       const first = opened(runId)
-      expect(await writer.rounds.save({ after: first, spent: [], released: [] })).toBe(true)
+      expect(await writer.rounds.save({ after: first, spent: [], refunded: [] })).toBe(true)
       await store.leases.take(runId, randomUUID(), LONG)
 
       const second = { ...first, version: 2, phase: 'tasked' as const }
       const clientId = await newClient()
       const late = [
-        () => writer.rounds.save({ before: first, after: second, spent: [], released: [] }),
+        () => writer.rounds.save({ before: first, after: second, spent: [], refunded: [] }),
         () => writer.rounds.setEvaluation(runId, 0, { accuracy: 1, loss: 0, records: 1 }),
         () => writer.runs.move(runId, ['waiting'], { state: 'failed' }),
         () => writer.participants.setWithdrawal(runId, clientId, 'BUDGET_EXHAUSTED'),
         () => writer.ledger.charge([{ ...FACT, runId, clientId }]),
-        () => fenced(undefined).rounds.save({ before: first, after: second, spent: [], released: [] }),
+        () => fenced(undefined).rounds.save({ before: first, after: second, spent: [], refunded: [] }),
       ]
       for (const write of late) await expect(write()).rejects.toMatchObject({ code: 'LEASE_LOST' })
       expect(await store.rounds.find(runId, 0)).toEqual(first)
@@ -244,7 +244,7 @@ describe.skipIf(!(await postgresAnswers()))('an owner that writes while its run 
       const after = { ...progress, phase: 'selected' as const }
       const saved = store
         .fencedBy(() => lease)
-        .rounds.save({ after, spent: [], released: [] })
+        .rounds.save({ after, spent: [], refunded: [] })
         .then(
           () => 'stored',
           (error: { code: string }) => error.code,

@@ -172,7 +172,7 @@ export interface Task {
 }
 
 /** An update of an earlier round that a later one counts, because its own had closed without it. */
-export interface LateUpdate extends BlobRef {
+export interface StaleUpdate extends BlobRef {
   readonly clientId: string
   /** The round that it was made in. */
   readonly round: number
@@ -196,7 +196,7 @@ export interface RoundProgress {
   /**
    * By client identifier, ascending: at most one each, and none of a client that is asked in this round. Absent: none.
    */
-  readonly late?: readonly LateUpdate[]
+  readonly late?: readonly StaleUpdate[]
   readonly closedAt?: number
   /** The state that came out of the round; there from the phase `aggregated` on. */
   readonly result?: RoundResult
@@ -217,7 +217,7 @@ export interface PublishedRound {
   readonly round: number
   /** Whose updates it counted, by client identifier, ascending. */
   readonly clients: readonly string[]
-  readonly late?: readonly LateUpdate[]
+  readonly late?: readonly StaleUpdate[]
   readonly openedAt: number
   readonly publishedAt: number
   readonly evaluation?: Evaluation

@@ -36,7 +36,7 @@ export function isLarger(cap: Budget, other: Budget): boolean {
 }
 
 /**
- * Refuses a change that counts a late update: another round has counted it meanwhile. A client that sends it again is
+ * Refuses a change that counts a stale update: another round has counted it meanwhile. A client that sends it again is
  * told so.
  */
 export function countedBefore(): FedsvdError {

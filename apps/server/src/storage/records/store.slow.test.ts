@@ -112,7 +112,7 @@ for (const [name, isAvailable, open] of STORES) {
       for (const clientId of clients) await join(runId, clientId)
       const progress = round(runId, { tasks: clients.map((clientId): Task => ({ clientId, state: 'tasked' })) })
       const spent = clients.map((clientId) => fact(runId, clientId))
-      expect(await store.rounds.save({ after: progress, spent, released: [] })).toBe(true)
+      expect(await store.rounds.save({ after: progress, spent, refunded: [] })).toBe(true)
       return { runId, clients: clients as [string, string], progress }
     }
 
@@ -407,8 +407,8 @@ for (const [name, isAvailable, open] of STORES) {
         version: 9,
         tasks: progress.tasks.map((task) => ({ ...task, state: 'refused' as const })),
       }
-      expect(await store.rounds.save({ before: stale, after, spent: [], released: clients })).toBe(false)
-      expect(await store.rounds.save({ after, spent: [], released: clients })).toBe(false)
+      expect(await store.rounds.save({ before: stale, after, spent: [], refunded: clients })).toBe(false)
+      expect(await store.rounds.save({ after, spent: [], refunded: clients })).toBe(false)
       expect(await store.rounds.find(runId, 0)).toEqual(progress)
       expect((await store.ledger.facts(runId, clients[0], 0))[0]?.voided).toBe(false)
     })
@@ -417,7 +417,7 @@ for (const [name, isAvailable, open] of STORES) {
       const { runId, progress } = await taskedRound()
       const after = [1, 2].map((extensions) => ({ ...progress, version: progress.version + 1, extensions }))
       const saved = await Promise.all(
-        after.map((next) => store.rounds.save({ before: progress, after: next, spent: [], released: [] })),
+        after.map((next) => store.rounds.save({ before: progress, after: next, spent: [], refunded: [] })),
       )
       expect(saved.filter(Boolean)).toHaveLength(1)
       expect(await store.rounds.find(runId, 0)).toEqual(after[saved.indexOf(true)])
@@ -439,7 +439,7 @@ for (const [name, isAvailable, open] of STORES) {
           { clientId: refuser, state: 'refused' },
         ],
       }
-      expect(await store.rounds.save({ before: progress, after: received, spent: [], released: [refuser] })).toBe(true)
+      expect(await store.rounds.save({ before: progress, after: received, spent: [], refunded: [refuser] })).toBe(true)
       expect(await store.rounds.find(runId, 0)).toEqual(received)
       expect(await store.ledger.delivered(runId, deliverer, 0)).toEqual([0])
       expect(await store.ledger.delivered(runId, deliverer, 1)).toEqual([])
@@ -455,13 +455,13 @@ for (const [name, isAvailable, open] of STORES) {
 
       const result = { sha256: `state-${runId}`, bytes: 77, basis: 1 }
       const aggregated: RoundProgress = { ...received, version: 4, phase: 'aggregated', result }
-      expect(await store.rounds.save({ before: received, after: aggregated, spent: [], released: [] })).toBe(true)
+      expect(await store.rounds.save({ before: received, after: aggregated, spent: [], refunded: [] })).toBe(true)
       expect(await store.rounds.find(runId, 0)).toEqual(aggregated)
       expect(await store.adapters.mayRead(deliverer, result.sha256)).toBe(false)
       expect((await store.adapters.newest(runId))?.number).toBe(0)
 
       const published: RoundProgress = { ...aggregated, version: 5, phase: 'published', publishedAt: NOW + 3 }
-      expect(await store.rounds.save({ before: aggregated, after: published, spent: [], released: [] })).toBe(true)
+      expect(await store.rounds.save({ before: aggregated, after: published, spent: [], refunded: [] })).toBe(true)
       expect(await store.rounds.find(runId, 0)).toEqual(published)
       expect(await store.rounds.publishedCount(runId)).toBe(1)
       expect(await store.adapters.find(runId, 1)).toEqual({ runId, number: 1, ...result, publishedAt: NOW + 3 })
@@ -487,7 +487,7 @@ for (const [name, isAvailable, open] of STORES) {
       )
       const received: RoundProgress = { ...progress, version: progress.version + 1, phase: 'received', tasks }
       const save = (before: RoundProgress, after: RoundProgress) =>
-        store.rounds.save({ before, after, spent: [], released: [] })
+        store.rounds.save({ before, after, spent: [], refunded: [] })
       expect(await save(progress, received)).toBe(true)
       const names = [initial, state, sha256, 'nothing']
       expect(await referredTo(names)).toEqual([initial, sha256])
@@ -519,7 +519,7 @@ for (const [name, isAvailable, open] of STORES) {
       const [a, b] = clients
       const closed = { ...progress, phase: 'published' as const, version: 3, closedAt: NOW, publishedAt: NOW }
       const result = { sha256: 'one', bytes: 8, basis: 1 }
-      expect(await store.rounds.save({ before: progress, after: { ...closed, result }, spent: [], released: [] })).toBe(
+      expect(await store.rounds.save({ before: progress, after: { ...closed, result }, spent: [], refunded: [] })).toBe(
         true,
       )
       const sha256 = `late-${runId}`
@@ -527,13 +527,13 @@ for (const [name, isAvailable, open] of STORES) {
       const isReferredTo = async () => (await store.references.referenced([sha256], { keepUpdates: false })).has(sha256)
       const plan = { ...progress.plan, bufferSize: 2 }
       const next = (number: number) => round(runId, { round: number, plan, tasks: [{ clientId: b, state: 'tasked' }] })
-      for (const number of [1, 2]) await store.rounds.save({ after: next(number), spent: [], released: [] })
+      for (const number of [1, 2]) await store.rounds.save({ after: next(number), spent: [], refunded: [] })
       const count = (number: number) =>
         store.rounds.save({
           before: next(number),
           after: { ...next(number), version: 3, late },
           spent: [fact(runId, b, { round: number })],
-          released: [],
+          refunded: [],
         })
       const settled = await Promise.allSettled([count(1), count(2)])
       expect(settled.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
@@ -550,7 +550,7 @@ for (const [name, isAvailable, open] of STORES) {
       ])
       expect(await store.ledger.delivered(runId, a, 0)).toEqual([0])
       const after = { ...next(winner), version: 4, late, phase: 'published' as const, closedAt: NOW, publishedAt: NOW }
-      await store.rounds.save({ before: { ...next(winner), version: 3, late }, after, spent: [], released: [] })
+      await store.rounds.save({ before: { ...next(winner), version: 3, late }, after, spent: [], refunded: [] })
       expect(await isReferredTo()).toBe(false)
       expect((await store.rounds.published(runId)).map((one) => [one.round, one.clients, one.late])).toEqual([
         [0, [], undefined],
@@ -583,14 +583,14 @@ for (const [name, isAvailable, open] of STORES) {
         version: 3,
         tasks: progress.tasks.map((task) => (task.clientId === second ? { ...task, state: 'refused' } : task)),
       }
-      await store.rounds.save({ before: progress, after: refused, spent: [], released: [second] })
+      await store.rounds.save({ before: progress, after: refused, spent: [], refunded: [second] })
       expect(await total(second)).toEqual([])
       expect((await store.ledger.facts(runId, second, 0))[0]).toMatchObject({ voided: true })
 
       await store.rounds.save({
         before: refused,
         after: { ...progress, version: 4 },
-        released: [],
+        refunded: [],
         spent: [fact(runId, second, { recordedAt: NOW + 9 })],
       })
       expect(await total(second)).toEqual([{ ...one, clientId: second }])
@@ -707,7 +707,7 @@ for (const [name, isAvailable, open] of STORES) {
         clientClipNorm: 1 / 3,
       }
       const after: RoundProgress = { ...progress, version: 3, phase: 'aggregated', result }
-      expect(await store.rounds.save({ before: progress, after, spent: [], released: [] })).toBe(true)
+      expect(await store.rounds.save({ before: progress, after, spent: [], refunded: [] })).toBe(true)
       expect(await store.rounds.find(runId, 0)).toEqual(after)
       expect(await store.adapters.find(runId, 1)).toEqual({ runId, number: 1, ...result })
     })
@@ -739,7 +739,7 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await central(first)).toEqual([{ ...one, steps: 3 }])
 
       const after = { ...progress, version: 3 }
-      await store.rounds.save({ before: progress, after, spent: [], released: [first] })
+      await store.rounds.save({ before: progress, after, spent: [], refunded: [first] })
       expect(await central(first)).toEqual([{ ...one, steps: 3 }])
       expect(await store.ledger.facts(runId, first, 0)).toEqual([fact(runId, first, { voided: true })])
       expect((await store.ledger.spending(runId)).map(({ clientId }) => clientId)).toEqual([second])

@@ -152,7 +152,7 @@ export interface RunChange {
 }
 
 /**
- * A change of a round together with what it means for privacy; stored as a whole. A late update that it adds is taken
+ * A change of a round together with what it means for privacy; stored as a whole. A stale update that it adds is taken
  * from the task of the round that it was made in, in the same transaction, so that it is counted once.
  */
 export interface RoundChange {
@@ -162,7 +162,7 @@ export interface RoundChange {
   /** Facts that the change creates; one that is stored and voided counts again. */
   readonly spent: readonly PrivacyFact[]
   /** Clients that refused: their first attempt in this round is voided. */
-  readonly released: readonly string[]
+  readonly refunded: readonly string[]
 }
 
 export interface RoundStore {
@@ -172,7 +172,7 @@ export interface RoundStore {
   /**
    * False, and nothing stored, when the stored version is no longer that of `before`.
    *
-   * @throws FedsvdError RUN_NOT_OPEN when another round has counted one of its late updates; nothing is stored
+   * @throws FedsvdError RUN_NOT_OPEN when another round has counted one of its stale updates; nothing is stored
    */
   save(change: RoundChange): Promise<boolean>
   /** In order of their number, from the first or a later one on. */
@@ -226,7 +226,7 @@ export interface LedgerReportRecord {
 export interface KnownSpending {
   /** Record-level facts, voided ones included, by round and attempt. */
   readonly facts: readonly PrivacyFact[]
-  /** The rounds for which an update was accepted, late ones included. */
+  /** The rounds for which an update was accepted, stale ones included. */
   readonly delivered: readonly number[]
   /** Steps that its ledger was last said to hold for rounds that had not begun; 0 for none. */
   readonly stepsAhead: number
@@ -268,7 +268,7 @@ export interface LedgerStore {
   charge(facts: readonly PrivacyFact[], seen?: ReadonlyMap<string, number>): Promise<void>
   /** By round. */
   spendingByRound(runId: string): Promise<readonly RoundSpending[]>
-  /** The rounds, from one on, for which an update of the client was accepted, late ones included. */
+  /** The rounds, from one on, for which an update of the client was accepted, stale ones included. */
   delivered(runId: string, clientId: string, sinceRound: number): Promise<readonly number[]>
 }
 

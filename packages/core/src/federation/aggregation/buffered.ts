@@ -3,7 +3,10 @@ import { type NamedTensor, sizeOf, type TensorSpec } from '../../tensor/index.ts
 import type { Aggregation } from './aggregation.ts'
 import { requireDelta } from './running-mean.ts'
 
-/** An aggregation that needs all updates at once: each is kept as one flat row, in the order of the specs. */
+/**
+ * An aggregation that needs all updates at once: each is kept as one flat row, in the order of the specs. It has
+ * nothing to do with buffered mode, which is about when a round closes.
+ */
 export function bufferedAggregation(
   specs: readonly TensorSpec[],
   least: number,

@@ -1,4 +1,4 @@
-import { addedLate } from '../../../../../apps/server/src/storage/records/added-late.ts'
+import { addedStaleUpdates } from '../../../../../apps/server/src/storage/records/added-stale-updates.ts'
 import type { RoundProgress, Task } from '../../../../../apps/server/src/storage/records/records.ts'
 import { countedBefore } from '../../../../../apps/server/src/storage/records/refusals.ts'
 import type { RoundStore } from '../../../../../apps/server/src/storage/records/store.ts'
@@ -12,12 +12,12 @@ export function memoryRounds(tables: Tables, fence: Fence): RoundStore {
   return {
     find: async (runId, round) => rounds.get(keyOf(runId, round)),
     publishedCount: async (runId) => publishedOf(runId).length,
-    async save({ before, after, spent, released }) {
+    async save({ before, after, spent, refunded }) {
       const { runId, round, result, publishedAt } = after
       fence(runId)
       const key = keyOf(runId, round)
       if (rounds.get(key)?.version !== before?.version) return false
-      const added = addedLate(before, after)
+      const added = addedStaleUpdates(before, after)
       const open = added.map((late) => openTask(rounds.get(keyOf(runId, late.round)), late.clientId))
       if (open.includes(undefined)) throw countedBefore()
       for (const { clientId, round: madeIn, ...update } of added) {
@@ -29,7 +29,7 @@ export function memoryRounds(tables: Tables, fence: Fence): RoundStore {
       }
       rounds.set(key, after)
       for (const fact of spent) addFact(tables, fact)
-      for (const clientId of released) {
+      for (const clientId of refunded) {
         const first = factKey({ runId, clientId, round, attempt: 1, event: { unit: 'record' } })
         const fact = facts.get(first)
         if (fact !== undefined) facts.set(first, { ...fact, voided: true })

@@ -1,4 +1,4 @@
-import { addedLate } from '../added-late.ts'
+import { addedStaleUpdates } from '../added-stale-updates.ts'
 import { countedBefore, leaseLost } from '../refusals.ts'
 import type { RoundStore } from '../store.ts'
 import type { Fence } from './fence.ts'
@@ -19,7 +19,7 @@ export function prismaRounds(prisma: PrismaClient, fence: Fence): RoundStore {
     publishedCount: (runId) => prisma.round.count({ where: { runId, phase: 'published' } }),
     async save(change) {
       const { runId } = change.after
-      const late = addedLate(change.before, change.after)
+      const late = addedStaleUpdates(change.before, change.after)
       if (late.length === 0) {
         const saved = await saveRound(prisma, change, { lease: fence.leaseOf(runId) })
         if (!saved.isHeld) throw leaseLost(runId)

@@ -4,7 +4,6 @@ import type {
   AdapterRecord,
   BudgetCap,
   ClientRecord,
-  LateUpdate,
   MadeFactors,
   OperatorRecord,
   Participant,
@@ -14,6 +13,7 @@ import type {
   RoundProgress,
   RoundResult,
   RunRecord,
+  StaleUpdate,
   Task,
 } from '../records.ts'
 import type { Prisma } from './generated/client.ts'
@@ -160,7 +160,7 @@ export function progressFrom(row: RoundRow, adapter: AdapterRecord | undefined):
 export function lateFrom(number: number, counted: RoundRow['counted']): Pick<RoundProgress, 'late'> {
   const late = counted
     .filter(({ round }) => round !== number)
-    .map(({ clientId, round, sha256, bytes, receivedAt }): LateUpdate => {
+    .map(({ clientId, round, sha256, bytes, receivedAt }): StaleUpdate => {
       return { clientId, round, sha256, bytes, receivedAt: receivedAt.getTime() }
     })
   return late.length === 0 ? {} : { late: late.sort((left, right) => (left.clientId < right.clientId ? -1 : 1)) }

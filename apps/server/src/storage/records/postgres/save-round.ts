@@ -1,5 +1,5 @@
 import type { Lease } from '../coordinator-stores.ts'
-import type { LateUpdate, RoundProgress } from '../records.ts'
+import type { RoundProgress, StaleUpdate } from '../records.ts'
 import type { RoundChange } from '../store.ts'
 import { heldLease } from './fence.ts'
 import { Prisma, type PrismaClient } from './generated/client.ts'
@@ -8,13 +8,13 @@ import { SITE_LEVEL } from './site-level.ts'
 
 /** What goes into the statement besides the change of the round itself. */
 export interface SavedWith {
-  /** Late updates that this change counts. */
-  readonly late?: readonly LateUpdate[]
+  /** Stale updates that this change counts. */
+  readonly late?: readonly StaleUpdate[]
   /** The lease under which alone something is stored; a transaction around the statement may hold it instead. */
   readonly lease?: Lease | undefined
 }
 
-/** What became of a change: whether it was stored, and how many late updates it counted. */
+/** What became of a change: whether it was stored, and how many stale updates it counted. */
 export interface SavedRound {
   /** False when another coordinator has the lease; nothing was stored then. */
   readonly isHeld: boolean
@@ -24,7 +24,7 @@ export interface SavedRound {
 
 /**
  * Stores a change of a round in one statement, which happens as a whole or not at all: this is what every accepted
- * update waits for. Nothing is stored when the stored version is no longer that of `before`. Late updates whose task is
+ * update waits for. Nothing is stored when the stored version is no longer that of `before`. Stale updates whose task is
  * no longer open are left out: who passes some has to look at how many were counted, and to roll back.
  *
  * The version decides between two writers: whatever else the statement does hangs on the row that it moved.
@@ -96,7 +96,7 @@ function updates({ before, after }: RoundChange): Prisma.Sql[] {
 }
 
 /** The task of the round that an update was made in decides who counts it: it is open for one change only. */
-function openTasks({ after: { runId } }: RoundChange, late: readonly LateUpdate[]): Prisma.Sql {
+function openTasks({ after: { runId } }: RoundChange, late: readonly StaleUpdate[]): Prisma.Sql {
   const values = late.map(({ round, clientId }) => ({ runId, round, clientId }))
   return Prisma.sql`late AS (
     UPDATE ${TASK} AS "old" SET "state" = 'late' FROM moved, ${rows(TASK, values)} AS "new"
@@ -105,7 +105,7 @@ function openTasks({ after: { runId } }: RoundChange, late: readonly LateUpdate[
     RETURNING "old"."round", "old"."clientId")`
 }
 
-function lateUpdates({ after }: RoundChange, late: readonly LateUpdate[]): Prisma.Sql {
+function lateUpdates({ after }: RoundChange, late: readonly StaleUpdate[]): Prisma.Sql {
   const { runId, round: countedIn } = after
   const values = late.map(({ receivedAt, ...update }) => {
     return { runId, ...update, receivedAt: new Date(receivedAt), countedIn }
@@ -117,15 +117,15 @@ function lateUpdates({ after }: RoundChange, late: readonly LateUpdate[]): Prism
 const delivered = (progress: RoundProgress | undefined): ReadonlySet<string> =>
   new Set(progress?.tasks.filter(({ update }) => update !== undefined).map(({ clientId }) => clientId))
 
-function facts({ after: { runId, round }, spent, released }: RoundChange): Prisma.Sql[] {
+function facts({ after: { runId, round }, spent, refunded }: RoundChange): Prisma.Sql[] {
   const charged = Prisma.sql`spent AS (
     INSERT INTO ${EVENT} SELECT "new".* FROM moved, ${rows(EVENT, spent.map(factRow))} AS "new"
     ON CONFLICT ("runId", "clientId", "round", "unit", "attempt") DO UPDATE SET "voided" = false)`
-  const voided = Prisma.sql`released AS (
+  const voided = Prisma.sql`refunded AS (
     UPDATE ${EVENT} SET "voided" = true FROM moved
     WHERE "runId" = ${runId}::uuid AND "round" = ${round} AND "attempt" = 1 AND "unit" = ANY(${SITE_LEVEL.in})
-      AND "clientId" = ANY(${[...released]}::uuid[]))`
-  return [...(spent.length > 0 ? [charged] : []), ...(released.length > 0 ? [voided] : [])]
+      AND "clientId" = ANY(${[...refunded]}::uuid[]))`
+  return [...(spent.length > 0 ? [charged] : []), ...(refunded.length > 0 ? [voided] : [])]
 }
 
 function result({ before, after }: RoundChange): Prisma.Sql[] {

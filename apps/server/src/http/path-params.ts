@@ -4,13 +4,13 @@ import { z } from 'zod'
 
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hex')
 
-export const roundPlace = z.strictObject({
+export const roundParams = z.strictObject({
   runId: identifierSchema,
   round: z.coerce.number().int().min(0).max(1_000_000),
 })
 
 /** The parameters of an address. @throws FedsvdError MESSAGE_INVALID */
-export function parseAddress<T>(schema: z.ZodType<T>, params: unknown): T {
+export function parseParams<T>(schema: z.ZodType<T>, params: unknown): T {
   return parseMessage(schema, params, 'an address')
 }
 

@@ -7,7 +7,7 @@ import type { RoundContext } from './context.ts'
  * Makes the next state durable and publishes it: first its bytes, then, in one change, the row that names them, with
  * the clip norms of the next round, and the end of this one.
  */
-export async function persist(
+export async function storeNextState(
   { run, journal }: RoundContext<'storage' | 'time'>,
   { frame, basis, spectra, report }: StepResult,
   clipNorms: ClipNorms,

@@ -4,8 +4,8 @@ import type { CoordinatorEvents } from '../events.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Metrics, Tracer } from '../telemetry/index.ts'
 
-/** What every room stands on. */
-export interface Ground {
+/** What every part of a coordinator is composed with. */
+export interface BaseServices {
   readonly config: CoordinatorConfig
   readonly clock: Clock
   readonly log: Logger
