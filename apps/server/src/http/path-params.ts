@@ -9,7 +9,7 @@ export const roundParams = z.strictObject({
   round: z.coerce.number().int().min(0).max(1_000_000),
 })
 
-/** The parameters of an address. @throws FedsvdError MESSAGE_INVALID */
+/** The parameters of an address, of its path or of its query. @throws FedsvdError MESSAGE_INVALID */
 export function parseParams<T>(schema: z.ZodType<T>, params: unknown): T {
   return parseMessage(schema, params, 'an address')
 }

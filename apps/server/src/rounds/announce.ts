@@ -6,8 +6,8 @@ import { earliestFor } from './staleness.ts'
 type Announcing = 'settings' | 'time' | 'assignments' | 'messages' | 'rounds'
 
 /**
- * Tells the clients that still train for this round that it has closed, once its state is published. Where stale updates
- * are counted, they are told only when their update would be too old to count.
+ * Tells the clients that still train for this round that it has closed, once its state is published. Where stale
+ * updates are counted, they are told only when their update would be too old to count.
  */
 export async function announce({ run, round, journal }: RoundContext<Announcing>): Promise<void> {
   // Published already by `storeNextState`, unless the process died in between: then this does it.

@@ -54,8 +54,8 @@ export interface ReceivedUpdate {
  * only then counted and acknowledged. The same bytes again are a duplicate, also when the round has closed since. Where
  * the run takes stale updates, one that its round did not count is counted by the round under way.
  *
- * @throws FedsvdError RUN_NOT_OPEN while the run is paused, or between two rounds for a stale update; UPDATE_UNEXPECTED,
- *   UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, STORAGE_UNAVAILABLE, or as `decodeFrame` does
+ * @throws FedsvdError RUN_NOT_OPEN while the run is paused, or between two rounds for a stale update;
+ *   UPDATE_UNEXPECTED, UPDATE_STALE, UPDATE_CONFLICT, NORM_EXCEEDED, STORAGE_UNAVAILABLE, or as `decodeFrame` does
  */
 export async function receiveUpdate(update: ReceivedUpdate): Promise<UploadReply> {
   try {

@@ -24,8 +24,8 @@ export interface SavedRound {
 
 /**
  * Stores a change of a round in one statement, which happens as a whole or not at all: this is what every accepted
- * update waits for. Nothing is stored when the stored version is no longer that of `before`. Stale updates whose task is
- * no longer open are left out: who passes some has to look at how many were counted, and to roll back.
+ * update waits for. Nothing is stored when the stored version is no longer that of `before`. Stale updates whose task
+ * is no longer open are left out: who passes some has to look at how many were counted, and to roll back.
  *
  * The version decides between two writers: whatever else the statement does hangs on the row that it moved.
  */
