@@ -85,7 +85,7 @@ describe.skipIf(CHROMIUM === undefined)('the quick demo in the dashboard', { tim
       .waitFor()
     expect(summary.clients).toHaveLength(3)
     for (const { name, epsilon, budget } of summary.clients) {
-      const shown = (Math.ceil(1000 * epsilon) / 1000).toFixed(3)
+      const shown = `≤ ${(Math.ceil(1000 * epsilon) / 1000).toFixed(3)}`
       const row = later.getByRole('table', { name: 'Privacy spent per client' }).getByRole('row', { name })
       await row.getByText(shown, { exact: true }).waitFor()
       const cells = await row.getByRole('cell').allTextContents()
