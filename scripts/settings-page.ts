@@ -5,7 +5,8 @@ import type { Command, Option } from 'commander'
 import { z } from 'zod'
 import { program } from '../apps/cli/src/main.ts'
 import { clientConfigSchema } from '../apps/client/src/config.ts'
-import { configSchema, ENVIRONMENT, FROM_FILES } from '../apps/server/src/config.ts'
+import { configSchema } from '../apps/server/src/config.ts'
+import { ENVIRONMENT, FROM_FILES } from '../packages/engine/src/settings/index.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const PAGE = path.join(ROOT, 'docs/reference/settings.md')

@@ -3,7 +3,8 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { serveCommand } from '../../apps/cli/src/commands/serve.ts'
-import { completeConfig, ENVIRONMENT, settingsFromEnvironment } from '../../apps/server/src/index.ts'
+import { completeConfig, settingsFromEnvironment } from '../../apps/server/src/index.ts'
+import { ENVIRONMENT } from '../../packages/engine/src/settings/index.ts'
 import { testCoordinator } from '../../packages/testing/src/server/index.ts'
 
 /* The manifests, held against what the coordinator really reads, listens on and answers. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { ENVIRONMENT } from '../../apps/server/src/index.ts'
+import { ENVIRONMENT } from '../../packages/engine/src/settings/index.ts'
 
 const fileOf = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
 const page = fileOf('docs/explanation/security.md')

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { ENVIRONMENT } from '../../apps/server/src/config.ts'
+import { ENVIRONMENT } from '../../packages/engine/src/settings/index.ts'
 import { PAGE, settingsPage } from '../../scripts/settings-page.ts'
 
 const page = readFileSync(PAGE, 'utf8')

@@ -1,5 +1,5 @@
 import { nearestName } from '@fedsvd/core/protocol'
-import { ENVIRONMENT, FROM_FILES } from '@fedsvd/server'
+import { ENVIRONMENT, FROM_FILES } from '@fedsvd/engine/settings'
 import type { Command } from 'commander'
 
 const PREFIX = 'FEDSVD_'

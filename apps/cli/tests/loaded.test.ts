@@ -52,6 +52,18 @@ describe('what a command loads', () => {
     }
   })
 
+  it('is nothing of a coordinator for the commands of a site, whose image has none', async () => {
+    const list = await program(() => false)
+    const ofCoordinators = ['demo', 'serve', 'backup', 'restore']
+    const ofSites = list.commands.map((command) => command.name()).filter((name) => !ofCoordinators.includes(name))
+    expect(ofSites).toContain('join')
+    for (const name of ofSites) {
+      const packages = packagesOf(await loadedBy([name, '--help']))
+      for (const ofServer of ['express', 'socket.io', '@prisma/client', 'pg'])
+        expect(packages, name).not.toContain(ofServer)
+    }
+  })
+
   it('is seen by this test: serve loads a web server', async () => {
     expect(packagesOf(await loadedBy(['serve', '--help']))).toContain('express')
   })

@@ -5,7 +5,7 @@ import { TASKS } from '@fedsvd/core/lora'
 import { issueInWords, unknownKeyOf, unknownSetting } from '@fedsvd/core/protocol'
 import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
-import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
+import { ENVIRONMENT, EXECUTION_PROVIDERS, FROM_FILES, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 import { lengthOf, SECRETS, type SecretLength, secretFault } from './secrets.ts'
 
@@ -178,67 +178,7 @@ export const configSchema = z.strictObject({
 export type CoordinatorConfig = z.infer<typeof configSchema>
 export type CoordinatorSettings = z.input<typeof configSchema>
 
-/** The environment variable of each setting. */
-export const ENVIRONMENT = {
-  host: 'FEDSVD_HOST',
-  port: 'FEDSVD_PORT',
-  stateDir: 'FEDSVD_STATE_DIR',
-  tlsCert: 'FEDSVD_TLS_CERT',
-  tlsKey: 'FEDSVD_TLS_KEY',
-  tlsClientCa: 'FEDSVD_TLS_CLIENT_CA',
-  databaseUrl: 'DATABASE_URL',
-  operatorToken: 'FEDSVD_OPERATOR_TOKEN',
-  uploadSecret: 'FEDSVD_UPLOAD_SECRET',
-  blobs: 'FEDSVD_BLOBS',
-  s3Endpoint: 'AWS_ENDPOINT_URL_S3',
-  s3Region: 'AWS_REGION',
-  s3AccessKeyId: 'AWS_ACCESS_KEY_ID',
-  s3SecretAccessKey: 'AWS_SECRET_ACCESS_KEY',
-  s3SessionToken: 'AWS_SESSION_TOKEN',
-  statementKey: 'FEDSVD_STATEMENT_KEY',
-  keepUpdates: 'FEDSVD_KEEP_UPDATES',
-  collectSeconds: 'FEDSVD_COLLECT_SECONDS',
-  collectGraceSeconds: 'FEDSVD_COLLECT_GRACE_SECONDS',
-  leaseSeconds: 'FEDSVD_LEASE_SECONDS',
-  holdOut: 'FEDSVD_HOLD_OUT',
-  holdOutReading: 'FEDSVD_HOLD_OUT_READING',
-  models: 'FEDSVD_MODELS',
-  hub: 'FEDSVD_HUB',
-  hubToken: 'FEDSVD_HUB_TOKEN',
-  extension: 'FEDSVD_EXTENSIONS',
-  threads: 'FEDSVD_THREADS',
-  runtime: 'FEDSVD_RUNTIME',
-  executionProvider: 'FEDSVD_EXECUTION_PROVIDER',
-  svdDevice: 'FEDSVD_SVD_DEVICE',
-  otlpEndpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-  logLevel: 'FEDSVD_LOG_LEVEL',
-  gatherSeconds: 'FEDSVD_GATHER_SECONDS',
-  detectionSeconds: 'FEDSVD_DETECTION_SECONDS',
-  graceSeconds: 'FEDSVD_GRACE_SECONDS',
-  requestsPerMinute: 'FEDSVD_REQUESTS_PER_MINUTE',
-  refusalsPerMinute: 'FEDSVD_REFUSALS_PER_MINUTE',
-  refusedSignInsPerMinute: 'FEDSVD_REFUSED_SIGN_INS_PER_MINUTE',
-  transfersPerMinute: 'FEDSVD_TRANSFERS_PER_MINUTE',
-  reportsPerMinute: 'FEDSVD_REPORTS_PER_MINUTE',
-  headersSeconds: 'FEDSVD_HEADERS_SECONDS',
-  requestSeconds: 'FEDSVD_REQUEST_SECONDS',
-  idleSeconds: 'FEDSVD_IDLE_SECONDS',
-  trustedProxies: 'FEDSVD_TRUSTED_PROXIES',
-} as const satisfies Record<keyof CoordinatorConfig, string>
-
-/**
- * Settings that may stand in a file: the variable with `_FILE` behind it names it, as secrets of containers are
- * mounted.
- */
-export const FROM_FILES = [
-  'operatorToken',
-  'uploadSecret',
-  'statementKey',
-  'databaseUrl',
-  's3SecretAccessKey',
-  's3SessionToken',
-  'hubToken',
-] as const satisfies readonly (keyof CoordinatorConfig)[]
+ENVIRONMENT satisfies Readonly<Record<keyof CoordinatorConfig, string>>
 
 /**
  * Reads the settings that the environment gives, and the files that it names; an empty variable counts as absent.

@@ -9,8 +9,6 @@ export {
   type CoordinatorConfig,
   type CoordinatorSettings,
   completeConfig,
-  ENVIRONMENT,
-  FROM_FILES,
   type NameOfSetting,
   settingsFromEnvironment,
 } from './config.ts'

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { loadExtensions } from '@fedsvd/engine/extensions'
 import { exposure, requireOwnFolder } from '@fedsvd/engine/files'
+import { ENVIRONMENT } from '@fedsvd/engine/settings'
 import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
 import { serveControl } from './backup/index.ts'
@@ -21,7 +22,6 @@ import {
   type CoordinatorConfig,
   type CoordinatorSettings,
   completeConfig,
-  ENVIRONMENT,
   modelSettings,
   type NameOfSetting,
   nameOfVariable,

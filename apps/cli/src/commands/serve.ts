@@ -1,9 +1,8 @@
 import { join } from 'node:path'
-import { EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
+import { ENVIRONMENT, EXECUTION_PROVIDERS, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
 import {
   type CoordinatorSettings,
   completeConfig,
-  ENVIRONMENT,
   type NameOfSetting,
   settingsFromEnvironment,
   startCoordinator,

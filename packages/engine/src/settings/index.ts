@@ -1,3 +1,5 @@
+export { ENVIRONMENT, FROM_FILES } from './coordinator-environment.ts'
+
 /**
  * What runs the graphs. `tfjs` takes TensorFlow.js with TensorFlow's own library, on the GPU if that package is
  * installed; the others name one of its backends.
