@@ -22,7 +22,7 @@ export class QuietTime {
   readonly #holdMs: number
   #working = 0
   #timing = 0
-  /** Work under way that a coordinator asked for; all timings together are one. */
+  /** Calls of `aside` under way, and one more while any engine is timed. */
   #aside = 0
   #isTimed = false
   /** When slots stand still. */

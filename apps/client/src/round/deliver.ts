@@ -18,7 +18,10 @@ export type DeliveryParts = Pick<
   | 'whenDiskHasRoom'
 >
 
-/** Answers that are about the caller, the way or the moment, and not about the frame: it may still be taken later. */
+/**
+ * Errors of authentication, of the protocol's version, of the network or of the moment, not of the frame: it stays in
+ * the outbox, to be sent again.
+ */
 const PASSING: readonly string[] = [
   'TOKEN_INVALID',
   'FORBIDDEN',

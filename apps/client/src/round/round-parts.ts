@@ -51,8 +51,8 @@ export interface RoundParts {
   onResumed(progress: { step: number; steps: number }): void
   /** Local progress, for this site's own eyes. */
   onPart(progress: { step: number; steps: number; done: number; of: number }): void
-  /** `leftOut`: records of the lot that the model cannot take, or whose gradient is not finite. */
   /** Records of a lot were left out because the engine failed on them. */
   onLotFault(fault: { step: number; steps: number; error: unknown }): void
+  /** `leftOut`: records of the lot that the model cannot take, or whose gradient is not finite. */
   onStep(progress: { step: number; steps: number; records: number; leftOut: number; seconds: number }): void
 }

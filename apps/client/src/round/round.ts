@@ -54,7 +54,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
     specs: trainedSpecs(manifest.adapter),
     startId: invitation.state.sha256,
   }
-  await parts.engine.verify() // nor on a runtime that may not compute the step
+  await parts.engine.verify() // nothing is paid for before the runtime has passed its self-test
   const { reservation, resume } = await whenDiskHasRoom(() => pay(parts, agreed))
   const steps = stepsOf(reservation.entry)
   if (steps < agreed.steps) parts.onShortened({ steps, of: agreed.steps })

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { ifThere, writeFileDurably } from '../platform/index.ts'
 
 /**
- * Up to which round a coordinator has closed each run, over restarts of the process: what comes of another invitation
- * to a round that was closed would tell whether its training had ended by then.
+ * Up to which round a coordinator has closed each run, over restarts of the process. A round that was closed is over
+ * for good: answering another invitation to it would tell whether its training had ended by then.
  */
 export interface ClosedRounds {
   /** Rounds of the run before this one are over for good. */

@@ -101,7 +101,7 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
     }
     return await readyTurns.take({ clock, signal: over, first: timed, make: open, onReady })
   })
-  records.get().catch(() => {}) // told when a round asks for it
+  records.get().catch(() => {}) // where it fails, the round that asks for the records tries again, and is told
   return {
     manifest,
     bound,

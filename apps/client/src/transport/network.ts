@@ -16,7 +16,10 @@ import { certificateFault } from './tls.ts'
 import type { Caller, CoordinatorLink, LinkHandlers, Transport } from './transport.ts'
 import { uploadFrame } from './upload.ts'
 
-/** The last two: the coordinator that answers is not the one that drives the run, and that one is not there now. */
+/**
+ * Answers after which the same report may be taken later. COORDINATOR_UNREACHABLE and LEASE_LOST come from a
+ * coordinator that does not drive the run, while the one that does is not there.
+ */
 const PASSING: readonly string[] = [
   'RATE_LIMITED',
   'UNEXPECTED',
@@ -176,7 +179,6 @@ function refusalIn(error: Error & { data?: unknown }): FedsvdError | undefined {
   return error.data === undefined ? undefined : FedsvdError.fromJSON(error.data)
 }
 
-/** Answers after which the same report may be taken. */
 function isPassing(code: string | undefined): boolean {
   return code !== undefined && PASSING.includes(code)
 }

@@ -148,7 +148,7 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
     async addInPieces(gradient) {
       requireOpen()
       requireSizes(gradient)
-      stage = 'adding' // and for ever, where a turn throws: half a record is in the sum then
+      stage = 'adding' // it stays so if a turn throws: a sum with half a record is never used
       for (const [entries, work] of contribute(gradient, sums)) {
         await pieces.before(entries)
         work()

@@ -21,7 +21,7 @@ export interface ReservedEntry {
   readonly stepwise?: boolean
   /**
    * There when the entry is for going on with an attempt that broke off: it pays for the one step that may have begun
-   * and was lost, or leaves that step out of the round.
+   * and was lost, or leaves that step out of the round (`shortened`). Why: docs/decisions/0070 and 0115.
    */
   readonly resumes?: Resumption
 }
