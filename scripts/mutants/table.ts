@@ -536,7 +536,7 @@ export const MUTANTS: readonly Mutant[] = [
     [
       ['if (this.#inTraining === 0) this.#told =', 'this.#told ='],
       ['void cut.then(released)', 'released()'],
-      ['        this.#level(runId, round)\n', ''],
+      ['        this.#padToFullLength(runId, round)\n', ''],
       ['      if (!isReleased) await release?.endOfSlot(signal).catch(() => {})\n', ''],
       ['code: roundFailureCode(failure.code)', 'code: failure.code as never'],
       ['      requireStateSize(run.manifest, invitation)\n', ''],
@@ -659,7 +659,11 @@ export const MUTANTS: readonly Mutant[] = [
     [engine('training/lot-sum.test.ts')],
     [['for (const record of records) {\n    signal', 'for (const record of records.slice(1)) {\n    signal']],
   ),
-  ...breaksOf(client('round/lot-sum.ts'), [client('node-resume.slow.test.ts')], [['      throw fault\n', '']]),
+  ...breaksOf(
+    client('round/sum-despite-faults.ts'),
+    [client('node-resume.slow.test.ts')],
+    [['      throw fault\n', '']],
+  ),
   ...breaksOf(
     client('data/site-data.ts'),
     [client('data/site-data.test.ts')],

@@ -129,7 +129,7 @@ async function start(
       declaration,
       limits: config.limits,
       outbox: fileOutbox(config.stateDir, site.fingerprint),
-      checkpoints: fileStepSnapshots(config.stateDir, site.fingerprint),
+      snapshots: fileStepSnapshots(config.stateDir, site.fingerprint),
       joined: fileJoinedRuns(config.stateDir),
       closed: fileClosedRounds(config.stateDir),
       source: parts.source ?? osRandomness,

@@ -58,7 +58,7 @@ export interface NodeParts
   readonly site: SiteData
   readonly clientId: string
   readonly outbox: Outbox
-  readonly checkpoints: StepSnapshots
+  readonly snapshots: StepSnapshots
   readonly joined: JoinedRuns
   readonly closed: ClosedRounds
   readonly transport: Transport
@@ -413,9 +413,9 @@ export class ClientNode implements AsyncDisposable {
   }
 
   /** Hides in the length of the ledger how far a round came that was ended from outside. */
-  #level(runId: string, round: number): void {
+  #padToFullLength(runId: string, round: number): void {
     try {
-      this.#parts.ledger.level(runId, round)
+      this.#parts.ledger.padToFullLength(runId, round)
     } catch (error) {
       this.#parts.onEvent({ event: 'round-failed', runId, round, error: catalogued(error).toJSON() })
     }
@@ -486,7 +486,7 @@ export class ClientNode implements AsyncDisposable {
     } catch (error) {
       if (!isReleased) await release?.endOfSlot(signal).catch(() => {})
       if (signal.aborted) {
-        this.#level(runId, round)
+        this.#padToFullLength(runId, round)
         return () => {}
       }
       released()
@@ -569,7 +569,7 @@ export class ClientNode implements AsyncDisposable {
     await this.#work.end(runId, new CutOff('the run has ended', at))
     await run?.close().catch(() => {}) // an engine that fails to close has no more to say about the run
     this.#parts.outbox.clear(runId)
-    this.#parts.checkpoints.clear(runId)
+    this.#parts.snapshots.clear(runId)
     this.#parts.stores.prune()
     this.#parts.joined.end(runId)
     this.#parts.onEvent({ event: 'run-ended', ...ending })

@@ -85,7 +85,7 @@ export interface PrivacyLedger extends Disposable {
    * Makes the newest attempt of a round as many lines long as one that came to its end: for a round that was ended from
    * outside. Nothing where there is none.
    */
-  level(runId: string, round: number): void
+  padToFullLength(runId: string, round: number): void
   /** Notes the coordinator's last word on a frame; a second word changes nothing. */
   acknowledge(key: AttemptKey, outcome: 'accepted' | 'duplicate' | 'refused', code?: string): void
   /**
@@ -230,7 +230,7 @@ export function openLedger(
     finish(key, frameSha256) {
       file.append({ kind: 'finished', ...keyOf(key), frameSha256 })
     },
-    level(runId, round) {
+    padToFullLength(runId, round) {
       const last = lastAttempt(current(), runId, round)
       if (last === undefined) return
       const from = last.resumes?.step ?? 0

@@ -22,7 +22,7 @@ export type DeliveryParts = Pick<
  * Errors of authentication, of the protocol's version, of the network or of the moment, not of the frame: it stays in
  * the outbox, to be sent again.
  */
-const PASSING: readonly string[] = [
+const RETRYABLE_CODES: readonly string[] = [
   'TOKEN_INVALID',
   'FORBIDDEN',
   'RATE_LIMITED',
@@ -55,7 +55,7 @@ export async function deliver(parts: DeliveryParts, key: AttemptKey): Promise<vo
     await whenDiskHasRoom(() => ledger.acknowledge(key, status))
     outbox.clear(invitation.runId, invitation.round)
   } catch (error) {
-    if (!isFedsvdError(error) || PASSING.includes(error.code)) throw error
+    if (!isFedsvdError(error) || RETRYABLE_CODES.includes(error.code)) throw error
     await whenDiskHasRoom(() => ledger.acknowledge(key, 'refused', error.code))
     outbox.clear(invitation.runId, invitation.round)
     throw error

@@ -28,7 +28,7 @@ export interface RoundParts {
   readonly moment?: Moment | undefined
   readonly ledger: PrivacyLedger
   readonly outbox: Outbox
-  readonly checkpoints: StepSnapshots
+  readonly snapshots: StepSnapshots
   readonly engine: PrivateEngine
   /** The site's records as the run takes them: they may still be in the making, which takes as long as they are. */
   records(): Promise<RecordSource>

@@ -16,8 +16,8 @@ import { turn } from '../platform/index.ts'
 import { deliver } from './deliver.ts'
 import { encodeUpdate, sha256 } from './encode-update.ts'
 import { loadState, schemaHash } from './load-state.ts'
-import { type LotSumParts, lotSum } from './lot-sum.ts'
 import type { RoundParts } from './round-parts.ts'
+import { type SumParts, sumDespiteFaults } from './sum-despite-faults.ts'
 
 /**
  * One round: load the published state, reserve, train privately, put the result on disk, deliver it.
@@ -87,7 +87,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const key: AttemptKey = update.reserved
   const sha256OfFrame = await whenDiskHasRoom(() => outbox.put(key, frame))
   await whenDiskHasRoom(() => ledger.finish(key, sha256OfFrame))
-  parts.checkpoints.clear(invitation.runId, invitation.round)
+  parts.snapshots.clear(invitation.runId, invitation.round)
   return key
 }
 
@@ -96,13 +96,13 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
  * with, else for all of it, as far as the budget goes.
  */
 function pay(
-  { ledger, checkpoints, invitation: { runId, round } }: RoundParts,
+  { ledger, snapshots, invitation: { runId, round } }: RoundParts,
   terms: SavedStepTerms,
 ): { readonly reservation: Reservation; readonly resume?: SavedBytes } {
   const broken = interruptedAttempt(ledger.state, runId, round)
   if (broken?.dataset !== ledger.fingerprint) return { reservation: ledger.reserve(runId, round) }
   if (broken.saved === undefined) return { reservation: ledger.resume(runId, round) }
-  const bytes = checkpoints.find(runId, round, broken.saved.sha256)
+  const bytes = snapshots.find(runId, round, broken.saved.sha256)
   const resume = bytes && { bytes, sha256 }
   const place = { runId, round, datasetFingerprint: ledger.fingerprint }
   return resume && canResume(resume, broken.saved.sha256, terms, place)
@@ -111,11 +111,11 @@ function pay(
 }
 
 /** Makes a step durable, then its line in the ledger, and only then lets the next one begin. */
-async function keep({ ledger, checkpoints, whenDiskHasRoom }: RoundParts, round: PrivateRound): Promise<void> {
+async function keep({ ledger, snapshots, whenDiskHasRoom }: RoundParts, round: PrivateRound): Promise<void> {
   const saved = await round.save()
-  await whenDiskHasRoom(() => checkpoints.put(saved))
+  await whenDiskHasRoom(() => snapshots.put(saved))
   round.kept(await whenDiskHasRoom(() => ledger.stepped(saved)))
-  checkpoints.keepOnly(saved)
+  snapshots.keepOnly(saved)
 }
 
 /** One step of DP-SGD: a Poisson lot, its exact clipped sum, and noise before anything else sees it. */
@@ -132,7 +132,7 @@ async function privateStep(
   const started = performance.now()
   const members = round.drawLot(unitsIn(records))
   const here = withTrained(manifest.adapter, state, round.current())
-  const summing: LotSumParts = {
+  const summing: SumParts = {
     engine,
     manifest,
     signal,
@@ -140,7 +140,8 @@ async function privateStep(
     onPart: (done) => parts.onPart({ step, steps, done, of: members.length }),
     onFault: (error) => parts.onLotFault({ step, steps, error }),
   }
-  const sum = await lotSum(summing, { records, members, combine: manifest.unit?.combine }, here, clipNormOf(parts))
+  const lot = { records, members, combine: manifest.unit?.combine }
+  const sum = await sumDespiteFaults(summing, lot, here, clipNormOf(parts))
   await round.step(sum)
   const seconds = (performance.now() - started) / 1000
   parts.onStep({ step, steps, records: members.length, leftOut: sum.leftOut, seconds })

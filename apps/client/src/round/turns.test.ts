@@ -88,7 +88,7 @@ describe('a round on a large adapter', () => {
       },
       ledger,
       outbox: fileOutbox(folder.path, FINGERPRINT),
-      checkpoints: fileStepSnapshots(folder.path, FINGERPRINT),
+      snapshots: fileStepSnapshots(folder.path, FINGERPRINT),
       engine: fakeEngine(adapter),
       records: async () => recordsInMemory([{ tokenIds: Int32Array.of(1), label: 1 }]),
       release: { begin: () => {}, endOfSlot: async () => 0, endOfCutSlot: async () => {} },

@@ -24,7 +24,7 @@ import {
 import { fileStepSnapshots, requireSnapshotsRecorded } from './step-snapshots.ts'
 
 /*
- * The ledger and the checkpoints of a round that is followed step by step. RUN_A has 5 steps a round, each costs 0.01.
+ * The ledger and the snapshots of a round that is followed step by step. RUN_A has 5 steps a round, each costs 0.01.
  */
 
 const SPECS = [{ name: 'b', shape: [3] }]
@@ -56,15 +56,15 @@ const step = async (round: PrivateRound) => {
 describe('a round that is followed step by step', () => {
   it('is charged one step when it goes on, behind the last step that was kept', async () => {
     using folder = temporaryFolder()
-    const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
+    const snapshots = fileStepSnapshots(folder.path, FINGERPRINT)
     {
       using ledger = open(folder.path)
       const round = begin(ledger.reserve(RUN_A, 0))
       for (const _ of [1, 2]) {
         const saved = await step(round)
-        await checkpoints.put(saved)
+        await snapshots.put(saved)
         round.kept(ledger.stepped(saved))
-        checkpoints.keepOnly(saved)
+        snapshots.keepOnly(saved)
       }
       await step(round) // made, and lost
     }
@@ -77,7 +77,7 @@ describe('a round that is followed step by step', () => {
       steps: 5,
     })
     expect(nextAttempt(ledger.state, sampleBound(), 1, { dataset: FINGERPRINT })).toEqual({ kind: 'anew', steps: 5 })
-    const round = begin(ledger.resume(RUN_A, 0), checkpoints.find(RUN_A, 0, saved!.sha256))
+    const round = begin(ledger.resume(RUN_A, 0), snapshots.find(RUN_A, 0, saved!.sha256))
     expect(round.stepsDone).toBe(2)
     expect(spentEvents(ledger.state).map(({ steps }) => steps)).toEqual([5, 1])
     expect(interruptedAttempt(ledger.state, RUN_A, 0)?.saved).toEqual(saved)
@@ -99,14 +99,14 @@ describe('a round that is followed step by step', () => {
 
   it('goes on for nothing where the budget does not pay for the step, and has one step fewer', async () => {
     using folder = temporaryFolder()
-    const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
+    const snapshots = fileStepSnapshots(folder.path, FINGERPRINT)
     const goOn = (ledger: PrivacyLedger) => {
       const saved = interruptedAttempt(ledger.state, RUN_A, 0)?.saved
-      return begin(ledger.resume(RUN_A, 0), saved && checkpoints.find(RUN_A, 0, saved.sha256))
+      return begin(ledger.resume(RUN_A, 0), saved && snapshots.find(RUN_A, 0, saved.sha256))
     }
     const keep = async (ledger: PrivacyLedger, round: PrivateRound) => {
       const saved = await step(round)
-      await checkpoints.put(saved)
+      await snapshots.put(saved)
       round.kept(ledger.stepped(saved))
     }
     {
@@ -132,18 +132,18 @@ describe('a round that is followed step by step', () => {
 
   it('has a single result per attempt, however often the attempt was shortened or asked for again', async () => {
     using folder = temporaryFolder()
-    const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
+    const snapshots = fileStepSnapshots(folder.path, FINGERPRINT)
     const another = 'cd'.repeat(32)
     {
       using ledger = open(folder.path, 0.055)
       const whole = begin(ledger.reserve(RUN_A, 0))
       for (const _ of [1, 2, 3, 4]) {
         const saved = await step(whole)
-        await checkpoints.put(saved)
+        await snapshots.put(saved)
         whole.kept(ledger.stepped(saved))
       }
       const saved = interruptedAttempt(ledger.state, RUN_A, 0)!.saved!
-      const shorter = begin(ledger.resume(RUN_A, 0), checkpoints.find(RUN_A, 0, saved.sha256))
+      const shorter = begin(ledger.resume(RUN_A, 0), snapshots.find(RUN_A, 0, saved.sha256))
       await step(whole) // of a process that was taken for dead
       const [first, second] = [(await whole.finish()).reserved, (await shorter.finish()).reserved]
       expect([first.attempt, second.attempt]).toEqual([1, 1]) // two results under one number
@@ -226,7 +226,7 @@ describe('a round that is followed step by step', () => {
   })
 })
 
-describe('checkpoints', () => {
+describe('step snapshots', () => {
   const kept = async (folder: string, changes: { round?: number; run?: string } = {}) => {
     const { round = 0, run = RUN_A } = changes
     using ledger = open(folder)
@@ -239,34 +239,34 @@ describe('checkpoints', () => {
 
   it('give back the bytes with the hash that is asked for, and no others', async () => {
     using folder = temporaryFolder()
-    const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
+    const snapshots = fileStepSnapshots(folder.path, FINGERPRINT)
     const saved = await kept(folder.path)
     const sha256 = sha256Hex(saved.bytes)
-    expect(checkpoints.find(RUN_A, 0, sha256)).toEqual(Buffer.from(saved.bytes))
-    expect(checkpoints.find(RUN_A, 1, sha256)).toBeUndefined()
-    expect(checkpoints.find(RUN_A, 0, hash)).toBeUndefined()
+    expect(snapshots.find(RUN_A, 0, sha256)).toEqual(Buffer.from(saved.bytes))
+    expect(snapshots.find(RUN_A, 1, sha256)).toBeUndefined()
+    expect(snapshots.find(RUN_A, 0, hash)).toBeUndefined()
     const path = join(folder.path, 'checkpoints', FINGERPRINT, names(folder.path)[0]!)
     expect(statSync(path).mode & 0o777).toBe(0o600)
     appendFileSync(path, '!')
-    expect(checkpoints.find(RUN_A, 0, sha256)).toBeUndefined()
+    expect(snapshots.find(RUN_A, 0, sha256)).toBeUndefined()
   })
 
   it('take nothing but what the mechanism made', async () => {
     using folder = temporaryFolder()
     const saved = await kept(folder.path)
-    const checkpoints = fileStepSnapshots(folder.path, '00'.repeat(32))
-    await expect(checkpoints.put({ ...saved } as never)).rejects.toThrow('RESERVATION_MISSING')
+    const snapshots = fileStepSnapshots(folder.path, '00'.repeat(32))
+    await expect(snapshots.put({ ...saved } as never)).rejects.toThrow('RESERVATION_MISSING')
     expect(existsSync(join(folder.path, 'checkpoints', '00'.repeat(32)))).toBe(false)
   })
 
   it('are removed for a run, up to a round', async () => {
     using folder = temporaryFolder()
-    const checkpoints = fileStepSnapshots(folder.path, FINGERPRINT)
+    const snapshots = fileStepSnapshots(folder.path, FINGERPRINT)
     for (const changes of [{ round: 0 }, { round: 1 }, { round: 2 }, { round: 1, run: RUN_B }])
       await kept(folder.path, changes)
-    checkpoints.clear(RUN_A, 1)
+    snapshots.clear(RUN_A, 1)
     expect(names(folder.path).map((name) => name.slice(0, 38))).toEqual([`${RUN_A}-2`, `${RUN_B}-1`])
-    checkpoints.clear(RUN_A)
+    snapshots.clear(RUN_A)
     expect(names(folder.path)).toHaveLength(1)
   })
 

@@ -31,7 +31,7 @@ interface StepKey {
   readonly sha256: string
 }
 
-/** The checkpoints of one data set, in the state folder. */
+/** The snapshots of one data set, in the state folder. */
 export function fileStepSnapshots(stateDir: string, fingerprint: string): StepSnapshots {
   const folder = snapshotFolder(stateDir, fingerprint)
   const path = ({ runId, round, attempt, step, sha256 }: StepKey): string =>
@@ -63,7 +63,7 @@ export function fileStepSnapshots(stateDir: string, fingerprint: string): StepSn
 }
 
 /**
- * Refuses a ledger that is older than its checkpoints: a step of an attempt that nobody reserved, or one that is
+ * Refuses a ledger that is older than its snapshots: a step of an attempt that nobody reserved, or one that is
  * further than the step which may follow the last that was noted. Going on from there would pay for fewer steps than
  * were made.
  *

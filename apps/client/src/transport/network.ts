@@ -20,7 +20,7 @@ import { uploadFrame } from './upload.ts'
  * Answers after which the same report may be taken later. COORDINATOR_UNREACHABLE and LEASE_LOST come from a
  * coordinator that does not drive the run, while the one that does is not there.
  */
-const PASSING: readonly string[] = [
+const RETRYABLE_CODES: readonly string[] = [
   'RATE_LIMITED',
   'UNEXPECTED',
   'DATABASE_UNAVAILABLE',
@@ -78,7 +78,7 @@ function openLink(route: Route, pause: Pause, caller: Caller, handlers: LinkHand
       for (;;) {
         await online.value(signal)
         const answer = await reports.send(report)
-        if (answer !== undefined && !isPassing(answer.error?.code)) return answer
+        if (answer !== undefined && !isRetryable(answer.error?.code)) return answer
         await pause(waits.next().value, signal)
       }
     },
@@ -179,8 +179,8 @@ function refusalIn(error: Error & { data?: unknown }): FedsvdError | undefined {
   return error.data === undefined ? undefined : FedsvdError.fromJSON(error.data)
 }
 
-function isPassing(code: string | undefined): boolean {
-  return code !== undefined && PASSING.includes(code)
+function isRetryable(code: string | undefined): boolean {
+  return code !== undefined && RETRYABLE_CODES.includes(code)
 }
 
 /** Tells nothing twice in a row. */

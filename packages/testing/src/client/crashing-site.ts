@@ -158,7 +158,7 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     link,
     ledger,
     outbox: fileOutbox(stateDir, FINGERPRINT),
-    checkpoints: fileStepSnapshots(stateDir, FINGERPRINT),
+    snapshots: fileStepSnapshots(stateDir, FINGERPRINT),
     engine: fakeEngine(manifest.adapter),
     records: async () => recordsInMemory([{ tokenIds: Int32Array.of(1), label: 1 }]),
     release: { begin: () => {}, endOfSlot: async () => 0, endOfCutSlot: async () => {} },

@@ -6,7 +6,7 @@ import type { LotSumOptions, PrivateEngine } from '@fedsvd/engine/training'
 import type { Lot } from '@fedsvd/engine/training/lots'
 
 /** What the sum of a lot needs of a round. */
-export interface LotSumParts extends Omit<LotSumOptions, 'onFault'> {
+export interface SumParts extends Omit<LotSumOptions, 'onFault'> {
   readonly engine: PrivateEngine
   readonly manifest: Pick<RunManifest, 'task'>
   /** Told, once, of a lot of which records failed, for this site's own eyes. */
@@ -21,8 +21,8 @@ export interface LotSumParts extends Omit<LotSumOptions, 'onFault'> {
  * @throws the engine's error where it fails on a made-up record as well
  * @throws the signal's reason when it aborts
  */
-export async function lotSum(
-  { engine, manifest, onFault, ...options }: LotSumParts,
+export async function sumDespiteFaults(
+  { engine, manifest, onFault, ...options }: SumParts,
   lot: Lot,
   state: AdapterState,
   clipNorm: number,
