@@ -42,7 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     ['return a + b + (c + d)', 'return a + b + c'],
     ['return a + b + (c + d)', 'return Math.fround(a + b + (c + d))'],
-    ['    units[start + i] = p\n    a += p * p\n  }\n', '    units[start + i] = p\n  }\n'],
+    ['    integers[start + i] = p\n    a += p * p\n  }\n', '    integers[start + i] = p\n  }\n'],
     ['clipNorm >= CLIP_NORMS.least && clipNorm <= CLIP_NORMS.most', 'clipNorm > -1'],
   ]),
   ...breaksOf(core('privacy/clipped-sum.ts'), SUM_TESTS, [
@@ -54,7 +54,10 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     ['squares += roundTo(', 'squares = roundTo('],
     ["stage = 'adding' //", '//'],
-    ['candidate instanceof LotSum && #sums in candidate ? candidate.#sums : undefined', '(candidate as LotSum).units'],
+    [
+      'candidate instanceof ClippedSum && #sums in candidate ? candidate.#sums : undefined',
+      '(candidate as ClippedSum).gridSum',
+    ],
     ['votes += norm <= clipNorm ? 1 : -1', 'votes += norm <= clipNorm ? 2 : -2'],
   ]),
   ...breaksOf(core('privacy/clipped-sum.ts'), ROUND_TESTS, [['candidate.terms.clipNorm === clipNorm &&', '']]),
@@ -188,7 +191,7 @@ export const MUTANTS: readonly Mutant[] = [
     core('privacy/client-level.ts'),
     [core('privacy/client-level.slow.test.ts')],
     [
-      ['(units + noise[i]!) * unit', 'units * unit'],
+      ['(integer + noise[i]!) * scale', 'integer * scale'],
       ['if (added.has(clientId)) throw addedBefore(clientId)', ''],
       ['gridOf(clipNorm) / expectedClients', 'gridOf(clipNorm) / added.size'],
       ["event.unit === 'client' &&", ''],

@@ -29,7 +29,7 @@ const manifest: RunManifest = sampleManifest({
 })
 
 interface Seen {
-  readonly units: readonly Float64Array[]
+  readonly gridSum: readonly Float64Array[]
   readonly records: number
   /** Kinds of the messages that left the site, in order. */
   readonly messages: readonly string[]
@@ -66,7 +66,7 @@ async function roundOf(rows: readonly string[]): Promise<Seen> {
   expect(await peer.invite(double.invitation(manifest, 0))).toEqual({ accepted: true })
   await double.received(manifest, 0, peer.clientId)
   return {
-    units: sum!.units,
+    gridSum: sum!.gridSum,
     records: sum!.records,
     messages: double.sent.map(({ kind }) => kind),
     unitReported: double.reports.at(-1)?.reservations[0]?.event.unit,
@@ -79,7 +79,7 @@ describe('a person with many records', () => {
     const target = Array.from({ length: ROWS }, (_, n) => `target,letter by the target ${n},spam\n`)
     const without = await roundOf(others)
     const within = await roundOf([...others, ...target])
-    const moved = within.units.map((tensor, t) => tensor.map((value, i) => value - without.units[t]![i]!))
+    const moved = within.gridSum.map((tensor, t) => tensor.map((value, i) => value - without.gridSum[t]![i]!))
     const squares = moved.reduce((sum, tensor) => sum + tensor.reduce((all, value) => all + value * value, 0), 0)
     const dimension = moved.reduce((sum, { length }) => sum + length, 0)
     expect(squares).toBeGreaterThan(0)

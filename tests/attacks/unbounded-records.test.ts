@@ -46,8 +46,8 @@ const filled = (state: AdapterState, amplitude: number): AdapterState => ({
 const dimensionOf = (specs: readonly TensorSpec[]) => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
 /** How often the sensitivity of the noise fits into what a lot adds up to: for one record at most once. */
-function sensitivitiesIn({ units }: ClippedSum, engine: PrivateEngine): number {
-  const squares = units.reduce((sum, part) => sum + part.reduce((inner, value) => inner + value * value, 0), 0)
+function sensitivitiesIn({ gridSum }: ClippedSum, engine: PrivateEngine): number {
+  const squares = gridSum.reduce((sum, part) => sum + part.reduce((inner, value) => inner + value * value, 0), 0)
   return Math.sqrt(squares / squaredBound({ dimension: dimensionOf(trainedSpecs(engine.schema)), gridBits: GRID_BITS }))
 }
 
@@ -112,8 +112,8 @@ describe('silence as an oracle', () => {
       await engine.clippedLotSum(lotOf(target), crafted, 1),
     ]
     expect([withTarget.leftOut, without.leftOut, alone.leftOut]).toEqual([1, 0, 1])
-    expect(withTarget.units).toEqual(without.units)
-    expect(alone.units.every((units) => units.every((value) => value === 0))).toBe(true)
+    expect(withTarget.gridSum).toEqual(without.gridSum)
+    expect(alone.gridSum.every((tensor) => tensor.every((value) => value === 0))).toBe(true)
     for (const sum of [withTarget, without, alone]) {
       const round = privateRound(specs, crafted, engine)
       round.drawLot(3)
@@ -129,7 +129,7 @@ describe('silence as an oracle', () => {
     const bad = [record([]), record([99]), record([1], 7), { tokenIds: Int32Array.of(1), targets: Int32Array.of(0) }]
     const sum = await engine.clippedLotSum(lotOf(...bad, record([1, 2])), state, 1)
     expect([sum.records, sum.leftOut]).toEqual([5, 4])
-    expect(sum.units).toEqual((await engine.clippedLotSum(lotOf(record([1, 2])), state, 1)).units)
+    expect(sum.gridSum).toEqual((await engine.clippedLotSum(lotOf(record([1, 2])), state, 1)).gridSum)
   })
 })
 

@@ -84,13 +84,13 @@ describe('a run with client-level privacy', () => {
     const clipped = clients.map((client) => {
       const sum = beginClippedSum({ specs: trainedSpecs(adapter), clipNorm: 0.05 })
       sum.add(client.delta(runId, 0).map(({ data }) => data))
-      return sum.finish().units
+      return sum.finish().gridSum
     })
     const offBy = (divisor: number) =>
       Math.hypot(
         ...trainedTensors(adapter, state).flatMap(({ data }, t) =>
           Array.from(data, (value, i) => {
-            const sum = clipped.reduce((total, units) => total + units[t]![i]!, 0) * gridOf(0.05)
+            const sum = clipped.reduce((total, tensors) => total + tensors[t]![i]!, 0) * gridOf(0.05)
             return value - before[t]!.data[i]! - sum / divisor
           }),
         ),

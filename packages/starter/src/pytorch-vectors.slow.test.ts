@@ -80,7 +80,7 @@ describe.each(['onnxruntime', 'tfjs-wasm'] as const)('the private step on %s aga
   it('the clipped sum of every trained tensor', async () => {
     const bytes = await readFile(file('starter-clipped-sum.f32'))
     const expected = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
-    const actual = lot.gridSum.flatMap((tensor) => [...tensor].map((units) => units * gridOf(vectors.clipNorm)))
+    const actual = lot.gridSum.flatMap((tensor) => [...tensor].map((integer) => integer * gridOf(vectors.clipNorm)))
     expect(actual).toHaveLength(expected.length)
     // per element: half a grid unit for each record; along the sum itself, where rounding averages out, float32 noise
     // only

@@ -130,9 +130,9 @@ export async function auditEngine(
   const knowingOthers = await guessCanaries(engine, state, { canaries, groups }, { released, included, clipNorm })
   onStage('scoring')
   const all = await engine.clippedLotSum(lotOfAll(recordsInMemory(canaries)), state, clipNorm)
-  const perUnit = gridOf(clipNorm) / clipNorm
-  for (const [t, tensor] of all.units.entries()) {
-    for (let i = 0; i < tensor.length; i++) released[t]![i]! -= 0.5 * perUnit * tensor[i]!
+  const gridWidth = gridOf(clipNorm) / clipNorm
+  for (const [t, tensor] of all.gridSum.entries()) {
+    for (let i = 0; i < tensor.length; i++) released[t]![i]! -= 0.5 * gridWidth * tensor[i]!
   }
   const scores = new Float64Array(canaries.length)
   for (const chunk of chunksOf(groups, Math.max(1, Math.min(64, 2 ** 24 / dimension) / perLabel))) {
@@ -213,9 +213,9 @@ async function probe(
   clipNorm: number,
 ): Promise<EngineProbes> {
   const sumOf = async (lot: readonly LabelledRecord[], at: AdapterState, norm: number) =>
-    (await engine.clippedLotSum(lotOfAll(recordsInMemory(lot)), at, norm)).units
-  const squares = (units: readonly Float64Array[]) =>
-    units.reduce((sum, tensor) => sum + tensor.reduce((all, value) => all + value * value, 0), 0)
+    (await engine.clippedLotSum(lotOfAll(recordsInMemory(lot)), at, norm)).gridSum
+  const squares = (gridSum: readonly Float64Array[]) =>
+    gridSum.reduce((sum, tensor) => sum + tensor.reduce((all, value) => all + value * value, 0), 0)
   const dimension = trainedSpecs(engine.schema).reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   const bound = squaredBound({ dimension, gridBits: GRID_BITS })
   let largestShare = 0
@@ -236,7 +236,7 @@ async function probe(
 
 async function answers(
   sumOf: (lot: readonly LabelledRecord[], at: AdapterState, norm: number) => Promise<readonly Float64Array[]>,
-  squares: (units: readonly Float64Array[]) => number,
+  squares: (gridSum: readonly Float64Array[]) => number,
   state: AdapterState,
   records: readonly LabelledRecord[],
 ): Promise<boolean> {

@@ -45,9 +45,9 @@ export async function guessCanaries(
   const rest = released.map((tensor) => tensor.slice())
   if (others.length > 0) {
     const known = await engine.clippedLotSum(lotOfAll(recordsInMemory(others)), state, clipNorm)
-    const perUnit = gridOf(clipNorm) / clipNorm
-    for (const [t, tensor] of known.units.entries()) {
-      for (let i = 0; i < tensor.length; i++) rest[t]![i]! -= perUnit * tensor[i]!
+    const gridWidth = gridOf(clipNorm) / clipNorm
+    for (const [t, tensor] of known.gridSum.entries()) {
+      for (let i = 0; i < tensor.length; i++) rest[t]![i]! -= gridWidth * tensor[i]!
     }
   }
   const gradients: UnitGradient[] = []

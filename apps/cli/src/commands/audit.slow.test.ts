@@ -36,8 +36,8 @@ const clipOff: typeof beginPrivateRound = (options) => {
     ...round,
     step: async (sum) => {
       const louder = beginClippedSum(sum.terms)
-      for (const [at, units] of sum.units[0]!.entries()) {
-        for (let left = 10 * units; left > 0; left -= 2 ** GRID_BITS) louder.addWindow(0, at, Float64Array.of(9))
+      for (const [at, integer] of sum.gridSum[0]!.entries()) {
+        for (let left = 10 * integer; left > 0; left -= 2 ** GRID_BITS) louder.addWindow(0, at, Float64Array.of(9))
       }
       await round.step(louder.finish())
     },

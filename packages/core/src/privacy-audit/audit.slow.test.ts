@@ -58,7 +58,7 @@ describe('an audit of a broken mechanism', () => {
     'clip off, so that a gradient of 10 clipNorm counts ten times': {
       wrap: (round) => ({
         ...round,
-        step: (sum) => round.step(clippedSumOf(sum.terms, [sum.units[0]!.map((units) => 10 * units)])),
+        step: (sum) => round.step(clippedSumOf(sum.terms, [sum.gridSum[0]!.map((integer) => 10 * integer)])),
       }),
     },
   }
@@ -138,7 +138,7 @@ describe('scoreGradientCanaries', () => {
       wrap: (round) => ({
         ...round,
         step: async (sum) => {
-          sums.push(...sum.units[0]!)
+          sums.push(...sum.gridSum[0]!)
           await round.step(sum)
         },
       }),

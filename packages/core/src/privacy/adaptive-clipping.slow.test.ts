@@ -77,9 +77,9 @@ describe('the joint release of clipped gradients and votes', () => {
           const { sum, votes } = splitNoise(noiseMultiplier, { countShare })
           const lot = beginClippedSum({ specs: SPECS, clipNorm })
           for (const gradient of set) lot.add(gradient.map(({ data }) => data))
-          const { units, votes: cast } = lot.finish()
+          const { gridSum, votes: cast } = lot.finish()
           const sigma = gridSigma({ noiseMultiplier: sum, dimension: 4 })
-          return [...units[0]!.map((value) => value / sigma), (cast * VOTE_UNIT) / voteSigma(votes)]
+          return [...gridSum[0]!.map((value) => value / sigma), (cast * VOTE_UNIT) / voteSigma(votes)]
         }
         const whole = release(gradients)
         for (const left of gradients) {

@@ -3,7 +3,7 @@ import { discreteGaussian, RandomBits, type RandomSource } from '../random/index
 import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
 import { type AdaptiveClipping, shareUnder, splitNoise, VOTE_UNIT, voteSigma } from './adaptive-clipping.ts'
 import { isPositive, requireFinite, requireSpecs } from './checks.ts'
-import { beginClippedSum, clippedUnits } from './clipped-sum.ts'
+import { beginClippedSum, gridSumOf } from './clipped-sum.ts'
 import type { Randomness } from './private-update.ts'
 import { type Reservation, type ReservedEntry, useReservation } from './reservation.ts'
 import { gridOf, gridSigma } from './sensitivity.ts'
@@ -77,15 +77,15 @@ export function beginClientLevelRound(options: ClientLevelOptions): ClientLevelR
       requireOpen()
       finished = true
       const clipped = sum.finish()
-      const sums = clippedUnits(clipped, { specs, clipNorm })
+      const sums = gridSumOf(clipped, { specs, clipNorm })
       const dimension = specs.reduce((total, { shape }) => total + sizeOf(shape), 0)
       const gaussian = discreteGaussian(gridSigma({ noiseMultiplier: split.sum, dimension }))
       const bits = RandomBits.from(source)
-      const unit = gridOf(clipNorm) / expectedClients
+      const scale = gridOf(clipNorm) / expectedClients
       const tensors = specs.map(({ name, shape }, t) => {
         const noise = new Float64Array(sums[t]!.length)
         gaussian.fill(bits, noise)
-        return { name, shape, data: Float32Array.from(sums[t]!, (units, i) => (units + noise[i]!) * unit) }
+        return { name, shape, data: Float32Array.from(sums[t]!, (integer, i) => (integer + noise[i]!) * scale) }
       })
       const randomness = source.kind === 'os-csprng' ? 'secure' : 'NOT PRIVATE'
       if (adaptiveClipping === undefined) return { tensors, reserved, randomness }

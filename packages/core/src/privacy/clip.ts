@@ -8,17 +8,17 @@ export type GradientPart = Float32Array | Float64Array
  * What a gradient of this norm is multiplied by, to be clipped and in grid units: the smaller of 2^GRID_BITS /
  * clipNorm, which leaves its length as it is, and CLIP_TARGET / norm.
  */
-export function unitsPerValue(norm: number, clipNorm: number): number {
+export function gridFactor(norm: number, clipNorm: number): number {
   return Math.min(2 ** GRID_BITS / clipNorm, CLIP_TARGET / norm)
 }
 
 /**
- * Writes Round(value * factor) for every value, ties to even, into `units`, from `start` on.
+ * Writes Round(value * factor) for every value, ties to even, into `integers`, from `start` on.
  *
  * @returns the sum of their squares, exact while it is at most 2^53; above 2^53, or NaN, where a value is too large or
  *   none
  */
-export function roundTo(units: Float64Array, start: number, part: GradientPart, factor: number): number {
+export function roundTo(integers: Float64Array, start: number, part: GradientPart, factor: number): number {
   // Four sums side by side: one alone would wait for each of its additions.
   let [a, b, c, d] = [0, 0, 0, 0]
   const whole = part.length - (part.length % 4)
@@ -27,10 +27,10 @@ export function roundTo(units: Float64Array, start: number, part: GradientPart, 
     const q = part[i + 1]! * factor + ROUNDS - ROUNDS
     const r = part[i + 2]! * factor + ROUNDS - ROUNDS
     const s = part[i + 3]! * factor + ROUNDS - ROUNDS
-    units[start + i] = p
-    units[start + i + 1] = q
-    units[start + i + 2] = r
-    units[start + i + 3] = s
+    integers[start + i] = p
+    integers[start + i + 1] = q
+    integers[start + i + 2] = r
+    integers[start + i + 3] = s
     a += p * p
     b += q * q
     c += r * r
@@ -38,7 +38,7 @@ export function roundTo(units: Float64Array, start: number, part: GradientPart, 
   }
   for (let i = whole; i < part.length; i++) {
     const p = part[i]! * factor + ROUNDS - ROUNDS
-    units[start + i] = p
+    integers[start + i] = p
     a += p * p
   }
   return a + b + (c + d)

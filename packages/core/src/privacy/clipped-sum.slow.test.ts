@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sizeOf, type TensorSpec } from '../tensor/index.ts'
-import { beginClippedSum, type ClippedSum, clippedUnits } from './clipped-sum.ts'
+import { beginClippedSum, type ClippedSum, gridSumOf } from './clipped-sum.ts'
 import { GRID_BITS, squaredBound } from './sensitivity.ts'
 
 const SPECS: readonly TensorSpec[] = [
@@ -12,8 +12,8 @@ const SPECS: readonly TensorSpec[] = [
 const dimensionOf = (specs: readonly TensorSpec[]) => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
 /** The sum of squares of integers, by integers that do not round. NaN and fractions throw. */
-const exactSquares = (units: readonly Float64Array[]): bigint =>
-  units.reduce((sum, part) => part.reduce((inner, value) => inner + BigInt(value) ** 2n, sum), 0n)
+const exactSquares = (gridSum: readonly Float64Array[]): bigint =>
+  gridSum.reduce((sum, part) => part.reduce((inner, value) => inner + BigInt(value) ** 2n, sum), 0n)
 
 function sumOf(
   specs: readonly TensorSpec[],
@@ -26,13 +26,13 @@ function sumOf(
 }
 
 const wide = (size: number): readonly TensorSpec[] => [{ name: 'w', shape: [size] }]
-const isZero = ({ units }: ClippedSum) => units.every((part) => part.every((value) => value === 0))
+const isZero = ({ gridSum }: ClippedSum) => gridSum.every((part) => part.every((value) => value === 0))
 
 describe('the bound on one record', () => {
   it('is the very one that the noise is scaled by, where the squares of the norm underflow and nothing is clipped', () => {
     const clipNorm = 1e-201
     const contribution = (share: number) => sumOf(wide(1), clipNorm, [Float64Array.of(share * clipNorm)])
-    expect(contribution(1).units[0]![0]).toBe(2 ** GRID_BITS)
+    expect(contribution(1).gridSum[0]![0]).toBe(2 ** GRID_BITS)
     for (const share of [1 + 2 ** -16, 1.5, 1.99]) {
       expect(contribution(share)).toMatchObject({ leftOut: 1 })
       expect(isZero(contribution(share))).toBe(true)
@@ -71,7 +71,7 @@ describe('the bound on one record', () => {
           isSingle ? Float32Array.from(part) : Float64Array.from(part),
         )
         const sum = sumOf(SPECS, clipNorm, [b!, head!])
-        expect(exactSquares(sum.units) <= bound).toBe(true)
+        expect(exactSquares(sum.gridSum) <= bound).toBe(true)
         expect(Math.abs(sum.votes)).toBe(1)
         if (sum.leftOut === 1) expect(isZero(sum)).toBe(true)
       }),
@@ -88,8 +88,8 @@ describe('the bound on one record', () => {
           sumOf(SPECS, clipNorm, own, ...others),
           sumOf(SPECS, clipNorm, own),
         ]
-        for (const [t, units] of withIt.units.entries()) {
-          expect(units).toEqual(alone.units[t]!.map((value, i) => value + without.units[t]![i]!))
+        for (const [t, part] of withIt.gridSum.entries()) {
+          expect(part).toEqual(alone.gridSum[t]!.map((value, i) => value + without.gridSum[t]![i]!))
         }
         expect(withIt.votes - without.votes).toBe(alone.votes)
         expect(Math.abs(alone.votes)).toBe(1)
@@ -122,10 +122,10 @@ describe('the bound on one record', () => {
   ])('leaves no honest record out, and clips it to the clip norm: %s, of %d scalars', (_, size, valueAt) => {
     const data = new Float32Array(size)
     for (let at = 0; at < size; at++) data[at] = valueAt(at, size)
-    const { units, leftOut } = sumOf(wide(size), 1, [data])
+    const { gridSum, leftOut } = sumOf(wide(size), 1, [data])
     expect(leftOut).toBe(0)
     let squares = 0
-    for (const value of units[0]!) squares += value * value
+    for (const value of gridSum[0]!) squares += value * value
     expect(squares).toBeLessThanOrEqual(squaredBound({ dimension: size, gridBits: GRID_BITS }))
     expect(Math.sqrt(squares)).toBeGreaterThan(0.99 * 2 ** GRID_BITS - Math.sqrt(size) / 2)
   })
@@ -136,7 +136,7 @@ describe('the bound on one record', () => {
     const sum = sumOf(specs, 1e-10, gradient)
     expect(sum.leftOut).toBe(0)
     expect(
-      exactSquares(sum.units) <= BigInt(squaredBound({ dimension: dimensionOf(specs), gridBits: GRID_BITS })),
+      exactSquares(sum.gridSum) <= BigInt(squaredBound({ dimension: dimensionOf(specs), gridBits: GRID_BITS })),
     ).toBe(true)
   })
 
@@ -150,7 +150,7 @@ describe('the bound on one record', () => {
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
       const good = [new Float32Array(6).fill(0.1), new Float32Array(4)]
       const sum = sumOf(SPECS, 1, good, [new Float32Array(6), Float32Array.of(0, 0, bad, 0)], good)
-      expect(sum.units).toEqual(sumOf(SPECS, 1, good, good).units)
+      expect(sum.gridSum).toEqual(sumOf(SPECS, 1, good, good).gridSum)
       expect([sum.records, sum.leftOut, sum.votes]).toEqual([3, 1, 1])
     }
   })
@@ -161,7 +161,7 @@ describe('a clipped sum', () => {
     const window = beginClippedSum({ specs: SPECS, clipNorm: 0.5 })
     window.addWindow(0, 2, Float32Array.of(3, -4))
     const whole = sumOf(SPECS, 0.5, [Float32Array.of(0, 0, 3, -4, 0, 0), new Float32Array(4)])
-    expect(window.finish().units).toEqual(whole.units)
+    expect(window.finish().gridSum).toEqual(whole.gridSum)
     const outside = beginClippedSum({ specs: SPECS, clipNorm: 1 })
     expect(() => outside.addWindow(1, 3, Float32Array.of(1, 1))).toThrow('SHAPE_MISMATCH')
     expect(() => outside.addWindow(2, 0, Float32Array.of(1))).toThrow('SHAPE_MISMATCH')
@@ -179,12 +179,12 @@ describe('a clipped sum', () => {
   it('cannot be changed from outside, nor be made by a cast', () => {
     const terms = { specs: SPECS, clipNorm: 1 }
     const sum = sumOf(SPECS, 1, [new Float32Array(6).fill(1), new Float32Array(4)])
-    const before = clippedUnits(sum, terms).map((part) => [...part])
-    sum.units[0]!.fill(2 ** 40)
-    expect(clippedUnits(sum, terms).map((part) => [...part])).toEqual(before)
+    const before = gridSumOf(sum, terms).map((part) => [...part])
+    sum.gridSum[0]!.fill(2 ** 40)
+    expect(gridSumOf(sum, terms).map((part) => [...part])).toEqual(before)
     expect(() => Object.assign(sum, { votes: 10 })).toThrow()
-    for (const forged of [{ ...sum }, Object.create(Object.getPrototypeOf(sum) as object), sum.units, undefined]) {
-      expect(() => clippedUnits(forged as ClippedSum, terms)).toThrow('NOISE_INVALID')
+    for (const forged of [{ ...sum }, Object.create(Object.getPrototypeOf(sum) as object), sum.gridSum, undefined]) {
+      expect(() => gridSumOf(forged as ClippedSum, terms)).toThrow('NOISE_INVALID')
     }
   })
 })
@@ -201,9 +201,9 @@ describe('records that are added in pieces', () => {
       turns += 1
     })
     for (const record of records) await sum.addInPieces(record)
-    const { units, leftOut, votes } = sum.finish()
+    const { gridSum, leftOut, votes } = sum.finish()
     const whole = sumOf(specs, 0.7, ...records)
-    expect(units).toEqual(whole.units)
+    expect(gridSum).toEqual(whole.gridSum)
     expect({ leftOut, votes }).toEqual({ leftOut: whole.leftOut, votes: whole.votes })
     expect(turns).toBeGreaterThan((3 * 3 * 1_200_000) / 2 ** 19)
   })
@@ -220,6 +220,6 @@ describe('records that are added in pieces', () => {
     })
     await sum.addInPieces(records[1]!)
     expect(refused).toBeGreaterThan(2)
-    expect(sum.finish().units).toEqual(sumOf(specs, 0.7, records[1]!).units)
+    expect(sum.finish().gridSum).toEqual(sumOf(specs, 0.7, records[1]!).gridSum)
   })
 })

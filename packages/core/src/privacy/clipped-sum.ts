@@ -1,6 +1,6 @@
 import { FedsvdError } from '../errors.ts'
 import { sizeOf, squaredNorm, type TensorSpec } from '../tensor/index.ts'
-import { type GradientPart, requireClipNorm, roundTo, unitsPerValue } from './clip.ts'
+import { type GradientPart, gridFactor, requireClipNorm, roundTo } from './clip.ts'
 import { GRID_BITS, squaredBound } from './sensitivity.ts'
 import { NO_TURN, Pieces, type Turn } from './turns.ts'
 
@@ -15,10 +15,10 @@ export interface ClipTerms {
  * The integer sum of a lot's clipped gradients, each of them held against the bound that the noise is scaled to.
  *
  * Only {@link beginClippedSum} makes one, and the mechanism takes nothing else: the class has a private field, so
- * arrays of numbers do not have this type, and {@link clippedUnits} finds out a cast. All of it is private: for the
+ * arrays of numbers do not have this type, and {@link gridSumOf} finds out a cast. All of it is private: for the
  * mechanism alone.
  */
-class LotSum {
+class ClippedSum {
   readonly #sums: readonly Float64Array[]
   readonly terms: ClipTerms
   /** Records in the sum, those left out included. */
@@ -42,16 +42,16 @@ class LotSum {
   }
 
   /** Copies of the sums in grid units, one for each trained tensor. */
-  get units(): readonly Float64Array[] {
+  get gridSum(): readonly Float64Array[] {
     return this.#sums.map((sum) => sum.slice())
   }
 
   static sumsOf(candidate: unknown): readonly Float64Array[] | undefined {
-    return candidate instanceof LotSum && #sums in candidate ? candidate.#sums : undefined
+    return candidate instanceof ClippedSum && #sums in candidate ? candidate.#sums : undefined
   }
 }
 
-export type { LotSum as ClippedSum }
+export type { ClippedSum }
 
 /** Adds up the records of one lot, one by one, in memory that does not grow with their number. */
 export interface ClippedSumBuilder {
@@ -71,7 +71,7 @@ export interface ClippedSumBuilder {
   /** A record without a gradient, such as one that the model cannot read: zeros, and a vote against the clip norm. */
   leaveOut(): void
   /** The sum, once. */
-  finish(): LotSum
+  finish(): ClippedSum
 }
 
 /**
@@ -104,15 +104,15 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
     }
     const norm = Math.sqrt(squaredLength)
     votes += norm <= clipNorm ? 1 : -1
-    const factor = unitsPerValue(norm, clipNorm)
+    const factor = gridFactor(norm, clipNorm)
     scratch ??= new Float64Array(dimension)
-    const units = scratch
+    const integers = scratch
     let [squares, end] = [0, 0]
     for (const part of parts) {
       for (const [from, to] of pieces.of(part.length)) {
         const start = end + from
         const round = (): void => {
-          squares += roundTo(units, start, part.subarray(from, to), factor)
+          squares += roundTo(integers, start, part.subarray(from, to), factor)
         }
         yield [to - from, round]
       }
@@ -126,7 +126,7 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
     for (const sum of into) {
       for (const [from, to] of pieces.of(sum.length)) {
         const first = start + from
-        yield [to - from, () => addUnits(sum.subarray(from, to), units, first)]
+        yield [to - from, () => addIntegers(sum.subarray(from, to), integers, first)]
       }
       start += sum.length
     }
@@ -171,7 +171,7 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
       requireOpen()
       stage = 'finished'
       scratch = undefined
-      return new LotSum(sums, { specs, clipNorm }, { records, leftOut, votes })
+      return new ClippedSum(sums, { specs, clipNorm }, { records, leftOut, votes })
     },
   }
 }
@@ -182,8 +182,8 @@ export function beginClippedSum({ specs, clipNorm }: ClipTerms, turn: Turn = NO_
  *
  * @throws FedsvdError NOISE_INVALID for anything else: another clip norm or other tensors mean another bound
  */
-export function clippedUnits(candidate: LotSum, { specs, clipNorm }: ClipTerms): readonly Float64Array[] {
-  const sums = LotSum.sumsOf(candidate)
+export function gridSumOf(candidate: ClippedSum, { specs, clipNorm }: ClipTerms): readonly Float64Array[] {
+  const sums = ClippedSum.sumsOf(candidate)
   const same =
     sums !== undefined &&
     candidate.terms.clipNorm === clipNorm &&
@@ -216,9 +216,9 @@ function sizesDiffer(expected: readonly unknown[], got: readonly number[]): Feds
  */
 type Piece = readonly [entries: number, work: () => void]
 
-/** Adds the units from `start` on to a sum, or to a part of one. */
-function addUnits(sum: Float64Array, units: Float64Array, start: number): void {
-  for (let i = 0; i < sum.length; i++) sum[i]! += units[start + i]!
+/** Adds the integers from `start` on to a sum, or to a part of one. */
+function addIntegers(sum: Float64Array, integers: Float64Array, start: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += integers[start + i]!
 }
 
 function allAtOnce(pieces: Generator<Piece>): void {

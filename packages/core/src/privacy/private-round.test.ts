@@ -174,10 +174,10 @@ describe('the step', () => {
     const moved = values((await run(options(event, changes), (step) => (step === 0 ? sum : zeros()))).tensors)
     return moved.map((value, i) => value - plain[i]!)
   }
-  const units = SPECS.map(({ shape }) => new Float64Array(sizeOf(shape)))
-  units[0]![7] = 2 ** 30
-  units[1]![3] = -(2 ** 31)
-  const loud = clippedSumOf({ specs: SPECS, clipNorm: EVENT.clipNorm }, units)
+  const gridSum = SPECS.map(({ shape }) => new Float64Array(sizeOf(shape)))
+  gridSum[0]![7] = 2 ** 30
+  gridSum[1]![3] = -(2 ** 31)
+  const loud = clippedSumOf({ specs: SPECS, clipNorm: EVENT.clipNorm }, gridSum)
 
   it('is theta - learningRate * gridSum * grid / expectedLotSize', async () => {
     const change = await effect(loud)

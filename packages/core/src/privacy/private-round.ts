@@ -4,7 +4,7 @@ import { type NamedTensor, sizeOf, type TensorSpec } from '../tensor/index.ts'
 import { type AdaptiveClipping, shareUnder, splitNoise, VOTE_UNIT, voteSigma } from './adaptive-clipping.ts'
 import { isPositive, requireFinite, requireSpecs } from './checks.ts'
 import { requireClipNorm } from './clip.ts'
-import { type ClippedSum, clippedUnits } from './clipped-sum.ts'
+import { type ClippedSum, gridSumOf } from './clipped-sum.ts'
 import { type PrivateUpdate, privateUpdate, type Randomness } from './private-update.ts'
 import {
   type DurableStep,
@@ -142,7 +142,7 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
   const noise = discreteGaussian(gridSigma({ noiseMultiplier: split.sum, dimension }))
   const voteNoise = options.adaptiveClipping && discreteGaussian(voteSigma(split.votes))
   let noisedVotes = resumed?.noisedVotes ?? 0
-  const stepPerUnit = (learningRate * gridOf(clipNorm)) / expectedLotSize
+  const stepScale = (learningRate * gridOf(clipNorm)) / expectedLotSize
   const before = start.map(({ data }) => data.slice())
   const theta = resumed?.theta ?? before.map((values) => new Float64Array(values))
   const velocity = resumed?.velocity ?? before.map(({ length }) => new Float64Array(length))
@@ -163,7 +163,7 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
         noise.fill(bits, noisySum)
         for (let i = begin; i < end; i++) {
           v[i] = momentum * v[i]! + (sum[i]! + noisySum[i - begin]!)
-          values[i]! -= stepPerUnit * v[i]!
+          values[i]! -= stepScale * v[i]!
         }
       })
     }
@@ -183,7 +183,7 @@ export function beginPrivateRound(options: PrivateRoundOptions): PrivateRound {
       if (stepsDone === steps) throw beyondReservation(steps)
       advance('step', 'stepping')
       try {
-        await addNoiseAndMove(clippedUnits(lot, { specs, clipNorm }))
+        await addNoiseAndMove(gridSumOf(lot, { specs, clipNorm }))
         if (voteNoise !== undefined) {
           const drawn = new Float64Array(1)
           voteNoise.fill(bits, drawn)

@@ -45,9 +45,9 @@ await round.step(lot)
 // @ts-expect-error arrays of numbers, however they were clipped
 await round.step(sums)
 // @ts-expect-error what can be read of a clipped sum
-await round.step(lot.units)
+await round.step(lot.gridSum)
 // @ts-expect-error an object of the same shape
-await round.step({ units: sums, terms: lot.terms, records: 1, leftOut: 0, votes: 1 })
+await round.step({ gridSum: sums, terms: lot.terms, records: 1, leftOut: 0, votes: 1 })
 // @ts-expect-error a copy, which could be a changed copy
 await round.step({ ...lot })
 

@@ -72,7 +72,7 @@ describe('bad input', () => {
   it.each(malformed)('a record %s contributes zeros and votes like one that was clipped', async (_, bad) => {
     const alone = await engine.clippedLotSum(lotOf([record([1, 2])]), state, 1000)
     const beside = await engine.clippedLotSum(lotOf([bad, record([1, 2]), bad]), state, 1000)
-    expect(beside.units).toEqual(alone.units)
+    expect(beside.gridSum).toEqual(alone.gridSum)
     expect([beside.records, beside.leftOut, beside.votes]).toEqual([3, 2, alone.votes - 2])
   })
 
@@ -83,7 +83,7 @@ describe('bad input', () => {
   it('a finite state whose logits overflow float32 makes every record zeros, and nothing throws', async () => {
     const head = state.head.map((spec) => ({ ...spec, data: spec.data.map(() => 3e38) }))
     const sum = await engine.clippedLotSum(lotOf([record([1, 2]), record([3], 1)]), { ...state, head }, 1)
-    expect(sum.units.every((units) => units.every((value) => value === 0))).toBe(true)
+    expect(sum.gridSum.every((tensor) => tensor.every((value) => value === 0))).toBe(true)
     expect([sum.records, sum.leftOut, sum.votes]).toEqual([2, 2, -2])
   })
 

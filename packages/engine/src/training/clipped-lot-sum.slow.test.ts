@@ -86,7 +86,7 @@ describe('clippedLotSum', () => {
     expect(gridSum.map(({ length }) => length)).toEqual(
       trainedSpecs(engine.schema).map(({ shape }) => shape.reduce((product, size) => product * size, 1)),
     )
-    expect(gridSum.every((tensor) => tensor.every((units) => units === 0))).toBe(true)
+    expect(gridSum.every((tensor) => tensor.every((integer) => integer === 0))).toBe(true)
     expect([norms.length, losses.length]).toEqual([0, 0])
   })
 
@@ -122,9 +122,9 @@ describe('clippedLotSum', () => {
     const record = recordsOf([15])
     const { gridSum, norms, losses } = await lotResult(engine, record, state, 1e3)
     const step = 1e-4
-    const moved = <T extends { data: Float32Array }>(tensor: T, units: Float64Array): T => ({
+    const moved = <T extends { data: Float32Array }>(tensor: T, integers: Float64Array): T => ({
       ...tensor,
-      data: tensor.data.map((value, index) => value - step * units[index]! * gridOf(1e3)),
+      data: tensor.data.map((value, index) => value - step * integers[index]! * gridOf(1e3)),
     })
     const after: AdapterState = {
       ...state,

@@ -127,7 +127,7 @@ describe.each(vectors.cases.map((facts, index) => [`${facts.model}, ${facts.task
     })
     afterAll(async () => await engine[Symbol.asyncDispose]())
     const inNats = ({ gridSum }: LotResult, clipNorm: number) =>
-      gridSum.flatMap((tensor) => Array.from(tensor, (units) => units * gridOf(clipNorm)))
+      gridSum.flatMap((tensor) => Array.from(tensor, (integer) => integer * gridOf(clipNorm)))
 
     it('outputs', async () => {
       if ('logits' in engine) {

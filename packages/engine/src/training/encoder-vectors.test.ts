@@ -97,7 +97,7 @@ describe.each(['bert', 'roberta', 'xlm-roberta', 'distilbert'])('%s against PyTo
     const grid = gridOf(vectors.clipNorm)
     for (const [n, record] of records.entries()) {
       const { gridSum } = await lotResult(engine, [record], state, vectors.clipNorm)
-      const actual = gridSum.flatMap((tensor) => [...tensor].map((units) => units * grid))
+      const actual = gridSum.flatMap((tensor) => [...tensor].map((integer) => integer * grid))
       const expected = clipped(n)
       expect(actual).toHaveLength(expected.length)
       const norm = Math.min(vectors.norms[n]!, vectors.clipNorm)
@@ -109,7 +109,7 @@ describe.each(['bert', 'roberta', 'xlm-roberta', 'distilbert'])('%s against PyTo
 
   it('the clipped sum', () => {
     const grid = gridOf(vectors.clipNorm)
-    const actual = lot.gridSum.flatMap((tensor) => [...tensor].map((units) => units * grid))
+    const actual = lot.gridSum.flatMap((tensor) => [...tensor].map((integer) => integer * grid))
     const parts = records.map((_, n) => clipped(n))
     const expected = actual.map((_, at) => parts.reduce((sum, part) => sum + part[at]!, 0))
     const difference = Math.hypot(...actual.map((value, at) => value - expected[at]!))

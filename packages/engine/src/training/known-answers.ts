@@ -73,12 +73,12 @@ async function requireKnownAnswer(known: KnownAnswer, createRunner: RunnerFactor
     const norm = lengthOf(gradient)
     if (!isClose(norm, norms[n]!)) throw off('norms of gradients', norm, norms[n]!)
   }
-  const unitsAt = async (record: EncodedRecord, clipNorm: number): Promise<readonly number[]> => {
-    const { units } = await engine.clippedLotSum(lotOfAll(recordsInMemory([record])), state, clipNorm)
-    return units.flatMap((tensor) => Array.from(tensor))
+  const integersAt = async (record: EncodedRecord, clipNorm: number): Promise<readonly number[]> => {
+    const { gridSum } = await engine.clippedLotSum(lotOfAll(recordsInMemory([record])), state, clipNorm)
+    return gridSum.flatMap((tensor) => Array.from(tensor))
   }
   for (const [n, record] of records.entries()) {
-    const found = await unitsAt(record, fine.clipNorm)
+    const found = await integersAt(record, fine.clipNorm)
     const wrong = fine.units[n]!.findIndex((value, at) => value !== found[at])
     if (wrong >= 0) {
       throw unfit(
@@ -87,7 +87,7 @@ async function requireKnownAnswer(known: KnownAnswer, createRunner: RunnerFactor
         on,
       )
     }
-    const distance = relativeDistance([await unitsAt(record, clipped.clipNorm)], [clipped.units[n]!])
+    const distance = relativeDistance([await integersAt(record, clipped.clipNorm)], [clipped.units[n]!])
     if (!(distance <= TOLERANCE)) throw off('the distance to the clipped integers', distance, 0)
   }
 }

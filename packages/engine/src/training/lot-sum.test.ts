@@ -41,8 +41,8 @@ describe('sumOfLot', () => {
         sumOfLot({ records: recordsInMemory([record]), members: Uint32Array.of(0) }, TERMS, sourceOf()),
       ),
     )
-    expect(whole.units[0]).toEqual(
-      parts.map(({ units }) => units[0]!).reduce((sum, units) => sum.map((value, at) => value + units[at]!)),
+    expect(whole.gridSum[0]).toEqual(
+      parts.map(({ gridSum }) => gridSum[0]!).reduce((sum, part) => sum.map((value, at) => value + part[at]!)),
     )
     const of = (pick: (part: (typeof parts)[number]) => number) => parts.reduce((sum, part) => sum + pick(part), 0)
     expect(whole.records).toBe(95)
@@ -70,8 +70,8 @@ describe('sumOfLot', () => {
   })
 
   it('of an empty lot is zeros, of every trained tensor', async () => {
-    const { units, records, votes } = await sumOfLot(lotOf(0), TERMS, sourceOf())
-    expect([units, records, votes]).toEqual([[new Float64Array(4)], 0, 0])
+    const { gridSum, records, votes } = await sumOfLot(lotOf(0), TERMS, sourceOf())
+    expect([gridSum, records, votes]).toEqual([[new Float64Array(4)], 0, 0])
   })
 
   it('leaves out a record that fails by itself, and no other: its micro-batch is computed one by one', async () => {
@@ -86,7 +86,7 @@ describe('sumOfLot', () => {
     const without = await sumOfLot({ ...lot, members: others }, TERMS, sourceOf())
     expect(faults).toHaveLength(95 - others.length)
     expect(faults.length).toBeGreaterThan(0)
-    expect(sum.units).toEqual(without.units)
+    expect(sum.gridSum).toEqual(without.gridSum)
     expect([sum.records, sum.leftOut]).toEqual([95, without.leftOut + faults.length])
     await expect(sumOfLot(lot, TERMS, failing)).rejects.toThrow('bad allocation')
   })

@@ -90,7 +90,7 @@ describe.each(RUNTIMES)('the private step on %s', (runtime) => {
     const apart: LotResult[] = []
     for (const record of records) apart.push(await lotResult(engine, [record], state, 1))
     for (const [index, sum] of together.gridSum.entries()) {
-      const added = sum.map((_, at) => apart.reduce((units, { gridSum }) => units + gridSum[index]![at]!, 0))
+      const added = sum.map((_, at) => apart.reduce((total, { gridSum }) => total + gridSum[index]![at]!, 0))
       expect(added).toEqual(sum)
     }
     expect(Float64Array.from(apart, ({ norms }) => norms[0]!)).toEqual(together.norms)

@@ -173,10 +173,10 @@ async function requireClose(record: EncodedRecord, { engine, reference, state }:
   requireNumber('losses', found!.loss, expected!.loss)
   requireNumber('norms of gradients', lengthOf(found!.gradient), norm)
   requireVector('gradients', found!.gradient, expected!.gradient)
-  const unitsOf = async (of: PrivateEngine) => {
-    return (await of.clippedLotSum(lotOfAll(recordsInMemory([record])), state, norm || 1)).units
+  const integersOf = async (of: PrivateEngine) => {
+    return (await of.clippedLotSum(lotOfAll(recordsInMemory([record])), state, norm || 1)).gridSum
   }
-  requireVector('integers', await unitsOf(engine), await unitsOf(reference))
+  requireVector('integers', await integersOf(engine), await integersOf(reference))
 }
 
 type Vector = readonly ArrayLike<number>[]

@@ -80,7 +80,7 @@ describe.each([
       expect(total(apart)).toEqual(together.gridSum)
       expect(Float64Array.from(apart, ({ norms }) => norms[0]!)).toEqual(together.norms)
       expect(Float32Array.from(apart, ({ losses }) => losses[0]!)).toEqual(together.losses)
-      expect(together.gridSum.some((tensor) => tensor.some((units) => units !== 0))).toBe(true)
+      expect(together.gridSum.some((tensor) => tensor.some((integer) => integer !== 0))).toBe(true)
     })
 
     it('the order changes nothing, nor does another number of threads', async () => {

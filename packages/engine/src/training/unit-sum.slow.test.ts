@@ -43,19 +43,19 @@ async function sumOf(groups: readonly (readonly EncodedRecord[])[], combine?: 'm
   )
 }
 
-const unitsOf = async (...args: Parameters<typeof sumOf>) => [...(await sumOf(...args)).units[0]!]
+const integersOf = async (...args: Parameters<typeof sumOf>) => [...(await sumOf(...args)).gridSum[0]!]
 const inGrid = (gradient: readonly number[]) => gradient.map((value) => Math.round(value / gridOf(1)))
 
 describe('the clipped sum of units', () => {
   it('clips what the records of a unit come to together, and not each of them', async () => {
     // Three records of norm 0.5 in one direction: 1.5 together, clipped to 1; their mean is not clipped.
     const unit = [record([0.5, 0, 0]), record([0.5, 0, 0]), record([0.5, 0, 0])]
-    const [clipped] = await unitsOf([unit], 'sum')
+    const [clipped] = await integersOf([unit], 'sum')
     expect(clipped! * gridOf(1)).toBeCloseTo(1, 3)
     expect(clipped).toBeLessThanOrEqual(Math.sqrt(squaredBound({ dimension: 3, gridBits: GRID_BITS })))
-    expect(await unitsOf([unit], 'mean')).toEqual(inGrid([0.5, 0, 0]))
+    expect(await integersOf([unit], 'mean')).toEqual(inGrid([0.5, 0, 0]))
     // Records that cancel each other leave nothing to clip.
-    expect(await unitsOf([[record([5, 0, 0]), record([-5, 0, 0])]], 'sum')).toEqual([0, 0, 0])
+    expect(await integersOf([[record([5, 0, 0]), record([-5, 0, 0])]], 'sum')).toEqual([0, 0, 0])
   })
 
   it('moves by at most the bound when a unit joins, however many and large its records', async () => {
@@ -70,9 +70,9 @@ describe('the clipped sum of units', () => {
         unit,
         fc.constantFrom('mean', 'sum'),
         async (others, joining, how) => {
-          const before = await unitsOf(others, how)
-          const after = await unitsOf([joining, ...others], how)
-          const own = await unitsOf([joining], how)
+          const before = await integersOf(others, how)
+          const after = await integersOf([joining, ...others], how)
+          const own = await integersOf([joining], how)
           const moved = after.map((value, i) => value - before[i]!)
           expect(moved).toEqual(own)
           expect(own.reduce((sum, value) => sum + value * value, 0)).toBeLessThanOrEqual(
@@ -87,7 +87,7 @@ describe('the clipped sum of units', () => {
   it('leaves out the unit of a record on which the model fails, and no other that is computed beside it', async () => {
     const [one, other] = [record([0.1, 0, 0]), record([0.4, 0, 0])]
     const sum = await sumOf([[one], [other, FAILS], [other]])
-    expect([...sum.units[0]!]).toEqual(await unitsOf([[one], [other]]))
+    expect([...sum.gridSum[0]!]).toEqual(await integersOf([[one], [other]]))
     expect([sum.records, sum.leftOut]).toEqual([3, 1])
   })
 
@@ -99,9 +99,9 @@ describe('the clipped sum of units', () => {
       [record([0.3, 0, 0]), record([0.1, 0, 0], -1), record([0.3, 0, 0])],
       [NOT_FINITE],
     ])
-    expect([...sum.units[0]!]).toEqual(inGrid([0.1, 0, 0]))
+    expect([...sum.gridSum[0]!]).toEqual(inGrid([0.1, 0, 0]))
     expect([sum.records, sum.leftOut, sum.votes]).toEqual([4, 3, -2])
-    expect(await unitsOf([])).toEqual([0, 0, 0])
+    expect(await integersOf([])).toEqual([0, 0, 0])
   })
 })
 
@@ -125,14 +125,14 @@ describe('units on the engine', () => {
   })
   const GROUPS = [[0, 3, 6], [1], [2, 4, 5, 7, 8], [9, 10]]
   const sumOfGroups = async (groups: readonly (readonly number[])[], combine: 'mean' | 'sum') =>
-    (await engine.clippedLotSum({ ...lotOfAll(recordsInMemory(records, groups)), combine }, state, 1)).units
+    (await engine.clippedLotSum({ ...lotOfAll(recordsInMemory(records, groups)), combine }, state, 1)).gridSum
 
   it.each(['mean', 'sum'] as const)('are the same integers together and alone (%s)', async (combine) => {
     const together = await sumOfGroups(GROUPS, combine)
     const alone: (readonly Float64Array[])[] = []
     for (const group of GROUPS) alone.push(await sumOfGroups([group], combine))
     for (const [t, tensor] of together.entries()) {
-      expect(tensor).toEqual(tensor.map((_, i) => alone.reduce((sum, units) => sum + units[t]![i]!, 0)))
+      expect(tensor).toEqual(tensor.map((_, i) => alone.reduce((sum, tensors) => sum + tensors[t]![i]!, 0)))
     }
   })
 
@@ -141,7 +141,7 @@ describe('units on the engine', () => {
       records.map((_, position) => [position]),
       'mean',
     )
-    expect(single).toEqual((await engine.clippedLotSum(lotOfAll(recordsInMemory(records)), state, 1)).units)
+    expect(single).toEqual((await engine.clippedLotSum(lotOfAll(recordsInMemory(records)), state, 1)).gridSum)
   })
 
   it('are the clip of their records’ gradients', async () => {
@@ -153,10 +153,12 @@ describe('units on the engine', () => {
       ),
     )
     const norm = Math.sqrt(gradient.reduce((sum, part) => sum + part.reduce((s, x) => s + x * x, 0), 0))
-    const units = await sumOfGroups([group!], 'sum')
+    const gridSum = await sumOfGroups([group!], 'sum')
     for (const [t, part] of gradient.entries()) {
       for (const [i, value] of part.entries()) {
-        expect(Math.abs(units[t]![i]! * gridOf(1) - value * Math.min(1, 1 / norm))).toBeLessThan(0.6 * gridOf(1) + 1e-6)
+        expect(Math.abs(gridSum[t]![i]! * gridOf(1) - value * Math.min(1, 1 / norm))).toBeLessThan(
+          0.6 * gridOf(1) + 1e-6,
+        )
       }
     }
   })

@@ -112,24 +112,26 @@ describe.skipIf(missing)(`training on WebGPU${missing ? ` (skipped: ${missing})`
         const rows = engine.rowsFor(own)
         expect(rows).toBeGreaterThan(2)
         const others = Array.from({ length: rows }, (__, key) => recordOf(model, 9 + (key % 8), key + 1))
-        const unitsOf = ({ gradient }: RecordGradient) => {
+        const integersOf = ({ gradient }: RecordGradient) => {
           const sum = beginClippedSum({ specs, clipNorm: 1 })
           sum.add(gradient)
-          return sum.finish().units
+          return sum.finish().gridSum
         }
         const [alone] = await engine.recordGradients([own], state)
-        const expected = unitsOf(alone!)
+        const expected = integersOf(alone!)
         expect(
           Math.hypot(...expected.map((tensor) => tensor.reduce((most, unit) => Math.max(most, Math.abs(unit)), 0))),
         ).toBeGreaterThan(100)
         for (const row of [0, rows - 1]) {
           const found = await engine.recordGradients(others.with(row, own), state)
-          expect(unitsOf(found[row]!)).toEqual(expected)
+          expect(integersOf(found[row]!)).toEqual(expected)
         }
         const [without, together] = [others.slice(0, -1), [...others.slice(0, -1), own]]
         const sums = await engine.clippedLotSum(lotOf(without), state, 1)
         const more = await engine.clippedLotSum(lotOf(together), state, 1)
-        expect(more.units.map((tensor, t) => tensor.map((unit, at) => unit - sums.units[t]![at]!))).toEqual(expected)
+        expect(more.gridSum.map((tensor, t) => tensor.map((integer, at) => integer - sums.gridSum[t]![at]!))).toEqual(
+          expected,
+        )
       },
     )
   })

@@ -23,7 +23,7 @@ export async function lotResult(
   state: AdapterState,
   clipNorm: number,
 ): Promise<LotResult> {
-  const gridSum = (await engine.clippedLotSum(lotOf(records), state, clipNorm)).units
+  const { gridSum } = await engine.clippedLotSum(lotOf(records), state, clipNorm)
   const found = await engine.recordGradients(records, state)
   return {
     gridSum,
