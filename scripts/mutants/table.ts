@@ -473,6 +473,11 @@ export const MUTANTS: readonly Mutant[] = [
       ],
     ],
   ),
+  ...breaksOf(
+    client('runs/terms.ts'),
+    [client('runs/terms.test.ts')],
+    [['  requireDrawable(noiseMultiplier, manifest.adapter)\n', '']],
+  ),
   // What answers would tell of a process that is busy
   ...breaksOf(
     client('transport/serve-connection.ts'),

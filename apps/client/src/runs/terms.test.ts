@@ -21,6 +21,12 @@ describe('the terms of a site', () => {
     expect(epsilonOf(terms)).toBeGreaterThan(5.99)
   })
 
+  it('are none for so much noise that it could not be drawn: nothing is paid for it', () => {
+    const target = { epsilon: 1e-5, delta: 1e-5 }
+    const run = sampleManifest({ rounds: 20, localSteps: 5, expectedLotSize: 120, target })
+    expect(() => termsFor(run, site)).toThrow(/BUDGET_TOO_SMALL.*noise multiplier of at most \d+ is enough/)
+  })
+
   it('follow the smaller of the run’s target and the site’s own budget', () => {
     expect(termsFor(sampleManifest({ target: { epsilon: 2, delta: 1e-5 } }), site).budget.epsilon).toBe(2)
     expect(termsFor(manifest, { ...site, budget: { epsilon: 3, delta: 1e-5 } }).budget.epsilon).toBe(3)

@@ -8,8 +8,10 @@ import {
   scheduleRule,
 } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { deltaWithoutMisses } from '@fedsvd/core/privacy'
+import { type AdapterSchema, trainedSpecs } from '@fedsvd/core/lora'
+import { deltaWithoutMisses, mostNoiseMultiplier } from '@fedsvd/core/privacy'
 import type { Budget, PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
+import { sizeOf } from '@fedsvd/core/tensor'
 
 /** What a site knows when it decides its terms. */
 export interface SiteLimits {
@@ -66,7 +68,20 @@ export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms 
   const forNoise = { ...budget, delta: deltaWithoutMisses(delta, manifest.rounds) } // see release-slot.ts
   const forThisRun = calibrateNoiseMultiplier({ ...forNoise, ...shape, accountant: pld })
   const noiseMultiplier = Math.max(forThisRun, noiseBesideSpent(site, manifest.rounds, shape, forThisRun))
+  requireDrawable(noiseMultiplier, manifest.adapter)
   return { declaredRecords: site.declaredRecords, sampleRate: shape.sampleRate, noiseMultiplier, budget }
+}
+
+/** So much noise that the sampler does not draw it would be paid for, and then fail the round. */
+function requireDrawable(noiseMultiplier: number, adapter: AdapterSchema): void {
+  const dimension = trainedSpecs(adapter).reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  const most = mostNoiseMultiplier(dimension)
+  if (noiseMultiplier <= most) return
+  throw new FedsvdError('BUDGET_TOO_SMALL', {
+    expected: `a budget for which a noise multiplier of at most ${most.toFixed(0)} is enough`,
+    got: `${noiseMultiplier.toFixed(0)}`,
+    remedy: 'An update with so much noise says nothing. This data set stays out of the run; nothing was spent',
+  })
 }
 
 /** The least noise with which a run fits into the site's budget beside what was spent before; 0 where nothing was. */

@@ -44,6 +44,7 @@ export {
   gridOf,
   gridSensitivity,
   gridSigma,
+  mostNoiseMultiplier,
   squaredBound,
 } from './sensitivity.ts'
 export { NO_TURN, Pieces, type Turn } from './turns.ts'

@@ -24,6 +24,7 @@
  * That no honest record is left out is a matter of utility, and is proved as well: see {@link CLIP_TARGET}.
  */
 
+import { SIGMA_RANGE } from '../random/index.ts'
 /** Resolution of the grid: a record of norm clipNorm has 2^18 grid units. */
 export const GRID_BITS = 18
 
@@ -81,6 +82,14 @@ export const SMOOTHING = 3
  */
 export function gridSigma({ noiseMultiplier, dimension }: { noiseMultiplier: number; dimension: number }): number {
   return Math.hypot(noiseMultiplier * gridSensitivity({ dimension, gridBits: GRID_BITS }), SMOOTHING)
+}
+
+/**
+ * The greatest noise multiplier that can be drawn for so many scalars, some 2.6e5: half of what the sampler takes, since
+ * a run that adapts its clip norm shares its noise between the sum and a count.
+ */
+export function mostNoiseMultiplier(dimension: number): number {
+  return SIGMA_RANGE.most / gridSensitivity({ dimension, gridBits: GRID_BITS }) / 2
 }
 
 /**
