@@ -85,8 +85,8 @@ export function gridSigma({ noiseMultiplier, dimension }: { noiseMultiplier: num
 }
 
 /**
- * The greatest noise multiplier that can be drawn for so many scalars, some 2.6e5: half of what the sampler takes, since
- * a run that adapts its clip norm shares its noise between the sum and a count.
+ * The greatest noise multiplier that can be drawn for so many scalars, some 1.3e5: half of what the sampler takes,
+ * since a run that adapts its clip norm shares its noise between the sum and a count.
  */
 export function mostNoiseMultiplier(dimension: number): number {
   return SIGMA_RANGE.most / gridSensitivity({ dimension, gridBits: GRID_BITS }) / 2
