@@ -1,4 +1,5 @@
 import { monotonicMs } from '../platform/index.ts'
+import { answerJitterMs } from './answer-jitter.ts'
 import { type Pause, pause as systemPause } from './back-off.ts'
 
 /**
@@ -15,19 +16,29 @@ export class AnswerHold {
   readonly #holdMs: number
   readonly #now: () => number
   readonly #pause: Pause
+  readonly #jitterMs: () => number
   readonly #held = new Set<Promise<void>>()
 
   /** @param holdMs 0 keeps nothing back */
-  constructor(holdMs: number, now: () => number = monotonicMs, pause: Pause = systemPause) {
+  constructor(
+    holdMs: number,
+    now: () => number = monotonicMs,
+    pause: Pause = systemPause,
+    jitterMs: () => number = answerJitterMs,
+  ) {
     this.#holdMs = holdMs
     this.#now = now
     this.#pause = pause
+    this.#jitterMs = jitterMs
   }
 
-  /** Waits for the next multiple of the time behind `cause`, in milliseconds of the clock; at least for the first. */
+  /**
+   * Waits for the next multiple of the time behind `cause`, in milliseconds of the clock, at least for the first; and
+   * for some milliseconds drawn at random.
+   */
   async behind(cause: number): Promise<void> {
     if (this.#holdMs === 0) return
-    const held = this.#until(endOfHold(cause, this.#now(), this.#holdMs))
+    const held = this.#until(endOfHold(cause, this.#now(), this.#holdMs) + this.#jitterMs())
     this.#held.add(held)
     await held
     this.#held.delete(held)

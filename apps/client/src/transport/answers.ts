@@ -16,7 +16,7 @@ import type { LinkHandlers } from './transport.ts'
 export type ClientSocket = Socket<ServerToClientEvents, ClientToServerEvents>
 
 /** Hands every message that fits its schema to its handler, and every answer back. Nothing that comes in can throw. */
-export function answerWith(socket: ClientSocket, handlers: LinkHandlers): void {
+export function answerWith(socket: ClientSocket, handlers: LinkHandlers, probeMs: () => number = () => 0): void {
   socket.on('offer', (message, reply) => {
     answerQuestion(handlers, onThisConnection(socket, reply), () =>
       handlers.onOffer(parseMessage(offerSchema, message, 'an offer')),
@@ -28,7 +28,10 @@ export function answerWith(socket: ClientSocket, handlers: LinkHandlers): void {
     )
   })
   socket.on('probe', (reply) => {
-    if (typeof reply === 'function') reply()
+    if (typeof reply !== 'function') return
+    const afterMs = probeMs()
+    if (afterMs > 0) setTimeout(reply, afterMs)
+    else reply()
   })
   socket.on('round-closed', (message) => {
     dropNonsense(handlers, () => handlers.onRoundClosed(parseMessage(roundClosedSchema, message, 'a closed round')))

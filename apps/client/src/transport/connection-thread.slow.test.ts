@@ -66,6 +66,13 @@ describe('a connection in a thread of its own', () => {
     expect(await coordinator.blockUntilAnswered(10, LONGEST_MS)).toBe(true)
   })
 
+  it('keeps answers to probes back at random where answers are kept back', async () => {
+    await connect(thread({ holdMs: 500 }))
+    const times = [...(await coordinator.watch({ event: 'probe', everyMs: 5, forMs: 1000 }))].sort((a, b) => a - b)
+    expect(times.length).toBeGreaterThan(30)
+    expect(times[Math.floor(times.length / 2)]).toBeGreaterThan(5) // a tenth of a millisecond, where they are not
+  })
+
   it('gives an answer so long behind its question, however busy the process is', async () => {
     const holdMs = 2000
     await connect(thread({ holdMs }), {

@@ -38,12 +38,24 @@ const FINAL_REFUSALS: readonly string[] = [
   'LEDGER_MISMATCH',
 ]
 
-/** Socket.IO for control and HTTP for tensors, as in the protocol reference. */
+/** How a coordinator is reached. */
+interface Way {
+  readonly route: Route
+  readonly pause: Pause
+  readonly jitterMs: () => number
+}
+
+/**
+ * Socket.IO for control and HTTP for tensors, as in the protocol reference.
+ *
+ * @param jitterMs how long the answer to the next heartbeat or probe is kept back
+ */
 export function networkTransport(
   address: string,
   trust: TlsTrust = {},
   pause: Pause = systemPause,
   env: ProxyEnvironment = process.env,
+  jitterMs: () => number = () => 0,
 ): Transport {
   const route = routeTo(address, trust, env)
   return {
@@ -55,11 +67,12 @@ export function networkTransport(
       const patience = { pause, onUnanswered: onceForEach((other) => onUnreachable?.(other ?? noAnswer(route))) }
       return requestUntilAnswered(route, { url, init: jsonRequest(request), read }, signal, patience)
     },
-    open: (caller, handlers) => openLink(route, pause, caller, handlers),
+    open: (caller, handlers) => openLink({ route, pause, jitterMs }, caller, handlers),
   }
 }
 
-function openLink(route: Route, pause: Pause, caller: Caller, handlers: LinkHandlers): CoordinatorLink {
+function openLink(way: Way, caller: Caller, handlers: LinkHandlers): CoordinatorLink {
+  const { route, pause } = way
   const { coordinator } = route
   /** That nobody answers is told of the connection; what answers in the coordinator's place is told of each request. */
   const patience = (): Patience => {
@@ -69,7 +82,7 @@ function openLink(route: Route, pause: Pause, caller: Caller, handlers: LinkHand
   const closed = new AbortController()
   const online = new AwaitableValue<true>()
   const session = new AwaitableValue<string>()
-  const socket = connect(route, pause, caller, { handlers, online, session, closed: closed.signal })
+  const socket = connect(way, caller, { handlers, online, session, closed: closed.signal })
 
   const reports = new ReportSender(socket)
   return {
@@ -115,16 +128,18 @@ interface Line {
 
 /** A socket that comes back by itself, with a fresh proof of identity each time. */
 function connect(
-  route: Route,
-  pause: Pause,
+  { route, pause, jitterMs }: Way,
   caller: Caller,
   { handlers, online, session, closed }: Line,
 ): ClientSocket {
   const handshakes = new Handshakes(route, caller, closed)
-  const { socket, transport, isPollingNext } = openSocket<ClientSocket>(route, '/client', {
-    reconnection: false,
-    auth: (use) => void handshakes.next().then(use),
-  })
+  const { socket, transport, isPollingNext } = openSocket<ClientSocket>(
+    route,
+    '/client',
+    { reconnection: false, auth: (use) => void handshakes.next().then(use) },
+    undefined,
+    jitterMs,
+  )
   let waits = backOff()
   let told: string | undefined
   /** Once per outage, and again when something else is in the way. */
@@ -169,7 +184,7 @@ function connect(
   socket.on('session', (message) => {
     dropNonsense(handlers, () => session.set(parseMessage(sessionSchema, message, 'a session').sessionToken))
   })
-  answerWith(socket, handlers)
+  answerWith(socket, handlers, jitterMs)
   socket.connect()
   return socket
 }

@@ -18,7 +18,7 @@ export const LONGEST_PAYLOAD = 16 * 2 ** 20
 /**
  * Long polling by the requests of a route: its proxy and its certificates, no redirect followed, other answers named.
  */
-export function pollingBy(route: Route): typeof Fetch {
+export function pollingBy(route: Route, heartbeatMs: () => number = () => 0): typeof Fetch {
   return class extends Fetch {
     readonly #closed = new AbortController()
 
@@ -40,6 +40,7 @@ export function pollingBy(route: Route): typeof Fetch {
       takePacket(
         () => super.onPacket(packet),
         (...fault) => this.onError(...fault),
+        packet.type === 'ping' ? heartbeatMs() : 0,
       )
     }
 

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { MessagePort } from 'node:worker_threads'
 import { monotonicMs } from '../platform/index.ts'
 import { AnswerHold } from './answer-hold.ts'
+import { answerJitterMs } from './answer-jitter.ts'
 import {
   type Answered,
   type ClientCalls,
@@ -24,7 +25,7 @@ const LONGEST_CLOSING_MS = 2000
 
 /** Keeps the connection of the process at the other end of the port, until it is told to close it. */
 export function serveConnection(port: MessagePort, { address, trust, holdMs }: ConnectionSettings): void {
-  const transport = networkTransport(address, trust)
+  const transport = networkTransport(address, trust, undefined, undefined, holdMs > 0 ? answerJitterMs : undefined)
   const hold = new AnswerHold(holdMs)
   const calls = new Map<number, AbortController>()
   let link: CoordinatorLink | undefined

@@ -25,12 +25,15 @@ const MOST_SHORT_LIVED = 3
 /** How a connection ends that neither side ended on purpose. */
 const CUT: readonly string[] = ['transport close', 'transport error', 'ping timeout']
 
-class GuardedWebSocket extends NodeWebSocket {
-  protected override onPacket(packet: Parameters<NodeWebSocket['onPacket']>[0]): void {
-    takePacket(
-      () => super.onPacket(packet),
-      (...fault) => this.onError(...fault),
-    )
+function guardedWebSocket(heartbeatMs: () => number): typeof NodeWebSocket {
+  return class extends NodeWebSocket {
+    protected override onPacket(packet: Parameters<NodeWebSocket['onPacket']>[0]): void {
+      takePacket(
+        () => super.onPacket(packet),
+        (...fault) => this.onError(...fault),
+        packet.type === 'ping' ? heartbeatMs() : 0,
+      )
+    }
   }
 }
 
@@ -41,16 +44,18 @@ class GuardedWebSocket extends NodeWebSocket {
  * were cut soon after they had opened.
  *
  * @param now milliseconds of a clock that never goes back
+ * @param heartbeatMs how long the next heartbeat is kept before it is answered
  */
 export function openSocket<S extends Socket>(
   route: Route,
   namespace: '/client' | '/operator',
   options: Partial<ManagerOptions & SocketOptions>,
   now: () => number = () => performance.now(),
+  heartbeatMs: () => number = () => 0,
 ): RoutedSocket<S> {
   const { coordinator, trust, proxy } = route
   const { origin, pathname } = new URL(coordinator)
-  const transports = { websocket: GuardedWebSocket, polling: pollingBy(route) }
+  const transports = { websocket: guardedWebSocket(heartbeatMs), polling: pollingBy(route, heartbeatMs) }
   const socket = io(`${origin}${namespace}`, {
     path: `${pathname.replace(/\/$/, '')}/socket.io`,
     forceNew: true,
