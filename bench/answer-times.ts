@@ -19,6 +19,7 @@ import { initialState } from '../packages/core/src/lora/index.ts'
 import { type EncodedRecord, recordsInMemory } from '../packages/engine/src/datasets/index.ts'
 import { lotOfAll } from '../packages/engine/src/training/lots/index.ts'
 import { createStarterEngine } from '../packages/starter/src/index.ts'
+import { noopHandlers } from '../packages/testing/src/client/noop-handlers.ts'
 import { type ProbingCoordinator, probingCoordinator } from '../packages/testing/src/client/probing-coordinator.ts'
 import { auc } from './auc.ts'
 
@@ -60,22 +61,9 @@ function train(): () => Promise<void> {
 
 async function connect(coordinator: ProbingCoordinator, transport: Transport): Promise<CoordinatorLink> {
   const connected = coordinator.connected()
-  const ignored = (): void => {}
-  const accepted = async () => ({ accepted: true as const })
   const link = transport.open(
     { clientId: RUN, instance: RUN, ledgerHead: () => undefined, signChallenge: () => 's'.repeat(86) },
-    {
-      onConnected: ignored,
-      onDisconnected: ignored,
-      onUnreachable: ignored,
-      onRefused: ignored,
-      onNonsense: ignored,
-      onOffer: () => Promise.reject(new TypeError('no offers')),
-      onInvitation: accepted,
-      onRoundClosed: ignored,
-      onRunPaused: ignored,
-      onRunEnded: ignored,
-    },
+    noopHandlers({ onInvitation: async () => ({ accepted: true }) }),
   )
   await connected
   return link

@@ -17,6 +17,7 @@ import { FedsvdError } from '../../packages/core/src/errors.ts'
 import { type RunSnapshot, sessionChallengeText } from '../../packages/core/src/protocol/index.ts'
 import { fetchThrough } from '../../packages/engine/src/network/index.ts'
 import { forwardProxy } from '../../packages/testing/src/client/forward-proxy.ts'
+import { noopHandlers } from '../../packages/testing/src/client/noop-handlers.ts'
 import { reverseProxy } from '../../packages/testing/src/client/reverse-proxy.ts'
 import { startSite } from '../../packages/testing/src/client/running-site.ts'
 import { builtDashboard } from '../../packages/testing/src/dashboard/index.ts'
@@ -77,7 +78,6 @@ async function longReport(coordinator: TestCoordinator, url: string, trust = {})
   const client = await coordinator.client('long')
   const { clientId, key } = client.identity
   const terms = client.termsFor(manifest)
-  const ignored = () => {}
   const connections: string[] = []
   await using link = networkTransport(url, trust).open(
     {
@@ -86,18 +86,12 @@ async function longReport(coordinator: TestCoordinator, url: string, trust = {})
       ledgerHead: () => undefined,
       signChallenge: (id, nonce) => sign(null, Buffer.from(sessionChallengeText(id, nonce)), key).toString('base64url'),
     },
-    {
-      onConnected: (transport) => connections.push(transport),
+    noopHandlers({
+      onConnected: (way) => connections.push(way),
       onDisconnected: (reason) => connections.push(reason),
-      onUnreachable: ignored,
-      onRefused: ignored,
       onOffer: async () => ({ accepted: true, terms }),
       onInvitation: async () => ({ accepted: true }),
-      onRoundClosed: ignored,
-      onRunPaused: ignored,
-      onRunEnded: ignored,
-      onNonsense: ignored,
-    },
+    }),
   )
   await until('that it takes part', async () => (await coordinator.snapshot(manifest.runId)).clients.length === 1)
   const event = eventOfRound(manifest, terms)

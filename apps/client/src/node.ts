@@ -491,7 +491,7 @@ export class ClientNode implements AsyncDisposable {
       }
       released()
       const failure = catalogued(error)
-      // Until that has left, nobody outside knows of the end, and another invitation changes nothing.
+      // The round counts as at work until its failure has left: another invitation before that must change nothing.
       await this.#link.roundFailed({ runId, round, code: roundFailureCode(failure.code) }, moment)
       return () => onEvent({ event: 'round-failed', runId, round, error: failure.toJSON() })
     } finally {

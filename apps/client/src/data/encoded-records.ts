@@ -1,6 +1,5 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import type { RecordSource, Units } from '@fedsvd/engine/datasets'
@@ -14,6 +13,7 @@ import {
 } from '@fedsvd/engine/datasets/record-store'
 import type { Tokenizer } from '@fedsvd/engine/tokenizers'
 import { canonicalJson, sha256Hex } from '../ledger/index.ts'
+import { turn } from '../platform/index.ts'
 import { catalogued } from '../policy/refusals.ts'
 import type { SiteData } from './site-data.ts'
 
@@ -99,7 +99,7 @@ export function encodedStores(
       const key = await keyOf(site, manifest, tokenizer)
       const name = `${key}.records`
       const openOrEncode = async (signal: AbortSignal): Promise<Opened> => {
-        await setImmediate() // whatever is being answered is answered first
+        await turn() // whatever is being answered is answered first
         signal.throwIfAborted()
         const kept = openKept(key, manifest)
         if (kept !== undefined) return kept

@@ -73,7 +73,7 @@ describe('requireReserved', async () => {
     expect(() => requireReserved(folder.path, ledger)).not.toThrow()
   })
 
-  it('refuses a frame that nobody reserved: the ledger is older than the outbox', async () => {
+  it('refuses a frame without a reservation: the ledger is older than the outbox', async () => {
     using folder = temporaryFolder()
     using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { makeFilter })
     ledger.bind(sampleBound())

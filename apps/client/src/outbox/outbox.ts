@@ -91,8 +91,8 @@ export function fileOutbox(stateDir: string, fingerprint: string): Outbox {
 }
 
 /**
- * Refuses a ledger that is older than its outbox: a frame that nobody reserved means that lines were cut off the end of
- * the ledger, or that an old copy was put in its place.
+ * Refuses a ledger that is older than its outbox: a frame without a reservation means that lines were cut off the
+ * end of the ledger, or that an old copy was put in its place.
  *
  * @throws FedsvdError LEDGER_DAMAGED
  */

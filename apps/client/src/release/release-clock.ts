@@ -1,5 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
-import { monotonicMs } from '../platform/index.ts'
+import { monotonicMs, turn } from '../platform/index.ts'
 import { pause } from '../transport/back-off.ts'
 
 /** Time as releases are measured in: it never jumps. */

@@ -11,7 +11,7 @@ it('are counted until any moment, also one that has passed', () => {
   expect([130, 250, 320, 400].map((at) => spans.before(at))).toEqual([30, 100, 120, 150])
 })
 
-it('are one where they overlap, in whatever order they are heard of', () => {
+it('are merged where they overlap, in any order of arrival', () => {
   const spans = new Spans()
   spans.begin(100)
   spans.end(200)

@@ -35,7 +35,7 @@ function turnsOfTheLoop() {
 }
 
 describe('a round on a large adapter', () => {
-  it('lets the event loop turn within a step: whoever waits for an answer is not kept by the noise', async () => {
+  it('lets the event loop turn within a step, so that drawing noise delays no answer', async () => {
     using folder = temporaryFolder()
     using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { makeFilter: perStep(0.01) })
     using turns = turnsOfTheLoop()

@@ -63,7 +63,7 @@ export function fileStepSnapshots(stateDir: string, fingerprint: string): StepSn
 }
 
 /**
- * Refuses a ledger that is older than its snapshots: a step of an attempt that nobody reserved, or one that is
+ * Refuses a ledger that is older than its snapshots: a step of an attempt without a reservation, or one that is
  * further than the step which may follow the last that was noted. Going on from there would pay for fewer steps than
  * were made.
  *

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { noopHandlers } from '@fedsvd/testing/client/noop-handlers'
 import { block, type ProbingCoordinator, probingCoordinator } from '@fedsvd/testing/client/probing-coordinator'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { monotonicMs } from '../platform/index.ts'
@@ -26,27 +27,24 @@ afterEach(async () => {
 /** A client of that transport, connected. */
 async function connect(transport: Transport, handlers: Partial<LinkHandlers> = {}): Promise<CoordinatorLink> {
   const connected = coordinator.connected()
-  const ignored = (): void => {}
-  const declined = { accepted: false as const, error: { code: 'SITE_DECLINED', expected: '', got: '', remedy: '' } }
   const link = transport.open(
     { clientId: RUN, instance: RUN, ledgerHead: () => undefined, signChallenge: () => 's'.repeat(86) },
-    {
-      onConnected: ignored,
-      onDisconnected: ignored,
-      onUnreachable: ignored,
-      onRefused: ignored,
-      onOffer: async () => declined,
-      onInvitation: async () => declined,
-      onRoundClosed: ignored,
-      onRunPaused: ignored,
-      onRunEnded: ignored,
-      onNonsense: ignored,
-      ...handlers,
-    },
+    noopHandlers(handlers),
   )
   links.push(link)
   await connected
   return link
+}
+
+/** Starts threads as usual, and keeps each of them at hand. */
+function watchedThreads() {
+  const workers: Worker[] = []
+  const start: ConnectionThreadOptions['start'] = (workerData) => {
+    const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [], workerData })
+    workers.push(worker)
+    return worker
+  }
+  return { workers, start }
 }
 
 const thread = (options?: ConnectionThreadOptions): Transport => connectionThread(coordinator.url, options)
@@ -182,12 +180,7 @@ describe('a connection in a thread of its own', () => {
   })
 
   it('ends its thread though the coordinator does not let go of the connection', async () => {
-    const workers: Worker[] = []
-    const start: ConnectionThreadOptions['start'] = (workerData) => {
-      const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [], workerData })
-      workers.push(worker)
-      return worker
-    }
+    const { workers, start } = watchedThreads()
     const link = await connect(thread({ start }))
     const { thawed } = await coordinator.freeze(LONGEST_MS)
     const ended = once(workers[0]!, 'exit').then(() => 'ended')
@@ -196,13 +189,8 @@ describe('a connection in a thread of its own', () => {
   })
 
   it('begins again where its thread has ended, and asks again what it was asked', async () => {
-    const workers: Worker[] = []
     const reasons: string[] = []
-    const start: ConnectionThreadOptions['start'] = (workerData) => {
-      const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [], workerData })
-      workers.push(worker)
-      return worker
-    }
+    const { workers, start } = watchedThreads()
     const link = await connect(thread({ start, holdMs: 2000 }), { onDisconnected: (reason) => reasons.push(reason) })
     const held = link.report({ runId: RUN, reservations: [] }, undefined, { at: monotonicMs() })
     const connected = coordinator.connected()
@@ -214,12 +202,7 @@ describe('a connection in a thread of its own', () => {
   })
 
   it('loses nothing that is said while its thread has ended', async () => {
-    const workers: Worker[] = []
-    const start: ConnectionThreadOptions['start'] = (workerData) => {
-      const worker = new Worker(new URL('./worker.mjs', import.meta.url), { execArgv: [], workerData })
-      workers.push(worker)
-      return worker
-    }
+    const { workers, start } = watchedThreads()
     const link = await connect(thread({ start, holdMs: 1000 }))
     const reconnected = coordinator.connected()
     void link.roundFailed({ runId: RUN, round: 0, code: 'SITE_DECLINED' }, { at: monotonicMs() })

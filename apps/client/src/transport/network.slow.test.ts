@@ -123,7 +123,7 @@ describe('a client whose coordinator is away', () => {
       await (back ?? new Promise((resolve) => setImmediate(resolve)))
     }
     const lots = gatedLots()
-    await using site = await start({ transport: networkTransport(served.url, {}, pause), onLot: lots.wait })
+    await using site = await start({ transport: networkTransport(served.url, {}, { pause }), onLot: lots.wait })
     const peer = await double.peer()
     await peer.offer(manifest)
     await peer.invite(double.invitation(manifest, 0))

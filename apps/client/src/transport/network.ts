@@ -38,24 +38,26 @@ const FINAL_REFUSALS: readonly string[] = [
   'LEDGER_MISMATCH',
 ]
 
-/** How a coordinator is reached. */
-interface Way {
-  readonly route: Route
-  readonly pause: Pause
-  readonly jitterMs: () => number
+/** What a transport stands on, besides the address and whom it trusts. */
+export interface NetworkParts {
+  /** How to wait between two tries; the time of the system where it is absent. */
+  readonly pause?: Pause
+  /** Names forward proxies; that of the process where it is absent. */
+  readonly env?: ProxyEnvironment
+  /** How long the answer to the next heartbeat or probe is kept back, in milliseconds; absent: not at all. */
+  readonly jitterMs?: () => number
 }
 
-/**
- * Socket.IO for control and HTTP for tensors, as in the protocol reference.
- *
- * @param jitterMs how long the answer to the next heartbeat or probe is kept back
- */
+/** How a coordinator is reached. */
+interface Way extends Required<Pick<NetworkParts, 'pause' | 'jitterMs'>> {
+  readonly route: Route
+}
+
+/** Socket.IO for control and HTTP for tensors, as in the protocol reference. */
 export function networkTransport(
   address: string,
   trust: TlsTrust = {},
-  pause: Pause = systemPause,
-  env: ProxyEnvironment = process.env,
-  jitterMs: () => number = () => 0,
+  { pause = systemPause, env = process.env, jitterMs = () => 0 }: NetworkParts = {},
 ): Transport {
   const route = routeTo(address, trust, env)
   return {
@@ -137,8 +139,7 @@ function connect(
     route,
     '/client',
     { reconnection: false, auth: (use) => void handshakes.next().then(use) },
-    undefined,
-    jitterMs,
+    { heartbeatMs: jitterMs },
   )
   let waits = backOff()
   let told: string | undefined

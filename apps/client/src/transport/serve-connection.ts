@@ -1,6 +1,5 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import type { MessagePort } from 'node:worker_threads'
-import { monotonicMs } from '../platform/index.ts'
+import { monotonicMs, turn } from '../platform/index.ts'
 import { AnswerHold } from './answer-hold.ts'
 import { answerJitterMs } from './answer-jitter.ts'
 import {
@@ -25,7 +24,7 @@ const LONGEST_CLOSING_MS = 2000
 
 /** Keeps the connection of the process at the other end of the port, until it is told to close it. */
 export function serveConnection(port: MessagePort, { address, trust, holdMs }: ConnectionSettings): void {
-  const transport = networkTransport(address, trust, undefined, undefined, holdMs > 0 ? answerJitterMs : undefined)
+  const transport = networkTransport(address, trust, holdMs > 0 ? { jitterMs: answerJitterMs } : {})
   const hold = new AnswerHold(holdMs)
   const calls = new Map<number, AbortController>()
   let link: CoordinatorLink | undefined

@@ -25,6 +25,13 @@ const MOST_SHORT_LIVED = 3
 /** How a connection ends that neither side ended on purpose. */
 const CUT: readonly string[] = ['transport close', 'transport error', 'ping timeout']
 
+export interface SocketClocks {
+  /** Milliseconds of a clock that never goes back. */
+  readonly now?: () => number
+  /** How long the next heartbeat is kept before it is answered, in milliseconds; absent: not at all. */
+  readonly heartbeatMs?: () => number
+}
+
 function guardedWebSocket(heartbeatMs: () => number): typeof NodeWebSocket {
   return class extends NodeWebSocket {
     protected override onPacket(packet: Parameters<NodeWebSocket['onPacket']>[0]): void {
@@ -43,15 +50,12 @@ function guardedWebSocket(heartbeatMs: () => number): typeof NodeWebSocket {
  * fails where a WebSocket was swallowed without an answer, which is not waited for each time, and where three in a row
  * were cut soon after they had opened.
  *
- * @param now milliseconds of a clock that never goes back
- * @param heartbeatMs how long the next heartbeat is kept before it is answered
  */
 export function openSocket<S extends Socket>(
   route: Route,
   namespace: '/client' | '/operator',
   options: Partial<ManagerOptions & SocketOptions>,
-  now: () => number = () => performance.now(),
-  heartbeatMs: () => number = () => 0,
+  { now = () => performance.now(), heartbeatMs = () => 0 }: SocketClocks = {},
 ): RoutedSocket<S> {
   const { coordinator, trust, proxy } = route
   const { origin, pathname } = new URL(coordinator)

@@ -49,7 +49,7 @@ afterEach(async () => {
 })
 
 const start = (env: Readonly<Record<string, string>> = {}, address = proxy.url) =>
-  startSite({ folder: folder.path, transport: networkTransport(address, {}, noWait, env) })
+  startSite({ folder: folder.path, transport: networkTransport(address, {}, { pause: noWait, env }) })
 
 /** One round, from the offer to the delivery. */
 async function trainOnce(site: Awaited<ReturnType<typeof start>>): Promise<void> {
@@ -106,7 +106,12 @@ describe('a network without WebSocket', () => {
     await once(behind, 'listening')
     await using cutting = await reverseProxy(`http://127.0.0.1:${(behind.address() as AddressInfo).port}`)
     let now = 0
-    const { socket, transport } = openSocket(routeTo(cutting.url), '/client', { reconnection: false }, () => now)
+    const { socket, transport } = openSocket(
+      routeTo(cutting.url),
+      '/client',
+      { reconnection: false },
+      { now: () => now },
+    )
     const ended = () => new Promise<unknown>((resolve) => socket.io.once('close', resolve))
     const opened = () => new Promise<void>((resolve) => socket.io.once('open', resolve))
     for (let nth = 1; nth <= 4; nth += 1) {
@@ -210,7 +215,14 @@ describe('a forward proxy', () => {
     await away[Symbol.asyncDispose]()
     const told: string[] = []
     const waiting = startClient(sampleSite(folder.path, proxy.url, { maxWaitSeconds: 1 }), {
-      transport: networkTransport(proxy.url, {}, noWait, { HTTP_PROXY: `http://north:geheim@127.0.0.1:${away.port}` }),
+      transport: networkTransport(
+        proxy.url,
+        {},
+        {
+          pause: noWait,
+          env: { HTTP_PROXY: `http://north:geheim@127.0.0.1:${away.port}` },
+        },
+      ),
       onEvent: (event) => event.event === 'unreachable' && told.push(event.error.got),
     })
     await expect(waiting).rejects.toThrow('COORDINATOR_UNREACHABLE')
@@ -269,7 +281,7 @@ describe('what answers in the place of a coordinator', () => {
     let isAway = true
     proxy.answer = () => (isAway ? { status: 502 } : undefined)
     const told: string[] = []
-    const transport = networkTransport(proxy.url, {}, noWait, {})
+    const transport = networkTransport(proxy.url, {}, { pause: noWait, env: {} })
     const starting = startClient(sampleSite(folder.path, proxy.url), {
       transport,
       onEvent: (event) => {
@@ -305,7 +317,7 @@ describe('what answers in the place of a coordinator', () => {
     proxy.websocket = 'refuse'
     const told = deferred<string>()
     const starting = startClient(sampleSite(folder.path, proxy.url), {
-      transport: networkTransport(proxy.url, {}, noWait, {}),
+      transport: networkTransport(proxy.url, {}, { pause: noWait, env: {} }),
       onEvent: (event) => event.event === 'unreachable' && told.resolve(event.error.got),
     })
     expect(await told.promise).toMatch(/^HTTP status 403: a proxy or a filter/)

@@ -20,7 +20,7 @@ describe('the hash of a secret', () => {
     expect(await verifySecret('password', vector.replace('ln=10', 'ln=11'))).toBe(false)
   })
 
-  it('that stands for an unknown name costs as much as any other, and matches no secret', async () => {
+  it('of an unknown name takes as long to check as any other, and matches no secret', async () => {
     const costOf = (hash: string) => hash.split('$').slice(0, 3)
     expect(costOf(UNMATCHABLE_HASH)).toEqual(costOf(await hashSecret('a long secret')))
     expect(UNMATCHABLE_HASH).toHaveLength((await hashSecret('a long secret')).length)

@@ -208,7 +208,7 @@ describe('records that are added in pieces', () => {
     expect(turns).toBeGreaterThan((3 * 3 * 1_200_000) / 2 ** 19)
   })
 
-  it('are added one at a time: whatever is called meanwhile is refused, and changes nothing', async () => {
+  it('are added one at a time: a call that comes meanwhile is refused, and changes nothing', async () => {
     let refused = 0
     const sum = beginClippedSum({ specs, clipNorm: 0.7 }, async () => {
       await expect(sum.addInPieces(records[0]!)).rejects.toThrow('STEP_ORDER')

@@ -194,7 +194,7 @@ describe('the collection of garbage', () => {
     expect(await blobs.read(NAMES[1]!)).toEqual(CONTENTS[1])
   })
 
-  it('holds a kept object until its holder releases it, whatever the clock says', async () => {
+  it('holds a kept object until its holder releases it, at any time of the clock', async () => {
     let now = 0
     const blobs = holdingBlobs(
       memoryBlobs(new Map(), () => now),

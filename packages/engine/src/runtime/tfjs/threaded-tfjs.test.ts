@@ -1,20 +1,12 @@
 import { BATCH, GraphBuilder, ops, SEQUENCE } from '@fedsvd/core/autodiff'
+import { slowProducts, turnsDuring } from '@fedsvd/testing/engine/runtime/slow-products'
 import { describe, expect, it } from 'vitest'
 import { loadRuntime } from '../load-runtime.ts'
 import { loadTfjsBackend } from './backends.ts'
 import { createTfjsRunner } from './tfjs-runner.ts'
 
 const SIZE = 256
-const square = { shape: [SIZE, SIZE], data: new Float32Array(SIZE * SIZE).fill(1 / SIZE) }
-
-/** Some hundred milliseconds of products. */
-function slowGraph() {
-  const g = new GraphBuilder()
-  const x = g.input('x', 'float32', [SIZE, SIZE])
-  let y = x
-  for (let i = 0; i < 40; i++) y = ops.matmul(g, y, x)
-  return g.build({ y })
-}
+const products = slowProducts(SIZE)
 
 /** A graph with weights, integers, sizes and operators with attributes. */
 function variedGraph() {
@@ -32,13 +24,10 @@ describe.each(['cpu', 'wasm'] as const)('a run of TensorFlow.js on %s', (backend
   const load = () => loadRuntime({ threads: 1, runtime: `tfjs-${backend}` })
 
   it('leaves the event loop to whoever waits for an answer meanwhile', async () => {
-    await using runner = await (await load())(slowGraph(), 'slow')
-    let answers = 0
-    const timer = setInterval(() => (answers += 1), 2)
-    const { y } = await runner.run({ x: square })
-    clearInterval(timer)
-    expect(y!.data[0]).toBeCloseTo(1 / SIZE, 6)
-    expect(answers).toBeGreaterThan(5)
+    await using runner = await (await load())(products.graph, 'slow')
+    const { value, turns } = await turnsDuring(() => runner.run(products.inputs))
+    expect(value.y!.data[0]).toBeCloseTo(1 / SIZE, 6)
+    expect(turns).toBeGreaterThan(5)
   })
 
   it('computes to the bit what it computes in the thread that asks', async () => {

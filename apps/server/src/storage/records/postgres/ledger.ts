@@ -10,7 +10,7 @@ import { ledgerReports } from './ledger-reports.ts'
 import { factFrom, factRow, participantFrom } from './rows.ts'
 import { SITE_LEVEL } from './site-level.ts'
 
-/** An advisory lock that each charge at client level holds to the end of its transaction, whatever run it is for. */
+/** An advisory lock that each client-level charge of any run holds to the end of its transaction. */
 const CHARGE_LOCK = 72707371
 
 export function prismaLedger(prisma: PrismaClient, fence: Fence): LedgerStore {
