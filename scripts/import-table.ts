@@ -201,6 +201,7 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   [core('registry')]: pure([], ['zod'], 'a registry knows names and schemas, whatever is registered'),
   [core('limits')]: pure(['accounting'], ['zod'], 'a range is a number and a reason; it knows no message'),
   [core('numeric')]: pure([], ['@stdlib', 'fft.js']),
+  [core('metrics')]: pure(['numeric'], [], 'a figure follows from counts and outputs, whatever model gave them'),
   [core('random')]: pure(['numeric'], ['seedrandom']),
   [core('tensor')]: pure([], []),
   [core('linalg')]: pure(['tensor'], []),

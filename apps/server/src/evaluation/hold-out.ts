@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
+import { largestShare, measureLogits, measureTargets, targetsOf } from '@fedsvd/core/metrics'
 import { type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 import type { DataPaths, ReadOptions, SiteRecord } from '@fedsvd/engine/datasets'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { EncodedRecord, LabelledRecord, TargetedRecord } from '@fedsvd/engine/training'
 import type { Model, ModelRegistry } from '../models/index.ts'
 import type { EvaluatorFactory } from './evaluator.ts'
-import { baselineOf, measure, measureTokens, tokenBaselineOf } from './measure.ts'
 import { readPublicRecords } from './public-records.ts'
 
 export interface HoldOutOptions {
@@ -41,17 +41,28 @@ export async function holdOutEvaluators({
     const close = () => engine[Symbol.asyncDispose]()
     if ('logits' in engine) {
       const records = encoded as readonly LabelledRecord[]
+      const labels = records.map(({ label }) => label)
+      const classes = manifest.labels.length
       return {
-        baseline: baselineOf(records),
-        evaluate: async (state) => measure(await engine.logits(records, state), records, manifest.labels.length),
+        baseline: { majority: largestShare(labels), records: records.length },
+        evaluate: async (state) => measureLogits({ logits: await engine.logits(records, state), labels, classes }),
         [Symbol.asyncDispose]: close,
       }
     }
     const records = encoded as readonly TargetedRecord[]
     const tags = manifest.task === 'token-classification' ? manifest.labels : []
     return {
-      baseline: tokenBaselineOf(records),
-      evaluate: async (state) => measureTokens(await engine.scores(records, state), records, tags),
+      baseline: {
+        majority: largestShare(records.flatMap(({ targets }) => targetsOf(targets))),
+        records: records.length,
+      },
+      evaluate: async (state) => {
+        const scores = await engine.scores(records, state)
+        return measureTargets(
+          records.map(({ targets }, index) => ({ targets, ...scores[index]! })),
+          tags,
+        )
+      },
       [Symbol.asyncDispose]: close,
     }
   }

@@ -1,0 +1,12 @@
+export { type CalibrationBin, calibrationBins, expectedCalibrationError } from './calibration.ts'
+export { type ClassificationReport, classificationReport } from './classification-report.ts'
+export {
+  type ClassFigures,
+  type Confusion,
+  type ConfusionFigures,
+  confusionFigures,
+  confusionOf,
+} from './confusion.ts'
+export { type LabelledLogits, largestShare, measureLogits, mostLikely, probabilitiesOf } from './logits.ts'
+export { measureTargets, type TargetMeasure, type TargetMeasurement, targetsOf } from './targets.ts'
+export { type Interval, wilsonInterval } from './wilson-interval.ts'
