@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createMemoryStore } from '../../apps/server/src/storage/records/memory/index.ts'
 import {
   call,
   createOperator,
@@ -7,7 +8,6 @@ import {
   signIn,
   testCoordinator,
 } from '../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 const HOUR_MS = 3_600_000
 const TERM_SECONDS = 60

@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { describe, expect, it } from 'vitest'
 import type { BlobStore } from '../../apps/server/src/storage/objects/index.ts'
 import type { PrivacyFact, Store } from '../../apps/server/src/storage/records/index.ts'
+import { createMemoryStore } from '../../apps/server/src/storage/records/memory/index.ts'
 import { eventOfRound, type PrivacyEvent } from '../../packages/core/src/accounting/index.ts'
 import { isFedsvdError } from '../../packages/core/src/errors.ts'
 import {
@@ -21,7 +22,6 @@ import {
   testCoordinator,
   until,
 } from '../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 /*
  * One enrolled client sends what it likes. The coordinator goes on for everybody else: it answers, it counts nothing

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { createMemoryStore } from '../../apps/server/src/storage/records/memory/index.ts'
 import type { RunSnapshot } from '../../packages/core/src/protocol/index.ts'
 import { memoryBlobs, post, testCoordinator } from '../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 const silent = { train: async () => {} }
 const request = { clientsPerRound: 2, quorum: 2, rounds: 2 }

@@ -2,10 +2,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { completeConfig, settingsFromEnvironment, startCoordinator } from '../../apps/server/src/index.ts'
+import { createMemoryStore } from '../../apps/server/src/storage/records/memory/index.ts'
 import { PROTOCOL_VERSION } from '../../packages/core/src/protocol/index.ts'
 import { SMALL_ORDER_KEYS } from '../../packages/testing/src/core/small-order-keys.ts'
 import { call, temporaryFolder, testCoordinator } from '../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 const NOT_KEYS = {
   'not reduced': Buffer.from(`f0${'ff'.repeat(30)}7f`, 'hex').toString('base64url'),

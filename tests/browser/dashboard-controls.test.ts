@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createMemoryStore } from '../../apps/server/src/storage/records/memory/index.ts'
 import {
   aRun,
   CHROMIUM,
@@ -23,7 +24,6 @@ import {
   trainAndUpload,
   until,
 } from '../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 /*
  * What operators do in the browser, held against what the running coordinator does of it. Clients train when they are

@@ -2,12 +2,12 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openRefactoriser } from '../../apps/server/src/refactorisation/index.ts'
 import { encodeState, schemaHashOf } from '../../apps/server/src/rounds/index.ts'
+import { createMemoryStore } from '../../apps/server/src/storage/records/memory/index.ts'
 import { initialState, trainedSpecs } from '../../packages/core/src/lora/index.ts'
 import { offerSchema, parseMessage } from '../../packages/core/src/protocol/index.ts'
 import { sizeOf } from '../../packages/core/src/tensor/index.ts'
 import { loadExtensions } from '../../packages/engine/src/extensions/index.ts'
 import { testCoordinator, tinyRequest } from '../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 const TRUNCATED = fileURLToPath(new URL('../../examples/custom-method/truncated.mjs', import.meta.url))
 

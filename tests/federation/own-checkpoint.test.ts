@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exportRun } from '../../apps/cli/src/export-run.ts'
 import { type ClientEvent, clientConfig, startClient } from '../../apps/client/src/index.ts'
 import { type Coordinator, startCoordinator } from '../../apps/server/src/index.ts'
+import { createMemoryStore } from '../../apps/server/src/storage/records/memory/index.ts'
 import { initialState } from '../../packages/core/src/lora/index.ts'
 import type { RunManifest, RunRequest } from '../../packages/core/src/protocol/index.ts'
 import { encodeText } from '../../packages/engine/src/datasets/index.ts'
@@ -13,7 +14,6 @@ import { engineFor, type TaskEngine, type TrainingEngine } from '../../packages/
 import { openCheckpoint } from '../../packages/engine/src/weights/huggingface/index.ts'
 import { readAdapter } from '../../packages/engine/src/weights/peft/index.ts'
 import { get, post, temporaryFolder } from '../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../packages/testing/src/server/memory-store/index.ts'
 
 /** A BERT of two small layers with random weights, written by scripts/encoder_vectors.py. */
 const TINY = fileURLToPath(new URL('../../packages/engine/src/training/vectors/encoders/bert', import.meta.url))

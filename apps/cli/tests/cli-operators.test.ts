@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestCoordinator, testCoordinator } from '../../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../../packages/testing/src/server/memory-store/index.ts'
 import type { Store } from '../../server/src/storage/records/index.ts'
+import { createMemoryStore } from '../../server/src/storage/records/memory/index.ts'
 
 const FEDSVD = fileURLToPath(new URL('../bin/fedsvd.mjs', import.meta.url))
 

@@ -15,8 +15,8 @@ import {
   tinyRequest,
   until,
 } from '../../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../../packages/testing/src/server/memory-store/index.ts'
 import { startCoordinator } from '../src/index.ts'
+import { createMemoryStore } from '../src/storage/records/memory/index.ts'
 
 const silent = { train: async () => {} }
 type Coordinator = Awaited<ReturnType<typeof testCoordinator>>

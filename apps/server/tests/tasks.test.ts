@@ -9,10 +9,10 @@ import { encodeSafetensors } from '../../../packages/engine/src/weights/safetens
 import { tinyGpt2Checkpoint, tinyLlamaCheckpoint } from '../../../packages/testing/src/core/models/index.ts'
 import { byteLevelTokenizer } from '../../../packages/testing/src/engine/tokenizers/index.ts'
 import { get, post, temporaryFolder, until } from '../../../packages/testing/src/server/index.ts'
-import { createMemoryStore } from '../../../packages/testing/src/server/memory-store/index.ts'
 import { type ClientEvent, clientConfig, startClient } from '../../client/src/index.ts'
 import { showLedger } from '../../client/src/ledger/view.ts'
 import { startCoordinator } from '../src/index.ts'
+import { createMemoryStore } from '../src/storage/records/memory/index.ts'
 
 /** A BERT of two small layers with random weights, written by scripts/encoder_vectors.py. */
 const TINY_BERT = fileURLToPath(new URL('../../../packages/engine/src/training/vectors/encoders/bert', import.meta.url))

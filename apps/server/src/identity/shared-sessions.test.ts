@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { type ClientHandshake, PROTOCOL_VERSION, sessionChallengeText } from '@fedsvd/core/protocol'
-import { createMemoryStore } from '@fedsvd/testing/server/memory-store'
 import { describe, expect, it } from 'vitest'
+import { createMemoryStore } from '../storage/records/memory/index.ts'
 import { NONCE_LIFETIME_MS } from './sessions.ts'
 import { sharedSessions } from './shared-sessions.ts'
 

@@ -1,7 +1,7 @@
 import { eventOfClientLevelRound, pld } from '@fedsvd/core/accounting'
 import type { ClientLevel } from '@fedsvd/core/protocol'
-import { createMemoryStore } from '@fedsvd/testing/server/memory-store'
 import { describe, expect, it } from 'vitest'
+import { createMemoryStore } from '../storage/records/memory/index.ts'
 import { CentralLedger, type Draw } from './central-ledger.ts'
 import { epsilonBounds } from './epsilon.ts'
 

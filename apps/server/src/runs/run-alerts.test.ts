@@ -1,7 +1,7 @@
-import { createMemoryStore } from '@fedsvd/testing/server/memory-store'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import type { Alert } from '../storage/records/index.ts'
+import { createMemoryStore } from '../storage/records/memory/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
 import { AlertDesk, MOST_OF_A_CLIENT, MOST_OF_A_KIND, MOST_OWN_OF_A_KIND, shownAlerts } from './run-alerts.ts'
 

@@ -3,10 +3,10 @@ import path from 'node:path'
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import { AUDIT_GENESIS, followAudit } from '@fedsvd/core/protocol'
 import { freshDatabase, placeEmbeddedDatabase, postgresAnswers, temporaryFolder } from '@fedsvd/testing/server'
-import { createMemoryStore } from '@fedsvd/testing/server/memory-store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { auditHash } from './audit-chain.ts'
 import { openEmbeddedStore } from './embedded/index.ts'
+import { createMemoryStore } from './memory/index.ts'
 import { openPostgresStore } from './postgres/index.ts'
 import type {
   AuditDraft,

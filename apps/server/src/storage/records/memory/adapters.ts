@@ -1,4 +1,4 @@
-import type { AdapterStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import type { AdapterStore } from '../store.ts'
 import { keyOf, type Tables } from './tables.ts'
 
 export function memoryAdapters({ adapters, participants }: Tables): AdapterStore {

@@ -1,6 +1,6 @@
-import { seal } from '../../../../../apps/server/src/storage/records/audit-chain.ts'
-import type { AuditDraft } from '../../../../../apps/server/src/storage/records/records.ts'
-import type { AuditStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import { seal } from '../audit-chain.ts'
+import type { AuditDraft } from '../records.ts'
+import type { AuditStore } from '../store.ts'
 import type { Tables } from './tables.ts'
 
 export function memoryAudit(tables: Tables): AuditStore {

@@ -1,4 +1,4 @@
-import type { AlertStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import type { AlertStore } from '../store.ts'
 import type { Tables } from './tables.ts'
 
 export function memoryAlerts({ alerts }: Tables): AlertStore {

@@ -1,4 +1,4 @@
-import type { CoordinatorStore } from '../../../../../apps/server/src/storage/records/coordinator-stores.ts'
+import type { CoordinatorStore } from '../coordinator-stores.ts'
 import { isAlive } from './alive.ts'
 import type { Tables } from './tables.ts'
 

@@ -1,4 +1,4 @@
-import type { ParticipantStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import type { ParticipantStore } from '../store.ts'
 import type { Fence } from './fence.ts'
 import { byClient, keyOf, type Tables } from './tables.ts'
 

@@ -1,4 +1,4 @@
-import type { RunStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import type { RunStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import type { Fence } from './fence.ts'
 import { keyOf, type Tables } from './tables.ts'

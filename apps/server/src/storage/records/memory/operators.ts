@@ -1,4 +1,4 @@
-import type { OperatorStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import type { OperatorStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import type { Tables } from './tables.ts'
 

@@ -1,4 +1,4 @@
-import type { LeaseOf, Store } from '../../../../../apps/server/src/storage/records/store.ts'
+import type { LeaseOf, Store } from '../store.ts'
 import { memoryAdapters } from './adapters.ts'
 import { memoryAlerts } from './alerts.ts'
 import { memoryAudit } from './audit.ts'
@@ -16,7 +16,7 @@ import { memoryRounds } from './rounds.ts'
 import { memoryRuns } from './runs.ts'
 import { emptyTables } from './tables.ts'
 
-/** A store that forgets everything with its process: for unit tests. */
+/** A store that forgets everything with its process: for simulations and for tests. */
 export function createMemoryStore(): Store {
   const tables = emptyTables()
   const open = (leaseOf?: LeaseOf): Store => {

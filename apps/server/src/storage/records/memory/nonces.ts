@@ -1,4 +1,4 @@
-import type { NonceStore } from '../../../../../apps/server/src/storage/records/coordinator-stores.ts'
+import type { NonceStore } from '../coordinator-stores.ts'
 import type { Tables } from './tables.ts'
 
 export function memoryNonces({ cluster: { nonces } }: Tables): NonceStore {

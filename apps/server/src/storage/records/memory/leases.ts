@@ -1,5 +1,5 @@
 import { isRunActive } from '@fedsvd/core/protocol'
-import type { LeaseStore } from '../../../../../apps/server/src/storage/records/coordinator-stores.ts'
+import type { LeaseStore } from '../coordinator-stores.ts'
 import { isAlive } from './alive.ts'
 import type { Tables } from './tables.ts'
 

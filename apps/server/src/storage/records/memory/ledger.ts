@@ -1,13 +1,8 @@
-import { firstOfEach } from '../../../../../apps/server/src/storage/records/first-terms.ts'
-import { merged, withoutRun } from '../../../../../apps/server/src/storage/records/merged-spending.ts'
-import type { Participant, PrivacyFact } from '../../../../../apps/server/src/storage/records/records.ts'
-import { chargedBefore, spentMeanwhile } from '../../../../../apps/server/src/storage/records/refusals.ts'
-import type {
-  LedgerStore,
-  RoundSpending,
-  RunSpending,
-  Spending,
-} from '../../../../../apps/server/src/storage/records/store.ts'
+import { firstOfEach } from '../first-terms.ts'
+import { merged, withoutRun } from '../merged-spending.ts'
+import type { Participant, PrivacyFact } from '../records.ts'
+import { chargedBefore, spentMeanwhile } from '../refusals.ts'
+import type { LedgerStore, RoundSpending, RunSpending, Spending } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import type { Fence } from './fence.ts'
 import { addFact, factKey, keyOf, levelOf, type PrivacyLevel, type Tables } from './tables.ts'

@@ -1,10 +1,6 @@
 import type { PrivacyUnit } from '@fedsvd/core/accounting'
 import type { AuditEntry } from '@fedsvd/core/protocol'
-import type {
-  ConnectionRecord,
-  CoordinatorRecord,
-  Lease,
-} from '../../../../../apps/server/src/storage/records/index.ts'
+import type { ConnectionRecord, CoordinatorRecord, Lease } from '../index.ts'
 import type {
   AdapterRecord,
   Alert,
@@ -19,7 +15,7 @@ import type {
   PrivacyFact,
   RoundProgress,
   RunRecord,
-} from '../../../../../apps/server/src/storage/records/records.ts'
+} from '../records.ts'
 
 /** Rows by their key; compound keys are joined by {@link keyOf}. */
 export interface Tables {

@@ -1,7 +1,7 @@
 import { nameKey } from '@fedsvd/core/protocol'
-import { enrolledUnder } from '../../../../../apps/server/src/storage/records/namesakes.ts'
-import { isLarger, tokenOfAnother, tokenRefused } from '../../../../../apps/server/src/storage/records/refusals.ts'
-import type { ClientStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import { enrolledUnder } from '../namesakes.ts'
+import { isLarger, tokenOfAnother, tokenRefused } from '../refusals.ts'
+import type { ClientStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import { levelOf, type Tables } from './tables.ts'
 

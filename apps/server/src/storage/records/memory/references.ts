@@ -1,4 +1,4 @@
-import type { ReferenceStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import type { ReferenceStore } from '../store.ts'
 import type { Tables } from './tables.ts'
 
 export function memoryReferences({ adapters, rounds, runs }: Tables): ReferenceStore {

@@ -1,7 +1,7 @@
-import { addedStaleUpdates } from '../../../../../apps/server/src/storage/records/added-stale-updates.ts'
-import type { RoundProgress, Task } from '../../../../../apps/server/src/storage/records/records.ts'
-import { countedBefore } from '../../../../../apps/server/src/storage/records/refusals.ts'
-import type { RoundStore } from '../../../../../apps/server/src/storage/records/store.ts'
+import { addedStaleUpdates } from '../added-stale-updates.ts'
+import type { RoundProgress, Task } from '../records.ts'
+import { countedBefore } from '../refusals.ts'
+import type { RoundStore } from '../store.ts'
 import type { Fence } from './fence.ts'
 import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 

@@ -1,5 +1,5 @@
-import { leaseLost } from '../../../../../apps/server/src/storage/records/refusals.ts'
-import type { LeaseOf } from '../../../../../apps/server/src/storage/records/store.ts'
+import { leaseLost } from '../refusals.ts'
+import type { LeaseOf } from '../store.ts'
 import type { Tables } from './tables.ts'
 
 /** @throws FedsvdError LEASE_LOST unless the run's lease is the one that the process holds */
