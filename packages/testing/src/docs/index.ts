@@ -1,0 +1,3 @@
+export { type Block, blocksOf, type Step, stepsOf } from './blocks.ts'
+export { fedsvdCommands, shellWords } from './shell-words.ts'
+export { tryPage } from './try-page.ts'
