@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { PROTOCOL_VERSION, type RunManifest } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
@@ -17,7 +18,7 @@ import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, knownDatasets, loadSiteData, type SiteData } from './data/index.ts'
 import { type ClientEvent, leftOutEvent } from './events.ts'
 import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './identity/identity.ts'
-import type { LedgerState } from './ledger/index.ts'
+import { budgetInUse, type LedgerState, ledgerPath } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
 import type { Declaration } from './policy/index.ts'
@@ -25,7 +26,7 @@ import { type ReleaseClock, systemClock } from './release/index.ts'
 import { fileClosedRounds } from './runs/closed-rounds.ts'
 import { fileJoinedRuns } from './runs/joined-runs.ts'
 import { requireDelta } from './runs/terms.ts'
-import { defaultStateDir, earlierStateDirs, takeOver } from './state-folder.ts'
+import { defaultStateDir, earlierStateDirs, holdState, takeOver } from './state-folder.ts'
 import { fileStepSnapshots, requireSnapshotsRecorded } from './step-snapshots/index.ts'
 import { ANSWER_HOLD_MS, connectionThread, readTls, type Transport } from './transport/index.ts'
 
@@ -52,6 +53,20 @@ export interface ClientParts {
  *   COORDINATOR_UNREACHABLE after `maxWaitSeconds`, RUNTIME_UNAVAILABLE
  */
 export async function startClient(config: ClientConfig, parts: ClientParts = {}): Promise<ClientNode> {
+  requireOwnFolder(config.stateDir, 'client')
+  const held = holdState(config.stateDir, config.budgetName)
+  try {
+    const node = await startHeld(config, parts)
+    node.beside(held)
+    return node
+  } catch (error) {
+    held[Symbol.dispose]()
+    throw error
+  }
+}
+
+/** The state folder is held by this process. */
+async function startHeld(config: ClientConfig, parts: ClientParts): Promise<ClientNode> {
   const wasEnrolled = enrolledAs(config.stateDir, config.coordinator, config.budgetName) !== undefined
   try {
     return await start(config, parts, { anew: false })
@@ -71,7 +86,6 @@ async function start(
 ): Promise<ClientNode> {
   const onEvent = guarded(parts.onEvent)
   const transport = parts.transport ?? connectionOf(config)
-  requireOwnFolder(config.stateDir, 'client')
   await loadExtensions(config.extension)
   await loadRuntime(config)
   const earlier = earlierStateDirs(config.stateDir, config.dataFile)
@@ -112,9 +126,7 @@ async function start(
   try {
     const { adopted } = ledger.state
     if (adopted.size > 0) onEvent({ event: 'ledgers-adopted', count: adopted.size })
-    const { budget } = ledger.state
-    const isMore = config.budget.epsilon > budget.epsilon || config.budget.delta > budget.delta
-    if (isMore) onEvent({ event: 'budget-kept', budget })
+    onEvent(budgetEvent(config, ledger.state, unit))
     const declaration = declarationOf(config, site, ledger.state)
     const { labels, records: declaredRecords } = declaration
     onEvent({ event: 'declared', declaredRecords, records: site.records, ...(labels && { labels }) })
@@ -152,6 +164,23 @@ async function start(
     ledger[Symbol.dispose]()
     site[Symbol.dispose]()
     throw error
+  }
+}
+
+/** What the site may spend and has spent, as its ledger has it. */
+function budgetEvent({ stateDir, budget: asked }: ClientConfig, state: LedgerState, unit: SiteUnit): ClientEvent {
+  const { name, budget, epsilonCharged, remaining, ...used } = budgetInUse(state)
+  const isAsked = budget.epsilon === asked.epsilon && budget.delta === asked.delta
+  return {
+    event: 'budget',
+    name,
+    budget,
+    asked,
+    source: isAsked ? 'settings' : 'ledger',
+    unit: used.unit ?? unit,
+    epsilonCharged,
+    remaining,
+    ledger: resolve(ledgerPath(stateDir, name)),
   }
 }
 

@@ -27,8 +27,22 @@ export type ClientEvent =
    * counts.
    */
   | { event: 'records-left-out'; runId?: string; count: number; reasons: LeftOut['reasons']; first?: ErrorFact }
-  /** More was asked for than the budget that the ledger has, which stays as it is. */
-  | { event: 'budget-kept'; budget: Budget }
+  /**
+   * The budget that holds, told at each start: `asked` is what the client was started with, which `source` says to be
+   * what holds, unless the ledger has another. `epsilonCharged` of it is spent, by the ledger's rule, and `remaining`
+   * left. `ledger` is its file.
+   */
+  | {
+      event: 'budget'
+      name: string
+      budget: Budget
+      asked: Budget
+      source: 'settings' | 'ledger'
+      unit: SiteUnit
+      epsilonCharged: number
+      remaining: number
+      ledger: string
+    }
   /** What the site declares, beside what is true of it. */
   | { event: 'declared'; declaredRecords: number; records: number; labels?: readonly string[] }
   /** The files of the data were touched: what is trained on is what they held at the start. */

@@ -196,15 +196,15 @@ describe('a start that fails', () => {
     const kept = async (epsilon: number) => {
       await using site = await start({ budget: { epsilon, delta: 1e-5 } })
       await double.peer()
-      return site.events.find(({ event }) => event === 'budget-kept')
+      return site.events.find(({ event }) => event === 'budget')
     }
-    expect(await kept(6)).toBeUndefined()
+    expect(await kept(6)).toMatchObject({ source: 'settings', budget: { epsilon: 6 }, epsilonCharged: 0, remaining: 6 })
     await using site = await start({})
     const peer = await double.peer()
     await peer.offer(manifest)
     await site[Symbol.asyncDispose]()
-    expect(await kept(9)).toEqual({ event: 'budget-kept', budget: { epsilon: 6, delta: 1e-5 } })
-    expect(await kept(6)).toBeUndefined()
+    expect(await kept(9)).toMatchObject({ source: 'ledger', budget: { epsilon: 6 }, asked: { epsilon: 9 } })
+    expect(await kept(6)).toMatchObject({ source: 'settings', budget: { epsilon: 6 } })
   })
 })
 

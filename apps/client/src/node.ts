@@ -123,6 +123,7 @@ export class ClientNode implements AsyncDisposable {
   /** Runs of which the site's operator was told when updates leave. */
   readonly #toldSlots = new Set<string>()
   readonly #endings = new Endings()
+  #beside: Disposable | undefined
   /** Runs that have ended, and are put away. */
   readonly #ends = new Set<Promise<void>>()
 
@@ -167,6 +168,11 @@ export class ClientNode implements AsyncDisposable {
     return this.#endings.next()
   }
 
+  /** Is let go of when this node has stopped. */
+  beside(held: Disposable): void {
+    this.#beside = held
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort(new Error('the client was stopped'))
     const ended = this.#work.endAll(new CutOff('the client was stopped'))
@@ -175,6 +181,7 @@ export class ClientNode implements AsyncDisposable {
     for (const run of this.#runs.values()) await run.close()
     this.#parts.site[Symbol.dispose]()
     this.#parts.ledger[Symbol.dispose]()
+    this.#beside?.[Symbol.dispose]()
   }
 
   #handlers({ connected, turnedAway }: { connected(): void; turnedAway(reason: Error): void }): LinkHandlers {

@@ -87,3 +87,27 @@ describe('a client that is started without a state folder', () => {
     expect(budgets(named)).toMatchObject([{ steps: 3, budget: { epsilon: 4 } }])
   })
 })
+
+describe('two clients on one state folder', () => {
+  it('are one: the second is refused before it reads, enrols or connects, and the first goes on', async () => {
+    const [first, second] = [new CoordinatorDouble(), new CoordinatorDouble()]
+    const settings = { folder: folder.path, transport: loopbackTransport(first) }
+    await using site = await startSite(settings)
+    await first.peer()
+    const intruder = startSite({ folder: folder.path, transport: loopbackTransport(second) })
+    await expect(intruder).rejects.toThrow(/LEDGER_LOCKED: expected no other client on .*state, got process \d+/)
+    expect(second.sent).toEqual([])
+    expect(site.events.map(({ event }) => event)).not.toContain('disconnected')
+    await site[Symbol.asyncDispose]()
+    await using next = await startSite(settings)
+    expect(next.events.map(({ event }) => event)).toContain('budget')
+  })
+
+  it('and a start that failed lets go of it', async () => {
+    const double = new CoordinatorDouble()
+    const settings = { folder: folder.path, transport: loopbackTransport(double) }
+    await expect(startSite({ ...settings, enrolmentToken: 'wrong' })).rejects.toThrow('TOKEN_INVALID')
+    await using site = await startSite(settings)
+    expect(site.events.map(({ event }) => event)).toContain('enrolled')
+  })
+})

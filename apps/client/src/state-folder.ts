@@ -1,8 +1,11 @@
 import { cpSync, existsSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { FedsvdError } from '@fedsvd/core/errors'
+import { type FileLock, lockFile } from '@fedsvd/engine/files/locks'
 import { hasKey, KEY_FILE } from './identity/identity.ts'
-import { writeFileDurably } from './platform/index.ts'
+import { SITE_BUDGET } from './ledger/index.ts'
+import { makeFolderDurably, writeFileDurably } from './platform/index.ts'
 
 /** What the release before called the state folder, in the working directory. */
 const EARLIER_DEFAULT = join('.fedsvd', 'client')
@@ -52,6 +55,29 @@ export function takeOver(stateDir: string, earlier: readonly string[]): void {
   }
   writeFileDurably(key, readFileSync(join(from, KEY_FILE)))
 }
+
+/**
+ * Makes this process the only one that runs the client of a budget on a state folder, before anything is read, enrolled
+ * or connected: two of them would end each other's connection.
+ *
+ * @throws FedsvdError LEDGER_LOCKED naming the process that runs it
+ */
+export function holdState(stateDir: string, budget = SITE_BUDGET): FileLock {
+  const folder = join(stateDir, RUNNING)
+  makeFolderDurably(folder)
+  return lockFile(join(folder, `${budget}.lock`), (holder) => {
+    return new FedsvdError('LEDGER_LOCKED', {
+      expected: `no other client on the state folder ${resolve(stateDir)}`,
+      got: `${holder}, which runs ${budget === SITE_BUDGET ? 'there' : `the client of the budget "${budget}" there`}`,
+      remedy:
+        'Nothing was changed. Stop that client first, or give this one a state folder of its own with --state-dir ' +
+        'where it is another site, with other people in its data.',
+    })
+  })
+}
+
+/** Of the state folder: which clients run on it. */
+const RUNNING = 'running'
 
 function* upwards(folder: string): Generator<string> {
   for (let place = folder; ; place = dirname(place)) {

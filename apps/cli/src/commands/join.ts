@@ -247,8 +247,8 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
       const decline = event.runId !== undefined && event.first?.code === 'LABEL_UNKNOWN'
       return `${records}: ${where}${reasons}${first}${decline ? ' A site that names its labels with --declared-labels declines such a run before it costs anything.' : ''}`
     }
-    case 'budget-kept':
-      return `the budget stays epsilon ${event.budget.epsilon} at delta ${event.budget.delta}, as its ledger has it: a budget can be lowered, never raised`
+    case 'budget':
+      return budgetSentence(event)
     case 'declared':
       return `declares ${event.declaredRecords} records${event.labels === undefined ? '' : `, labels ${event.labels.join(', ')}`}${declaredTooFew(event)}`
     case 'data-changed':
@@ -305,6 +305,17 @@ function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): stri
     case 'run-ended':
       return `run ${event.state}${event.reason ? `: ${event.reason}` : ''}`
   }
+}
+
+/** The limit, what is spent and left of it, of whose units, and where the limit comes from. */
+function budgetSentence({ name, budget, asked, source, ...used }: Extract<ClientEvent, { event: 'budget' }>): string {
+  const { epsilon, delta } = budget
+  const figures = `limit epsilon ${epsilon} at delta ${delta} per ${used.unit}, spent ${used.epsilonCharged.toFixed(4)}, left ${used.remaining.toFixed(4)}`
+  const why =
+    source === 'settings'
+      ? 'as set at this start'
+      : `as ${used.ledger} has it, not epsilon ${asked.epsilon} at delta ${asked.delta} as set at this start: a budget can be lowered, never raised`
+  return `budget "${name}": ${figures} (${why})`
 }
 
 /** What a count far from the true one means, for the site's own eyes. */

@@ -1,5 +1,6 @@
 export { type MakeFilter, RULES, requireBudget, ruleOf } from './budget.ts'
 export { canonicalJson, sha256Hex } from './chain.ts'
+export { type BudgetInUse, budgetInUse } from './charged.ts'
 export { type AttemptKey, budgetNameSchema, type LedgerEntry, type LedgerFact, SITE_BUDGET } from './entry.ts'
 export { type LedgerOptions, ledgerPath, openLedger, type PaidCharge, type PrivacyLedger } from './ledger.ts'
 export { lockLedger } from './lock.ts'

@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type FilterRule, filterOf, pld, rdp, type SiteUnit } from '@fedsvd/core/accounting'
+import { type FilterRule, pld, rdp, type SiteUnit } from '@fedsvd/core/accounting'
 import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { deltaOfFigures } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
 import { atFile } from '@fedsvd/engine/files'
 import { ruleOf } from './budget.ts'
+import { budgetInUse } from './charged.ts'
 import type { LedgerEntry } from './entry.ts'
 import { replay } from './replay.ts'
 import { releasesOf, spentEvents } from './state.ts'
-import { unitOfLedger } from './unit.ts'
 import { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
 
 /** What an owner sees of one ledger: its facts, and what they add up to at its own delta. */
@@ -82,29 +82,27 @@ export function showLedger(place: string): readonly LedgerView[] {
   })
   if (opened.length === 0) throw notOpened(place)
   return opened.map(({ path, name, entries, tail, state }) => {
-    const { epsilon } = state.budget
     // as it is enforced: each release may have missed its slot of time
     const delta = deltaOfFigures(state.budget.delta, releasesOf(state))
     const events = spentEvents(state)
-    const rule = ruleOf(state)
-    const epsilonCharged = rule === undefined ? 0 : filterOf(rule).epsilonUpperBound(events, delta)
+    const { budget, unit, epsilonCharged, remaining } = budgetInUse(state)
     return {
       path,
       name,
       datasets: [...state.datasets],
       isMoved: state.isMoved,
       entries,
-      budget: state.budget,
-      unit: unitOfLedger(state),
+      budget,
+      unit,
       charges: state.charges.length,
       reservations: state.attempts.length,
       unfinished: state.attempts.filter(({ frameSha256 }) => frameSha256 === undefined).length,
       steps: events.reduce((sum, { steps }) => sum + steps, 0),
       epsilonPld: pld.epsilonUpperBound(events, delta),
       epsilonRdp: rdp.epsilonUpperBound(events, delta),
-      rule,
+      rule: ruleOf(state),
       epsilonCharged,
-      remaining: Math.max(0, epsilon - epsilonCharged),
+      remaining,
       tail,
     }
   })

@@ -1,0 +1,29 @@
+import { filterOf, type SiteUnit } from '@fedsvd/core/accounting'
+import { deltaOfFigures } from '@fedsvd/core/privacy'
+import type { Budget } from '@fedsvd/core/protocol'
+import { ruleOf } from './budget.ts'
+import { type LedgerState, releasesOf, spentEvents } from './state.ts'
+import { unitOfLedger } from './unit.ts'
+
+/** A budget and how far it is used, for people; what the ledger's rule counts is what is enforced. */
+export interface BudgetInUse {
+  readonly name: string
+  readonly budget: Budget
+  /** What one unit is; undefined before the first run. */
+  readonly unit: SiteUnit | undefined
+  /** Epsilon that the rule of the ledger has counted, at the delta that the releases so far leave. */
+  readonly epsilonCharged: number
+  /** `budget.epsilon` less `epsilonCharged`; epsilon does not simply add up, so a run is found by calibration. */
+  readonly remaining: number
+}
+
+/** How far the budget of a ledger is used. */
+export function budgetInUse(state: LedgerState): BudgetInUse {
+  const { name, budget } = state
+  const rule = ruleOf(state)
+  // As it is enforced: each release may have missed its slot of time.
+  const delta = deltaOfFigures(budget.delta, releasesOf(state))
+  const epsilonCharged = rule === undefined ? 0 : filterOf(rule).epsilonUpperBound(spentEvents(state), delta)
+  const remaining = Math.max(0, budget.epsilon - epsilonCharged)
+  return { name, budget, unit: unitOfLedger(state), epsilonCharged, remaining }
+}
