@@ -236,6 +236,11 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     may: [CORE],
     because: 'the dashboard runs in browsers: it knows the wire and the accountant, never the coordinator itself',
   },
+  'apps/cli/src/config-file': {
+    may: [CORE],
+    packages: ['node:fs', 'yaml', 'zod'],
+    because: 'a file of settings is read the same, whatever is set: it knows schemas and no command',
+  },
   'apps/cli/src': {
     may: [CORE, ENGINE, STARTER, SERVER, CLIENT, 'apps/cli/package.json'],
     because: 'the command line stands on top of everything',

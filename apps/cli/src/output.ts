@@ -1,4 +1,5 @@
 import { FedsvdError, isFedsvdError, systemFault } from '@fedsvd/core/errors'
+import { ConfigFileError } from './config-file/faults.ts'
 import { missingPackage } from './missing-package.ts'
 import { printable, printableJson, printableLines } from './printable.ts'
 
@@ -26,9 +27,13 @@ export function outputFor({ json = false }: { json?: boolean }): Output {
 /** Prints an error as the one line of the catalogue (or as JSON) and leaves with exit code 1. */
 export function fail(error: unknown, json: boolean): void {
   const known = isFedsvdError(error) ? error : (systemFault(error) ?? missingPackage(error) ?? unexpected(error))
-  process.stderr.write(json ? `${printableJson({ error: known.toJSON() })}\n` : `${printable(known.message)}\n`)
+  process.stderr.write(json ? `${printableJson({ error: known.toJSON() })}\n` : `${textOf(known)}\n`)
   if (!isFedsvdError(error) && process.env.FEDSVD_DEBUG !== undefined) console.error(error)
   process.exitCode = 1
+}
+
+function textOf(error: FedsvdError): string {
+  return error instanceof ConfigFileError ? printableLines(error.text) : printable(error.message)
 }
 
 function unexpected(error: unknown): FedsvdError {

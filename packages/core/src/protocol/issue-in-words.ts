@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 
 /** The validator's own messages begin so; any other was written for people. */
-const OWN_WORDS = /^(Invalid (input|option|string|number|URL)|Too (big|small))\b/
+const OWN_WORDS = /^(Invalid (input|option|discriminator|string|number|URL)|Too (big|small))\b/
 const LONGEST_SHOWN = 40
 /** What is said of a field that is missing. */
 export const NO_VALUE = 'no value'
@@ -24,6 +24,10 @@ export function issueInWords(issue: z.core.$ZodIssue, root: unknown): string {
       return `${measured(value, issue.origin)}, where ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum} must be`
     case 'invalid_value':
       return `${listed(value)}, where ${issue.values.length === 1 ? 'only' : 'one of'} ${issue.values.map(String).join(', ')} may be`
+    case 'invalid_union':
+      return 'options' in issue && Array.isArray(issue.options)
+        ? `${listed(value)}, where one of ${issue.options.map(String).join(', ')} may be`
+        : own
     case 'invalid_type':
       return `${shown(value)}, where ${TYPES[issue.expected] ?? issue.expected} must be`
     case 'invalid_format':

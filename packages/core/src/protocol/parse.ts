@@ -114,10 +114,22 @@ function faultOf(schema: z.ZodType, issues: readonly z.core.$ZodIssue[], value: 
 
 /** The first key of these issues that the schema does not name; undefined where they are about something else. */
 export function unknownKeyOf(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): UnknownKey | undefined {
-  const issue = issues.find(({ code }) => code === 'unrecognized_keys') as z.core.$ZodIssueUnrecognizedKeys | undefined
-  if (issue === undefined) return undefined
-  const key = issue.keys[0]!.slice(0, LONGEST_PART)
-  return { path: [...issue.path.map(String), key], nearest: nearestName(key, namesAt(schema, issue.path)) }
+  const issue = issues.find(isAboutKeys)
+  return issue === undefined ? undefined : unknownKey(schema, issue, issue.keys[0]!)
+}
+
+/** All keys of these issues that the schema does not name. */
+export function unknownKeysOf(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): readonly UnknownKey[] {
+  return issues.filter(isAboutKeys).flatMap((issue) => issue.keys.map((key) => unknownKey(schema, issue, key)))
+}
+
+function isAboutKeys(issue: z.core.$ZodIssue): issue is z.core.$ZodIssueUnrecognizedKeys {
+  return issue.code === 'unrecognized_keys'
+}
+
+function unknownKey(schema: z.ZodType, { path }: z.core.$ZodIssueUnrecognizedKeys, given: string): UnknownKey {
+  const key = given.slice(0, LONGEST_PART)
+  return { path: [...path.map(String), key], nearest: nearestName(key, namesAt(schema, path)) }
 }
 
 function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
