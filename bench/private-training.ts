@@ -16,7 +16,13 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { calibrateNoiseMultiplier, eventOfRound, pld } from '../packages/core/src/accounting/index.ts'
 import { beginMean, serverStep } from '../packages/core/src/federation/index.ts'
-import { type AdapterState, initialState, trainedSpecs, trainedTensors } from '../packages/core/src/lora/index.ts'
+import {
+  type AdapterState,
+  initialState,
+  trainedSpecs,
+  trainedTensors,
+  withTrained,
+} from '../packages/core/src/lora/index.ts'
 import { beginPrivateRound, type PrivateRound, reservationFrom } from '../packages/core/src/privacy/index.ts'
 import type { RandomSource } from '../packages/core/src/random/index.ts'
 import type { NamedTensor } from '../packages/core/src/tensor/index.ts'
@@ -153,12 +159,11 @@ async function train(party: Party, state: AdapterState, round: number) {
     reservation: reservationFrom({ ...entry, event }),
     source,
   })
-  const layers = engine.schema.layers.length
   const records = recordsInMemory(party.records)
   for (let step = 0; step < terms.steps; step += 1) {
     const lot = { records, members: privateRound.drawLot(records.size) }
     const trained = privateRound.current()
-    const here = { ...state, b: trained.slice(0, layers), head: trained.slice(layers) }
+    const here = withTrained(engine.schema, state, trained)
     await privateRound.step(await engine.clippedLotSum(lot, here, terms.clipNorm))
   }
   return (await privateRound.finish()).tensors

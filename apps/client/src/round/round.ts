@@ -1,4 +1,4 @@
-import { type AdapterSchema, type AdapterState, trainedSpecs, trainedTensors } from '@fedsvd/core/lora'
+import { type AdapterState, trainedSpecs, trainedTensors, withTrained } from '@fedsvd/core/lora'
 import {
   beginPrivateRound,
   canResume,
@@ -9,7 +9,6 @@ import {
   stepsOf,
 } from '@fedsvd/core/privacy'
 import type { RunManifest } from '@fedsvd/core/protocol'
-import type { NamedTensor } from '@fedsvd/core/tensor'
 import { type RecordSource, unitsIn } from '@fedsvd/engine/datasets'
 import { type AttemptKey, type BoundRun, interruptedAttempt, lastAttempt } from '../ledger/index.ts'
 import { turn } from '../platform/index.ts'
@@ -169,11 +168,4 @@ function privateTerms(
     expectedLotSize,
     ...(adaptiveClipping && { adaptiveClipping }),
   }
-}
-
-/** The state with other values of the trained tensors, in the order of `trainedSpecs`. */
-function withTrained(schema: AdapterSchema, state: AdapterState, trained: readonly NamedTensor[]): AdapterState {
-  const layers = schema.layers.length
-  const head = schema.headMode === 'trained' ? trained.slice(layers) : state.head
-  return { ...state, b: trained.slice(0, layers), head }
 }

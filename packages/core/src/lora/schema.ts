@@ -54,6 +54,13 @@ export function trainedTensors(schema: AdapterSchema, state: AdapterState): read
   return schema.headMode === 'trained' ? [...state.b, ...state.head] : state.b
 }
 
+/** The state with other values of the trained tensors, in the order of {@link trainedSpecs}. */
+export function withTrained(schema: AdapterSchema, state: AdapterState, trained: readonly NamedTensor[]): AdapterState {
+  const layers = schema.layers.length
+  const head = schema.headMode === 'trained' ? trained.slice(layers) : state.head
+  return { ...state, b: trained.slice(0, layers), head }
+}
+
 /** All tensors of a state (A, B, head), in the order in which they are published. */
 export function stateSpecs(schema: AdapterSchema): readonly TensorSpec[] {
   return [
