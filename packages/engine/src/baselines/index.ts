@@ -1,0 +1,1 @@
+export { fitTextBaseline, type LabelledText } from './text-baseline.ts'
