@@ -60,30 +60,36 @@ export function gradientAt(
 ): Float64Array {
   const width = size + 1
   const gradient = weights.map((value, at) => (at % width === size ? 0 : penalty * value))
+  const scores = new Float64Array(classes)
   for (const { vector, label } of examples) {
-    const scores = scoresOf(weights, vector, { classes, size })
+    scoreInto(scores, weights, vector, size)
     const total = logSumExp(scores)
     for (let c = 0; c < classes; c++) {
       const slope = (Math.exp(scores[c]! - total) - Number(c === label)) / examples.length
-      for (const [k, index] of vector.indices.entries()) gradient[c * width + index]! += slope * vector.values[k]!
+      const { indices, values } = vector
+      for (let k = 0; k < indices.length; k++) gradient[c * width + indices[k]!]! += slope * values[k]!
       gradient[c * width + size]! += slope
     }
   }
   return gradient
 }
 
-function scoresOf(
-  weights: Float64Array,
-  { indices, values }: SparseVector,
-  { classes, size }: Pick<LogisticTerms, 'classes' | 'size'>,
-) {
-  return Float64Array.from({ length: classes }, (_, c) => {
-    let score = weights[c * (size + 1) + size]!
-    for (let k = 0; k < indices.length; k++) score += weights[c * (size + 1) + indices[k]!]! * values[k]!
-    return score
-  })
+function scoreInto(scores: Float64Array, weights: Float64Array, { indices, values }: SparseVector, size: number): void {
+  for (let c = 0; c < scores.length; c++) {
+    const start = c * (size + 1)
+    let score = weights[start + size]!
+    for (let k = 0; k < indices.length; k++) score += weights[start + indices[k]!]! * values[k]!
+    scores[c] = score
+  }
 }
 
-function modelOf(weights: Float64Array, terms: LogisticTerms): LogisticModel {
-  return { weights, predict: (vector) => mostLikely(scoresOf(weights, vector, terms)) }
+function modelOf(weights: Float64Array, { classes, size }: LogisticTerms): LogisticModel {
+  const scores = new Float64Array(classes)
+  return {
+    weights,
+    predict(vector) {
+      scoreInto(scores, weights, vector, size)
+      return mostLikely(scores)
+    },
+  }
 }
