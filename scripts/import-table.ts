@@ -149,6 +149,24 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
     ],
     'what a coordinator consists of is put together here, and nothing is decided',
   ],
+  loopback: [
+    [
+      'composition',
+      'config.ts',
+      'evaluation',
+      'events.ts',
+      'identity',
+      'models',
+      'platform',
+      'refactorisation',
+      'rounds',
+      'runs',
+      'sockets',
+      'storage',
+      'telemetry',
+    ],
+    'a coordinator for clients in its own process: the rooms of any other, without a network',
+  ],
 })
 
 const client = rooms(CLIENT, [CORE, ENGINE], ON_THE_WIRE, {
@@ -176,6 +194,10 @@ const client = rooms(CLIENT, [CORE, ENGINE], ON_THE_WIRE, {
   'state-folder.ts': [['identity', 'ledger', 'platform']],
   'budget.ts': [['ledger', 'overlap', 'owner', 'platform']],
   'config.ts': [['ledger', 'policy', 'state-folder.ts', 'transport']],
+  simulation: [
+    ['data', 'events.ts', 'ledger', 'node.ts', 'outbox', 'policy', 'round', 'runs', 'step-snapshots', 'transport'],
+    'a simulated site stands on the node of a live one, and no live one knows that there are simulated ones',
+  ],
 })
 
 const dashboard = rooms(

@@ -329,9 +329,20 @@ export const MUTANTS: readonly Mutant[] = [
     client('round/encode-update.ts'),
     [client('round/encode-update.test.ts')],
     [
-      ["if (update.randomness !== 'secure') throw notPrivate(update.randomness)", ''],
+      ["if (update.randomness !== 'secure' && !isSimulated(simulated)) throw notPrivate(update.randomness)", ''],
       ['  assertPrivateUpdate(update)\n', ''],
     ],
+  ),
+  // What follows from a seed stays within the process of a simulation
+  ...breaksOf(
+    client('round/simulated-randomness.ts'),
+    [client('round/encode-update.test.ts')],
+    [['return randomness !== undefined && made.has(randomness)', 'return randomness !== undefined']],
+  ),
+  ...breaksOf(
+    client('node.ts'),
+    [client('simulation/own-process.test.ts')],
+    [['if (simulated === undefined || transport.coordinator === LOOPBACK) return', 'return']],
   ),
   ...breaksOf(
     client('outbox/outbox.ts'),

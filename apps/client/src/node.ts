@@ -28,7 +28,7 @@ import {
 } from './policy/index.ts'
 import type { ReleaseClock } from './release/index.ts'
 import { QuietTime, ReadyTurns, type ReleaseGrid, releaseGrid, systemClock } from './release/index.ts'
-import { runRound, type WhenDiskHasRoom, whenDiskHasRoom } from './round/index.ts'
+import { runRound, type SimulatedRandomness, type WhenDiskHasRoom, whenDiskHasRoom } from './round/index.ts'
 import { ActiveRounds, type RoundHandle } from './runs/active-rounds.ts'
 import type { ClosedRounds } from './runs/closed-rounds.ts'
 import { Endings, type SiteEnding } from './runs/ending.ts'
@@ -41,6 +41,7 @@ import {
   CutOff,
   endOfHold,
   type LinkHandlers,
+  LOOPBACK,
   type Moment,
   type Transport,
 } from './transport/index.ts'
@@ -65,6 +66,8 @@ export interface NodeParts
   readonly source: RandomSource
   /** Of the lots alone, where a test draws them apart from the noise; `source` where it is absent. */
   readonly lotSource?: RandomSource | undefined
+  /** Random numbers of a simulated site: it speaks to the coordinator of its own process and to no other. */
+  readonly simulated?: SimulatedRandomness | undefined
   /** Where releases are on a public grid of time: what they are measured by. Absent: each leaves when it is made. */
   readonly releaseClock?: ReleaseClock | undefined
   signChallenge(clientId: string, nonce: string): string
@@ -127,7 +130,9 @@ export class ClientNode implements AsyncDisposable {
   /** Runs that have ended, and are put away. */
   readonly #ends = new Set<Promise<void>>()
 
+  /** @throws FedsvdError NOISE_INVALID for random numbers of a simulation on the way to another process */
   constructor(parts: NodeParts) {
+    requireOwnProcess(parts)
     this.#parts = parts
     const clock = parts.releaseClock ?? systemClock
     this.#clock = clock
@@ -597,6 +602,16 @@ export class ClientNode implements AsyncDisposable {
     this.#parts.onEvent({ event: 'declined', ...place, error: refusal.toJSON() })
     return { accepted: false as const, error: toWireError(refusal).toJSON() }
   }
+}
+
+/** What follows from a seed protects nobody, so it leaves this process on no way. */
+function requireOwnProcess({ simulated, transport }: Pick<NodeParts, 'simulated' | 'transport'>): void {
+  if (simulated === undefined || transport.coordinator === LOOPBACK) return
+  throw new FedsvdError('NOISE_INVALID', {
+    expected: 'a coordinator in the same process, for a site whose random numbers follow from a seed',
+    got: transport.coordinator,
+    remedy: 'Nothing was sent. Leave the randomness of a site that joins a coordinator at its default.',
+  })
 }
 
 /** The beginning of a conversation: when what it begins with came, where that is known. */

@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest'
 import { openLedger } from '../ledger/index.ts'
 import { encodeUpdate } from './encode-update.ts'
 import { schemaHash } from './load-state.ts'
+import { type SimulatedRandomness, simulatedRandomness } from './simulated-randomness.ts'
 
 const manifest = sampleManifest({ localSteps: 1 })
 const header = { basis: 0, clientId: RUN_A, schemaHash: schemaHash(manifest.adapter) }
@@ -56,5 +57,27 @@ describe('the frame of an update', () => {
   it('is not made where the noise came from a seed', async () => {
     const update = await updateFrom(seededSource('the same on all clients'))
     expect(() => encode(update)).toThrow('NOISE_INVALID')
+  })
+
+  it('is made of noise from a seed for a simulated site alone, and not for what only looks like one', async () => {
+    const simulated = simulatedRandomness('a simulation')
+    const update = await updateFrom(simulated.ofRound(0).source)
+    expect(encodeUpdate(update, header, manifest, simulated).length).toBeGreaterThan(0)
+    expect(() => encodeUpdate(update, header, manifest, { ...simulated })).toThrow('NOISE_INVALID')
+  })
+})
+
+describe('the random numbers of a simulated site', () => {
+  const first = ({ source, lotSource }: ReturnType<SimulatedRandomness['ofRound']>) =>
+    [source, lotSource].map((stream) => {
+      const bytes = new Uint8Array(16)
+      stream.fill(bytes)
+      return Buffer.from(bytes).toString('hex')
+    })
+
+  it('are the same for the same seed and round, and others for another round, for lots and for noise', () => {
+    const drawn = [0, 1].flatMap((round) => first(simulatedRandomness('a').ofRound(round)))
+    expect(new Set([...drawn, ...first(simulatedRandomness('b').ofRound(0))]).size).toBe(6)
+    expect(first(simulatedRandomness('a').ofRound(1))).toEqual(drawn.slice(2))
   })
 })

@@ -2,23 +2,26 @@ import { createHash } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { assertPrivateUpdate, type PrivateUpdate } from '@fedsvd/core/privacy'
 import { encodeFrame, type FrameHeader, type RunManifest, tensorsOfUpdate } from '@fedsvd/core/protocol'
+import { isSimulated, type SimulatedRandomness } from './simulated-randomness.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
 
 /**
  * The frame of an update. It takes nothing but what the private mechanism made: a raw gradient does not compile here,
  * and is refused at run time too. So is an update whose noise came from a seed: the frame could not say that it
- * protects nobody.
+ * protects nobody. It stays within a process that simulates its sites.
  *
+ * @param simulated of a simulated site alone
  * @throws FedsvdError RESERVATION_MISSING, NOISE_INVALID
  */
 export function encodeUpdate(
   update: PrivateUpdate,
   header: Omit<FrameHeader, 'kind' | 'round' | 'runId'>,
   manifest: Pick<RunManifest, 'adaptiveClipping'> = {},
+  simulated?: SimulatedRandomness,
 ): Uint8Array {
   assertPrivateUpdate(update)
-  if (update.randomness !== 'secure') throw notPrivate(update.randomness)
+  if (update.randomness !== 'secure' && !isSimulated(simulated)) throw notPrivate(update.randomness)
   const { runId, round } = update.reserved
   return encodeFrame({ kind: 'update', ...header, runId, round, tensors: tensorsOfUpdate(manifest, update) }, sha256)
 }

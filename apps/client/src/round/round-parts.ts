@@ -10,6 +10,7 @@ import type { ReleaseGrid, Work } from '../release/index.ts'
 import type { StepSnapshots } from '../step-snapshots/index.ts'
 import type { CoordinatorLink, Moment } from '../transport/index.ts'
 import type { WhenDiskHasRoom } from './disk-room.ts'
+import type { SimulatedRandomness } from './simulated-randomness.ts'
 
 /** Everything that one round at one client needs. */
 export interface RoundParts {
@@ -39,6 +40,8 @@ export interface RoundParts {
   work(signal: AbortSignal): Promise<Work>
   readonly source: RandomSource
   readonly lotSource?: RandomSource | undefined
+  /** In place of both, of a simulated site: reproducible, and NOT PRIVATE. */
+  readonly simulated?: SimulatedRandomness | undefined
   /** Aborted when the round is closed; what was reserved stays spent. */
   readonly signal: AbortSignal
   /** Looks at the published state before anything is paid for. @throws FedsvdError POLICY_REFUSED */

@@ -70,6 +70,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
     reservation,
     source: parts.source,
     lotSource: parts.lotSource,
+    ...parts.simulated?.ofRound(invitation.round),
     turn,
     ...(resume && { resume }),
   })
@@ -81,7 +82,7 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const update = await round.finish()
   await turn()
   const header = { basis: invitation.basis, clientId, schemaHash: schemaHash(manifest.adapter) }
-  const frame = encodeUpdate(update, header, manifest)
+  const frame = encodeUpdate(update, header, manifest, parts.simulated)
   await turn()
   const key: AttemptKey = update.reserved
   const sha256OfFrame = await whenDiskHasRoom(() => outbox.put(key, frame))

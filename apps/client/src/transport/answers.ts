@@ -15,8 +15,11 @@ import type { LinkHandlers } from './transport.ts'
 
 export type ClientSocket = Socket<ServerToClientEvents, ClientToServerEvents>
 
+/** As much of a socket as messages come in by: that of a network, or of a loopback. */
+export type HeardSocket = Pick<ClientSocket, 'id' | 'on'>
+
 /** Hands every message that fits its schema to its handler, and every answer back. Nothing that comes in can throw. */
-export function answerWith(socket: ClientSocket, handlers: LinkHandlers, probeMs: () => number = () => 0): void {
+export function answerWith(socket: HeardSocket, handlers: LinkHandlers, probeMs: () => number = () => 0): void {
   socket.on('offer', (message, reply) => {
     answerQuestion(handlers, onThisConnection(socket, reply), () =>
       handlers.onOffer(parseMessage(offerSchema, message, 'an offer')),
@@ -49,7 +52,7 @@ export function answerWith(socket: ClientSocket, handlers: LinkHandlers, probeMs
  * answer to one of its own; and one to which the connection is not proved yet ends it.
  */
 function onThisConnection<Answer>(
-  socket: ClientSocket,
+  socket: HeardSocket,
   reply: ((answer: Answer) => void) | undefined,
 ): ((answer: Answer) => void) | undefined {
   const { id } = socket

@@ -1,5 +1,4 @@
 import { pipeline } from 'node:stream/promises'
-import { FedsvdError } from '@fedsvd/core/errors'
 import { parseMessage } from '@fedsvd/core/protocol'
 import { Router } from 'express'
 import { z } from 'zod'
@@ -22,7 +21,7 @@ export function tensorRoutes(parts: TensorRoutes): Router {
     const clientId = await sessions.clientOf(bearerToken(request))
     await limitClient(clientId)
     const { sha256 } = parseMessage(blobSchema, request.params, 'an address of an object')
-    if (!(await intake.mayRead(clientId, sha256))) throw notReadable(sha256)
+    await intake.requireReadable(clientId, sha256)
     const { bytes, stream } = await blobs.open(sha256)
     response.set({ 'content-type': 'application/octet-stream', 'content-length': String(bytes), etag: `"${sha256}"` })
     await pipeline(stream, response)
@@ -31,12 +30,4 @@ export function tensorRoutes(parts: TensorRoutes): Router {
 
   router.use(uploadRoutes(parts, { limit, limitClient }))
   return router
-}
-
-function notReadable(sha256: string): FedsvdError {
-  return new FedsvdError('BLOB_NOT_FOUND', {
-    expected: 'the SHA-256 of a published state of a run that this client takes part in',
-    got: sha256.slice(0, 80),
-    remedy: 'Ask for the object that the last invitation named.',
-  })
 }

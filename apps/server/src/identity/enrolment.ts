@@ -32,17 +32,25 @@ export async function createEnrolmentTokens(
  * Binds a new identity to a public key; the same request again is answered alike.
  *
  * @param onNamesake told of the client in good standing that has the name already
+ * @param id of the new identity; random unless a simulation is to be the same each time
  * @throws FedsvdError TOKEN_INVALID, PROTOCOL_VERSION, SIGNATURE_INVALID, NAME_TAKEN
  */
 export async function enrol(
   clients: ClientStore,
   request: EnrolRequest,
-  { now, onNamesake }: { readonly now: number; onNamesake(clientId: string, refusal: FedsvdError): Promise<void> },
+  {
+    now,
+    onNamesake,
+    id = randomUUID(),
+  }: {
+    readonly now: number
+    onNamesake(clientId: string, refusal: FedsvdError): Promise<void>
+    readonly id?: string | undefined
+  },
 ): Promise<string> {
   requireProtocol(request.protocolVersion, 'client')
   publicKeyFrom(request.publicKey)
   const { name, publicKey } = request
-  const id = randomUUID()
   const hash = hashOf(request.token)
   const actor = `client:${id}`
   const audit = { at: now, actor, action: 'client.enrol', object: actor, detail: { name, token: nameOf(hash) } }

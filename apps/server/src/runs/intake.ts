@@ -1,3 +1,4 @@
+import { FedsvdError } from '@fedsvd/core/errors'
 import { frameBytes, isRunActive, type UploadReply, updateSpecs } from '@fedsvd/core/protocol'
 import type { Delivery, RunOwnership } from '../ownership/index.ts'
 import { Semaphore } from '../platform/index.ts'
@@ -67,13 +68,22 @@ export class UpdateIntake {
     await countDelivery(run, delivery)
   }
 
-  /** True when the object is a published state of a run in which the client takes part. */
-  async mayRead(clientId: string, sha256: string): Promise<boolean> {
+  /**
+   * Lets a client read the published states of the runs in which it takes part, and nothing else.
+   *
+   * @throws FedsvdError BLOB_NOT_FOUND
+   */
+  async requireReadable(clientId: string, sha256: string): Promise<void> {
     const { active, store } = this.#parts
     for (const run of active.values()) {
-      if (run.rounds.current?.base.sha256 === sha256 && run.participants.find(clientId) !== undefined) return true
+      if (run.rounds.current?.base.sha256 === sha256 && run.participants.find(clientId) !== undefined) return
     }
-    return await store.adapters.mayRead(clientId, sha256)
+    if (await store.adapters.mayRead(clientId, sha256)) return
+    throw new FedsvdError('BLOB_NOT_FOUND', {
+      expected: 'the SHA-256 of a published state of a run that this client takes part in',
+      got: sha256.slice(0, 80),
+      remedy: 'Ask for the object that the last invitation named.',
+    })
   }
 
   /** A run and its round under way, here or at the coordinator that owns it. */

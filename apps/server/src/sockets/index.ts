@@ -1,5 +1,5 @@
 export type { RemoteCoordinators } from './client-messenger.ts'
-export { type ClientNamespace, serveClients } from './clients.ts'
+export { type ClientNamespace, type ClientNamespaceParts, serveClients } from './clients.ts'
 export { limitBytes } from './limit-bytes.ts'
 export { OperatorFeed, type OperatorNamespace } from './operators.ts'
 export { closeRoot, type ServedEvents, servedEvents } from './permit-events.ts'

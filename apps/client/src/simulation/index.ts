@@ -1,0 +1,1 @@
+export { type SimulatedSite, startSimulatedSite } from './simulated-site.ts'
