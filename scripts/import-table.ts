@@ -265,6 +265,11 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     packages: ['node:fs', 'yaml', 'zod'],
     because: 'a file of settings is read the same, whatever is set: it knows schemas and no command',
   },
+  'apps/cli/src/run-config': {
+    may: [CORE, 'apps/cli/src/config-file'],
+    packages: ['zod'],
+    because: 'what a run configuration says becomes a request, whoever sends it',
+  },
   'apps/cli/src': {
     may: [CORE, ENGINE, STARTER, SERVER, CLIENT, 'apps/cli/package.json'],
     because: 'the command line stands on top of everything',

@@ -1,4 +1,4 @@
-import type { RunRequest } from '@fedsvd/core/protocol'
+import { MANIFEST_DEFAULTS, type RunRequest, runDefaults, STARTER_MODEL } from '@fedsvd/core/protocol'
 import type { StarterClient } from '@fedsvd/starter/corpus'
 
 /** The budget of each client: an upper bound on epsilon at this delta, per record, add-or-remove-one. */
@@ -20,27 +20,20 @@ export interface DemoChoices {
   readonly seed: string
 }
 
-/**
- * The run that `fedsvd demo` asks for: the starter encoder on SpamAssassin, three clients, all of them in every round.
- * The figures were tuned on the public hold-out; docs/log.md has the sweeps.
- */
+/** The run that `fedsvd demo` asks for: the starter encoder on SpamAssassin, all three clients in every round. */
 export function demoRun({ quick, headMode, seed }: DemoChoices): RunRequest {
+  const { model, adapter, ...usual } = runDefaults({ model: STARTER_MODEL, task: MANIFEST_DEFAULTS.task })
   return {
+    ...usual,
+    ...(quick && { rounds: 2, localSteps: 1, expectedLotSize: 32 }),
     name: quick ? 'demo (quick)' : 'demo',
     method: 'fedsvd',
-    model: { name: 'starter', maxTokens: quick ? 32 : 128, featureScale: 10 },
+    model: { name: STARTER_MODEL, ...model, ...(quick && { maxTokens: 32 }) },
     labels: [...DEMO_LABELS],
-    adapter: { rank: 8, alpha: 8, headMode },
-    rounds: quick ? 2 : 6,
-    localSteps: quick ? 1 : 5,
-    expectedLotSize: quick ? 32 : 128,
-    clipNorm: 0.5,
-    learningRate: 12,
-    momentum: 0,
+    adapter: { ...adapter, headMode },
     target: { ...DEMO_BUDGET },
     clientsPerRound: 3,
     quorum: 3,
-    deadlineSeconds: 600,
     seed,
   }
 }

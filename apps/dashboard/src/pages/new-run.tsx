@@ -10,7 +10,7 @@ import { Panel } from '../components/panel.tsx'
 import { Empty, Failure, Loaded } from '../components/state.tsx'
 import { ModelAndTask, Pace, PrivacyUnit } from './new-run/choices.tsx'
 import { Projection } from './new-run/cost.tsx'
-import { checked, type Form, type SetField, START, withModel, withRule } from './new-run/form.ts'
+import { checked, type Form, type SetField, START, withModel, withRule, withTask } from './new-run/form.ts'
 import { Numbers, privacyFields, roundFields, TRAINING } from './new-run/numbers.tsx'
 import { Registered } from './new-run/registered.tsx'
 
@@ -81,6 +81,7 @@ function RunForm({ list, options }: { readonly list: ModelList; readonly options
                 {...numbers}
                 list={list}
                 onModel={(name) => setForm((before) => withModel(before, name, list))}
+                onTask={(task) => setForm((before) => withTask(before, task, list))}
               />
               <Registered
                 {...numbers}

@@ -20,10 +20,11 @@ interface Choices {
   readonly faults: Faults
   readonly set: SetField
   readonly onModel: (name: string) => void
+  readonly onTask: (task: Task) => void
 }
 
 /** The model, what it is trained for, and the labels where there are any. */
-export function ModelAndTask({ form, list, faults, set, onModel }: Choices) {
+export function ModelAndTask({ form, list, faults, set, onModel, onTask }: Choices) {
   const model = modelOf(form, list)
   const tasks = model?.tasks ?? TASKS
   return (
@@ -68,7 +69,7 @@ export function ModelAndTask({ form, list, faults, set, onModel }: Choices) {
         label="Task"
         description={TASK_HELP[form.task]}
         value={form.task}
-        onChange={(event) => set('task', event.currentTarget.value as Task)}
+        onChange={(event) => onTask(event.currentTarget.value as Task)}
         data={[...tasks]}
         error={faults.get('task')}
       />

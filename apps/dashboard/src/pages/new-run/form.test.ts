@@ -1,6 +1,6 @@
 import type { ModelList, RunOptions } from '@fedsvd/core/protocol'
 import { describe, expect, it } from 'vitest'
-import { checked, type Form, START, withModel, withRule } from './form.ts'
+import { checked, type Form, START, withModel, withRule, withTask } from './form.ts'
 import { privacyFields, roundFields } from './numbers.tsx'
 
 const LIST: ModelList = {
@@ -50,6 +50,25 @@ describe('the form of a new run', () => {
     expect(formOf('gpt2').task).toBe('causal-lm')
     expect(faultOf(formOf('bert', { maxTokens: 65 }), 'maxTokens')).toBe('At most 64 for bert')
     expect(faultOf(formOf('starter', { task: 'causal-lm' }), 'task')).toBe('starter cannot be trained for it')
+  })
+
+  it('offers the usual values of the model and the task, and keeps what was typed', () => {
+    expect(formOf('starter')).toMatchObject({ learningRate: 12, clipNorm: 0.5, featureScale: 10 })
+    expect(formOf('bert')).toMatchObject({ learningRate: 0.5, clipNorm: 1, featureScale: 1 })
+    expect(formOf('gpt2')).toMatchObject({ learningRate: 0.2, maxTokens: 256 })
+    const typed = withModel(formOf('starter', { learningRate: 3 }), 'bert', LIST)
+    expect(typed).toMatchObject({ learningRate: 3, clipNorm: 1, rounds: 10 })
+    expect(withModel(typed, 'starter', LIST)).toMatchObject({
+      learningRate: 3,
+      clipNorm: 0.5,
+      rounds: 6,
+      maxTokens: 128,
+    })
+    expect(withTask(formOf('gpt2', { rounds: 7 }), 'sequence-classification', LIST)).toMatchObject({
+      learningRate: 0.5,
+      maxTokens: 128,
+      rounds: 7,
+    })
   })
 
   it('names labels only where a task has some, and tells checkpoints apart that are not whole', () => {

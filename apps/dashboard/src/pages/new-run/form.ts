@@ -1,6 +1,7 @@
 import { predictsTokens, type Task } from '@fedsvd/core/lora'
 import {
   type AggregationOption,
+  CHOICE_DEFAULTS,
   checkpointIdentitySchema,
   issueInWords,
   MANIFEST_DEFAULTS,
@@ -8,7 +9,9 @@ import {
   type ModelView,
   type RunOptions,
   type RunRequest,
+  runDefaults,
   runRequestSchema,
+  STARTER_MODEL,
 } from '@fedsvd/core/protocol'
 
 /** The form as it is filled in; numbers may be half typed. */
@@ -58,42 +61,35 @@ export type SetField = <K extends keyof Form>(key: K, value: Form[K]) => void
 /** What is wrong with a field, by its name. */
 export type Faults = ReadonlyMap<string, string>
 
+/** What is usual for a model and a task, as the fields of the form. */
+function usual({ model, task }: Pick<Form, 'model' | 'task'>, longest?: number) {
+  const { model: ofModel, adapter, target, ...others } = runDefaults({ model, task }, longest)
+  const featureScale = ofModel.featureScale ?? MANIFEST_DEFAULTS.featureScale
+  return { ...others, ...adapter, ...target, maxTokens: ofModel.maxTokens, featureScale } satisfies Partial<Form>
+}
+
 export const START: Form = {
   name: '',
   method: 'fedsvd',
   initialiser: MANIFEST_DEFAULTS.initialiser,
   aggregation: MANIFEST_DEFAULTS.aggregation.name,
   terms: {},
-  model: '',
   checkpoint: '',
   task: MANIFEST_DEFAULTS.task,
-  maxTokens: 128,
-  featureScale: 10,
+  ...usual({ model: STARTER_MODEL, task: MANIFEST_DEFAULTS.task }),
+  model: STARTER_MODEL,
   labels: ['ham', 'spam'],
-  rank: 8,
-  alpha: 8,
-  headMode: 'trained',
-  rounds: 6,
-  localSteps: 5,
-  expectedLotSize: 128,
-  clipNorm: 0.5,
   unit: MANIFEST_DEFAULTS.unit.kind,
-  maxRecords: 16,
-  combine: 'mean',
-  learningRate: 12,
-  momentum: 0,
-  epsilon: 6,
-  delta: 1e-5,
+  maxRecords: CHOICE_DEFAULTS.maxRecords,
+  combine: CHOICE_DEFAULTS.combine,
   mode: MANIFEST_DEFAULTS.mode.name,
-  bufferSize: 10,
-  stalenessExponent: 0.5,
+  bufferSize: CHOICE_DEFAULTS.bufferSize,
+  stalenessExponent: CHOICE_DEFAULTS.stalenessExponent,
   lateUpdates: MANIFEST_DEFAULTS.lateUpdates,
   maxStaleness: MANIFEST_DEFAULTS.maxStaleness,
   overSelection: MANIFEST_DEFAULTS.overSelection,
   clientsPerRound: 3,
   quorum: 3,
-  deadlineSeconds: 600,
-  seed: 'fedsvd',
 }
 
 /** The model that the form names; undefined for one that only a hub may have. */
@@ -101,12 +97,23 @@ export function modelOf({ model }: Form, { models }: ModelList): ModelView | und
   return models.find(({ name }) => name === model)
 }
 
-/** Another model: what it has no use for is put right, all else stays. */
+/** Another model, and a task that it can be trained for; all else as with {@link withTask}. */
 export function withModel(form: Form, name: string, list: ModelList): Form {
   const model = list.models.find((known) => known.name === name)
-  if (model === undefined) return { ...form, model: name }
-  const task = model.tasks.includes(form.task) ? form.task : (model.tasks[0] ?? form.task)
-  return { ...form, model: name, task, maxTokens: Math.min(form.maxTokens, model.maxTokens) }
+  const task = model === undefined || model.tasks.includes(form.task) ? form.task : (model.tasks[0] ?? form.task)
+  const { maxTokens, ...after } = following(form, { ...form, model: name, task }, list)
+  return { ...after, maxTokens: Math.min(maxTokens, model?.maxTokens ?? maxTokens) }
+}
+
+/** Another task: each field that still has its usual value has that of the new task, and what was typed stays. */
+export function withTask(form: Form, task: Task, list: ModelList): Form {
+  return following(form, { ...form, task }, list)
+}
+
+function following(before: Form, after: Form, list: ModelList): Form {
+  const [old, now] = [before, after].map((form) => usual(form, modelOf(form, list)?.maxTokens))
+  const kept = Object.keys(now!).filter((key) => before[key as keyof typeof now] !== old![key as keyof typeof old])
+  return { ...after, ...now, ...Object.fromEntries(kept.map((key) => [key, before[key as keyof Form]])) }
 }
 
 /** The aggregation rule that the form names. */
