@@ -121,6 +121,10 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
     ['identity', 'platform', 'privacy', 'rounds', 'runs', 'storage'],
     'what people see is read from what is stored and from the runs under way; nothing is changed by looking',
   ],
+  trackers: [
+    ['platform', 'privacy', 'rounds', 'storage'],
+    'a tracker is told what is stored of a run; no round knows of it, so that none can wait for it',
+  ],
   sockets: [['identity', 'platform', 'privacy', 'rounds', 'runs', 'storage', 'telemetry', 'views']],
   http: [
     ['config.ts', 'identity', 'models', 'platform', 'privacy', 'runs', 'storage', 'telemetry', 'version.ts', 'views'],
@@ -145,6 +149,8 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
       'sockets',
       'storage',
       'telemetry',
+      'trackers',
+      'version.ts',
       'views',
     ],
     'what a coordinator consists of is put together here, and nothing is decided',

@@ -55,6 +55,13 @@ function parsedJson(given: unknown): unknown {
   }
 }
 
+const NO_CREDENTIALS = 'expected an address without a user or a password, a query or a fragment'
+
+function hasNoCredentials(address: string): boolean {
+  const { username, password, search, hash } = new URL(address)
+  return [username, password, search, hash].every((part) => part === '')
+}
+
 /** Settings of a coordinator. This file is the only one that reads the environment. */
 export const configSchema = z.strictObject({
   /** Address to listen on. */
@@ -148,6 +155,36 @@ export const configSchema = z.strictObject({
   svdDevice: z.enum(SVD_DEVICES).default('auto'),
   /** Address of an OTLP receiver over HTTP, such as `http://127.0.0.1:4318`; without it nothing is traced. */
   otlpEndpoint: z.url({ protocol: /^https?$/ }).optional(),
+  /** Address of an MLflow tracking server that is told of every run: see docs/reference/trackers.md. */
+  mlflowUrl: z
+    .url({ protocol: /^https?$/ })
+    .refine(hasNoCredentials, NO_CREDENTIALS)
+    .optional(),
+  /** The experiment there; made where it is not there yet. */
+  mlflowExperiment: z.string().trim().min(1).max(200).default('fedsvd'),
+  /** User name of Basic authentication there, whose password is the token; without it the token is a Bearer one. */
+  mlflowUser: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .regex(/^[^:]*$/, 'expected a name without a colon')
+    .optional(),
+  /** Access token there, or the password of the user. */
+  mlflowToken: trimmed
+    .max(4000)
+    .regex(/^[\x21-\x7e]+$/, 'expected printable ASCII without spaces')
+    .optional(),
+  /** Store the adapter of a run that is over there, too; the server has to serve artifacts itself. */
+  mlflowArtifacts: flag.default(false),
+  /** Folder for event files of every run, which TensorBoard is pointed at. */
+  tensorboardDir: z
+    .string()
+    .min(1)
+    .transform((folder) => path.resolve(folder))
+    .optional(),
+  /** Tell MLflow and TensorBoard the epsilon of each site under its name, beside the highest of all. */
+  trackSites: flag.default(false),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a round waits for known clients that are away, once a quorum is there. */
   gatherSeconds: z.coerce.number().min(0).max(3600).default(10),

@@ -14,6 +14,7 @@ import {
   composeSecurity,
   composeSockets,
   composeStorage,
+  composeTrackers,
   type OpenBlobs,
   type OpenStore,
   openSecrets,
@@ -106,6 +107,7 @@ export async function startCoordinator(
   const security = composeSecurity(base, storage, secrets, presence)
   const rooms = composeRuns(base, storage, security, presence, { models, evaluatorFor, refactoriser })
   const { runs } = rooms
+  const trackers = await composeTrackers(base, storage, rooms)
   const { keepUpdates, collectSeconds, collectGraceSeconds } = config
   const collector = startCollector({
     blobs,
@@ -146,6 +148,7 @@ export async function startCoordinator(
     await drained
     await collector[Symbol.asyncDispose]()
     await runs[Symbol.asyncDispose]()
+    await trackers[Symbol.asyncDispose]()
     await others?.[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
     await tracer[Symbol.asyncDispose]()
@@ -154,6 +157,7 @@ export async function startCoordinator(
   try {
     await others?.start({ clients, runs, presence, feed })
     await runs.registry.resume()
+    await trackers.start()
     const url = await listen(listener, config, nameOf)
     log.info({ url }, 'coordinator listening')
     const served = () => ({ routes: servedRoutes(app), ...servedEvents(io) })
