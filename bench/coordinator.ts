@@ -70,6 +70,7 @@ function requestOf(clients: number, rounds: number): RunRequest {
     learningRate: 0.1,
     momentum: 0,
     target: { epsilon: 900, delta: 1e-5 },
+    maxNoiseRatio: 100,
     clientsPerRound: clients,
     quorum: clients,
     deadlineSeconds: 3600,

@@ -33,6 +33,12 @@ const LEDGER_TESTS = [
 ]
 
 export const MUTANTS: readonly Mutant[] = [
+  // The noise that a site may take part with
+  ...breaksOf(
+    core('accounting/calibrate.ts'),
+    [core('accounting/calibrate.test.ts')],
+    [['(1 - LANDING) * (epsilon - spent)', '(1 - LANDING) * epsilon']],
+  ),
   // Clip, bound and the sum of a lot
   ...breaksOf(core('privacy/clip.ts'), SUM_TESTS, [
     ['Math.min(2 ** GRID_BITS / clipNorm, CLIP_TARGET / norm)', '2 ** GRID_BITS / clipNorm'],
@@ -404,6 +410,15 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...breaksOf(
     server('privacy/terms.ts'),
+    [server('privacy/terms.test.ts')],
+    [
+      ['if (isWithinNoiseRatio(terms.noiseMultiplier, most, 1)) return', 'if (true as boolean) return'],
+      ['return untouched && maxNoiseRatio * untouched', 'return untouched && 10 * untouched'],
+      ['(await mostNoise(manifest, terms, bounds)) ?? 0', '(await mostNoise(manifest, terms, bounds)) ?? 1e6'],
+    ],
+  ),
+  ...breaksOf(
+    server('privacy/terms.ts'),
     ['apps/server/tests/privacy.test.ts', 'apps/server/tests/bad-input.test.ts'],
     [
       ['if (budget.delta > 1 / declaredRecords) {', 'if (false as boolean) {'],
@@ -487,7 +502,11 @@ export const MUTANTS: readonly Mutant[] = [
   ...breaksOf(
     client('runs/terms.ts'),
     [client('runs/terms.test.ts')],
-    [['  requireDrawable(noiseMultiplier, manifest.adapter)\n', '']],
+    [
+      ['  requireDrawable(noiseMultiplier, manifest.adapter)\n', ''],
+      ['if (!isWithinNoiseRatio(noiseMultiplier, untouched, maxNoiseRatio)) {', 'if (false as boolean) {'],
+      ['  const isOfTarget = ', '  const isOfTarget = true || '],
+    ],
   ),
   // What answers would tell of a process that is busy
   ...breaksOf(

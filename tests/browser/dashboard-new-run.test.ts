@@ -101,7 +101,7 @@ describe.skipIf(CHROMIUM === undefined)('a new run', { timeout: 600_000 }, () =>
       await page.context().close()
       return options
     })()
-    expect(plain).toEqual(['mean', 'median', 'trimmed-mean', 'krum'])
+    expect(plain).toEqual(['mean', 'inverse-variance-mean', 'median', 'trimmed-mean', 'krum'])
 
     await loadExtensions([GEOMETRIC_MEDIAN])
     await using scene = await openScene({ clients: [] })

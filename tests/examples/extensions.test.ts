@@ -65,6 +65,7 @@ describe('the examples of extensions', () => {
     expect(options.initialisers).toEqual(['orthonormal', 'kaiming', 'rademacher'])
     expect(options.aggregationRules.map(({ name }) => name)).toEqual([
       'mean',
+      'inverse-variance-mean',
       'median',
       'trimmed-mean',
       'krum',

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { pld } from '../../../packages/core/src/accounting/index.ts'
+import { calibrateNoiseMultiplier, pld } from '../../../packages/core/src/accounting/index.ts'
+import { untouchedNoiseQuestion } from '../../../packages/core/src/privacy/index.ts'
 import type { LedgerReport, PrivacyTerms, RunManifest } from '../../../packages/core/src/protocol/index.ts'
 import {
+  expectedAdapter,
   type FakeClient,
   type TestCoordinator,
   testCoordinator,
+  tinyRequest,
   until,
 } from '../../../packages/testing/src/server/index.ts'
 
@@ -26,6 +29,48 @@ function eventOf(client: FakeClient, manifest: RunManifest): Event {
 /** Epsilon of so many rounds under the default terms of the tests: q = 0.1, sigma = 2, two steps a round. */
 const epsilonOf = (rounds: number, noiseMultiplier = 2): number =>
   pld.epsilonUpperBound([{ sampleRate: 0.1, noiseMultiplier, steps: 2 * rounds }], 1e-5)
+
+describe('a client whose budget is nearly spent', () => {
+  it('is left out with its noise, by a run that names no ratio; the run goes on without it and says who and why', async () => {
+    await using coordinator = await testCoordinator()
+    const changes = { maxNoiseRatio: undefined, clientsPerRound: 2, quorum: 1, rounds: 1, deadlineSeconds: 0.5 }
+    const { runId } = await coordinator.createRun(changes)
+    const { budget, ...shape } = untouchedNoiseQuestion(tinyRequest(changes), 0.1)
+    const noiseMultiplier = calibrateNoiseMultiplier({ ...budget, ...shape, accountant: pld })
+    const spent = await coordinator.client('nearly spent', { terms: { noiseMultiplier: 2.02 * noiseMultiplier } })
+    const untouched = await coordinator.client('untouched', { terms: { noiseMultiplier } })
+    await spent.connect()
+    await coordinator.seen(runId, 'the refusal', ({ leftOut }) => leftOut?.length === 1)
+    await untouched.connect()
+    const snapshot = await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')
+    expect(snapshot.manifest.maxNoiseRatio).toBe(2)
+    expect(snapshot.leftOut).toEqual([
+      expect.objectContaining({
+        clientId: spent.clientId,
+        name: 'nearly spent',
+        code: 'BUDGET_TOO_SMALL',
+        message: expect.stringContaining('2 times what an untouched budget needs'),
+      }),
+    ])
+    expect(snapshot.clients.map(({ name }) => name)).toEqual(['untouched'])
+    expect(spent.invitations).toEqual([])
+  })
+
+  it('weighs by its noise where the run asks for that', async () => {
+    await using coordinator = await testCoordinator()
+    const clients = await Promise.all([
+      coordinator.client('untouched'),
+      coordinator.client('another'),
+      coordinator.client('nearly spent', { terms: { noiseMultiplier: 5 } }),
+    ])
+    const { runId } = await coordinator.createRun({ aggregation: { name: 'inverse-variance-mean' }, rounds: 1 })
+    await Promise.all(clients.map((client) => client.connect()))
+    const snapshot = await coordinator.seen(runId, 'the end', ({ state }) => state === 'completed')
+    expect(snapshot.adapter).toBe(expectedAdapter(snapshot, clients))
+    const { aggregation: _, ...equal } = snapshot.manifest
+    expect(snapshot.adapter).not.toBe(expectedAdapter({ ...snapshot, manifest: equal }, clients))
+  })
+})
 
 describe('the budget of a client', () => {
   it('is never exceeded by an invitation: the client is left out before, and the run ends when too few are left', async () => {

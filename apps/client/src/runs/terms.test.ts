@@ -1,4 +1,11 @@
-import { bestOrder, filterOf, pld, scheduleRule } from '@fedsvd/core/accounting'
+import {
+  bestOrder,
+  calibrateNoiseMultiplier,
+  filterOf,
+  pld,
+  scheduleRule,
+  stepsAffordable,
+} from '@fedsvd/core/accounting'
 import { BUDGET, sampleBound, sampleManifest } from '@fedsvd/testing/client/sample-run'
 import { describe, expect, it } from 'vitest'
 import { termsFor } from './terms.ts'
@@ -76,10 +83,65 @@ describe('a site stays out', () => {
     expect(() => termsFor(manifest, { ...site, spent, rule })).toThrow('BUDGET_TOO_SMALL')
   })
 
-  it('when so little is left that its noise would drown the run', () => {
+  /** So much of the budget is charged by the filter, by steps of the run's own mechanism and a remainder. */
+  const spentUpTo = (share: number) => {
     const all = termsFor(manifest, site)
-    const spent = [{ ...sampleBound().event, ...all, steps: 77 }] // 99.8 % of the budget, by the filter
-    const rule = { kind: 'renyi', order: bestOrder(spent, BUDGET) } as const
-    expect(() => termsFor(manifest, { ...site, spent, rule })).toThrow(/BUDGET_TOO_SMALL.*at most 10 times/)
+    const event = { ...sampleBound().event, sampleRate: all.sampleRate, noiseMultiplier: all.noiseMultiplier }
+    const rule = { kind: 'renyi', order: bestOrder([event], BUDGET) } as const
+    const filter = filterOf(rule)
+    const steps = stepsAffordable({ ...BUDGET, epsilon: share * 6, ...all, accountant: filter })
+    const spent = [{ ...event, steps }]
+    const rest = { ...event, noiseMultiplier: 0, steps: 1 }
+    rest.noiseMultiplier = calibrateNoiseMultiplier({
+      ...BUDGET,
+      epsilon: share * 6,
+      sampleRate: all.sampleRate,
+      steps: 1,
+      prior: spent,
+      accountant: filter,
+    })
+    return { untouched: all.noiseMultiplier, spent: [...spent, rest], rule }
+  }
+
+  it.each([
+    [0.95, 2],
+    [0.999, 2],
+    [0.999, 10],
+    [0.999999, 100],
+  ])(
+    'when %f of its budget is charged and the run lets it use %d times the noise: nobody else pays for it',
+    (share, maxNoiseRatio) => {
+      const { spent, rule } = spentUpTo(share)
+      const run = { ...manifest, maxNoiseRatio }
+      expect(() => termsFor(run, { ...site, spent, rule })).toThrow(
+        new RegExp(`BUDGET_TOO_SMALL.*${maxNoiseRatio} times \\(maxNoiseRatio of the run\\).*charged already`),
+      )
+    },
+  )
+
+  it('and takes part with what it really needs where that is within the ratio, and no more', () => {
+    const { untouched, spent, rule } = spentUpTo(0.8)
+    const { noiseMultiplier } = termsFor({ ...manifest, maxNoiseRatio: 2 }, { ...site, spent, rule })
+    expect(noiseMultiplier / untouched).toBeGreaterThan(1.2)
+    expect(noiseMultiplier / untouched).toBeLessThanOrEqual(2)
+    const charged = filterOf(rule).epsilonUpperBound(
+      [...spent, { sampleRate: 10 / 120, noiseMultiplier, steps: 102 }],
+      1e-5,
+    )
+    expect(charged).toBeLessThanOrEqual(6)
+    expect(charged).toBeGreaterThan(5.99)
+  })
+
+  it('when its own budget is so much smaller than the target of the run, untouched as it is', () => {
+    const small = { ...site, budget: { epsilon: 1, delta: 1e-5 } }
+    expect(() => termsFor({ ...manifest, maxNoiseRatio: 2 }, small)).toThrow(/BUDGET_TOO_SMALL.*times as much/)
+    expect(termsFor({ ...manifest, maxNoiseRatio: 10 }, small).budget.epsilon).toBe(1)
+  })
+
+  it('not, by a manifest from before the term, below ten times the noise', () => {
+    const { untouched, spent, rule } = spentUpTo(0.95)
+    const { noiseMultiplier } = termsFor(manifest, { ...site, spent, rule })
+    expect(noiseMultiplier / untouched).toBeGreaterThan(2)
+    expect(noiseMultiplier / untouched).toBeLessThanOrEqual(10)
   })
 })

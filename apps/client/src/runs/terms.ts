@@ -9,8 +9,13 @@ import {
 } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type AdapterSchema, trainedSpecs } from '@fedsvd/core/lora'
-import { deltaWithoutMisses, mostNoiseMultiplier } from '@fedsvd/core/privacy'
-import type { Budget, PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
+import {
+  deltaWithoutMisses,
+  isWithinNoiseRatio,
+  mostNoiseMultiplier,
+  untouchedNoiseQuestion,
+} from '@fedsvd/core/privacy'
+import { type Budget, type PrivacyTerms, type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 import { sizeOf } from '@fedsvd/core/tensor'
 
 /** What a site knows when it decides its terms. */
@@ -24,12 +29,6 @@ export interface SiteLimits {
   /** By which rule the data set's ledger holds events against the budget; undefined as long as nothing was spent. */
   readonly rule: FilterRule | undefined
 }
-
-/**
- * A site whose budget is nearly spent could still join with noise that drowns its update and everybody else's. It stays
- * out when it would need this many times the noise that the run's own target asks for.
- */
-const MOST_EXTRA_NOISE = 10
 
 /** @throws FedsvdError DELTA_TOO_LARGE for a delta with which a site takes part in no run */
 export function requireDelta(delta: number, declaredRecords: number): void {
@@ -46,7 +45,8 @@ export function requireDelta(delta: number, declaredRecords: number): void {
  * The terms on which this site takes part in a run: the least noise with which all rounds of the run, and the spare
  * steps for interruptions, stay within the run's target, and together with everything spent before within the site's
  * own budget. The first by PLD, for a run is one fixed schedule; the second by the filter of the site's ledger, for
- * this run was chosen after earlier ones were seen.
+ * this run was chosen after earlier ones were seen. A site that would need more noise than the run's maxNoiseRatio
+ * allows stays out: its update would say little, and what it says would cost the others more than it gives.
  *
  * @throws FedsvdError DELTA_TOO_LARGE, CONFIG_INVALID (a lot larger than the data), BUDGET_TOO_SMALL
  */
@@ -66,10 +66,35 @@ export function termsFor(manifest: RunManifest, site: SiteLimits): PrivacyTerms 
   }
   const budget = { epsilon: Math.min(manifest.target.epsilon, site.budget.epsilon), delta }
   const forNoise = { ...budget, delta: deltaWithoutMisses(delta, manifest.rounds) } // see release-slot.ts
-  const forThisRun = calibrateNoiseMultiplier({ ...forNoise, ...shape, accountant: pld })
-  const noiseMultiplier = Math.max(forThisRun, noiseBesideSpent(site, manifest.rounds, shape, forThisRun))
+  const { budget: target } = untouchedNoiseQuestion(manifest, shape.sampleRate)
+  const untouched = calibrateNoiseMultiplier({ ...target, ...shape, accountant: pld })
+  const isOfTarget = forNoise.epsilon === target.epsilon && forNoise.delta === target.delta
+  const forThisRun = isOfTarget ? untouched : calibrateNoiseMultiplier({ ...forNoise, ...shape, accountant: pld })
+  const { maxNoiseRatio } = resolveManifest(manifest)
+  const usual = { untouched, maxNoiseRatio }
+  const noiseMultiplier = Math.max(forThisRun, noiseBesideSpent(site, manifest.rounds, shape, usual))
   requireDrawable(noiseMultiplier, manifest.adapter)
+  if (!isWithinNoiseRatio(noiseMultiplier, untouched, maxNoiseRatio)) {
+    throw tooMuchNoise(
+      usual,
+      `${(noiseMultiplier / untouched).toFixed(2)} times as much, for epsilon ${budget.epsilon}`,
+    )
+  }
   return { declaredRecords: site.declaredRecords, sampleRate: shape.sampleRate, noiseMultiplier, budget }
+}
+
+/** The noise of an untouched budget, and how many times that the run lets a site use. */
+interface UsualNoise {
+  readonly untouched: number
+  readonly maxNoiseRatio: number
+}
+
+function tooMuchNoise({ untouched, maxNoiseRatio }: UsualNoise, got: string): FedsvdError {
+  return new FedsvdError('BUDGET_TOO_SMALL', {
+    expected: `a budget for which ${maxNoiseRatio} times (maxNoiseRatio of the run) the noise multiplier ${untouched.toFixed(3)} of an untouched one is enough`,
+    got,
+    remedy: 'This data set stays out of the run; nothing was spent.',
+  })
 }
 
 /** So much noise that the sampler does not draw it would be paid for, and then fail the round. */
@@ -89,19 +114,17 @@ function noiseBesideSpent(
   { spent, budget: whole, rule }: SiteLimits,
   rounds: number,
   shape: { readonly sampleRate: number; readonly steps: number },
-  usual: number,
+  usual: UsualNoise,
 ): number {
   const first = spent[0]
   if (first === undefined) return 0
   const filter = filterOf(rule ?? scheduleRule(first))
   const budget = { ...whole, delta: deltaWithoutMisses(whole.delta, spent.length + rounds) }
-  const most = { ...shape, noiseMultiplier: MOST_EXTRA_NOISE * usual }
-  if (filter.allows([...spent, most], budget)) {
-    return calibrateNoiseMultiplier({ ...budget, ...shape, prior: spent, accountant: filter })
+  const most = usual.maxNoiseRatio * usual.untouched
+  if (!filter.allows([...spent, { ...shape, noiseMultiplier: most }], budget)) {
+    const charged = filter.epsilonUpperBound(spent, budget.delta).toFixed(4)
+    throw tooMuchNoise(usual, `${charged} of epsilon ${budget.epsilon} charged already`)
   }
-  throw new FedsvdError('BUDGET_TOO_SMALL', {
-    expected: `enough left of epsilon ${budget.epsilon} for at most ${MOST_EXTRA_NOISE} times the noise multiplier ${usual.toFixed(3)} of this run`,
-    got: `${filter.epsilonUpperBound(spent, budget.delta).toFixed(4)} charged already`,
-    remedy: 'This data set stays out of the run; nothing was spent.',
-  })
+  // What lands below the whole of the budget may ask for a little more than is needed.
+  return Math.min(most, calibrateNoiseMultiplier({ ...budget, ...shape, prior: spent, accountant: filter }))
 }

@@ -1,12 +1,11 @@
-import { eventOfRound, scheduledSteps, scheduleRule } from '@fedsvd/core/accounting'
-import { FedsvdError } from '@fedsvd/core/errors'
-import { MOST_EXTRA_NOISE, type PrivacyTerms, type RunManifest } from '@fedsvd/core/protocol'
+import { eventOfRound, NOISE_RANGE, scheduleRule } from '@fedsvd/core/accounting'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
+import { isWithinNoiseRatio, untouchedNoiseQuestion } from '@fedsvd/core/privacy'
+import { type PrivacyTerms, type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from './epsilon.ts'
 
 const ROUNDING = 1e-9
 const MOST_RECORDS = 2 ** 31 - 1
-/** Short runs on large data ask for less noise than this; a client may add what is usual all the same. */
-const LEAST_CALIBRATED = 1
 
 /**
  * Refuses terms under which a client cannot take part in a run.
@@ -47,32 +46,45 @@ export async function checkTerms(manifest: RunManifest, terms: PrivacyTerms, bou
   }
 }
 
-/** More noise than the budget asks for makes updates useless, and lifts the bound on their norm with it. */
+/**
+ * More noise than the run lets a site use makes its updates useless, and lifts the bound on their norm with it.
+ *
+ * @throws FedsvdError BUDGET_TOO_SMALL
+ */
 async function checkNoise(manifest: RunManifest, terms: PrivacyTerms, bounds: EpsilonBounds): Promise<void> {
-  const most = await mostNoise(manifest, terms, bounds)
-  if (terms.noiseMultiplier <= most) return
-  throw unfit(
-    `a noiseMultiplier of at most ${most.toPrecision(4)}, ${MOST_EXTRA_NOISE} times what the target of the run asks for`,
-    String(terms.noiseMultiplier),
-  )
+  const most = (await mostNoise(manifest, terms, bounds)) ?? 0
+  if (isWithinNoiseRatio(terms.noiseMultiplier, most, 1)) return
+  const { maxNoiseRatio } = resolveManifest(manifest)
+  throw new FedsvdError('BUDGET_TOO_SMALL', {
+    expected: `a noiseMultiplier of at most ${most.toPrecision(4)}, ${maxNoiseRatio} times what an untouched budget needs for the target of the run (maxNoiseRatio)`,
+    got: String(terms.noiseMultiplier),
+    remedy: 'A site with so little of its budget left stays out: its noise would be added to the mean of all.',
+  })
 }
 
 /**
- * The most noise that a client may state: so many times what spends the target of the run in all of its rounds and the
- * spare steps, at the client's sampling rate. A function of the run's own terms, not of what the client promises to
- * spend.
+ * The most noise that a client may use: so many times what an untouched site needs to spend the target of the run in
+ * all of its rounds and the spare steps, at the client's sampling rate. A function of the run's own terms, not of what
+ * the client promises to spend; it is computed as the client computes it. Undefined where there was no answer in time.
  */
 export async function mostNoise(
-  { target, rounds, localSteps }: Pick<RunManifest, 'target' | 'rounds' | 'localSteps'>,
+  manifest: Pick<RunManifest, 'target' | 'rounds' | 'localSteps' | 'maxNoiseRatio'>,
   { sampleRate, noiseMultiplier }: Pick<PrivacyTerms, 'sampleRate' | 'noiseMultiplier'>,
   bounds: EpsilonBounds,
-): Promise<number> {
-  const least = MOST_EXTRA_NOISE * LEAST_CALIBRATED
-  if (noiseMultiplier <= least) return least // as nearly all terms: nothing has to be calibrated
-  const question = { by: 'rdp' as const, budget: target, sampleRate, steps: scheduledSteps({ rounds, localSteps }) }
-  // Where no noise is needed, or no amount of it is enough, there is nothing to calibrate by.
-  const calibrated = await bounds.noiseFor(question).catch(() => undefined)
-  return MOST_EXTRA_NOISE * Math.max(LEAST_CALIBRATED, calibrated ?? LEAST_CALIBRATED)
+): Promise<number | undefined> {
+  const { maxNoiseRatio } = resolveManifest(manifest)
+  const least = maxNoiseRatio * NOISE_RANGE.least
+  if (noiseMultiplier <= least) return least // no calibration asks for less
+  const question = { by: 'pld' as const, ...untouchedNoiseQuestion(manifest, sampleRate) }
+  const untouched = await bounds.noiseFor(question).catch(withoutCalibration)
+  return untouched && maxNoiseRatio * untouched
+}
+
+/** Where no noise is needed the least is enough; where none is enough, any is, and the budget buys no round. */
+function withoutCalibration(error: unknown): number {
+  if (isFedsvdError(error, 'CONFIG_INVALID')) return NOISE_RANGE.least
+  if (isFedsvdError(error, 'BUDGET_TOO_SMALL')) return NOISE_RANGE.most
+  throw error
 }
 
 /** True when both say the same, number for number. */

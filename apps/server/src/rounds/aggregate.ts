@@ -12,7 +12,7 @@ import { staleUpdates } from './stale-updates.ts'
  * What the run's rule makes of the accepted updates: with the coordinator's own noise where the run asks for
  * client-level privacy.
  */
-export function aggregate(context: RoundContext<'settings' | 'storage' | 'mechanism'>): Promise<Aggregate> {
+export function aggregate(context: RoundContext<'settings' | 'storage' | 'mechanism' | 'budgets'>): Promise<Aggregate> {
   const { clientLevel } = context.run.settings.manifest
   return clientLevel === undefined ? combined(context) : clientLevelMean(context, clientLevel)
 }
@@ -24,13 +24,15 @@ export function aggregate(context: RoundContext<'settings' | 'storage' | 'mechan
  * of the clients' noised shares, the same for all of them; the shares of stale updates are about another clip norm, and
  * left out.
  */
-async function combined(context: RoundContext<'settings' | 'storage'>): Promise<Aggregate> {
+async function combined(context: RoundContext<'settings' | 'storage' | 'budgets'>): Promise<Aggregate> {
   const { run, round, journal, base } = context
   const { manifest, schemaHash } = run.settings
   const { adapter, aggregation, adaptiveClipping, clipNorm: start } = resolveManifest(manifest)
-  const updates = beginAggregation(trainedSpecs(adapter), aggregation)
+  const delivered = deliveredTasks(journal.progress!)
+  const terms = [...delivered, ...(journal.progress!.late ?? [])].map(({ clientId }) => run.budgets.termsOf(clientId)!)
+  const updates = beginAggregation(trainedSpecs(adapter), aggregation, terms)
   const shares: number[] = []
-  for (const { clientId, update } of deliveredTasks(journal.progress!)) {
+  for (const { clientId, update } of delivered) {
     const bytes = await run.storage.blobs.read(update.sha256)
     const { tensors, shareUnderClip } = decodeUpdate(
       manifest,

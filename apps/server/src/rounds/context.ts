@@ -5,6 +5,7 @@ import type {
   InvitationReply,
   Offer,
   OfferReply,
+  PrivacyTerms,
   RoundClosed,
   RunEnded,
   RunManifest,
@@ -69,6 +70,8 @@ export interface PayingClients {
    * of them says that its budget is spent.
    */
   withBudget(): Promise<{ readonly clients: readonly string[]; readonly of: number }>
+  /** What a client that takes part has agreed to. */
+  termsOf(clientId: string): PrivacyTerms | undefined
 }
 
 /** Which clients of a run will not deliver in a round. */

@@ -4,6 +4,7 @@ import { initialState, predictsTokens } from '@fedsvd/core/lora'
 import {
   acceptsStaleUpdates,
   bufferOf,
+  NEW_RUN_MAX_NOISE_RATIO,
   type RunManifest,
   type RunRequest,
   resolveManifest,
@@ -48,6 +49,7 @@ export async function createRun(
   const clientLevel = request.clientLevel && (await clientLevelOf(request.clientLevel, request, bounds))
   const { name: modelName, checkpoint } = model
   const given = {
+    maxNoiseRatio: NEW_RUN_MAX_NOISE_RATIO,
     ...request,
     runId: randomUUID(),
     model: { ...request.model, name: modelName, ...(checkpoint && { checkpoint }) },

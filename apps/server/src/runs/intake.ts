@@ -50,7 +50,9 @@ export class UpdateIntake {
       stream,
       blobs,
       terms,
-      mostNoise: async () => (terms === undefined ? 0 : await mostNoise(manifest, terms, bounds)),
+      // Terms were held against it when they were accepted; earlier releases accepted more.
+      mostNoise: async () =>
+        terms === undefined ? 0 : ((await mostNoise(manifest, terms, bounds)) ?? terms.noiseMultiplier),
       isPaused: record?.state === 'paused',
       current,
       stored,

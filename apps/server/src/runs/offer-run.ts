@@ -55,6 +55,7 @@ async function dealWith(
   if (!reply.accepted) {
     const refusal = FedsvdError.fromJSON(reply.error)
     await refuseOpenTask(run, clientId)
+    run.messages.log.warn({ clientId, code: refusal.code }, 'client left out of the run: it declined')
     await run.messages.alert(refusal.code, `does not take part. ${refusal.message}`, clientId)
     return false
   }
@@ -71,6 +72,7 @@ async function dealWith(
       run.participants.noteTerms(clientId, 'unanswered')
       throw error
     }
+    run.messages.log.warn({ clientId, code: error.code }, 'client left out of the run: its terms were refused')
     await run.messages.alert(error.code, `its terms were refused. ${error.message}`, clientId)
     run.messages.gateway.runEnded(clientId, {
       runId: run.runId,

@@ -11,7 +11,8 @@ import {
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, PrivacySpending } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
 import { type ActiveRun, shownAlerts } from '../runs/index.ts'
-import type { RoundProgress, RunRecord, Store } from '../storage/records/index.ts'
+import type { Alert, RoundProgress, RunRecord, Store } from '../storage/records/index.ts'
+import { leftOutOf } from './left-out.ts'
 import { notPrivateReason } from './not-private.ts'
 
 const MOST_ALERTS = 100
@@ -50,6 +51,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   const notPrivate = notPrivateReason(reason, alerts)
   const stored =
     live === undefined && !isRunOver(run.state) ? await store.rounds.find(runId, since + published.length) : undefined
+  const leftOut = await leftOutIn(store, alerts, clients)
   const current = currentOf(live?.rounds.current?.journal.progress ?? stored)
   return {
     runId,
@@ -74,6 +76,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
       ...(evaluation && { evaluation }),
     })),
     ...(baseline && { baseline }),
+    ...(leftOut.length > 0 && { leftOut }),
     alerts: shownAlerts(alerts, MOST_ALERTS).map(({ code, message, at, clientId }) => ({
       code,
       message,
@@ -87,6 +90,21 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
     ...(adapter?.factors && { refactorisation: { round: adapter.number - 1, ...adapter.factors } }),
     ...(adapter && { adapter: adapter.sha256 }),
   }
+}
+
+async function leftOutIn(
+  store: Store,
+  alerts: readonly Alert[],
+  clients: RunSnapshot['clients'],
+): Promise<NonNullable<RunSnapshot['leftOut']>> {
+  const taking = new Set(clients.map(({ clientId }) => clientId))
+  const others = new Set(alerts.flatMap(({ clientId }) => clientId ?? []).filter((clientId) => !taking.has(clientId)))
+  const names = await store.clients.names([...others])
+  return leftOutOf(
+    alerts,
+    (clientId) => taking.has(clientId),
+    (clientId) => names.get(clientId) ?? clientId,
+  )
 }
 
 async function clientsOf(

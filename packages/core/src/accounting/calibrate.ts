@@ -15,15 +15,17 @@ export interface BudgetQuestion {
   readonly accountant: Accountant
 }
 
-/** A calibration lands between this share of the budget and the whole of it. */
+/** A calibration lands between this share of what is left of the budget and the whole of it. */
 const LANDING = 0.999
+/** So small a share of a budget is not told apart from nothing: accountants have no more digits to search by. */
+const LEAST_REMAINDER = 1e-6
 
 /** Less noise than the first is no protection at any scale; more than the second leaves nothing to learn from. */
-const NOISE_RANGE = { least: 0.02, most: 1e6 } as const
+export const NOISE_RANGE = { least: 0.02, most: 1e6 } as const
 
 /**
  * The noise multiplier at which `steps` steps, on top of `prior`, spend the budget: recomputing epsilon at the result
- * gives at least 99.9 % of it and never more than all of it.
+ * gives at least 99.9 % of what `prior` has left of it, and never more than all of it.
  *
  * @throws FedsvdError BUDGET_TOO_SMALL when no amount of noise fits the budget (the prior already fills it, or epsilon
  *   is too small for any useful noise); CONFIG_INVALID when a value is out of range, or when delta is so large that the
@@ -34,12 +36,15 @@ export function calibrateNoiseMultiplier(question: BudgetQuestion & { readonly s
   checkQuestion(question)
   checkSteps(question.steps)
   const { accountant, epsilon, prior = [], delta, sampleRate, steps } = question
-  const aim = epsilon * (1 - (1 - LANDING) / 2)
+  const spent = prior.length === 0 ? 0 : accountant.epsilonUpperBound(prior, delta)
+  // Measured by what is left: 99.9 % of the budget may be spent already, and then any noise at all would do.
+  const slack = Math.max((1 - LANDING) * (epsilon - spent), LEAST_REMAINDER * epsilon)
+  const aim = epsilon - slack / 2
   const excess = (logNoise: number) => {
     const event = { sampleRate, noiseMultiplier: Math.exp(logNoise), steps }
     return logRatio(accountant.epsilonUpperBound([...prior, event], delta), aim)
   }
-  const lands = (value: number) => value >= logRatio(LANDING * epsilon, aim) && value <= logRatio(epsilon, aim)
+  const lands = (value: number) => value >= logRatio(epsilon - slack, aim) && value <= logRatio(epsilon, aim)
 
   let low = Math.log(neighbourhood(question, (quick) => calibrateNoiseMultiplier({ ...question, ...quick })) ?? 1)
   let high = low

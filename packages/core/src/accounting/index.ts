@@ -1,5 +1,5 @@
 export type { Accountant } from './accountant.ts'
-export { type BudgetQuestion, calibrateNoiseMultiplier, stepsAffordable } from './calibrate.ts'
+export { type BudgetQuestion, calibrateNoiseMultiplier, NOISE_RANGE, stepsAffordable } from './calibrate.ts'
 export { closedFormEpsilon } from './closed-form.ts'
 export {
   type AccountedEvent,

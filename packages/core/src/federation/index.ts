@@ -1,5 +1,6 @@
-export type { Aggregation, AggregationRule } from './aggregation/aggregation.ts'
+export type { Aggregation, AggregationRule, UpdateTerms } from './aggregation/aggregation.ts'
 export { bufferedAggregation } from './aggregation/buffered.ts'
+export { inverseVarianceWeights } from './aggregation/inverse-variance-mean.ts'
 export { aggregationRules, beginAggregation, minUpdates, registerAggregationRule } from './aggregation/rules.ts'
 export { beginMean, type RunningMean } from './aggregation/running-mean.ts'
 export type { Method, MethodStep } from './methods/method.ts'

@@ -23,6 +23,11 @@ export const LIMITS = {
   delta: range(LEAST_DELTA, 0.5, 'accountants have no digits below, and half of all records given away is no promise'),
   sampleRate: range(1e-10, 1, 'one record in the largest data set that can be declared is 4.7e-10'),
   noiseMultiplier: range(0.01, 1e6, 'calibration looks between 0.02 and 1e6; less noise than that is none'),
+  noiseRatio: range(
+    1,
+    100,
+    'at 1 every budget has to be untouched; with 100 times the noise an update is worth a ten-thousandth of another',
+  ),
   renyiOrder: range(1.001, 2e6, 'filters take their order from a grid within'),
   declaredRecords: range(1, MOST_INT32, 'an integer of the database'),
   lotSize: range(1, MOST_INT32, 'a lot is no larger than the data that can be declared'),
@@ -77,9 +82,3 @@ export function numberIn({ least, most }: Range): z.ZodNumber {
 export function wholeIn({ least, most }: Range): z.ZodNumber {
   return z.number().int().min(least).max(most)
 }
-
-/**
- * A client may state this many times the noise that the target of a run asks for. More of it would only lift the bound
- * on how large its updates may be.
- */
-export const MOST_EXTRA_NOISE = 10

@@ -15,6 +15,7 @@ export {
 } from './client-level.ts'
 export type { GradientPart } from './clip.ts'
 export { beginClippedSum, type ClippedSum, type ClippedSumBuilder, type ClipTerms } from './clipped-sum.ts'
+export { isWithinNoiseRatio, type TargetedRun, untouchedNoiseQuestion } from './noise-ratio.ts'
 export {
   beginPrivateRound,
   canResume,

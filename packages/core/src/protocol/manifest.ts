@@ -143,6 +143,11 @@ export const runManifestSchema = z.strictObject({
   momentum: numberIn(LIMITS.momentum),
   /** What the run asks each client to spend at most; a client's own limit always wins. */
   target: budgetSchema,
+  /**
+   * The most noise that a site may take part with, as a multiple of what it would need with an untouched budget under
+   * the target. A site whose budget is nearly spent would need more, and stays out.
+   */
+  maxNoiseRatio: numberIn(LIMITS.noiseRatio).optional(),
   clientLevel: clientLevelSchema.optional(),
   /** Moves the record-level clipNorm, of which the manifest has the first, once per round and for all clients alike. */
   adaptiveClipping: adaptiveClippingSchema.optional(),

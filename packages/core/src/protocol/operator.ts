@@ -153,6 +153,18 @@ export const runSnapshotSchema = z.strictObject({
         .optional(),
     }),
   ),
+  /** Clients that do not take part, with the newest reason: they declined the offer, or their terms were refused. */
+  leftOut: z
+    .array(
+      z.strictObject({
+        clientId: identifierSchema,
+        name: z.string(),
+        code: z.string(),
+        message: z.string(),
+        at: z.iso.datetime(),
+      }),
+    )
+    .optional(),
   alerts: z.array(
     z.strictObject({ code: z.string(), message: z.string(), at: z.string(), clientId: identifierSchema.optional() }),
   ),

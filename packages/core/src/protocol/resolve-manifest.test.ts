@@ -14,6 +14,7 @@ describe('a manifest that is read', () => {
       lateUpdates: 'reject',
       maxStaleness: 20,
       overSelection: 1,
+      maxNoiseRatio: 10,
       unit: { kind: 'record', maxRecords: 1, combine: 'mean' },
       model: { featureScale: 1 },
     })
@@ -29,6 +30,7 @@ describe('a manifest that is read', () => {
       lateUpdates: 'rebase',
       maxStaleness: 3,
       overSelection: 1.5,
+      maxNoiseRatio: 2,
       unit: { kind: 'person', maxRecords: 4, combine: 'sum' },
       model: { name: 'tiny', maxTokens: 16, featureScale: 10 },
     } as const

@@ -12,7 +12,10 @@ export interface RecordUnit {
 
 /** What a manifest may leave out. */
 type Choices = Partial<
-  Pick<RunManifest, 'task' | 'initialiser' | 'aggregation' | 'mode' | 'lateUpdates' | 'maxStaleness' | 'overSelection'>
+  Pick<
+    RunManifest,
+    'task' | 'initialiser' | 'aggregation' | 'mode' | 'lateUpdates' | 'maxStaleness' | 'overSelection' | 'maxNoiseRatio'
+  >
 > & {
   readonly unit?: RunUnit | RecordUnit | undefined
   readonly model?: Readonly<Partial<RunManifest['model']>> | undefined
@@ -28,6 +31,7 @@ export interface ResolvedChoices {
   readonly lateUpdates: NonNullable<RunManifest['lateUpdates']>
   readonly maxStaleness: number
   readonly overSelection: number
+  readonly maxNoiseRatio: number
   readonly unit: RunUnit | RecordUnit
 }
 
@@ -47,11 +51,20 @@ export const MANIFEST_DEFAULTS = {
   maxStaleness: 20,
   /** Times clientsPerRound: no more clients are asked than are needed. */
   overSelection: 1,
+  /** Times: what releases from before the term let in. A new run says its own, see {@link NEW_RUN_MAX_NOISE_RATIO}. */
+  maxNoiseRatio: 10,
   /** One record: the unit of DP-SGD (Abadi et al. 2016). */
   unit: { kind: unitOfRun({}) as 'record', maxRecords: 1, combine: 'mean' },
   /** The head sees the features as the encoder makes them. */
   featureScale: 1,
 } as const satisfies ResolvedChoices & { readonly featureScale: number }
+
+/**
+ * What the coordinator writes into the manifest of a new run that does not ask for another `maxNoiseRatio`: with twice
+ * the noise an update is worth a quarter of another. Written, since what a manifest leaves out keeps the meaning that it
+ * had when sites agreed to it.
+ */
+export const NEW_RUN_MAX_NOISE_RATIO = 2
 
 /** A manifest, or a part of one, with nothing left out that has a default. */
 export type Resolved<M extends Choices> = Omit<M, keyof ResolvedChoices | 'model'> &
@@ -68,7 +81,7 @@ export type Resolved<M extends Choices> = Omit<M, keyof ResolvedChoices | 'model
  * @example resolveManifest({}).maxStaleness // 20
  */
 export function resolveManifest<M extends Choices>(manifest: M): Resolved<M> {
-  const { task, initialiser, aggregation, mode, lateUpdates, maxStaleness, overSelection, unit, featureScale } =
+  const { task, initialiser, aggregation, mode, lateUpdates, maxStaleness, overSelection, maxNoiseRatio, unit } =
     MANIFEST_DEFAULTS
   const given = manifest.mode ?? mode
   return {
@@ -80,8 +93,9 @@ export function resolveManifest<M extends Choices>(manifest: M): Resolved<M> {
     lateUpdates: given.name === 'buffered' ? 'rebase' : (manifest.lateUpdates ?? lateUpdates),
     maxStaleness: manifest.maxStaleness ?? maxStaleness,
     overSelection: manifest.overSelection ?? overSelection,
+    maxNoiseRatio: manifest.maxNoiseRatio ?? maxNoiseRatio,
     unit: manifest.unit ?? unit,
-    model: { ...manifest.model, featureScale: manifest.model?.featureScale ?? featureScale },
+    model: { ...manifest.model, featureScale: manifest.model?.featureScale ?? MANIFEST_DEFAULTS.featureScale },
   } as Resolved<M>
 }
 

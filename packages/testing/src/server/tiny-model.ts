@@ -33,6 +33,7 @@ export function tinyRequest(changes: Partial<RunRequest> = {}): RunRequest {
     learningRate: 0.5,
     momentum: 0,
     target: { epsilon: 8, delta: 1e-5 },
+    maxNoiseRatio: 100, // the fake client states noise multiplier 2, whatever the run asks for
     clientsPerRound: 3,
     quorum: 3,
     deadlineSeconds: 30,

@@ -12,6 +12,12 @@ export interface Aggregation {
   result(): NamedTensor[]
 }
 
+/** What is public about an update: its client's terms. */
+export interface UpdateTerms {
+  /** With which the update was noised: its variance is this squared, times the same constant for every client. */
+  readonly noiseMultiplier: number
+}
+
 /**
  * How the updates of a round become one. Every rule sees updates that their clients have clipped and noised, and that
  * lie within the norm bound of the run; so the choice among rules costs no record-level privacy (post-processing).
@@ -37,6 +43,7 @@ export interface AggregationRule<Terms extends z.ZodRawShape = z.ZodRawShape> ex
    * that compares updates has them all from {@link bufferedAggregation}.
    *
    * @param specs the trained tensors of the run, float32
+   * @param updates the public terms of each update, in the order in which they will be added
    */
-  begin(specs: readonly TensorSpec[], terms: z.infer<z.ZodObject<Terms>>): Aggregation
+  begin(specs: readonly TensorSpec[], terms: z.infer<z.ZodObject<Terms>>, updates: readonly UpdateTerms[]): Aggregation
 }

@@ -16,8 +16,9 @@ const deltaOf = (values: readonly number[]): NamedTensor[] => [
   { name: 'b', shape: [2, 2], data: Float32Array.from(values.slice(0, 4)) },
   { name: 'head', shape: [1], data: Float32Array.from(values.slice(4)) },
 ]
+const EQUAL_NOISE = Array.from({ length: 20 }, () => ({ noiseMultiplier: 0.7 }))
 function aggregate(rule: NamedTerms, updates: readonly (readonly number[])[]): number[] {
-  const aggregation = beginAggregation(specs, rule)
+  const aggregation = beginAggregation(specs, rule, EQUAL_NOISE)
   for (const update of updates) aggregation.add(deltaOf(update))
   return aggregation.result().flatMap(({ data }) => [...data])
 }
@@ -101,7 +102,7 @@ describe('the aggregation of a round', () => {
   })
 
   it.each(RULES)('adds nothing of an update that does not fit: %o', (rule) => {
-    const aggregation = beginAggregation(specs, rule)
+    const aggregation = beginAggregation(specs, rule, EQUAL_NOISE)
     expect(() => aggregation.add(deltaOf([1, 2, 3, 4, 5]).toReversed())).toThrow(/SHAPE_MISMATCH/)
     expect(aggregation.count).toBe(0)
   })
@@ -122,7 +123,14 @@ describe('a rule that is registered', () => {
 
   it('is used by its name, with its terms', () => {
     registerAggregationRule(firstOnes('first-ones'))
-    expect(aggregationRules.names).toEqual(['mean', 'median', 'trimmed-mean', 'krum', 'first-ones'])
+    expect(aggregationRules.names).toEqual([
+      'mean',
+      'inverse-variance-mean',
+      'median',
+      'trimmed-mean',
+      'krum',
+      'first-ones',
+    ])
     expect(minUpdates({ name: 'first-ones', kept: 2 })).toBe(2)
     expect(
       aggregate({ name: 'first-ones', kept: 2 }, [
@@ -157,8 +165,10 @@ describe('a rule that is registered', () => {
   })
 
   it('that is not here is not guessed at', () => {
-    expect(() => beginAggregation(specs, { name: 'trimed-mean' })).toThrow(/did you mean trimmed-mean\?.*--extension/)
-    expect(() => beginAggregation(specs, { name: 'toString' })).toThrow(/CONFIG_INVALID/)
+    expect(() => beginAggregation(specs, { name: 'trimed-mean' }, [])).toThrow(
+      /did you mean trimmed-mean\?.*--extension/,
+    )
+    expect(() => beginAggregation(specs, { name: 'toString' }, [])).toThrow(/CONFIG_INVALID/)
   })
 })
 

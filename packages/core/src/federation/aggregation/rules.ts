@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { FedsvdError } from '../../errors.ts'
 import { type NamedTerms, Registry } from '../../registry/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
-import type { Aggregation, AggregationRule } from './aggregation.ts'
+import type { Aggregation, AggregationRule, UpdateTerms } from './aggregation.ts'
+import { inverseVarianceMean } from './inverse-variance-mean.ts'
 import { krum } from './krum.ts'
 import { mean } from './mean.ts'
 import { median } from './median.ts'
@@ -10,7 +11,13 @@ import { requireDelta } from './running-mean.ts'
 import { trimmedMean } from './trimmed-mean.ts'
 
 /** The aggregation rules that this process knows. */
-export const aggregationRules = new Registry<AggregationRule>('aggregation rule', [mean, median, trimmedMean, krum])
+export const aggregationRules = new Registry<AggregationRule>('aggregation rule', [
+  mean,
+  inverseVarianceMean,
+  median,
+  trimmedMean,
+  krum,
+])
 
 /**
  * Adds a rule, which run requests and manifests can name from then on.
@@ -38,11 +45,16 @@ function isEndless(schema: z.core.$ZodType): boolean {
  * Begins to aggregate; the order of the additions decides at most the last bits, so callers add in a fixed order.
  *
  * @param terms as the manifest has them, checked
+ * @param updates the public terms of each update, in the order in which they will be added
  * @throws FedsvdError CONFIG_INVALID for a rule that is not known here; `result()` throws SHAPE_MISMATCH where a rule
  *   makes other tensors than those of the specs
  */
-export function beginAggregation(specs: readonly TensorSpec[], terms: NamedTerms): Aggregation {
-  const aggregation = aggregationRules.get(terms.name).begin(specs, terms)
+export function beginAggregation(
+  specs: readonly TensorSpec[],
+  terms: NamedTerms,
+  updates: readonly UpdateTerms[],
+): Aggregation {
+  const aggregation = aggregationRules.get(terms.name).begin(specs, terms, updates)
   return {
     get count() {
       return aggregation.count

@@ -4,12 +4,14 @@ import { type NamedTensor, sizeOf, type TensorSpec } from '../../tensor/index.ts
 /** A mean that is built update by update, so that memory does not grow with the number of clients. */
 export interface RunningMean {
   readonly count: number
-  /** Adds one delta, in the order of the specs. @throws FedsvdError SHAPE_MISMATCH */
-  add(delta: readonly NamedTensor[]): void
   /**
-   * The equal-weight mean. Weights are public constants: the sizes of data sets are data. @throws FedsvdError RUN_STATE
-   * when empty
+   * Adds one delta, in the order of the specs.
+   *
+   * @param weight above 0; default: 1. Weights are public constants: the sizes of data sets are data
+   * @throws FedsvdError SHAPE_MISMATCH
    */
+  add(delta: readonly NamedTensor[], weight?: number): void
+  /** The mean by weight, of all deltas alike where none has one. @throws FedsvdError RUN_STATE when empty */
   mean(): NamedTensor[]
 }
 
@@ -17,17 +19,19 @@ export interface RunningMean {
 export function beginMean(specs: readonly TensorSpec[]): RunningMean {
   const sums = specs.map(({ shape }) => new Float64Array(sizeOf(shape)))
   let count = 0
+  let total = 0
   return {
     get count() {
       return count
     },
-    add(delta) {
+    add(delta, weight = 1) {
       requireDelta(specs, delta)
       for (const [index, sum] of sums.entries()) {
         const { data } = delta[index]!
-        for (let element = 0; element < sum.length; element += 1) sum[element] = sum[element]! + data[element]!
+        for (let element = 0; element < sum.length; element += 1) sum[element] = sum[element]! + weight * data[element]!
       }
       count += 1
+      total += weight
     },
     mean() {
       if (count === 0) {
@@ -40,15 +44,15 @@ export function beginMean(specs: readonly TensorSpec[]): RunningMean {
       return specs.map(({ name, shape }, index) => ({
         name,
         shape,
-        data: meanOf(sums[index]!, count),
+        data: meanOf(sums[index]!, total),
       }))
     },
   }
 }
 
-function meanOf(sum: Float64Array, count: number): Float32Array {
+function meanOf(sum: Float64Array, total: number): Float32Array {
   const mean = new Float32Array(sum.length)
-  for (let element = 0; element < sum.length; element += 1) mean[element] = sum[element]! / count
+  for (let element = 0; element < sum.length; element += 1) mean[element] = sum[element]! / total
   return mean
 }
 
