@@ -51,7 +51,7 @@ export const MANIFEST_DEFAULTS = {
   maxStaleness: 20,
   /** Times clientsPerRound: no more clients are asked than are needed. */
   overSelection: 1,
-  /** Times: what releases from before the term let in. A new run says its own, see {@link NEW_RUN_MAX_NOISE_RATIO}. */
+  /** What releases from before the term let in. A new run says its own, see {@link NEW_RUN_MAX_NOISE_RATIO}. */
   maxNoiseRatio: 10,
   /** One record: the unit of DP-SGD (Abadi et al. 2016). */
   unit: { kind: unitOfRun({}) as 'record', maxRecords: 1, combine: 'mean' },

@@ -39,7 +39,7 @@ export const inverseVarianceMean = {
 /**
  * The weight of each update: the squared ratio of the median noise to its own, and at most 1.
  *
- * @example inverseVarianceWeights([{ noiseMultiplier: 1 }, { noiseMultiplier: 1 }, { noiseMultiplier: 2 }]) // [1, 1, 0.25]
+ * @example inverseVarianceWeights([1, 1, 2].map((noiseMultiplier) => ({ noiseMultiplier }))) // [1, 1, 0.25]
  */
 export function inverseVarianceWeights(updates: readonly UpdateTerms[]): number[] {
   const noises = updates.map(({ noiseMultiplier }) => noiseMultiplier).sort((left, right) => left - right)
