@@ -51,7 +51,7 @@ export const MANIFEST_DEFAULTS = {
   maxStaleness: 20,
   /** Times clientsPerRound: no more clients are asked than are needed. */
   overSelection: 1,
-  /** What releases from before the term let in. A new run says its own, see {@link NEW_RUN_MAX_NOISE_RATIO}. */
+  /** What releases from before the term let in. A new run has its own: {@link NEW_RUN_MAX_NOISE_RATIO}. */
   maxNoiseRatio: 10,
   /** One record: the unit of DP-SGD (Abadi et al. 2016). */
   unit: { kind: unitOfRun({}) as 'record', maxRecords: 1, combine: 'mean' },
@@ -61,8 +61,8 @@ export const MANIFEST_DEFAULTS = {
 
 /**
  * What the coordinator writes into the manifest of a new run that does not ask for another `maxNoiseRatio`: with twice
- * the noise an update is worth a quarter of another. Written, since what a manifest leaves out keeps the meaning that it
- * had when sites agreed to it.
+ * the noise an update is worth a quarter of another. Written, since what a manifest leaves out keeps the meaning that
+ * it had when sites agreed to it.
  */
 export const NEW_RUN_MAX_NOISE_RATIO = 2
 
