@@ -5,6 +5,7 @@ import {
   checkpointIdentitySchema,
   LIMITS,
   MANIFEST_DEFAULTS,
+  NEW_RUN_MAX_NOISE_RATIO,
   numberIn,
   type RunRequest,
   runDefaults,
@@ -176,6 +177,11 @@ const fields = {
     defaultText: 'none',
   }),
   target: target.meta({ description: 'The privacy that the run asks for.' }),
+  maxNoiseRatio: optional(shape.maxNoiseRatio.unwrap(), {
+    description:
+      'The most extra noise of a site: a multiple of what it would need with an untouched budget. One that is nearly spent stays out.',
+    defaultText: String(NEW_RUN_MAX_NOISE_RATIO),
+  }),
   rounds: optional(shape.rounds, {
     description: 'More rounds need more noise in each for the same budget.',
     unit: 'rounds',
@@ -231,7 +237,7 @@ const fields = {
   }),
   aggregation: optional(z.union([registered, ruleWithTerms]), {
     description:
-      'How the updates of a round become one: `mean`, `median`, `trimmed-mean`, `krum` or another rule of the coordinator, by its name or as a map of `name` and the terms of that rule. Only robust rules bear malicious sites.',
+      'How the updates of a round become one: `mean`, `inverse-variance-mean`, `median`, `trimmed-mean`, `krum` or another rule of the coordinator, by its name or as a map of `name` and the terms of that rule. Only robust rules bear malicious sites.',
     defaultText: '`mean`',
   }),
   mode: optional(z.union([z.enum(MODES), mode]), {
