@@ -135,6 +135,7 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
   'GET /v1/models': async () => ({ route: 'GET /v1/models' }),
   'GET /v1/run-options': async () => ({ route: 'GET /v1/run-options' }),
   'POST /v1/runs': async () => ({ route: 'POST /v1/runs', body: tinyRequest() }),
+  'POST /v1/runs/price': async () => ({ route: 'POST /v1/runs/price', body: tinyRequest() }),
   'GET /v1/runs': async () => ({ route: 'GET /v1/runs' }),
   'GET /v1/runs/:runId': async () => ({ route: `GET /v1/runs/${runId}` }),
   'POST /v1/runs/:runId/stop': async (owner) => ({ route: `POST /v1/runs/${await newRun(owner)}/stop` }),
@@ -273,7 +274,7 @@ describe.each(OPERATORS)('%s', (route) => {
   })
 
   it('serves the roles of the table, and what changes something is in the audit log once', async () => {
-    const changes = !route.startsWith('GET ')
+    const changes = !route.startsWith('GET ') && route !== 'POST /v1/runs/price' // a question, too long for an address
     for (const role of rolesOf(route)) {
       const bearer = route === 'DELETE /v1/session' ? await signIn(url, role) : tokens[role]
       const { route: address, body } = await REQUESTS[route]!(tokens.operator)

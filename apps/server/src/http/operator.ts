@@ -55,6 +55,10 @@ export function operatorRoutes({ store, models, blobs, commands, views, now }: O
     const message = parseMessage(runRequestSchema, request.body, 'a run request')
     response.status(201).json(await commands.create(message, callerOf(response)))
   })
+  router.post('/v1/runs/price', json, async (request, response) => {
+    const message = parseMessage(runRequestSchema, request.body, 'a run request')
+    response.json(await views.price(await commands.plan(message)))
+  })
   router.get('/v1/runs', async (_request, response) => {
     const caller = callerOf(response)
     response.json({ runs: await views.snapshots((run) => ownsRun(caller, run)) })

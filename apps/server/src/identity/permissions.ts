@@ -39,6 +39,7 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'GET /v1/models': WORK,
   'GET /v1/run-options': WORK,
   'POST /v1/runs': WORK,
+  'POST /v1/runs/price': WORK,
   'GET /v1/runs': READ,
   'GET /v1/runs/:runId': READ,
   'POST /v1/runs/:runId/stop': WORK,

@@ -13,7 +13,7 @@ import { reduceRound } from '../rounds/index.ts'
 import type { AuditDraft, RunChange } from '../storage/records/index.ts'
 import type { ActiveRun } from './active-run.ts'
 import type { ConnectedClients } from './connected-clients.ts'
-import { createRun } from './create-run.ts'
+import { createRun, planRun } from './create-run.ts'
 import { participantIn } from './participant.ts'
 import { changePlan } from './plan.ts'
 import type { RunRegistry } from './registry.ts'
@@ -40,6 +40,11 @@ export class RunCommands {
     const { manifest } = await createRun(request, { ...this.#parts, now: () => clock.now(), by })
     await registry.acquire(manifest.runId)
     return manifest
+  }
+
+  /** Checks a request as `create` does and opens nothing. @throws FedsvdError as `planRun` does */
+  async plan(request: RunRequest): Promise<RunManifest> {
+    return (await planRun(request, this.#parts)).manifest
   }
 
   /** @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it has ended already */

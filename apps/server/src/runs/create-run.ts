@@ -28,16 +28,22 @@ export interface CreateRunParts {
   readonly by: Caller
 }
 
+/** What a request becomes, checked in every respect. */
+interface PlannedRun {
+  readonly manifest: RunManifest
+  readonly model: Awaited<ReturnType<ModelRegistry['open']>>
+}
+
 /**
- * Opens a run: everything is checked before anything is created, then the initial state is stored, then the run.
+ * Everything that is checked before a run is opened; nothing is stored.
  *
  * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID, HUB_UNAVAILABLE or ADAPTER_INVALID, and for client-level
  *   terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
  */
-export async function createRun(
+export async function planRun(
   request: RunRequest,
-  { models, store, blobs, bounds, now, by }: CreateRunParts,
-): Promise<RunRecord> {
+  { models, bounds }: Pick<CreateRunParts, 'models' | 'bounds'>,
+): Promise<PlannedRun> {
   const model = await models.open(request.model)
   checkRequest(request, model.maxTokens)
   const adapter = await model.adapterSchema({
@@ -56,8 +62,20 @@ export async function createRun(
     adapter,
     ...(clientLevel && { clientLevel }),
   }
-  const manifest: RunManifest = runManifestSchema.parse(given)
-  const { labels, model: terms } = manifest
+  return { manifest: runManifestSchema.parse(given), model }
+}
+
+/**
+ * Opens a run: everything is checked before anything is created, then the initial state is stored, then the run.
+ *
+ * @throws FedsvdError as `planRun` does
+ */
+export async function createRun(
+  request: RunRequest,
+  { models, store, blobs, bounds, now, by }: CreateRunParts,
+): Promise<RunRecord> {
+  const { manifest, model } = await planRun(request, { models, bounds })
+  const { labels, model: terms, adapter } = manifest
   const head = await model.trainedHead?.({ schema: adapter, labels, featureScale: terms.featureScale })
   const state = initialState(adapter, { seed: manifest.seed, initialiser: manifest.initialiser, head })
   await using blob = await stage(blobs, encodeState(manifest, schemaHashOf(adapter), state))

@@ -1,7 +1,8 @@
-import type { ClientSpending, PrivacyTerms, RunSnapshot } from '@fedsvd/core/protocol'
+import type { ClientSpending, PrivacyTerms, RunManifest, RunPrice, RunSnapshot } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from '../privacy/index.ts'
 import type { Runs } from '../runs/index.ts'
 import type { RunRecord, Store } from '../storage/records/index.ts'
+import { runPrice } from './run-price.ts'
 import { snapshotOf } from './snapshot.ts'
 
 /** Rounds in a snapshot that is sent at every change, or in a list. */
@@ -58,6 +59,12 @@ export class RunViews {
     })
     const rule = await caps.ruleOf(clientId, terms)
     return { epsilon: cap.epsilon, delta: cap.delta, elsewhere, ...(rule && { rule }) }
+  }
+
+  /** What a run would cost each client, before it is opened. */
+  async price(manifest: RunManifest): Promise<RunPrice> {
+    const { store, bounds, isConnected, runs } = this.#parts
+    return await runPrice(manifest, { store, bounds, isConnected, caps: runs.caps })
   }
 
   #snapshotOf(run: RunRecord, newest?: number): Promise<RunSnapshot> {
