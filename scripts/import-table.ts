@@ -60,10 +60,10 @@ const engine = rooms(ENGINE, [CORE], 'the engine runs graphs; it knows neither t
   'weights/peft': [['files', 'weights/safetensors']],
   datasets: [['files', 'tokenizers'], 'a data set is read the same, whatever is trained on it'],
   models: [['files', 'network', 'weights']],
-  training: [['datasets', 'models', 'runtime', 'settings', 'tokenizers', 'weights']],
+  training: [['datasets', 'files', 'models', 'runtime', 'settings', 'tokenizers', 'weights']],
   baselines: [[], 'what a site could do alone, and without the model'],
   'local-training': [['datasets', 'training'], 'training without privacy stays apart from the private step'],
-  export: [['files', 'training', 'weights']],
+  export: [['files', 'settings', 'tokenizers', 'training', 'weights']],
 })
 
 const starter = rooms(
@@ -76,8 +76,8 @@ const starter = rooms(
     corpus: [[], 'the example data know no model'],
     'encoder.ts': [[], 'the encoder is a graph: it reads no files'],
     'engine.ts': [['checkpoint', 'encoder.ts']],
-    'engine-for.ts': [['engine.ts']],
-    'model.ts': [['engine.ts', 'engine-for.ts', 'tokenizer']],
+    'engine-for.ts': [['encoder.ts', 'engine.ts']],
+    'model.ts': [['checkpoint', 'engine.ts', 'engine-for.ts', 'tokenizer']],
     'register.ts': [['model.ts']],
     'index.ts': [['checkpoint', 'encoder.ts', 'engine.ts', 'engine-for.ts', 'model.ts', 'register.ts', 'tokenizer']],
   },

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { EXPORT_FORMATS } from '../../apps/cli/src/export-run.ts'
 import { ERROR_CATALOGUE } from '../../packages/core/src/errors.ts'
 import {
   ACTIVATION_NAMES,
@@ -9,6 +8,7 @@ import {
   type EncoderConfig,
   encoderHead,
 } from '../../packages/core/src/models/index.ts'
+import { EXPORT_FORMATS } from '../../packages/engine/src/settings/index.ts'
 import { FLOAT_DTYPES } from '../../packages/engine/src/weights/safetensors/index.ts'
 
 const read = (page: string) => readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8')

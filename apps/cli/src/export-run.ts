@@ -1,26 +1,14 @@
 import { createHash } from 'node:crypto'
-import type { PrivacyUnit } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type AdapterState, canonicalSchema, stateSpecs } from '@fedsvd/core/lora'
 import { decodeState, frameBytes, type RunSnapshot, readFrameBasis } from '@fedsvd/core/protocol'
+import type { ExportBase, RunFacts, SitePrivacy } from '@fedsvd/engine/export'
 import type { ModelSettings } from '@fedsvd/engine/models'
+import type { ExportFormat } from '@fedsvd/engine/settings'
 import { DEFAULT_MODELS } from './model-options.ts'
 import { fetchAdapterFrame, fetchRun, type OperatorAccess } from './operator-client.ts'
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
-
-/** What the metadata of an exported adapter says about each client's privacy. */
-export interface PrivacyStatement {
-  readonly name: string
-  readonly epsilonUpperBound: number
-  readonly delta: number
-  readonly unit: PrivacyUnit
-  readonly relation: 'add-or-remove-one'
-  readonly adversary: string
-}
-
-export const EXPORT_FORMATS = ['peft', 'merged', 'onnx'] as const
-export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 export interface ExportRequest {
   readonly format: ExportFormat
@@ -41,24 +29,56 @@ export async function exportRun(access: OperatorAccess, runId: string, request: 
   const run = await fetchRun(access, runId)
   const { task, adapter: schema, model, labels } = run.manifest
   const state = await newestState(access, run)
-  const metadata = { runId, rounds: String(run.roundsDone), privacy: JSON.stringify(statementsOf(run)) }
-  const { featureScale } = model
-  if (format === 'peft') {
-    const { writeAdapter } = await import('@fedsvd/engine/weights/peft')
-    return await writeAdapter(folder, state, { task, schema, baseModel: model.name, labels, featureScale, metadata })
-  }
-  if (model.checkpoint === undefined) {
-    throw new FedsvdError('CONFIG_INVALID', {
-      expected: `--format peft for a run on ${model.name}, which is code of fedsvd or of an extension and has no checkpoint to write`,
-      got: `--format ${format}`,
-      remedy: 'Leave --format out for the adapter alone, and use it with that code',
-    })
+  const privacy = statementsOf(run)
+  const metadata = { runId, rounds: String(run.roundsDone), privacy: JSON.stringify(privacy) }
+  const { featureScale, maxTokens } = model
+  const { exportModel } = await import('@fedsvd/engine/export')
+  return await exportModel({
+    format,
+    folder,
+    base: await baseOf(run, models, format),
+    trained: { task, schema, state, labels, featureScale, maxTokens, metadata },
+    facts: factsOf(run, privacy),
+  })
+}
+
+/** An adapter leaves without its base model; whatever else is made needs it here, or on a hub. */
+async function baseOf(
+  { manifest: { model } }: RunSnapshot,
+  models: ModelSettings,
+  format: ExportFormat,
+): Promise<ExportBase> {
+  const { checkpoint: identity } = model
+  if (identity === undefined) {
+    const { baseModels } = await import('@fedsvd/engine/extensions')
+    const { registerStarter } = await import('@fedsvd/starter/register')
+    registerStarter()
+    return { kind: 'code', model: baseModels.find(model.name) }
   }
   const { modelStore } = await import('@fedsvd/engine/models')
-  const { exportMerged, exportOnnx } = await import('@fedsvd/engine/export')
-  const checkpoint = await modelStore(models).open(model)
-  const write = format === 'merged' ? exportMerged : exportOnnx
-  return await write(folder, checkpoint, { task, schema, state, labels, featureScale, metadata })
+  if (format !== 'peft') return { kind: 'checkpoint', identity, checkpoint: await modelStore(models).open(model) }
+  const { models: folder } = models
+  const here = await modelStore({ models: folder })
+    .open(model)
+    .catch(() => undefined)
+  return { kind: 'checkpoint', identity, checkpoint: here }
+}
+
+function factsOf(run: RunSnapshot, privacy: readonly SitePrivacy[]): RunFacts {
+  const { manifest, runId, name, roundsDone, notPrivate, baseline } = run
+  const { localSteps, expectedLotSize, clipNorm, learningRate, momentum, clientsPerRound, target } = manifest
+  return {
+    runId,
+    name,
+    rounds: roundsDone,
+    method: manifest.method,
+    model: manifest.model.name,
+    training: { localSteps, expectedLotSize, clipNorm, learningRate, momentum, clientsPerRound, target },
+    privacy,
+    notPrivate,
+    evaluation: run.rounds.at(-1)?.evaluation,
+    majority: baseline?.majority,
+  }
 }
 
 /** @throws FedsvdError RUN_STATE when no round has been published yet */
@@ -78,10 +98,10 @@ async function newestState(access: OperatorAccess, run: RunSnapshot): Promise<Ad
 }
 
 /** Every epsilon of a run with what it means: one entry for each client and unit. */
-export function statementsOf({ clients }: Pick<RunSnapshot, 'clients'>): PrivacyStatement[] {
+export function statementsOf({ clients }: Pick<RunSnapshot, 'clients'>): SitePrivacy[] {
   return clients.flatMap(({ name, clientLevel, ...record }) =>
-    [record, ...(clientLevel ? [clientLevel] : [])].map(({ epsilonUpperBound, delta, unit, adversary }) => {
-      return { name, epsilonUpperBound, delta, unit, relation: 'add-or-remove-one', adversary }
+    [record, ...(clientLevel ? [clientLevel] : [])].map(({ epsilonUpperBound, budget, delta, unit, adversary }) => {
+      return { name, epsilonUpperBound, budget, delta, unit, relation: 'add-or-remove-one', adversary }
     }),
   )
 }

@@ -15,6 +15,7 @@ describe('wherever an epsilon is shown', () => {
       {
         name: 'site',
         epsilonUpperBound: 5.5,
+        budget: 6,
         delta: 1e-5,
         unit: 'record',
         relation: 'add-or-remove-one',
@@ -23,6 +24,7 @@ describe('wherever an epsilon is shown', () => {
       {
         name: 'site',
         epsilonUpperBound: 7.25,
+        budget: 8,
         delta: 1e-6,
         unit: 'client',
         relation: 'add-or-remove-one',

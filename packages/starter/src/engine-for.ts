@@ -1,16 +1,23 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { canonicalSchema, DEFAULT_TASK, type Task } from '@fedsvd/core/lora'
+import type { Checkpoint } from '@fedsvd/core/models'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { ModelRequest, TrainingEngine } from '@fedsvd/engine/training'
+import { STARTER_ENCODER } from './encoder.ts'
 import { createStarterEngine, PROJECTIONS, starterSchema } from './engine.ts'
 
 /** The model that comes with fedsvd. */
 export const STARTER = 'starter'
 
-/** The engine of a run on the starter model. @throws FedsvdError ADAPTER_INVALID for a schema that is not its own */
+/**
+ * The engine of a run on the starter model, with its own weights or with others of the same shapes.
+ *
+ * @throws FedsvdError ADAPTER_INVALID for a schema that is not its own
+ */
 export async function starterEngineFor(
   { task, model, labels, adapter }: ModelRequest,
   runtime: RuntimeSettings,
+  checkpoint?: Checkpoint,
 ): Promise<TrainingEngine> {
   requireStarterTask(task)
   const { rank, alpha, headMode } = adapter
@@ -24,7 +31,13 @@ export async function starterEngineFor(
     })
   }
   const { maxTokens, featureScale } = model
-  return createStarterEngine({ ...options, ...runtime, maxTokens, ...(featureScale !== undefined && { featureScale }) })
+  return createStarterEngine({
+    ...options,
+    ...runtime,
+    maxTokens,
+    ...(featureScale !== undefined && { featureScale }),
+    ...(checkpoint && { encoder: { config: STARTER_ENCODER, checkpoint } }),
+  })
 }
 
 /** The starter model makes one vector of a text. @throws FedsvdError CONFIG_INVALID for any other task */

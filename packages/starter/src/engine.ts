@@ -63,13 +63,39 @@ export function starterSchema(options: StarterAdapterOptions, config = STARTER_E
   return schema
 }
 
+/** The starter encoder with its head, as graphs are made of. */
+export function starterClassifier(
+  { layers, rank, alpha }: AdapterSchema,
+  {
+    classes,
+    checkpoint,
+    featureScale = FEATURE_SCALE,
+    config = STARTER_ENCODER,
+  }: {
+    readonly classes: number
+    readonly checkpoint: Checkpoint
+    readonly featureScale?: number | undefined
+    readonly config?: StarterEncoderConfig
+  },
+): ClassifierModel {
+  return {
+    layers,
+    rank,
+    scale: alpha / rank,
+    featureWidth: config.width,
+    featureScale,
+    classes,
+    encode: (g, tokenIds, adapters) => starterEncoder(g, tokenIds, config, checkpoint, adapters),
+  }
+}
+
 /**
  * The private training step and inference on the starter encoder. Loads the installed checkpoint; each of the two
  * graphs is made ready when it is first used. Throws CONFIG_INVALID, ADAPTER_INVALID, CHECKPOINT_INVALID or
  * RUNTIME_UNAVAILABLE.
  */
 export async function createStarterEngine(options: StarterEngineOptions): Promise<TrainingEngine> {
-  const { rank, alpha, classes, featureScale = FEATURE_SCALE, maxTokensPerMicroBatch = MAX_PLACES } = options
+  const { classes, featureScale = FEATURE_SCALE, maxTokensPerMicroBatch = MAX_PLACES } = options
   const config = options.encoder?.config ?? STARTER_ENCODER
   const { maxTokens = config.maxTokens } = options
   if (!Number.isInteger(maxTokens) || maxTokens < 1 || maxTokens > config.maxTokens) {
@@ -81,15 +107,7 @@ export async function createStarterEngine(options: StarterEngineOptions): Promis
   }
   const schema = starterSchema(options, config)
   const checkpoint = options.encoder?.checkpoint ?? (await loadStarterCheckpoint())
-  const model: ClassifierModel = {
-    layers: schema.layers,
-    rank,
-    scale: alpha / rank,
-    featureWidth: config.width,
-    featureScale,
-    classes,
-    encode: (g, tokenIds, adapters) => starterEncoder(g, tokenIds, config, checkpoint, adapters),
-  }
+  const model = starterClassifier(schema, { classes, featureScale, config, checkpoint })
   const limits = { maxTokens, positions: config.maxTokens, vocabularySize: config.vocabularySize, classes }
   return await selfTested({ requireKnownAnswers, ...options }, { ...limits, answer: 'label' }, (createRunner) =>
     classifierEngine({ model, schema, limits, maxTokensPerMicroBatch, createRunner }),

@@ -20,4 +20,23 @@ export const starterModel: BaseModel = {
     const { starterEngineFor } = await import('./engine-for.ts')
     return await starterEngineFor(request, runtime)
   },
+  portable: {
+    storesInputsFirst: true,
+    async checkpoint() {
+      const { loadStarterCheckpoint } = await import('./checkpoint/index.ts')
+      return await loadStarterCheckpoint()
+    },
+    async classifier({ model, labels, adapter }, checkpoint) {
+      const { starterClassifier } = await import('./engine.ts')
+      return starterClassifier(adapter, { classes: labels.length, featureScale: model.featureScale, checkpoint })
+    },
+    async createEngine(request, runtime, checkpoint) {
+      const { starterEngineFor } = await import('./engine-for.ts')
+      return await starterEngineFor(request, runtime, checkpoint)
+    },
+    async tokenizer() {
+      const { starterTokenizerFiles } = await import('./tokenizer/index.ts')
+      return await starterTokenizerFiles()
+    },
+  },
 }

@@ -1,7 +1,8 @@
 import type { Evaluation } from '@fedsvd/core/protocol'
+import { EXPORT_FORMATS, type ExportFormat } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { type AccessOptions, accessOf, withAccess } from '../access.ts'
-import { EXPORT_FORMATS, type ExportFormat, exportRun } from '../export-run.ts'
+import { exportRun } from '../export-run.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { fetchRun } from '../operator-client.ts'
 import { example, identifier } from '../options.ts'
@@ -18,7 +19,10 @@ export function exportCommand(): Command {
   const command = withAccess(new Command('export').argument('<run>', 'identifier of the run', identifier))
   return withModelOptions(command)
     .addOption(
-      new Option('--format <format>', 'peft: the adapter alone; merged and onnx need the checkpoint on this machine')
+      new Option(
+        '--format <format>',
+        'peft: the adapter alone; merged and onnx: the whole model, whose checkpoint has to be on this machine',
+      )
         .choices(EXPORT_FORMATS)
         .default('peft'),
     )

@@ -64,12 +64,16 @@ export function toFloat(g: GraphBuilder, x: Value): Value {
   return one(g.apply('Cast', [x], [{ dtype: 'float32', shape: x.shape }], { to: { int: 1 } }))
 }
 
+/** Whole numbers as int32, which ids and places are; larger ones than it holds are the caller's fault. */
+export function toInt32(g: GraphBuilder, x: Value): Value {
+  return one(g.apply('Cast', [x], [{ dtype: 'int32', shape: x.shape }], { to: { int: 6 } }))
+}
+
 /** The position of the largest value along the last axis, the first of equals: int32. */
 export function argMax(g: GraphBuilder, x: Value): Value {
   const shape = x.shape.slice(0, -1)
   const attributes = { axis: { int: -1 }, keepdims: { int: 0 } }
-  const position = one(g.apply('ArgMax', [x], [{ dtype: 'int64', shape }], attributes))
-  return one(g.apply('Cast', [position], [{ dtype: 'int32', shape }], { to: { int: 6 } }))
+  return toInt32(g, one(g.apply('ArgMax', [x], [{ dtype: 'int64', shape }], attributes)))
 }
 
 /** Matrix product over the last two dimensions; leading dimensions broadcast. */

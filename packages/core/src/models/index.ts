@@ -24,7 +24,7 @@ export {
 } from './heads/classification-head.ts'
 export { headSpecs } from './heads/classifier.ts'
 export { type ClassifierModel, deployedGraph, inferenceGraph, trainingGraph } from './heads/classifier-graphs.ts'
-export { type TokenModel, tokenInferenceGraph, tokenTrainingGraph } from './heads/token-graphs.ts'
+export { deployedTokenGraph, type TokenModel, tokenInferenceGraph, tokenTrainingGraph } from './heads/token-graphs.ts'
 export { NO_TARGET, type TokenOutput, tokenHeadSpecs } from './heads/token-outputs.ts'
 export { ACTIVATION_NAMES } from './layers/activation.ts'
 export { attention } from './layers/attention.ts'

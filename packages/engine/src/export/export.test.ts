@@ -12,9 +12,9 @@ import { createEncoderEngine, encoderSchema } from '../training/index.ts'
 import { type CheckpointFolder, openCheckpoint } from '../weights/huggingface/index.ts'
 import { readAdapter, writeAdapter } from '../weights/peft/index.ts'
 import { decodeSafetensors } from '../weights/safetensors/index.ts'
-import type { TrainedState } from './export-folder.ts'
 import { exportMerged } from './merged-checkpoint.ts'
 import { exportOnnx } from './onnx-model.ts'
+import type { TrainedState } from './trained-state.ts'
 
 const LABELS = ['bad', 'fine', 'good']
 const FEATURE_SCALE = 3
@@ -128,22 +128,24 @@ describe.each(['bert', 'roberta', 'xlm-roberta', 'distilbert'])('%s', (name) => 
     )
   })
 
-  it('as ONNX gives the same logits in onnxruntime, of token ids alone', async () => {
+  it('as ONNX gives the same logits in onnxruntime, of what a tokenizer gives', async () => {
     const [path] = await exportOnnx(join(folder, name, 'onnx'), checkpoint, trained)
     const session = await InferenceSession.create(path!)
     expect(session.outputNames).toEqual(['logits'])
-    expect(session.inputNames).toEqual(name === 'bert' ? ['tokenIds', 'typeIds'] : ['tokenIds'])
+    const types = name === 'bert' ? ['token_type_ids'] : []
+    expect(session.inputNames).toEqual(['input_ids', 'attention_mask', ...types])
     const length = 6
-    const padded = (of: (record: (typeof RECORDS)[number]) => Int32Array, filler: number) => {
-      const data = new Int32Array(RECORDS.length * length).fill(filler)
+    const padded = (of: (record: (typeof RECORDS)[number]) => Int32Array) => {
+      const data = new BigInt64Array(RECORDS.length * length)
       RECORDS.forEach((record, row) => {
-        data.set(of(record), row * length)
+        data.set(Array.from(of(record), BigInt), row * length)
       })
-      return new Tensor('int32', data, [RECORDS.length, length])
+      return new Tensor('int64', data, [RECORDS.length, length])
     }
     const { logits } = await session.run({
-      tokenIds: padded((record) => record.tokenIds, -1),
-      ...(name === 'bert' && { typeIds: padded((record) => record.typeIds, 0) }),
+      input_ids: padded((record) => record.tokenIds),
+      attention_mask: padded((record) => record.tokenIds.map(() => 1)),
+      ...(name === 'bert' && { token_type_ids: padded((record) => record.typeIds) }),
     })
     agree(logits!.data as Float32Array)
     await session.release()

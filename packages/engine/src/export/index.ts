@@ -1,3 +1,6 @@
-export type { TrainedState } from './export-folder.ts'
+export { OWN_TYPE } from './base-model-export.ts'
+export { type ExportBase, exportModel, type ModelExport } from './export-model.ts'
 export { exportMerged } from './merged-checkpoint.ts'
-export { exportOnnx } from './onnx-model.ts'
+export { exportOnnx, ONNX_FILE } from './onnx-model.ts'
+export type { RunFacts, SitePrivacy } from './run-facts.ts'
+export type { TrainedState } from './trained-state.ts'

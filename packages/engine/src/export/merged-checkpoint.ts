@@ -12,8 +12,9 @@ import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
 import { type CheckpointFolder, forEachTensor } from '../weights/huggingface/index.ts'
 import { withoutFeatureScale } from '../weights/peft/index.ts'
 import { isFloat, writeSafetensors } from '../weights/safetensors/index.ts'
-import { startExport, type TrainedState } from './export-folder.ts'
+import { startExport } from './export-folder.ts'
 import { factorsByWeight, mergedWeight } from './merged-weight.ts'
+import type { TrainedState } from './trained-state.ts'
 
 /**
  * Writes a whole checkpoint with the adapters merged into its weights (`W0 + scale * B A`) and the trained head: a

@@ -1,57 +1,56 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { toOnnx } from '@fedsvd/core/autodiff'
+import { type Graph, toOnnx } from '@fedsvd/core/autodiff'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type AdapterState, DEFAULT_TASK, tensorsOfState } from '@fedsvd/core/lora'
-import { DECODER_TYPES, deployedGraph } from '@fedsvd/core/models'
-import { encoderClassifier } from '../training/index.ts'
+import { deployedCheckpoint } from '../training/index.ts'
 import type { CheckpointFolder } from '../weights/huggingface/index.ts'
-import { startExport, type TrainedState } from './export-folder.ts'
+import { startExport } from './export-folder.ts'
 import { portable } from './portable.ts'
+import type { TrainedState } from './trained-state.ts'
 
 /** One protocol buffer holds no more. */
 const MOST_BYTES = 2 ** 31 - 1
 
+/** Where Optimum and transformers.js look for it. */
+export const ONNX_FILE = join('onnx', 'model.onnx')
+
 /**
- * Writes `model.onnx`: token ids to logits, with weights, factors and head inside. Inputs are `tokenIds` [N, T] int32
- * with -1 after a record's last token, and for models of pairs `typeIds` [N, T] int32; the output is `logits` [N,
- * classes] float32. Beside it lie config.json, with the labels, and the tokenizer's files.
+ * Writes `onnx/model.onnx` with weights, factors and head inside, and beside it config.json, with the labels, and the
+ * tokenizer's files: the layout of transformers.js. Inputs are `input_ids`, `attention_mask` and, for models that read
+ * it, `token_type_ids`, [N, T] int64 with the padding behind each text; the output is `logits` float32, [N, classes] of
+ * texts, or [N, T, outputs] of tokens.
  *
  * @returns the files written
- * @throws FedsvdError CHECKPOINT_INVALID, or CONFIG_INVALID for a model above 2 GiB, another task or a decoder
+ * @throws FedsvdError CHECKPOINT_INVALID, or CONFIG_INVALID for a model above 2 GiB
  */
 export async function exportOnnx(
   folder: string,
   checkpoint: CheckpointFolder,
-  { task = DEFAULT_TASK, schema, state, labels, featureScale }: TrainedState,
+  trained: TrainedState,
 ): Promise<string[]> {
-  if (task !== 'sequence-classification' || isDecoder(checkpoint)) {
-    throw new FedsvdError('CONFIG_INVALID', {
-      expected: 'a sequence classifier on an encoder for the format onnx',
-      got: `${task} on a ${checkpoint.modelType}`,
-      remedy: 'Export it as merged or peft.',
-    })
-  }
-  const model = await encoderClassifier(checkpoint, { schema, classes: labels.length, featureScale })
-  const graph = portable(deployedGraph(model, byName(state)))
-  const bytes = graph.constants.reduce((sum, { data }) => sum + data.byteLength, 0)
-  if (bytes > MOST_BYTES) {
-    throw new FedsvdError('CONFIG_INVALID', {
-      expected: 'a model of at most 2 GiB for one ONNX file',
-      got: `${bytes} bytes`,
-      remedy: 'Export it as merged or peft.',
-    })
-  }
-  const files = await startExport(folder, checkpoint, { task, labels })
-  const path = join(folder, 'model.onnx')
-  await writeFile(path, toOnnx(graph, 'fedsvd classifier'))
-  return [path, ...files]
+  const { task, schema, state, labels, featureScale, maxTokens } = trained
+  const options = { task, schema, classes: labels.length, featureScale, maxTokens }
+  const graph = await deployedCheckpoint(checkpoint, state, options)
+  requireOneFile(graph)
+  const files = await startExport(folder, checkpoint, trained)
+  return [await writeOnnx(folder, graph), ...files]
 }
 
-function isDecoder({ modelType }: CheckpointFolder): boolean {
-  return (DECODER_TYPES as readonly string[]).includes(modelType)
+/** @throws FedsvdError CONFIG_INVALID for a graph that one file cannot hold */
+export function requireOneFile({ constants }: Graph): void {
+  const bytes = constants.reduce((sum, { data }) => sum + data.byteLength, 0)
+  if (bytes <= MOST_BYTES) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'a model of at most 2 GiB for one ONNX file',
+    got: `${bytes} bytes`,
+    remedy: 'Export it as merged or peft.',
+  })
 }
 
-function byName(state: AdapterState) {
-  return new Map(tensorsOfState(state).map((tensor) => [tensor.name, tensor]))
+/** Writes a graph as {@link ONNX_FILE}. @returns its path */
+export async function writeOnnx(folder: string, graph: Graph): Promise<string> {
+  const path = join(folder, ONNX_FILE)
+  await mkdir(join(folder, 'onnx'), { recursive: true })
+  await writeFile(path, toOnnx(portable(graph), 'fedsvd model'))
+  return path
 }

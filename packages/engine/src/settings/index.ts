@@ -39,6 +39,10 @@ export const SVD_DEVICES = [
 ] as const
 export type SvdDevice = (typeof SVD_DEVICES)[number]
 
+/** Forms in which a trained model leaves: the adapter alone, a whole checkpoint, a graph with the weights inside. */
+export const EXPORT_FORMATS = ['peft', 'merged', 'onnx'] as const
+export type ExportFormat = (typeof EXPORT_FORMATS)[number]
+
 /** How graphs are run at a site: its own affair, no term of a run. Nothing is loaded by naming it. */
 export interface RuntimeSettings {
   /** Threads inside one operator; one per core that this process may have. Only onnxruntime's CPU kernels heed it. */

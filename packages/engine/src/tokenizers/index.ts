@@ -1,3 +1,8 @@
 export { HuggingFaceTokenizer, loadHuggingFaceTokenizer, type TokenizerOptions } from './huggingface-tokenizer.ts'
 export type { EncodedText, EncodedWords, Tokenizer } from './tokenizer.ts'
-export { SPECIAL_TOKENS_MAP, specialTokensBeside } from './tokenizer-files.ts'
+export {
+  readTokenizerFiles,
+  SPECIAL_TOKENS_MAP,
+  specialTokensBeside,
+  type TokenizerFiles,
+} from './tokenizer-files.ts'

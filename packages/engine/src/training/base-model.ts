@@ -1,5 +1,7 @@
 import type { AdapterSchema, Task } from '@fedsvd/core/lora'
+import type { Checkpoint, ClassifierModel } from '@fedsvd/core/models'
 import type { Named } from '@fedsvd/core/registry'
+import type { JsonObject } from '../files/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import type { Tokenizer } from '../tokenizers/index.ts'
 import type { ModelRequest } from './model-request.ts'
@@ -46,4 +48,23 @@ export interface BaseModel extends Named {
    * @throws FedsvdError RUNTIME_UNAVAILABLE
    */
   createEngine(request: ModelRequest, runtime: RuntimeSettings): Promise<TaskEngine>
+  /** How the whole model leaves; absent: its exports are adapters alone. */
+  readonly portable?: PortableModel
+}
+
+/** What it takes to use a base model outside: its weights, its graph and its tokenizer. */
+export interface PortableModel {
+  /** The frozen tensors. The weight of an adapted layer is `<layer>.weight`. */
+  checkpoint(): Promise<Checkpoint>
+  /** True where weights are [dIn, dOut], PEFT's `fan_in_fan_out`. */
+  readonly storesInputsFirst: boolean
+  /** The model on such tensors, as graphs are made of it. */
+  classifier(request: ModelRequest, checkpoint: Checkpoint): Promise<ClassifierModel>
+  /** The engine on such tensors. @throws FedsvdError RUNTIME_UNAVAILABLE */
+  createEngine(request: ModelRequest, runtime: RuntimeSettings, checkpoint: Checkpoint): Promise<TaskEngine>
+  /**
+   * `tokenizer.json` and `tokenizer_config.json` for Hugging Face's libraries: the ids of the model's own tokenizer for
+   * texts as they come, white space and all.
+   */
+  tokenizer(): Promise<{ readonly tokenizer: JsonObject; readonly config: JsonObject }>
 }

@@ -90,6 +90,51 @@ export async function decoderTensors(
   return new Map([...found].map(([name, tensor]) => [decoderTensorName(config, name)!, tensor]))
 }
 
+/** A decoder as graphs are made of, by what its task asks: one vector of a text, or something about each token. */
+export type DecoderModel = { readonly classifier: ClassifierModel } | { readonly tokens: TokenModel }
+
+/**
+ * A decoder with its tensors and its head, for texts of at most `positions` tokens.
+ *
+ * @throws FedsvdError CHECKPOINT_INVALID
+ */
+export async function decoderModel(
+  checkpoint: DecoderCheckpoint,
+  {
+    task = DEFAULT_TASK,
+    schema,
+    classes,
+    featureScale = MANIFEST_DEFAULTS.featureScale,
+  }: Pick<DecoderEngineOptions, 'task' | 'schema' | 'classes' | 'featureScale'>,
+  positions: number,
+): Promise<DecoderModel> {
+  const config = withMaxTokens(decoderConfig(checkpoint.config), positions)
+  const { width } = config.sizes
+  const tensors = await decoderTensors(config, checkpoint)
+  const adapted = { layers: schema.layers, rank: schema.rank, scale: schema.alpha / schema.rank }
+  if (task === 'sequence-classification') {
+    const classifier: ClassifierModel = {
+      ...adapted,
+      featureWidth: width,
+      featureScale,
+      classes,
+      head: scoreHead(width, classes),
+      encode: (g, tokenIds, adapters) => decoderFeatures(g, tokenIds, config, tensors, adapters),
+    }
+    return { classifier }
+  }
+  const tokens: TokenModel = {
+    ...adapted,
+    width,
+    maxTokens: positions,
+    output: predictsTokens(task)
+      ? { kind: 'vocabulary', table: outputEmbeddings(config, tensors) }
+      : tagsOf(config, classes),
+    encode: (g, tokenIds, adapters) => decoderStates(g, tokenIds, config, tensors, adapters),
+  }
+  return { tokens }
+}
+
 /**
  * The private training step and inference on a decoder, for any task. Reads the checkpoint's tensors; each of the two
  * graphs is made ready when it is first used.
@@ -100,49 +145,22 @@ export async function createDecoderEngine(
   checkpoint: DecoderCheckpoint,
   options: DecoderEngineOptions,
 ): Promise<TaskEngine> {
-  const whole = decoderConfig(checkpoint.config)
-  const {
-    task = DEFAULT_TASK,
-    schema,
-    classes,
-    featureScale = MANIFEST_DEFAULTS.featureScale,
-    maxTokens = whole.sizes.maxTokens,
-  } = options
-  checkMaxTokens(maxTokens, whole.sizes.maxTokens)
-  const positions = Math.min(Math.ceil(maxTokens / PADDED) * PADDED, whole.sizes.maxTokens)
-  const config = withMaxTokens(whole, positions)
-  const { width, vocabularySize } = config.sizes
-  const tensors = await decoderTensors(config, checkpoint)
-  const adapted = { layers: schema.layers, rank: schema.rank, scale: schema.alpha / schema.rank }
-  const limits = { maxTokens, positions, vocabularySize }
-  if (task === 'sequence-classification') {
-    const model: ClassifierModel = {
-      ...adapted,
-      featureWidth: width,
-      featureScale,
-      classes,
-      head: scoreHead(width, classes),
-      encode: (g, tokenIds, adapters) => decoderFeatures(g, tokenIds, config, tensors, adapters),
-    }
-    const maxTokensPerMicroBatch = options.maxTokensPerMicroBatch ?? maxTokensPerMicroBatchFor(classes)
-    return await selfTested(options, { ...limits, classes, answer: 'label' }, (createRunner) =>
-      classifierEngine({ model, schema, limits: { ...limits, classes }, maxTokensPerMicroBatch, createRunner }),
+  const { sizes } = decoderConfig(checkpoint.config)
+  const { schema, maxTokens = sizes.maxTokens } = options
+  checkMaxTokens(maxTokens, sizes.maxTokens)
+  const positions = Math.min(Math.ceil(maxTokens / PADDED) * PADDED, sizes.maxTokens)
+  const made = await decoderModel(checkpoint, options, positions)
+  const isVocabulary = 'tokens' in made && made.tokens.output.kind === 'vocabulary'
+  const classes = isVocabulary ? sizes.vocabularySize : options.classes
+  const limits = { maxTokens, positions, vocabularySize: sizes.vocabularySize, classes }
+  const maxTokensPerMicroBatch = options.maxTokensPerMicroBatch ?? maxTokensPerMicroBatchFor(classes)
+  if ('classifier' in made) {
+    return await selfTested(options, { ...limits, answer: 'label' }, (createRunner) =>
+      classifierEngine({ model: made.classifier, schema, limits, maxTokensPerMicroBatch, createRunner }),
     )
   }
-  const output: TokenOutput = predictsTokens(task)
-    ? { kind: 'vocabulary', table: outputEmbeddings(config, tensors) }
-    : tagsOf(config, classes)
-  const outputs = output.kind === 'vocabulary' ? vocabularySize : classes
-  const model: TokenModel = {
-    ...adapted,
-    width,
-    maxTokens: positions,
-    output,
-    encode: (g, tokenIds, adapters) => decoderStates(g, tokenIds, config, tensors, adapters),
-  }
-  const maxTokensPerMicroBatch = options.maxTokensPerMicroBatch ?? maxTokensPerMicroBatchFor(outputs)
-  return await selfTested(options, { ...limits, classes: outputs, answer: 'targets' }, (createRunner) =>
-    tokenEngine({ model, schema, limits: { ...limits, classes: outputs }, maxTokensPerMicroBatch, createRunner }),
+  return await selfTested(options, { ...limits, answer: 'targets' }, (createRunner) =>
+    tokenEngine({ model: made.tokens, schema, limits, maxTokensPerMicroBatch, createRunner }),
   )
 }
 

@@ -1,6 +1,7 @@
-export type { AdapterRequest, BaseModel } from './base-model.ts'
+export type { AdapterRequest, BaseModel, PortableModel } from './base-model.ts'
 export { baseModels, registerModel } from './base-models.ts'
 export { checkpointSchema, createCheckpointEngine, isDecoder, longestText } from './checkpoint-engine.ts'
+export { deployedCheckpoint } from './checkpoint-graph.ts'
 export { type ClassifierEngineOptions, classifierEngine } from './classifier-engine.ts'
 export {
   createDecoderEngine,

@@ -1,1 +1,1 @@
-export { loadStarterTokenizer } from './starter-tokenizer.ts'
+export { loadStarterTokenizer, starterTokenizerFiles } from './starter-tokenizer.ts'

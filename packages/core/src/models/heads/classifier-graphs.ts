@@ -4,7 +4,7 @@ import type { LoraAdapters } from '../layers/linear.ts'
 import type { LinearLayer } from '../layers/linear-layer.ts'
 import { tensorOf } from '../layers/parameters.ts'
 import { privateStepGraph } from '../private-step.ts'
-import { adaptedInputs } from './adapted-inputs.ts'
+import { adaptedInputs, type InputSources, idsOfTokenizers } from './adapted-inputs.ts'
 import { type ClassificationHead, linearHead } from './classification-head.ts'
 import { crossEntropy } from './classifier.ts'
 
@@ -37,12 +37,14 @@ export function inferenceGraph(model: ClassifierModel): Graph {
 }
 
 /**
- * {@link inferenceGraph} with factors and head inside: what is left to supply is `tokenIds`, and `typeIds` where the
- * encoder reads them. The output is `logits`. `trained` has every factor and head tensor by name.
+ * {@link inferenceGraph} with factors and head inside, for others' libraries: what is left to supply is `input_ids`,
+ * `attention_mask` and, where the encoder reads it, `token_type_ids`, [N, T] int64. The output is `logits`. `trained`
+ * has every factor and head tensor by name.
  */
 export function deployedGraph(model: ClassifierModel, trained: ReadonlyMap<string, NamedTensor>): Graph {
   const g = new GraphBuilder()
-  const { logits } = forward(g, model, ({ name, shape }) => g.weight(tensorOf(trained, name, shape)))
+  const supply = ({ name, shape }: TensorSpec) => g.weight(tensorOf(trained, name, shape))
+  const { logits } = forward(g, model, { supply, tokens: idsOfTokenizers })
   return g.build({ logits })
 }
 
@@ -59,8 +61,8 @@ export function trainingGraph(model: ClassifierModel, trained: readonly string[]
   return privateStepGraph(g, losses, parameters, trained)
 }
 
-function forward(g: GraphBuilder, model: ClassifierModel, supply?: (spec: TensorSpec) => Value) {
-  const { parameters, parameter, factors, tokenIds, typeIds } = adaptedInputs(g, model, supply)
+function forward(g: GraphBuilder, model: ClassifierModel, sources?: InputSources) {
+  const { parameters, parameter, factors, tokenIds, typeIds } = adaptedInputs(g, model, sources)
   const features = model.encode(g, tokenIds, { scale: model.scale, factors }, typeIds)
   const head = model.head ?? linearHead(model.featureWidth, model.classes)
   const logits = head.logits(g, features, parameter, model.featureScale)

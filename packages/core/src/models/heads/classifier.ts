@@ -9,7 +9,7 @@ export function headSpecs(featureWidth: number, classes: number): readonly [Tens
   ]
 }
 
-/** Logits [N, classes] of features [N, width], with W [classes, width] and bias [classes]. */
+/** Logits [..., classes] of features [..., width], with W [classes, width] and bias [classes]. */
 export function classify(g: GraphBuilder, features: Value, weight: Value, bias: Value): Value {
   return ops.add(g, ops.matmul(g, features, ops.transposeMatrix(g, weight)), bias)
 }

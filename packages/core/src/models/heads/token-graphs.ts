@@ -1,12 +1,14 @@
 import { BATCH, type Graph, GraphBuilder, ops, type Value } from '../../autodiff/index.ts'
-import type { TensorSpec } from '../../tensor/index.ts'
+import type { NamedTensor, TensorSpec } from '../../tensor/index.ts'
 import { positionsOf } from '../layers/causal-attention.ts'
 import type { LoraAdapters } from '../layers/linear.ts'
 import type { LinearLayer } from '../layers/linear-layer.ts'
+import { tensorOf } from '../layers/parameters.ts'
 import { privateStepGraph } from '../private-step.ts'
-import { adaptedInputs } from './adapted-inputs.ts'
+import { adaptedInputs, idsOfTokenizers } from './adapted-inputs.ts'
 import {
   meanOverTargets,
+  outputLogits,
   type Scored,
   scoreTags,
   scoreVocabulary,
@@ -44,6 +46,19 @@ export function tokenInferenceGraph(model: TokenModel): Graph {
   const g = new GraphBuilder()
   const { scored } = forward(g, model)
   return g.build({ predicted: ops.argMax(g, scored.logits), tokenLosses: scored.losses })
+}
+
+/**
+ * What the model says at every token, with factors and head inside, for others' libraries: what is left to supply is
+ * `input_ids`, `attention_mask` and, where the model reads it, `token_type_ids`, [N, T] int64. The output is `logits`
+ * [N, T, outputs]. `trained` has every factor and head tensor by name.
+ */
+export function deployedTokenGraph(model: TokenModel, trained: ReadonlyMap<string, NamedTensor>): Graph {
+  const g = new GraphBuilder()
+  const supply = ({ name, shape }: TensorSpec) => g.weight(tensorOf(trained, name, shape))
+  const { parameter, factors, tokenIds, typeIds } = adaptedInputs(g, model, { supply, tokens: idsOfTokenizers })
+  const hidden = model.encode(g, tokenIds, { scale: model.scale, factors }, typeIds)
+  return g.build({ logits: outputLogits(g, hidden, model.output, parameter) })
 }
 
 /**

@@ -1,5 +1,6 @@
 import { BATCH, type GraphBuilder, ops, SEQUENCE, type Value } from '../../autodiff/index.ts'
 import type { NamedTensor, TensorSpec } from '../../tensor/index.ts'
+import { classify } from './classifier.ts'
 
 /** The places of a record that carry a loss; a run pads the records to the same number of them. */
 export const TARGETS = 'P'
@@ -41,9 +42,21 @@ export function selectPositions(g: GraphBuilder, hidden: Value, positions: Value
   return ops.matmul(g, selection, hidden)
 }
 
+/** Logits [N, P, outputs] of the states [N, P, width]; `parameter` supplies the head of tags. */
+export function outputLogits(
+  g: GraphBuilder,
+  states: Value,
+  output: TokenOutput,
+  parameter: (spec: TensorSpec) => Value,
+): Value {
+  if (output.kind === 'vocabulary') return ops.matmul(g, states, ops.transposeMatrix(g, g.weight(output.table)))
+  const [weight, bias] = tokenHeadSpecs(output, states.shape.at(-1) as number).map(parameter) as [Value, Value]
+  return classify(g, states, weight, bias)
+}
+
 /** Tags by a linear head. A target that is {@link NO_TARGET} has the loss 0. */
 export function scoreTags(g: GraphBuilder, states: Value, weight: Value, bias: Value, targets: Value): Scored {
-  const logits = ops.add(g, ops.matmul(g, states, ops.transposeMatrix(g, weight)), bias)
+  const logits = classify(g, states, weight, bias)
   const range = g.indices(Array.from({ length: bias.shape[0] as number }, (_, index) => index))
   const oneHot = ops.toFloat(g, ops.equal(g, ops.reshape(g, targets, [BATCH, TARGETS, 1]), range))
   const losses = ops.neg(g, ops.reduceSum(g, ops.mul(g, ops.logSoftmax(g, logits), oneHot), [-1], false))
