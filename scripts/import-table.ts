@@ -61,7 +61,7 @@ const engine = rooms(ENGINE, [CORE], 'the engine runs graphs; it knows neither t
   datasets: [['files', 'tokenizers'], 'a data set is read the same, whatever is trained on it'],
   models: [['files', 'network', 'weights']],
   training: [['datasets', 'files', 'models', 'runtime', 'settings', 'tokenizers', 'weights']],
-  baselines: [[], 'what a site could do alone, and without the model'],
+  baselines: [['datasets'], 'what a site could do alone, and without the model'],
   'local-training': [['datasets', 'training'], 'training without privacy stays apart from the private step'],
   export: [['files', 'settings', 'tokenizers', 'training', 'weights']],
 })

@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os'
 import { type DataSummary, inspectData } from '@fedsvd/engine/datasets'
 import { Command } from 'commander'
+import { baselineCommand } from '../baseline/command.ts'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { collect, example } from '../options.ts'
 import { type Output, outputFor, table } from '../output.ts'
@@ -29,6 +30,7 @@ export function dataCommand(): Command {
       .addHelpText('after', example('fedsvd data inspect notes.csv --text-column body --label-column diagnosis'))
       .action(inspect),
   )
+  command.addCommand(baselineCommand())
   return command
 }
 

@@ -1,1 +1,2 @@
+export { splitForTest } from './split-for-test.ts'
 export { fitTextBaseline, type LabelledText } from './text-baseline.ts'

@@ -1,11 +1,11 @@
 import { FedsvdError } from '@fedsvd/core/errors'
-import { canonicalSchema } from '@fedsvd/core/lora'
+import { type AdapterSchema, canonicalSchema } from '@fedsvd/core/lora'
 import type { ModelReference, ModelStore } from '../models/index.ts'
 import type { RuntimeSettings } from '../settings/index.ts'
 import type { Tokenizer } from '../tokenizers/index.ts'
-import type { BaseModel } from './base-model.ts'
+import type { AdapterRequest, BaseModel } from './base-model.ts'
 import { baseModels } from './base-models.ts'
-import { createCheckpointEngine } from './checkpoint-engine.ts'
+import { checkpointSchema, createCheckpointEngine } from './checkpoint-engine.ts'
 import type { ModelRequest } from './model-request.ts'
 import { proveCheckpoint } from './prove-checkpoint.ts'
 import type { TaskEngine } from './training-engine.ts'
@@ -46,6 +46,18 @@ export async function proveModel(
   models: ModelStore,
 ): Promise<void> {
   if (baseModels.find(model.name) === undefined) await proveCheckpoint(await models.open(model), task)
+}
+
+/** The schema of the adapters for a model, by its own terms. @throws FedsvdError as {@link engineFor} */
+export async function schemaFor(
+  { model, ...request }: AdapterRequest & { readonly model: ModelReference },
+  models: ModelStore,
+): Promise<AdapterSchema> {
+  const own = baseModels.find(model.name)
+  if (own !== undefined) return await own.adapterSchema(request)
+  const { task, adapter, classes } = request
+  const { config } = await models.open(model, 'config')
+  return checkpointSchema(config, { task, classes, ...adapter })
 }
 
 /** The tokenizer of a run's model. @throws FedsvdError as {@link engineFor} */

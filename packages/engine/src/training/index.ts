@@ -21,7 +21,7 @@ export {
   encoderTensors,
 } from './encoder.ts'
 export { createEncoderTagger } from './encoder-tagger.ts'
-export { engineFor, proveModel, tokenizerFor } from './engine-for.ts'
+export { engineFor, proveModel, schemaFor, tokenizerFor } from './engine-for.ts'
 export type { GradientSource, LotSumOptions } from './gradient-source.ts'
 export { requireKnownAnswers } from './known-answers.ts'
 export { sumOfLot } from './lot-sum.ts'
