@@ -178,7 +178,7 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
 const client = rooms(CLIENT, [CORE, ENGINE], ON_THE_WIRE, {
   platform: [[], 'the ground floor: durable files and values to wait for, which know no run'],
   'version.ts': [['apps/client/package.json']],
-  'events.ts': [[]],
+  'events.ts': [['approvals']],
   owner: [['platform']],
   ledger: [
     ['owner', 'platform'],
@@ -187,7 +187,12 @@ const client = rooms(CLIENT, [CORE, ENGINE], ON_THE_WIRE, {
   'step-snapshots': [['ledger', 'platform']],
   outbox: [['ledger', 'platform']],
   overlap: [['ledger', 'platform']],
+  'event-log': [['events.ts', 'platform'], 'what a client tells is kept as it is told'],
   policy: [['ledger', 'platform']],
+  approvals: [
+    ['platform'],
+    'what waits for a decision and what was decided is read by whoever decides, beside the client that runs',
+  ],
   transport: [
     ['ledger', 'platform', 'policy', 'version.ts'],
     'how messages travel is no business of the rounds that they are about',
@@ -196,12 +201,24 @@ const client = rooms(CLIENT, [CORE, ENGINE], ON_THE_WIRE, {
   data: [['ledger', 'platform', 'policy']],
   release: [['platform', 'transport']],
   round: [['ledger', 'outbox', 'platform', 'policy', 'release', 'step-snapshots', 'transport']],
-  runs: [['data', 'ledger', 'platform', 'policy', 'release', 'transport']],
+  runs: [['approvals', 'data', 'ledger', 'platform', 'policy', 'release', 'transport']],
   'state-folder.ts': [['identity', 'ledger', 'platform']],
   'budget.ts': [['ledger', 'overlap', 'owner', 'platform']],
   'config.ts': [['ledger', 'policy', 'state-folder.ts', 'transport']],
   simulation: [
-    ['data', 'events.ts', 'ledger', 'node.ts', 'outbox', 'policy', 'round', 'runs', 'step-snapshots', 'transport'],
+    [
+      'approvals',
+      'data',
+      'events.ts',
+      'ledger',
+      'node.ts',
+      'outbox',
+      'policy',
+      'round',
+      'runs',
+      'step-snapshots',
+      'transport',
+    ],
     'a simulated site stands on the node of a live one, and no live one knows that there are simulated ones',
   ],
 })
@@ -275,6 +292,10 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     may: [CORE, 'apps/cli/src/config-file'],
     packages: ['zod'],
     because: 'what a run configuration says becomes a request, whoever sends it',
+  },
+  'apps/cli/src/site-config': {
+    may: [CORE, ENGINE, CLIENT, 'apps/cli/src/config-file'],
+    because: 'the file of a site stands for options of its commands, and knows none of these',
   },
   'apps/cli/src': {
     may: [CORE, ENGINE, STARTER, SERVER, CLIENT, 'apps/cli/package.json'],

@@ -21,6 +21,9 @@ const CLIENT_SETTING: Readonly<Record<string, readonly string[]>> = {
   maxWait: ['maxWaitSeconds'],
 }
 
+/** Without these no client starts; each may be in the site configuration as well. */
+const NEEDED: readonly string[] = ['data', 'name', 'epsilon']
+
 const INTRODUCTION = `# Settings
 
 Written by \`npx tsx scripts/settings-page.ts\` from the schemas that check them; a test holds the page against these. An option stands
@@ -36,7 +39,8 @@ export function settingsPage(): string {
     'file that has the value, as secrets of containers are mounted.\n',
     tableOf(['option', 'variable', 'default', 'values', 'unit', 'meaning'], coordinatorRows()),
     '\n## A client\n',
-    'Of `fedsvd join`.\n',
+    'Of `fedsvd join`. The file of `--config` can hold them as well: [site configuration](site-configuration.md). An option counts before its',
+    'variable, that before the file, and that before the default.\n',
     tableOf(['option', 'variable', 'default', 'values', 'unit', 'meaning'], clientRows()),
     '\n## Both\n',
     '| variable | meaning |\n|---|---|',
@@ -120,8 +124,8 @@ function isSwitch(option: Option): boolean {
 }
 
 function defaultText(option: Option): string {
-  const { defaultValue, mandatory } = option
-  if (mandatory) return 'needed'
+  const { defaultValue } = option
+  if (NEEDED.includes(option.attributeName())) return 'needed'
   if (isSwitch(option)) return 'not given'
   if (defaultValue === undefined) return ''
   const text = String(defaultValue)

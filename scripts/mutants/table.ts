@@ -536,7 +536,7 @@ export const MUTANTS: readonly Mutant[] = [
     [
       ['          if (moment !== undefined) moment.at = end\n', ''],
       ['const round = this.#work.hold(runId, at)', 'const round = this.#work.hold(runId)'],
-      ['agreeTo(manifest, parts, known)), at)', 'agreeTo(manifest, parts, known)))'],
+      ['whenDiskHasRoom(agreeOrAsk), at)', 'whenDiskHasRoom(agreeOrAsk))'],
     ],
   ),
   ...breaksOf(

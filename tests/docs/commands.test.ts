@@ -108,6 +108,6 @@ describe('the commands that pages show', () => {
     expect(fault('plan', '--records', '5', '--lots', '5')).toMatch('unknown option')
     expect(fault('plan', '--records', 'five', '--lot', '5')).toMatch('Expected a positive integer')
     expect(fault('plans')).toMatch('unknown command')
-    expect(fault('join', 'http://127.0.0.1:7373')).toMatch('required option')
+    expect(fault('owner', 'sign-disjoint', '--data', 'trial.jsonl')).toMatch('required option')
   })
 })

@@ -34,6 +34,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       'Run a client node: train on this site’s records under its own privacy budget. No record leaves the process.',
     load: async () => (await import('./commands/join.ts')).joinCommand(),
   },
+  site: {
+    description: 'See what the client of this site is at, and decide about runs that wait; needs no coordinator.',
+    load: async () => (await import('./commands/site.ts')).siteCommand(),
+  },
   data: {
     description: 'Look at a data set before it is used; needs no coordinator.',
     load: async () => (await import('./commands/data.ts')).dataCommand(),

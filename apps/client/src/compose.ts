@@ -13,12 +13,14 @@ import type { RuntimeSettings } from '@fedsvd/engine/settings'
 import type { Tokenizer } from '@fedsvd/engine/tokenizers'
 import { engineFor, type PrivateEngine, proveModel, tokenizerFor } from '@fedsvd/engine/training'
 import { registerStarter } from '@fedsvd/starter/register'
+import { Approvals, approvalsFolder } from './approvals/index.ts'
 import { openBudget } from './budget.ts'
 import { type ClientConfig, modelSettings } from './config.ts'
 import { encodedStores, knownDatasets, loadSiteData, type SiteData } from './data/index.ts'
+import { eventLog } from './event-log/index.ts'
 import { type ClientEvent, leftOutEvent } from './events.ts'
 import { enrolledAs, type Identity, loadIdentity, rememberEnrolment } from './identity/identity.ts'
-import { budgetInUse, type LedgerState, ledgerPath } from './ledger/index.ts'
+import { budgetInUse, type LedgerState, ledgerPath, SITE_BUDGET } from './ledger/index.ts'
 import { ClientNode, unreachable } from './node.ts'
 import { fileOutbox, requireReserved } from './outbox/index.ts'
 import type { Declaration } from './policy/index.ts'
@@ -84,7 +86,11 @@ async function start(
   parts: ClientParts,
   { anew }: { readonly anew: boolean },
 ): Promise<ClientNode> {
-  const onEvent = guarded(parts.onEvent)
+  const log = eventLog(config.stateDir, config.budgetName ?? SITE_BUDGET, () => new Date())
+  const onEvent = guarded((event) => {
+    log(event)
+    parts.onEvent?.(event)
+  })
   const transport = parts.transport ?? connectionOf(config)
   await loadExtensions(config.extension)
   await loadRuntime(config)
@@ -140,10 +146,12 @@ async function start(
       onEvent,
       declaration,
       limits: config.limits,
+      policy: config.policy,
       outbox: fileOutbox(config.stateDir, site.fingerprint),
       snapshots: fileStepSnapshots(config.stateDir, site.fingerprint),
       joined: fileJoinedRuns(config.stateDir),
       closed: fileClosedRounds(config.stateDir),
+      approvals: new Approvals(approvalsFolder(config.stateDir, ledger.state.name), identity.publicKey),
       source: parts.source ?? osRandomness,
       lotSource: parts.lotSource,
       releaseClock: config.releaseGrid ? (parts.releaseClock ?? systemClock) : undefined,

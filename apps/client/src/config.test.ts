@@ -21,6 +21,7 @@ describe('clientConfig', () => {
       releaseGrid: true,
       once: false,
       limits: {},
+      policy: { approval: 'auto' },
     })
   })
 

@@ -14,9 +14,9 @@ import type { ModelSettings } from '@fedsvd/engine/models'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { z } from 'zod'
 import { budgetNameSchema, SITE_BUDGET } from './ledger/index.ts'
-import { runLimitsSchema } from './policy/index.ts'
+import { runLimitsSchema, sitePolicySchema } from './policy/index.ts'
 import { defaultStateDir } from './state-folder.ts'
-import { coordinatorAddress } from './transport/address.ts'
+import { coordinatorAddress, coordinatorKey } from './transport/address.ts'
 
 /** A data set in more pieces than these is a folder, or a pattern. */
 const MOST_PATHS = 1000
@@ -93,6 +93,8 @@ export const clientConfigSchema = z.strictObject({
   declaredLabels: z.array(z.string().min(1)).min(2).optional(),
   /** What this site does not do for any coordinator: limits that differ from those of docs/reference/site-policy.md. */
   limits: runLimitsSchema.default({}),
+  /** On which runs this site may spend, see docs/reference/site-policy.md. */
+  policy: sitePolicySchema.prefault({}),
   /** Folder of checkpoints, `<models>/<name>/config.json`; what is fetched from a hub goes there too. */
   models: z.string().min(1).default('.fedsvd/models'),
   /** Address of the hub to fetch checkpoints from; nothing is fetched where it is absent, whatever a run asks for. */
@@ -134,6 +136,7 @@ export function clientConfig(input: ClientConfigInput, nameOf: NameOfClientSetti
   const result = clientConfigSchema.safeParse(input)
   if (result.success) {
     requireBudgetOfStatement(result.data, nameOf)
+    requireCoordinatorAllowed(result.data, nameOf)
     return result.data
   }
   const unknown = unknownKeyOf(clientConfigSchema, result.error.issues)
@@ -145,6 +148,19 @@ export function clientConfig(input: ClientConfigInput, nameOf: NameOfClientSetti
     expected: `a valid ${name}`,
     got: issue === undefined ? 'an invalid value' : issueInWords(issue, input),
     remedy: `Correct ${name}: see fedsvd join --help.`,
+  })
+}
+
+/** A site that names its coordinators is started with none but these, before anything is said to another one. */
+function requireCoordinatorAllowed({ coordinator, policy }: ClientConfig, nameOf: NameOfClientSetting): void {
+  const { coordinators } = policy
+  if (coordinators === undefined) return
+  const own = coordinatorKey(coordinator)
+  if (coordinators.some((allowed) => coordinatorKey(allowed) === own)) return
+  throw new FedsvdError('POLICY_REFUSED', {
+    expected: `one of the coordinators ${coordinators.join(', ')}, which ${nameOf(['policy', 'coordinators'])} names`,
+    got: coordinator,
+    remedy: 'Join one of these, or add the address to the policy of this site; nothing was sent.',
   })
 }
 

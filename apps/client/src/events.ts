@@ -2,6 +2,7 @@ import type { SiteUnit } from '@fedsvd/core/accounting'
 import type { ErrorCode, ErrorDetail } from '@fedsvd/core/errors'
 import type { Budget, PrivacyTerms } from '@fedsvd/core/protocol'
 import type { LeftOut } from '@fedsvd/engine/datasets'
+import type { PendingRun } from './approvals/index.ts'
 
 type ErrorFact = { code: ErrorCode } & ErrorDetail
 
@@ -58,6 +59,8 @@ export type ClientEvent =
   /** A message that made no sense was dropped; nothing else happened. */
   | { event: 'dropped'; error: ErrorFact }
   | { event: 'joined'; runId: string; name: string; terms: PrivacyTerms; unit: SiteUnit }
+  /** The run waits for `fedsvd site approve` or `fedsvd site decline`; the coordinator hears nothing of it. */
+  | { event: 'pending'; run: PendingRun }
   | { event: 'declined'; runId: string; name?: string; round?: number; error: ErrorFact }
   | { event: 'round-started'; runId: string; round: number; rounds: number }
   /** The budget pays for no more than `steps` of the `of` steps that the rounds of the run have. */

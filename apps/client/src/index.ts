@@ -1,6 +1,12 @@
 export { osRandomness } from '@fedsvd/engine/crypto'
 export { type ClientParts, startClient } from './compose.ts'
-export { type ClientConfig, type ClientConfigInput, clientConfig, type NameOfClientSetting } from './config.ts'
+export {
+  type ClientConfig,
+  type ClientConfigInput,
+  clientConfig,
+  clientConfigSchema,
+  type NameOfClientSetting,
+} from './config.ts'
 export { loadSiteData } from './data/index.ts'
 export type { ClientEvent } from './events.ts'
 export {
@@ -26,7 +32,7 @@ export type { ClientNode } from './node.ts'
 export { defaultOwnerKey, makeOwnerKey, readOwnerKey } from './owner/owner-key.ts'
 export { type OwnerStatement, publicKeyOf, signStatement } from './owner/statement.ts'
 export type { SiteEnding } from './runs/ending.ts'
-export { defaultStateDir } from './state-folder.ts'
+export { clientsOn, defaultStateDir } from './state-folder.ts'
 export {
   endpoint,
   networkTransport,

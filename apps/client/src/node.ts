@@ -14,6 +14,7 @@ import type {
 } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import type { LeftOut } from '@fedsvd/engine/datasets'
+import type { Approvals } from './approvals/index.ts'
 import type { SiteData } from './data/index.ts'
 import { type ClientEvent, leftOutEvent } from './events.ts'
 import { lastAttempt, nextAttempt, spentEvents } from './ledger/index.ts'
@@ -22,6 +23,7 @@ import {
   catalogued,
   requireRoomForRun,
   requireStateSize,
+  requireStepsAllowed,
   requireUsualState,
   roundFailureCode,
   toWireError,
@@ -34,6 +36,7 @@ import type { ClosedRounds } from './runs/closed-rounds.ts'
 import { Endings, type SiteEnding } from './runs/ending.ts'
 import type { JoinedRuns } from './runs/joined-runs.ts'
 import { type AgreementParts, agreeTo, type OpenRun } from './runs/open-runs.ts'
+import { runToAskAbout } from './runs/pending-run.ts'
 import type { StepSnapshots } from './step-snapshots/index.ts'
 import {
   ANSWER_HOLD_MS,
@@ -62,6 +65,8 @@ export interface NodeParts
   readonly snapshots: StepSnapshots
   readonly joined: JoinedRuns
   readonly closed: ClosedRounds
+  /** Runs that wait for a decision of the site. */
+  readonly approvals: Approvals
   readonly transport: Transport
   readonly source: RandomSource
   /** Of the lots alone, where a test draws them apart from the noise; `source` where it is absent. */
@@ -81,6 +86,11 @@ interface DiskWait {
   readonly round?: number
   /** The coordinator waits for the answer. */
   readonly isAnswer?: boolean
+}
+
+/** An offer that waits for a decision of the site: false where that is waited for no more. */
+interface Undecided {
+  readonly decided: Promise<boolean>
 }
 
 interface ReportOptions {
@@ -180,6 +190,7 @@ export class ClientNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort(new Error('the client was stopped'))
+    this.#parts.approvals[Symbol.dispose]()
     const ended = this.#work.endAll(new CutOff('the client was stopped'))
     const closed = this.#link[Symbol.asyncDispose]()
     await Promise.all([ended, closed, this.#agreeing, ...this.#ends])
@@ -200,6 +211,7 @@ export class ClientNode implements AsyncDisposable {
         for (const runId of this.#runs.keys()) void this.#report(runId, { moment: momentOf(at) }).catch(() => {})
       },
       onDisconnected: (reason) => {
+        this.#parts.approvals.endAll() // nobody waits for these answers: what is open is offered again
         if (!this.#stopped.signal.aborted) onEvent({ event: 'disconnected', reason })
       },
       onUnreachable: (error = unreachable(coordinator)) => onEvent({ event: 'unreachable', error: error.toJSON() }),
@@ -215,20 +227,9 @@ export class ClientNode implements AsyncDisposable {
       onOffer: (offer, at) => {
         const came = at ?? this.#clock.now()
         this.#offersWaiting = this.#offersWaiting.filter(({ until }) => until > came)
-        if (this.#offersWaiting.length === MOST_OFFERS_WAITING) {
-          return Promise.resolve(
-            this.#declined(tooManyOffers(), { runId: offer.manifest.runId, name: offer.manifest.name }),
-          )
-        }
-        const waiting = { until: Number.POSITIVE_INFINITY }
-        this.#offersWaiting = [...this.#offersWaiting, waiting]
-        const answer = this.#agreeing.then(() => this.#answerOffer(offer, at))
-        this.#agreeing = answer
-        return answer.finally(() => {
-          const now = this.#clock.now()
-          waiting.until = at === undefined ? now : endOfHold(at, now, this.#holdMs)
-          this.#tellIfOut()
-        })
+        if (this.#offersWaiting.length < MOST_OFFERS_WAITING) return this.#answerOrWait(offer, at)
+        const { runId, name } = offer.manifest
+        return Promise.resolve(this.#declined(tooManyOffers(), { runId, name }))
       },
       onInvitation: (invitation, at) => this.#answerInvitation(invitation, at),
       onRoundClosed: ({ runId, round }, at) => {
@@ -246,18 +247,50 @@ export class ClientNode implements AsyncDisposable {
     }
   }
 
-  async #answerOffer({ manifest }: Offer, at: number | undefined): Promise<OfferReply> {
-    const { onEvent, transport } = this.#parts
+  /** Answers an offer when it is decided: by the policy alone, or when somebody at the site has decided. */
+  async #answerOrWait(offer: Offer, at: number | undefined): Promise<OfferReply> {
+    const answer = await this.#answerInTurn(offer, at)
+    if ('accepted' in answer) return answer
+    if (!(await answer.decided)) return { accepted: false, error: toWireError(noMoreWaitedFor()).toJSON() }
+    // What follows now follows from the decision: the hours before are no work beside the rounds of other runs.
+    return await this.#answerOrWait(offer, at === undefined ? undefined : this.#clock.now())
+  }
+
+  /** Offers are answered in their order; one that waits for a decision lets the others pass. */
+  async #answerInTurn(offer: Offer, at: number | undefined): Promise<OfferReply | Undecided> {
+    const waiting = { until: Number.POSITIVE_INFINITY }
+    this.#offersWaiting = [...this.#offersWaiting, waiting]
+    const answer = this.#agreeing.then(() => this.#answerOffer(offer, at))
+    this.#agreeing = answer
+    return await answer.finally(() => {
+      const now = this.#clock.now()
+      waiting.until = at === undefined ? now : endOfHold(at, now, this.#holdMs)
+      this.#tellIfOut()
+    })
+  }
+
+  async #answerOffer({ manifest }: Offer, at: number | undefined): Promise<OfferReply | Undecided> {
+    const { onEvent, transport, approvals } = this.#parts
     const { runId, name } = manifest
     try {
       const known = this.#runs.get(runId)
       const { coordinator } = transport
-      if (known === undefined) this.#requireRoomForRun(at ?? this.#clock.now())
+      const isPending = approvals.has(runId)
+      if (known === undefined) this.#requireRoomForRun(at ?? this.#clock.now(), isPending)
       const onLeftOut = (id: string, leftOut: LeftOut) => this.#tellLeftOut(leftOut, id)
       const [quiet, readyTurns] = [this.#quiet, this.#readyTurns]
       const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut, quiet, readyTurns }
       const whenDiskHasRoom = this.#whenDiskHasRoom({ manifest, signal: this.#stopped.signal, isAnswer: true })
-      const run = await this.#quiet.aside(() => whenDiskHasRoom(() => agreeTo(manifest, parts, known)), at)
+      const agreeOrAsk = async () => {
+        const asked = known === undefined ? runToAskAbout(manifest, parts, approvals, new Date()) : undefined
+        return asked ?? (await agreeTo(manifest, parts, known))
+      }
+      const run = await this.#quiet.aside(() => whenDiskHasRoom(agreeOrAsk), at)
+      if ('offeredAt' in run) {
+        const decided = approvals.ask(run)
+        if (!isPending) onEvent({ event: 'pending', run })
+        return { decided }
+      }
       this.#runs.set(runId, run)
       this.#lastDeclined = undefined
       await whenDiskHasRoom(() => this.#parts.joined.add(runId))
@@ -278,18 +311,19 @@ export class ClientNode implements AsyncDisposable {
       if (
         declined === undefined ||
         this.#offersWaiting.some(({ until }) => until === Number.POSITIVE_INFINITY) ||
-        this.#runs.size > 0
+        this.#runs.size + this.#parts.approvals.size > 0
       )
         return
       this.#endings.tell({ kind: 'declined', ...declined })
     })
   }
 
-  /** @throws FedsvdError RATE_LIMITED */
-  #requireRoomForRun(came: number): void {
+  /** A run that waits for a decision counts once, however often it is offered. @throws FedsvdError RATE_LIMITED */
+  #requireRoomForRun(came: number, isCounted: boolean): void {
     this.#newRuns = this.#newRuns.filter((at) => came - at < HOUR_MS)
-    requireRoomForRun(this.#runs.size, this.#newRuns.length, this.#parts.limits)
-    this.#newRuns = [...this.#newRuns, came]
+    const others = isCounted ? Math.max(0, this.#newRuns.length - 1) : this.#newRuns.length
+    requireRoomForRun(this.#runs.size, others, this.#parts.limits)
+    if (!isCounted) this.#newRuns = [...this.#newRuns, came]
   }
 
   #tellLeftOut(leftOut: LeftOut, runId: string): void {
@@ -310,6 +344,7 @@ export class ClientNode implements AsyncDisposable {
       const run = this.#runs.get(runId)
       if (run === undefined) throw notOffered(runId)
       requireClipNorm(run, invitation)
+      requireStepsAllowed((round + 1) * run.manifest.localSteps, this.#parts.policy)
       requireStateSize(run.manifest, invitation)
       this.#requireReady(run, invitation)
       await this.#requireOneStateOnDisk(run, invitation)
@@ -570,6 +605,7 @@ export class ClientNode implements AsyncDisposable {
   async #endRun(ending: RunEnded, at: number | undefined): Promise<void> {
     const { runId, code } = ending
     await this.#agreeing
+    if (this.#parts.approvals.end(runId)) this.#parts.onEvent({ event: 'run-ended', ...ending })
     const run = this.#runs.get(runId)
     if (run === undefined && !this.#isAbandoned(runId)) return
     this.#runs.delete(runId)
@@ -641,6 +677,15 @@ function tooManyOffers(): FedsvdError {
     expected: `at most ${MOST_OFFERS_WAITING} offers that wait for their answer`,
     got: `${MOST_OFFERS_WAITING + 1} offers`,
     remedy: 'Offer again when the others are answered.',
+  })
+}
+
+/** Leaves on a question that has had its time: nobody reads it. */
+function noMoreWaitedFor(): FedsvdError {
+  return new FedsvdError('SITE_DECLINED', {
+    expected: 'an offer that is still open',
+    got: 'one that was made again, or whose run has ended',
+    remedy: 'Offer the run again.',
   })
 }
 

@@ -1,11 +1,11 @@
-import { cpSync, existsSync, readFileSync, realpathSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { FedsvdError } from '@fedsvd/core/errors'
+import { basename, dirname, join, resolve } from 'node:path'
+import { FedsvdError, isFedsvdError } from '@fedsvd/core/errors'
 import { type FileLock, lockFile } from '@fedsvd/engine/files/locks'
 import { hasKey, KEY_FILE } from './identity/identity.ts'
 import { SITE_BUDGET } from './ledger/index.ts'
-import { makeFolderDurably, writeFileDurably } from './platform/index.ts'
+import { ifThere, makeFolderDurably, writeFileDurably } from './platform/index.ts'
 
 /** What the release before called the state folder, in the working directory. */
 const EARLIER_DEFAULT = join('.fedsvd', 'client')
@@ -78,6 +78,24 @@ export function holdState(stateDir: string, budget = SITE_BUDGET): FileLock {
 
 /** Of the state folder: which clients run on it. */
 const RUNNING = 'running'
+
+/** The budgets whose clients have run on a state folder, and whether they run now. */
+export function clientsOn(stateDir: string): readonly { readonly budget: string; readonly isRunning: boolean }[] {
+  const files = ifThere(() => readdirSync(join(stateDir, RUNNING))) ?? []
+  return files
+    .filter((file) => file.endsWith('.lock'))
+    .map((file) => ({ budget: basename(file, '.lock'), isRunning: isHeld(stateDir, basename(file, '.lock')) }))
+}
+
+function isHeld(stateDir: string, budget: string): boolean {
+  try {
+    holdState(stateDir, budget)[Symbol.dispose]()
+    return false
+  } catch (error) {
+    if (isFedsvdError(error, 'LEDGER_LOCKED')) return true
+    throw error
+  }
+}
 
 function* upwards(folder: string): Generator<string> {
   for (let place = folder; ; place = dirname(place)) {

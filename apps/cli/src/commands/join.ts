@@ -6,26 +6,32 @@ import {
   type SiteEnding,
   startClient,
 } from '@fedsvd/client'
-import { roundNumber } from '@fedsvd/core/errors'
+import type { RunLimits, SitePolicy } from '@fedsvd/client/policy'
+import { FedsvdError } from '@fedsvd/core/errors'
 import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { clientStateDir } from '../client-state-dir.ts'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { EXIT, outcomeOf } from '../join/outcome.ts'
 import { Progress } from '../join/progress.ts'
+import { sentence } from '../join/sentences.ts'
 import { warnOfMisspeltVariables } from '../misspelt-variables.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { collect, example, labelList, optionOf, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { fail, type Output, outputFor } from '../output.ts'
 import { printable } from '../printable.ts'
 import { type SecretOption, secretOf, withSecret } from '../secret-option.ts'
+import { siteConfigOption, withSiteConfig } from '../site-config/index.ts'
 import { AT_ONCE, untilSignal } from '../until-signal.ts'
 
+/** What a person gives by options, by variables or in the site configuration. */
 interface JoinOptions extends DataOptions, ModelOptions {
-  readonly name: string
-  readonly data: readonly string[]
+  readonly config?: string
+  readonly coordinator?: string
+  readonly name?: string
+  readonly data?: readonly string[]
   readonly stateDir: string
-  readonly epsilon: number
+  readonly epsilon?: number
   readonly delta: number
   readonly budgetName?: string
   readonly disjointStatement?: string
@@ -34,6 +40,10 @@ interface JoinOptions extends DataOptions, ModelOptions {
   readonly key?: string
   readonly declaredRecords?: number
   readonly declaredLabels?: readonly string[]
+  readonly approval?: SitePolicy['approval']
+  /** In the site configuration only. */
+  readonly policy?: Partial<SitePolicy>
+  readonly limits?: RunLimits
   readonly extension?: readonly string[]
   readonly threads: number
   readonly runtime: (typeof RUNTIMES)[number]
@@ -56,16 +66,15 @@ export function joinCommand(): Command {
     .addOption(
       new Option('--data <path>', `records: ${DATA_FORMATS}; a pattern in quotes, or once for each file of the set`)
         .env('FEDSVD_DATA')
-        .argParser(collect)
-        .makeOptionMandatory(),
+        .argParser(collect),
     )
-    .argument('<coordinator>', 'address of the coordinator, such as https://fedsvd.example:7373')
-    .addOption(new Option('--name <name>', 'what operators call this site').env('FEDSVD_NAME').makeOptionMandatory())
+    .argument('[coordinator]', 'address of the coordinator, such as https://fedsvd.example:7373')
+    .addOption(siteConfigOption())
+    .addOption(new Option('--name <name>', 'what operators call this site').env('FEDSVD_NAME'))
     .addOption(
       new Option('--epsilon <number>', 'life-time budget of this site, over everything that it trains on')
         .env('FEDSVD_EPSILON')
-        .argParser(positiveNumber)
-        .makeOptionMandatory(),
+        .argParser(positiveNumber),
     )
     .addOption(
       new Option('--delta <number>', 'at most 1 / declared records')
@@ -92,6 +101,14 @@ export function joinCommand(): Command {
       new Option('--declared-labels <labels>', 'labels of the records, such as ham,spam: runs with others are declined')
         .env('FEDSVD_DECLARED_LABELS')
         .argParser(labelList),
+    )
+    .addOption(
+      new Option(
+        '--approval <how>',
+        'ask: each run waits until fedsvd site approve signs for it; auto: what the policy allows is joined',
+      )
+        .env('FEDSVD_APPROVAL')
+        .choices(['ask', 'auto']),
     )
     .option(
       '--no-release-grid',
@@ -132,6 +149,7 @@ export function joinCommand(): Command {
       'after',
       example(
         'fedsvd join https://fedsvd.example:7373 --name north-clinic --data notes.jsonl --declared-records 2000 --epsilon 6 --delta 1e-6 --token-file token.txt',
+        'fedsvd join --config site.yaml',
       ),
     )
     .action(join)
@@ -154,10 +172,11 @@ function namesOf(command: Command): NameOfClientSetting {
   }
 }
 
-async function join(coordinator: string, options: JoinOptions, command: Command): Promise<void> {
-  const output = outputFor(options)
+async function join(address: string | undefined, given: JoinOptions, command: Command): Promise<void> {
+  const output = outputFor(given)
   warnOfMisspeltVariables(command)
-  const config = clientConfig(settingsOf(coordinator, options), namesOf(command))
+  const { coordinator, ...options } = withSiteConfig(given, command)
+  const config = clientConfig(settingsOf(address ?? coordinator, options), namesOf(command))
   const progress = new Progress({
     isTerminal: process.stdout.isTTY === true && !output.json,
     columns: process.stdout.columns ?? 80,
@@ -173,14 +192,26 @@ async function join(coordinator: string, options: JoinOptions, command: Command)
   if (ended !== undefined) reportEnding(ended, output)
 }
 
-function settingsOf(coordinator: string, options: JoinOptions): ClientConfigInput {
+/** What a site cannot be started without, and where it is said. */
+function needed<T>(value: T | undefined, option: string, key: string): T {
+  if (value !== undefined) return value
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: `${option}, or ${key} in the file of --config`,
+    got: 'neither',
+    remedy: 'Give one of them: see fedsvd join --help.',
+  })
+}
+
+function settingsOf(coordinator: string | undefined, options: Omit<JoinOptions, 'coordinator'>): ClientConfigInput {
   return {
-    coordinator,
-    name: options.name,
-    dataFile: [...options.data],
+    coordinator: needed(coordinator, '<coordinator>', 'coordinator'),
+    name: needed(options.name, '--name', 'name'),
+    dataFile: [...needed(options.data, '--data', 'data')],
     ...readOptionsOf(options),
     stateDir: options.stateDir,
-    budget: { epsilon: options.epsilon, delta: options.delta },
+    budget: { epsilon: needed(options.epsilon, '--epsilon', 'budget.epsilon'), delta: options.delta },
+    policy: { ...options.policy, ...(options.approval && { approval: options.approval }) },
+    limits: options.limits,
     enrolmentToken: secretOf({ ...options }, ENROLMENT_TOKEN),
     budgetName: options.budgetName,
     disjointStatement: options.disjointStatement,
@@ -233,109 +264,4 @@ function report(event: ClientEvent, output: Output, progress: Progress): void {
   }
   output.record(event)
   say(printable(sentence(event)))
-}
-
-function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>): string {
-  switch (event.event) {
-    case 'data-loaded':
-      return `loaded ${event.records} records of ${event.rows} rows in ${event.files} ${event.files === 1 ? 'file' : 'files'}, data set ${event.fingerprint.slice(0, 12)}, unit of privacy: ${event.unit}${event.withoutUnit > 0 ? ` (${event.withoutUnit} more name no person and are left out)` : ''}`
-    case 'records-left-out': {
-      const records = `${event.count} ${event.count === 1 ? 'record is' : 'records are'} left out`
-      const where = event.runId === undefined ? 'rows that are no records' : `run ${event.runId} cannot take them`
-      const reasons = event.reasons.map(({ reason, count }) => `; ${count} × expected ${reason}`).join('')
-      const first = event.first === undefined ? '' : `; the first: ${lineOf(event.first)}`
-      const decline = event.runId !== undefined && event.first?.code === 'LABEL_UNKNOWN'
-      return `${records}: ${where}${reasons}${first}${decline ? ' A site that names its labels with --declared-labels declines such a run before it costs anything.' : ''}`
-    }
-    case 'budget':
-      return budgetSentence(event)
-    case 'declared':
-      return `declares ${event.declaredRecords} records${event.labels === undefined ? '' : `, labels ${event.labels.join(', ')}`}${declaredTooFew(event)}`
-    case 'data-changed':
-      return `${event.path} was changed: this client goes on with the records of its start; start it again to take up others`
-    case 'state-exposed':
-      return `WARNING: others on this machine have rights to the state folder ${event.path} (${event.rights}): it holds the key of this site, its ledger and its records as tokens; chmod 700 ${event.path}`
-    case 'ledgers-adopted':
-      return `${event.count} earlier ${event.count === 1 ? 'ledger counts' : 'ledgers count'} in the budget of this site`
-    case 'waiting':
-      return `enrolling at ${event.coordinator}`
-    case 'enrolled':
-      return `enrolled as ${event.clientId}`
-    case 'connected':
-      return `connected to ${event.coordinator}${event.transport === 'polling' ? ' by long polling: WebSocket is blocked on the way' : ''}`
-    case 'disconnected':
-      return `connection lost (${event.reason}); trying again`
-    case 'unreachable':
-      return lineOf(event.error)
-    case 'dropped':
-      return `dropped a message: ${lineOf(event.error)}`
-    case 'refused':
-      return `turned away: ${lineOf(event.error)}`
-    case 'joined': {
-      const { noiseMultiplier, sampleRate, budget } = event.terms
-      return `joined "${event.name}": noise multiplier ${noiseMultiplier.toFixed(3)}, sample rate ${sampleRate.toFixed(4)}, epsilon at most ${budget.epsilon} at delta ${budget.delta} per ${event.unit}`
-    }
-    case 'declined':
-      return `declined${event.name === undefined ? '' : ` "${event.name}"`}${event.round === undefined ? '' : `, round ${roundNumber(event.round)}`}: ${lineOf(event.error)}`
-    case 'round-started':
-      return `round ${roundNumber(event.round)} of ${event.rounds}: training`
-    case 'round-shortened':
-      return `round ${roundNumber(event.round)}: the budget pays for ${event.steps} of its ${event.of} steps`
-    case 'round-resumed':
-      return `round ${roundNumber(event.round)}: resumes after step ${event.step} of ${event.steps}`
-    case 'release-slot':
-      if (event.seconds === 0) return 'updates leave when they are made: how long training took is not protected'
-      return `updates leave every ${event.seconds.toFixed(1)} s${event.fits ? '' : ', which is longer than the deadline of a round: they will be late'}`
-    case 'lot-failed':
-      return `round ${roundNumber(event.round)}, step ${event.step} of ${event.steps}: records that the engine failed on were left out: ${lineOf(event.error)}`
-    case 'disk-full':
-      return `waiting for room on the disk: ${lineOf(event.error)}`
-    case 'disk-has-room':
-      return 'there is room on the disk again'
-    case 'round-delivered':
-      return `round ${roundNumber(event.round)}: update delivered`
-    case 'round-failed':
-      return `round ${roundNumber(event.round)} failed: ${lineOf(event.error)}`
-    case 'ledger-mismatch':
-      return `the coordinator's record differs from this ledger${event.error ? `: ${lineOf(event.error)}` : ''}`
-    case 'run-paused':
-      return event.round === undefined
-        ? 'the run is paused'
-        : `the run is paused: round ${roundNumber(event.round)} is held`
-    case 'run-ended':
-      return `run ${event.state}${event.reason ? `: ${event.reason}` : ''}`
-  }
-}
-
-/** The limit, what is spent and left of it, of whose units, and where the limit comes from. */
-function budgetSentence({ name, budget, asked, source, ...used }: Extract<ClientEvent, { event: 'budget' }>): string {
-  const { epsilon, delta } = budget
-  const figures = `limit epsilon ${epsilon} at delta ${delta} per ${used.unit}, spent ${used.epsilonCharged.toFixed(4)}, left ${used.remaining.toFixed(4)}`
-  const why =
-    source === 'settings'
-      ? 'as set at this start'
-      : `as ${used.ledger} has it, not epsilon ${asked.epsilon} at delta ${asked.delta} as set at this start: a budget can be lowered, never raised`
-  return `budget "${name}": ${figures} (${why})`
-}
-
-/** What a count far from the true one means, for the site's own eyes. */
-function declaredTooFew({ declaredRecords, records }: { declaredRecords: number; records: number }): string {
-  if (records === 0) return '; WARNING: there are none, so this site sends noise only'
-  if (declaredRecords < records) return ` of ${records}: lots are larger than a run expects, by the same factor`
-  if (declaredRecords > 2 * records) return ` for ${records}: lots are smaller than a run expects, by the same factor`
-  return ''
-}
-
-function lineOf({
-  code,
-  expected,
-  got,
-  remedy,
-}: {
-  code: string
-  expected: string
-  got: string
-  remedy: string
-}): string {
-  return `${code}: expected ${expected}, got ${got}. ${remedy}`
 }

@@ -15,6 +15,8 @@ export interface Identity {
   readonly publicKey: string
   /** Signs a session challenge. @returns base64url */
   signChallenge(clientId: string, nonce: string): string
+  /** Signs a text that begins with a domain of its own. @returns base64url */
+  sign(text: string): string
 }
 
 /** In the state folder: the key of earlier releases, one for all coordinators. It goes on at those that know it. */
@@ -39,10 +41,11 @@ export function loadIdentity(stateDir: string, coordinator: string, budget = SIT
     writeFileDurably(path, Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })))
   }
   const key = readKey(path)
+  const signText = (text: string): string => sign(null, Buffer.from(text), key).toString('base64url')
   return {
     publicKey: publicKeyOf(key),
-    signChallenge: (clientId, nonce) =>
-      sign(null, Buffer.from(sessionChallengeText(clientId, nonce)), key).toString('base64url'),
+    signChallenge: (clientId, nonce) => signText(sessionChallengeText(clientId, nonce)),
+    sign: signText,
   }
 }
 

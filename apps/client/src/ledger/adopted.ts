@@ -16,7 +16,7 @@ export function adopt(
   state: LedgerState,
   fact: LedgerFactOf<'adopted'>,
   line: number,
-  advance: (state: LedgerState | undefined, fact: LedgerFact, line: number) => LedgerState,
+  advance: (state: LedgerState | undefined, fact: LedgerFact, line: number, at?: string) => LedgerState,
 ): LedgerState {
   const before = state.adopted.get(fact.root)
   const hashes = [...(before?.hashes ?? [])]
@@ -26,7 +26,7 @@ export function adopt(
     const entry = entryOf(value, line)
     const { hash } = chain(hashes.at(-1) ?? genesisHash(fact.ledger), hashes.length, entry.at, entry.fact)
     if (entry.seq !== hashes.length || entry.hash !== hash) throw damaged(line, 'an unbroken chain of lines', 'another')
-    after = advance(after, entry.fact, line)
+    after = advance(after, entry.fact, line, entry.at)
     hashes.push(hash)
   }
   const isWhole =

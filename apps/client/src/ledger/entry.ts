@@ -206,7 +206,10 @@ export const ledgerLineSchema = z.strictObject({
   hash: sha256Hex,
 })
 
-/** One line of the ledger. `at` is for people; no decision is taken on it. */
+/**
+ * One line of the ledger. `at` is for people, and for the months of a site's policy; nothing that is claimed rests on
+ * it.
+ */
 export interface LedgerEntry {
   readonly seq: number
   readonly at: string

@@ -88,8 +88,9 @@ export class LedgerFile implements Disposable {
     let [next, head] = [this.#state, this.#head]
     const entries = [...this.#deferred, ...facts].map((fact, index) => {
       const seq = this.#hashes.length + index
-      if (index >= this.#deferred.length) next = advance(next, fact, seq + 1)
-      const entry = chain(head, seq, this.#now().toISOString(), fact)
+      const at = this.#now().toISOString()
+      if (index >= this.#deferred.length) next = advance(next, fact, seq + 1, at)
+      const entry = chain(head, seq, at, fact)
       head = entry.hash
       return entry
     })

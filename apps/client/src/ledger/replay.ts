@@ -14,16 +14,19 @@ import { damaged } from './verify.ts'
  * @throws FedsvdError LEDGER_DAMAGED when an entry contradicts the ones before it
  */
 export function replay(entries: readonly LedgerEntry[]): LedgerState | undefined {
-  return entries.reduce<LedgerState | undefined>((state, entry) => advance(state, entry.fact, entry.seq + 1), undefined)
+  return entries.reduce<LedgerState | undefined>(
+    (state, entry) => advance(state, entry.fact, entry.seq + 1, entry.at),
+    undefined,
+  )
 }
 
 /**
- * The state after one more fact; `line` is where the fact stands, for the message. The same function checks what is
- * read and what is about to be written, so a ledger that was written can be read.
+ * The state after one more fact; `line` is where the fact stands, for the message, and `at` when it was written. The
+ * same function checks what is read and what is about to be written, so a ledger that was written can be read.
  *
  * @throws FedsvdError LEDGER_DAMAGED when the fact contradicts the state
  */
-export function advance(state: LedgerState | undefined, fact: LedgerFact, line: number): LedgerState {
+export function advance(state: LedgerState | undefined, fact: LedgerFact, line: number, at?: string): LedgerState {
   const contradiction: Contradiction = (expected, got) => damaged(line, expected, got)
   if (state === undefined) {
     if (fact.kind !== 'opened') throw contradiction('the kind "opened"', `"${fact.kind}"`)
@@ -51,7 +54,7 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
         throw contradiction(`runs whose unit is the ${unit} only`, `one whose unit is the ${run.event.unit}`)
       }
       const datasets = withDataset(state, dataset, contradiction)
-      return { ...state, datasets, runs: new Map(state.runs).set(run.runId, run) }
+      return { ...state, datasets, runs: new Map(state.runs).set(run.runId, { ...run, agreedAt: at }) }
     }
     case 'charged': {
       const { kind: _, ...charge } = fact

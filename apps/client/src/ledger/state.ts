@@ -10,6 +10,8 @@ export interface BoundRun {
   readonly manifestSha256: string
   readonly terms: PrivacyTerms
   readonly event: PrivacyEvent
+  /** When, by the clock of this machine: for people, and for the months of a site's policy. */
+  readonly agreedAt?: string | undefined
 }
 
 /** One reservation and how far it came. */

@@ -9,4 +9,13 @@ export {
   requireWithinLimits,
   runLimitsSchema,
 } from './run-limits.ts'
+export {
+  type GrantedRun,
+  requireMonthAllowed,
+  requireRunAllowed,
+  requireStepsAllowed,
+  requireTermsAllowed,
+  type SitePolicy,
+  sitePolicySchema,
+} from './site-policy.ts'
 export { roundFailureCode, WIRE_CODES, wireCode } from './wire-codes.ts'

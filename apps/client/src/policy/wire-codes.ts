@@ -11,7 +11,8 @@ export const WIRE_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
   CONFIG_INVALID: 'a function of the manifest and of what the site declared: its task, its count of records',
   DELTA_TOO_LARGE: 'a function of the declared count and of the configured delta',
   LABEL_UNKNOWN: 'a function of the manifest and of the labels that the site declared',
-  POLICY_REFUSED: 'a function of the manifest or of the published state, and of the configured limits',
+  POLICY_REFUSED:
+    'a function of the manifest, of the published state or of the invitation, of the configured limits and policy, and of the runs that were agreed to in this calendar month',
   RATE_LIMITED: 'a function of the number of offers that came, and of the configured limits',
   TERMS_CHANGED: 'a function of the manifest, and of the terms that this coordinator was told before',
   RUN_NOT_FOUND: 'a function of the offers that came from this coordinator',

@@ -23,6 +23,7 @@ describe('agreeing to a run', () => {
         readyTurns: new ReadyTurns(),
         declaration: { records: 1000, labels: undefined, task: 'sequence-classification', unit: 'record' },
         limits: runLimitsSchema.parse({}),
+        policy: { approval: 'auto' },
         stores: {
           prepare: async () => ({ open: () => Promise.reject(new Error('no records here')) }),
           prune: () => {},

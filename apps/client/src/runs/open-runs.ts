@@ -5,7 +5,16 @@ import type { LeftOut } from '@fedsvd/engine/datasets'
 import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { EncodedRecords, EncodedStores } from '../data/index.ts'
 import { type BoundRun, canonicalJson, type PrivacyLedger, ruleOf, sha256Hex, spentEvents } from '../ledger/index.ts'
-import { type Declaration, type RunLimits, requireDeclaredKind, requireWithinLimits } from '../policy/index.ts'
+import {
+  type Declaration,
+  type RunLimits,
+  requireDeclaredKind,
+  requireMonthAllowed,
+  requireRunAllowed,
+  requireTermsAllowed,
+  requireWithinLimits,
+  type SitePolicy,
+} from '../policy/index.ts'
 import { type QuietTime, type ReadyTurns, type ReleaseClock, slotLength } from '../release/index.ts'
 import { termsFor } from './terms.ts'
 
@@ -30,6 +39,7 @@ export interface AgreementParts {
   readonly coordinator: string
   readonly declaration: Declaration
   readonly limits: RunLimits
+  readonly policy: SitePolicy
   readonly ledger: PrivacyLedger
   readonly stores: EncodedStores
   /** Where releases are on a grid of time. */
@@ -56,25 +66,18 @@ export interface AgreementParts {
  *   (another manifest under a known identifier), and what the run's model and its tokenizer are refused with
  */
 export async function agreeTo(manifest: RunManifest, parts: AgreementParts, known?: OpenRun): Promise<OpenRun> {
-  const { ledger, stores, coordinator, signal, declaration, limits } = parts
-  const bindable = (terms: PrivacyTerms): BoundRun => ({
-    runId: manifest.runId,
-    coordinator,
-    manifestSha256: sha256Hex(canonicalJson(manifest)),
-    terms,
-    event: eventOfRound(manifest, terms),
-  })
+  const { ledger, stores, coordinator, signal, policy } = parts
+  const bindable = (terms: PrivacyTerms) => bindableRun(manifest, coordinator, terms)
   const agreed = ledger.state.runs.get(manifest.runId)?.terms
   if (known !== undefined && agreed !== undefined) {
     ledger.bind(bindable(agreed))
     return known
   }
-  requireWithinLimits(manifest, limits)
-  requireUnitOf(declaration, unitOfRun(manifest))
-  requireDeclaredKind(manifest, declaration)
+  requireKindOfRun(manifest, parts)
   const prepared = await stores.prepare(manifest)
   if (agreed === undefined) await parts.proveModel?.(manifest) // before anything can be paid for with it
   const bound = bindable(agreed ?? newTerms(manifest, parts))
+  requireTermsAllowed(bound.terms, policy)
   ledger.bind(bound)
   const ended = new AbortController()
   const engine = lazily(() => parts.engineFor(manifest))
@@ -119,6 +122,32 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
   }
 }
 
+/**
+ * Judges a run that this site has not agreed to, without looking at a model or a record.
+ *
+ * @returns the run on the terms that the site would state now
+ * @throws FedsvdError what {@link agreeTo} refuses a run with
+ */
+export function judgeRun(manifest: RunManifest, parts: AgreementParts): BoundRun {
+  requireKindOfRun(manifest, parts)
+  const bound = bindableRun(manifest, parts.coordinator, newTerms(manifest, parts))
+  requireTermsAllowed(bound.terms, parts.policy)
+  return bound
+}
+
+function bindableRun(manifest: RunManifest, coordinator: string, terms: PrivacyTerms): BoundRun {
+  const manifestSha256 = sha256Hex(canonicalJson(manifest))
+  return { runId: manifest.runId, coordinator, manifestSha256, terms, event: eventOfRound(manifest, terms) }
+}
+
+/** Refuses a run for what its manifest says. */
+function requireKindOfRun(manifest: RunManifest, { declaration, limits, policy }: AgreementParts): void {
+  requireWithinLimits(manifest, limits)
+  requireRunAllowed(manifest, policy)
+  requireUnitOf(declaration, unitOfRun(manifest))
+  requireDeclaredKind(manifest, declaration)
+}
+
 /** A site counts persons exactly where it names a column for them, and takes part in runs of its unit only. */
 function requireUnitOf({ unit }: Declaration, asked: SiteUnit): void {
   if (unit === asked) return
@@ -148,8 +177,10 @@ function lazily<T, A extends readonly unknown[] = []>(make: (...args: A) => Prom
   }
 }
 
-function newTerms(manifest: RunManifest, { ledger, declaration }: AgreementParts): PrivacyTerms {
-  const { budget } = ledger.state
+function newTerms(manifest: RunManifest, { ledger, declaration, policy }: AgreementParts): PrivacyTerms {
+  const { budget, runs } = ledger.state
   const [spent, rule] = [spentEvents(ledger.state), ruleOf(ledger.state)]
-  return termsFor(manifest, { declaredRecords: declaration.records, budget, spent, rule })
+  const terms = termsFor(manifest, { declaredRecords: declaration.records, budget, spent, rule })
+  requireMonthAllowed(terms, runs.values(), new Date(), policy)
+  return terms
 }

@@ -1,4 +1,5 @@
 import { FedsvdError } from '@fedsvd/core/errors'
+import { Approvals } from '../approvals/index.ts'
 import { type AttemptKey, sha256Hex } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { ClosedRounds } from '../runs/closed-rounds.ts'
@@ -57,4 +58,10 @@ export function memoryClosedRounds(): ClosedRounds {
 export function memoryJoinedRuns(): JoinedRuns {
   const joined = new Set<string>()
   return { add: (runId) => void joined.add(runId), end: (runId) => joined.delete(runId) }
+}
+
+/** Nobody is asked about a run. */
+export function noApprovals(): Approvals {
+  const none = { pending: () => [], note: () => {}, forget: () => {}, decision: () => undefined, record: () => {} }
+  return new Approvals(none, '')
 }

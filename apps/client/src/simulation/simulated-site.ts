@@ -11,7 +11,7 @@ import { openLedger, sha256Hex } from '../ledger/index.ts'
 import { ClientNode } from '../node.ts'
 import { simulatedRandomness } from '../round/index.ts'
 import { type LoopbackPort, loopbackTransport } from '../transport/index.ts'
-import { memoryClosedRounds, memoryJoinedRuns, memoryOutbox, memorySnapshots } from './memory-parts.ts'
+import { memoryClosedRounds, memoryJoinedRuns, memoryOutbox, memorySnapshots, noApprovals } from './memory-parts.ts'
 import { sharedStores } from './shared-stores.ts'
 
 /** A site of a simulation. */
@@ -56,6 +56,8 @@ export async function startSimulatedSite(site: SimulatedSite, port: LoopbackPort
     onEvent: site.onEvent,
     declaration: { records: declaredRecords, task, unit },
     limits: {},
+    policy: { approval: 'auto' },
+    approvals: noApprovals(),
     outbox: memoryOutbox(),
     snapshots: memorySnapshots(),
     joined: memoryJoinedRuns(),

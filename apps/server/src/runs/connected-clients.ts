@@ -1,6 +1,6 @@
 import { type FinalRunState, isRunOver } from '@fedsvd/core/protocol'
 import type { Logger } from 'pino'
-import { type Clock, retryDuringOutage } from '../platform/index.ts'
+import { type Clock, retryDuringOutage, sleep } from '../platform/index.ts'
 import type { EpsilonBounds } from '../privacy/index.ts'
 import type { ClientGateway } from '../rounds/index.ts'
 import type { RunRecord, Store } from '../storage/records/index.ts'
@@ -17,6 +17,8 @@ export interface ConnectedClientsOptions {
 }
 
 const MOST_ENDED = 100
+/** An offer that got no answer, or none that can be read, is made again after so long. */
+const OFFER_AGAIN_MS = 30_000
 
 /** Brings connected clients and runs together: offers runs, tells of pauses and ends, and forgets who has left. */
 export class ConnectedClients {
@@ -58,9 +60,15 @@ export class ConnectedClients {
   async announce(runId: string, ending: Pick<RunRecord, 'reason'> & { state: FinalRunState }): Promise<void> {
     const { store, gateway } = this.#options
     const { state, reason } = ending
-    for (const { clientId } of await store.participants.ofRun(runId)) {
+    const participants = (await store.participants.ofRun(runId)).map(({ clientId }) => clientId)
+    for (const clientId of new Set([...participants, ...this.#undecided(runId)])) {
       gateway.runEnded(clientId, { runId, state, ...(reason && { reason }) })
     }
+  }
+
+  /** Clients that have not answered the offer of a run. */
+  #undecided(runId: string): readonly string[] {
+    return [...this.#connections.keys()].filter((clientId) => this.#offers.has(keyOf(clientId, runId)))
   }
 
   /** Tells the connected clients that a run is paused. */
@@ -74,11 +82,21 @@ export class ConnectedClients {
     this.#options.gateway.runPaused(clientId, { runId })
   }
 
+  /** At a site that is asked before it joins a run an offer is answered when somebody has decided, hours later. */
+  async #offerUntilAnswered(live: ActiveRun, clientId: string, connection: AbortSignal): Promise<void> {
+    const { bounds, clock } = this.#options
+    const signal = AbortSignal.any([connection, live.time.signal])
+    while (!signal.aborted) {
+      if (await offerRun(live, clientId, bounds, connection)) return
+      if (!signal.aborted) await sleep(clock, OFFER_AGAIN_MS, signal)
+    }
+  }
+
   #offer(live: ActiveRun, clientId: string, connection: AbortSignal): void {
-    const { bounds, log } = this.#options
+    const { log } = this.#options
     const { runId } = live
     const key = keyOf(clientId, runId)
-    const offering = offerRun(live, clientId, bounds, connection)
+    const offering = this.#offerUntilAnswered(live, clientId, connection)
       .catch((error: unknown) => log.error({ err: error, clientId, runId }, 'offering the run to the client failed'))
       .finally(() => {
         if (this.#offers.get(key) === offering) this.#offers.delete(key)

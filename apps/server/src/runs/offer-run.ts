@@ -16,25 +16,32 @@ const MOST_REFUSED_TERMS = 20
  * Offers a run to a client that has connected. One that accepts takes part from now on, gets its open invitation again,
  * also one to an earlier round whose updates still count, or learns that the last round went on without it.
  * `connection` is aborted when the connection ends.
+ *
+ * @returns false where the client has not answered: somebody at its site may still have to decide
  */
 export async function offerRun(
   run: ActiveRun,
   clientId: string,
   bounds: EpsilonBounds,
   connection: AbortSignal,
-): Promise<void> {
-  const { runId } = run
-  const { gateway } = run.messages
-  if (run.time.signal.aborted || run.participants.refusalsOf(clientId) >= MOST_REFUSED_TERMS) return
-  const reply = await gateway.offer(clientId, { manifest: run.settings.manifest })
-  if (reply === undefined) return
+): Promise<boolean> {
+  if (run.time.signal.aborted || run.participants.refusalsOf(clientId) >= MOST_REFUSED_TERMS) return true
+  const reply = await run.messages.gateway.offer(clientId, { manifest: run.settings.manifest })
+  if (reply === undefined) return false
+  if (run.time.signal.aborted) return true // it is offered again when the run goes on
   const signal = AbortSignal.any([connection, run.time.signal])
   const takesPart = await retryDuringOutage(
     () => dealWith(run, clientId, reply, bounds, connection),
     run.time.clock,
     signal,
   )
-  if (!takesPart) return
+  if (takesPart) await inviteToOpenRound(run, clientId)
+  return true
+}
+
+async function inviteToOpenRound(run: ActiveRun, clientId: string): Promise<void> {
+  const { runId } = run
+  const { gateway } = run.messages
   const { current } = run.rounds
   if (current === undefined) return
   await invite(current, clientId)

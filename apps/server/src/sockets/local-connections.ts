@@ -138,7 +138,9 @@ export class LocalConnections {
       const reply = await untilAborted(ask(socket, event, message), controller.signal)
       return controller.signal.aborted ? undefined : reply
     } catch (error) {
-      if (!controller.signal.aborted) this.#log.warn({ err: error, clientId }, `the client did not reply to "${event}"`)
+      const level = event === 'offer' ? 'info' : 'warn' // somebody at the site may have to decide about an offer
+      if (!controller.signal.aborted)
+        this.#log[level]({ err: error, clientId }, `the client did not reply to "${event}"`)
       return undefined
     }
   }

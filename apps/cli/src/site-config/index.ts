@@ -1,0 +1,3 @@
+export { siteConfigOption, withSiteConfig } from './options.ts'
+export { SITE_SCHEMA, type SiteConfig, siteConfigSchema } from './schema.ts'
+export { siteSettings } from './settings.ts'

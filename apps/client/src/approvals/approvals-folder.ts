@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { z } from 'zod'
+import { ifThere, removeDurably, writeFileDurably } from '../platform/index.ts'
+import { type Decision, decisionSchema } from './decision.ts'
+import { type PendingRun, pendingRunSchema } from './pending-run.ts'
+
+/**
+ * What waits for a decision and what was decided, in the state folder: the running client writes the first, and
+ * whoever decides at the site the second. Every file is replaced in one step, so each side reads whole ones.
+ */
+export interface ApprovalsFolder {
+  /** Runs that wait, the oldest offer first. */
+  pending(): readonly PendingRun[]
+  note(run: PendingRun): void
+  /** The run waits no more. */
+  forget(runId: string): void
+  decision(runId: string): Decision | undefined
+  record(decision: Decision): void
+}
+
+/** @param budget name of the budget whose client it is */
+export function approvalsFolder(stateDir: string, budget: string): ApprovalsFolder {
+  const folder = join(stateDir, 'approvals', budget)
+  const [pendingFile, decisionFile] = ['pending', 'decision'].map(
+    (kind) => (runId: string) => join(folder, `${runId}.${kind}.json`),
+  ) as [(runId: string) => string, (runId: string) => string]
+  return {
+    pending() {
+      const names = ifThere(() => readdirSync(folder)) ?? []
+      const runs = names.filter((name) => name.endsWith('.pending.json')).flatMap((name) => read(join(folder, name)))
+      return runs.sort((left, right) => (left.offeredAt < right.offeredAt ? -1 : 1))
+    },
+    note: (run) => write(pendingFile(run.runId), run),
+    forget(runId) {
+      const path = pendingFile(runId)
+      if (ifThere(() => readFileSync(path)) !== undefined) removeDurably(path)
+    },
+    decision: (runId) => readAs(decisionSchema, decisionFile(runId)),
+    record: (decision) => write(decisionFile(decision.runId), decision),
+  }
+}
+
+function read(path: string): readonly PendingRun[] {
+  const run = readAs(pendingRunSchema, path)
+  return run === undefined ? [] : [run]
+}
+
+/** Undefined where there is no such file, or one that somebody else wrote: it decides nothing. */
+function readAs<S extends z.ZodType>(schema: S, path: string): z.output<S> | undefined {
+  const text = ifThere(() => readFileSync(path, 'utf8'))
+  if (text === undefined) return undefined
+  try {
+    return schema.safeParse(JSON.parse(text)).data
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+function write(path: string, value: PendingRun | Decision): void {
+  writeFileDurably(path, Buffer.from(`${JSON.stringify(value, null, 2)}\n`))
+}

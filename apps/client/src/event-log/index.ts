@@ -1,0 +1,1 @@
+export { eventLog, type KeptEvent, type LoggedEvent, readEventLog } from './event-log.ts'

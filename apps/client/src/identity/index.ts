@@ -1,0 +1,1 @@
+export { type Identity, loadIdentity } from './identity.ts'
