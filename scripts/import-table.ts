@@ -238,7 +238,7 @@ const dashboard = rooms(
     api: [['base-path.ts', 'run-facts.ts']],
     charts: [['frame-queue.ts', 'theme.ts']],
     components: [['format.ts']],
-    pages: [['accountant', 'api', 'charts', 'components', 'format.ts', 'run-facts.ts', 'use-now.ts']],
+    pages: [['accountant', 'api', 'base-path.ts', 'charts', 'components', 'format.ts', 'run-facts.ts', 'use-now.ts']],
     'shell.tsx': [['api', 'components', 'format.ts']],
   },
 )

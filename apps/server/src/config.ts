@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
-import { issueInWords, unknownKeyOf, unknownSetting } from '@fedsvd/core/protocol'
+import { issueInWords, roleSchema, unknownKeyOf, unknownSetting } from '@fedsvd/core/protocol'
 import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { ENVIRONMENT, EXECUTION_PROVIDERS, FROM_FILES, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
@@ -60,6 +60,12 @@ const NO_CREDENTIALS = 'expected an address without a user or a password, a quer
 function hasNoCredentials(address: string): boolean {
   const { username, password, search, hash } = new URL(address)
   return [username, password, search, hash].every((part) => part === '')
+}
+
+/** Codes and tokens go there: over TLS, or to this very machine. */
+function isConfidential(address: string): boolean {
+  const { protocol, hostname } = new URL(address)
+  return protocol === 'https:' || ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
 }
 
 /** Settings of a coordinator. This file is the only one that reads the environment. */
@@ -153,6 +159,46 @@ export const configSchema = z.strictObject({
   executionProvider: z.enum(EXECUTION_PROVIDERS).default('cpu'),
   /** Where the products of a re-factorisation are computed: see docs/reference/devices.md. */
   svdDevice: z.enum(SVD_DEVICES).default('auto'),
+  /** Address under which browsers reach the coordinator, with the path before it where a reverse proxy has one. */
+  publicUrl: z
+    .url({ protocol: /^https?$/ })
+    .refine(hasNoCredentials, NO_CREDENTIALS)
+    .optional(),
+  /**
+   * OpenID provider by which operators may sign in, such as `https://login.example.org`: see
+   * docs/how-to/sign-in-by-a-provider.md.
+   */
+  oidcIssuer: z
+    .url({ protocol: /^https?$/ })
+    .refine(hasNoCredentials, NO_CREDENTIALS)
+    .refine(isConfidential, 'expected https://, or http:// on this very machine')
+    .optional(),
+  /** What the coordinator is called there. */
+  oidcClientId: trimmed.max(400).optional(),
+  /** Its secret there; absent for a public client, which PKCE alone protects. */
+  oidcClientSecret: trimmed.max(400).optional(),
+  /** What is asked for there, with spaces between. */
+  oidcScopes: z
+    .string()
+    .regex(/^(.+ )?openid( .+)?$/, 'expected openid among them')
+    .max(1000)
+    .default('openid profile'),
+  /** Claim that gives the role, or the path to it with dots between, such as `realm_access.roles`. */
+  oidcRoleClaim: z.string().min(1).max(200).default('roles'),
+  /**
+   * The role that each value of the claim gives; in the environment as JSON, such as `{"fedsvd-admins":"admin"}`.
+   * Nobody else gets in.
+   */
+  oidcRoles: z
+    .preprocess(parsedJson, z.record(z.string().min(1).max(400), roleSchema))
+    .refine((roles) => Object.keys(roles).length > 0, 'expected at least one value of the claim')
+    .optional(),
+  /** Of somebody whose claims give several roles: the one that may do least, or most. */
+  oidcOfSeveralRoles: z.enum(['least', 'most']).default('least'),
+  /** Claim that gives the name by which others see an operator. */
+  oidcNameClaim: z.string().min(1).max(200).default('preferred_username'),
+  /** What the button on the sign-in page says behind `Sign in with`; the host of the provider where it is absent. */
+  oidcLabel: z.string().trim().min(1).max(60).optional(),
   /** Address of an OTLP receiver over HTTP, such as `http://127.0.0.1:4318`; without it nothing is traced. */
   otlpEndpoint: z.url({ protocol: /^https?$/ }).optional(),
   /** Address of an MLflow tracking server that is told of every run: see docs/reference/trackers.md. */

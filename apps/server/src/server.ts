@@ -12,6 +12,7 @@ import {
   composeHttp,
   composeRuns,
   composeSecurity,
+  composeSignOn,
   composeSockets,
   composeStorage,
   composeTrackers,
@@ -89,6 +90,7 @@ export async function startCoordinator(
   const refactoriser = given.refactoriser ?? (await openRefactoriser(config))
   requireOwnFolder(config.stateDir, 'coordinator')
   const secrets = await openSecrets(config)
+  const signOn = await composeSignOn(config, { secret: secrets.upload, now: () => clock.now(), nameOf })
   const rights = exposure(config.stateDir)
   if (rights !== undefined) log.warn({ stateDir: config.stateDir, rights }, EXPOSED)
   const tracer = await openTracer(config.otlpEndpoint)
@@ -127,6 +129,7 @@ export async function startCoordinator(
     models,
     statement: secrets.statement,
     dashboardFolder: given.dashboardFolder,
+    signOn,
     isDraining: () => draining,
   })
   http.on('request', app) // before Socket.IO is attached, which passes on the requests that are not its own

@@ -110,6 +110,10 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
     body: { parts: ['0'.repeat(64)] },
   }),
   'POST /v1/session': async () => ({ route: 'POST /v1/session', body: { name: 'admin', secret: 'not this one' } }),
+  'GET /v1/sign-in-options': async () => ({ route: 'GET /v1/sign-in-options' }),
+  'GET /v1/oidc/start': async () => ({ route: 'GET /v1/oidc/start' }),
+  'GET /v1/oidc/callback': async () => ({ route: 'GET /v1/oidc/callback' }),
+  'GET /v1/oidc/sign-out': async () => ({ route: 'GET /v1/oidc/sign-out' }),
   'GET /v1/session': async () => ({ route: 'GET /v1/session' }),
   'DELETE /v1/session': async () => ({ route: 'DELETE /v1/session' }),
   'POST /v1/operators': async () => ({
@@ -175,6 +179,10 @@ const OPEN = [
   'GET /healthz', // says nothing but that the process lives
   'GET /metrics', // counts, without identities
   'GET /readyz',
+  'GET /v1/oidc/callback', // behind what the provider says of a sign-in that this browser has begun
+  'GET /v1/oidc/sign-out', // leads to the provider, with nothing of a session
+  'GET /v1/oidc/start', // leads to the provider
+  'GET /v1/sign-in-options', // the name of the provider
   'GET /v1/statement-key', // a public key, for the recipients of statements
   'POST /v1/challenge', // a nonce is worth nothing without the key
   'POST /v1/enrol', // behind an enrolment token

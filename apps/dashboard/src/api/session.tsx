@@ -2,6 +2,7 @@ import { isFedsvdError } from '@fedsvd/core/errors'
 import type { Role, SessionInfo } from '@fedsvd/core/protocol'
 import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from 'react'
+import { BASE_PATH } from '../base-path.ts'
 import { request, setProof, whenRefused } from './http.ts'
 
 type State =
@@ -93,6 +94,10 @@ export function SessionProvider({ children }: { readonly children: ReactNode }) 
       async signOut() {
         if (state.is === 'in' && state.info.operator !== undefined) await request('DELETE /v1/session')
         leave(false)
+        // The provider would let the next one at this browser in without asking.
+        if (state.is === 'in' && state.info.operator?.byProvider) {
+          window.location.assign(`${BASE_PATH}/v1/oidc/sign-out`)
+        }
       },
     }),
     [state, check, enter, leave],

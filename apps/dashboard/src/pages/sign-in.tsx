@@ -1,10 +1,35 @@
-import { Anchor, Box, Button, Center, Code, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import {
+  Anchor,
+  Box,
+  Button,
+  Center,
+  Code,
+  Divider,
+  Paper,
+  PasswordInput,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core'
 import { type FormEvent, useState } from 'react'
+import { useSignInOptions } from '../api/queries.ts'
 import { useSession } from '../api/session.tsx'
+import { BASE_PATH } from '../base-path.ts'
 import { Notice } from '../components/notice.tsx'
 import { Failure } from '../components/state.tsx'
 
-/** By name and secret, or by the operator token of the coordinator, which this page then keeps in memory only. */
+/** What became of a sign-in by the OpenID provider, as the coordinator says in the address. */
+const OUTCOMES: Readonly<Record<string, string>> = {
+  refused: 'You were not signed in: the provider refused, or gives you no role here. Ask an admin.',
+  expired: 'That sign-in took too long, or was begun in another window. Try again.',
+  unavailable: 'The provider could not be asked, or its answer was not in order. Try again in a moment.',
+}
+
+/**
+ * By name and secret, by the OpenID provider of the coordinator where it has one, or by the operator token of the
+ * coordinator, which this page then keeps in memory only.
+ */
 export function SignIn({ hasEnded }: { readonly hasEnded: boolean }) {
   const { signIn, signInByToken } = useSession()
   const [isByToken, setByToken] = useState(false)
@@ -40,6 +65,7 @@ export function SignIn({ hasEnded }: { readonly hasEnded: boolean }) {
             <Notice kind="info" role="status" title="Your session has ended. Sign in again." />
           </Box>
         )}
+        <ByProvider />
         <form onSubmit={(event) => void submit(event)}>
           <Stack>
             {isByToken ? (
@@ -72,5 +98,21 @@ export function SignIn({ hasEnded }: { readonly hasEnded: boolean }) {
         </form>
       </Paper>
     </Center>
+  )
+}
+
+/** The button that leads to the provider, and what became of that the last time. */
+function ByProvider() {
+  const { data } = useSignInOptions()
+  const outcome = OUTCOMES[new URLSearchParams(window.location.search).get('sign-in') ?? '']
+  if (data?.provider === undefined) return null
+  return (
+    <Stack mb="md">
+      {outcome !== undefined && <Notice kind="warning" role="alert" title={outcome} />}
+      <Button component="a" href={`${BASE_PATH}/v1/oidc/start`} variant="default">
+        Sign in with {data.provider.label}
+      </Button>
+      <Divider label="or" />
+    </Stack>
   )
 }

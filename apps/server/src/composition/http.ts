@@ -9,12 +9,13 @@ import {
   guard,
   healthRoutes,
   identityRoutes,
+  oidcRoutes,
   operatorRoutes,
   sessionRoutes,
   statementRoutes,
   tensorRoutes,
 } from '../http/index.ts'
-import { statementKey } from '../identity/index.ts'
+import { type SingleSignOn, statementKey } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import type { Presence } from '../sockets/index.ts'
 import type { BaseServices } from './base-services.ts'
@@ -33,11 +34,13 @@ export function composeHttp(
     models,
     statement,
     dashboardFolder,
+    signOn,
     isDraining,
   }: {
     readonly models: ModelRegistry
     readonly statement: string
     readonly dashboardFolder: string | undefined
+    readonly signOn: SingleSignOn | undefined
     readonly isDraining: () => boolean
   },
 ): Express {
@@ -67,6 +70,7 @@ export function composeHttp(
       transfersPerMinute,
     }),
     sessionRoutes({ sessions: operatorSessions, refusedSignInsPerMinute }),
+    oidcRoutes({ sessions: operatorSessions, signOn, requestsPerMinute, log }),
     accountRoutes({
       store,
       now,

@@ -2,8 +2,15 @@ import { parseMessage } from '@fedsvd/core/protocol'
 import express, { type Request, type RequestHandler } from 'express'
 import { z } from 'zod'
 
-/** Routes that read their query, each by a schema of its own; all others refuse one. */
-const WITH_QUERY: ReadonlySet<string> = new Set(['GET /v1/runs/:runId/rounds', 'GET /v1/audit-log'])
+/**
+ * Routes that read their query, each by a schema of its own or, coming from a provider, by OAuth's; all others refuse
+ * one.
+ */
+const WITH_QUERY: ReadonlySet<string> = new Set([
+  'GET /v1/runs/:runId/rounds',
+  'GET /v1/audit-log',
+  'GET /v1/oidc/callback',
+])
 
 const nothing = z.strictObject({})
 

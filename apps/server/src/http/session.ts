@@ -43,7 +43,7 @@ export function sessionRoutes({ sessions, refusedSignInsPerMinute }: SessionRout
 function infoOf({ role, operator, session }: Caller): SessionInfo {
   return {
     role,
-    ...(operator && { operator: { id: operator.id, name: operator.name } }),
+    ...(operator && { operator }),
     ...(session && { expiresAt: new Date(session.expiresAt).toISOString(), csrfToken: session.csrfToken }),
   }
 }

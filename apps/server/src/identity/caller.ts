@@ -3,7 +3,7 @@ import type { Role } from '@fedsvd/core/protocol'
 /** Who sends a request: an operator in a session, or the holder of the coordinator's own token. */
 export interface Caller {
   readonly role: Role
-  readonly operator?: { readonly id: string; readonly name: string }
+  readonly operator?: { readonly id: string; readonly name: string; readonly byProvider?: true }
   readonly session?: { readonly hash: string; readonly expiresAt: number; readonly csrfToken: string }
 }
 

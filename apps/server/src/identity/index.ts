@@ -1,5 +1,8 @@
 export { actorOf, type Caller, ownsRun, TOKEN_HOLDER } from './caller.ts'
 export { createEnrolmentTokens, enrol, revokeClient } from './enrolment.ts'
+export { type RoleRules, roleOfClaims } from './oidc/role-of-claims.ts'
+export { ATTEMPT_LIFETIME_MS, AttemptSeal } from './oidc/sealed-attempt.ts'
+export { SingleSignOn } from './oidc/single-sign-on.ts'
 export {
   type Credentials,
   checkCsrfToken,
@@ -19,7 +22,7 @@ export {
   requireRole,
 } from './permissions.ts'
 export { secretFile } from './secret-file.ts'
-export { cookieFor, sessionCookie } from './session-cookie.ts'
+export { attemptCookie, attemptCookieFor, cookieFor, sessionCookie } from './session-cookie.ts'
 export { createSessions, type Sessions } from './sessions.ts'
 export { sharedSessions } from './shared-sessions.ts'
 export { type StatementKey, statementKey } from './statement-key.ts'

@@ -1,7 +1,10 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
-import type { OperatorStore, Store } from '../storage/records/index.ts'
+import type { AuditDraft, OperatorRecord, OperatorStore, Store } from '../storage/records/index.ts'
 import { type Caller, TOKEN_HOLDER } from './caller.ts'
+import type { ProvidedIdentity } from './oidc/identity-of-claims.ts'
+import { operatorOf } from './oidc/operator-of.ts'
+import { noteRefusal } from './refused-sign-in.ts'
 import { UNMATCHABLE_HASH, verifySecret } from './secret-hash.ts'
 
 const MINUTE_MS = 60_000
@@ -84,20 +87,27 @@ export class OperatorSessions {
     const isRight = await this.#oneOfFew(() => verifySecret(secret, operator?.secretHash ?? UNMATCHABLE_HASH))
     const now = this.#parts.now()
     if (!isRight || operator === undefined || operator.disabledAt !== undefined) {
-      const object = operator === undefined ? 'operator:unknown' : `operator:${operator.id}`
-      await this.#parts.store.audit.append({
-        at: now,
-        actor: 'anonymous',
-        action: 'session.refuse',
-        object,
-        detail: {},
-      })
+      await noteRefusal(this.#parts.store.audit, { operator, at: now, detail: {} })
       throw new FedsvdError('SIGN_IN_REFUSED', {
         expected: 'the name and the secret of an operator',
         got: 'a name and a secret that do not match',
         remedy: 'Check both, or ask an admin.',
       })
     }
+    return await this.#begin(operator, {})
+  }
+
+  /**
+   * Begins a session of a person whom the OpenID provider of the coordinator vouches for.
+   *
+   * @throws FedsvdError SIGN_IN_REFUSED as `operatorOf`
+   */
+  async signInAs(identity: ProvidedIdentity): Promise<SignedIn> {
+    return await this.#begin(await operatorOf(identity, this.#parts), { by: identity.issuer })
+  }
+
+  async #begin(operator: OperatorRecord, detail: AuditDraft['detail']): Promise<SignedIn> {
+    const now = this.#parts.now()
     const sessionId = randomBytes(32).toString('base64url')
     const session = {
       hash: hashOf(sessionId),
@@ -106,7 +116,7 @@ export class OperatorSessions {
       expiresAt: now + SESSION_IDLE_MS,
     }
     const object = `operator:${operator.id}`
-    await this.#operators.beginSession(session, { at: now, actor: object, action: 'session.begin', object, detail: {} })
+    await this.#operators.beginSession(session, { at: now, actor: object, action: 'session.begin', object, detail })
     return { sessionId, caller: callerIn(sessionId, session, operator) }
   }
 
@@ -149,9 +159,10 @@ export class OperatorSessions {
 function callerIn(
   sessionId: string,
   { hash, expiresAt }: { hash: string; expiresAt: number },
-  { id, name, role }: { id: string; name: string; role: Caller['role'] },
+  { id, name, role, issuer }: OperatorRecord,
 ): Caller {
-  return { role, operator: { id, name }, session: { hash, expiresAt, csrfToken: csrfTokenOf(sessionId) } }
+  const operator = { id, name, ...(issuer !== undefined && { byProvider: true as const }) }
+  return { role, operator, session: { hash, expiresAt, csrfToken: csrfTokenOf(sessionId) } }
 }
 
 /** A function of the session, which other sites cannot read: nothing has to be stored. */

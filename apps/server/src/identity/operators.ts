@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { nameKey, type OperatorRequest, type OperatorView } from '@fedsvd/core/protocol'
-import type { OperatorRecord, OperatorStore } from '../storage/records/index.ts'
+import type { AuditDraft, OperatorRecord, OperatorStore } from '../storage/records/index.ts'
 import { actorOf, type Caller } from './caller.ts'
 import { hashSecret } from './secret-hash.ts'
 
@@ -18,15 +18,25 @@ export async function createOperator(
     secretHash: await hashSecret(secret),
     createdAt: now,
   }
-  const object = `operator:${operator.id}`
-  const audit = { at: now, actor: actorOf(by), action: 'operator.create', object, detail: { name, role } }
-  const isTaken = (await operators.list()).some((other) => nameKey(other.name) === nameKey(name))
-  if (!isTaken && (await operators.create(operator, audit))) return operatorView(operator)
+  if (await storeOperator(operators, operator, { actor: actorOf(by), detail: { name, role } }))
+    return operatorView(operator)
   throw new FedsvdError('OPERATOR_EXISTS', {
     expected: 'a name that no other operator has or resembles, disabled ones included',
     got: name,
     remedy: 'Choose another name.',
   })
+}
+
+/** False, and nothing stored, where another operator has the name, or one that is read as the same. */
+export async function storeOperator(
+  operators: OperatorStore,
+  operator: OperatorRecord,
+  { actor, detail }: Pick<AuditDraft, 'actor' | 'detail'>,
+): Promise<boolean> {
+  const { id, name, createdAt } = operator
+  const isTaken = (await operators.list()).some((other) => nameKey(other.name) === nameKey(name))
+  const audit = { at: createdAt, actor, action: 'operator.create', object: `operator:${id}`, detail }
+  return !isTaken && (await operators.create(operator, audit))
 }
 
 /**
@@ -54,11 +64,12 @@ export async function disableOperator(
   })
 }
 
-export function operatorView({ id, name, role, createdAt, disabledAt }: OperatorRecord): OperatorView {
+export function operatorView({ id, name, role, issuer, createdAt, disabledAt }: OperatorRecord): OperatorView {
   return {
     id,
     name,
     role,
+    ...(issuer !== undefined && { byProvider: true as const }),
     createdAt: new Date(createdAt).toISOString(),
     ...(disabledAt !== undefined && { disabledAt: new Date(disabledAt).toISOString() }),
   }

@@ -11,13 +11,16 @@ export type Role = z.infer<typeof roleSchema>
 /** What a client is called. */
 export const clientNameSchema = nameSchema(' ._-')
 
-const operatorName = nameSchema(' ._@-')
+/** What an operator is called. */
+export const operatorNameSchema = nameSchema(' ._@-')
 
 /** An operator as others see it: no secret, no hash. */
 export const operatorSchema = z.strictObject({
   id: identifierSchema,
-  name: operatorName,
+  name: operatorNameSchema,
   role: roleSchema,
+  /** True for one who signs in by an OpenID provider, and whose role follows the claims there. */
+  byProvider: z.literal(true).optional(),
   createdAt: z.iso.datetime(),
   disabledAt: z.iso.datetime().optional(),
 })
@@ -25,7 +28,7 @@ export type OperatorView = z.infer<typeof operatorSchema>
 
 /** POST /v1/operators. The secret is shown to nobody again; the coordinator keeps its scrypt hash. */
 export const operatorRequestSchema = z.strictObject({
-  name: operatorName,
+  name: operatorNameSchema,
   role: roleSchema,
   secret: z.string().min(12).max(200),
 })
@@ -42,7 +45,7 @@ export type SignInRequest = z.input<typeof signInRequestSchema>
 /** Who is speaking, and until when: POST and GET /v1/session. */
 export const sessionInfoSchema = z.strictObject({
   /** Absent for the operator token of the coordinator itself, which is nobody's. */
-  operator: operatorSchema.pick({ id: true, name: true }).optional(),
+  operator: operatorSchema.pick({ id: true, name: true, byProvider: true }).optional(),
   role: roleSchema,
   /** Without a request until then, the session ends. */
   expiresAt: z.iso.datetime().optional(),
@@ -52,6 +55,13 @@ export const sessionInfoSchema = z.strictObject({
   token: z.string().optional(),
 })
 export type SessionInfo = z.infer<typeof sessionInfoSchema>
+
+/** GET /v1/sign-in-options: how operators may sign in beside a name and a secret. */
+export const signInOptionsSchema = z.strictObject({
+  /** The OpenID provider of the coordinator, as the button names it; absent where there is none. */
+  provider: z.strictObject({ label: z.string() }).optional(),
+})
+export type SignInOptions = z.infer<typeof signInOptionsSchema>
 
 /** GET /v1/clients. */
 export const clientViewSchema = z.strictObject({

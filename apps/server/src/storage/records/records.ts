@@ -53,6 +53,9 @@ export interface OperatorRecord {
   readonly role: Role
   /** scrypt, PHC string format. */
   readonly secretHash: string
+  /** Who they are at an OpenID provider; absent for operators who have a secret. */
+  readonly issuer?: string
+  readonly subject?: string
   readonly createdAt: number
   readonly disabledAt?: number
 }

@@ -620,6 +620,24 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.runs.find(await newRun())).not.toHaveProperty('ownerId')
     })
 
+    it('knows an operator by issuer and subject, once, and changes its role', async () => {
+      const who = { issuer: 'https://login.example', subject: randomUUID() }
+      const id = randomUUID()
+      const operator = { id, name: `by ${id}`, role: 'admin' as const, secretHash: '$scrypt$', createdAt: NOW, ...who }
+      expect(await store.operators.create(operator)).toBe(true)
+      expect(await store.operators.create({ ...operator, id: randomUUID(), name: `again ${id}` })).toBe(false)
+      expect(await store.operators.findBySubject(who)).toEqual(operator)
+      expect(await store.operators.findBySubject({ ...who, issuer: 'https://elsewhere.example' })).toBeUndefined()
+      await newOperator() // who has neither
+      await newOperator()
+      const before = (await store.audit.page(0, 1e6)).length
+      const draft = { at: NOW, actor: 'a', action: 'operator.role', object: 'o', detail: {} }
+      await store.operators.setRole(id, 'auditor', draft)
+      await store.operators.setRole(id, 'auditor', draft)
+      expect(await store.operators.find(id)).toEqual({ ...operator, role: 'auditor' })
+      expect((await store.audit.page(0, 1e6)).length).toBe(before + 1)
+    })
+
     it('knows a session until it expires, ends, or its operator is disabled', async () => {
       const operator = await newOperator()
       const begin = async () => {

@@ -279,10 +279,14 @@ export interface AlertStore {
 }
 
 export interface OperatorStore {
-  /** False, and nothing stored, when the name is taken. */
+  /** False, and nothing stored, when the name is taken, or the subject of its issuer is known. */
   create(operator: OperatorRecord, audit?: AuditDraft): Promise<boolean>
   find(operatorId: string): Promise<OperatorRecord | undefined>
   findByName(name: string): Promise<OperatorRecord | undefined>
+  /** Who signs in by an OpenID provider. */
+  findBySubject(who: { readonly issuer: string; readonly subject: string }): Promise<OperatorRecord | undefined>
+  /** What the operator may do from now on, in sessions that have begun, too. */
+  setRole(operatorId: string, role: OperatorRecord['role'], audit?: AuditDraft): Promise<void>
   /** By name. */
   list(): Promise<readonly OperatorRecord[]>
   /** Also ends its sessions. False when it is unknown, or disabled already. */

@@ -1,3 +1,4 @@
+import type { OperatorRecord } from '../records.ts'
 import type { OperatorStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import type { Tables } from './tables.ts'
@@ -5,15 +6,26 @@ import type { Tables } from './tables.ts'
 export function memoryOperators(tables: Tables): OperatorStore {
   const { operators, sessions } = tables
   const named = (name: string) => [...operators.values()].find((operator) => operator.name === name)
+  const known = ({ issuer, subject }: Pick<OperatorRecord, 'issuer' | 'subject'>) =>
+    issuer === undefined
+      ? undefined
+      : [...operators.values()].find((operator) => operator.issuer === issuer && operator.subject === subject)
   return {
     async create(operator, audit) {
-      if (named(operator.name) !== undefined) return false
+      if (named(operator.name) !== undefined || known(operator) !== undefined) return false
       operators.set(operator.id, operator)
       appendAudit(tables, audit)
       return true
     },
     find: async (operatorId) => operators.get(operatorId),
     findByName: async (name) => named(name),
+    findBySubject: async (who) => known(who),
+    async setRole(operatorId, role, audit) {
+      const operator = operators.get(operatorId)
+      if (operator === undefined || operator.role === role) return
+      operators.set(operatorId, { ...operator, role })
+      appendAudit(tables, audit)
+    },
     list: async () => [...operators.values()].sort((left, right) => (left.name < right.name ? -1 : 1)),
     async disable(operatorId, at, audit) {
       const operator = operators.get(operatorId)

@@ -5,9 +5,9 @@ import { date, operatorFrom } from './rows.ts'
 
 export function prismaOperators(prisma: PrismaClient): OperatorStore {
   return {
-    create: ({ id, name, role, secretHash, createdAt }, audit) =>
+    create: ({ id, name, role, secretHash, issuer, subject, createdAt }, audit) =>
       prisma.$transaction(async (tx) => {
-        const data = [{ id, name, role, secretHash, createdAt: date(createdAt) }]
+        const data = [{ id, name, role, secretHash, issuer, subject, createdAt: date(createdAt) }]
         const { count } = await tx.operator.createMany({ data, skipDuplicates: true })
         if (count === 1) await appendAudit(tx, audit)
         return count === 1
@@ -20,6 +20,15 @@ export function prismaOperators(prisma: PrismaClient): OperatorStore {
       const row = await prisma.operator.findUnique({ where: { name } })
       return row === null ? undefined : operatorFrom(row)
     },
+    async findBySubject({ issuer, subject }) {
+      const row = await prisma.operator.findUnique({ where: { issuer_subject: { issuer, subject } } })
+      return row === null ? undefined : operatorFrom(row)
+    },
+    setRole: (id, role, audit) =>
+      prisma.$transaction(async (tx) => {
+        const { count } = await tx.operator.updateMany({ where: { id, role: { not: role } }, data: { role } })
+        if (count === 1) await appendAudit(tx, audit)
+      }),
     async list() {
       return (await prisma.operator.findMany({ orderBy: { name: 'asc' } })).map(operatorFrom)
     },

@@ -69,10 +69,17 @@ export function capFrom({ clientId, epsilon, delta, actor, at }: Prisma.BudgetCa
   return { clientId, epsilon, delta, actor, at: at.getTime() }
 }
 
-export function operatorFrom({ disabledAt, ...row }: Prisma.OperatorGetPayload<object>): OperatorRecord {
+export function operatorFrom({
+  disabledAt,
+  issuer,
+  subject,
+  ...row
+}: Prisma.OperatorGetPayload<object>): OperatorRecord {
   return {
     ...row,
     createdAt: row.createdAt.getTime(),
+    ...(issuer !== null && { issuer }),
+    ...(subject !== null && { subject }),
     ...(disabledAt !== null && { disabledAt: disabledAt.getTime() }),
   }
 }
