@@ -272,6 +272,11 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     'the coordinator has nothing to privatise and no model to differentiate',
   ),
   [core('protocol')]: pure(['tensor', 'limits', 'lora', 'accounting', 'federation', 'registry'], ['zod']),
+  [core('secure-aggregation')]: pure(
+    ['accounting', 'limits', 'numeric', 'privacy', 'protocol', 'random'],
+    ['zod'],
+    'the protocol of a secure sum is data in and data out: its cryptography is handed in, and sending and storing are for others',
+  ),
   ...engine,
   ...starter,
   ...server,

@@ -60,6 +60,8 @@ export const ERROR_CATALOGUE = {
   RUN_STATE: { status: 409, title: 'The run is not in a state that allows this' },
   RUN_NOT_OPEN: { status: 503, title: 'The run takes no updates just now' },
   QUORUM_MISSED: { status: 503, title: 'A round had too few updates at its deadline' },
+  SUM_REFUSED: { status: 409, title: 'A secure sum was asked for what it must not do' },
+  SUM_ABORTED: { status: 503, title: 'A secure sum cannot be opened' },
   // privacy
   BUDGET_EXHAUSTED: { status: 403, title: 'The next step would exceed the privacy budget' },
   BUDGET_RAISED: { status: 409, title: 'A budget was to be raised after data had been used' },

@@ -1,2 +1,3 @@
 export { osRandomness } from './os-randomness.ts'
 export { publicKeyFrom } from './public-key.ts'
+export { nodePrimitives, signerOf } from './secure-aggregation.ts'
