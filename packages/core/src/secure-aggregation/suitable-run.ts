@@ -21,7 +21,7 @@ export function requireSuitableRun(manifest: Chosen): void {
     ],
     [
       aggregation.name !== 'mean',
-      'the mean of the updates, since the single ones that another rule compares are not seen',
+      'the mean of the updates, since another rule compares or weighs single ones, which are not seen',
       `the aggregation rule ${aggregation.name}`,
     ],
     [
