@@ -48,14 +48,21 @@ export async function fetchRun(access: OperatorAccess, runId: string): Promise<R
 }
 
 /**
- * The newest published state of a run, as its `state` frame.
+ * A published state of a run, as its `state` frame.
  *
+ * @param round after which round, counted from 0; absent: the newest
  * @param most bytes that it may have, which its schema gives
  * @throws FedsvdError MESSAGE_INVALID for a longer answer
  */
-export async function fetchAdapterFrame(access: OperatorAccess, runId: string, most: number): Promise<Uint8Array> {
+export async function fetchAdapterFrame(
+  access: OperatorAccess,
+  runId: string,
+  most: number,
+  round?: number,
+): Promise<Uint8Array> {
   const read = async (response: Response) => new Uint8Array(await boundedBody(response, most))
-  return await send(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}/adapter`, { read })
+  const which = round === undefined ? '' : `?round=${round}`
+  return await send(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}/adapter${which}`, { read })
 }
 
 export async function createOperator(access: OperatorAccess, operator: OperatorRequest): Promise<OperatorView> {

@@ -7,6 +7,14 @@ export function positiveInteger(text: string): number {
   return value
 }
 
+/** A round, as people count them, or the best one. */
+export function round(text: string): number | 'best' {
+  if (text === 'best') return text
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new InvalidArgumentError('Expected the number of a round, from 1 on, or best.')
+}
+
 export function port(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 0 || value > 65535)

@@ -57,6 +57,7 @@ export const ERROR_CATALOGUE = {
   BLOB_NOT_FOUND: { status: 404, title: 'No stored object has this hash' },
   OBJECT_MISSING: { status: 500, title: 'A stored object that a run needs is gone or damaged' },
   RUN_NOT_FOUND: { status: 404, title: 'No run has this identifier' },
+  STATE_NOT_FOUND: { status: 404, title: 'The run has no such state' },
   RUN_STATE: { status: 409, title: 'The run is not in a state that allows this' },
   RUN_NOT_OPEN: { status: 503, title: 'The run takes no updates just now' },
   QUORUM_MISSED: { status: 503, title: 'A round had too few updates at its deadline' },

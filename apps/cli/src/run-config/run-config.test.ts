@@ -42,6 +42,15 @@ describe('a run configuration', () => {
     expect(runRequestSchema.parse(gpt2)).toEqual(gpt2)
   })
 
+  it('starts from a round that people count from 1, or the best, or the newest', () => {
+    const run = '3f2504e0-4f89-41d3-9a0c-0305e82c3301'
+    const from = (what: string) => request(`${SHORTEST}startFrom: { run: ${run}${what} }\n`).startFrom
+    expect(from(', round: 3')).toEqual({ runId: run, round: 2 })
+    expect(from(', round: best')).toEqual({ runId: run, round: 'best' })
+    expect(from('')).toEqual({ runId: run })
+    expect(faultsIn(`${SHORTEST}startFrom: { run: ${run}, round: 0 }\n`)).toHaveLength(1)
+  })
+
   it('takes what it says before what is usual, down to single terms', () => {
     const text = `${SHORTEST}model: { name: starter, maxTokens: 32 }\nadapter: { rank: 4 }\nlearningRate: 3\nquorum: 2
 unit: person\nmode: { name: buffered, bufferSize: 2 }\nadaptiveClipping: {}\nseed: other\n`

@@ -27,6 +27,7 @@ export function runRequestOf(config: RunConfig, { clients, model: known }: RunFa
     unit,
     mode,
     aggregation,
+    startFrom,
     ...rest
   } = config
   const { adaptiveClipping, clientLevel, clientsPerRound = Math.max(1, clients), ...asked } = rest
@@ -48,6 +49,7 @@ export function runRequestOf(config: RunConfig, { clients, model: known }: RunFa
     target: { ...targetDefaults, ...target },
     adapter: { ...adapterDefaults, ...adapter },
     ...unitOf(unit),
+    ...(startFrom && { startFrom: startFromOf(startFrom) }),
     ...(aggregation !== undefined && { aggregation: ruleOf(aggregation) }),
     ...(modeTerms && { mode: modeTerms }),
     ...(adaptiveClipping && { adaptiveClipping: clippingOf(adaptiveClipping) }),
@@ -60,6 +62,11 @@ function modeOf(mode: RunConfig['mode']): RunRequest['mode'] {
   if (terms?.name !== 'buffered') return undefined
   const { bufferSize, stalenessExponent } = CHOICE_DEFAULTS
   return { bufferSize, stalenessExponent, ...terms }
+}
+
+/** People count rounds from 1, the wire from 0. */
+function startFromOf({ run, round }: NonNullable<RunConfig['startFrom']>): NonNullable<RunRequest['startFrom']> {
+  return { runId: run, ...(round !== undefined && { round: round === 'best' ? round : round - 1 }) }
 }
 
 function ruleOf(aggregation: NonNullable<RunConfig['aggregation']>): NonNullable<RunRequest['aggregation']> {

@@ -3,6 +3,7 @@ import {
   adaptiveClippingSchema,
   CHOICE_DEFAULTS,
   checkpointIdentitySchema,
+  identifierSchema,
   LIMITS,
   MANIFEST_DEFAULTS,
   NEW_RUN_MAX_NOISE_RATIO,
@@ -44,6 +45,15 @@ const ruleWithTerms = z
     if (typeof value.name === 'string') return
     issues.push({ code: 'custom', path: ['name'], message: 'no name of a rule, such as `name: median`', input: value })
   })
+
+const startFrom = z.strictObject({
+  run: identifierSchema.meta({ description: 'Identifier of the earlier run; it has to be yours.' }),
+  round: optional(z.union([wholeIn(LIMITS.rounds), z.literal('best')]), {
+    description:
+      'After which of its rounds, counted from 1, or `best`: the one of the highest accuracy on the hold-out.',
+    defaultText: 'its newest',
+  }),
+})
 
 const model = z.strictObject({
   name: shape.model.shape.name.meta({
@@ -273,6 +283,11 @@ const fields = {
     description:
       'A second guarantee, of whole sites against everyone but the coordinator, which adds the noise for it.',
     defaultText: 'none',
+  }),
+  startFrom: optional(startFrom, {
+    description:
+      'Goes on from the state of an earlier run of the same model, task, labels and adapter. What that run cost stays in the ledgers of its sites, and this one adds to it.',
+    defaultText: 'a fresh state, by initialiser and seed',
   }),
   seed: optional(shape.seed, {
     description: 'Public: of the first A and of who is asked, never of noise.',

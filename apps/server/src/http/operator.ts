@@ -10,12 +10,12 @@ import express, { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
 import { type Caller, createEnrolmentTokens, ownsRun } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import { type RunCommands, runOptions } from '../runs/index.ts'
+import { type RunCommands, runOptions, stateOfRun } from '../runs/index.ts'
 import type { BlobStore } from '../storage/objects/index.ts'
 import type { Store } from '../storage/records/index.ts'
 import type { RunViews } from '../views/index.ts'
 import { callerOf } from './guard.ts'
-import { parseParams, runNotFound } from './path-params.ts'
+import { parseParams } from './path-params.ts'
 import { withoutBody } from './refuse-unread-input.ts'
 
 export interface OperatorRoutes {
@@ -26,6 +26,11 @@ export interface OperatorRoutes {
   readonly views: RunViews
   readonly now: () => number
 }
+
+/** Which state of a run: after a round, counted from 0, or the best on the hold-out; absent: the newest. */
+const stateQuery = z.strictObject({
+  round: z.union([z.literal(['best', 'newest']), z.coerce.number().int().min(0).max(1_000_000)]).default('newest'),
+})
 
 /** What operators do: enrol clients and run runs. The guard has checked who they are, and that the run is theirs. */
 export function operatorRoutes({ store, models, blobs, commands, views, now }: OperatorRoutes): Router {
@@ -57,7 +62,7 @@ export function operatorRoutes({ store, models, blobs, commands, views, now }: O
   })
   router.post('/v1/runs/price', json, async (request, response) => {
     const message = parseMessage(runRequestSchema, request.body, 'a run request')
-    response.json(await views.price(await commands.plan(message)))
+    response.json(await views.price(await commands.plan(message, callerOf(response))))
   })
   router.get('/v1/runs', async (_request, response) => {
     const caller = callerOf(response)
@@ -86,9 +91,8 @@ export function operatorRoutes({ store, models, blobs, commands, views, now }: O
     await withSnapshot((runId, by) => commands.changePlan(runId, change, by))(request, response)
   })
   router.get('/v1/runs/:runId/adapter', async (request, response) => {
-    const runId = runIdOf(request.params)
-    const adapter = await store.adapters.newest(runId)
-    if (adapter === undefined) throw runNotFound(runId)
+    const { round } = parseParams(stateQuery, request.query)
+    const adapter = await stateOfRun(store, runIdOf(request.params), round)
     const { bytes, stream } = await blobs.open(adapter.sha256)
     response.set({
       'content-type': 'application/octet-stream',

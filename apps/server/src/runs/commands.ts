@@ -43,8 +43,8 @@ export class RunCommands {
   }
 
   /** Checks a request as `create` does and opens nothing. @throws FedsvdError as `planRun` does */
-  async plan(request: RunRequest): Promise<RunManifest> {
-    return (await planRun(request, this.#parts)).manifest
+  async plan(request: RunRequest, by: Caller): Promise<RunManifest> {
+    return (await planRun(request, { ...this.#parts, by })).manifest
   }
 
   /** @throws FedsvdError RUN_NOT_FOUND, or RUN_STATE when it has ended already */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { FedsvdError } from '@fedsvd/core/errors'
-import { initialState, predictsTokens } from '@fedsvd/core/lora'
+import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
+import { predictsTokens } from '@fedsvd/core/lora'
 import {
   acceptsStaleUpdates,
   bufferOf,
@@ -17,6 +17,7 @@ import { encodeState, schemaHashOf } from '../rounds/index.ts'
 import { type BlobStore, stage } from '../storage/objects/index.ts'
 import type { RunRecord, Store } from '../storage/records/index.ts'
 import { checkPlan } from './plan.ts'
+import { startFromOf, startingState } from './starting-state.ts'
 
 export interface CreateRunParts {
   readonly models: ModelRegistry
@@ -37,12 +38,13 @@ interface PlannedRun {
 /**
  * Everything that is checked before a run is opened; nothing is stored.
  *
- * @throws FedsvdError CONFIG_INVALID, CHECKPOINT_INVALID, HUB_UNAVAILABLE or ADAPTER_INVALID, and for client-level
+ * @throws FedsvdError as `startFromOf`, and CONFIG_INVALID, CHECKPOINT_INVALID, HUB_UNAVAILABLE or ADAPTER_INVALID, and
+ * for client-level
  *   terms DELTA_TOO_LARGE or BUDGET_TOO_SMALL
  */
 export async function planRun(
   request: RunRequest,
-  { models, bounds }: Pick<CreateRunParts, 'models' | 'bounds'>,
+  { models, bounds, store, by }: Pick<CreateRunParts, 'models' | 'bounds' | 'store' | 'by'>,
 ): Promise<PlannedRun> {
   const model = await models.open(request.model)
   checkRequest(request, model.maxTokens)
@@ -54,15 +56,18 @@ export async function planRun(
   await model.prove?.(request.task)
   const clientLevel = request.clientLevel && (await clientLevelOf(request.clientLevel, request, bounds))
   const { name: modelName, checkpoint } = model
+  const { startFrom: _, ...own } = request
   const given = {
     maxNoiseRatio: NEW_RUN_MAX_NOISE_RATIO,
-    ...request,
+    ...own,
     runId: randomUUID(),
     model: { ...request.model, name: modelName, ...(checkpoint && { checkpoint }) },
     adapter,
     ...(clientLevel && { clientLevel }),
   }
-  return { manifest: runManifestSchema.parse(given), model }
+  const manifest = runManifestSchema.parse(given)
+  const startFrom = await startFromOf(request, manifest, { store, by })
+  return { manifest: { ...manifest, ...(startFrom && { startFrom }) }, model }
 }
 
 /**
@@ -74,10 +79,9 @@ export async function createRun(
   request: RunRequest,
   { models, store, blobs, bounds, now, by }: CreateRunParts,
 ): Promise<RunRecord> {
-  const { manifest, model } = await planRun(request, { models, bounds })
-  const { labels, model: terms, adapter } = manifest
-  const head = await model.trainedHead?.({ schema: adapter, labels, featureScale: terms.featureScale })
-  const state = initialState(adapter, { seed: manifest.seed, initialiser: manifest.initialiser, head })
+  const { manifest, model } = await planRun(request, { models, bounds, store, by })
+  const { adapter } = manifest
+  const state = await startingState(manifest, { model, store, blobs })
   await using blob = await stage(blobs, encodeState(manifest, schemaHashOf(adapter), state))
   await blob.keep()
   const { sha256, bytes } = blob
@@ -94,10 +98,15 @@ export async function createRun(
     actor: actorOf(by),
     action: 'run.create',
     object: `run:${runId}`,
-    detail: { name, method, rounds, epsilon: target.epsilon, delta: target.delta },
+    detail: { name, method, rounds, epsilon: target.epsilon, delta: target.delta, ...startOf(manifest) },
   }
   await store.runs.create(run, { runId, number: 0, basis: state.basis, sha256, bytes, publishedAt: createdAt }, audit)
   return run
+}
+
+/** For the audit log. */
+function startOf({ startFrom }: RunManifest): { readonly startFrom?: string } {
+  return startFrom === undefined ? {} : { startFrom: `run:${startFrom.runId} round ${roundNumber(startFrom.round)}` }
 }
 
 function checkRequest(request: RunRequest, maxTokens: number): void {

@@ -40,12 +40,13 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   // Other coordinators charge the central ledger, too.
   if (live === undefined && manifest.clientLevel !== undefined) await central.load()
   const since = newest === undefined ? 0 : Math.max(0, (await store.rounds.publishedCount(runId)) - newest)
-  const [published, alerts, adapter, clients, plans] = await Promise.all([
+  const [published, alerts, adapter, clients, plans, best] = await Promise.all([
     store.rounds.published(runId, since),
     store.alerts.list(runId, MOST_ALERTS_READ),
     store.adapters.newest(runId),
     clientsOf(manifest, parts),
     store.runs.plans(runId),
+    store.rounds.best(runId),
   ])
   const plan = plans.at(-1)
   const notPrivate = notPrivateReason(reason, alerts)
@@ -76,6 +77,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
       ...(evaluation && { evaluation }),
     })),
     ...(baseline && { baseline }),
+    ...(best && { best }),
     ...(leftOut.length > 0 && { leftOut }),
     alerts: shownAlerts(alerts, MOST_ALERTS).map(({ code, message, at, clientId }) => ({
       code,

@@ -8,7 +8,8 @@ import { identifierSchema } from './identifier.ts'
 const name = z.string().min(1).max(200)
 const tensorSpec = z.strictObject({ name, shape: z.array(wholeIn(LIMITS.dimension)).max(4) })
 
-const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
+/** Names a stored object. */
+export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 
 /**
  * What a checkpoint holds, wherever it lies: hex SHA-256 of `config.json`, of the tensors (names, element types, shapes
@@ -157,6 +158,12 @@ export const runManifestSchema = z.strictObject({
   deadlineSeconds: numberIn(LIMITS.deadlineSeconds),
   /** Seed of the public initialisation of A and of the head. */
   seed: z.string().min(1).max(200),
+  /**
+   * The published state that the run goes on from: that after this round of an earlier run of the coordinator, and the
+   * hash by which it was published there. Absent: a fresh one, by initialiser and seed. What it cost those who trained
+   * it is in their ledgers; nothing more is spent by reading it.
+   */
+  startFrom: z.strictObject({ runId: identifierSchema, round: wholeIn(LIMITS.count), sha256: sha256Hex }).optional(),
 })
 export type RunManifest = z.infer<typeof runManifestSchema>
 

@@ -3,7 +3,7 @@ import { ERROR_CATALOGUE, type ErrorCode } from '../errors.ts'
 import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
 import { clientNameSchema } from './identity.ts'
-import { privacyEventSchema, privacyTermsSchema, runManifestSchema } from './manifest.ts'
+import { privacyEventSchema, privacyTermsSchema, runManifestSchema, sha256Hex } from './manifest.ts'
 import { FINAL_RUN_STATES } from './run-state.ts'
 
 /*
@@ -19,7 +19,6 @@ const MOST_RESERVATIONS = 20_000
  */
 export const REPORT_PART_CHARACTERS = 32 * 1024
 
-const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 const round = wholeIn(LIMITS.round)
 const base64url = z
   .string()

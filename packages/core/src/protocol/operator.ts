@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ADVERSARY } from '../accounting/index.ts'
 import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
-import { adapterSchemaSchema, clientLevelSchema, runManifestSchema } from './manifest.ts'
+import { adapterSchemaSchema, clientLevelSchema, runManifestSchema, sha256Hex } from './manifest.ts'
 import { runStateSchema } from './run-state.ts'
 import { storedForm } from './stored-form.ts'
 
@@ -24,6 +24,15 @@ export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: t
    * budget.
    */
   clientLevel: clientLevelSchema.partial({ noiseMultiplier: true }).optional(),
+  /** The run to go on from, and after which of its rounds; without one, from its newest state. */
+  startFrom: z
+    .strictObject({
+      runId: identifierSchema,
+      round: z.union([count, z.literal('best')]).optional(),
+      /** Where it is given, as in the manifest of a run that is cloned, the state has to be this one. */
+      sha256: sha256Hex.optional(),
+    })
+    .optional(),
 })
 export type RunRequest = z.infer<typeof runRequestSchema>
 
@@ -183,6 +192,8 @@ export const runSnapshotSchema = z.strictObject({
       fallbacks: count,
     })
     .optional(),
+  /** The round whose state was best on the hold-out, by accuracy; of equals the earliest. Absent without a hold-out. */
+  best: z.strictObject({ round: count, accuracy: measured }).optional(),
   /** SHA-256 of the newest published state. */
   adapter: z.string().optional(),
 })

@@ -46,6 +46,15 @@ const cardOf = (
   })
 
 describe('the model card', () => {
+  it('names the run that its own went on from, whose sites are in the model, too', () => {
+    expect(cardOf()).not.toContain('went on from')
+    const startFrom = { runId: '11111111-1111-4111-8111-111111111111', rounds: 4 }
+    expect(cardOf({ startFrom })).toMatch(
+      /went on from the state of run `11111111-.*` after 4 rounds.*sites of that run/,
+    )
+    expect(cardOf({ startFrom, notPrivate: 'a reason' })).toContain('went on from')
+  })
+
   it('has the facts of the run, each from the run', () => {
     const card = cardOf()
     expect(card).toContain('starter, fine-tuned by a federation under differential privacy')

@@ -86,7 +86,18 @@ const NOT_CLAIMED = [
   'That the model is right, fair or robust: one dishonest site can spoil it.',
 ]
 
-function privacyOf({ privacy, notPrivate }: RunFacts): string {
+function privacyOf(facts: RunFacts): string {
+  return [statementOf(facts), originOf(facts)].filter((part) => part !== '').join('\n\n')
+}
+
+/** Who else is in the model than the sites of its own run. */
+function originOf({ startFrom }: RunFacts): string {
+  if (startFrom === undefined) return ''
+  const { runId, rounds } = startFrom
+  return `The run went on from the state of run \`${runId}\` after ${rounds} rounds, so that the model tells of the sites of that run, too: what they are promised is in that run's own statement. A site of both has one budget over both.`
+}
+
+function statementOf({ privacy, notPrivate }: RunFacts): string {
   if (notPrivate !== undefined) {
     return `**Not private.** No epsilon of this run holds: ${plainText(notPrivate)}`
   }

@@ -19,6 +19,8 @@ export interface RunFacts {
   readonly name: string
   /** Rounds published when the state was taken. */
   readonly rounds: number
+  /** The run that this one went on from, and after how many of its rounds. */
+  readonly startFrom?: { readonly runId: string; readonly rounds: number }
   readonly method: string
   /** Name of the base model. */
   readonly model: string

@@ -179,6 +179,8 @@ export interface RoundStore {
   published(runId: string, sinceRound?: number): Promise<readonly PublishedRound[]>
   /** Rounds from a number on, published or not, in order of their number. */
   history(runId: string, sinceRound: number, limit: number): Promise<readonly RoundProgress[]>
+  /** The published round whose state measured the highest accuracy; of equals the earliest. */
+  best(runId: string): Promise<{ readonly round: number; readonly accuracy: number } | undefined>
   setEvaluation(runId: string, round: number, evaluation: Evaluation): Promise<void>
 }
 

@@ -55,6 +55,13 @@ export function memoryRounds(tables: Tables, fence: Fence): RoundStore {
         .filter((round) => round.runId === runId && round.round >= sinceRound)
         .sort((left, right) => left.round - right.round)
         .slice(0, limit),
+    async best(runId) {
+      const measured = publishedOf(runId).flatMap(({ round }) => {
+        const accuracy = evaluations.get(keyOf(runId, round))?.accuracy
+        return accuracy === undefined ? [] : [{ round, accuracy }]
+      })
+      return measured.sort((left, right) => right.accuracy - left.accuracy || left.round - right.round)[0]
+    },
     async setEvaluation(runId, round, evaluation) {
       fence(runId)
       evaluations.set(keyOf(runId, round), evaluation)

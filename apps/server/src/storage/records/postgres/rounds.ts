@@ -59,6 +59,14 @@ export function prismaRounds(prisma: PrismaClient, fence: Fence): RoundStore {
       const byNumber = new Map(adapters.map((adapter) => [adapter.number, adapterFrom(adapter)]))
       return rows.map((row) => progressFrom(row, byNumber.get(row.number + 1)))
     },
+    async best(runId) {
+      const row = await prisma.round.findFirst({
+        where: { runId, phase: 'published', accuracy: { not: null } },
+        orderBy: [{ accuracy: 'desc' }, { number: 'asc' }],
+        select: { number: true, accuracy: true },
+      })
+      return row === null ? undefined : { round: row.number, accuracy: row.accuracy! }
+    },
     async setEvaluation(runId, round, evaluation) {
       await prisma.$transaction(async (tx) => {
         await fence(tx, runId)

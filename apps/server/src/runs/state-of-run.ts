@@ -1,0 +1,39 @@
+import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
+import type { AdapterRecord, Store } from '../storage/records/index.ts'
+
+/** Which state of a run: the newest, the best on the hold-out, or that after a round, counted from 0. */
+export type WhichState = 'newest' | 'best' | number
+
+/**
+ * A published state of a run.
+ *
+ * @throws FedsvdError STATE_NOT_FOUND where the round is not published, or no round has been measured
+ */
+export async function stateOfRun(
+  { adapters, rounds }: Pick<Store, 'adapters' | 'rounds'>,
+  runId: string,
+  which: WhichState,
+): Promise<AdapterRecord> {
+  if (which === 'newest') {
+    const newest = await adapters.newest(runId)
+    if (newest !== undefined) return newest
+    throw notFound('a state of the run', 'none', 'Wait for its first round.')
+  }
+  const round = which === 'best' ? (await rounds.best(runId))?.round : which
+  if (round === undefined) {
+    throw notFound(
+      'a round that was measured on a hold-out',
+      'none',
+      'Name a round, or start the coordinator with one.',
+    )
+  }
+  const state = await adapters.find(runId, round + 1)
+  if (state?.publishedAt !== undefined) return state
+  const published = await rounds.publishedCount(runId)
+  const known = published === 0 ? 'none is published yet' : `rounds 1 to ${published} are published`
+  throw notFound('a round of the run that is published', `round ${roundNumber(round)}`, `Name another one: ${known}.`)
+}
+
+function notFound(expected: string, got: string, remedy: string): FedsvdError {
+  return new FedsvdError('STATE_NOT_FOUND', { expected, got, remedy })
+}
