@@ -298,6 +298,10 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     packages: ['zod'],
     because: 'what a run configuration says becomes a request, whoever sends it',
   },
+  'apps/cli/src/simulation': {
+    may: [CORE, ENGINE, STARTER, SERVER, CLIENT, 'apps/cli/src/config-file', 'apps/cli/src/run-config'],
+    because: 'an experiment is the same whether a command or a program asks for it',
+  },
   'apps/cli/src/site-config': {
     may: [CORE, ENGINE, CLIENT, 'apps/cli/src/config-file'],
     because: 'the file of a site stands for options of its commands, and knows none of these',
@@ -340,9 +344,9 @@ export const TEXTS: readonly { readonly uses: RegExp; readonly within: RegExp; r
   },
   {
     uses: /\bseededSource\s*\(/,
-    within: /^packages\/|^apps\/server\/src\/rounds\/select\.ts$/,
+    within: /^packages\/|^apps\/server\/src\/rounds\/select\.ts$|^apps\/cli\/src\/simulation\//,
     because:
-      'what comes from a seed protects no record: a client draws nothing from one, and a coordinator only which clients it asks',
+      'what comes from a seed protects no record: a client draws nothing from one, a coordinator only which clients it asks, and a simulation has no records to protect',
   },
   ...ONE_HOME,
 ]

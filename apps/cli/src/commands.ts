@@ -13,6 +13,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       'Fine-tune a real encoder on real e-mail with a coordinator and three private clients, on this machine.',
     load: async () => (await import('./commands/demo.ts')).demoCommand(),
   },
+  simulate: {
+    description: 'Try settings on public data: many federations on this machine, with the code of a live one.',
+    load: async () => (await import('./commands/simulate.ts')).simulateCommand(),
+  },
   serve: {
     description: 'Run the coordinator. Without DATABASE_URL it keeps an embedded database in its state folder.',
     load: async () => (await import('./commands/serve.ts')).serveCommand(),

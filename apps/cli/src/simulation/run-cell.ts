@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ClientEvent, ClientNode } from '@fedsvd/client'
 import { startSimulatedSite } from '@fedsvd/client/simulation'
@@ -13,9 +11,11 @@ import { type LoopbackCoordinator, startLoopbackCoordinator } from '@fedsvd/serv
 import type { ModelRegistry } from '@fedsvd/server/models'
 import { identifierOf } from './identifier.ts'
 import { Spending } from './spending.ts'
+import { throwAwayFolder } from './throw-away-folder.ts'
 
 /** The records of one simulated site, and what it declares of them. */
 export interface SitePart {
+  /** Whatever it is called, such as the value of a column; no two alike. */
   readonly name: string
   readonly declaredRecords: number
   readonly records: RecordSource
@@ -75,10 +75,13 @@ const SILENT = { logLevel: 'silent', gatherSeconds: 0 } as const
 export async function runCell(setup: CellSetup): Promise<CellResult> {
   const { seed, sites, models, evaluatorFor, signal = new AbortController().signal } = setup
   const begun = performance.now()
-  const folder = await mkdtemp(join(tmpdir(), 'fedsvd-simulation-'))
+  await using folder = await throwAwayFolder()
   let enrolled = 0
   const nextId = (): string => identifierOf(seed, enrolled++)
-  const coordinator = await startLoopbackCoordinator({ ...SILENT, stateDir: folder }, { models, evaluatorFor, nextId })
+  const coordinator = await startLoopbackCoordinator(
+    { ...SILENT, stateDir: folder.path },
+    { models, evaluatorFor, nextId },
+  )
   const watch = new SiteWatch(setup)
   const nodes: ClientNode[] = []
   try {
@@ -88,9 +91,9 @@ export async function runCell(setup: CellSetup): Promise<CellResult> {
     const tokens = await coordinator.enrolmentTokens(sites.length)
     for (const [index, { name, declaredRecords, records }] of sites.entries()) {
       signal.throwIfAborted()
-      const site = { name, declaredRecords, records, budget: target, task, unit }
+      const site = { name: `site ${index + 1}`, declaredRecords, records, budget: target, task, unit }
       const engineFor = (manifest: RunManifest) => setup.engineFor(manifest)
-      const own = { enrolmentToken: tokens[index]!, seed: `${seed}/${name}`, folder: join(folder, String(index)) }
+      const own = { enrolmentToken: tokens[index]!, seed: `${seed}/${name}`, folder: join(folder.path, String(index)) }
       const onEvent = (event: ClientEvent): void => watch.note(index, event)
       nodes.push(await startSimulatedSite({ ...site, ...own, engineFor, onEvent }, coordinator.port))
     }
@@ -106,7 +109,6 @@ export async function runCell(setup: CellSetup): Promise<CellResult> {
   } finally {
     await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()))
     await coordinator[Symbol.asyncDispose]()
-    await rm(folder, { recursive: true, force: true })
   }
 }
 

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import { largestShare, measureLogits, measureTargets, targetsOf } from '@fedsvd/core/metrics'
 import { type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 import type { DataPaths, ReadOptions, SiteRecord } from '@fedsvd/engine/datasets'
 import type { RuntimeSettings } from '@fedsvd/engine/settings'
-import type { EncodedRecord, LabelledRecord, TargetedRecord } from '@fedsvd/engine/training'
+import type { EncodedRecord } from '@fedsvd/engine/training'
 import type { Model, ModelRegistry } from '../models/index.ts'
 import type { EvaluatorFactory } from './evaluator.ts'
+import { evaluatorOn } from './evaluator-on.ts'
 import { readPublicRecords } from './public-records.ts'
 
 export interface HoldOutOptions {
@@ -38,33 +38,7 @@ export async function holdOutEvaluators({
     const given = await texts.forTask(resolveManifest(manifest).task)
     const encoded = await encodeInTurns(given, manifest, await model.loadTokenizer())
     const engine = await model.createEngine(manifest, runtime)
-    const close = () => engine[Symbol.asyncDispose]()
-    if ('logits' in engine) {
-      const records = encoded as readonly LabelledRecord[]
-      const labels = records.map(({ label }) => label)
-      const classes = manifest.labels.length
-      return {
-        baseline: { majority: largestShare(labels), records: records.length },
-        evaluate: async (state) => measureLogits({ logits: await engine.logits(records, state), labels, classes }),
-        [Symbol.asyncDispose]: close,
-      }
-    }
-    const records = encoded as readonly TargetedRecord[]
-    const tags = manifest.task === 'token-classification' ? manifest.labels : []
-    return {
-      baseline: {
-        majority: largestShare(records.flatMap(({ targets }) => targetsOf(targets))),
-        records: records.length,
-      },
-      evaluate: async (state) => {
-        const scores = await engine.scores(records, state)
-        return measureTargets(
-          records.map(({ targets }, index) => ({ targets, ...scores[index]! })),
-          tags,
-        )
-      },
-      [Symbol.asyncDispose]: close,
-    }
+    return { ...evaluatorOn(engine, encoded, manifest), [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() }
   }
 }
 

@@ -1,0 +1,6 @@
+export type { Cell } from './experiment.ts'
+export type { CellResult, RoundResult } from './run-cell.ts'
+export type { FailedCell, Pace } from './run-cells.ts'
+export { serveRunner } from './runners.ts'
+export { type SimulationResult, type SimulationSettings, simulate } from './simulate.ts'
+export type { SettingSummary, Summary } from './summary.ts'
