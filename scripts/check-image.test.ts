@@ -21,6 +21,7 @@ const DIGEST = `sha256:${'0f'.repeat(32)}`
 
 interface Service {
   readonly build?: { readonly target: string }
+  readonly profiles?: readonly string[]
   readonly healthcheck?: { readonly test: readonly string[] }
 }
 
@@ -74,6 +75,8 @@ describe('the images', () => {
     expect(coordinator!.build?.target).toBe('coordinator')
     expect(coordinator!.healthcheck!.test).toEqual(['CMD', 'node', '/app/apps/cli/bin/health.mjs'])
     expect(Object.values(sites).map(({ build }) => build?.target)).toEqual(['site', 'site', 'site'])
+    for (const { profiles } of Object.values(sites)) expect(profiles).toEqual(['sites'])
+    expect([postgres!.profiles, coordinator!.profiles]).toEqual([undefined, undefined])
   })
 })
 
