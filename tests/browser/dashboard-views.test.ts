@@ -185,7 +185,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', { timeout: 600_000 }, (
     await other.context.close()
   })
 
-  const VIEWS = ['/', '/runs/RUN', '/clients', '/clients/CLIENT', '/what-if', '/new-run', '/audit']
+  const VIEWS = ['/', '/runs/RUN', '/clients', '/clients/CLIENT', '/models', '/what-if', '/new-run', '/audit']
   const addressOf = (view: string): string => view.replace('RUN', runId).replace('CLIENT', scene.clients[0]!.clientId)
 
   it.each(VIEWS)(

@@ -10,6 +10,7 @@ import { Shell } from './shell.tsx'
 const Run = lazy(() => import('./pages/run.tsx'))
 const Clients = lazy(() => import('./pages/clients.tsx'))
 const Client = lazy(() => import('./pages/client.tsx'))
+const Models = lazy(() => import('./pages/models.tsx'))
 const WhatIf = lazy(() => import('./pages/what-if.tsx'))
 const NewRun = lazy(() => import('./pages/new-run.tsx'))
 const Audit = lazy(() => import('./pages/audit.tsx'))
@@ -31,6 +32,9 @@ export function App() {
               <Clients />
             </Route>
             <Route path="/clients/:clientId">{({ clientId }) => <Client key={clientId} clientId={clientId} />}</Route>
+            <Route path="/models">
+              <Models />
+            </Route>
             <Route path="/what-if">
               <WhatIf />
             </Route>

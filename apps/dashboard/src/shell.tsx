@@ -25,6 +25,7 @@ interface View {
 const VIEWS: readonly View[] = [
   { path: '/', name: 'Overview' },
   { path: '/clients', name: 'Clients' },
+  { path: '/models', name: 'Models' },
   { path: '/what-if', name: 'What if' },
   { path: '/new-run', name: 'New run', roles: ['admin', 'operator'] },
   { path: '/audit', name: 'Audit' },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import { TASKS } from '@fedsvd/core/lora'
-import { issueInWords, roleSchema, unknownKeyOf, unknownSetting } from '@fedsvd/core/protocol'
+import { issueInWords, keepStatesSchema, roleSchema, unknownKeyOf, unknownSetting } from '@fedsvd/core/protocol'
 import { extensionSetting } from '@fedsvd/engine/extensions'
 import type { ModelSettings } from '@fedsvd/engine/models'
 import { ENVIRONMENT, EXECUTION_PROVIDERS, FROM_FILES, RUNTIMES, SVD_DEVICES } from '@fedsvd/engine/settings'
@@ -124,6 +124,8 @@ export const configSchema = z.strictObject({
   statementKey: secret(SECRETS.statementKey).optional(),
   /** Keep the updates of published rounds, which nothing needs any more. */
   keepUpdates: flag.default(false),
+  /** Which states of a run stay once it is over, where its request says nothing: `all`, `best` or `last:<number>`. */
+  keepStates: keepStatesSchema.default('all'),
   /** How often objects that nothing refers to are looked for and removed; 0 for never. */
   collectSeconds: z.coerce.number().min(0).max(604_800).default(3600),
   /** Objects that were written more recently are left alone. */

@@ -35,6 +35,7 @@ import { type ModelRegistry, modelsOf } from './models/index.ts'
 import { type Clock, systemClock } from './platform/index.ts'
 import { openRefactoriser, type Refactoriser } from './refactorisation/index.ts'
 import { roundSpans } from './rounds/index.ts'
+import { retireStates } from './runs/index.ts'
 import { createPresence, type ServedEvents, servedEvents } from './sockets/index.ts'
 import { startCollector } from './storage/objects/index.ts'
 import { createLog, createMetrics, openTracer } from './telemetry/index.ts'
@@ -113,6 +114,7 @@ export async function startCoordinator(
   const { keepUpdates, collectSeconds, collectGraceSeconds } = config
   const collector = startCollector({
     blobs,
+    before: () => retireStates(store, clock.now()),
     referenced: (names) => store.references.referenced(names, { keepUpdates }),
     clock,
     log,

@@ -4,12 +4,14 @@ import {
   call,
   createOperator,
   hexSha256,
+  MovableClock,
   sha256,
   signIn,
   type TestCoordinator,
   testCoordinator,
   tinyRequest,
   trainAndUpload,
+  until,
 } from '../../../packages/testing/src/server/index.ts'
 import type { EvaluatorFactory } from '../src/index.ts'
 import { schemaHashOf } from '../src/rounds/index.ts'
@@ -26,14 +28,29 @@ function measuring(accuracies: readonly number[]): EvaluatorFactory {
   }
 }
 
-async function coordinatorWithRun(rounds: number, accuracies?: readonly number[]) {
-  const coordinator = await testCoordinator({}, accuracies && { evaluatorFor: measuring(accuracies) })
+async function coordinatorWithRun(
+  rounds: number,
+  accuracies?: readonly number[],
+  {
+    keep,
+    ...settings
+  }: { keep?: string; keepStates?: string; collectSeconds?: number; collectGraceSeconds?: number } = {},
+) {
+  const clock = new MovableClock()
+  const parts = accuracies && { evaluatorFor: measuring(accuracies) }
+  const coordinator = await testCoordinator(settings, { ...parts, clock })
   const client = await coordinator.client('north', { train: trainAndUpload })
-  const once: Partial<RunRequest> = { clientsPerRound: 1, quorum: 1, rounds, target: { epsilon: 50, delta: 1e-5 } }
+  const once: Partial<RunRequest> = {
+    clientsPerRound: 1,
+    quorum: 1,
+    rounds,
+    target: { epsilon: 50, delta: 1e-5 },
+    ...(keep && { keep }),
+  }
   const manifest = await coordinator.createRun(once)
   await client.connect()
   await coordinator.seen(manifest.runId, 'the end', ({ state }) => state === 'completed')
-  return { coordinator, manifest, once, runId: manifest.runId }
+  return { coordinator, clock, manifest, once, runId: manifest.runId }
 }
 
 async function frameOf({ url, operatorToken: bearer }: TestCoordinator, runId: string, query = '') {
@@ -136,5 +153,91 @@ describe('a run that starts from an earlier one', () => {
     const otto = await signIn(coordinator.url, 'otto')
     const foreign = await call(coordinator.url, 'POST /v1/runs', { bearer: otto }, tinyRequest({ ...once, startFrom }))
     expect(foreign).toMatchObject({ status: 404, code: 'RUN_NOT_FOUND' })
+  })
+})
+
+describe('the rule of a run', () => {
+  it('keeps its best and its newest state, and those that have a name, and lets go of the bytes of others', async () => {
+    const collecting = { keepStates: 'last:1', collectSeconds: 3600, collectGraceSeconds: 1 }
+    const accuracies = [0.5, 0.9, 0.75, 0.625]
+    const { coordinator, clock, runId } = await coordinatorWithRun(4, accuracies, { keep: 'best', ...collecting })
+    await using _ = coordinator
+    const { url, operatorToken: bearer, store } = coordinator
+    expect(await coordinator.snapshot(runId)).toMatchObject({ keep: 'best' })
+    const named = await call(url, `POST /v1/runs/${runId}/registered-models`, { bearer }, { name: 'spam', round: 0 })
+    expect(named).toMatchObject({ status: 201, body: { name: 'spam', version: 1, round: 0, accuracy: 0.5, tags: [] } })
+    clock.advance(3_600_000)
+    await until('the collection', async () => (await store.adapters.kept(runId)).length === 3)
+    expect(await store.adapters.kept(runId)).toEqual([1, 2, 4])
+    const served = async (): Promise<number[]> =>
+      await Promise.all(
+        [0, 1, 2, 3].map(async (round) => (await frameOf(coordinator, runId, `?round=${round}`)).status),
+      )
+    await until('the answers', async () => (await served()).join() === '200,200,404,200')
+    const dropped = await call(url, `GET /v1/runs/${runId}/adapter?round=2`, { bearer })
+    expect(JSON.stringify(dropped.body)).toMatch(/STATE_NOT_FOUND.*that after round 3, which its rule dropped/)
+    const { sha256: gone } = (await store.adapters.find(runId, 3))!
+    expect(await store.references.referenced([gone], { keepUpdates: true })).toEqual(new Set())
+    // without its name it goes, too
+    expect((await call(url, `DELETE /v1/runs/${runId}/registered-models/spam/1`, { bearer })).status).toBe(200)
+    await until('the next collection', async () => {
+      clock.advance(3_600_000)
+      return (await store.adapters.kept(runId)).length === 2
+    })
+  })
+
+  it('is that of the coordinator where its request has none, and holds once it is over', async () => {
+    const collecting = { keepStates: 'last:1', collectSeconds: 3600, collectGraceSeconds: 1 }
+    const { coordinator, clock, runId, once } = await coordinatorWithRun(2, undefined, collecting)
+    await using _ = coordinator
+    const open = await coordinator.createRun({ ...once, rounds: 5, quorum: 3, clientsPerRound: 3, keep: 'best' })
+    clock.advance(3_600_000)
+    await until('the collection', async () => (await coordinator.store.adapters.kept(runId)).length === 1)
+    expect(await coordinator.store.adapters.kept(runId)).toEqual([2])
+    expect(await coordinator.store.adapters.kept(open.runId)).toEqual([0])
+  })
+})
+
+describe('the registry', () => {
+  it('counts versions by name, moves tags, and is each operator’s own', async () => {
+    const { coordinator, runId, once } = await coordinatorWithRun(2, [0.5, 0.75])
+    await using _ = coordinator
+    const { url, operatorToken: bearer } = coordinator
+    const register = (body: object, run = runId, as = bearer) =>
+      call(url, `POST /v1/runs/${run}/registered-models`, { bearer: as }, body)
+    const list = async (as = bearer) =>
+      ((await call(url, 'GET /v1/registered-models', { bearer: as })).body as { models: Record<string, unknown>[] })
+        .models
+    await register({ name: 'Spam filter', round: 0, tags: ['production', 'old'] })
+    await register({ name: 'Spam filter', round: 'best', tags: ['production'] })
+    expect((await register({ name: 'Spam filter', round: 1, tags: ['production', 'new'] })).body).toMatchObject({
+      version: 2,
+    })
+    expect((await list()).map(({ version, round, tags, accuracy }) => [version, round, tags, accuracy])).toEqual([
+      [2, 1, ['production', 'new'], 0.75],
+      [1, 0, ['old'], 0.5],
+    ])
+    for (const body of [{ name: '' }, { name: 'a', tags: ['Big'] }, { name: 'a', tag: 'x' }, { name: '../a' }, {}])
+      expect(await register(body), JSON.stringify(body)).toMatchObject({ status: 400, code: 'MESSAGE_INVALID' })
+    expect(await register({ name: 'a', round: 9 })).toMatchObject({ code: 'STATE_NOT_FOUND' })
+    const empty = await coordinator.createRun({ clientsPerRound: 5, quorum: 5 })
+    expect(await register({ name: 'a' }, empty.runId)).toMatchObject({ code: 'RUN_STATE' })
+    // another operator neither sees the models nor takes their name
+    await createOperator(coordinator, 'otto', 'operator')
+    const otto = await signIn(url, 'otto')
+    expect(await list(otto)).toEqual([])
+    expect(await register({ name: 'a' }, runId, otto)).toMatchObject({ code: 'RUN_NOT_FOUND' })
+    const { body } = await call(url, 'POST /v1/runs', { bearer: otto }, tinyRequest({ ...once, rounds: 1 }))
+    const { runId: own } = body as { runId: string }
+    await coordinator.seen(own, 'the end', ({ state }) => state === 'completed')
+    expect(await register({ name: 'Spam filter' }, own, otto)).toMatchObject({ code: 'FORBIDDEN' })
+    expect(await register({ name: 'otto' }, own, otto)).toMatchObject({ status: 201 })
+    expect((await list(otto)).map(({ name }) => name)).toEqual(['otto'])
+    // a number is not given twice
+    expect((await call(url, `DELETE /v1/runs/${runId}/registered-models/Spam%20filter/2`, { bearer })).status).toBe(200)
+    expect(await call(url, `DELETE /v1/runs/${runId}/registered-models/Spam%20filter/2`, { bearer })).toMatchObject({
+      code: 'STATE_NOT_FOUND',
+    })
+    expect((await register({ name: 'Spam filter', round: 1 })).body).toMatchObject({ version: 3 })
   })
 })

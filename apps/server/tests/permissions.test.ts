@@ -159,9 +159,40 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
   'GET /v1/runs/:runId/statements/:clientId': async () => ({
     route: `GET /v1/runs/${runId}/statements/${client.clientId}`,
   }),
+  'GET /v1/registered-models': async () => ({ route: 'GET /v1/registered-models' }),
+  'POST /v1/runs/:runId/registered-models': async () => ({
+    route: `POST /v1/runs/${await ofTrained()}/registered-models`,
+    body: { name: `model ${names++}` },
+  }),
+  'DELETE /v1/runs/:runId/registered-models/:name/:version': async () => {
+    const [trained, name] = [await ofTrained(), `model ${names++}`]
+    const model = { name, runId: trained, number: 1, tags: [], createdAt: 0, createdBy: 'operator-token' }
+    await coordinator.store.registeredModels.register(model)
+    return { route: `DELETE /v1/runs/${trained}/registered-models/${encodeURIComponent(name)}/1` }
+  },
   'GET /v1/statement-key': async () => ({ route: 'GET /v1/statement-key' }),
   'GET /v1/audit-log': async () => ({ route: 'GET /v1/audit-log' }),
   'GET /v1/audit-log/verify': async () => ({ route: 'GET /v1/audit-log/verify' }),
+}
+
+/** A run of the operator with a published round. */
+async function ofTrained(): Promise<string> {
+  const trained = await newRun(tokens.operator)
+  const { store } = coordinator
+  const round = (await store.rounds.find(trained, 0)) ?? {
+    runId: trained,
+    round: 0,
+    plan: { quorum: 1, clientsPerRound: 1, deadlineSeconds: 1 },
+    version: 0,
+    openedAt: 0,
+    deadline: 1,
+    extensions: 0,
+    tasks: [],
+  }
+  const result = { sha256: '0'.repeat(64), bytes: 1, basis: 1 }
+  const after = { ...round, phase: 'published' as const, version: 99, publishedAt: 1, result }
+  await store.rounds.save({ after, spent: [], refunded: [] })
+  return trained
 }
 
 /** A run in which a client has stated something that an admin would set aside. */

@@ -289,6 +289,11 @@ const fields = {
       'Goes on from the state of an earlier run of the same model, task, labels and adapter. What that run cost stays in the ledgers of its sites, and this one adds to it.',
     defaultText: 'a fresh state, by initialiser and seed',
   }),
+  keep: optional(shape.keep.unwrap(), {
+    description:
+      'Which states stay once the run is over: `all`, `best` (and the newest) or `last:5`. States that the registry names stay in any case.',
+    defaultText: 'as the coordinator is set (`FEDSVD_KEEP_STATES`)',
+  }),
   seed: optional(shape.seed, {
     description: 'Public: of the first A and of who is asked, never of noise.',
     defaultText: `\`${starter.seed}\``,

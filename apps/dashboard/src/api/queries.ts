@@ -4,6 +4,7 @@ import type {
   ClientDetail,
   ClientView,
   ModelList,
+  RegisteredModelView,
   RoundSummary,
   RunLedger,
   RunOptions,
@@ -43,6 +44,15 @@ export function useRun(runId: string) {
     queryKey: runKey(runId),
     queryFn: () => request<RunSnapshot>(`GET /v1/runs/${runId}`),
     placeholderData: () => cache.getQueryData<readonly RunSnapshot[]>(RUNS)?.find((run) => run.runId === runId),
+  })
+}
+
+/** States of runs that have names. */
+export function useRegisteredModels() {
+  return useQuery({
+    queryKey: ['registered-models'],
+    queryFn: async () =>
+      (await request<{ models: readonly RegisteredModelView[] }>('GET /v1/registered-models')).models,
   })
 }
 

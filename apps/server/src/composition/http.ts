@@ -11,6 +11,7 @@ import {
   identityRoutes,
   oidcRoutes,
   operatorRoutes,
+  registeredModelRoutes,
   sessionRoutes,
   statementRoutes,
   tensorRoutes,
@@ -82,6 +83,7 @@ export function composeHttp(
       },
     }),
     operatorRoutes({ store, models, blobs, commands, views, now }),
+    registeredModelRoutes({ store, now }),
     budgetRoutes({
       clients: store.clients,
       now,

@@ -43,6 +43,7 @@ export function composeRuns(
     bounds,
     events,
     gatherMs: config.gatherSeconds * 1000,
+    keepStates: config.keepStates,
     ...(others && { ownership: others.cluster.ownership }),
   })
   return {

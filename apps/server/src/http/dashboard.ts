@@ -11,7 +11,7 @@ export const BUILT_DASHBOARD = shippedFolder(
 )
 
 /** Addresses that the dashboard itself resolves; anything else that is not a file stays unknown. */
-const VIEWS = /^\/(?:runs(?:\/[^/]+)?|clients(?:\/[^/]+)?|what-if|new-run|audit)?$/
+const VIEWS = /^\/(?:runs(?:\/[^/]+)?|clients(?:\/[^/]+)?|models|what-if|new-run|audit)?$/
 /** Stands in the built page for the nonce of the response. */
 const NONCE = '__CSP_NONCE__'
 

@@ -1,6 +1,7 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import {
   ACTIVE_RUN_STATES,
+  type KeepStates,
   OPEN_RUN_STATES,
   type PlanChange,
   type RunManifest,
@@ -21,6 +22,8 @@ import type { RunParts } from './run-parts.ts'
 
 export interface RunCommandsParts extends Pick<RunParts, 'store' | 'blobs' | 'bounds' | 'caps' | 'clock' | 'events'> {
   readonly models: ModelRegistry
+  /** Which states of a run stay where its request says nothing. */
+  readonly keepStates: KeepStates
   readonly registry: RunRegistry
   readonly connectedClients: ConnectedClients
   readonly active: ReadonlyMap<string, ActiveRun>

@@ -4,6 +4,7 @@ import { predictsTokens } from '@fedsvd/core/lora'
 import {
   acceptsStaleUpdates,
   bufferOf,
+  type KeepStates,
   NEW_RUN_MAX_NOISE_RATIO,
   type RunManifest,
   type RunRequest,
@@ -25,6 +26,8 @@ export interface CreateRunParts {
   readonly blobs: BlobStore
   readonly bounds: EpsilonBounds
   readonly now: () => number
+  /** Which states stay where the request says nothing. */
+  readonly keepStates: KeepStates
   /** Who opens it, and owns it from then on. */
   readonly by: Caller
 }
@@ -56,7 +59,7 @@ export async function planRun(
   await model.prove?.(request.task)
   const clientLevel = request.clientLevel && (await clientLevelOf(request.clientLevel, request, bounds))
   const { name: modelName, checkpoint } = model
-  const { startFrom: _, ...own } = request
+  const { startFrom: _, keep: __, ...own } = request
   const given = {
     maxNoiseRatio: NEW_RUN_MAX_NOISE_RATIO,
     ...own,
@@ -77,7 +80,7 @@ export async function planRun(
  */
 export async function createRun(
   request: RunRequest,
-  { models, store, blobs, bounds, now, by }: CreateRunParts,
+  { models, store, blobs, bounds, now, by, keepStates }: CreateRunParts,
 ): Promise<RunRecord> {
   const { manifest, model } = await planRun(request, { models, bounds, store, by })
   const { adapter } = manifest
@@ -91,6 +94,7 @@ export async function createRun(
     manifest,
     state: 'waiting',
     createdAt,
+    keep: request.keep ?? keepStates,
     ...(by.operator !== undefined && { ownerId: by.operator.id }),
   }
   const audit = {

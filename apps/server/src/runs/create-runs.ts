@@ -1,3 +1,4 @@
+import type { KeepStates } from '@fedsvd/core/protocol'
 import type { RandomSource } from '@fedsvd/core/random'
 import { osRandomness } from '@fedsvd/engine/crypto'
 import type { ModelRegistry } from '../models/index.ts'
@@ -17,6 +18,8 @@ export interface RunsParts extends Omit<RunParts, 'central' | 'caps' | 'alerts' 
   /** Makes the state that follows a round; by default in this thread, without a device. */
   readonly refactoriser?: Refactoriser
   readonly models: ModelRegistry
+  /** Which states of a run stay where its request says nothing; default: all. */
+  readonly keepStates?: KeepStates
   /** Randomness for one draw of the coordinator's own noise; the operating system's unless a test says otherwise. */
   readonly noiseSource?: () => RandomSource
   /** How it shares runs with other coordinators; by default there are none. */
@@ -52,6 +55,7 @@ export function createRuns(given: RunsParts): Runs {
   const parts = {
     noiseSource: () => osRandomness,
     refactoriser: exactRefactoriser(),
+    keepStates: 'all',
     ...given,
     central,
     caps,

@@ -28,6 +28,14 @@ export async function stateOfRun(
     )
   }
   const state = await adapters.find(runId, round + 1)
+  if (state?.retiredAt !== undefined) {
+    const remedy = 'Export states in time, or give them a name: those stay.'
+    throw notFound(
+      'a state that the run keeps',
+      `that after round ${roundNumber(round)}, which its rule dropped`,
+      remedy,
+    )
+  }
   if (state?.publishedAt !== undefined) return state
   const published = await rounds.publishedCount(runId)
   const known = published === 0 ? 'none is published yet' : `rounds 1 to ${published} are published`

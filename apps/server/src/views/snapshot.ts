@@ -35,7 +35,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   // The owner of a run may not know yet that another coordinator has ended it: what is stored counts then.
   const parts = isRunOver(run.state) ? { ...given, live: undefined } : given
   const { store, live, central, newest } = parts
-  const { manifest, state, reason, baseline } = run
+  const { manifest, state, reason, baseline, keep } = run
   const { runId, name } = manifest
   // Other coordinators charge the central ledger, too.
   if (live === undefined && manifest.clientLevel !== undefined) await central.load()
@@ -76,6 +76,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
       seconds: (publishedAt - openedAt) / 1000,
       ...(evaluation && { evaluation }),
     })),
+    ...(keep && { keep }),
     ...(baseline && { baseline }),
     ...(best && { best }),
     ...(leftOut.length > 0 && { leftOut }),

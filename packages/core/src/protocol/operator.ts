@@ -3,6 +3,7 @@ import { ADVERSARY } from '../accounting/index.ts'
 import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
 import { adapterSchemaSchema, clientLevelSchema, runManifestSchema, sha256Hex } from './manifest.ts'
+import { keepStatesSchema } from './registered-models.ts'
 import { runStateSchema } from './run-state.ts'
 import { storedForm } from './stored-form.ts'
 
@@ -24,6 +25,8 @@ export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: t
    * budget.
    */
   clientLevel: clientLevelSchema.partial({ noiseMultiplier: true }).optional(),
+  /** Which of its states stay once it is over; absent: as the coordinator is set. */
+  keep: keepStatesSchema.optional(),
   /** The run to go on from, and after which of its rounds; without one, from its newest state. */
   startFrom: z
     .strictObject({
@@ -96,6 +99,8 @@ export const runSnapshotSchema = z.strictObject({
       changedBy: z.string().optional(),
     }),
   ).optional(),
+  /** Which of its states stay once it is over. */
+  keep: keepStatesSchema.optional(),
   /** Rounds published so far. */
   roundsDone: count,
   current: z

@@ -20,6 +20,7 @@ export const ENVIRONMENT = {
   s3SessionToken: 'AWS_SESSION_TOKEN',
   statementKey: 'FEDSVD_STATEMENT_KEY',
   keepUpdates: 'FEDSVD_KEEP_UPDATES',
+  keepStates: 'FEDSVD_KEEP_STATES',
   collectSeconds: 'FEDSVD_COLLECT_SECONDS',
   collectGraceSeconds: 'FEDSVD_COLLECT_GRACE_SECONDS',
   leaseSeconds: 'FEDSVD_LEASE_SECONDS',

@@ -1,5 +1,6 @@
 import { roundNumber } from '@fedsvd/core/errors'
 import type { Evaluation, RunSnapshot } from '@fedsvd/core/protocol'
+import { Text } from '@mantine/core'
 import { memo, useCallback } from 'react'
 import { Chart } from '../../charts/chart.tsx'
 import { type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart-theme.ts'
@@ -12,7 +13,7 @@ const MICRO_F1 = 'micro-F1 of all tags but O'
 
 /** What the model is worth, round by round, on the coordinator's public hold-out. */
 export const Quality = memo(function Quality({ run }: { readonly run: RunSnapshot }) {
-  const { rounds, baseline } = run
+  const { rounds, baseline, best } = run
   const evaluation = newestEvaluation(run)
   const option = useCallback(
     (ink: Ink) => {
@@ -71,7 +72,14 @@ export const Quality = memo(function Quality({ run }: { readonly run: RunSnapsho
       {evaluation === undefined ? (
         <Empty>Nothing measured yet. A coordinator measures only where it was started with a public --hold-out.</Empty>
       ) : (
-        <Chart height={300} option={option} label={describe(evaluation, baseline)} />
+        <>
+          <Chart height={300} option={option} label={describe(evaluation, baseline)} />
+          {best !== undefined && (
+            <Text size="sm">
+              Best: round {roundNumber(best.round)}, accuracy {percent(best.accuracy)}.
+            </Text>
+          )}
+        </>
       )}
     </Panel>
   )

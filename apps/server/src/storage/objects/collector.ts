@@ -7,6 +7,8 @@ export interface CollectorOptions extends Omit<GarbageParts, 'now' | 'signal'> {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Pick<Metrics, 'blobsRemoved' | 'blobBytesRemoved' | 'blobs'>
+  /** Done before each collection: what nothing is to refer to any more is let go of. */
+  readonly before?: () => Promise<void>
   /** Time between the end of one collection and the beginning of the next; 0 for none at all. */
   readonly everyMs: number
 }
@@ -39,6 +41,7 @@ export function startCollector(options: CollectorOptions): Collector {
     if (holds > 0) return
     current = new AbortController()
     try {
+      await options.before?.()
       const signal = AbortSignal.any([controller.signal, current.signal])
       const parts = { ...options, now: () => clock.now(), signal }
       const { removed, removedBytes, kept } = await collectGarbage(parts)

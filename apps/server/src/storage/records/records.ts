@@ -2,6 +2,7 @@ import type { PrivacyEvent } from '@fedsvd/core/accounting'
 import type {
   AuditEntry,
   Budget,
+  KeepStates,
   LedgerHead,
   PrivacyTerms,
   Role,
@@ -97,6 +98,8 @@ export interface RunRecord {
   readonly endedAt?: number
   /** The operator who created it; absent where the operator token did. */
   readonly ownerId?: string
+  /** Which of its states stay once it is over; absent: all. */
+  readonly keep?: KeepStates
   /** What guessing would reach on the coordinator's public hold-out; absent where there is none. */
   readonly baseline?: Baseline
 }
@@ -162,6 +165,22 @@ export interface AdapterRecord extends RoundResult {
   readonly number: number
   /** Clients may read it from here on. */
   readonly publishedAt?: number
+  /** The rule of its run does not keep it: its bytes are gone, or will be. */
+  readonly retiredAt?: number
+}
+
+/** A version of a model in the registry: a state of a run under a name. */
+export interface RegisteredModel {
+  readonly name: string
+  /** 1, 2, 3, with no gap. */
+  readonly version: number
+  readonly runId: string
+  /** Of the adapter state. */
+  readonly number: number
+  readonly tags: readonly string[]
+  readonly createdAt: number
+  /** As the audit log names them. */
+  readonly createdBy: string
 }
 
 /** `late`: its update came when the round had closed, and a later round has counted it. */

@@ -620,6 +620,40 @@ for (const [name, isAvailable, open] of STORES) {
       expect(await store.runs.find(await newRun())).not.toHaveProperty('ownerId')
     })
 
+    it('counts versions of a model by name, moves tags between them, and gives no number twice', async () => {
+      const runId = await newRun()
+      const name = `model ${runId}`
+      const model = { name, runId, createdAt: NOW, createdBy: 'operator-token' }
+      const versions = await Promise.all(
+        [1, 2, 3].map((number) => store.registeredModels.register({ ...model, number, tags: ['best'] })),
+      )
+      expect(versions.map(({ version }) => version).toSorted()).toEqual([1, 2, 3])
+      const own = async () => (await store.registeredModels.list()).filter((one) => one.name === name)
+      expect((await own()).map(({ version }) => version)).toEqual([3, 2, 1])
+      expect((await own()).filter(({ tags }) => tags.includes('best'))).toHaveLength(1)
+      const second = (await own())[1]!
+      const again = await store.registeredModels.register({ ...model, number: second.number, tags: ['best', 'new'] })
+      expect(again).toMatchObject({ version: 2, tags: ['best', 'new'] })
+      expect(await store.registeredModels.remove({ name, version: 3 }, NOW)).toBe(true)
+      expect(await store.registeredModels.remove({ name, version: 3 }, NOW)).toBe(false)
+      expect((await own()).map(({ version }) => version)).toEqual([2, 1])
+      expect(await store.registeredModels.register({ ...model, number: 9, tags: [] })).toMatchObject({ version: 4 })
+      expect(await store.registeredModels.firstOf(name)).toMatchObject({ version: 1 })
+      expect(await store.registeredModels.firstOf('nothing')).toBeUndefined()
+    })
+
+    it('refers to no state that is retired', async () => {
+      const runId = await newRun()
+      expect(await store.adapters.kept(runId)).toEqual([0])
+      const { sha256 } = (await store.adapters.find(runId, 0))!
+      const referenced = async () => (await store.references.referenced([sha256], { keepUpdates: true })).has(sha256)
+      expect(await referenced()).toBe(true)
+      await store.adapters.retire(runId, [0, 5], NOW)
+      expect(await store.adapters.kept(runId)).toEqual([])
+      expect(await store.adapters.find(runId, 0)).toMatchObject({ retiredAt: NOW })
+      expect(await referenced()).toBe(false)
+    })
+
     it('knows an operator by issuer and subject, once, and changes its role', async () => {
       const who = { issuer: 'https://login.example', subject: randomUUID() }
       const id = randomUUID()

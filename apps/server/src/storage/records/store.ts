@@ -16,6 +16,7 @@ import type {
   PlanRecord,
   PrivacyFact,
   PublishedRound,
+  RegisteredModel,
   RoundProgress,
   RunRecord,
 } from './records.ts'
@@ -32,6 +33,7 @@ export interface Store extends AsyncDisposable {
   readonly participants: ParticipantStore
   readonly adapters: AdapterStore
   readonly rounds: RoundStore
+  readonly registeredModels: RegisteredModelStore
   readonly ledger: LedgerStore
   readonly alerts: AlertStore
   readonly operators: OperatorStore
@@ -141,8 +143,27 @@ export interface AdapterStore {
   find(runId: string, number: number): Promise<AdapterRecord | undefined>
   /** The published state with the highest number. */
   newest(runId: string): Promise<AdapterRecord | undefined>
+  /** The numbers of the states of a run that are not retired, ascending. */
+  kept(runId: string): Promise<readonly number[]>
+  /** Nothing refers to the bytes of these states any more, unless another row does. */
+  retire(runId: string, numbers: readonly number[], at: number): Promise<void>
   /** True when the object is a published state of a run in which the client takes part. */
   mayRead(clientId: string, sha256: string): Promise<boolean>
+}
+
+/** Models by name. */
+export interface RegisteredModelStore {
+  /** By name, the newest version first; those that are removed left out. */
+  list(): Promise<readonly RegisteredModel[]>
+  /** The first version of a name, a removed one included: whose name it is. */
+  firstOf(name: string): Promise<RegisteredModel | undefined>
+  /**
+   * Makes the next version of a name, or changes the tags of the one that the same state has; no other version of the
+   * name has these tags afterwards.
+   */
+  register(model: Omit<RegisteredModel, 'version'>, audit?: AuditDraft): Promise<RegisteredModel>
+  /** False when there is none, or it is removed already. */
+  remove(which: Pick<RegisteredModel, 'name' | 'version'>, at: number, audit?: AuditDraft): Promise<boolean>
 }
 
 export interface RunChange {
@@ -312,8 +333,8 @@ export interface AuditStore {
 /** What stands between an object and its removal. */
 export interface ReferenceStore {
   /**
-   * Those of the names that are still needed: every adapter state, and every update of a round that is not published in
-   * a run that has not ended. With `keepUpdates`, every accepted update.
+   * Those of the names that are still needed: every adapter state that is not retired, and every update of a round that
+   * is not published in a run that has not ended. With `keepUpdates`, every accepted update.
    */
   referenced(names: readonly string[], options: { readonly keepUpdates: boolean }): Promise<ReadonlySet<string>>
 }

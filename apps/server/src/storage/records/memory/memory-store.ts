@@ -12,6 +12,7 @@ import { memoryNonces } from './nonces.ts'
 import { memoryOperators } from './operators.ts'
 import { memoryParticipants } from './participants.ts'
 import { memoryReferences } from './references.ts'
+import { memoryRegisteredModels } from './registered-models.ts'
 import { memoryRounds } from './rounds.ts'
 import { memoryRuns } from './runs.ts'
 import { emptyTables } from './tables.ts'
@@ -28,6 +29,7 @@ export function createMemoryStore(): Store {
       adapters: memoryAdapters(tables),
       rounds: memoryRounds(tables, guard),
       ledger: memoryLedger(tables, guard),
+      registeredModels: memoryRegisteredModels(tables),
       alerts: memoryAlerts(tables),
       operators: memoryOperators(tables),
       audit: memoryAudit(tables),

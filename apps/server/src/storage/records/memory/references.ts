@@ -4,7 +4,7 @@ import type { Tables } from './tables.ts'
 export function memoryReferences({ adapters, rounds, runs }: Tables): ReferenceStore {
   return {
     async referenced(names, { keepUpdates }) {
-      const states = [...adapters.values()].map(({ sha256 }) => sha256)
+      const states = [...adapters.values()].flatMap(({ sha256, retiredAt }) => (retiredAt === undefined ? sha256 : []))
       const open = [...rounds.values()].filter(
         ({ phase, runId }) => keepUpdates || (phase !== 'published' && runs.get(runId)?.endedAt === undefined),
       )

@@ -13,6 +13,7 @@ import type {
   Participant,
   PlanRecord,
   PrivacyFact,
+  RegisteredModel,
   RoundProgress,
   RunRecord,
 } from '../records.ts'
@@ -32,6 +33,7 @@ export interface Tables {
   readonly facts: Map<string, PrivacyFact>
   /** Steps of rounds that have not begun, by run and client. */
   readonly ahead: Map<string, number>
+  readonly registeredModels: (RegisteredModel & { readonly isRemoved: boolean })[]
   readonly alerts: Alert[]
   readonly operators: Map<string, OperatorRecord>
   readonly sessions: Map<string, OperatorSession>
@@ -52,6 +54,7 @@ export function emptyTables(): Tables {
     evaluations: new Map(),
     facts: new Map(),
     ahead: new Map(),
+    registeredModels: [],
     alerts: [],
     operators: new Map(),
     sessions: new Map(),

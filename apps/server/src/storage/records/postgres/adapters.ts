@@ -2,7 +2,7 @@ import type { AdapterStore } from '../store.ts'
 import { coalescing } from './coalesce.ts'
 import type { PrismaClient } from './generated/client.ts'
 import { groupBy } from './group-by.ts'
-import { adapterFrom } from './rows.ts'
+import { adapterFrom, date } from './rows.ts'
 
 export function prismaAdapters(prisma: PrismaClient): AdapterStore {
   const mayRead = coalescing(async (keys: readonly { readonly clientId: string; readonly sha256: string }[]) => {
@@ -26,6 +26,15 @@ export function prismaAdapters(prisma: PrismaClient): AdapterStore {
         orderBy: { number: 'desc' },
       })
       return row === null ? undefined : adapterFrom(row)
+    },
+    async kept(runId) {
+      const where = { runId, retiredAt: null }
+      const rows = await prisma.adapter.findMany({ where, orderBy: { number: 'asc' }, select: { number: true } })
+      return rows.map(({ number }) => number)
+    },
+    async retire(runId, numbers, at) {
+      const where = { runId, number: { in: [...numbers] }, retiredAt: null }
+      await prisma.adapter.updateMany({ where, data: { retiredAt: date(at) } })
     },
     mayRead: (clientId, sha256) => mayRead({ clientId, sha256 }),
   }

@@ -12,7 +12,7 @@ const ROWS_AT_ONCE = 500
 
 /** Objects that a row names: states, and updates that a round may still count. As `prismaReferences` has it. */
 const NEEDED = `SELECT DISTINCT "sha256" FROM (
-  SELECT "sha256" FROM "Adapter"
+  SELECT "sha256" FROM "Adapter" WHERE "retiredAt" IS NULL
   UNION ALL
   SELECT u."sha256" FROM "Update" u
   JOIN "Round" r ON r."runId" = u."runId" AND r."number" = u."countedIn"

@@ -20,6 +20,7 @@ import { prismaNonces } from './nonces.ts'
 import { prismaOperators } from './operators.ts'
 import { prismaParticipants } from './participants.ts'
 import { prismaReferences } from './references.ts'
+import { prismaRegisteredModels } from './registered-models.ts'
 import { prismaRounds } from './rounds.ts'
 import { prismaRuns } from './runs.ts'
 
@@ -59,6 +60,7 @@ export async function openPrismaStore(
       participants: translating(prismaParticipants(prisma, guard)),
       adapters: translating(prismaAdapters(prisma)),
       rounds: translating(prismaRounds(prisma, guard)),
+      registeredModels: translating(prismaRegisteredModels(prisma)),
       ledger: translating(prismaLedger(prisma, guard)),
       alerts: translating(prismaAlerts(prisma)),
       operators: translating(prismaOperators(prisma)),

@@ -11,7 +11,7 @@ export function prismaReferences(prisma: PrismaClient): ReferenceStore {
         where: keepUpdates ? isNamed : { ...isNamed, counted: isOpen },
         select,
       })
-      const states = await prisma.adapter.findMany({ where: isNamed, select })
+      const states = await prisma.adapter.findMany({ where: { ...isNamed, retiredAt: null }, select })
       return new Set([...updates, ...states].map(({ sha256 }) => sha256))
     },
   }

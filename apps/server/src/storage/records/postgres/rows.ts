@@ -26,7 +26,7 @@ const storedManifestSchema = storedForm(runManifestSchema)
 export const date = (milliseconds: number): Date => new Date(milliseconds)
 
 export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
-  const { state, reason, manifest, createdAt, endedAt, majority, holdOut, ownerId } = row
+  const { state, reason, manifest, createdAt, endedAt, majority, holdOut, ownerId, keep } = row
   return {
     manifest: manifestFrom(manifest),
     state,
@@ -34,6 +34,7 @@ export function runFrom(row: Prisma.RunGetPayload<object>): RunRecord {
     createdAt: createdAt.getTime(),
     ...(endedAt !== null && { endedAt: endedAt.getTime() }),
     ...(ownerId !== null && { ownerId }),
+    ...(keep !== null && { keep }),
     ...(majority !== null && holdOut !== null && { baseline: { majority, records: holdOut } }),
   }
 }
@@ -85,13 +86,15 @@ export function operatorFrom({
 }
 
 export function adapterFrom(row: Prisma.AdapterGetPayload<object>): AdapterRecord {
-  const { runId, number, basis, sha256, bytes, spectra, factors, publishedAt, clipNorm, clientClipNorm } = row
+  const { runId, number, basis, sha256, bytes, spectra, factors, publishedAt, retiredAt, clipNorm, clientClipNorm } =
+    row
   return {
     runId,
     number,
     basis,
     sha256,
     bytes,
+    ...(retiredAt !== null && { retiredAt: retiredAt.getTime() }),
     ...(spectra !== null && { spectra: spectra as number[][] }),
     ...(factors !== null && { factors: factors as unknown as MadeFactors }),
     ...(clipNorm !== null && { clipNorm }),

@@ -6,12 +6,12 @@ import { date, planFrom, runFrom } from './rows.ts'
 
 export function prismaRuns(prisma: PrismaClient, fence: Fence): RunStore {
   return {
-    async create({ manifest, state, createdAt, ownerId }, initial, audit) {
+    async create({ manifest, state, createdAt, ownerId, keep }, initial, audit) {
       const { runId: id, name } = manifest
       const { runId, number, basis, sha256, bytes, publishedAt } = initial
       await prisma.$transaction(async (tx) => {
         await tx.run.create({
-          data: { id, name, state, manifest, createdAt: date(createdAt), ownerId: ownerId ?? null },
+          data: { id, name, state, manifest, createdAt: date(createdAt), ownerId: ownerId ?? null, keep: keep ?? null },
         })
         await tx.adapter.create({
           data: {
