@@ -1,4 +1,7 @@
 import type { Advertisement, SharesMessage } from './messages.ts'
+import type { Primitives } from './primitives.ts'
+import { outOfOrder } from './refusals.ts'
+import { type Roster, rosterOf } from './roster.ts'
 import type { SumTerms } from './terms.ts'
 
 /** What a coordinator knows of an attempt, as plain JSON; the masked updates themselves are kept beside it. */
@@ -24,4 +27,10 @@ export interface RevealedShares {
   readonly shares: readonly { readonly of: number; readonly share: string }[]
   /** Owners of whom it gave a share that is not the one that it was sealed, or not the one that was asked for. */
   readonly wrong: readonly number[]
+}
+
+/** The roster of a state, which has to be closed. */
+export function closedRoster(state: CoordinatorState, primitives: Pick<Primitives, 'sha256'>): Roster {
+  if (state.roster === undefined) throw outOfOrder('a closed roster', 'one that still takes sites')
+  return rosterOf(state.terms, state.advertisements, primitives)
 }

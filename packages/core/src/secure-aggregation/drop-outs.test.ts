@@ -2,10 +2,11 @@ import { SimulatedSum } from '@fedsvd/testing/core/secure-aggregation'
 import { describe, expect, it } from 'vitest'
 import { isFedsvdError } from '../errors.ts'
 import { chosen, RandomBits, seededSource } from '../random/index.ts'
-import { closeUploads, openingOf, takeMasked, takeReveal } from './coordinator.ts'
+import { closeUploads, openingOf, takeConfirmation, takeMasked, takeReveal } from './coordinator-opening.ts'
 import type { CoordinatorState } from './coordinator-state.ts'
 import { missingShares, openSum } from './open-sum.ts'
-import { answerOpening } from './site.ts'
+import { answerOpening, maskUpdate } from './site-opening.ts'
+import { receiveShares } from './site-shares.ts'
 
 const DIMENSION = 5
 /** Whole numbers of both signs, near zero and far from it. */
@@ -158,5 +159,17 @@ describe('a sum on a drawn graph', () => {
       expect(() => answerOpening(state, more, context)).toThrow(/confirmed by 30 sites/)
     }
     await expect(sum.open()).rejects.toSatisfy((error) => isFedsvdError(error, 'SUM_ABORTED'))
+
+    // A site that was told of other sharers signs another session: its word counts for nothing in this one.
+    const { received: _, maskedSha256: __, survivors: ___, ...before } = sum.sites[33]!.state
+    const delivery = sum.deliveries.get(33)!
+    const fewer = { sharers: delivery.sharers.slice(1), boxes: delivery.boxes.filter(({ from }) => from !== 0) }
+    const misled = receiveShares(before, { ...delivery, ...fewer }, sum.sites[33]!.context)
+    const hidden = maskUpdate(misled, valuesOf(33), sum.sites[33]!.context).state
+    const opening = openingOf(sum.coordinator, sum.primitives)
+    expect(() => answerOpening(hidden, opening, sum.sites[33]!.context)).toThrow(/where 0 did not share/)
+    const list = { ...opening, survivors: opening.survivors.slice(1) }
+    const { message } = answerOpening(hidden, list, sum.sites[33]!.context)
+    expect(() => takeConfirmation(sum.coordinator, 33, message, sum.primitives)).toThrow(/signs the list/)
   })
 })

@@ -1,9 +1,10 @@
 import { SimulatedSum } from '@fedsvd/testing/core/secure-aggregation'
 import { describe, expect, it } from 'vitest'
 import { RandomBits, seededSource, uniformBelow } from '../random/index.ts'
-import { openingOf } from './coordinator.ts'
+import { openingOf } from './coordinator-opening.ts'
 import { DurableSite } from './durable-site.ts'
-import { answerOpening, maskUpdate } from './site.ts'
+import { answerOpening, maskUpdate } from './site-opening.ts'
+import { beginSum } from './site-shares.ts'
 import type { SiteState } from './site-state.ts'
 
 const valuesOf = (place: number): Float64Array => Float64Array.of(place, 1, -place, 2 ** 40, -7)
@@ -79,6 +80,19 @@ describe('a site whose process is killed at any moment', () => {
       [0, 1, 2, 4],
     ].map((survivors) => answerOpening(state, { ...opening, survivors }, context).message)
     expect(sent[0]).not.toEqual(sent[1])
+  })
+
+  it('has its keys on the disk before it advertises them', async () => {
+    const sum = new SimulatedSum(3)
+    const { context } = sum.sites[0]!
+    const first = beginSum(sum.terms, context)
+    const disk = new Disk(sum.sites[1]!.state)
+    disk.fails = 'before'
+    await expect(DurableSite.begin(first, disk.save)).rejects.toThrow(/killed/)
+    const { site, message } = await DurableSite.begin(first, disk.save)
+    expect(message).toBe(first.message)
+    expect(disk.state).toEqual(site.state)
+    expect(disk.state.secrets).toEqual(first.state.secrets)
   })
 
   it('makes one transition at a time, each from the newest state', async () => {

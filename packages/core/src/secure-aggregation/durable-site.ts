@@ -13,10 +13,19 @@ export class DurableSite {
   #last: Promise<unknown> = Promise.resolve()
   readonly #save: SaveState
 
-  /** @param state the newest that was stored, or a new one, which is stored with the first transition */
+  /** @param state the newest that was stored */
   constructor(state: SiteState, save: SaveState) {
     this.#state = state
     this.#save = save
+  }
+
+  /** Enters an attempt: what it advertises is returned when the keys behind it are stored. */
+  static async begin<Message>(
+    first: { readonly state: SiteState; readonly message: Message },
+    save: SaveState,
+  ): Promise<{ readonly site: DurableSite; readonly message: Message }> {
+    await save(first.state)
+    return { site: new DurableSite(first.state, save), message: first.message }
   }
 
   get state(): SiteState {

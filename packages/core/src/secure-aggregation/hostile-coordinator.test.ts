@@ -1,10 +1,11 @@
 import { type SimulatedSite, SimulatedSum } from '@fedsvd/testing/core/secure-aggregation'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { openingOf, takeReveal } from './coordinator.ts'
+import { openingOf, takeReveal } from './coordinator-opening.ts'
 import { addPairMask } from './masks.ts'
 import type { Reveal } from './messages.ts'
 import { ringBytes, ringZeros } from './ring.ts'
-import { answerOpening, beginSum, leaveSum, maskUpdate, receiveShares, shareSecrets } from './site.ts'
+import { answerOpening, leaveSum, maskUpdate } from './site-opening.ts'
+import { beginSum, receiveShares, shareSecrets } from './site-shares.ts'
 
 const valuesOf = (place: number): Float64Array => Float64Array.of(place, 1, -place, 2 ** 40, -7)
 
@@ -25,9 +26,9 @@ const ask = (survivors: readonly number[], site = victim) =>
 
 describe('a list of survivors', () => {
   it.each([
-    ['without the site that is asked', [0, 1, 3, 4], /one without this site/],
-    ['with fewer sites than a sum may be of', [0, 1, 2], /3 sites where at least 4 have to be/],
-    ['with a site that there is not', [0, 1, 2, 3, 5], /did not share its secrets/],
+    ['without the site that is asked', [0, 1, 3, 4], /0, 1, 3, 4 without this site, 2/],
+    ['with fewer sites than a sum may be of', [0, 1, 2], /0, 1, 2, where at least 4 sites have to be/],
+    ['with a site that there is not', [0, 1, 2, 3, 5], /where 5 did not share its secrets/],
     ['out of order', [0, 2, 1, 3], /MESSAGE_INVALID/],
     ['with a site twice', [0, 1, 2, 2, 3], /MESSAGE_INVALID/],
   ])('%s is refused', (_, survivors, message) => {
@@ -54,7 +55,7 @@ describe('a list of survivors', () => {
   it('of another roster or before an update was sent is refused, and after leaving so is every one', () => {
     const opening = openingOf(sum.coordinator, sum.primitives)
     const other = { ...opening, roster: Buffer.alloc(32, 1).toString('base64url') }
-    expect(() => answerOpening(victim.state, other, victim.context)).toThrow(/another roster/)
+    expect(() => answerOpening(victim.state, other, victim.context)).toThrow(/a list for the roster AQEB/)
     const { maskedSha256: _, ...early } = victim.state
     expect(() => answerOpening(early, opening, victim.context)).toThrow(/before the sum is opened/)
     const left = leaveSum(victim.state)
@@ -148,7 +149,7 @@ describe('a roster', () => {
     const { state, message } = await answer(other, other.roster.advertisements)
     expect((await shareSecrets(state, other.roster, site.context)).message).toEqual(message)
     const fewer = { advertisements: other.roster.advertisements.slice(1) }
-    await expect(shareSecrets(state, fewer, site.context)).rejects.toThrow(/another one/)
+    await expect(shareSecrets(state, fewer, site.context)).rejects.toThrow(/the roster that shares were made for/)
   })
 
   it('that differs from site to site leaves nobody with the shares of everybody', async () => {

@@ -3,8 +3,10 @@ import { SimulatedSum } from '@fedsvd/testing/core/secure-aggregation'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { isFedsvdError } from '../errors.ts'
-import { openingOf, takeAdvertisement, takeConfirmation, takeReveal, takeShares } from './coordinator.ts'
-import { answerOpening, receiveShares, shareSecrets } from './site.ts'
+import { openingOf, takeConfirmation, takeReveal } from './coordinator-opening.ts'
+import { takeAdvertisement, takeShares } from './coordinator-shares.ts'
+import { answerOpening } from './site-opening.ts'
+import { receiveShares, shareSecrets } from './site-shares.ts'
 
 /*
  * Messages that are nearly right, and ones that are not at all: whoever gets one takes it for what it is or refuses it

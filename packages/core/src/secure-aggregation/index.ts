@@ -1,16 +1,12 @@
 export {
-  beginCollection,
-  closeRoster,
-  closeSharing,
   closeUploads,
   isConfirmed,
   openingOf,
-  takeAdvertisement,
   takeConfirmation,
   takeMasked,
   takeReveal,
-  takeShares,
-} from './coordinator.ts'
+} from './coordinator-opening.ts'
+export { beginCollection, closeRoster, closeSharing, takeAdvertisement, takeShares } from './coordinator-shares.ts'
 export type { CoordinatorState, RevealedShares } from './coordinator-state.ts'
 export { degreeFor } from './degree.ts'
 export { DurableSite, type SaveState } from './durable-site.ts'
@@ -36,7 +32,8 @@ export {
 export { missingShares, openSum } from './open-sum.ts'
 export type { Primitives, Signer } from './primitives.ts'
 export { integersOf, type ModulusBits, type RingVector, ringBytes, ringVectorOf, vectorFrom } from './ring.ts'
-export { answerOpening, beginSum, leaveSum, maskUpdate, receiveShares, shareSecrets } from './site.ts'
+export { answerOpening, leaveSum, maskUpdate } from './site-opening.ts'
+export { beginSum, receiveShares, shareSecrets } from './site-shares.ts'
 export type { SiteAnswer, SiteContext, SiteState, SiteStep } from './site-state.ts'
 export { requireSuitableRun } from './suitable-run.ts'
 export {

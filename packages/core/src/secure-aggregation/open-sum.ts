@@ -1,5 +1,4 @@
-import { closedRoster } from './coordinator.ts'
-import type { CoordinatorState } from './coordinator-state.ts'
+import { type CoordinatorState, closedRoster } from './coordinator-state.ts'
 import { addOwnMask, addPairMask } from './masks.ts'
 import type { Primitives } from './primitives.ts'
 import { aborted, outOfOrder } from './refusals.ts'

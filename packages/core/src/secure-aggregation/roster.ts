@@ -103,7 +103,8 @@ export function checkedRoster(
   const isAscending = advertisements.every(({ site }, i) => i === 0 || advertisements[i - 1]!.site < site)
   const keys = advertisements.flatMap(({ maskKey, channelKey }) => [maskKey, channelKey])
   if (!isAscending || new Set(keys).size < keys.length) {
-    throw rosterFault('each site once, in the order of keys, and no X25519 key twice', 'another list')
+    const got = `${advertisements.length} sites${isAscending ? '' : ' in another order'} with ${new Set(keys).size} keys`
+    throw rosterFault('each site once, in the order of keys, and no X25519 key twice', got)
   }
   const attempt = attemptIdOf(terms, primitives)
   for (const advertisement of advertisements) {

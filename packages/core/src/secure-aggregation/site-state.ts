@@ -1,7 +1,8 @@
 import type { KnownSites } from './known-sites.ts'
 import type { Advertisement, Certificate, Confirmation, Reveal, SharesMessage } from './messages.ts'
 import type { Primitives, Signer } from './primitives.ts'
-import type { SiteSecrets } from './roster.ts'
+import { outOfOrder } from './refusals.ts'
+import { type Roster, rosterOf, type SiteSecrets } from './roster.ts'
 import type { HeldShares } from './sealed-shares.ts'
 import type { SumTerms } from './terms.ts'
 
@@ -60,3 +61,16 @@ export interface SiteStep<Message> {
 }
 
 export type SiteAnswer = Confirmation | Reveal
+
+/** The secrets of an attempt that is not over. @throws FedsvdError SUM_REFUSED where it is */
+export function secretsOf({ secrets }: SiteState): SiteSecrets {
+  if (secrets === undefined) throw outOfOrder('an attempt that this site is in', 'one that is over')
+  return secrets
+}
+
+/** What was dealt, and the roster that it was dealt for. @throws FedsvdError SUM_REFUSED before that */
+export function dealtOf(state: SiteState, primitives: Primitives): { dealt: DealtShares; roster: Roster } {
+  const { dealt } = state
+  if (dealt === undefined) throw outOfOrder('a roster before anything else', 'a site that has not seen one')
+  return { dealt, roster: rosterOf(state.terms, dealt.advertisements, primitives) }
+}

@@ -8,10 +8,12 @@ export function survivorsFault(
   { place, sharers, roster }: { place: number; sharers: readonly number[]; roster: Roster },
 ): string | undefined {
   const shared = new Set(sharers)
-  if (!survivors.includes(place)) return 'one without this site'
-  if (survivors.some((at) => !shared.has(at))) return 'one with a site that did not share its secrets'
+  const listed = `places ${survivors.join(', ')}`
+  if (!survivors.includes(place)) return `${listed} without this site, ${place}`
+  const stranger = survivors.find((at) => !shared.has(at))
+  if (stranger !== undefined) return `${listed}, where ${stranger} did not share its secrets`
   const { leastSites } = roster.thresholds
-  return survivors.length < leastSites ? `${survivors.length} sites where at least ${leastSites} have to be` : undefined
+  return survivors.length < leastSites ? `${listed}, where at least ${leastSites} sites have to be` : undefined
 }
 
 /** What sites sign on a drawn graph before they give any share. */
@@ -20,10 +22,10 @@ export function survivorsSigned(session: string, survivors: readonly number[]): 
 }
 
 /**
- * Whether as many survivors as a sum needs have signed the list. 2 L > n + c, so two lists of one roster can not both
- * be signed by L sites of which every honest one signs one list only.
+ * How many survivors have signed the list, counted up to L, the number that a sum needs. 2 L > n + c, so two lists of
+ * one roster cannot both be signed by L sites, of which every honest one signs one list only.
  */
-export function isAgreed(
+export function signersOf(
   claim: {
     readonly confirmations: readonly { readonly by: number; readonly signature: string }[]
     readonly survivors: readonly number[]
@@ -31,7 +33,7 @@ export function isAgreed(
     readonly roster: Roster
   },
   { verify }: Pick<Primitives, 'verify'>,
-): boolean {
+): number {
   const { confirmations, survivors, text, roster } = claim
   const { leastSites } = roster.thresholds
   const isSurvivor = new Set(survivors)
@@ -40,5 +42,5 @@ export function isAgreed(
     if (genuine === leastSites) break
     if (isSurvivor.has(by) && verify(roster.advertisements[by]!.site, text, bytesOf(signature))) genuine += 1
   }
-  return genuine >= leastSites
+  return genuine
 }
