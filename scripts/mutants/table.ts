@@ -26,6 +26,8 @@ const SUM_TESTS = [
   core('privacy/sensitivity.test.ts'),
 ]
 const ROUND_TESTS = [core('privacy/private-round.test.ts'), core('privacy/resume.test.ts')]
+const secure = (file: string): string => core(`secure-aggregation/${file}`)
+const LYING_COORDINATOR = [secure('hostile-coordinator.test.ts'), secure('drop-outs.test.ts')]
 const LEDGER_TESTS = [
   client('ledger/ledger.test.ts'),
   client('ledger/verify.test.ts'),
@@ -767,5 +769,103 @@ export const MUTANTS: readonly Mutant[] = [
     'packages/engine/src/crypto/public-key.ts',
     [attack('weak-keys-and-secrets')],
     [["? ed25519KeyFault(Buffer.from(text, 'base64url')) : 'another text'", '? undefined : undefined']],
+  ),
+  // Secure aggregation
+  ...breaksOf(secure('site-shares.ts'), LYING_COORDINATOR, [
+    ['if (state.dealt !== undefined) {', 'if (false as boolean) {'],
+    ['if (place < 0 || advertisements[place]!.signature !== state.advertisement.signature) {', 'if (place < 0) {'],
+    ['sharers.length >= (isComplete ? roster.advertisements.length : leastSites) &&', ''],
+    ['(!isComplete || boxes.length === sharers.length - 1)', 'true'],
+  ]),
+  ...breaksOf(secure('site-opening.ts'), LYING_COORDINATOR, [
+    ['if (state.maskedSha256 !== undefined && state.maskedSha256 !== maskedSha256) {', 'if (false as boolean) {'],
+    ['if (state.survivors !== undefined && state.survivors.join() !== survivors.join()) {', 'if (false as boolean) {'],
+    ['const next: SiteState = { ...state, survivors }', 'const next: SiteState = { ...state }'],
+    ['isSurvivor.has(of) ? seedShare : maskKeyShare', 'isSurvivor.has(of) ? maskKeyShare : seedShare'],
+    ['if (signers < leastSites) {', 'if (false as boolean) {'],
+    ['addOwnMask(vector, own, primitives)', 'void own'],
+  ]),
+  ...breaksOf(secure('survivors.ts'), LYING_COORDINATOR, [
+    ['if (!survivors.includes(place)) return', 'if (false as boolean) return'],
+    ['if (stranger !== undefined) return', 'if (false as boolean) return'],
+    ['survivors.length < leastSites ?', 'survivors.length < 2 ?'],
+    ['verify(roster.advertisements[by]!.site, text, bytesOf(signature))', '(verify, roster, text, bytesOf(signature))'],
+    ['return genuine\n', 'return confirmations.length\n'],
+  ]),
+  ...breaksOf(secure('roster.ts'), LYING_COORDINATOR, [
+    ['if (!isAscending || new Set(keys).size < keys.length) {', 'if (!isAscending) {'],
+    ['if (!isAscending || new Set(keys).size < keys.length) {', 'if (new Set(keys).size < keys.length) {'],
+    ['if (fault !== undefined) throw rosterFault(', 'if (false as boolean) throw rosterFault('],
+    ['const asked = Math.max(leastHonest, terms.leastHonest)', 'const asked = terms.leastHonest'],
+  ]),
+  ...breaksOf(secure('terms.ts'), LYING_COORDINATOR, [['const numbers = [round, attempt,', 'const numbers = [round,']]),
+  ...breaksOf(
+    secure('transcript.ts'),
+    [secure('transcript.test.ts')],
+    [['    view.setUint32(offset, piece.length)\n', '    view.setUint32(offset, 0)\n']],
+  ),
+  ...breaksOf(
+    secure('thresholds.ts'),
+    [secure('thresholds.test.ts')],
+    [
+      ['2 * leastSites <= sites + mostColluders', '2 * leastSites < sites + mostColluders'],
+      ['Math.floor((honest * mostLost) / (honest - mostLost))', 'mostLost'],
+      ['honestInTheSum: honest - outside', 'honestInTheSum: honest'],
+    ],
+  ),
+  ...breaksOf(
+    secure('degree.ts'),
+    [secure('degree.test.ts')],
+    [
+      ['const unsafe = Math.log(n) + logTail(', 'const unsafe = logTail('],
+      ['s <= honest / 2', 's <= 0'],
+    ],
+  ),
+  ...breaksOf(
+    secure('masks.ts'),
+    [secure('ring.test.ts')],
+    [
+      ['primitives.hkdf(secret, bytesOf(session), pair)', 'primitives.hkdf(secret, new Uint8Array(32), pair)'],
+      ["bytesOf(session), transcript('own mask', site)", "bytesOf(session), transcript('own mask', 0 * site)"],
+    ],
+  ),
+  ...breaksOf(
+    secure('durable-site.ts'),
+    [secure('durable-site.test.ts')],
+    [
+      ['await this.#save(step.state)', 'void this.#save'],
+      ['const turn = this.#last.then(async () => {', 'const turn = Promise.resolve().then(async () => {'],
+    ],
+  ),
+  ...breaksOf(
+    secure('known-sites.ts'),
+    [secure('known-sites.test.ts')],
+    [
+      ['certificate.lastDay < today', 'false as boolean'],
+      ["transcript('site of a consortium', name, site, lastDay)", "transcript('site of a consortium', site, lastDay)"],
+    ],
+  ),
+  ...breaksOf(
+    secure('noise-shares.ts'),
+    [secure('noise-shares.test.ts'), secure('sum-accounting.test.ts')],
+    [
+      ['noiseMultiplier / Math.sqrt(honestInTheSum)', 'noiseMultiplier / honestInTheSum'],
+      ['Math.max(ownFloor, ', 'Math.max(0 * ownFloor, '],
+      ['slack += 5 * Math.exp(', 'slack += 0.5 * Math.exp('],
+    ],
+  ),
+  ...breaksOf(
+    secure('sum-accounting.ts'),
+    [secure('sum-accounting.test.ts')],
+    [
+      ['shares: honestInTheSum })', 'shares: honestInTheSum + 1 })'],
+      ['const left = (delta - failing * steps)', 'const left = (delta - 0 * failing)'],
+      ['thresholds.isComplete ? 0 :', 'true ? 0 :'],
+    ],
+  ),
+  ...breaksOf(
+    secure('wrap-around.ts'),
+    [secure('sum-accounting.test.ts')],
+    [['Math.exp(-(ofNoise ** 2) / (2 * variance))', 'Math.exp(-(ofNoise ** 2) / variance)']],
   ),
 ]
