@@ -148,7 +148,7 @@ describe.skipIf(CHROMIUM === undefined)('in the dashboard', { timeout: 600_000 }
     )
     await scene.seen(runId, 'the first round', ({ current }) => current?.state === 'tasked')
     const card = page.getByRole('article', { name: 'Run worrying run' })
-    await card.getByText(/Budget gone: poor site/).waitFor()
+    await card.getByText(/poor site: used up \d+ rounds? before the planned end/).waitFor()
     await card.getByText(/careful site: .*refused round 1/).waitFor()
     clock.advance(61_000)
     await card.getByText(/Round 1 is stalled: its deadline has passed/).waitFor()

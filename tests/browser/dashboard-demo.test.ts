@@ -80,7 +80,7 @@ describe.skipIf(CHROMIUM === undefined)('the quick demo in the dashboard', { tim
     const percent = (share: number) => `${(100 * share).toFixed(1)} %`
     await later.getByText(percent(summary.accuracy), { exact: true }).first().waitFor()
     await later
-      .getByText(`guessing reaches ${percent(summary.majority)}`)
+      .getByText(`majority-class baseline ${percent(summary.majority)}`)
       .first()
       .waitFor()
     expect(summary.clients).toHaveLength(3)

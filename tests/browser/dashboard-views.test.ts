@@ -259,7 +259,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', { timeout: 600_000 }, (
     await scene.store.rounds.setEvaluation(runId, 4, { accuracy: 0.75, loss: 0.5, records: 40, microF1: 0.625 })
     const card = (await open('/')).getByRole('article', { name: 'Run spam filter' })
     await card.getByText('0.625').waitFor()
-    expect(await card.textContent()).toMatch(/Micro-F1 public0\.625of all tags but O/)
+    expect(await card.textContent()).toMatch(/Micro-F10\.625of all tags but O/)
     const page = await open(`/runs/${runId}`)
     await page.getByRole('img', { name: /the micro-F1 of all tags but O 0\.625/ }).waitFor()
   })

@@ -35,10 +35,7 @@ const VIEWS: readonly View[] = [
 export function Shell({ info, children }: { readonly info: SessionInfo; readonly children: ReactNode }) {
   const [isOpen, { toggle, close }] = useDisclosure()
   const [location] = useLocation()
-  useEffect(() => {
-    close()
-    document.title = `${VIEWS.find(({ path }) => path === location)?.name ?? 'Run'} · fedsvd`
-  }, [location, close])
+  useEffect(close, [location, close])
   const views = VIEWS.filter(({ roles }) => roles?.includes(info.role) ?? true)
   return (
     <AppShell

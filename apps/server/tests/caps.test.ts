@@ -57,11 +57,27 @@ describe('a cap on what a client may spend', () => {
     const snapshot = await coordinator.seen(runId, 'the end', ended)
     expect(snapshot).toMatchObject({ state: 'completed', roundsDone: 3 })
     expect(client.invitations.map(({ round }) => round)).toEqual([0, 1, 2])
-    expect(snapshot.clients[0]).toMatchObject({
-      budget: 8,
-      exhausted: false,
-      cap: { epsilonUpperBound: epsilonOf(3), budget: between(3), delta: 1e-5, exhausted: true },
+    expect(snapshot.clients[0]).toMatchObject({ budget: 8, exhausted: false })
+  })
+
+  it('is shown beside a run under way, with the rounds that it leaves, and changes no run that has ended', async () => {
+    await setCap(between(3))
+    hold()
+    const { runId } = await coordinator.createRun(aRun)
+    await until('the first invitation', () => client.invitations.length === 1)
+    expect((await coordinator.snapshot(runId)).clients[0]).toMatchObject({
+      cap: { epsilonUpperBound: epsilonOf(1), budget: between(3), delta: 1e-5, exhausted: false },
+      roundsLeft: 2, // of five that have not begun
     })
+    release()
+    const record = (await coordinator.seen(runId, 'the end', ended)).clients
+    await setCap(0.01)
+    expect((await coordinator.snapshot(runId)).clients).toEqual(record)
+    expect(record[0]).not.toHaveProperty('cap')
+    expect(record[0]).not.toHaveProperty('roundsLeft')
+    const route = `GET /v1/runs/${runId}/ledger`
+    const { body } = await call(coordinator.url, route, { bearer: coordinator.operatorToken })
+    expect((body as RunLedger).clients[0]).not.toHaveProperty('cap')
   })
 
   it('counts what all runs have spent, those that have ended and those under way', async () => {
@@ -78,12 +94,12 @@ describe('a cap on what a client may spend', () => {
     const ofSecond = client.invitations.filter(({ runId }) => runId === second.runId)
     expect([ofSecond.length, ofThird.length]).toEqual([1, 0])
     const ledger = (
-      await call(coordinator.url, `GET /v1/runs/${second.runId}/ledger`, { bearer: coordinator.operatorToken })
+      await call(coordinator.url, `GET /v1/runs/${third.runId}/ledger`, { bearer: coordinator.operatorToken })
     ).body as RunLedger
     expect(ledger.clients[0]!.cap).toEqual({
       epsilon: between(3),
       delta: 1e-5,
-      elsewhere: [{ sampleRate: 0.1, noiseMultiplier: 2, steps: 4 }],
+      elsewhere: [4, 2].map((steps) => ({ sampleRate: 0.1, noiseMultiplier: 2, steps })),
       rule: { kind: 'schedule', sampleRate: 0.1, noiseMultiplier: 2 },
     })
   })

@@ -32,6 +32,21 @@ describe('what operators read beside snapshots', () => {
       }))
     expect(await runsOf(otto)).toEqual([{ runId: own.runId, rounds: 2, reported: 2 }])
     expect(await runsOf(audrey)).toHaveLength(2)
+    for (const token of [otto, audrey]) {
+      const { spent } = await get<ClientDetail>(url, `/v1/clients/${client.clientId}`, token)
+      expect(spent).toEqual([{ sampleRate: 0.1, noiseMultiplier: 2, steps: 6 }]) // of both runs, which it does not name
+    }
+  })
+
+  it('names the client of an alert that was refused, and so takes no part', async () => {
+    await using coordinator = await testCoordinator()
+    const refused = await coordinator.client('poor site')
+    const { runId } = await coordinator.createRun(aRun)
+    const alert = { runId, clientId: refused.clientId, code: 'BUDGET_TOO_SMALL', message: 'refused', at: 0 }
+    await coordinator.store.alerts.add(alert)
+    const { alerts, clients } = await coordinator.snapshot(runId)
+    expect(clients).toEqual([])
+    expect(alerts[0]).toMatchObject({ clientId: refused.clientId, clientName: 'poor site' })
   })
 
   it('says of a run whose random numbers were not secure that no epsilon of it holds, in each snapshot', async () => {

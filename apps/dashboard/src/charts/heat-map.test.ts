@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { LIGHT } from './chart-theme.ts'
-import { heatMap } from './heat-map.ts'
+import { heatMap, isUniform } from './heat-map.ts'
 
 const format = (value: number): string => value.toFixed(1)
 
@@ -35,4 +35,10 @@ it('says what is in the cell that is pointed at, and nothing beside the cells or
   ]) {
     expect(tip!(x!, y!)).toBeUndefined()
   }
+})
+
+it('is not drawn where all of it would have one colour', () => {
+  expect(isUniform([[8, 8.01], undefined, [7.99, Number.NaN]])).toBe(true)
+  expect(isUniform([[8, 8.01], [7.5]])).toBe(false)
+  expect(isUniform([])).toBe(true)
 })

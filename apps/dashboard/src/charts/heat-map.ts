@@ -83,6 +83,13 @@ export function heatMap(heat: Heat): {
   }
 }
 
+/** True where no value is further from the first than so much of it: a picture of them would have one colour. */
+export function isUniform(columns: Heat['columns'], tolerance = 0.01): boolean {
+  const values = columns.flatMap((column) => (column ?? []).filter(Number.isFinite))
+  const [first = 0] = values
+  return values.every((value) => Math.abs(value - first) <= tolerance * Math.abs(first))
+}
+
 interface Box {
   readonly x: number
   readonly y: number

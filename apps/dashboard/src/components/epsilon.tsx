@@ -29,8 +29,9 @@ export function EpsilonUnit({ delta, unit = 'record' }: { readonly delta: number
   )
 }
 
-/** How much of a budget is spent, from 0 to 1 and beyond. */
-export function BudgetBar({ share, name }: { readonly share: number; readonly name: string }) {
+/** How much of a budget is spent, from 0 to 1 and beyond; in another colour where it will not last as planned. */
+export function BudgetBar(props: { readonly share: number; readonly name: string; readonly isShort?: boolean }) {
+  const { share, name, isShort = false } = props
   const shown = Math.min(1, share)
   return (
     // biome-ignore lint/a11y/useSemanticElements: a <meter> cannot be styled alike in all browsers
@@ -42,7 +43,7 @@ export function BudgetBar({ share, name }: { readonly share: number; readonly na
       aria-valuemax={100}
       aria-valuenow={Math.ceil(100 * shown)}
     >
-      <div className={shown >= 0.8 ? 'bar-filled bar-near' : 'bar-filled'} style={{ width: `${100 * shown}%` }} />
+      <div className={isShort ? 'bar-filled bar-short' : 'bar-filled'} style={{ width: `${100 * shown}%` }} />
     </div>
   )
 }

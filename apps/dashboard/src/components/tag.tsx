@@ -1,19 +1,17 @@
 /**
- * What a number may tell about somebody's records: nothing, as it is public; no more than its noise allows; or too
- * much.
+ * What a number may tell about somebody's records, where that is not nothing: no more than its noise allows, or too
+ * much. Public figures, which most are, have no tag, so that these are seen.
  */
-export type Kind = 'public' | 'noised' | 'NOT PRIVATE'
+export type Kind = 'noised' | 'NOT PRIVATE'
 
 const MEANING: Readonly<Record<Kind, string>> = {
-  public: 'Computed from public constants or public data only',
-  noised: 'Computed from updates that were noised at the clients, and covered by their ledgers',
+  noised: 'Computed from updates that were noised at the sites, and covered by their ledgers',
   'NOT PRIVATE': 'Not covered by any privacy guarantee',
 }
 
 export function Tag({ kind }: { readonly kind: Kind }) {
-  const style = kind === 'public' ? '' : kind === 'noised' ? ' tag-noised' : ' tag-not-private'
   return (
-    <span className={`tag${style}`} title={MEANING[kind]}>
+    <span className={`tag ${kind === 'noised' ? 'tag-noised' : 'tag-not-private'}`} title={MEANING[kind]}>
       {kind}
     </span>
   )

@@ -1,8 +1,9 @@
-import { Box, Code, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Box, Code, Stack, Text, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { useAuditLog, useAuditVerdict } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { Notice } from '../components/notice.tsx'
+import { PageTitle } from '../components/page-title.tsx'
 import { Pages } from '../components/pages.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Scroll } from '../components/scroll.tsx'
@@ -17,7 +18,7 @@ export default function Audit() {
   const role = useRole()
   return (
     <Stack>
-      <Title order={1}>Audit</Title>
+      <PageTitle>Audit</PageTitle>
       <Statements />
       {role === 'operator' ? (
         <Panel title="Audit log">

@@ -1,10 +1,11 @@
 import type { ClientDetail } from '@fedsvd/core/protocol'
-import { Code, Group, Stack, Text, Title } from '@mantine/core'
+import { Code, Group, Stack, Text } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { request } from '../api/http.ts'
 import { CLIENTS, useClient } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { Confirm } from '../components/confirm.tsx'
+import { PageTitle } from '../components/page-title.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Empty, Loaded } from '../components/state.tsx'
 import { dateTime } from '../format.ts'
@@ -34,7 +35,7 @@ function Details({ client }: { readonly client: ClientDetail }) {
     <Stack>
       <Group justify="space-between">
         <Group gap="xs">
-          <Title order={1}>{name}</Title>
+          <PageTitle>{name}</PageTitle>
           <Presence connected={connected} isRevoked={revokedAt !== undefined} />
         </Group>
         {role === 'admin' && revokedAt === undefined && (
@@ -65,7 +66,7 @@ function Details({ client }: { readonly client: ClientDetail }) {
 function Identity({ client }: { readonly client: ClientDetail }) {
   const { clientId, publicKey, enrolledAt, revokedAt, connected, lastSeenAt, version } = client
   return (
-    <Panel title="Identity" kind="public">
+    <Panel title="Identity">
       <dl className="facts">
         <dt>Identifier</dt>
         <dd>

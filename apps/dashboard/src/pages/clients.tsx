@@ -9,7 +9,6 @@ import {
   Stack,
   Text,
   TextInput,
-  Title,
 } from '@mantine/core'
 import { useState } from 'react'
 import { Link } from 'wouter'
@@ -17,6 +16,7 @@ import { request } from '../api/http.ts'
 import { useClients } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { StateWord } from '../components/badge.tsx'
+import { PageTitle } from '../components/page-title.tsx'
 import { Pages } from '../components/pages.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Scroll } from '../components/scroll.tsx'
@@ -32,7 +32,7 @@ export default function Clients() {
   const [search, setSearch] = useState('')
   return (
     <Stack>
-      <Title order={1}>Clients</Title>
+      <PageTitle>Clients</PageTitle>
       {role !== 'auditor' && <Enrolment />}
       <Panel title="Enrolled">
         <Loaded answer={clients} what="the clients">

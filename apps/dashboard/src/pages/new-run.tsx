@@ -1,11 +1,12 @@
 import type { ModelList, RunManifest, RunOptions } from '@fedsvd/core/protocol'
-import { Button, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Button, Stack, Text, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useLocation } from 'wouter'
 import { request } from '../api/http.ts'
 import { RUNS, useModels, useRunOptions } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
+import { PageTitle } from '../components/page-title.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Empty, Failure, Loaded } from '../components/state.tsx'
 import { ModelAndTask, Pace, PrivacyUnit } from './new-run/choices.tsx'
@@ -20,7 +21,7 @@ export default function NewRun() {
   if (role === 'auditor') return <Empty>Auditors see runs and cannot open them.</Empty>
   return (
     <Stack>
-      <Title order={1}>New run</Title>
+      <PageTitle>New run</PageTitle>
       <Choosing />
     </Stack>
   )

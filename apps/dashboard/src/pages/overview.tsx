@@ -1,4 +1,3 @@
-import { roundNumber } from '@fedsvd/core/errors'
 import { bufferOf, planOf, type RunSnapshot } from '@fedsvd/core/protocol'
 import { Anchor, Box, Group, Paper, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
@@ -8,28 +7,21 @@ import { StateWord } from '../components/badge.tsx'
 import { BudgetBar, Epsilon } from '../components/epsilon.tsx'
 import { Figure } from '../components/figure.tsx'
 import { Notice } from '../components/notice.tsx'
+import { PageTitle } from '../components/page-title.tsx'
 import { Empty, Loaded } from '../components/state.tsx'
 import { percent, plural } from '../format.ts'
-import {
-  type Client,
-  isOpen,
-  isUsedUp,
-  mostSpent,
-  newestEvaluation,
-  shareOf,
-  type Warning,
-  warningsOf,
-  worst,
-  worstOfClients,
-} from '../run-facts.ts'
+import { byRemaining, givenShare, roundsAhead, shortfallOf } from '../remaining.ts'
+import { type Client, isOpen, newestEvaluation, worst, worstOfClients } from '../run-facts.ts'
+import { texts } from '../texts/index.ts'
 import { useNow } from '../use-now.ts'
+import { type Warning, warningsOf } from '../warnings.ts'
 
 /** Who has how much privacy left, and what the model is worth, for every run at a glance. */
 export function Overview() {
   const runs = useRuns()
   return (
     <Stack>
-      <Title order={1}>Runs</Title>
+      <PageTitle>Runs</PageTitle>
       <Loaded answer={runs} what="the runs">
         {(list) =>
           list.length === 0 ? (
@@ -95,39 +87,37 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
   const { rounds, clientsPerRound } = planOf(run.manifest, run.plan)
   const evaluation = newestEvaluation(run)
   const most = worst(run)
-  const least = mostSpent(run)
+  const [least] = byRemaining(run)
   const central = worstOfClients(run)
   return (
     <div className="figures">
-      <Figure label="Rounds published" kind="public" note={underWay(run)}>
+      <Figure label="Rounds published" note={underWay(run)}>
         {roundsDone} of {rounds}
       </Figure>
       <Figure
         label="Accuracy"
-        kind="public"
-        note={baseline ? `guessing reaches ${percent(baseline.majority)}` : 'no public hold-out that fits'}
+        note={baseline ? texts.run.majorityBaseline(percent(baseline.majority)) : texts.run.noTestSet}
       >
         {evaluation ? percent(evaluation.accuracy) : '–'}
       </Figure>
       {evaluation?.microF1 !== undefined && (
-        <Figure label="Micro-F1" kind="public" note="of all tags but O">
+        <Figure label="Micro-F1" note="of all tags but O">
           {evaluation.microF1.toFixed(3)}
         </Figure>
       )}
-      <Figure label="Worst epsilon" kind="public" note={most && `${most.name}, in this run`}>
+      <Figure label={texts.run.highestEpsilon} note={most && `${most.name}, in this run`}>
         {most ? <Epsilon value={most.epsilonUpperBound} delta={most.delta} unit={most.unit} /> : '–'}
       </Figure>
       {central !== undefined && (
-        <Figure label="Worst, of whole clients" kind="public" note={`budget ${central.budget}, in all runs`}>
+        <Figure label={texts.run.highestEpsilonOfSites} note={`budget ${central.budget}, in all runs`}>
           <Epsilon value={central.epsilonUpperBound} delta={central.delta} unit="client" />
         </Figure>
       )}
-      <Figure label="Least budget left" kind="public" note={least && `${least.name}, after this run alone`}>
-        {least ? percent(Math.max(0, 1 - shareOf(least))) : '–'}
+      <Figure label={texts.run.lowestRemaining} note={least?.name}>
+        {least === undefined ? '–' : remainingText(run, least)}
       </Figure>
       <Figure
         label="Clients connected"
-        kind="public"
         note={
           bufferOf(run.manifest) === undefined
             ? `${plural(clientsPerRound, 'client')} asked per round`
@@ -141,13 +131,22 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
   )
 }
 
+/** How far the budget of a site reaches: in rounds as long as the run is open, in epsilon afterwards. */
+function remainingText(run: RunSnapshot, { roundsLeft, epsilonUpperBound, budget }: Client): string {
+  if (roundsLeft === undefined) return percent(Math.max(0, 1 - epsilonUpperBound / budget))
+  const ahead = roundsAhead(run)
+  return roundsLeft >= ahead ? texts.run.lastsToTheEnd : texts.run.roundsLeft(roundsLeft, ahead)
+}
+
 /** What the run is at. */
-function underWay(run: RunSnapshot): string | undefined {
-  const { current } = run
+export function underWay(run: RunSnapshot): string | undefined {
+  const { current, manifest, plan } = run
   if (current === undefined || !isOpen(run)) return undefined
-  const buffer = bufferOf(run.manifest)
-  if (buffer === undefined) return `round ${roundNumber(current.round)}: ${current.state}`
-  return `buffer ${roundNumber(current.round)}: ${current.received.length} of ${plural(buffer.bufferSize, 'update')}`
+  const { round, state, received, selected } = current
+  const buffer = bufferOf(manifest)
+  if (buffer !== undefined) return texts.run.underWay.buffer(round, received.length, buffer.bufferSize)
+  const { rounds } = planOf(manifest, plan)
+  return texts.run.underWay[state](round, rounds, received.length, selected.length)
 }
 
 /** Bars for so many clients: the ones closest to the end of their budgets. */
@@ -155,12 +154,12 @@ const MOST_BARS = 6
 
 function Budgets({ run }: { readonly run: RunSnapshot }) {
   const { clients, runId } = run
-  const shown = clients.toSorted((left, right) => shareOf(right) - shareOf(left)).slice(0, MOST_BARS)
+  const shown = byRemaining(run).slice(0, MOST_BARS)
   const more = clients.length - shown.length
   return (
     <section className="budgets" aria-label={`Privacy spent in ${run.name}`}>
       {shown.map((client) => (
-        <Budget key={client.clientId} client={client} />
+        <Budget key={client.clientId} run={run} client={client} />
       ))}
       {more > 0 && (
         <Anchor component={Link} href={`/runs/${runId}`} size="sm" underline="always">
@@ -171,15 +170,15 @@ function Budgets({ run }: { readonly run: RunSnapshot }) {
   )
 }
 
-function Budget({ client }: { readonly client: Client }) {
-  const { clientId, name, epsilonUpperBound, budget, delta, unit, cap } = client
+function Budget({ run, client }: { readonly run: RunSnapshot; readonly client: Client }) {
+  const { clientId, name, epsilonUpperBound, budget, delta, unit, cap, roundsLeft } = client
   const isCapped = cap !== undefined && cap.epsilonUpperBound / cap.budget > epsilonUpperBound / budget
   return (
     <div className="budget">
       <Anchor component={Link} href={`/clients/${clientId}`} size="sm">
         {name}
       </Anchor>
-      <BudgetBar name={name} share={shareOf(client)} />
+      <BudgetBar name={name} share={givenShare(run, client)} isShort={shortfallOf(run, client) > 0} />
       <Text size="sm" component="div">
         {isCapped ? (
           <>
@@ -190,19 +189,10 @@ function Budget({ client }: { readonly client: Client }) {
             <Epsilon value={epsilonUpperBound} delta={delta} unit={unit} /> of {budget}, in this run
           </>
         )}
-        {isUsedUp(client) && ', used up'}
+        {roundsLeft !== undefined && `; ${remainingText(run, client)}`}
       </Text>
     </div>
   )
-}
-
-const TITLES: Readonly<Record<Warning['kind'], string>> = {
-  budget: 'Budget',
-  ledger: 'Ledgers disagree',
-  stalled: 'Stalled',
-  rejected: 'Update rejected',
-  refused: 'Refused',
-  other: 'Alert',
 }
 
 export function Warnings({ warnings, more = 0 }: { readonly warnings: readonly Warning[]; readonly more?: number }) {
@@ -218,7 +208,7 @@ export function Warnings({ warnings, more = 0 }: { readonly warnings: readonly W
         <ul>
           {warnings.map(({ kind, text, at }, index) => (
             <li key={`${at}/${index}`}>
-              <strong>{TITLES[kind]}:</strong> {text}
+              <strong>{texts.warnings.titles[kind]}:</strong> {text}
             </li>
           ))}
         </ul>

@@ -1,12 +1,14 @@
 import type { RunSnapshot } from '@fedsvd/core/protocol'
-import { Group, Stack, Text, Title } from '@mantine/core'
+import { Group, Stack, Text } from '@mantine/core'
 import { useRounds, useRun } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { Figure } from '../components/figure.tsx'
+import { PageTitle } from '../components/page-title.tsx'
 import { Loaded } from '../components/state.tsx'
 import { bytes } from '../format.ts'
-import { isOpen, warningsOf } from '../run-facts.ts'
+import { isOpen } from '../run-facts.ts'
 import { useNow } from '../use-now.ts'
+import { warningsOf } from '../warnings.ts'
 import { Insecurity, RunFigures, RunState, Warnings } from './overview.tsx'
 import { BurnDown } from './run/burn-down.tsx'
 import { Configuration } from './run/configuration.tsx'
@@ -35,18 +37,14 @@ function Details({ run }: { readonly run: RunSnapshot }) {
   return (
     <Stack>
       <Group gap="xs">
-        <Title order={1}>{run.name}</Title>
+        <PageTitle>{run.name}</PageTitle>
         <RunState run={run} />
         {run.reason && <Text size="sm">{run.reason}</Text>}
       </Group>
       <Insecurity run={run} />
       <RunFigures run={run}>
-        <Figure label="Received from clients" kind="public">
-          {bytes(traffic.up)}
-        </Figure>
-        <Figure label="Sent to clients" kind="public">
-          {bytes(traffic.down)}
-        </Figure>
+        <Figure label="Received from clients">{bytes(traffic.up)}</Figure>
+        <Figure label="Sent to clients">{bytes(traffic.down)}</Figure>
       </RunFigures>
       <RunWarnings run={run} />
       <BurnDown run={run} />

@@ -1,5 +1,5 @@
 import { roundNumber } from '@fedsvd/core/errors'
-import { NumberInput, SegmentedControl, Stack, Text, Title } from '@mantine/core'
+import { NumberInput, SegmentedControl, Stack, Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useCallback, useMemo, useState } from 'react'
 import { useAnswer } from '../accountant/accountant-client.ts'
@@ -8,6 +8,7 @@ import { Chart } from '../charts/chart.tsx'
 import { type Ink, roundAxis, valueAxis } from '../charts/chart-theme.ts'
 import { Epsilon, EpsilonUnit } from '../components/epsilon.tsx'
 import { Figure } from '../components/figure.tsx'
+import { PageTitle } from '../components/page-title.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Failure } from '../components/state.tsx'
 import { epsilonBound, plural, significant, small } from '../format.ts'
@@ -69,7 +70,7 @@ export default function WhatIf() {
   const sampleRate = settled.lot / settled.records
   return (
     <Stack>
-      <Title order={1}>What if</Title>
+      <PageTitle>What if</PageTitle>
       <Text className="muted">Nothing here is spent or sent: the accountant of the clients runs in this browser.</Text>
       <div className="columns">
         <Panel title="Plan">
@@ -109,7 +110,7 @@ export default function WhatIf() {
             )}
           </Stack>
         </Panel>
-        <Panel title="Outcome" kind="public">
+        <Panel title="Outcome">
           {fault !== undefined && (
             <Text className="fault" role="alert">
               {fault}
@@ -122,19 +123,17 @@ export default function WhatIf() {
                 <div className="figures">
                   <Figure
                     label="Noise multiplier"
-                    kind="public"
                     note={`sampling rate ${significant(sampleRate)}; enough for ${plural(data.spareSteps, 'spare step')}`}
                   >
                     {significant(data.noiseMultiplier)}
                   </Figure>
-                  <Figure label="After one round" kind="public">
+                  <Figure label="After one round">
                     <Epsilon value={data.epsilonOfOneRound} delta={settled.delta} />
                   </Figure>
                   <Figure
                     label={
                       data.epsilonFilter === undefined ? `After ${plural(settled.rounds, 'round')}` : 'After all runs'
                     }
-                    kind="public"
                     note={
                       data.epsilonFilter === undefined
                         ? 'by PLD, which holds for a first run: its schedule is fixed before it begins'
@@ -144,21 +143,16 @@ export default function WhatIf() {
                     <Epsilon value={data.epsilonFilter ?? data.epsilonPld} delta={settled.delta} />
                   </Figure>
                   {data.epsilonFilter === undefined ? (
-                    <Figure label="The same by RDP" kind="public" note="looser">
+                    <Figure label="The same by RDP" note="looser">
                       <Epsilon value={data.epsilonRdp} delta={settled.delta} />
                     </Figure>
                   ) : (
-                    <Figure
-                      label="The same by PLD"
-                      kind="public"
-                      note="an odometer: no bound over runs chosen one by one"
-                    >
+                    <Figure label="The same by PLD" note="an odometer: no bound over runs chosen one by one">
                       <Epsilon value={data.epsilonPld} delta={settled.delta} />
                     </Figure>
                   )}
                   <Figure
                     label="Rounds affordable"
-                    kind="public"
                     note={
                       data.roundsAffordable < settled.rounds
                         ? `runs out before round ${roundNumber(data.roundsAffordable)}`

@@ -1,3 +1,4 @@
+import { mergeEvents } from '@fedsvd/core/accounting'
 import { type ClientDetail, type ClientSpending, identifierSchema, type PrivacyTerms } from '@fedsvd/core/protocol'
 import { Router } from 'express'
 import { z } from 'zod'
@@ -43,6 +44,7 @@ export function factRoutes({ store, isConnected, capIn }: FactRoutes): Router {
       ...clientView(client, isConnected(clientId)),
       publicKey: client.publicKey,
       caps: (await store.clients.capsOf(clientId)).map(capView),
+      spent: mergeEvents(await store.ledger.spendingOf([clientId])),
       runs: await participationsOf(store, clientId, callerOf(response)),
     }
     response.json(detail)

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest'
 import type { Alert } from '../storage/records/index.ts'
 import { createMemoryStore } from '../storage/records/memory/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
-import { AlertDesk, MOST_OF_A_CLIENT, MOST_OF_A_KIND, MOST_OWN_OF_A_KIND, shownAlerts } from './run-alerts.ts'
+import {
+  AlertDesk,
+  MOST_OF_A_CLIENT,
+  MOST_OF_A_KIND,
+  MOST_OWN_OF_A_KIND,
+  readAlerts,
+  shownAlerts,
+} from './run-alerts.ts'
 
 const RUN = 'run'
 const metrics = createMetrics()
@@ -79,5 +86,17 @@ describe('the alerts of a run', () => {
     const own: Alert = { runId: RUN, code: 'QUORUM_MISSED', message: 'missed', at: -2 }
     const serious: Alert = { runId: RUN, clientId: 'noisy', code: 'LEDGER_MISMATCH', message: 'other', at: -1 }
     expect(shownAlerts([own, serious, ...noise], 4)).toEqual([own, serious, ...noise.slice(-2)])
+  })
+
+  it('show a serious one, and that a run is not private, however many others have come since', async () => {
+    const { store } = deskOn()
+    const serious = ['LEDGER_MISMATCH', 'NOISE_INVALID'].map((code, at): Alert => {
+      return { runId: RUN, clientId: 'site', code, message: code, at }
+    })
+    for (const alert of serious) await store.alerts.add(alert)
+    for (let at = 10; at < 2510; at += 1) {
+      await store.alerts.add({ runId: RUN, code: 'QUORUM_MISSED', message: `deadline ${at}`, at })
+    }
+    expect(shownAlerts(await readAlerts(store.alerts, RUN)).slice(0, 2)).toEqual(serious)
   })
 })

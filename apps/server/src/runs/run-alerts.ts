@@ -26,9 +26,18 @@ const LONGEST_MESSAGE = 2000
 /** Runs whose alerts are remembered at a time; those of others are read again from the database. */
 const MOST_RUNS = 200
 const MOST_READ = 10_000
+/** Alerts of a run that operators see at a time. */
+const MOST_SHOWN = 100
+/** Of which those are chosen that are not serious. */
+const MOST_LOOKED_AT = 2000
 
 /** Never left out because of how much else a client has to complain about. */
-const SERIOUS: ReadonlySet<string> = new Set<ErrorCode>(['LEDGER_MISMATCH', 'TERMS_CHANGED', 'NORM_EXCEEDED'])
+const SERIOUS: ReadonlySet<string> = new Set<ErrorCode>([
+  'LEDGER_MISMATCH',
+  'NOISE_INVALID',
+  'NORM_EXCEEDED',
+  'TERMS_CHANGED',
+])
 
 /** The alerts of all runs of this coordinator, those that another one owns included. */
 export class AlertDesk {
@@ -125,13 +134,25 @@ function countersOf({ clientId, code }: Alert): readonly string[] {
 }
 
 /**
- * Of the alerts of a run, oldest first, the `most` that operators see: the newest of the coordinator's own and of the
- * serious ones, and in what place is left the newest others.
+ * The alerts of a run that there is a use for, oldest first: its newest serious ones, and the newest others. However
+ * many others have come since, no serious one is missing because of them.
  */
-export function shownAlerts(alerts: readonly Alert[], most: number): readonly Alert[] {
-  const isFirst = ({ clientId, code }: Alert): boolean => clientId === undefined || SERIOUS.has(code)
-  const newestFirst = alerts.toReversed()
-  const ranked = [...newestFirst.filter(isFirst), ...newestFirst.filter((alert) => !isFirst(alert))]
+export async function readAlerts(store: Pick<AlertStore, 'list'>, runId: string): Promise<readonly Alert[]> {
+  const [serious, newest] = await Promise.all([
+    store.list(runId, MOST_SHOWN, [...SERIOUS]),
+    store.list(runId, MOST_LOOKED_AT),
+  ])
+  const others = newest.filter(({ code }) => !SERIOUS.has(code))
+  return [...serious, ...others].sort((left, right) => left.at - right.at)
+}
+
+/**
+ * Of the alerts of a run, oldest first, the `most` that operators see: the serious ones before all others, however many
+ * there are of the coordinator's own, then those, then the rest; the newest of each.
+ */
+export function shownAlerts(alerts: readonly Alert[], most = MOST_SHOWN): readonly Alert[] {
+  const rankOf = ({ clientId, code }: Alert): number => (SERIOUS.has(code) ? 0 : clientId === undefined ? 1 : 2)
+  const ranked = alerts.toReversed().sort((left, right) => rankOf(left) - rankOf(right))
   const shown = new Set(ranked.slice(0, most))
   return alerts.filter((alert) => shown.has(alert))
 }

@@ -1,4 +1,11 @@
-import type { ClientSpending, PrivacyTerms, RunManifest, RunPrice, RunSnapshot } from '@fedsvd/core/protocol'
+import {
+  type ClientSpending,
+  isRunOver,
+  type PrivacyTerms,
+  type RunManifest,
+  type RunPrice,
+  type RunSnapshot,
+} from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from '../privacy/index.ts'
 import type { Runs } from '../runs/index.ts'
 import type { RunRecord, Store } from '../storage/records/index.ts'
@@ -49,11 +56,14 @@ export class RunViews {
     return snapshots
   }
 
-  /** The cap of a client with these terms in a run, what other runs have spent of it, and by which rule it is held. */
+  /**
+   * The cap of a client with these terms in a run, what other runs have spent of it, and by which rule it is held;
+   * undefined for a run that has ended, which is a record.
+   */
   async capIn(runId: string, clientId: string, terms: PrivacyTerms): Promise<ClientSpending['cap']> {
     const { caps } = this.#parts.runs
     const cap = caps.of(clientId)
-    if (cap === undefined) return undefined
+    if (cap === undefined || isRunOver((await this.#parts.runs.registry.find(runId)).state)) return undefined
     const elsewhere = caps.eventsOf(clientId, runId).map(({ sampleRate, noiseMultiplier, steps }) => {
       return { sampleRate, noiseMultiplier, steps }
     })

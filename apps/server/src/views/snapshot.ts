@@ -1,22 +1,18 @@
-import { ADVERSARY, finiteEpsilon, scheduleRule, unitOfRun } from '@fedsvd/core/accounting'
+import { type AccountedEvent, ADVERSARY, finiteEpsilon, scheduleRule, unitOfRun } from '@fedsvd/core/accounting'
 import {
   type Budget,
   type ClientLevel,
   isRunOver,
   type PrivacyTerms,
   planOf,
-  type RunManifest,
   type RunSnapshot,
 } from '@fedsvd/core/protocol'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, PrivacySpending } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
-import { type ActiveRun, shownAlerts } from '../runs/index.ts'
-import type { Alert, RoundProgress, RunRecord, Store } from '../storage/records/index.ts'
+import { type ActiveRun, mostSteps, readAlerts, shownAlerts } from '../runs/index.ts'
+import type { Participant, RoundProgress, RunRecord, Store } from '../storage/records/index.ts'
 import { leftOutOf } from './left-out.ts'
 import { notPrivateReason } from './not-private.ts'
-
-const MOST_ALERTS = 100
-const MOST_ALERTS_READ = 2000
 
 export interface SnapshotParts {
   readonly store: Store
@@ -40,20 +36,33 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   // Other coordinators charge the central ledger, too.
   if (live === undefined && manifest.clientLevel !== undefined) await central.load()
   const since = newest === undefined ? 0 : Math.max(0, (await store.rounds.publishedCount(runId)) - newest)
-  const [published, alerts, adapter, clients, plans, best] = await Promise.all([
+  const [published, alerts, adapter, participants, plans, best] = await Promise.all([
     store.rounds.published(runId, since),
-    store.alerts.list(runId, MOST_ALERTS_READ),
+    readAlerts(store.alerts, runId),
     store.adapters.newest(runId),
-    clientsOf(manifest, parts),
+    store.participants.ofRun(runId),
     store.runs.plans(runId),
     store.rounds.best(runId),
   ])
   const plan = plans.at(-1)
   const notPrivate = notPrivateReason(reason, alerts)
+  const shown = shownAlerts(alerts)
+  const taking = new Set(participants.map(({ clientId }) => clientId))
+  const names = await store.clients.names([
+    ...new Set([...taking, ...alerts.flatMap(({ clientId }) => clientId ?? [])]),
+  ])
   const stored =
     live === undefined && !isRunOver(run.state) ? await store.rounds.find(runId, since + published.length) : undefined
-  const leftOut = await leftOutIn(store, alerts, clients)
+  const leftOut = leftOutOf(
+    alerts,
+    (clientId) => taking.has(clientId),
+    (clientId) => names.get(clientId) ?? clientId,
+  )
   const current = currentOf(live?.rounds.current?.journal.progress ?? stored)
+  const roundsDone = since + published.length
+  const { rounds } = planOf(manifest, plan)
+  const roundsAhead = Math.max(0, rounds - roundsDone - (current === undefined ? 0 : 1))
+  const clients = await clientsOf(run, { ...parts, participants, names, roundsAhead })
   return {
     runId,
     name,
@@ -65,7 +74,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
       ...(plan && { changedAt: new Date(plan.changedAt).toISOString(), changedBy: plan.changedBy }),
     },
     clients,
-    roundsDone: since + published.length,
+    roundsDone,
     ...(reason && { reason }),
     ...(notPrivate && { notPrivate }),
     ...(current && { current }),
@@ -80,11 +89,12 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
     ...(baseline && { baseline }),
     ...(best && { best }),
     ...(leftOut.length > 0 && { leftOut }),
-    alerts: shownAlerts(alerts, MOST_ALERTS).map(({ code, message, at, clientId }) => ({
+    alerts: shown.map(({ code, message, at, clientId }) => ({
       code,
       message,
       at: new Date(at).toISOString(),
-      ...(clientId && { clientId }),
+      // Of a client that was refused, and so takes no part, as well.
+      ...(clientId && { clientId, clientName: names.get(clientId) ?? clientId }),
     })),
     createdAt: new Date(run.createdAt).toISOString(),
     ...(run.endedAt !== undefined && { endedAt: new Date(run.endedAt).toISOString() }),
@@ -95,29 +105,19 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
   }
 }
 
-async function leftOutIn(
-  store: Store,
-  alerts: readonly Alert[],
-  clients: RunSnapshot['clients'],
-): Promise<NonNullable<RunSnapshot['leftOut']>> {
-  const taking = new Set(clients.map(({ clientId }) => clientId))
-  const others = new Set(alerts.flatMap(({ clientId }) => clientId ?? []).filter((clientId) => !taking.has(clientId)))
-  const names = await store.clients.names([...others])
-  return leftOutOf(
-    alerts,
-    (clientId) => taking.has(clientId),
-    (clientId) => names.get(clientId) ?? clientId,
-  )
+interface ClientParts extends SnapshotParts {
+  readonly participants: readonly Participant[]
+  readonly names: ReadonlyMap<string, string>
+  /** Rounds of the plan that have not begun. */
+  readonly roundsAhead: number
 }
 
-async function clientsOf(
-  manifest: RunManifest,
-  { store, bounds, central, caps, isConnected, live }: SnapshotParts,
-): Promise<RunSnapshot['clients']> {
+async function clientsOf(run: RunRecord, parts: ClientParts): Promise<RunSnapshot['clients']> {
+  const { store, bounds, central, isConnected, live, participants, names } = parts
+  const { manifest, state } = run
   const { runId, clientLevel } = manifest
   const unit = unitOfRun(manifest)
-  const participants = await store.participants.ofRun(runId)
-  const names = await store.clients.names(participants.map(({ clientId }) => clientId))
+  const isOpen = !isRunOver(state)
   const spending = live?.budgets.spending ?? new PrivacySpending(await store.ledger.spending(runId))
   const clients: RunSnapshot['clients'] = []
   for (const { clientId, terms, withdrawal } of participants) {
@@ -125,6 +125,8 @@ async function clientsOf(
     const { sampleRate, noiseMultiplier, budget } = terms
     const next = { sampleRate, noiseMultiplier, steps: 1 }
     const own = bounds.of(clientId)
+    const exhausted =
+      withdrawal === 'BUDGET_EXHAUSTED' || !(await own.fits([...events, next], budget, scheduleRule(terms)))
     clients.push({
       clientId,
       name: names.get(clientId) ?? clientId,
@@ -133,17 +135,39 @@ async function clientsOf(
       ...(await epsilonOf(events, budget, own)),
       delta: budget.delta,
       budget: budget.epsilon,
-      exhausted: withdrawal === 'BUDGET_EXHAUSTED' || !(await own.fits([...events, next], budget, scheduleRule(terms))),
+      exhausted,
+      ...(withdrawal && { withdrawal }),
       unit,
       adversary: ADVERSARY[unit],
-      ...(await capOf(clientId, terms, caps, own)),
+      ...(isOpen && {
+        ...(await capOf(clientId, terms, parts.caps, own)),
+        roundsLeft: exhausted || withdrawal !== undefined ? 0 : await roundsLeftOf(clientId, terms, events, run, parts),
+      }),
       ...(clientLevel && { clientLevel: await centralOf(clientId, clientLevel, central, own) }),
     })
   }
   return clients
 }
 
-/** What all runs have cost a client on which an operator has put a cap. */
+/** Rounds of those ahead that a client can pay for, by its own budget and the cap on it, were it asked in each. */
+async function roundsLeftOf(
+  clientId: string,
+  terms: PrivacyTerms,
+  events: readonly AccountedEvent[],
+  { manifest }: RunRecord,
+  { bounds, caps, roundsAhead }: ClientParts,
+): Promise<number> {
+  if (roundsAhead === 0) return 0
+  const { sampleRate, noiseMultiplier, budget } = terms
+  return await mostSteps(roundsAhead, async (rounds) => {
+    const steps = rounds * manifest.localSteps
+    const after = [...events, { sampleRate, noiseMultiplier, steps }]
+    const { epsilon } = await bounds.of(clientId).epsilonUpperBound(after, budget.delta)
+    return epsilon <= budget.epsilon && (await caps.allows(clientId, terms, steps))
+  })
+}
+
+/** What all runs have cost a client on which an operator has put a cap; a run that has ended is a record, without. */
 async function capOf(
   clientId: string,
   terms: PrivacyTerms,

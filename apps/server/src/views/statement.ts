@@ -1,6 +1,6 @@
 import { type AccountedEvent, ADVERSARY, finiteEpsilon, unitOfRun } from '@fedsvd/core/accounting'
 import { deltaOfFigures } from '@fedsvd/core/privacy'
-import type { ClientSpending, PrivacyStatement, RunSnapshot } from '@fedsvd/core/protocol'
+import { type ClientSpending, type PrivacyStatement, planOf, type RunSnapshot } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from '../privacy/index.ts'
 
 export interface StatementFacts {
@@ -23,7 +23,8 @@ export async function privacyStatement({
   now,
 }: StatementFacts): Promise<PrivacyStatement> {
   const { runId, name, state, roundsDone, manifest } = run
-  const { method, rounds, clipNorm } = manifest
+  const { method, clipNorm } = manifest
+  const { rounds } = planOf(manifest, run.plan) // a run may have been extended, or shortened
   const { budget } = client.terms
   const unit = unitOfRun(manifest)
   const events = client.mechanisms.map(({ sampleRate, noiseMultiplier, spent }) => ({

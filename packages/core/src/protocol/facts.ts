@@ -131,6 +131,11 @@ export const clientDetailSchema = clientViewSchema.extend({
   publicKey: z.string(),
   /** Oldest first; the last one is in force. */
   caps: z.array(clientCapSchema),
+  /**
+   * What all runs of this coordinator have spent of its data, per record, by mechanism: the same for every role, and no
+   * run is named. Whoever planned by their own runs alone would think that more is left.
+   */
+  spent: z.array(accountedEventSchema),
   runs: z.array(participationSchema),
 })
 export type ClientDetail = z.infer<typeof clientDetailSchema>

@@ -140,9 +140,19 @@ export const runSnapshotSchema = z.strictObject({
       delta: measured,
       budget: measured,
       exhausted: z.boolean(),
+      /** The code with which it left the run. */
+      withdrawal: z.string().optional(),
+      /**
+       * Rounds of those that have not begun that its budget and its cap pay for, were it asked in each; absent for a
+       * run that has ended.
+       */
+      roundsLeft: count.optional(),
       unit: z.enum(['record', 'person']).default('record'),
       adversary: z.string().default(ADVERSARY.record),
-      /** What all runs of this coordinator have cost the client, per record, where an operator has put a cap on it. */
+      /**
+       * What all runs of this coordinator have cost the client, per record, where an operator has put a cap on it;
+       * absent for a run that has ended: a record is not changed by caps that are set later.
+       */
       cap: z
         .strictObject({
           epsilonUpperBound: numberIn(LIMITS.epsilonSpent),
@@ -180,7 +190,14 @@ export const runSnapshotSchema = z.strictObject({
     )
     .optional(),
   alerts: z.array(
-    z.strictObject({ code: z.string(), message: z.string(), at: z.string(), clientId: identifierSchema.optional() }),
+    z.strictObject({
+      code: z.string(),
+      message: z.string(),
+      at: z.string(),
+      clientId: identifierSchema.optional(),
+      /** The name of that client, which may take no part: one that was refused does not. */
+      clientName: z.string().optional(),
+    }),
   ),
   createdAt: z.iso.datetime().optional(),
   endedAt: z.iso.datetime().optional(),

@@ -13,7 +13,7 @@ export function Statements() {
   const runs = useRuns()
   const [runId, setRunId] = useState('')
   return (
-    <Panel title="Privacy statement" kind="public">
+    <Panel title="Privacy statement">
       <Loaded answer={runs} what="the runs">
         {(list) => {
           const run = list.find((candidate) => candidate.runId === runId) ?? list[0]

@@ -1,8 +1,7 @@
-import { type AccountedEvent, mergeEvents } from '@fedsvd/core/accounting'
 import type { ClientCap, ClientDetail } from '@fedsvd/core/protocol'
 import { Box, Button, Group, NumberInput, Text } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useMemo, useState } from 'react'
+import { type FormEvent, useState } from 'react'
 import { useAnswer } from '../../accountant/accountant-client.ts'
 import { request } from '../../api/http.ts'
 import { CLIENTS } from '../../api/queries.ts'
@@ -18,23 +17,18 @@ const COMMON_DELTA = 1e-5
 
 /** What all runs may spend of a client's data, and what they have spent. */
 export function Cap({ client }: { readonly client: ClientDetail }) {
-  const { caps, runs, name } = client
+  const { caps, runs, name, spent } = client
   const cap = caps.at(-1)
   const role = useRole()
   const delta = cap?.delta ?? runs[0]?.terms.budget.delta ?? COMMON_DELTA
-  const events = useMemo(() => eventsOf(client), [client])
-  const { data } = useAnswer('spent', { events, delta })
+  const { data } = useAnswer('spent', { events: spent, delta })
   return (
-    <Panel title="Budget in all runs" kind="public">
+    <Panel title="Budget in all runs">
       <div className="figures">
-        <Figure
-          label="Epsilon spent so far"
-          kind="public"
-          note={`an odometer, ${role === 'operator' ? 'in the runs that you may see' : 'in all runs of this coordinator'}`}
-        >
+        <Figure label="Epsilon spent so far" note="an odometer, over all runs of this coordinator">
           {data === undefined ? 'computing' : <Epsilon value={data.epsilonPld} delta={delta} />}
         </Figure>
-        <Figure label="Cap" kind="public" note={cap === undefined ? 'each run has its own budget' : undefined}>
+        <Figure label="Cap" note={cap === undefined ? 'each run has its own budget' : undefined}>
           {cap === undefined ? 'none' : <Epsilon value={cap.epsilon} delta={cap.delta} />}
         </Figure>
       </div>
@@ -43,7 +37,7 @@ export function Cap({ client }: { readonly client: ClientDetail }) {
           <BudgetBar name={name} share={data.epsilonPld / cap.epsilon} />
         </Box>
       )}
-      {role === 'admin' && <CapForm clientId={client.clientId} cap={cap} isUsed={events.length > 0} delta={delta} />}
+      {role === 'admin' && <CapForm clientId={client.clientId} cap={cap} isUsed={spent.length > 0} delta={delta} />}
       {caps.length > 1 && <History caps={caps} />}
     </Panel>
   )
@@ -137,9 +131,4 @@ function History({ caps }: { readonly caps: readonly ClientCap[] }) {
       </Scroll>
     </Box>
   )
-}
-
-/** Everything that counts, in all runs. */
-function eventsOf({ runs }: ClientDetail): readonly AccountedEvent[] {
-  return mergeEvents(runs.flatMap(({ facts }) => facts.filter(({ voided }) => !voided).map(({ event }) => event)))
 }

@@ -27,7 +27,6 @@ export function InRun({ run, name }: { readonly run: Participation; readonly nam
   return (
     <Panel
       title={run.name}
-      kind="public"
       aside={
         <Group gap="xs">
           <StateWord kind={run.state === 'running' ? 'on' : 'off'}>{run.state}</StateWord>
@@ -40,21 +39,16 @@ export function InRun({ run, name }: { readonly run: Participation; readonly nam
       <div className="figures">
         <Figure
           label="Epsilon spent so far"
-          kind="public"
           note={`an odometer; the guarantee is the budget that the site stated, ${terms.budget.epsilon}`}
         >
           {data === undefined ? 'computing' : <Epsilon value={spent} delta={terms.budget.delta} unit={unit} />}
         </Figure>
-        <Figure label="Rounds counted" kind="public">
-          {new Set(counted.map(({ round }) => round)).size}
-        </Figure>
-        <Figure label="Updates delivered" kind="public">
-          {delivered.length}
-        </Figure>
-        <Figure label={`Declared ${unit ?? unitOfRun({})}s`} kind="public" note="a constant that the site chose">
+        <Figure label="Rounds counted">{new Set(counted.map(({ round }) => round)).size}</Figure>
+        <Figure label="Updates delivered">{delivered.length}</Figure>
+        <Figure label={`Declared ${unit ?? unitOfRun({})}s`} note="a constant that the site chose">
           {terms.declaredRecords}
         </Figure>
-        <Figure label="Noise multiplier" kind="public" note={`sampling rate ${significant(terms.sampleRate)}`}>
+        <Figure label="Noise multiplier" note={`sampling rate ${significant(terms.sampleRate)}`}>
           {significant(terms.noiseMultiplier)}
         </Figure>
       </div>

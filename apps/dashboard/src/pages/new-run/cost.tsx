@@ -17,7 +17,7 @@ import { significant, small } from '../../format.ts'
 export function Projection({ request: wanted }: { readonly request: RunRequest | undefined }) {
   const clients = useClients()
   return (
-    <Panel title="What it would cost each client" kind="public">
+    <Panel title="What it would cost each client">
       <Text size="sm" className="muted" mb="sm">
         Sites choose their noise themselves. Shown is the least that keeps the whole run within the budget asked, for
         what each declared last; epsilon is per {unitOfRun(wanted ?? {})}

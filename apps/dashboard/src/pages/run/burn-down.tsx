@@ -1,22 +1,24 @@
 import { unitOfRun } from '@fedsvd/core/accounting'
-import { roundNumber } from '@fedsvd/core/errors'
 import { type ClientSpending, planOf, type RunSnapshot } from '@fedsvd/core/protocol'
 import { Anchor, NativeSelect, Text } from '@mantine/core'
 import { useQueries } from '@tanstack/react-query'
 import { memo, useCallback, useDeferredValue, useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { ask } from '../../accountant/accountant-client.ts'
-import type { BurnDownQuestion, BurnDown as Curve, Point } from '../../accountant/questions.ts'
+import type { BurnDownQuestion, BurnDown as Curve } from '../../accountant/questions.ts'
 import { useLedger } from '../../api/queries.ts'
+import { burnDownOption } from '../../charts/burn-down-option.ts'
 import { Chart } from '../../charts/chart.tsx'
-import { type Ink, roundAxis, valueAxis, zoomFor } from '../../charts/chart-theme.ts'
+import type { Ink } from '../../charts/chart-theme.ts'
 import { BudgetBar, Epsilon } from '../../components/epsilon.tsx'
 import { Pages } from '../../components/pages.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { Scroll } from '../../components/scroll.tsx'
 import { Empty, Loaded } from '../../components/state.tsx'
-import { epsilonBound, small } from '../../format.ts'
-import { type Client, isOpen, isUsedUp, shareOf } from '../../run-facts.ts'
+import { small } from '../../format.ts'
+import { byRemaining, givenShare, shortfallOf } from '../../remaining.ts'
+import { type Client, isOpen, isUsedUp } from '../../run-facts.ts'
+import { texts } from '../../texts/index.ts'
 
 /** Curves are drawn for so many clients at a time: the ones closest to their budgets. */
 const MOST_DRAWN = 6
@@ -26,7 +28,7 @@ const ROWS = 25
 export const BurnDown = memo(function BurnDown({ run }: { readonly run: RunSnapshot }) {
   const ledger = useLedger(run)
   return (
-    <Panel title="Privacy spent" kind="public">
+    <Panel title="Privacy spent">
       <Text size="sm" className="muted" mb="sm">
         Epsilon per {unitOfRun(run.manifest)} (add or remove one), an upper bound by PLD at each client's own δ,
         computed in this browser from the facts of the ledger by the accountant that the clients and the coordinator
@@ -46,10 +48,10 @@ export const BurnDown = memo(function BurnDown({ run }: { readonly run: RunSnaps
 function Curves({ run, clients }: { readonly run: RunSnapshot; readonly clients: readonly ClientSpending[] }) {
   const [shown, setShown] = useState('')
   const sorted = useMemo(() => {
-    const shares = new Map(run.clients.map((client) => [client.clientId, shareOf(client)]))
-    const shareBy = ({ clientId }: ClientSpending): number => shares.get(clientId) ?? 0
-    return clients.toSorted((left, right) => shareBy(right) - shareBy(left))
-  }, [clients, run.clients])
+    const places = new Map(byRemaining(run).map(({ clientId }, place) => [clientId, place]))
+    const placeOf = ({ clientId }: ClientSpending): number => places.get(clientId) ?? places.size
+    return clients.toSorted((left, right) => placeOf(left) - placeOf(right))
+  }, [clients, run])
   const drawn = useMemo(
     () => (shown === '' ? sorted.slice(0, MOST_DRAWN) : sorted.filter(({ clientId }) => clientId === shown)),
     [shown, sorted],
@@ -58,7 +60,7 @@ function Curves({ run, clients }: { readonly run: RunSnapshot; readonly clients:
     <>
       {clients.length > 1 && (
         <NativeSelect
-          label="Clients drawn"
+          label="Show sites"
           size="xs"
           mb="xs"
           maw={320}
@@ -123,11 +125,6 @@ function questionOf(run: RunSnapshot, client: ClientSpending, isBrief: boolean):
   }
 }
 
-/** Points at the numbers by which people know rounds. */
-function numbered(points: readonly Point[] = []): readonly Point[] {
-  return points.map(([round, epsilon]) => [roundNumber(round), epsilon])
-}
-
 /** One event for all rounds: enough where only the sum counts. */
 function merged({ sampleRate, noiseMultiplier, spent }: ClientSpending['mechanisms'][number]) {
   const steps = spent.reduce((sum, [, one]) => sum + one, 0)
@@ -137,71 +134,23 @@ function merged({ sampleRate, noiseMultiplier, spent }: ClientSpending['mechanis
 function CurveChart({ run, clients }: { readonly run: RunSnapshot; readonly clients: readonly ClientSpending[] }) {
   const { rounds } = planOf(run.manifest, run.plan)
   const curves = useCurves(run, clients, false)
-  const option = useCallback(
-    (ink: Ink) => {
-      const drawn = clients.map((client, index) => ({ ...client, curve: curves[index] }))
-      const budgets = [...new Set(drawn.map(({ terms }) => terms.budget.epsilon))]
-      const isZoomed = rounds > 20
-      return {
-        grid: { outerBoundsMode: 'none', top: 48, left: 52, right: 16, bottom: isZoomed ? 66 : 40 },
-        dataZoom: zoomFor(rounds, ink),
-        legend: { data: drawn.map(({ name }) => name) },
-        tooltip: { valueFormatter: (value: unknown) => epsilonBound(Number(value)) },
-        xAxis: roundAxis(ink, { min: 1, max: Math.max(2, rounds) }),
-        yAxis: valueAxis(ink, 'epsilon ≤', {
-          min: 0,
-          max: Math.max(...budgets) * 1.08,
-          axisLabel: {
-            color: ink.muted,
-            showMaxLabel: false,
-            formatter: (value: number) => String(Number(value.toFixed(2))),
-          },
-        }),
-        series: drawn.flatMap(({ clientId, name, curve, terms }, index) => {
-          const color = ink.series[index % ink.series.length]
-          const line = {
-            type: 'line',
-            name,
-            symbolSize: 5,
-            itemStyle: { color },
-            showSymbol: (curve?.points.length ?? 0) <= 30,
-          }
-          const isFirst = drawn.findIndex((other) => other.terms.budget.epsilon === terms.budget.epsilon) === index
-          return [
-            {
-              ...line,
-              id: clientId,
-              data: numbered(curve?.points),
-              ...(isFirst && {
-                markLine: {
-                  symbol: 'none',
-                  silent: true,
-                  lineStyle: { color: ink.text, type: 'dashed' },
-                  label: { formatter: `budget ${terms.budget.epsilon}`, position: 'insideStartTop', color: ink.text },
-                  data: [{ yAxis: terms.budget.epsilon }],
-                },
-              }),
-            },
-            {
-              ...line,
-              id: `${clientId}/next`,
-              showSymbol: false,
-              lineStyle: { type: 'dotted' },
-              data: numbered(curve?.projection),
-              tooltip: { show: false },
-            },
-          ]
-        }),
-      }
-    },
-    [clients, curves, rounds],
-  )
+  const everybody = run.clients.map(({ clientId }) => clientId).join()
+  const lines = useMemo(() => {
+    const places = everybody.split(',')
+    return clients.map((client, index) => ({
+      ...client,
+      curve: curves[index],
+      // Among all sites of the run, so that a line has the same colour whoever else is drawn.
+      place: Math.max(0, places.indexOf(client.clientId)),
+    }))
+  }, [clients, curves, everybody])
+  const option = useCallback((ink: Ink) => burnDownOption(lines, rounds, ink), [lines, rounds])
   return (
     <Chart
       height={320}
       option={option}
       isBusy={clients.some((_, index) => curves[index] === undefined)}
-      label={`Epsilon spent per round, with budgets and projections, for ${clients.map(({ name }) => name).join(', ')}; the table below has the figures`}
+      label={`Epsilon spent per round, with budgets, caps and projections, for ${clients.map(({ name }) => name).join(', ')}; the table below has the figures`}
     />
   )
 }
@@ -268,7 +217,9 @@ const Row = memo(function Row(props: {
       <td className="number">{cap === undefined ? '–' : `${cap.epsilon} at δ ${small(cap.delta)}`}</td>
       <td className="number">{small(terms.budget.delta)}</td>
       <td>
-        <BudgetBar name={name} share={snapshot === undefined ? 0 : shareOf(snapshot)} />
+        {snapshot !== undefined && (
+          <BudgetBar name={name} share={givenShare(run, snapshot)} isShort={shortfallOf(run, snapshot) > 0} />
+        )}
       </td>
       <td className="number">{terms.sampleRate.toPrecision(3)}</td>
       <td className="number">{terms.noiseMultiplier.toPrecision(4)}</td>
@@ -283,10 +234,10 @@ function runsOut(
   isExhausted: boolean,
   withdrawal: string | undefined,
 ): string {
-  if (withdrawal !== undefined) return `left: ${withdrawal}`
-  if (!isOpen(run)) return isExhausted ? 'used up' : 'run has ended'
+  if (withdrawal !== undefined) return texts.run.left(withdrawal)
+  if (!isOpen(run)) return isExhausted ? texts.run.usedUp(false) : texts.run.hasEnded
   if (curve === undefined) return 'computing'
-  if (curve.runsOutAt === undefined) return 'not in this run'
-  const by = curve.isByCap === true ? ', by the cap' : ''
-  return curve.roundsLeft === 0 ? `used up${by}` : `before round ${roundNumber(curve.runsOutAt)}${by}`
+  if (curve.runsOutAt === undefined) return texts.run.lastsToTheEnd
+  const isByCap = curve.isByCap === true
+  return curve.roundsLeft === 0 ? texts.run.usedUp(isByCap) : texts.run.runsOutBefore(curve.runsOutAt, isByCap)
 }

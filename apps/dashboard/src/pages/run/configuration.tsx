@@ -68,7 +68,7 @@ export function Configuration({ run }: { readonly run: RunSnapshot }) {
     ['Newest state', adapter],
   ]
   return (
-    <Panel title="Configuration" kind="public">
+    <Panel title="Configuration">
       <dl className="facts">
         {facts
           .filter(([, value]) => value !== undefined)

@@ -3,10 +3,11 @@ import type { RoundSummary, RunManifest } from '@fedsvd/core/protocol'
 import { NativeSelect, Text } from '@mantine/core'
 import { memo, useMemo, useState } from 'react'
 import { Chart } from '../../charts/chart.tsx'
-import { heatMap } from '../../charts/heat-map.ts'
+import { heatMap, isUniform } from '../../charts/heat-map.ts'
 import { Panel } from '../../components/panel.tsx'
 import { Empty } from '../../components/state.tsx'
 import { significant } from '../../format.ts'
+import { texts } from '../../texts/index.ts'
 
 /** exp of the entropy of the normalised spectrum (Roy and Vetterli 2007): 1 for one direction, r for r equal ones. */
 export function effectiveRank(values: readonly number[]): number {
@@ -69,18 +70,20 @@ export const Spectrum = memo(function Spectrum({
 
 function Ranks({ rounds, manifest }: { readonly rounds: readonly WithSpectra[]; readonly manifest: RunManifest }) {
   const { layers, rank } = manifest.adapter
+  const ranks = useMemo(() => columnsOf(rounds, ({ spectra }) => spectra.map(effectiveRank)), [rounds])
   const heat = useMemo(
     () =>
       heatMap({
-        ...columnsOf(rounds, ({ spectra }) => spectra.map(effectiveRank)),
+        ...ranks,
         rows: layers.map(({ name }) => shortName(name)),
         min: 0,
         max: rank,
         title: 'effective\nrank',
         format: (value) => value.toFixed(2),
       }),
-    [rounds, layers, rank],
+    [ranks, layers, rank],
   )
+  if (isUniform(ranks.columns)) return <Text size="sm">{texts.run.sameRank(layers.length, rounds.length)}</Text>
   return (
     <Chart
       height={heightFor(layers.length)}

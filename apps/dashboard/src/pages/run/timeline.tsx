@@ -44,7 +44,7 @@ export const Timeline = memo(function Timeline({
 }) {
   const newestFirst = useMemo(() => rounds.toReversed(), [rounds])
   return (
-    <Panel title="Rounds" kind="public">
+    <Panel title="Rounds">
       {rounds.length === 0 ? (
         <Empty>No round yet: the run waits for {planOf(run.manifest, run.plan).clientsPerRound} clients.</Empty>
       ) : (

@@ -803,6 +803,10 @@ for (const [name, isAvailable, open] of STORES) {
       for (const alert of alerts) await store.alerts.add(alert)
       await store.alerts.add({ ...alerts[0]!, clientId })
       expect(await store.alerts.list(runId, 2)).toEqual([alerts[2], { ...alerts[0], clientId }])
+      const other = { runId, code: 'QUORUM_MISSED', message: 'another', at: NOW + 9 }
+      await store.alerts.add(other)
+      expect(await store.alerts.list(runId, 1, ['LEDGER_MISMATCH'])).toEqual([{ ...alerts[0], clientId }])
+      expect(await store.alerts.list(runId, 9, ['QUORUM_MISSED'])).toEqual([other])
       expect(await store.alerts.list(await newRun(), 2)).toEqual([])
     })
   })

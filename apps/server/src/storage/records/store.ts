@@ -297,8 +297,8 @@ export interface LedgerStore {
 
 export interface AlertStore {
   add(alert: Alert): Promise<void>
-  /** The newest `limit`, oldest first. */
-  list(runId: string, limit: number): Promise<readonly Alert[]>
+  /** The newest `limit`, of all codes or of these alone, oldest first. */
+  list(runId: string, limit: number, codes?: readonly string[]): Promise<readonly Alert[]>
 }
 
 export interface OperatorStore {

@@ -6,6 +6,7 @@ export function memoryAlerts({ alerts }: Tables): AlertStore {
     async add(alert) {
       alerts.push(alert)
     },
-    list: async (runId, limit) => alerts.filter((alert) => alert.runId === runId).slice(-limit),
+    list: async (runId, limit, codes) =>
+      alerts.filter((alert) => alert.runId === runId && (codes?.includes(alert.code) ?? true)).slice(-limit),
   }
 }

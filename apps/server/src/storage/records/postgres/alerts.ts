@@ -7,8 +7,9 @@ export function prismaAlerts(prisma: PrismaClient): AlertStore {
     async add({ runId, clientId, code, message, at }) {
       await prisma.alert.create({ data: { runId, clientId: clientId ?? null, code, message, at: date(at) } })
     },
-    async list(runId, limit) {
-      const rows = await prisma.alert.findMany({ where: { runId }, orderBy: { id: 'desc' }, take: limit })
+    async list(runId, limit, codes) {
+      const where = { runId, ...(codes && { code: { in: [...codes] } }) }
+      const rows = await prisma.alert.findMany({ where, orderBy: { id: 'desc' }, take: limit })
       return rows.reverse().map(({ clientId, code, message, at }) => ({
         runId,
         code,
