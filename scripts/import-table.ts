@@ -326,6 +326,11 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     may: [CORE, ENGINE, CLIENT, 'apps/cli/src/config-file'],
     because: 'the file of a site stands for options of its commands, and knows none of these',
   },
+  'apps/cli/src/completion': { may: [], packages: ['commander'], because: 'a script follows from the options alone' },
+  'apps/cli/src/profile': {
+    may: [CORE, ENGINE, `${CLIENT}/platform`, 'apps/cli/src/config-file'],
+    because: 'a profile is a file: what it is used for is decided in access.ts',
+  },
   'apps/cli/src': {
     may: [CORE, ENGINE, STARTER, SERVER, CLIENT, 'apps/cli/package.json'],
     because: 'the command line stands on top of everything',

@@ -7,6 +7,7 @@ import { program } from '../apps/cli/src/main.ts'
 import { clientConfigSchema } from '../apps/client/src/config.ts'
 import { configSchema } from '../apps/server/src/config.ts'
 import { ENVIRONMENT, FROM_FILES } from '../packages/engine/src/settings/index.ts'
+import { markdownTable } from './markdown-table.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const PAGE = path.join(ROOT, 'docs/reference/settings.md')
@@ -24,6 +25,9 @@ const CLIENT_SETTING: Readonly<Record<string, readonly string[]>> = {
 /** Without these no client starts; each may be in the site configuration as well. */
 const NEEDED: readonly string[] = ['data', 'name', 'epsilon']
 
+/** They are no settings of a client. */
+const OF_EVERY_COMMAND: readonly string[] = ['--json', '--quiet', '--verbose']
+
 const INTRODUCTION = `# Settings
 
 Written by \`npx tsx scripts/settings-page.ts\` from the schemas that check them; a test holds the page against these. An option stands
@@ -37,15 +41,17 @@ export function settingsPage(): string {
     '## The coordinator\n',
     'Of `fedsvd serve`, of `apps/server/src/main.ts` and of the image. A variable marked * may have `_FILE` behind its name, and then names the',
     'file that has the value, as secrets of containers are mounted.\n',
-    tableOf(['option', 'variable', 'default', 'values', 'unit', 'meaning'], coordinatorRows()),
+    markdownTable(['option', 'variable', 'default', 'values', 'unit', 'meaning'], coordinatorRows()),
     '\n## A client\n',
     'Of `fedsvd join`. The file of `--config` can hold them as well: [site configuration](site-configuration.md). An option counts before its',
     'variable, that before the file, and that before the default.\n',
-    tableOf(['option', 'variable', 'default', 'values', 'unit', 'meaning'], clientRows()),
+    markdownTable(['option', 'variable', 'default', 'values', 'unit', 'meaning'], clientRows()),
     '\n## Both\n',
     '| variable | meaning |\n|---|---|',
     '| `FEDSVD_DEBUG` | set to anything: an unexpected error is printed with where it comes from |',
     '| `FEDSVD_HOME` | folder of the state of this user’s client, in `client`; default: the system’s folder for state |',
+    '| `FEDSVD_COORDINATOR`, `FEDSVD_PROFILE` | the coordinator of commands for operators, or the profile (`fedsvd profile --help`) that names it |',
+    '| `FEDSVD_OPERATOR_SECRET` | the secret of `profile set --sign-in`; `_FILE` behind it names its file |',
     '| `FEDSVD_OPERATOR_TOKEN` | the token of commands that speak to a coordinator, such as `export`; `_FILE` behind it names its file |',
     '| `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | see [behind a proxy](../how-to/behind-a-proxy.md) |\n',
   ].join('\n')
@@ -69,7 +75,7 @@ function coordinatorRows(): readonly (readonly string[])[] {
 }
 
 function clientRows(): readonly (readonly string[])[] {
-  const shown = command('join').options.filter(({ hidden, long }) => !hidden && long !== '--json')
+  const shown = command('join').options.filter(({ hidden, long }) => !hidden && !OF_EVERY_COMMAND.includes(long!))
   return shown.map((option) => {
     const names = CLIENT_SETTING[option.attributeName()] ?? [option.attributeName()]
     const schema = names.reduce<z.ZodType | undefined>((of, name) => shapeOf(of)?.[name], clientConfigSchema)
@@ -156,11 +162,5 @@ function unitOf(setting: string): string {
 }
 
 const code = (text: string): string => `\`${text}\``
-
-function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n')
-}
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(PAGE, settingsPage())

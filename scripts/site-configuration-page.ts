@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { jsonSchemaOf, keysOf } from '../apps/cli/src/config-file/index.ts'
+import { jsonSchemaOf } from '../apps/cli/src/config-file/index.ts'
 import { SITE_SCHEMA, siteConfigSchema } from '../apps/cli/src/site-config/index.ts'
+import { keysTable } from './markdown-table.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const PAGE = path.join(ROOT, 'docs/reference/site-configuration.md')
@@ -43,17 +44,7 @@ policy](site-policy.md).
 
 /** The page on the keys of a site configuration. */
 export function siteConfigurationPage(): string {
-  const rows = keysOf(siteConfigSchema).map((key) => [
-    `\`${key.path}\``,
-    key.values,
-    key.unit,
-    key.default,
-    key.description || LIMIT_DESCRIPTION,
-  ])
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  const head = ['key', 'values', 'unit', 'default', 'meaning']
-  return [INTRODUCTION, line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line), ''].join('\n')
+  return [INTRODUCTION, keysTable(siteConfigSchema, LIMIT_DESCRIPTION), ''].join('\n')
 }
 
 const LIMIT_DESCRIPTION = 'See [site policy](site-policy.md).'

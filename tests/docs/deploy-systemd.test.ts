@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { joinCommand } from '../../apps/cli/src/commands/join.ts'
 import { serveCommand } from '../../apps/cli/src/commands/serve.ts'
-import { EXIT } from '../../apps/cli/src/join/outcome.ts'
+import { EXIT } from '../../apps/cli/src/exit-codes.ts'
 import { ENVIRONMENT } from '../../packages/engine/src/settings/index.ts'
 
 /*

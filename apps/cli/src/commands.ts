@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { missingPackage } from './missing-package.ts'
 
 interface Entry {
   readonly description: string
@@ -63,8 +64,24 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       'Measure a lower bound on epsilon with canaries in one private round, next to the claimed upper bound; exit code 1 when it refutes the claim.',
     load: async () => (await import('./commands/audit.ts')).auditCommand(),
   },
+  run: {
+    description: 'Open runs at a coordinator, price them, watch and control them.',
+    load: async () => (await import('./commands/run.ts')).runCommand(),
+  },
+  client: {
+    description: 'Look at the clients of a coordinator, cap what they spend, and revoke them.',
+    load: async () => (await import('./commands/client.ts')).clientCommand(),
+  },
+  token: {
+    description: 'Make the tokens with which sites enrol.',
+    load: async () => (await import('./commands/token.ts')).tokenCommand(),
+  },
+  profile: {
+    description: 'Keep coordinators and the credentials for them, so that other commands need neither.',
+    load: async () => (await import('./commands/profile.ts')).profileCommand(),
+  },
   model: {
-    description: 'Look at the checkpoints of this machine, and fetch them from a hub.',
+    description: 'Look at the checkpoints of this machine and of a coordinator, and fetch them from a hub.',
     load: async () => (await import('./commands/model.ts')).modelCommand(),
   },
   export: {
@@ -79,6 +96,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: 'Sign statements of the data owner, with a key that the client does not hold; needs no coordinator.',
     load: async () => (await import('./commands/owner.ts')).ownerCommand(),
   },
+  completion: {
+    description: 'Print a script by which bash, zsh or fish completes commands, options and values.',
+    load: async () => (await import('./commands/completion.ts')).completionCommand(),
+  },
   'audit-log': {
     description: 'Read and verify the audit log of a coordinator, as an admin or an auditor.',
     load: async () => (await import('./commands/audit-log.ts')).auditLogCommand(),
@@ -89,11 +110,25 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
 }
 
+/** Which commands are loaded, and what becomes of one whose packages are not installed, as in the image of a site. */
+export interface Wanted {
+  isNamed(name: string): boolean
+  /** Only its name and what it does, in place of PACKAGE_MISSING. */
+  readonly mayLackPackages?: boolean
+}
+
 /** The whole of a command where `isNamed`, else its name and what it does. */
-export async function commandsOf(isNamed: (name: string) => boolean): Promise<readonly Command[]> {
+export async function commandsOf({ isNamed, mayLackPackages = false }: Wanted): Promise<readonly Command[]> {
   const commands = Object.entries(COMMANDS).map(async ([name, { description, load }]) => {
-    const command = isNamed(name) ? await load() : new Command(name)
+    const command = isNamed(name) ? await (mayLackPackages ? loadedOrBare(name, load) : load()) : new Command(name)
     return command.description(description)
   })
   return await Promise.all(commands)
+}
+
+async function loadedOrBare(name: string, load: Entry['load']): Promise<Command> {
+  return await load().catch((error: unknown) => {
+    if (missingPackage(error) === undefined) throw error
+    return new Command(name)
+  })
 }

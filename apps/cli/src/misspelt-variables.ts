@@ -5,7 +5,16 @@ import type { Command } from 'commander'
 const PREFIX = 'FEDSVD_'
 
 /** Read by no option: by what is loaded, or before there are any. */
-const OTHERS = ['FEDSVD_DEBUG', 'FEDSVD_HOME', 'FEDSVD_ENROLMENT_TOKEN', 'FEDSVD_OPERATOR_TOKEN_FILE']
+const OTHERS = [
+  'FEDSVD_COORDINATOR',
+  'FEDSVD_DEBUG',
+  'FEDSVD_ENROLMENT_TOKEN',
+  'FEDSVD_HOME',
+  'FEDSVD_OPERATOR_SECRET',
+  'FEDSVD_OPERATOR_SECRET_FILE',
+  'FEDSVD_OPERATOR_TOKEN_FILE',
+  'FEDSVD_PROFILE',
+]
 
 /**
  * Variables of the environment that look like a setting and are none, with what may have been meant: nothing else reads

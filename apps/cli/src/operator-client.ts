@@ -9,6 +9,7 @@ import {
   type OperatorView,
   operatorSchema,
   parseMessage,
+  type RunManifest,
   type RunRequest,
   type RunSnapshot,
   runManifestSchema,
@@ -32,18 +33,26 @@ export interface OperatorAccess {
   readonly trust?: TlsTrust
 }
 
-export async function createEnrolmentTokens(access: OperatorAccess, count: number): Promise<string[]> {
-  const reply = await json(access, 'POST', '/v1/enrolment-tokens', { count, expiresInSeconds: 3600 })
+export async function createEnrolmentTokens(
+  access: OperatorAccess,
+  count: number,
+  terms: { readonly expiresInSeconds?: number; readonly name?: string } = {},
+): Promise<string[]> {
+  const reply = await askJson(access, 'POST', '/v1/enrolment-tokens', { count, expiresInSeconds: 3600, ...terms })
   return parseMessage(z.strictObject({ tokens: z.array(z.string()) }), reply, 'enrolment tokens').tokens
 }
 
 export async function createRun(access: OperatorAccess, run: RunRequest): Promise<string> {
-  const reply = await json(access, 'POST', '/v1/runs', run)
-  return parseMessage(runManifestSchema, reply, 'a new run').runId
+  return (await openRun(access, run)).runId
+}
+
+/** Opens a run. @returns its manifest */
+export async function openRun(access: OperatorAccess, run: RunRequest): Promise<RunManifest> {
+  return parseMessage(runManifestSchema, await askJson(access, 'POST', '/v1/runs', run), 'a new run')
 }
 
 export async function fetchRun(access: OperatorAccess, runId: string): Promise<RunSnapshot> {
-  const reply = await json(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}`)
+  const reply = await askJson(access, 'GET', `/v1/runs/${encodeURIComponent(runId)}`)
   return parseMessage(runSnapshotSchema, reply, 'a run snapshot')
 }
 
@@ -66,29 +75,29 @@ export async function fetchAdapterFrame(
 }
 
 export async function createOperator(access: OperatorAccess, operator: OperatorRequest): Promise<OperatorView> {
-  const reply = await json(access, 'POST', '/v1/operators', operator)
+  const reply = await askJson(access, 'POST', '/v1/operators', operator)
   return parseMessage(operatorSchema, reply, 'an operator')
 }
 
 export async function fetchOperators(access: OperatorAccess): Promise<OperatorView[]> {
-  const reply = await json(access, 'GET', '/v1/operators')
+  const reply = await askJson(access, 'GET', '/v1/operators')
   return parseMessage(z.strictObject({ operators: z.array(operatorSchema) }), reply, 'operators').operators
 }
 
 export async function disableOperator(access: OperatorAccess, operatorId: string): Promise<OperatorView> {
-  const reply = await json(access, 'POST', `/v1/operators/${encodeURIComponent(operatorId)}/disable`)
+  const reply = await askJson(access, 'POST', `/v1/operators/${encodeURIComponent(operatorId)}/disable`)
   return parseMessage(operatorSchema, reply, 'an operator')
 }
 
 /** A session as a bearer token. @throws FedsvdError SIGN_IN_REFUSED */
 export async function signIn(access: Omit<OperatorAccess, 'token'>, name: string, secret: string) {
-  const reply = await json(access, 'POST', '/v1/session', { name, secret, as: 'token' })
+  const reply = await askJson(access, 'POST', '/v1/session', { name, secret, as: 'token' })
   return parseMessage(sessionInfoSchema.required({ token: true }), reply, 'a session')
 }
 
 /** The entries of the audit log that come after `seq`, oldest first. */
 export async function fetchAuditLog(access: OperatorAccess, seq: number, limit: number): Promise<AuditEntry[]> {
-  const reply = await json(access, 'GET', `/v1/audit-log?after=${seq}&limit=${limit}`)
+  const reply = await askJson(access, 'GET', `/v1/audit-log?after=${seq}&limit=${limit}`)
   return parseMessage(auditPageSchema, reply, 'a page of the audit log').entries
 }
 
@@ -144,7 +153,8 @@ async function jsonOf(response: Response): Promise<unknown> {
   return JSON.parse(await textBody(response, LONGEST_JSON)) as unknown
 }
 
-async function json(access: Access, method: string, path: `/${string}`, body?: unknown): Promise<unknown> {
+/** One request whose answer is JSON. @throws FedsvdError as {@link send} does */
+export async function askJson(access: Access, method: string, path: `/${string}`, body?: unknown): Promise<unknown> {
   return await send(access, method, path, { body, read: jsonOf })
 }
 

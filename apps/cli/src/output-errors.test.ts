@@ -27,7 +27,7 @@ describe('output that cannot be written', () => {
       expect.stringMatching(/^STORAGE_UNAVAILABLE: expected to be able to write, got no space left/),
     ])
     expect(exits).toEqual([])
-    expect(process.exitCode).toBe(1)
+    expect(process.exitCode).toBe(8)
   })
 
   it('because its reader has enough ends the command without a failure', () => {

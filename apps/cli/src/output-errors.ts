@@ -10,8 +10,8 @@ export interface OutputErrors {
 
 /**
  * What becomes of a command whose output cannot be written. A reader that has enough, as `head` does, ends it, and that
- * is no failure. Anything else, such as a disk without space for a log, is told once on stderr and makes the exit code
- * 1, but ends nothing: a client goes on with a round that it has paid for.
+ * is no failure. Anything else, such as a disk without space for a log, is told once on stderr and decides the exit
+ * code, but ends nothing: a client goes on with a round that it has paid for.
  */
 export function handleOutputErrors({ stdout, stderr, json, exit }: OutputErrors): void {
   let isTold = false

@@ -1,22 +1,23 @@
 import { FedsvdError, isFedsvdError, systemFault } from '@fedsvd/core/errors'
 import { ConfigFileError } from './config-file/faults.ts'
+import { exitCodeOf } from './exit-codes.ts'
 import { missingPackage } from './missing-package.ts'
 import { printable, printableJson, printableLines } from './printable.ts'
 
 /** Where a command writes: a person reads `line`, a machine reads `record`; errors go to stderr in both cases. */
 export interface Output {
   readonly json: boolean
-  /** A line for people; silent under --json. */
+  /** A line for people; silent under --json and --quiet. */
   line(text?: string): void
   /** One JSON document on a line of its own; silent without --json. */
   record(value: unknown): void
 }
 
-export function outputFor({ json = false }: { json?: boolean }): Output {
+export function outputFor({ json = false, quiet = false }: { json?: boolean; quiet?: boolean }): Output {
   return {
     json,
     line: (text = '') => {
-      if (!json) process.stdout.write(`${printableLines(text)}\n`)
+      if (!json && !quiet) process.stdout.write(`${printableLines(text)}\n`)
     },
     record: (value) => {
       if (json) process.stdout.write(`${printableJson(value)}\n`)
@@ -24,15 +25,42 @@ export function outputFor({ json = false }: { json?: boolean }): Output {
   }
 }
 
-/** Prints an error as the one line of the catalogue (or as JSON) and leaves with exit code 1. */
-export function fail(error: unknown, json: boolean): void {
+/**
+ * Prints an error as the one line of the catalogue (as JSON under --json, in several lines at a terminal) and leaves
+ * with the exit code of its kind.
+ *
+ * @param isVerbose shows what is behind it, too
+ */
+export function fail(error: unknown, json: boolean, isVerbose = process.env.FEDSVD_DEBUG !== undefined): void {
   const known = isFedsvdError(error) ? error : (systemFault(error) ?? missingPackage(error) ?? unexpected(error))
-  process.stderr.write(json ? `${printableJson({ error: known.toJSON() })}\n` : `${textOf(known)}\n`)
-  if (!isFedsvdError(error) && process.env.FEDSVD_DEBUG !== undefined) console.error(error)
-  process.exitCode = 1
+  const { stderr, env } = process
+  const atTerminal = { isColoured: isColoured(env) }
+  const text = stderr.isTTY ? terminalText(known, atTerminal) : lineOf(known)
+  stderr.write(json ? `${printableJson({ error: known.toJSON() })}\n` : `${text}\n`)
+  const behind = isFedsvdError(error) ? error.cause : error
+  if (isVerbose && behind !== undefined) console.error(behind)
+  process.exitCode = exitCodeOf(known.code)
 }
 
-function textOf(error: FedsvdError): string {
+/** NO_COLOR (https://no-color.org), when it is set to anything, asks for none. */
+function isColoured({ NO_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
+  return !NO_COLOR && TERM !== 'dumb'
+}
+
+/** An error as people read it at a terminal. */
+export function terminalText(error: FedsvdError, { isColoured }: { readonly isColoured: boolean }): string {
+  const paint = (code: number, text: string): string => (isColoured ? `\u001b[${code}m${text}\u001b[0m` : text)
+  const heading = `${paint(31, 'error')} ${paint(1, printable(error.code))}`
+  if (error instanceof ConfigFileError) {
+    const [first, ...faults] = error.text.split('\n').map(printable)
+    return [`${heading}${first!.slice(error.code.length)}`, ...faults.map((fault) => `  ${fault}`)].join('\n')
+  }
+  const { expected, got, remedy } = error.detail
+  const lines = [`expected  ${expected}`, `got       ${got}`, `do        ${remedy}`]
+  return [heading, ...lines.map((line) => `  ${printable(line)}`)].join('\n')
+}
+
+function lineOf(error: FedsvdError): string {
   return error instanceof ConfigFileError ? printableLines(error.text) : printable(error.message)
 }
 
@@ -40,7 +68,7 @@ function unexpected(error: unknown): FedsvdError {
   return new FedsvdError('UNEXPECTED', {
     expected: 'no failure here',
     got: error instanceof Error ? error.message : String(error),
-    remedy: 'Set FEDSVD_DEBUG=1 to see where it comes from, and report it',
+    remedy: 'Add --verbose to see where it comes from, and report it',
   })
 }
 

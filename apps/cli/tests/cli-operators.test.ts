@@ -55,14 +55,14 @@ describe('operators on the command line', { timeout: 120_000 }, () => {
     expect({ code: made.code, err: made.err }).toEqual({ code: 0, err: '' })
     const { id, secret } = JSON.parse(made.out)
     const wrong = await fedsvd(['operator', 'sign-in', ...at, '--name', 'aude'], { input: 'not the secret' })
-    expect(wrong).toMatchObject({ code: 1, err: expect.stringMatching(/^SIGN_IN_REFUSED: /) })
+    expect(wrong).toMatchObject({ code: 9, err: expect.stringMatching(/^SIGN_IN_REFUSED: /) })
     const signedIn = await fedsvd(['operator', 'sign-in', ...at, '--name', 'aude'], { input: `${secret}\n` })
     const auditor = { token: signedIn.out.trim() }
 
     const listed = await fedsvd(['operator', 'list', ...at], auditor)
     expect(listed.out).toMatch(new RegExp(`^${id} +aude +auditor$`, 'm'))
     const refused = await fedsvd(['operator', 'create', ...at, '--name', 'eve', '--role', 'admin'], auditor)
-    expect(refused).toMatchObject({ code: 1, err: expect.stringMatching(/^FORBIDDEN: expected the role admin/) })
+    expect(refused).toMatchObject({ code: 9, err: expect.stringMatching(/^FORBIDDEN: expected the role admin/) })
 
     const log = await fedsvd(['audit-log', 'show', ...at, '--json'], auditor)
     const actions = log.out
@@ -94,7 +94,7 @@ describe('operators on the command line', { timeout: 120_000 }, () => {
     const disabled = await fedsvd(['operator', 'disable', id, ...at], root)
     expect(disabled).toMatchObject({ code: 0, out: expect.stringContaining('aude is disabled since') })
     const late = await fedsvd(['audit-log', 'show', ...at], auditor)
-    expect(late).toMatchObject({ code: 1, err: expect.stringMatching(/^TOKEN_INVALID: /) })
+    expect(late).toMatchObject({ code: 9, err: expect.stringMatching(/^TOKEN_INVALID: /) })
   })
 
   it.each([

@@ -46,7 +46,9 @@ export function auditLogCommand(): Command {
       .option('--json', 'print the verdict as JSON')
       .addHelpText(
         'after',
-        example('fedsvd audit-log verify --coordinator http://127.0.0.1:7373 --anchor 200:9f86d081…'),
+        example(
+          'fedsvd audit-log verify --coordinator http://127.0.0.1:7373 --anchor 200:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+        ),
       )
       .action(verify),
   )

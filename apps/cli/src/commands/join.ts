@@ -12,7 +12,8 @@ import { EXECUTION_PROVIDERS, RUNTIMES } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { clientStateDir } from '../client-state-dir.ts'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
-import { EXIT, outcomeOf } from '../join/outcome.ts'
+import { EXIT } from '../exit-codes.ts'
+import { outcomeOf } from '../join/outcome.ts'
 import { Progress } from '../join/progress.ts'
 import { sentence } from '../join/sentences.ts'
 import { warnOfMisspeltVariables } from '../misspelt-variables.ts'
@@ -143,7 +144,7 @@ export function joinCommand(): Command {
     .option('--json', 'print events as lines of JSON')
     .addHelpText(
       'after',
-      `\nExit codes: 0 the run is completed, or a signal; 1 an error; with --once also ${EXIT.declined} this site declined, ${EXIT.stopped} the run\nwas stopped, ${EXIT.failed} it failed; ${EXIT.refused} the coordinator refused this site; ${AT_ONCE} ended at once by a second Ctrl+C.\nThe enrolment token is made by who runs the coordinator: on the page Clients of its dashboard, or by the API\n(docs/reference/protocol.md). It is for one site, once, and is needed at the first start only.`,
+      `\nExit codes: 0 the run is completed, or a signal; with --once ${EXIT.declined} this site declined, ${EXIT.stopped} the run\nwas stopped, ${EXIT.failed} it failed; ${EXIT.refused} the coordinator refused this site; ${AT_ONCE} ended at once by a second\nCtrl+C; any other is the kind of an error (docs/reference/commands.md).\nThe enrolment token is made by who runs the coordinator: on the page Clients of its dashboard, or by the API\n(docs/reference/protocol.md). It is for one site, once, and is needed at the first start only.`,
     )
     .addHelpText(
       'after',

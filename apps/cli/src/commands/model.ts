@@ -1,23 +1,47 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { Command } from 'commander'
+import { type AccessOptions, accessOf, withAccess } from '../access.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { example } from '../options.ts'
-import { outputFor } from '../output.ts'
+import { outputFor, table } from '../output.ts'
 
 /** `fedsvd model`: what a checkpoint of this machine is, and what a run must say of it. */
 export function modelCommand(): Command {
-  return new Command('model').addCommand(
-    withModelOptions(
-      new Command('show')
-        .description(
-          'Prove that a checkpoint can be trained; which layers it has, and the identity that a run names it by.',
-        )
-        .argument('<name>', 'name of the checkpoint, such as my-bert or owner/name@commit'),
+  return new Command('model')
+    .addCommand(
+      withAccess(new Command('list').description('List the models that runs of a coordinator may name.'))
+        .option('--json', 'print { "models", "unusable", "hasHub" }')
+        .addHelpText('after', example('fedsvd model list'))
+        .action(list),
     )
-      .option('--json', 'print one JSON object')
-      .addHelpText('after', example('fedsvd model show my-bert', 'fedsvd model show owner/name@main --hub https://…'))
-      .action(show),
-  )
+    .addCommand(
+      withModelOptions(
+        new Command('show')
+          .description(
+            'Prove that a checkpoint can be trained; which layers it has, and the identity that a run names it by.',
+          )
+          .argument('<name>', 'name of the checkpoint, such as my-bert or owner/name@commit'),
+      )
+        .option('--json', 'print one JSON object')
+        .addHelpText('after', example('fedsvd model show my-bert', 'fedsvd model show owner/name@main --hub https://…'))
+        .action(show),
+    )
+}
+
+async function list(options: AccessOptions & { readonly json?: boolean }): Promise<void> {
+  const { fetchModels } = await import('../coordinator-requests.ts')
+  const output = outputFor(options)
+  const { models, unusable, hasHub } = await fetchModels(await accessOf(options))
+  output.record({ models, unusable, hasHub })
+  const rows = models.map(({ name, modelType, maxTokens, tasks }) => [
+    name,
+    modelType ?? 'built in',
+    maxTokens,
+    tasks.join(', '),
+  ])
+  output.line(table([['name', 'architecture', 'tokens at most', 'tasks'], ...rows]))
+  for (const { name, reason } of unusable) output.line(`${name} cannot be used: ${reason}`)
+  if (hasHub) output.line('Others are fetched from the hub, as owner/name@commit.')
 }
 
 async function show(name: string, options: ModelOptions & { json?: boolean }): Promise<void> {

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { readTls } from '@fedsvd/client/transport'
-import { FedsvdError, systemFault } from '@fedsvd/core/errors'
+import { FedsvdError } from '@fedsvd/core/errors'
 import { type Role, roleSchema } from '@fedsvd/core/protocol'
 import { Command, Option } from 'commander'
 import { type AccessOptions, accessOf, withAccess, withTrust } from '../access.ts'
 import { createOperator, disableOperator, fetchOperators, signIn } from '../operator-client.ts'
 import { example, identifier } from '../options.ts'
 import { outputFor, table } from '../output.ts'
+import { keepSecret } from '../secret-sink.ts'
 
 type Options<T = object> = AccessOptions & { readonly json?: boolean } & T
 
@@ -96,21 +96,6 @@ function requireSink({ json, secretFile, showSecret }: SecretSink & { readonly j
   })
 }
 
-/** @throws FedsvdError CONFIG_INVALID when the file is there already, or cannot be written */
-async function keepSecret(file: string, secret: string): Promise<void> {
-  await writeFile(file, `${secret}\n`, { flag: 'wx', mode: 0o600 }).catch((cause: Error) => {
-    throw new FedsvdError(
-      'CONFIG_INVALID',
-      {
-        expected: `a new file at ${file}`,
-        got: systemFault(cause)?.detail.got ?? cause.message,
-        remedy: 'Name another --secret-file.',
-      },
-      { cause },
-    )
-  })
-}
-
 async function list(options: Options): Promise<void> {
   const output = outputFor(options)
   const operators = await fetchOperators(await accessOf(options))
@@ -126,7 +111,7 @@ async function disable(operatorId: string, options: Options): Promise<void> {
   output.line(`${operator.name} is disabled since ${operator.disabledAt}`)
 }
 
-async function enter(options: Options<{ name: string } & SecretSink>): Promise<void> {
+async function enter(options: Options<{ name: string; coordinator: string } & SecretSink>): Promise<void> {
   const output = outputFor(options)
   requireSink(options)
   const secret = (await text(process.stdin)).trim()

@@ -1,5 +1,5 @@
 export { type ConfigFault, ConfigFileError, faultLine } from './faults.ts'
 export { type FieldMeta, jsonSchemaOf, schemaComment } from './json-schema.ts'
 export { type ConfigKey, keysOf } from './keys.ts'
-export { parseConfig } from './parse-config.ts'
+export { type ConfigOverrides, checkConfig, parseConfig } from './parse-config.ts'
 export { readConfigFile } from './read-config-file.ts'

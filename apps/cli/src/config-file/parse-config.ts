@@ -1,4 +1,4 @@
-import { issueInWords, unknownKeysOf } from '@fedsvd/core/protocol'
+import { issueInWords, NO_VALUE, unknownKeysOf } from '@fedsvd/core/protocol'
 import type { z } from 'zod'
 import { type ConfigFault, ConfigFileError } from './faults.ts'
 import { readYaml, type YamlText } from './yaml-text.ts'
@@ -8,7 +8,11 @@ export interface ConfigSource {
   readonly file: string
   /** What it holds, such as "run configuration". */
   readonly what: string
+  /** What counts before the file, such as the options of a command; maps are merged key by key. */
+  readonly overrides?: ConfigOverrides
 }
+
+export type ConfigOverrides = Readonly<Record<string, unknown>>
 
 /**
  * Checks the text of a configuration file, YAML or JSON, against its schema.
@@ -16,29 +20,75 @@ export interface ConfigSource {
  * @returns what the schema makes of it, its defaults filled in
  * @throws ConfigFileError (CONFIG_INVALID) with every fault, each with its line, column and key
  */
-export function parseConfig<S extends z.ZodType>(text: string, schema: S, { file, what }: ConfigSource): z.output<S> {
+export function parseConfig<S extends z.ZodType>(
+  text: string,
+  schema: S,
+  { file, what, overrides }: ConfigSource,
+): z.output<S> {
   const fail = (faults: readonly ConfigFault[]) => new ConfigFileError(file, what, faults)
   const read = readYaml(text)
   if (!('value' in read)) throw fail(read)
   if (read.value === null || read.value === undefined) throw fail([{ path: '', message: 'an empty file' }])
-  const result = schema.safeParse(read.value)
-  if (result.success) return result.data
-  throw fail(faultsOf(schema, result.error, read))
+  const value = overrides === undefined ? read.value : overridden(read.value, overrides)
+  return checked(schema, { ...read, value }, { file, what })
 }
 
-/** In the order of the file; a key that no schema names before one that is missing, as it may be that one misspelt. */
+/**
+ * The same for what comes from no file, such as the options of a command.
+ *
+ * @param source its `file` is what the faults are said to be in, such as "the options"
+ */
+export function checkConfig<S extends z.ZodType>(
+  value: unknown,
+  schema: S,
+  source: Omit<ConfigSource, 'overrides'>,
+): z.output<S> {
+  return checked(schema, { value, positionOf: () => ({}) }, source)
+}
+
+function checked<S extends z.ZodType>(schema: S, read: YamlText, { file, what }: ConfigSource): z.output<S> {
+  const result = schema.safeParse(read.value)
+  if (result.success) return result.data
+  throw new ConfigFileError(file, what, faultsOf(schema, result.error, read))
+}
+
+function overridden(value: unknown, overrides: ConfigOverrides): unknown {
+  if (!isMap(value)) return value // which the schema refuses
+  const merged = Object.entries(overrides).map(([key, other]) => {
+    const own = Object.hasOwn(value, key) ? value[key] : undefined
+    return [key, isMap(own) && isMap(other) ? overridden(own, other) : other]
+  })
+  return { ...value, ...Object.fromEntries(merged) }
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** In the order of the file. A key that is missing is not told beside one that is that one misspelt. */
 function faultsOf(schema: z.ZodType, error: z.ZodError, { value, positionOf }: YamlText): readonly ConfigFault[] {
   const issues = error.issues.flatMap(nearestIssues)
-  const unknown = unknownKeysOf(schema, issues).map(({ path, nearest }) => ({
-    path,
-    message: `no key that is known here; ${nearest === undefined ? 'leave it out' : `did you mean ${nearest}?`}`,
-  }))
-  const others = issues
-    .filter(({ code }) => code !== 'unrecognized_keys')
-    .map((issue) => ({ path: issue.path, message: messageOf(issue, value) }))
-  return [...unknown, ...others]
-    .map(({ path, message }) => ({ ...positionOf(path), path: path.map(String).join('.'), message }))
+  const unknown = unknownKeysOf(schema, issues)
+  const misspelt = new Set(
+    unknown.flatMap(({ path, nearest }) => (nearest === undefined ? [] : [dotted([...path.slice(0, -1), nearest])])),
+  )
+  const faults = [
+    ...unknown.map(({ path, nearest }) => ({
+      path,
+      message: `no key that is known here; ${nearest === undefined ? 'leave it out' : `did you mean ${nearest}?`}`,
+    })),
+    ...issues
+      .filter(({ code }) => code !== 'unrecognized_keys')
+      .map((issue) => ({ path: issue.path, message: messageOf(issue, value) }))
+      .filter(({ path, message }) => message !== NO_VALUE || !misspelt.has(dotted(path))),
+  ]
+  return faults
+    .map(({ path, message }) => ({ ...positionOf(path), path: dotted(path), message }))
     .sort((left, right) => (left.line ?? 0) - (right.line ?? 0) || (left.column ?? 0) - (right.column ?? 0))
+}
+
+function dotted(path: readonly PropertyKey[]): string {
+  return path.map(String).join('.')
 }
 
 function messageOf(issue: z.core.$ZodIssue, root: unknown): string {

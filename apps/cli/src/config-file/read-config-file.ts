@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import type { z } from 'zod'
-import { parseConfig } from './parse-config.ts'
+import { type ConfigOverrides, parseConfig } from './parse-config.ts'
 
 /** As much as a coordinator takes of a request: whatever is longer is no configuration. */
 const LARGEST = 2 ** 20
@@ -11,9 +11,15 @@ const LARGEST = 2 ** 20
  *
  * @param file its path, or `-` for standard input
  * @param what what it holds, such as "run configuration"
+ * @param overrides what counts before the file, such as the options of a command
  * @throws FedsvdError CONFIG_INVALID for a file that cannot be read, and ConfigFileError with all of its faults
  */
-export function readConfigFile<S extends z.ZodType>(file: string, schema: S, what: string): z.output<S> {
+export function readConfigFile<S extends z.ZodType>(
+  file: string,
+  schema: S,
+  what: string,
+  overrides?: ConfigOverrides,
+): z.output<S> {
   const name = file === '-' ? 'standard input' : file
   const bytes = file === '-' ? readFileSync(0) : readOrdinary(file, what)
   if (bytes.byteLength > LARGEST) throw unusable(name, what, `more than ${LARGEST} bytes`)
@@ -23,7 +29,7 @@ export function readConfigFile<S extends z.ZodType>(file: string, schema: S, wha
   } catch {
     throw unusable(name, what, 'bytes that are no UTF-8', 'Save it as UTF-8.')
   }
-  return parseConfig(text, schema, { file: name, what })
+  return parseConfig(text, schema, { file: name, what, ...(overrides && { overrides }) })
 }
 
 /** At most one byte more than is allowed: a device has no end. */

@@ -1,8 +1,6 @@
 import type { SiteEnding } from '@fedsvd/client'
 import { FedsvdError } from '@fedsvd/core/errors'
-
-/** With what a client that ends by itself leaves; 1 is any error before that. */
-export const EXIT = { completed: 0, declined: 3, refused: 4, stopped: 5, failed: 6 } as const
+import { EXIT } from '../exit-codes.ts'
 
 /** Why a client ended by itself: the exit code for scripts, and the error for people where it is not 0. */
 export interface Outcome {
@@ -16,7 +14,7 @@ export function outcomeOf(ending: Error | SiteEnding): Outcome {
   if (ending.kind === 'declined') return { exitCode: EXIT.declined, error: ending.error }
   const { kind, state, reason = 'no reason given' } = ending
   if (kind === 'refused') return { exitCode: EXIT.refused, error: notCompleted(`this site refused (${reason})`) }
-  if (state === 'completed') return { exitCode: EXIT.completed }
+  if (state === 'completed') return { exitCode: EXIT.done }
   return { exitCode: EXIT[state], error: notCompleted(`${state} (${reason})`) }
 }
 

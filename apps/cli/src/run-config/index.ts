@@ -1,2 +1,2 @@
 export { type RunFacts, runRequestOf } from './run-request-of.ts'
-export { type RunConfig, runConfigSchema } from './schema.ts'
+export { RUN_SCHEMA, type RunConfig, runConfigSchema } from './schema.ts'

@@ -90,7 +90,6 @@ unit: person\nmode: { name: buffered, bufferSize: 2 }\nadaptiveClipping: {}\nsee
     expect(faultsIn(`${SHORTEST}task: causal-lm\n`)[0]).toMatch(/where causal-lm has none/)
     expect(faultsIn(`${SHORTEST}mode: { name: synchronous, bufferSize: 3 }\n`)[0]).toMatch(/mode\.bufferSize: no key/)
     expect(faultsIn(`${SHORTEST}model: { nam: x }\n`)).toEqual([
-      '5 model.name: no value',
       '5 model.nam: no key that is known here; did you mean name?',
     ])
     expect(faultsIn(SHORTEST.replace('6', '1e9'))[0]).toMatch(/target\.epsilon: 1000000000, where at most 1000 may be/)

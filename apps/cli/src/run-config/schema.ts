@@ -317,4 +317,7 @@ export const runConfigSchema = z.strictObject(fields).check(({ value, issues }) 
     fault('quorum', `${quorum}, where at most clientsPerRound, ${clientsPerRound}, may be`)
   }
 })
+/** What the JSON schema is called. */
+export const RUN_SCHEMA = { title: 'A run of fedsvd', id: 'run-configuration.schema.json' } as const
+
 export type RunConfig = z.output<typeof runConfigSchema>

@@ -1,4 +1,4 @@
-export { endpoint } from './address.ts'
+export { coordinatorAddress, endpoint } from './address.ts'
 export { ANSWER_HOLD_MS, AnswerHold, endOfHold } from './answer-hold.ts'
 export { backOff } from './back-off.ts'
 export { connectionThread } from './connection-thread.ts'
