@@ -1,56 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { AuditEntry, OperatorView, SessionInfo } from '../../../packages/core/src/protocol/index.ts'
-import {
-  call,
-  createOperator,
-  MovableClock,
-  signInByCookie,
-  testCoordinator,
-} from '../../../packages/testing/src/server/index.ts'
-import {
-  OIDC_CLIENT,
-  type OidcDouble,
-  oidcDouble,
-  TinyBrowser,
-} from '../../../packages/testing/src/server/oidc-double.ts'
+import { call, createOperator, signInByCookie } from '../../../packages/testing/src/server/index.ts'
+import { become, TinyBrowser } from '../../../packages/testing/src/server/oidc-double.ts'
+import { coordinatorWithProvider } from '../../../packages/testing/src/server/single-sign-on.ts'
 import { startCoordinator } from '../src/index.ts'
-
-/** A port for a coordinator that its provider has to know beforehand. */
-async function withProvider(claimsIn?: 'id-token' | 'user-info') {
-  const { createServer } = await import('node:net')
-  const probe = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => probe.once('listening', resolve))
-  const { port } = probe.address() as { port: number }
-  await new Promise((resolve) => probe.close(resolve))
-  const publicUrl = `http://127.0.0.1:${port}`
-  const provider = await oidcDouble(publicUrl, claimsIn)
-  const settings = {
-    port,
-    publicUrl: `${publicUrl}/`,
-    oidcIssuer: provider.issuer,
-    oidcClientId: OIDC_CLIENT.id,
-    oidcClientSecret: OIDC_CLIENT.secret,
-    oidcRoles: { admins: 'admin', staff: 'operator', revision: 'auditor' } as const,
-    oidcLabel: 'the clinic',
-  }
-  const clock = new MovableClock()
-  const coordinator = await testCoordinator(settings, { clock })
-  return {
-    clock,
-    provider,
-    coordinator,
-    url: publicUrl,
-    async [Symbol.asyncDispose]() {
-      await coordinator[Symbol.asyncDispose]()
-      await provider[Symbol.asyncDispose]()
-    },
-  }
-}
-
-function become(provider: OidcDouble, user: string, claims: Readonly<Record<string, unknown>>): void {
-  provider.user = user
-  provider.accounts.set(user, claims)
-}
 
 async function signIn(url: string, browser = new TinyBrowser()) {
   const end = await browser.open(`${url}/v1/oidc/start`, ({ origin, pathname }) => origin === url && pathname === '/')
@@ -61,7 +14,7 @@ async function signIn(url: string, browser = new TinyBrowser()) {
 
 describe('signing in by an OpenID provider', () => {
   it('makes an operator of the role that the claims give, and follows them at each sign-in', async () => {
-    await using there = await withProvider()
+    await using there = await coordinatorWithProvider()
     const { url, provider, coordinator } = there
     const options = await call(url, 'GET /v1/sign-in-options')
     expect(options.body).toEqual({ provider: { label: 'the clinic' } })
@@ -95,7 +48,7 @@ describe('signing in by an OpenID provider', () => {
   })
 
   it('lets nobody in without a role, nobody who is disabled, and nobody as somebody else of the same name', async () => {
-    await using there = await withProvider()
+    await using there = await coordinatorWithProvider()
     const { url, provider, coordinator } = there
     const local = await createOperator(coordinator, 'ada', 'admin')
     become(provider, '1', { preferred_username: 'mallory', roles: ['visitors'] })
@@ -122,13 +75,13 @@ describe('signing in by an OpenID provider', () => {
   })
 
   it('asks the user-info endpoint for what the ID token does not have', async () => {
-    await using there = await withProvider('user-info')
+    await using there = await coordinatorWithProvider({ claimsIn: 'user-info' })
     become(there.provider, '17', { preferred_username: 'ada', roles: ['admins'] })
     expect((await signIn(there.url)).session).toMatchObject({ role: 'admin', operator: { name: 'ada' } })
   })
 
   it('takes no answer that this browser did not ask for, and sends nobody elsewhere', async () => {
-    await using there = await withProvider()
+    await using there = await coordinatorWithProvider()
     const { url, provider } = there
     become(provider, '17', { preferred_username: 'ada', roles: ['admins'] })
     const attacker = new TinyBrowser()
@@ -161,7 +114,7 @@ describe('signing in by an OpenID provider', () => {
   })
 
   it('that is away keeps no coordinator from its start and nobody with a secret out, and is found when it is back', async () => {
-    await using there = await withProvider()
+    await using there = await coordinatorWithProvider()
     const { url, provider, coordinator } = there
     provider.isUp = false
     expect((await signIn(url)).end).toBe(`${url}/?sign-in=unavailable`)

@@ -10,7 +10,6 @@ import type {
   RunOptions,
   RunSnapshot,
   SignedStatement,
-  SignInOptions,
 } from '@fedsvd/core/protocol'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
 import { request } from './http.ts'
@@ -21,14 +20,6 @@ export const AUDIT = ['audit'] as const
 export const runKey = (runId: string) => ['run', runId] as const
 
 const PAGE = 1000
-
-/** How operators may sign in beside a name and a secret. */
-export function useSignInOptions() {
-  return useQuery({
-    queryKey: ['sign-in-options'],
-    queryFn: () => request<SignInOptions>('GET /v1/sign-in-options'),
-  })
-}
 
 /** All runs that the operator may see, the newest first; kept up to date by the live connection. */
 export function useRuns() {

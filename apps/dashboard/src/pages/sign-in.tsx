@@ -13,8 +13,8 @@ import {
   Title,
 } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
-import { useSignInOptions } from '../api/queries.ts'
 import { useSession } from '../api/session.tsx'
+import { useSignInOptions } from '../api/sign-in-options.ts'
 import { BASE_PATH } from '../base-path.ts'
 import { Notice } from '../components/notice.tsx'
 import { Failure } from '../components/state.tsx'
@@ -103,14 +103,14 @@ export function SignIn({ hasEnded }: { readonly hasEnded: boolean }) {
 
 /** The button that leads to the provider, and what became of that the last time. */
 function ByProvider() {
-  const { data } = useSignInOptions()
+  const { provider } = useSignInOptions()
   const outcome = OUTCOMES[new URLSearchParams(window.location.search).get('sign-in') ?? '']
-  if (data?.provider === undefined) return null
+  if (provider === undefined) return null
   return (
     <Stack mb="md">
       {outcome !== undefined && <Notice kind="warning" role="alert" title={outcome} />}
       <Button component="a" href={`${BASE_PATH}/v1/oidc/start`} variant="default">
-        Sign in with {data.provider.label}
+        Sign in with {provider.label}
       </Button>
       <Divider label="or" />
     </Stack>

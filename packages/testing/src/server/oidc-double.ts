@@ -77,6 +77,12 @@ export async function oidcDouble(
   return double
 }
 
+/** Who signs in next at the provider. */
+export function become(provider: OidcDouble, user: string, claims: Readonly<Record<string, unknown>>): void {
+  provider.user = user
+  provider.accounts.set(user, claims)
+}
+
 /** A browser: cookies by origin, and one redirect after the other. */
 export class TinyBrowser {
   readonly cookies = new Map<string, Map<string, string>>()
