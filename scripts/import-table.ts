@@ -293,7 +293,7 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   ),
   [core('protocol')]: pure(['tensor', 'limits', 'lora', 'accounting', 'federation', 'registry'], ['zod']),
   [core('secure-aggregation')]: pure(
-    ['accounting', 'limits', 'numeric', 'privacy', 'protocol', 'random'],
+    ['accounting', 'limits', 'numeric', 'privacy', 'protocol', 'random', 'tensor'],
     ['zod'],
     'the protocol of a secure sum is data in and data out: its cryptography is handed in, and sending and storing are for others',
   ),

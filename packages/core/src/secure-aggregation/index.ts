@@ -35,6 +35,8 @@ export { integersOf, type ModulusBits, type RingVector, ringBytes, ringVectorOf,
 export { answerOpening, leaveSum, maskUpdate } from './site-opening.ts'
 export { beginSum, receiveShares, shareSecrets } from './site-shares.ts'
 export type { SiteAnswer, SiteContext, SiteState, SiteStep } from './site-state.ts'
+export { type StepOfSum, stepOfSum } from './step-of-sum.ts'
+export { storedCoordinatorState, storedSiteState } from './stored-state.ts'
 export { requireSuitableRun } from './suitable-run.ts'
 export {
   epsilonsOfSums,

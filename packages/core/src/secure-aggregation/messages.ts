@@ -31,7 +31,8 @@ function ascending<Item>(item: z.ZodType<Item>, placeOf: (item: Item) => number,
     })
 }
 
-const placesSchema = ascending(place, (at) => at, SITES.most)
+/** Places, each once. */
+export const placesSchema = ascending(place, (at) => at, SITES.most)
 
 /** A consortium's word that a site is one of its own, until the end of a day (UTC, days since 1970). */
 export const certificateSchema = z.strictObject({ lastDay: z.number().int().min(0).max(1_000_000), signature })
@@ -77,11 +78,14 @@ export const deliverySchema = z.strictObject({
 })
 export type Delivery = z.infer<typeof deliverySchema>
 
+/** Signatures of one list of survivors. */
+export const confirmationsSchema = ascending(z.strictObject({ by: place, signature }), ({ by }) => by, SITES.most)
+
 /** 6, coordinator to sites, when uploads are closed. On a drawn graph first without, then with the confirmations. */
 export const openingSchema = z.strictObject({
   roster: key,
   survivors: placesSchema,
-  confirmations: ascending(z.strictObject({ by: place, signature }), ({ by }) => by, SITES.most).optional(),
+  confirmations: confirmationsSchema.optional(),
 })
 export type Opening = z.infer<typeof openingSchema>
 
