@@ -49,8 +49,8 @@ const coordinatorStateSchema: z.ZodType<CoordinatorState> = z.strictObject({
 })
 
 /**
- * The state of a site as it was stored (JSON). An error says where it is damaged and never what is there, since it holds
- * private keys.
+ * The state of a site as it was stored (JSON). An error says where it is damaged and never what is there, since it
+ * holds private keys.
  *
  * @throws FedsvdError SUM_REFUSED for anything else
  */
