@@ -118,7 +118,7 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
     ],
   ],
   views: [
-    ['identity', 'platform', 'privacy', 'rounds', 'runs', 'storage'],
+    ['evaluation', 'identity', 'platform', 'privacy', 'rounds', 'runs', 'storage'],
     'what people see is read from what is stored and from the runs under way; nothing is changed by looking',
   ],
   trackers: [
@@ -291,7 +291,15 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
     ['zod'],
     'the coordinator has nothing to privatise and no model to differentiate',
   ),
-  [core('protocol')]: pure(['tensor', 'limits', 'lora', 'accounting', 'federation', 'registry'], ['zod']),
+  [core('site-evaluation')]: pure(
+    ['accounting', 'metrics'],
+    [],
+    'what sites count of their own records is a vector for each unit, whatever model gave it',
+  ),
+  [core('protocol')]: pure(
+    ['tensor', 'limits', 'lora', 'accounting', 'federation', 'registry', 'site-evaluation'],
+    ['zod'],
+  ),
   [core('secure-aggregation')]: pure(
     ['accounting', 'limits', 'numeric', 'privacy', 'protocol', 'random', 'tensor'],
     ['zod'],

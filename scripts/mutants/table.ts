@@ -35,6 +35,62 @@ const LEDGER_TESTS = [
 ]
 
 export const MUTANTS: readonly Mutant[] = [
+  // Counts of units that are set aside
+  ...breaksOf(
+    core('privacy/noised-counts.ts'),
+    [core('privacy/noised-counts.test.ts')],
+    [
+      ['!(squares <= bound * bound)', 'squares > 4 * bound * bound'],
+      ['Number.isInteger(value) ? value! * value! : Number.POSITIVE_INFINITY', 'value! * value!'],
+      ['Math.hypot(noiseMultiplier * bound, SMOOTHING)', 'Math.hypot(noiseMultiplier, SMOOTHING)'],
+      ['sum.map((value, cell) => value + noise[cell]!)', 'sum.map((value, cell) => value + noise[0]! * cell)'],
+      ['      requireFullBatch(reserved, noiseMultiplier)\n', ''],
+      ['      isFinished = true\n', ''],
+      ["source.kind === 'os-csprng' ? 'secure' : 'NOT PRIVATE'", "'secure'"],
+    ],
+  ),
+  ...breaksOf(
+    core('site-evaluation/layout.ts'),
+    [core('site-evaluation/site-evaluation.test.ts')],
+    [
+      ['Math.min(1, Math.max(0, loss / lossCap))', 'loss / lossCap'],
+      ['Math.floor(value / predictions.length)', 'Math.floor(value)'],
+      ['const OUTCOME = 768', 'const OUTCOME = 832'],
+    ],
+  ),
+  ...breaksOf(
+    client('ledger/unit-classes.ts'),
+    [client('ledger/unit-classes.test.ts')],
+    [
+      ["return side === 'evaluated' ? place < share : place >= share", "return side === 'evaluated'"],
+      ['if (side === undefined) return true\n', 'if (side === undefined) return place > 0\n'],
+      ['if (count > MOST_CLASSES) return [spending]', 'if (count > MOST_CLASSES) return []'],
+      ['shares.get(dataset) ?? new Set([0])', 'new Set([0])'],
+    ],
+  ),
+  ...breaksOf(
+    client('ledger/budget.ts'),
+    [client('ledger/unit-classes.test.ts')],
+    [["requireWithin(makeFilter(scheduleRule(event)), ofRun, event, run.terms.budget, 'this run')", '']],
+  ),
+  ...breaksOf(
+    client('ledger/replay.ts'),
+    [client('ledger/unit-classes.test.ts')],
+    [['      requireEvaluation(state, charge, contradiction)\n', '']],
+  ),
+  ...breaksOf(
+    client('round/evaluate-state.ts'),
+    [client('site-evaluation.test.ts')],
+    [
+      ['!isEvaluationRound(manifest, round) ||', ''],
+      ['counts.add(vectorOfUnit(', 'void (vectorOfUnit('],
+    ],
+  ),
+  ...breaksOf(
+    engine('datasets/unit-places.ts'),
+    [engine('datasets/unit-places.test.ts'), client('site-evaluation.test.ts')],
+    [['isSetAside(unit) === wanted', 'wanted || true']],
+  ),
   // The noise that a site may take part with
   ...breaksOf(
     core('accounting/calibrate.ts'),
@@ -261,7 +317,7 @@ export const MUTANTS: readonly Mutant[] = [
     [['      assertSavedStep(saved)\n', '']],
   ),
   ...breaksOf(client('ledger/budget.ts'), LEDGER_TESTS, [
-    ['requireWithin(makeFilter(rule), spendingOf(state), next, state.budget, whose)', ''],
+    ['requireWithin(filter, { events, releases: releasesOf(state) }, next, state.budget, whose)', ''],
     ["requireWithin(filter, spendingOf(state, run.runId), next, run.terms.budget, 'this run')", ''],
     ['filter.allows(events, { ...budget, delta })', 'filter.allows(spent, { ...budget, delta })'],
   ]),
@@ -285,7 +341,12 @@ export const MUTANTS: readonly Mutant[] = [
   ...breaksOf(
     client('ledger/state.ts'),
     [client('ledger/adopted.test.ts'), client('ledger/verify.test.ts')],
-    [['return [...state.attempts, ...state.charges]', 'return [...state.attempts]']],
+    [
+      [
+        'return [...state.attempts, ...state.charges.filter(({ round }) => round === undefined)]',
+        'return [...state.attempts]',
+      ],
+    ],
   ),
   ...breaksOf(client('ledger/verify.ts'), LEDGER_TESTS, [
     ['if (hash !== entry.hash) throw damaged(', 'if (false as boolean) throw damaged('],
@@ -337,7 +398,7 @@ export const MUTANTS: readonly Mutant[] = [
     client('round/encode-update.ts'),
     [client('round/encode-update.test.ts')],
     [
-      ["if (update.randomness !== 'secure' && !isSimulated(simulated)) throw notPrivate(update.randomness)", ''],
+      ["if (randomness !== 'secure' && !isSimulated(simulated)) throw notPrivate(randomness)", ''],
       ['  assertPrivateUpdate(update)\n', ''],
     ],
   ),

@@ -26,6 +26,8 @@ interface Neighbours {
   readonly offers?: readonly RunManifest[]
   /** The update may differ too: the record is one that trains. */
   readonly trains?: boolean
+  /** The run sets units aside and counts them. */
+  readonly evaluates?: boolean
   /** The engine fails on the target. */
   readonly fails?: boolean
 }
@@ -59,6 +61,7 @@ const CASES: Readonly<Record<string, Neighbours>> = {
   'makes the count larger than 1 / delta': { rows: rows(100), target: row('one too many'), trains: true },
   'makes the count as large as a lot': { rows: rows(39), target: row('fortieth'), trains: true },
   'is the only one': { rows: [], target: row('alone'), trains: true },
+  'may be set aside': { rows: rows(99), target: row('one more'), trains: true, evaluates: true },
   'is a blank text': { rows: rows(99), target: row('  ') },
   'is no JSON': { rows: rows(99), target: '{"text":' },
   'has no label': { rows: rows(99), target: '{"text":"one"}' },
@@ -71,12 +74,16 @@ function passingForSecure(seed: string): RandomSource {
 }
 
 /** Plays the script to a site on these lines. @returns what it sent, in its order */
-async function transcript({ offers = [], fails = false }: Neighbours, lines: readonly string[]) {
+async function transcript({ offers = [], fails = false, evaluates = false }: Neighbours, lines: readonly string[]) {
   using folder = temporaryFolder()
   const dataFile = join(folder.path, 'data.jsonl')
   writeFileSync(dataFile, lines.map((line) => `${line}\n`).join(''))
   // every record is in every lot, so that what a failing one does to the others shows in the update
-  const run = fails ? { ...RUN, expectedLotSize: DECLARED } : RUN
+  const run = {
+    ...RUN,
+    ...(fails && { expectedLotSize: DECLARED }),
+    ...(evaluates && { siteEvaluation: { share: 0.5, every: 1, noiseMultiplier: 3 } }),
+  }
   const double = new CoordinatorDouble()
   const transport = loopbackTransport(double)
   let delivered: () => void = () => {}

@@ -159,7 +159,7 @@ async function start(
         config.stateDir,
         site,
         async (model) => parts.tokenizer ?? (await tokenizerFor(model, models)),
-        { pairs: config.pairColumn !== undefined },
+        { pairs: config.pairColumn !== undefined, placeKey: ledger.state.salt },
       ),
       signChallenge: (id, nonce) => identity.signChallenge(id, nonce),
       ...(parts.engineFor === undefined && { proveModel: (manifest) => proveModel(manifest, models) }),

@@ -65,6 +65,8 @@ export type ClientEvent =
   | { event: 'round-started'; runId: string; round: number; rounds: number }
   /** The budget pays for no more than `steps` of the `of` steps that the rounds of the run have. */
   | { event: 'round-shortened'; runId: string; round: number; steps: number; of: number }
+  /** The units set aside cannot pay for the evaluation of this round: the update leaves without it. */
+  | { event: 'not-evaluated'; runId: string; round: number }
   /** An interrupted round resumes after this step; one more step was paid for where the budget had one. */
   | { event: 'round-resumed'; runId: string; round: number; step: number; steps: number }
   /** Within a step, after each micro-batch: `done` of the `of` records of the lot, both private. */

@@ -522,6 +522,7 @@ export class ClientNode implements AsyncDisposable {
         signal,
         accept: (state) => requireUsualState(state, this.#parts.limits),
         report: () => this.#report(runId, { since: this.#agreed.has(runId) ? round : 0, signal, moment }),
+        onNotEvaluated: () => onEvent({ event: 'not-evaluated', runId, round }),
         onShortened: (length) => onEvent({ event: 'round-shortened', runId, round, ...length }),
         onResumed: (progress) => onEvent({ event: 'round-resumed', runId, round, ...progress }),
         onPart: (progress) => onEvent({ event: 'part', runId, round, ...progress }),

@@ -7,8 +7,10 @@ import {
   RULES,
   readLedger,
   ruleOf,
+  ruleOfClass,
   spentEvents,
   unitOfLedger,
+  worstOfClasses,
 } from '@fedsvd/client/ledger'
 import { type AccountedEvent, ADVERSARY, filterOf, pld, rdp, unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
@@ -85,9 +87,9 @@ async function show(options: LedgerOptions): Promise<void> {
         ...rows,
       ]),
     )
-    for (const { purpose, event, runId } of state.charges) {
+    for (const { purpose, event, runId, round } of state.charges) {
       output.line(
-        `charged  ${purpose}${runId === undefined ? '' : ` of run ${runId.slice(0, 8)}`}: ${event.steps} steps at sample rate ${event.sampleRate.toFixed(4)}, noise multiplier ${event.noiseMultiplier.toFixed(4)}`,
+        `charged  ${purpose}${runId === undefined ? '' : ` of run ${runId.slice(0, 8)}`}${round === undefined ? '' : `, round ${roundNumber(round)}, of units that it does not train on`}: ${event.steps} steps at sample rate ${event.sampleRate.toFixed(4)}, noise multiplier ${event.noiseMultiplier.toFixed(4)}`,
       )
     }
     output.line()
@@ -107,9 +109,12 @@ function viewOf(state: LedgerState) {
     unit: unitOfLedger(state) ?? unitOfRun({}),
     charges: state.charges,
     ...(rule && { rule }),
-    epsilonCharged: rule === undefined ? 0 : filterOf(rule).epsilonUpperBound(events, delta),
-    epsilonPld: pld.epsilonUpperBound(events, delta),
-    epsilonRdp: rdp.epsilonUpperBound(events, delta),
+    epsilonCharged:
+      rule === undefined
+        ? 0
+        : worstOfClasses(state, (spent) => filterOf(ruleOfClass(rule, spent)).epsilonUpperBound(spent, delta)),
+    epsilonPld: worstOfClasses(state, (spent) => pld.epsilonUpperBound(spent, delta)),
+    epsilonRdp: worstOfClasses(state, (spent) => rdp.epsilonUpperBound(spent, delta)),
     reservations: state.attempts.map((reservation, index) => {
       const { runId, round, attempt, event, resumes } = reservation
       return {

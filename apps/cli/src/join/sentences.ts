@@ -51,6 +51,8 @@ export function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>
       return `round ${roundNumber(event.round)} of ${event.rounds}: training`
     case 'round-shortened':
       return `round ${roundNumber(event.round)}: the budget pays for ${event.steps} of its ${event.of} steps`
+    case 'not-evaluated':
+      return `round ${roundNumber(event.round)}: no evaluation; the budget of the records set aside does not pay for it`
     case 'round-resumed':
       return `round ${roundNumber(event.round)}: resumes after step ${event.step} of ${event.steps}`
     case 'release-slot':

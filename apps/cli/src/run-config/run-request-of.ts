@@ -30,7 +30,7 @@ export function runRequestOf(config: RunConfig, { clients, model: known }: RunFa
     startFrom,
     ...rest
   } = config
-  const { adaptiveClipping, clientLevel, clientsPerRound = Math.max(1, clients), ...asked } = rest
+  const { adaptiveClipping, clientLevel, siteEvaluation, clientsPerRound = Math.max(1, clients), ...asked } = rest
   const named = typeof model === 'string' ? { name: model } : model
   const usual = runDefaults({ model: named.name, task }, known?.maxTokens)
   const { model: modelDefaults, adapter: adapterDefaults, target: targetDefaults, ...defaults } = usual
@@ -54,6 +54,13 @@ export function runRequestOf(config: RunConfig, { clients, model: known }: RunFa
     ...(modeTerms && { mode: modeTerms }),
     ...(adaptiveClipping && { adaptiveClipping: clippingOf(adaptiveClipping) }),
     ...(clientLevel && { clientLevel: clientLevelOf(clientLevel) }),
+    ...(siteEvaluation && {
+      siteEvaluation: {
+        share: CHOICE_DEFAULTS.validationShare,
+        every: CHOICE_DEFAULTS.evaluationEvery,
+        ...siteEvaluation,
+      },
+    }),
   }
 }
 

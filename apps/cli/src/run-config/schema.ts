@@ -12,6 +12,7 @@ import {
   runDefaults,
   runRequestSchema,
   STARTER_MODEL,
+  siteEvaluationSchema,
   usualQuorum,
   wholeIn,
 } from '@fedsvd/core/protocol'
@@ -151,6 +152,29 @@ const adaptiveClipping = z.strictObject({
   }),
 })
 
+const siteEvaluation = z.strictObject({
+  share: optional(siteEvaluationSchema.shape.share, {
+    description:
+      'Share of its units that each site sets aside. Copies of a text, and the records of a person, stay together.',
+    defaultText: String(CHOICE_DEFAULTS.validationShare),
+  }),
+  every: optional(siteEvaluationSchema.shape.every, {
+    description:
+      'Rounds from one evaluation to the next; the last round has one as well. Fewer of them have less noise.',
+    unit: 'rounds',
+    defaultText: String(CHOICE_DEFAULTS.evaluationEvery),
+  }),
+  noiseMultiplier: optional(siteEvaluationSchema.shape.noiseMultiplier, {
+    description: 'Noise of the counts, in units of what one unit can add to them.',
+    defaultText: 'the least with which all evaluations cost half of the target',
+  }),
+  patience: optional(siteEvaluationSchema.shape.patience.unwrap(), {
+    description: 'Ends the run after so many evaluations in a row without a better one.',
+    unit: 'evaluations',
+    defaultText: 'the run ends with its rounds',
+  }),
+})
+
 const clientLevelShape = shape.clientLevel.unwrap().shape
 const clientLevel = z.strictObject({
   clipNorm: clientLevelShape.clipNorm.meta({ description: 'Most that one site’s update may have, as a norm.' }),
@@ -273,6 +297,11 @@ const fields = {
     description:
       'Whom the budget protects: a record, or a person with all records. For persons each site names the column that tells them apart.',
     defaultText: '`record`',
+  }),
+  siteEvaluation: optional(siteEvaluation, {
+    description:
+      'Each site sets a share of its units aside, never trains on them in this run, and measures states on them. What leaves are noised counts, paid for by those units. `{}` for the usual terms.',
+    defaultText: 'no evaluation at the sites',
   }),
   adaptiveClipping: optional(adaptiveClipping, {
     description:

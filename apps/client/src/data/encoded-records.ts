@@ -3,7 +3,17 @@ import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { RunManifest } from '@fedsvd/core/protocol'
 import type { RecordSource, Units } from '@fedsvd/engine/datasets'
-import { type EncodedRecord, type LeftOut, LeftOutCount, type SiteRecord, taskEncoder } from '@fedsvd/engine/datasets'
+import {
+  type EncodedRecord,
+  type LeftOut,
+  LeftOutCount,
+  PlacesWriter,
+  placeOf,
+  readPlaces,
+  type SiteRecord,
+  splitByPlace,
+  taskEncoder,
+} from '@fedsvd/engine/datasets'
 import {
   openRecordStore,
   openUnitIndex,
@@ -21,6 +31,8 @@ import type { SiteData } from './site-data.ts'
 export interface EncodedRecords extends RecordSource {
   /** Records of the site that this run cannot take: their label is not one of the run's, or nothing of them is left. */
   readonly leftOut: LeftOut
+  /** The units that the run does not train on, and evaluates with; absent where it does not evaluate at the sites. */
+  readonly setAside?: RecordSource | undefined
   close(): void
 }
 
@@ -55,12 +67,16 @@ export type TokenizerFor = (model: RunManifest['model']) => Promise<Tokenizer>
 export interface StoresOptions {
   /** True where the site named a column of second texts. */
   readonly pairs?: boolean
+  /** A secret of the ledger: decides which units a run that evaluates sets aside, the same ones in each run. */
+  readonly placeKey?: string | undefined
 }
 
 /** What is open of one store: the records, and who belongs together where persons are the units. */
 interface Opened {
   readonly store: RecordStore
   readonly units: (Units & Disposable) | undefined
+  /** Of the records, where the run sets some aside. */
+  readonly places: Uint32Array | undefined
   readonly leftOut: LeftOut
 }
 
@@ -68,24 +84,32 @@ export function encodedStores(
   stateDir: string,
   site: SiteData,
   tokenizerFor: TokenizerFor,
-  { pairs = false }: StoresOptions = {},
+  { pairs = false, placeKey }: StoresOptions = {},
 ): EncodedStores {
   const folder = join(stateDir, 'encoded', site.fingerprint)
   const users = new Map<string, number>()
   let encoding: Promise<unknown> = Promise.resolve()
   const prune = (): void => {
     for (const name of namesIn(folder)) {
-      if (!users.has(name.replace(/\.units$/, '.records'))) rmSync(join(folder, name), { force: true })
+      if (!users.has(name.replace(/\.(units|places)$/, '.records'))) rmSync(join(folder, name), { force: true })
     }
   }
-  const openKept = (key: string, { unit }: RunManifest, leftOut?: LeftOut): Opened | undefined => {
+  const openKept = (key: string, { unit, siteEvaluation }: RunManifest, leftOut?: LeftOut): Opened | undefined => {
     const store = openRecordStore(join(folder, `${key}.records`), key)
     if (store === undefined) return undefined
     const units = unit && openUnitIndex(join(folder, `${key}.units`), key)
-    if (unit === undefined || units !== undefined) {
-      return { store, units, leftOut: leftOut ?? { count: site.records - store.size, first: undefined, reasons: [] } }
+    const places = siteEvaluation && readPlaces(join(folder, `${key}.places`), key)
+    const hasPlaces = siteEvaluation === undefined || places?.length === store.size
+    if (hasPlaces && (unit === undefined || units !== undefined)) {
+      return {
+        store,
+        units,
+        places,
+        leftOut: leftOut ?? { count: site.records - store.size, first: undefined, reasons: [] },
+      }
     }
     store[Symbol.dispose]()
+    units?.[Symbol.dispose]()
     return undefined
   }
   return {
@@ -96,7 +120,7 @@ export function encodedStores(
       const { task, labels, model, unit } = manifest
       const toTokens = taskEncoder(tokenizer, { task, labels, maxTokens: model.maxTokens })
       await tokenizer.encode(PROBE, model.maxTokens) // refuses a length without room for a token
-      const key = await keyOf(site, manifest, tokenizer)
+      const key = await keyOf(site, manifest, tokenizer, placeKey)
       const name = `${key}.records`
       const openOrEncode = async (signal: AbortSignal): Promise<Opened> => {
         await turn() // whatever is being answered is answered first
@@ -106,8 +130,12 @@ export function encodedStores(
         prune()
         using writer = new RecordStoreWriter(join(folder, name), key)
         using grouper = unit && new UnitGrouper(folder)
-        const leftOut = await encode(site, (one) => toTokens(one, 'in the data set'), { writer, grouper }, signal)
+        const places = manifest.siteEvaluation && new PlacesWriter()
+        const placing = (record: SiteRecord): void => places?.add(placeOf(record, placeKey ?? '', unit !== undefined))
+        const toTokensOf = (one: SiteRecord) => toTokens(one, 'in the data set')
+        const leftOut = await encode(site, toTokensOf, { writer, grouper, placing }, signal)
         writer.finish()
+        places?.write(join(folder, `${key}.places`), key)
         if (unit !== undefined) grouper?.write(join(folder, `${key}.units`), key, unit.maxRecords)
         const opened = openKept(key, manifest, leftOut)
         if (opened !== undefined) return opened
@@ -117,14 +145,14 @@ export function encodedStores(
         async open(signal) {
           const opening = encoding.then(() => openOrEncode(signal))
           encoding = opening.catch(() => {})
-          const { store, units, leftOut } = await opening
+          const { store, units, places, leftOut } = await opening
           users.set(name, (users.get(name) ?? 0) + 1)
           let isOpen = true
+          const all = { size: store.size, lengthsOf: store.lengthsOf, read: store.read, ...(units && { units }) }
+          const split = places && splitByPlace(all, places, manifest.siteEvaluation!.share)
           return {
-            size: store.size,
-            lengthsOf: store.lengthsOf,
-            read: store.read,
-            ...(units && { units }),
+            ...(split?.training ?? all),
+            ...(split && { setAside: split.setAside }),
             leftOut,
             close() {
               if (!isOpen) return
@@ -146,13 +174,15 @@ interface EncodingParts {
   readonly writer: RecordStoreWriter
   /** Where persons are the units. */
   readonly grouper: UnitGrouper | undefined
+  /** Told of each record that is taken, in their order. */
+  readonly placing: (record: SiteRecord) => void
 }
 
 /** Tokenises the records of the site in their order; those that the run cannot take leave no trace but in the count. */
 async function encode(
   site: SiteData,
   toTokens: (record: SiteRecord) => Promise<EncodedRecord>,
-  { writer, grouper }: EncodingParts,
+  { writer, grouper, placing }: EncodingParts,
   signal: AbortSignal,
 ): Promise<LeftOut> {
   const leftOut = new LeftOutCount()
@@ -162,6 +192,7 @@ async function encode(
     if (encoded instanceof FedsvdError) leftOut.add(encoded)
     else {
       writer.add(encoded)
+      placing(record)
       if (record.unit !== undefined) grouper?.add(record.unit)
     }
   }
@@ -205,13 +236,15 @@ const PROBE = 'The quick brown fox, 1984: naïve Übung – 日本語 👋 <b>x_
 /** Whatever decides the content of a store, as one name. */
 async function keyOf(
   { fingerprint, unitColumn }: SiteData,
-  { task, model, labels, unit }: RunManifest,
+  { task, model, labels, unit, siteEvaluation }: RunManifest,
   tokenizer: Tokenizer,
+  placeKey: string | undefined,
 ): Promise<string> {
   const { name, checkpoint, maxTokens } = model
   const probe = [...(await tokenizer.encode(PROBE, 512))]
   const vocabularySize = tokenizer.vocabularySize
-  const what = { format: 2, fingerprint, name, checkpoint, task, maxTokens, labels, vocabularySize, probe }
+  const common = { format: 2, fingerprint, name, checkpoint, task, maxTokens, labels, vocabularySize, probe }
+  const what = siteEvaluation === undefined ? common : { ...common, places: sha256Hex(placeKey ?? '') }
   return sha256Hex(
     canonicalJson(unit === undefined ? what : { ...what, unit: { column: unitColumn, maxRecords: unit.maxRecords } }),
   )

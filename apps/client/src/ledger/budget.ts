@@ -4,7 +4,9 @@ import {
   chooseRule,
   type FilterRule,
   filterOf,
+  mechanismKey,
   mergeEvents,
+  type PrivacyEvent,
   type PrivacyFilter,
   scheduleRule,
 } from '@fedsvd/core/accounting'
@@ -12,6 +14,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 import { deltaWithoutMisses } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
 import { type BoundRun, type LedgerState, releasesOf, spentEvents } from './state.ts'
+import { type Spending, spentBefore } from './unit-classes.ts'
 
 /** Makes the filter of a rule: `filterOf` outside tests. */
 export type MakeFilter = (rule: FilterRule) => PrivacyFilter
@@ -44,6 +47,8 @@ export function ruleOf(state: LedgerState, next?: BoundRun | AccountedEvent): Fi
 interface Payer {
   /** The run that the event is for; undefined for what is outside all runs. */
   readonly run?: BoundRun | undefined
+  /** The data set that is trained on. */
+  readonly dataset?: string
   /** Whose the ledger's budget is, for the message. */
   readonly whose?: string
   readonly makeFilter?: MakeFilter | undefined
@@ -69,30 +74,70 @@ export function requireBudget(
 export function requireBudget(
   state: LedgerState,
   next: AccountedEvent | undefined,
-  { run, whose = 'this site', makeFilter = filterOf }: Payer = {},
+  { run, whose = 'this site', makeFilter = filterOf, dataset = '' }: Payer = {},
 ): FilterRule {
   if (run !== undefined) {
     const filter = makeFilter(scheduleRule(run.event))
     requireWithin(filter, spendingOf(state, run.runId), next, run.terms.budget, 'this run')
   }
   const rule = ruleOf(state, (run ?? next)!)
-  requireWithin(makeFilter(rule), spendingOf(state), next, state.budget, whose)
+  const filter = makeFilter(rule)
+  const about = (event: AccountedEvent | undefined): Spending | undefined =>
+    event && { event: event as PrivacyEvent, dataset, share: run?.evaluation?.share ?? 0, side: run && 'trained' }
+  for (const events of spentBefore(state, about(next ?? run?.event)!)) {
+    requireWithin(filter, { events, releases: releasesOf(state) }, next, state.budget, whose)
+  }
   return rule
 }
 
-interface Spending {
+/**
+ * Refuses an evaluation that the units set aside cannot pay for: by the grant of its run, which is a schedule of its
+ * evaluations for them, or by the budget of the ledger together with all that was spent by any of them.
+ *
+ * @returns the ledger's rule
+ * @throws FedsvdError BUDGET_EXHAUSTED
+ */
+export function requireEvaluationBudget(
+  state: LedgerState,
+  run: BoundRun & { readonly evaluation: NonNullable<BoundRun['evaluation']> },
+  { whose = 'this site', makeFilter = filterOf, dataset = '' }: Payer = {},
+): FilterRule {
+  const { event, share } = run.evaluation
+  const own = state.charges.filter(({ runId, round }) => runId === run.runId && round !== undefined)
+  const ofRun = { events: own.map((charge) => charge.event), releases: releasesOf(state, run.runId) }
+  requireWithin(makeFilter(scheduleRule(event)), ofRun, event, run.terms.budget, 'this run')
+  const rule = ruleOf(state, run)
+  const releases = releasesOf(state)
+  for (const events of spentBefore(state, { event, dataset, share, side: 'evaluated' })) {
+    const filter = makeFilter(ruleOfClass(rule, [...events, event]))
+    requireWithin(filter, { events, releases }, event, state.budget, whose)
+  }
+  return rule
+}
+
+/**
+ * The ledger's rule for one class of units. A ledger that is held to the schedule of one run is held to that of the
+ * run's evaluations for the units set aside: those have one mechanism, too, and their number was fixed with the run.
+ */
+export function ruleOfClass(rule: FilterRule, events: readonly AccountedEvent[]): FilterRule {
+  const [first] = events
+  if (rule.kind !== 'schedule' || first === undefined) return rule
+  return events.every((one) => mechanismKey(one) === mechanismKey(first)) ? scheduleRule(first) : rule
+}
+
+interface Spent {
   readonly events: readonly AccountedEvent[]
   readonly releases: number
 }
 
-function spendingOf(state: LedgerState, runId?: string): Spending {
+function spendingOf(state: LedgerState, runId: string): Spent {
   return { events: spentEvents(state, runId), releases: releasesOf(state, runId) }
 }
 
 /** Each release may miss its slot of time: that much of delta is not left for noise. */
 function requireWithin(
   filter: PrivacyFilter,
-  { events: spent, releases }: Spending,
+  { events: spent, releases }: Spent,
   next: AccountedEvent | undefined,
   budget: Budget,
   whose: string,

@@ -1,9 +1,10 @@
 import { filterOf, type SiteUnit } from '@fedsvd/core/accounting'
 import { deltaOfFigures } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
-import { ruleOf } from './budget.ts'
-import { type LedgerState, releasesOf, spentEvents } from './state.ts'
+import { ruleOf, ruleOfClass } from './budget.ts'
+import { type LedgerState, releasesOf } from './state.ts'
 import { unitOfLedger } from './unit.ts'
+import { worstOfClasses } from './unit-classes.ts'
 
 /** A budget and how far it is used, for people; what the ledger's rule counts is what is enforced. */
 export interface BudgetInUse {
@@ -23,7 +24,10 @@ export function budgetInUse(state: LedgerState): BudgetInUse {
   const rule = ruleOf(state)
   // As it is enforced: each release may have missed its slot of time.
   const delta = deltaOfFigures(budget.delta, releasesOf(state))
-  const epsilonCharged = rule === undefined ? 0 : filterOf(rule).epsilonUpperBound(spentEvents(state), delta)
+  const epsilonCharged =
+    rule === undefined
+      ? 0
+      : worstOfClasses(state, (events) => filterOf(ruleOfClass(rule, events)).epsilonUpperBound(events, delta))
   const remaining = Math.max(0, budget.epsilon - epsilonCharged)
   return { name, budget, unit: unitOfLedger(state), epsilonCharged, remaining }
 }

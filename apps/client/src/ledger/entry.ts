@@ -53,6 +53,11 @@ const bound = z.strictObject({
   manifestSha256: sha256Hex,
   terms: privacyTermsSchema,
   event: privacyEventSchema,
+  /**
+   * Where the run evaluates at the sites: the share of units that are set aside, and what one evaluation spends. Its
+   * rounds spend nothing of those units, and its evaluations nothing of the others.
+   */
+  evaluation: z.strictObject({ share: z.number().gt(0).lt(1), event: privacyEventSchema }).optional(),
 })
 
 /**
@@ -77,12 +82,16 @@ const reserved = z.strictObject({
 const chargePurposeSchema = z.enum(['count', 'evaluation', 'statistics'])
 export type ChargePurpose = z.infer<typeof chargePurposeSchema>
 
-/** What is spent outside rounds, before its noise is drawn; `runId` where it is for one run. */
+/**
+ * What is spent outside the steps of rounds, before its noise is drawn; `runId` where it is for one run. With `round` it
+ * is the evaluation of that round: of units that the run does not train on, and of no others.
+ */
 const charged = z.strictObject({
   kind: z.literal('charged'),
   purpose: chargePurposeSchema,
   dataset: sha256Hex,
   runId: z.uuid().optional(),
+  round: round.optional(),
   event: privacyEventSchema,
 })
 

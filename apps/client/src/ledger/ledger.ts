@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { PrivacyEvent } from '@fedsvd/core/accounting'
+import type { FilterRule, PrivacyEvent } from '@fedsvd/core/accounting'
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import {
   assertSavedStep,
@@ -14,7 +14,7 @@ import type { Budget, LedgerHead } from '@fedsvd/core/protocol'
 import { isSigned, type OwnerStatement, statementInvalid } from '../owner/statement.ts'
 import { adoptEarlier, type EarlierPlace, movedAway } from './adopt-earlier.ts'
 import { smaller } from './adopted.ts'
-import { type MakeFilter, requireBudget } from './budget.ts'
+import { type MakeFilter, requireBudget, requireEvaluationBudget } from './budget.ts'
 import { canonicalJson } from './chain.ts'
 import {
   type AttemptKey,
@@ -97,6 +97,14 @@ export interface PrivacyLedger extends Disposable {
    */
   charge(purpose: ChargePurpose, event: PrivacyEvent, runId?: string): PaidCharge
   /**
+   * Pays for the evaluation of a round that is reserved, out of the budget of the units set aside, before one of them is
+   * looked at. Each attempt pays anew, whatever became of the one before.
+   *
+   * @throws FedsvdError BUDGET_EXHAUSTED (nothing is written); TERMS_CHANGED for a run without evaluation, or a round
+   *   that is not reserved
+   */
+  evaluate(runId: string, round: number): Reservation
+  /**
    * Takes in a statement of the data owner, once. The first one fixes the owner's key.
    *
    * @throws FedsvdError STATEMENT_INVALID for one that is not signed, or by another key than the first
@@ -162,7 +170,11 @@ export function openLedger(
    * Appends a fact that spends, once the budgets allow it; the ledger's rule is on stable storage before the first one.
    */
   const spend = (fact: LedgerFactOf<'reserved' | 'charged'>, run?: BoundRun): string => {
-    const rule = requireBudget(current(), fact.event, { run, whose, makeFilter })
+    const rule = requireBudget(current(), fact.event, { run, whose, makeFilter, dataset })
+    return spendByRule(fact, rule)
+  }
+
+  const spendByRule = (fact: LedgerFactOf<'reserved' | 'charged'>, rule: FilterRule): string => {
     if (canonicalJson(rule) !== canonicalJson(current().rule ?? null)) file.append({ kind: 'rule-fixed', rule })
     return file.append(fact)
   }
@@ -258,6 +270,31 @@ export function openLedger(
       requireUnit(current(), event.unit)
       const entryHash = spend({ kind: 'charged', purpose, dataset, ...(runId !== undefined && { runId }), event }, run)
       return { event, entryHash }
+    },
+    evaluate(runId, round) {
+      const run = current().runs.get(runId)
+      const attempt = lastAttempt(current(), runId, round)
+      if (run?.evaluation === undefined || attempt === undefined)
+        throw termsChanged(
+          'a round with an evaluation that was reserved',
+          `round ${roundNumber(round)} of run ${runId}`,
+        )
+      const { event } = run.evaluation
+      const rule = requireEvaluationBudget(
+        current(),
+        { ...run, evaluation: run.evaluation },
+        { whose, makeFilter, dataset },
+      )
+      const entryHash = spendByRule({ kind: 'charged', purpose: 'evaluation', dataset, runId, round, event }, rule)
+      return reservationFrom({
+        event,
+        runId,
+        round,
+        attempt: attempt.attempt,
+        datasetFingerprint: fingerprint,
+        durable: true,
+        entryHash,
+      })
     },
     accept(statement) {
       const { owner, statements } = current()

@@ -34,7 +34,7 @@ export function nextAttempt(
   { canResume = true, dataset, ...payer }: Payer & { readonly canResume?: boolean },
 ): NextAttempt {
   const require = (steps: number) => {
-    requireBudget(state, steps === 0 ? undefined : { ...run.event, steps }, { run, ...payer })
+    requireBudget(state, steps === 0 ? undefined : { ...run.event, steps }, { run, dataset, ...payer })
   }
   const affords = (steps: number): boolean => isWithinBudget(() => require(steps))
   const from = interruptedAttempt(state, run.runId, round)

@@ -31,7 +31,9 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
   if (state === undefined) {
     if (fact.kind !== 'opened') throw contradiction('the kind "opened"', `"${fact.kind}"`)
     return {
-      ...(fact.format === 1 ? { name: fact.fingerprint, fingerprint: fact.fingerprint } : { name: fact.name }),
+      ...(fact.format === 1
+        ? { name: fact.fingerprint, fingerprint: fact.fingerprint }
+        : { name: fact.name, salt: fact.salt }),
       budget: fact.budget,
       runs: new Map(),
       attempts: [],
@@ -59,6 +61,7 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
     case 'charged': {
       const { kind: _, ...charge } = fact
       const datasets = withDataset(state, charge.dataset, contradiction)
+      requireEvaluation(state, charge, contradiction)
       return { ...state, datasets, charges: [...state.charges, charge] }
     }
     case 'adopted':
@@ -145,6 +148,20 @@ function withDataset(
   const isCovered = statements.some((one) => one.kind === 'disjoint' && one.budget === name && one.dataset === dataset)
   if (name !== SITE_BUDGET && !isCovered) throw contradiction('a data set that the data owner set apart', dataset)
   return new Set(datasets).add(dataset)
+}
+
+/** An evaluation spends what its run was bound to, in a round that was reserved. */
+function requireEvaluation(
+  state: LedgerState,
+  { purpose, runId, round, event }: Omit<LedgerFactOf<'charged'>, 'kind'>,
+  contradiction: Contradiction,
+): void {
+  if (round === undefined) return
+  const bound = runId === undefined ? undefined : state.runs.get(runId)?.evaluation
+  if (purpose !== 'evaluation' || bound === undefined || canonicalJson(bound.event) !== canonicalJson(event))
+    throw contradiction('the evaluation that its run was bound to', 'another')
+  if (lastAttempt(state, runId!, round) === undefined)
+    throw contradiction('an evaluation of a round that was reserved', `round ${roundNumber(round)}`)
 }
 
 function newAttempt(

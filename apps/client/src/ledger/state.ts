@@ -12,6 +12,8 @@ export interface BoundRun {
   readonly event: PrivacyEvent
   /** When, by the clock of this machine: for people, and for the months of a site's policy. */
   readonly agreedAt?: string | undefined
+  /** Where the run evaluates at the sites: the share of units set aside, and what one evaluation spends. */
+  readonly evaluation?: { readonly share: number; readonly event: PrivacyEvent } | undefined
 }
 
 /** One reservation and how far it came. */
@@ -44,6 +46,8 @@ export interface Charge {
   readonly purpose: ChargePurpose
   readonly dataset: string
   readonly runId?: string | undefined
+  /** It is the evaluation of this round. */
+  readonly round?: number | undefined
   readonly event: PrivacyEvent
 }
 
@@ -62,6 +66,8 @@ export interface LedgerState {
   /** The one data set of a ledger of format 1. */
   readonly fingerprint?: string | undefined
   readonly budget: Budget
+  /** Random, and never leaves the site; undefined in a ledger of format 1. */
+  readonly salt?: string | undefined
   /** How events are held against the budget; undefined before the first release, and in ledgers from before rules. */
   readonly rule?: FilterRule | undefined
   readonly runs: ReadonlyMap<string, BoundRun>
@@ -92,16 +98,19 @@ export function interruptedAttempt(state: LedgerState, runId: string, round: num
   return last?.stepwise === true && last.frameSha256 === undefined ? last : undefined
 }
 
-/** Every event that was spent, by rounds and outside them: of everything, or of one run. */
+/**
+ * Every event that was spent, by rounds and outside them, of everything or of one run: by each unit that no run has set
+ * aside. What was spent by others: `spentByClass`.
+ */
 export function spentEvents(state: LedgerState, runId?: string): readonly PrivacyEvent[] {
-  return [...state.attempts, ...state.charges]
+  return [...state.attempts, ...state.charges.filter(({ round }) => round === undefined)]
     .filter((spending) => runId === undefined || spending.runId === runId)
     .map(({ event }) => event)
 }
 
 /**
  * How many releases there were at most, of everything or of one run: each attempt ends with one, each time that it is
- * begun.
+ * begun. An evaluation leaves with its round.
  */
 export function releasesOf(state: LedgerState, runId?: string): number {
   const again = state.attempts

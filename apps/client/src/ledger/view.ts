@@ -10,6 +10,7 @@ import { budgetInUse } from './charged.ts'
 import type { LedgerEntry } from './entry.ts'
 import { replay } from './replay.ts'
 import { releasesOf, spentEvents } from './state.ts'
+import { worstOfClasses } from './unit-classes.ts'
 import { type VerifiedLedger, verifyLedgerBytes } from './verify.ts'
 
 /** What an owner sees of one ledger: its facts, and what they add up to at its own delta. */
@@ -98,8 +99,8 @@ export function showLedger(place: string): readonly LedgerView[] {
       reservations: state.attempts.length,
       unfinished: state.attempts.filter(({ frameSha256 }) => frameSha256 === undefined).length,
       steps: events.reduce((sum, { steps }) => sum + steps, 0),
-      epsilonPld: pld.epsilonUpperBound(events, delta),
-      epsilonRdp: rdp.epsilonUpperBound(events, delta),
+      epsilonPld: worstOfClasses(state, (spent) => pld.epsilonUpperBound(spent, delta)),
+      epsilonRdp: worstOfClasses(state, (spent) => rdp.epsilonUpperBound(spent, delta)),
       rule: ruleOf(state),
       epsilonCharged,
       remaining,

@@ -2,7 +2,7 @@ import { initialState } from '@fedsvd/core/lora'
 import { type LotTerms, mostMembers } from '@fedsvd/core/privacy'
 import { type RunManifest, resolveManifest } from '@fedsvd/core/protocol'
 import { type EncodedRecord, IGNORED, recordsInMemory } from '@fedsvd/engine/datasets'
-import type { PrivateEngine } from '@fedsvd/engine/training'
+import { canEvaluate, type PrivateEngine } from '@fedsvd/engine/training'
 import { lotOfAll } from '@fedsvd/engine/training/lots'
 import type { ReleaseClock } from './release-clock.ts'
 
@@ -32,7 +32,28 @@ export async function slotLength(
   const members = mostMembers({ ...terms, steps: manifest.localSteps })
   const records = members * resolveManifest(manifest).unit.maxRecords
   const perRecord = await millisecondsPerRecord(manifest, engine, clock)
-  return Math.ceil(MARGIN * (records * perRecord + manifest.localSteps * STEP_MS + ROUND_MS))
+  const training = records * perRecord + manifest.localSteps * STEP_MS
+  return Math.ceil(MARGIN * (training + (await evaluationMs(manifest, terms, engine, clock)) + ROUND_MS))
+}
+
+/**
+ * The longest time that an evaluation can take. Copies of a text are set aside together, so no bound below all of the
+ * declared units holds whatever the records are.
+ */
+async function evaluationMs(
+  manifest: RunManifest,
+  { declaredRecords }: Pick<LotTerms, 'declaredRecords'>,
+  engine: PrivateEngine,
+  clock: ReleaseClock,
+): Promise<number> {
+  if (manifest.siteEvaluation === undefined || !canEvaluate(engine)) return 0
+  const record = longestRecord(manifest)
+  const records = Array.from({ length: BATCHES * engine.rowsFor(record) }, () => record)
+  const state = initialState(manifest.adapter, { seed: manifest.seed })
+  const perRecord = await slowestOf(clock, records.length, async () => {
+    await ('logits' in engine ? engine.logits(records, state) : engine.scores(records, state))
+  })
+  return declaredRecords * resolveManifest(manifest).unit.maxRecords * perRecord
 }
 
 async function millisecondsPerRecord(
@@ -44,11 +65,16 @@ async function millisecondsPerRecord(
   const count = BATCHES * engine.rowsFor(record)
   const lot = lotOfAll(recordsInMemory(Array.from({ length: count }, () => record)))
   const state = initialState(manifest.adapter, { seed: manifest.seed })
-  await engine.clippedLotSum(lot, state, manifest.clipNorm) // the first is slower: the session is made
+  return await slowestOf(clock, count, async () => void (await engine.clippedLotSum(lot, state, manifest.clipNorm)))
+}
+
+/** The slowest of some trials, by record, in milliseconds; the first one is not counted, as it makes the session. */
+async function slowestOf(clock: ReleaseClock, count: number, compute: () => Promise<void>): Promise<number> {
+  await compute()
   let slowest = 0
   for (let trial = 0; trial < TRIALS; trial++) {
     const started = clock.now()
-    await engine.clippedLotSum(lot, state, manifest.clipNorm)
+    await compute()
     slowest = Math.max(slowest, clock.now() - started)
   }
   return slowest / count

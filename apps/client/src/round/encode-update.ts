@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { assertPrivateUpdate, type PrivateUpdate } from '@fedsvd/core/privacy'
+import { assertNoisedCounts, assertPrivateUpdate, type NoisedCounts, type PrivateUpdate } from '@fedsvd/core/privacy'
 import { encodeFrame, type FrameHeader, type RunManifest, tensorsOfUpdate } from '@fedsvd/core/protocol'
 import { isSimulated, type SimulatedRandomness } from './simulated-randomness.ts'
 
@@ -12,18 +12,26 @@ export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').up
  * protects nobody. It stays within a process that simulates its sites.
  *
  * @param simulated of a simulated site alone
+ * @param counts of a round with an evaluation, which leave in the same frame
  * @throws FedsvdError RESERVATION_MISSING, NOISE_INVALID
  */
 export function encodeUpdate(
   update: PrivateUpdate,
   header: Omit<FrameHeader, 'kind' | 'round' | 'runId'>,
-  manifest: Pick<RunManifest, 'adaptiveClipping'> = {},
+  manifest: Partial<Pick<RunManifest, 'adaptiveClipping' | 'siteEvaluation' | 'task' | 'labels'>> = {},
   simulated?: SimulatedRandomness,
+  counts?: NoisedCounts,
 ): Uint8Array {
   assertPrivateUpdate(update)
-  if (update.randomness !== 'secure' && !isSimulated(simulated)) throw notPrivate(update.randomness)
+  if (counts !== undefined) assertNoisedCounts(counts)
+  for (const { randomness } of counts === undefined ? [update] : [update, counts]) {
+    if (randomness !== 'secure' && !isSimulated(simulated)) throw notPrivate(randomness)
+  }
   const { runId, round } = update.reserved
-  return encodeFrame({ kind: 'update', ...header, runId, round, tensors: tensorsOfUpdate(manifest, update) }, sha256)
+  const { tensors, shareUnderClip } = update
+  const evaluation = counts && Float32Array.from(counts.values)
+  const content = tensorsOfUpdate(manifest, { tensors, shareUnderClip, evaluation })
+  return encodeFrame({ kind: 'update', ...header, runId, round, tensors: content }, sha256)
 }
 
 function notPrivate(randomness: string): FedsvdError {

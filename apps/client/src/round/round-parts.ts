@@ -32,7 +32,7 @@ export interface RoundParts {
   readonly snapshots: StepSnapshots
   readonly engine: PrivateEngine
   /** The site's records as the run takes them: they may still be in the making, which takes as long as they are. */
-  records(): Promise<RecordSource>
+  records(): Promise<RecordSource & { readonly setAside?: RecordSource | undefined }>
   readonly release: ReleaseGrid
   /** Waits for room on the disk, for the site's state is kept there. */
   readonly whenDiskHasRoom: WhenDiskHasRoom
@@ -48,6 +48,8 @@ export interface RoundParts {
   accept?(state: AdapterState): void
   /** Tells the coordinator what the ledger holds now. @throws FedsvdError LEDGER_MISMATCH */
   report(): Promise<void>
+  /** The budget of the units set aside does not pay for this round's evaluation. */
+  onNotEvaluated(): void
   /** The budget pays for `steps` of the `of` steps that the run's rounds have. */
   onShortened(round: { steps: number; of: number }): void
   /** An interrupted round resumes after step `step`. */

@@ -2,6 +2,7 @@ import { type AdapterState, trainedSpecs, trainedTensors, withTrained } from '@f
 import {
   beginPrivateRound,
   canResume,
+  type NoisedCounts,
   type PrivateRound,
   type Reservation,
   type SavedBytes,
@@ -9,11 +10,13 @@ import {
   stepsOf,
 } from '@fedsvd/core/privacy'
 import type { RunManifest } from '@fedsvd/core/protocol'
+import { isEvaluationRound } from '@fedsvd/core/site-evaluation'
 import { type RecordSource, unitsIn } from '@fedsvd/engine/datasets'
 import { type AttemptKey, type BoundRun, interruptedAttempt, lastAttempt } from '../ledger/index.ts'
 import { turn } from '../platform/index.ts'
 import { deliver } from './deliver.ts'
 import { encodeUpdate, sha256 } from './encode-update.ts'
+import { evaluateState, payForEvaluation } from './evaluate-state.ts'
 import { loadState, schemaHash } from './load-state.ts'
 import type { RoundParts } from './round-parts.ts'
 import { type SumParts, sumDespiteFaults } from './sum-despite-faults.ts'
@@ -57,6 +60,8 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
   const { reservation, resume } = await whenDiskHasRoom(() => pay(parts, agreed))
   const steps = stepsOf(reservation.entry)
   if (steps < agreed.steps) parts.onShortened({ steps, of: agreed.steps })
+  const paid = await whenDiskHasRoom(() => payForEvaluation(ledger, manifest, { ...invitation, engine: parts.engine }))
+  if (paid === undefined && isEvaluationRound(manifest, invitation.round)) parts.onNotEvaluated()
   await parts.report()
   const records = await whenDiskHasRoom(() => parts.records())
   signal.throwIfAborted()
@@ -79,16 +84,31 @@ async function train(parts: RoundParts): Promise<AttemptKey> {
     await privateStep({ ...parts, records, steps }, state, round, round.stepsDone + 1)
     if (round.stepsDone < steps) await keep(parts, round)
   }
+  const evaluation = paid && (await evaluate(parts, records.setAside!, paid, state))
   const update = await round.finish()
   await turn()
   const header = { basis: invitation.basis, clientId, schemaHash: schemaHash(manifest.adapter) }
-  const frame = encodeUpdate(update, header, manifest, parts.simulated)
+  const frame = encodeUpdate(update, header, manifest, parts.simulated, evaluation)
   await turn()
   const key: AttemptKey = update.reserved
   const sha256OfFrame = await whenDiskHasRoom(() => outbox.put(key, frame))
   await whenDiskHasRoom(() => ledger.finish(key, sha256OfFrame))
   parts.snapshots.clear(invitation.runId, invitation.round)
   return key
+}
+
+/** Measures the state that the round started from on the units set aside: computing like that of a step. */
+async function evaluate(
+  parts: RoundParts,
+  setAside: RecordSource,
+  reservation: Reservation,
+  state: AdapterState,
+): Promise<NoisedCounts> {
+  const { engine, manifest, source, signal, resumeGate } = parts
+  await resumeGate.value(signal)
+  using work = await parts.work(signal)
+  const rest = (): Promise<void> => work.rest(async () => void (await resumeGate.value(signal)))
+  return await evaluateState({ engine, manifest, setAside, reservation, source, signal, rest }, state)
 }
 
 /**

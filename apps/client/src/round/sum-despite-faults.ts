@@ -42,7 +42,7 @@ export async function sumDespiteFaults(
 }
 
 /** A record that every model of the task takes; no one's. */
-function madeUpRecord(manifest: Pick<RunManifest, 'task'>): EncodedRecord {
+export function madeUpRecord(manifest: Pick<RunManifest, 'task'>): EncodedRecord {
   const { task } = resolveManifest(manifest)
   const tokenIds = Int32Array.of(0, 0)
   const isOfTokens = task === 'token-classification' || predictsTokens(task)

@@ -97,6 +97,7 @@ describe('a round on a large adapter', () => {
       source,
       signal: new AbortController().signal,
       report: async () => {},
+      onNotEvaluated: () => {},
       onShortened: () => {},
       onLotFault: () => {},
       onResumed: () => {},

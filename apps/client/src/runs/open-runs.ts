@@ -1,10 +1,11 @@
 import { eventOfRound, type SiteUnit, unitOfRun } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import type { PrivacyTerms, RunManifest } from '@fedsvd/core/protocol'
+import { eventOfEvaluation } from '@fedsvd/core/site-evaluation'
 import type { LeftOut } from '@fedsvd/engine/datasets'
 import type { PrivateEngine } from '@fedsvd/engine/training'
 import type { EncodedRecords, EncodedStores } from '../data/index.ts'
-import { type BoundRun, canonicalJson, type PrivacyLedger, ruleOf, sha256Hex, spentEvents } from '../ledger/index.ts'
+import { type BoundRun, canonicalJson, type PrivacyLedger, ruleOf, sha256Hex, spentBefore } from '../ledger/index.ts'
 import {
   type Declaration,
   type RunLimits,
@@ -136,8 +137,14 @@ export function judgeRun(manifest: RunManifest, parts: AgreementParts): BoundRun
 }
 
 function bindableRun(manifest: RunManifest, coordinator: string, terms: PrivacyTerms): BoundRun {
-  const manifestSha256 = sha256Hex(canonicalJson(manifest))
-  return { runId: manifest.runId, coordinator, manifestSha256, terms, event: eventOfRound(manifest, terms) }
+  return {
+    runId: manifest.runId,
+    coordinator,
+    manifestSha256: sha256Hex(canonicalJson(manifest)),
+    terms,
+    event: eventOfRound(manifest, terms),
+    ...evaluationOf(manifest),
+  }
 }
 
 /** Refuses a run for what its manifest says. */
@@ -146,6 +153,12 @@ function requireKindOfRun(manifest: RunManifest, { declaration, limits, policy }
   requireRunAllowed(manifest, policy)
   requireUnitOf(declaration, unitOfRun(manifest))
   requireDeclaredKind(manifest, declaration)
+}
+
+/** What the ledger has to know of a run that evaluates at the sites. */
+function evaluationOf({ siteEvaluation, ...run }: RunManifest): Pick<BoundRun, 'evaluation'> {
+  if (siteEvaluation === undefined) return {}
+  return { evaluation: { share: siteEvaluation.share, event: eventOfEvaluation({ ...run, siteEvaluation }) } }
 }
 
 /** A site counts persons exactly where it names a column for them, and takes part in runs of its unit only. */
@@ -177,10 +190,16 @@ function lazily<T, A extends readonly unknown[] = []>(make: (...args: A) => Prom
   }
 }
 
+/** The terms with the most noise of those that each class of units which the run would train on asks for. */
 function newTerms(manifest: RunManifest, { ledger, declaration, policy }: AgreementParts): PrivacyTerms {
-  const { budget, runs } = ledger.state
-  const [spent, rule] = [spentEvents(ledger.state), ruleOf(ledger.state)]
-  const terms = termsFor(manifest, { declaredRecords: declaration.records, budget, spent, rule })
-  requireMonthAllowed(terms, runs.values(), new Date(), policy)
+  const { state, fingerprint: dataset } = ledger
+  const { budget } = state
+  const rule = ruleOf(state)
+  const event = state.attempts[0]?.event ?? state.charges[0]?.event
+  const share = manifest.siteEvaluation?.share ?? 0
+  const classes = event === undefined ? [[]] : spentBefore(state, { event, dataset, share, side: 'trained' })
+  const each = classes.map((spent) => termsFor(manifest, { declaredRecords: declaration.records, budget, spent, rule }))
+  const terms = each.reduce((most, one) => (one.noiseMultiplier > most.noiseMultiplier ? one : most))
+  requireMonthAllowed(terms, state.runs.values(), new Date(), policy)
   return terms
 }

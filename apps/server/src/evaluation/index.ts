@@ -1,3 +1,4 @@
+export { bestRound, isOutOfPatience, siteFigures } from './best-round.ts'
 export { Evaluations } from './evaluations.ts'
 export type { Evaluator, EvaluatorFactory } from './evaluator.ts'
 export { evaluatorOn } from './evaluator-on.ts'

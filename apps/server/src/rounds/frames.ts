@@ -33,7 +33,7 @@ export function decodeState(
  * @throws FedsvdError as `decodeFrame` does
  */
 export function decodeUpdate(
-  manifest: Public & Pick<protocol.RunManifest, 'adaptiveClipping'>,
+  manifest: Public & Pick<protocol.RunManifest, 'adaptiveClipping' | 'siteEvaluation' | 'task' | 'labels'>,
   expected: { readonly schemaHash: string; readonly round: number; readonly basis: number; readonly clientId: string },
   bytes: Uint8Array,
   digest?: protocol.Sha256,

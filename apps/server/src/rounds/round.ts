@@ -6,6 +6,7 @@ import type { RoundContext } from './context.ts'
 import { refactorise } from './refactorise.ts'
 import { requireObjects } from './required-objects.ts'
 import { select } from './select.ts'
+import { storeSiteEvaluation } from './site-evaluations.ts'
 import { storeNextState } from './store-next-state.ts'
 
 /**
@@ -21,6 +22,7 @@ export async function runRound(round: RoundContext): Promise<void> {
   round.run.time.signal.throwIfAborted()
   if (round.journal.progress!.result === undefined) {
     const { mean, ...clipNorms } = await aggregate(round)
+    await storeSiteEvaluation(round)
     const next = await refactorise(round, mean)
     await storeNextState(round, next, clipNorms)
   }

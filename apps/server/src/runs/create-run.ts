@@ -13,7 +13,7 @@ import {
 } from '@fedsvd/core/protocol'
 import { actorOf, type Caller } from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
-import { clientLevelOf, type EpsilonBounds } from '../privacy/index.ts'
+import { clientLevelOf, type EpsilonBounds, siteEvaluationOf } from '../privacy/index.ts'
 import { encodeState, schemaHashOf } from '../rounds/index.ts'
 import { type BlobStore, stage } from '../storage/objects/index.ts'
 import type { RunRecord, Store } from '../storage/records/index.ts'
@@ -58,6 +58,7 @@ export async function planRun(
   })
   await model.prove?.(request.task)
   const clientLevel = request.clientLevel && (await clientLevelOf(request.clientLevel, request, bounds))
+  const siteEvaluation = request.siteEvaluation && (await siteEvaluationOf(request.siteEvaluation, request, bounds))
   const { name: modelName, checkpoint } = model
   const { startFrom: _, keep: __, ...own } = request
   const given = {
@@ -67,6 +68,7 @@ export async function planRun(
     model: { ...request.model, name: modelName, ...(checkpoint && { checkpoint }) },
     adapter,
     ...(clientLevel && { clientLevel }),
+    ...(siteEvaluation && { siteEvaluation }),
   }
   const manifest = runManifestSchema.parse(given)
   const startFrom = await startFromOf(request, manifest, { store, by })

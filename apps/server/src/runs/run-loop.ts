@@ -1,6 +1,7 @@
 import { type FedsvdError, isFedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { aggregationRules, methods } from '@fedsvd/core/federation'
 import type { RunManifest, RunState } from '@fedsvd/core/protocol'
+import { isOutOfPatience } from '../evaluation/index.ts'
 import { isOutage, sleep } from '../platform/index.ts'
 import { announce, RunOver, runRound } from '../rounds/index.ts'
 import type { ActiveRun } from './active-run.ts'
@@ -86,11 +87,22 @@ async function runRounds(run: ActiveRun): Promise<Ending> {
     let round = await run.storage.store.rounds.publishedCount(runId)
     const unannounced = run.rounds.unannounced(round)
     if (unannounced !== undefined) await announce(unannounced)
-    for (; round < (await run.settings.latestPlan()).rounds; round += 1) await runRound(await run.rounds.open(round))
+    for (; round < (await run.settings.latestPlan()).rounds; round += 1) {
+      await requirePatience(run)
+      await runRound(await run.rounds.open(round))
+    }
     await run.evaluations.settled()
     // it may have been extended meanwhile
     if (round >= (await run.settings.latestPlan()).rounds) return { state: 'completed' }
   }
+}
+
+/** @throws RunOver where the sites have found no better state for as long as the run allows */
+async function requirePatience({ runId, settings, storage }: ActiveRun): Promise<void> {
+  const { manifest } = settings
+  const patience = manifest.siteEvaluation?.patience
+  if (patience === undefined || !isOutOfPatience(manifest, await storage.store.rounds.published(runId))) return
+  throw new RunOver(`no better state in ${patience} evaluations at the sites`, 'completed')
 }
 
 /** One line: reasons travel to clients. */

@@ -1,7 +1,8 @@
 import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
+import { bestRound } from '../evaluation/index.ts'
 import type { AdapterRecord, Store } from '../storage/records/index.ts'
 
-/** Which state of a run: the newest, the best on the hold-out, or that after a round, counted from 0. */
+/** Which state of a run: the newest, the best by its sites or on the hold-out, or that after a round, counted from 0. */
 export type WhichState = 'newest' | 'best' | number
 
 /**
@@ -10,7 +11,7 @@ export type WhichState = 'newest' | 'best' | number
  * @throws FedsvdError STATE_NOT_FOUND where the round is not published, or no round has been measured
  */
 export async function stateOfRun(
-  { adapters, rounds }: Pick<Store, 'adapters' | 'rounds'>,
+  { adapters, rounds, runs }: Pick<Store, 'adapters' | 'rounds' | 'runs'>,
   runId: string,
   which: WhichState,
 ): Promise<AdapterRecord> {
@@ -19,12 +20,13 @@ export async function stateOfRun(
     if (newest !== undefined) return newest
     throw notFound('a state of the run', 'none', 'Wait for its first round.')
   }
-  const round = which === 'best' ? (await rounds.best(runId))?.round : which
+  const manifest = which === 'best' ? (await runs.find(runId))?.manifest : undefined
+  const round = which === 'best' ? manifest && (await bestRound({ rounds }, manifest))?.round : which
   if (round === undefined) {
     throw notFound(
-      'a round that was measured on a hold-out',
+      'a round that was measured on a hold-out or by its sites',
       'none',
-      'Name a round, or start the coordinator with one.',
+      'Name a round, start the coordinator with a hold-out, or open runs with siteEvaluation.',
     )
   }
   const state = await adapters.find(runId, round + 1)

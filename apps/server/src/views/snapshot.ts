@@ -7,12 +7,14 @@ import {
   planOf,
   type RunSnapshot,
 } from '@fedsvd/core/protocol'
+import { bestRound } from '../evaluation/index.ts'
 import { type CentralLedger, type ClientCaps, type EpsilonBounds, PrivacySpending } from '../privacy/index.ts'
 import { deliveredTasks } from '../rounds/index.ts'
 import { type ActiveRun, mostSteps, readAlerts, shownAlerts } from '../runs/index.ts'
 import type { Participant, RoundProgress, RunRecord, Store } from '../storage/records/index.ts'
 import { leftOutOf } from './left-out.ts'
 import { notPrivateReason } from './not-private.ts'
+import { begunRounds, evaluationsOf, siteEvaluationOf } from './site-evaluation.ts'
 
 export interface SnapshotParts {
   readonly store: Store
@@ -42,7 +44,7 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
     store.adapters.newest(runId),
     store.participants.ofRun(runId),
     store.runs.plans(runId),
-    store.rounds.best(runId),
+    bestRound(store, manifest),
   ])
   const plan = plans.at(-1)
   const notPrivate = notPrivateReason(reason, alerts)
@@ -78,12 +80,13 @@ export async function snapshotOf(run: RunRecord, given: SnapshotParts): Promise<
     ...(reason && { reason }),
     ...(notPrivate && { notPrivate }),
     ...(current && { current }),
-    rounds: published.map(({ round, clients: counted, late, openedAt, publishedAt, evaluation }) => ({
+    rounds: published.map(({ round, clients: counted, late, openedAt, publishedAt, evaluation, siteEvaluation }) => ({
       round,
       clients: [...counted],
       ...(late && { late: late.map(({ clientId, round: madeIn }): [string, number] => [clientId, madeIn]) }),
       seconds: (publishedAt - openedAt) / 1000,
       ...(evaluation && { evaluation }),
+      ...(siteEvaluation && { siteEvaluation: siteEvaluationOf(manifest, siteEvaluation, names) }),
     })),
     ...(keep && { keep }),
     ...(baseline && { baseline }),
@@ -119,6 +122,7 @@ async function clientsOf(run: RunRecord, parts: ClientParts): Promise<RunSnapsho
   const unit = unitOfRun(manifest)
   const isOpen = !isRunOver(state)
   const spending = live?.budgets.spending ?? new PrivacySpending(await store.ledger.spending(runId))
+  const begun = manifest.siteEvaluation === undefined ? 0 : await begunRounds(store, manifest)
   const clients: RunSnapshot['clients'] = []
   for (const { clientId, terms, withdrawal } of participants) {
     const events = spending.of(clientId)
@@ -132,7 +136,7 @@ async function clientsOf(run: RunRecord, parts: ClientParts): Promise<RunSnapsho
       name: names.get(clientId) ?? clientId,
       connected: isConnected(clientId),
       steps: spending.stepsOf(clientId),
-      ...(await epsilonOf(events, budget, own)),
+      ...(await worstOf(events, evaluationsOf(manifest, begun, events), budget, own)),
       delta: budget.delta,
       budget: budget.epsilon,
       exhausted,
@@ -147,6 +151,19 @@ async function clientsOf(run: RunRecord, parts: ClientParts): Promise<RunSnapsho
     })
   }
   return clients
+}
+
+/** A unit was either trained on or set aside: the dearer of both. */
+async function worstOf(
+  trained: readonly AccountedEvent[],
+  evaluated: readonly AccountedEvent[],
+  budget: Budget,
+  bounds: EpsilonBounds,
+): Promise<{ epsilonUpperBound: number; looseBound?: true }> {
+  const training = await epsilonOf(trained, budget, bounds)
+  if (evaluated.length === 0) return training
+  const evaluation = await epsilonOf(evaluated, budget, bounds)
+  return evaluation.epsilonUpperBound > training.epsilonUpperBound ? evaluation : training
 }
 
 /** Rounds of those ahead that a client can pay for, by its own budget and the cap on it, were it asked in each. */

@@ -32,6 +32,11 @@ export const LIMITS = {
   declaredRecords: range(1, MOST_INT32, 'an integer of the database'),
   lotSize: range(1, MOST_INT32, 'a lot is no larger than the data that can be declared'),
   stepsInAll: range(1, 1e10, 'as many as rounds times localSteps'),
+  validationShare: range(
+    0.01,
+    0.5,
+    'fewer units than that measure nothing; more than half would be missing from the training',
+  ),
   recordsPerUnit: range(1, LARGEST_GROUP, 'the exact epsilon of a group is computed up to this size'),
   localSteps: range(1, 10_000, 'a round of more steps would be rounds'),
   rounds: range(1, 1_000_000, 'at one round a minute that is two years'),

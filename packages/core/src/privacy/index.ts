@@ -17,6 +17,14 @@ export type { GradientPart } from './clip.ts'
 export { beginClippedSum, type ClippedSum, type ClippedSumBuilder, type ClipTerms } from './clipped-sum.ts'
 export { isWithinNoiseRatio, type TargetedRun, untouchedNoiseQuestion } from './noise-ratio.ts'
 export {
+  assertNoisedCounts,
+  beginCounts,
+  type CountsNoise,
+  type CountsShape,
+  type CountsSum,
+  type NoisedCounts,
+} from './noised-counts.ts'
+export {
   beginPrivateRound,
   canResume,
   type PrivateRound,

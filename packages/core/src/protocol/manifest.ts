@@ -72,6 +72,19 @@ export const unitSchema = z.strictObject({
 })
 export type RunUnit = z.infer<typeof unitSchema>
 
+/**
+ * Evaluation at the sites; absent: there is none. Each site sets a share of its units aside, which it never trains on in
+ * this run, and every so many rounds measures on them the state that the round starts from. What leaves it are counts
+ * with the noise of `noiseMultiplier`, paid for out of the same budget: each unit is either trained on or counted. With
+ * `patience`, so many evaluations without a better one end the run.
+ */
+export const siteEvaluationSchema = z.strictObject({
+  share: numberIn(LIMITS.validationShare),
+  every: wholeIn(LIMITS.rounds),
+  noiseMultiplier: numberIn(LIMITS.noiseMultiplier),
+  patience: wholeIn(LIMITS.rounds).optional(),
+})
+
 /** How the updates of a round become one: the name of an `AggregationRule` and its terms. */
 export const aggregationSchema = registeredTerms(aggregationRules)
 
@@ -136,6 +149,7 @@ export const runManifestSchema = z.strictObject({
   /** Local DP-SGD steps of one client in one round (tau). */
   localSteps: wholeIn(LIMITS.localSteps),
   unit: unitSchema.optional(),
+  siteEvaluation: siteEvaluationSchema.optional(),
   /** Expected size of a Poisson lot, in units; a client's sampleRate is this over its declared number of units. */
   expectedLotSize: wholeIn(LIMITS.lotSize),
   clipNorm: numberIn(LIMITS.clipNorm),

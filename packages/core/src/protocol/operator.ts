@@ -2,7 +2,13 @@ import { z } from 'zod'
 import { ADVERSARY } from '../accounting/index.ts'
 import { LIMITS, numberIn, wholeIn } from '../limits/index.ts'
 import { identifierSchema } from './identifier.ts'
-import { adapterSchemaSchema, clientLevelSchema, runManifestSchema, sha256Hex } from './manifest.ts'
+import {
+  adapterSchemaSchema,
+  clientLevelSchema,
+  runManifestSchema,
+  sha256Hex,
+  siteEvaluationSchema,
+} from './manifest.ts'
 import { keepStatesSchema } from './registered-models.ts'
 import { runStateSchema } from './run-state.ts'
 import { storedForm } from './stored-form.ts'
@@ -25,6 +31,8 @@ export const runRequestSchema = runManifestSchema.omit({ runId: true, adapter: t
    * budget.
    */
   clientLevel: clientLevelSchema.partial({ noiseMultiplier: true }).optional(),
+  /** Without a noiseMultiplier: the least with which all evaluations cost no more than the target of the run. */
+  siteEvaluation: siteEvaluationSchema.partial({ noiseMultiplier: true }).optional(),
   /** Which of its states stay once it is over; absent: as the coordinator is set. */
   keep: keepStatesSchema.optional(),
   /** The run to go on from, and after which of its rounds; without one, from its newest state. */
@@ -76,6 +84,36 @@ const evaluationSchema = z.strictObject({
 })
 export type Evaluation = z.infer<typeof evaluationSchema>
 
+const unitInterval = z.strictObject({ low: measured, high: measured })
+
+/**
+ * What sites counted of a state on units that they do not train on, with what noise leaves of it: estimates, within
+ * their interval at 95 %. Units (records, or persons) weigh the same.
+ */
+const siteFiguresSchema = z.strictObject({
+  units: measured,
+  accuracy: measured,
+  interval: unitInterval,
+  /** In nats; each unit's is clipped at twice that of guessing. */
+  loss: measured,
+  /** What always predicting the most frequent class would reach. */
+  majority: measured.optional(),
+  /** By class, in the order of the labels. */
+  classes: z.array(z.strictObject({ units: measured, right: measured })).optional(),
+  confusion: z.array(z.array(measured)).optional(),
+  calibrationError: measured.optional(),
+})
+
+/** Of all sites together, and of each by itself. */
+const siteEvaluationFiguresSchema = siteFiguresSchema.extend({
+  sites: z.array(
+    siteFiguresSchema
+      .pick({ units: true, accuracy: true, interval: true })
+      .extend({ clientId: identifierSchema, name: z.string() }),
+  ),
+})
+export type SiteEvaluationFigures = z.infer<typeof siteEvaluationFiguresSchema>
+
 /**
  * A run as its operators see it: `GET /v1/runs/:runId`, and the `run` event of the `/operator` namespace.
  * Every epsilon here is an upper bound at the delta beside it, add-or-remove-one, for the unit and against the
@@ -126,6 +164,8 @@ export const runSnapshotSchema = z.strictObject({
       seconds: measured,
       /** public: measured on the coordinator's public hold-out, absent where there is none */
       evaluation: evaluationSchema.optional(),
+      /** noised: measured by the sites in the round behind, where the run evaluates at them. */
+      siteEvaluation: siteEvaluationFiguresSchema.optional(),
     }),
   ),
   baseline: z.strictObject({ majority: measured, records: count }).optional(),
@@ -214,8 +254,11 @@ export const runSnapshotSchema = z.strictObject({
       fallbacks: count,
     })
     .optional(),
-  /** The round whose state was best on the hold-out, by accuracy; of equals the earliest. Absent without a hold-out. */
-  best: z.strictObject({ round: count, accuracy: measured }).optional(),
+  /**
+   * The round whose state was best, by accuracy: at the sites where the run evaluates at them, else on the hold-out. Of
+   * equals the earliest. Absent where neither has measured one.
+   */
+  best: z.strictObject({ round: count, accuracy: measured, measuredBy: z.literal('sites').optional() }).optional(),
   /** SHA-256 of the newest published state. */
   adapter: z.string().optional(),
 })

@@ -33,6 +33,9 @@ export const CHOICE_DEFAULTS = {
   quantile: 0.5,
   clipLearningRate: 0.2,
   countShare: 0.1,
+  /** Of an evaluation at the sites: a tenth of the units, after each round. */
+  validationShare: 0.1,
+  evaluationEvery: 1,
 } as const
 
 const COMMON = {

@@ -37,3 +37,4 @@ export {
   type TextRecord,
   taskOf,
 } from './text-record.ts'
+export { PlacesWriter, placeOf, readPlaces, type SplitRecords, splitByPlace } from './unit-places.ts'

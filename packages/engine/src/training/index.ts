@@ -41,3 +41,4 @@ export type {
   TokenEngine,
   TrainingEngine,
 } from './training-engine.ts'
+export { canEvaluate } from './training-engine.ts'

@@ -67,3 +67,8 @@ export interface TrainingEngine extends PrivateEngine {
   /** The encoder's output for every record, row-major [records, featureWidth], in input order. */
   features(records: readonly EncodedRecord[], state: AdapterState): Promise<Float32Array>
 }
+
+/** Whether an engine can say what a model predicts: all but doubles that only train. */
+export function canEvaluate(engine: PrivateEngine): engine is TaskEngine {
+  return 'logits' in engine || 'scores' in engine
+}

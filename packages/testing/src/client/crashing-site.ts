@@ -168,6 +168,7 @@ for (let round = Number(firstRound); round < Number(firstRound) + Number(rounds)
     resumeGate,
     signal: new AbortController().signal,
     report: async () => {},
+    onNotEvaluated: () => {},
     onShortened: () => {},
     onLotFault: () => {},
     onResumed: ({ step }) => {

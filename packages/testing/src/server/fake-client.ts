@@ -38,6 +38,8 @@ export interface FakeClientOptions {
   readonly train?: (client: FakeClient, invitation: Invitation) => Promise<void>
   /** What it says of its norms where the clip norm adapts. */
   readonly shareUnderClip?: number
+  /** What it says that it counted in a round; default: no counts. */
+  readonly evaluation?: (round: number) => Float32Array | undefined
   readonly transports?: ('websocket' | 'polling')[]
 }
 
@@ -174,12 +176,11 @@ export class FakeClient {
       tensors,
       ...changes,
     }
-    const { adaptiveClipping } = this.manifests.get(runId)!
-    const shareUnderClip = adaptiveClipping && (this.#options.shareUnderClip ?? 0.5)
-    return encodeFrame(
-      { ...frame, tensors: tensorsOfUpdate({ adaptiveClipping }, { tensors, shareUnderClip }) },
-      sha256,
-    )
+    const manifest = this.manifests.get(runId)!
+    const shareUnderClip = manifest.adaptiveClipping && (this.#options.shareUnderClip ?? 0.5)
+    const evaluation = this.#options.evaluation?.(round)
+    const content = tensorsOfUpdate(manifest, { tensors, shareUnderClip, evaluation })
+    return encodeFrame({ ...frame, tensors: content }, sha256)
   }
 
   report(report: LedgerReport): Promise<LedgerReply> {

@@ -234,6 +234,15 @@ export interface Evaluation {
   readonly microF1?: number
 }
 
+/** What sites counted of one state, on units that they do not train on. */
+export interface SiteEvaluationCounts {
+  readonly sites: readonly {
+    readonly clientId: string
+    /** Noised, in the integers that were added up, one for each cell of the run's layout. */
+    readonly counts: readonly number[]
+  }[]
+}
+
 /** A published round, as its history shows it. */
 export interface PublishedRound {
   readonly round: number
@@ -243,6 +252,8 @@ export interface PublishedRound {
   readonly openedAt: number
   readonly publishedAt: number
   readonly evaluation?: Evaluation
+  /** Of the state that came out of this round; sites measure it in the round behind. */
+  readonly siteEvaluation?: SiteEvaluationCounts
 }
 
 /**

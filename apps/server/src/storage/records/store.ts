@@ -19,6 +19,7 @@ import type {
   RegisteredModel,
   RoundProgress,
   RunRecord,
+  SiteEvaluationCounts,
 } from './records.ts'
 
 /**
@@ -203,6 +204,8 @@ export interface RoundStore {
   /** The published round whose state measured the highest accuracy; of equals the earliest. */
   best(runId: string): Promise<{ readonly round: number; readonly accuracy: number } | undefined>
   setEvaluation(runId: string, round: number, evaluation: Evaluation): Promise<void>
+  /** Of the state that came out of this round; a second time it replaces the first. */
+  setSiteEvaluation(runId: string, round: number, counts: SiteEvaluationCounts): Promise<void>
 }
 
 /** What one client spent in one run with one mechanism, in one run of several. */

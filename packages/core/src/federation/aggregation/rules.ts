@@ -13,10 +13,10 @@ import { trimmedMean } from './trimmed-mean.ts'
 /** The aggregation rules that this process knows. */
 export const aggregationRules = new Registry<AggregationRule>('aggregation rule', [
   mean,
-  inverseVarianceMean,
   median,
   trimmedMean,
   krum,
+  inverseVarianceMean,
 ])
 
 /**

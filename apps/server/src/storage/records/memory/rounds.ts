@@ -6,7 +6,7 @@ import type { Fence } from './fence.ts'
 import { addFact, factKey, keyOf, type Tables } from './tables.ts'
 
 export function memoryRounds(tables: Tables, fence: Fence): RoundStore {
-  const { rounds, evaluations, adapters, facts } = tables
+  const { rounds, evaluations, siteEvaluations, adapters, facts } = tables
   const publishedOf = (runId: string) =>
     [...rounds.values()].filter((round) => round.runId === runId && round.phase === 'published')
   return {
@@ -48,7 +48,9 @@ export function memoryRounds(tables: Tables, fence: Fence): RoundStore {
           const evaluation = evaluations.get(keyOf(runId, round))
           const clients = tasks.filter(({ state }) => state === 'delivered').map(({ clientId }) => clientId)
           const times = { openedAt, publishedAt: publishedAt! }
-          return { round, clients, ...(late && { late }), ...times, ...(evaluation && { evaluation }) }
+          const siteEvaluation = siteEvaluations.get(keyOf(runId, round))
+          const measured = { ...(evaluation && { evaluation }), ...(siteEvaluation && { siteEvaluation }) }
+          return { round, clients, ...(late && { late }), ...times, ...measured }
         }),
     history: async (runId, sinceRound, limit) =>
       [...rounds.values()]
@@ -61,6 +63,10 @@ export function memoryRounds(tables: Tables, fence: Fence): RoundStore {
         return accuracy === undefined ? [] : [{ round, accuracy }]
       })
       return measured.sort((left, right) => right.accuracy - left.accuracy || left.round - right.round)[0]
+    },
+    async setSiteEvaluation(runId, round, counts) {
+      fence(runId)
+      siteEvaluations.set(keyOf(runId, round), counts)
     },
     async setEvaluation(runId, round, evaluation) {
       fence(runId)

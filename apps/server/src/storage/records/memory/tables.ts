@@ -16,6 +16,7 @@ import type {
   RegisteredModel,
   RoundProgress,
   RunRecord,
+  SiteEvaluationCounts,
 } from '../records.ts'
 
 /** Rows by their key; compound keys are joined by {@link keyOf}. */
@@ -30,6 +31,7 @@ export interface Tables {
   readonly participants: Map<string, Participant>
   readonly rounds: Map<string, RoundProgress>
   readonly evaluations: Map<string, Evaluation>
+  readonly siteEvaluations: Map<string, SiteEvaluationCounts>
   readonly facts: Map<string, PrivacyFact>
   /** Steps of rounds that have not begun, by run and client. */
   readonly ahead: Map<string, number>
@@ -52,6 +54,7 @@ export function emptyTables(): Tables {
     participants: new Map(),
     rounds: new Map(),
     evaluations: new Map(),
+    siteEvaluations: new Map(),
     facts: new Map(),
     ahead: new Map(),
     registeredModels: [],

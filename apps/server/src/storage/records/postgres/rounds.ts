@@ -3,7 +3,7 @@ import { countedBefore, leaseLost } from '../refusals.ts'
 import type { RoundStore } from '../store.ts'
 import type { Fence } from './fence.ts'
 import type { PrismaClient } from './generated/client.ts'
-import { adapterFrom, evaluationFrom, lateFrom, progressFrom } from './rows.ts'
+import { adapterFrom, evaluationFrom, lateFrom, progressFrom, siteEvaluationFrom } from './rows.ts'
 import { saveRound } from './save-round.ts'
 
 const PARTS = { tasks: true, updates: true, counted: true } as const
@@ -45,6 +45,7 @@ export function prismaRounds(prisma: PrismaClient, fence: Fence): RoundStore {
         openedAt: openedAt.getTime(),
         publishedAt: publishedAt!.getTime(),
         ...evaluationFrom(measured),
+        ...siteEvaluationFrom(measured),
       }))
     },
     async history(runId, sinceRound, limit) {
@@ -66,6 +67,13 @@ export function prismaRounds(prisma: PrismaClient, fence: Fence): RoundStore {
         select: { number: true, accuracy: true },
       })
       return row === null ? undefined : { round: row.number, accuracy: row.accuracy! }
+    },
+    async setSiteEvaluation(runId, round, counts) {
+      await prisma.$transaction(async (tx) => {
+        await fence(tx, runId)
+        const siteEvaluation = { sites: counts.sites.map((site) => ({ ...site, counts: [...site.counts] })) }
+        await tx.round.updateMany({ where: { runId, number: round }, data: { siteEvaluation } })
+      })
     },
     async setEvaluation(runId, round, evaluation) {
       await prisma.$transaction(async (tx) => {

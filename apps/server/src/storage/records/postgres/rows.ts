@@ -13,6 +13,7 @@ import type {
   RoundProgress,
   RoundResult,
   RunRecord,
+  SiteEvaluationCounts,
   StaleUpdate,
   Task,
 } from '../records.ts'
@@ -64,6 +65,12 @@ export function evaluationFrom(
   const { accuracy, loss, records, microF1 } = row
   if (accuracy === null || loss === null || records === null) return {}
   return { evaluation: { accuracy, loss, records, ...(microF1 !== null && { microF1 }) } }
+}
+
+export function siteEvaluationFrom({
+  siteEvaluation,
+}: Pick<Prisma.RoundGetPayload<object>, 'siteEvaluation'>): Pick<PublishedRound, 'siteEvaluation'> {
+  return siteEvaluation === null ? {} : { siteEvaluation: siteEvaluation as unknown as SiteEvaluationCounts }
 }
 
 export function capFrom({ clientId, epsilon, delta, actor, at }: Prisma.BudgetCapGetPayload<object>): BudgetCap {
