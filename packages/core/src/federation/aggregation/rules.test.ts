@@ -125,10 +125,10 @@ describe('a rule that is registered', () => {
     registerAggregationRule(firstOnes('first-ones'))
     expect(aggregationRules.names).toEqual([
       'mean',
-      'inverse-variance-mean',
       'median',
       'trimmed-mean',
       'krum',
+      'inverse-variance-mean',
       'first-ones',
     ])
     expect(minUpdates({ name: 'first-ones', kept: 2 })).toBe(2)
