@@ -83,8 +83,8 @@ const chargePurposeSchema = z.enum(['count', 'evaluation', 'statistics'])
 export type ChargePurpose = z.infer<typeof chargePurposeSchema>
 
 /**
- * What is spent outside the steps of rounds, before its noise is drawn; `runId` where it is for one run. With `round` it
- * is the evaluation of that round: of units that the run does not train on, and of no others.
+ * What is spent outside the steps of rounds, before its noise is drawn; `runId` where it is for one run. With `round`
+ * it is the evaluation of that round: of units that the run does not train on, and of no others.
  */
 const charged = z.strictObject({
   kind: z.literal('charged'),

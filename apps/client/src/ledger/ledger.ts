@@ -97,8 +97,8 @@ export interface PrivacyLedger extends Disposable {
    */
   charge(purpose: ChargePurpose, event: PrivacyEvent, runId?: string): PaidCharge
   /**
-   * Pays for the evaluation of a round that is reserved, out of the budget of the units set aside, before one of them is
-   * looked at. Each attempt pays anew, whatever became of the one before.
+   * Pays for the evaluation of a round that is reserved, out of the budget of the units set aside, before one of them
+   * is looked at. Each attempt pays anew, whatever became of the one before.
    *
    * @throws FedsvdError BUDGET_EXHAUSTED (nothing is written); TERMS_CHANGED for a run without evaluation, or a round
    *   that is not reserved

@@ -27,8 +27,8 @@ export interface EvaluationParts {
 }
 
 /**
- * Pays for the evaluation of a round where it has one; undefined where it has none, or the budget of the units set aside
- * does not pay for it. Both follow from the manifest and the ledger, and from no record.
+ * Pays for the evaluation of a round where it has one; undefined where it has none, or the budget of the units set
+ * aside does not pay for it. Both follow from the manifest and the ledger, and from no record.
  */
 export function payForEvaluation(
   ledger: PrivacyLedger,

@@ -27,8 +27,8 @@ function bestAtSites(manifest: Public, rounds: readonly Measured[]) {
 }
 
 /**
- * The round whose state is the best: by its sites where the run evaluates at them, else on the hold-out. Undefined where
- * neither has measured one.
+ * The round whose state is the best: by its sites where the run evaluates at them, else on the hold-out. Undefined
+ * where neither has measured one.
  */
 export async function bestRound(
   { rounds }: Pick<Store, 'rounds'>,

@@ -1,11 +1,12 @@
 import { isRunOver, type KeepStates } from '@fedsvd/core/protocol'
+import { bestRound } from '../evaluation/index.ts'
 import type { Store } from '../storage/records/index.ts'
 
 /**
  * The states that the rule of a run does not keep.
  *
  * @param kept numbers of its states that are there, ascending
- * @param best the number of the best one, where a hold-out has measured any
+ * @param best the number of the best one, where its sites or a hold-out have measured any
  * @param registered numbers of those that the registry names: they stay under every rule
  */
 export function statesToRetire(
@@ -32,7 +33,7 @@ export async function retireStates(
   const models = await registeredModels.list()
   for (const { manifest, keep } of over) {
     const { runId } = manifest
-    const best = (await rounds.best(runId))?.round
+    const best = (await bestRound({ rounds }, manifest))?.round
     const registered = new Set(models.filter((model) => model.runId === runId).map(({ number }) => number))
     const kept = await adapters.kept(runId)
     const retired = statesToRetire(keep!, kept, { best: best === undefined ? undefined : best + 1, registered })

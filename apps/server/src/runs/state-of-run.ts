@@ -2,7 +2,9 @@ import { FedsvdError, roundNumber } from '@fedsvd/core/errors'
 import { bestRound } from '../evaluation/index.ts'
 import type { AdapterRecord, Store } from '../storage/records/index.ts'
 
-/** Which state of a run: the newest, the best by its sites or on the hold-out, or that after a round, counted from 0. */
+/**
+ * Which state of a run: the newest, the best by its sites or on the hold-out, or that after a round, counted from 0.
+ */
 export type WhichState = 'newest' | 'best' | number
 
 /**

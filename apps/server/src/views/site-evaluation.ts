@@ -31,8 +31,8 @@ export async function begunRounds({ rounds }: Store, { runId }: RunManifest): Pr
 }
 
 /**
- * What evaluations have cost the units that a client has set aside, at most: those of all rounds that have begun, whoever
- * was asked in them. Nothing for a client that has spent nothing.
+ * What evaluations have cost the units that a client has set aside, at most: those of all rounds that have begun,
+ * whoever was asked in them. Nothing for a client that has spent nothing.
  */
 export function evaluationsOf(
   manifest: RunManifest,

@@ -73,10 +73,10 @@ export const unitSchema = z.strictObject({
 export type RunUnit = z.infer<typeof unitSchema>
 
 /**
- * Evaluation at the sites; absent: there is none. Each site sets a share of its units aside, which it never trains on in
- * this run, and every so many rounds measures on them the state that the round starts from. What leaves it are counts
- * with the noise of `noiseMultiplier`, paid for out of the same budget: each unit is either trained on or counted. With
- * `patience`, so many evaluations without a better one end the run.
+ * Evaluation at the sites; absent: there is none. Each site sets a share of its units aside, which it never trains on
+ * in this run, and every so many rounds measures on them the state that the round starts from. What leaves it are
+ * counts with the noise of `noiseMultiplier`, paid for out of the same budget: each unit is either trained on or
+ * counted. With `patience`, so many evaluations without a better one end the run.
  */
 export const siteEvaluationSchema = z.strictObject({
   share: numberIn(LIMITS.validationShare),

@@ -6,8 +6,8 @@ import type { RunManifest } from './manifest.ts'
 import { resolveManifest } from './resolve-manifest.ts'
 
 /**
- * What an update holds: the trained tensors, with adaptive clipping the noised share of records under the clip norm, and
- * in a round with an evaluation the noised counts of the site, where its budget paid for them.
+ * What an update holds: the trained tensors, with adaptive clipping the noised share of records under the clip norm,
+ * and in a round with an evaluation the noised counts of the site, where its budget paid for them.
  */
 export interface UpdateContent {
   readonly tensors: readonly NamedTensor[]

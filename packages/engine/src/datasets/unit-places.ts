@@ -10,8 +10,8 @@ const PLACES = 2 ** 32
 const ENTRY = 4096
 
 /**
- * The place of a record's unit among all that there could be, in 32 bits: a keyed hash of the person that it belongs to,
- * or of what it says. A function of the unit and the key alone. Records that differ in case, white space and
+ * The place of a record's unit among all that there could be, in 32 bits: a keyed hash of the person that it belongs
+ * to, or of what it says. A function of the unit and the key alone. Records that differ in case, white space and
  * punctuation only have the same place: copies are trained on, or set aside, together.
  *
  * @param byPerson where persons are the units
