@@ -64,6 +64,10 @@ const engine = rooms(ENGINE, [CORE], 'the engine runs graphs; it knows neither t
   baselines: [['datasets'], 'what a site could do alone, and without the model'],
   'local-training': [['datasets', 'training'], 'training without privacy stays apart from the private step'],
   export: [['files', 'settings', 'tokenizers', 'training', 'weights']],
+  inference: [
+    ['datasets', 'export', 'files', 'models', 'runtime', 'settings', 'tokenizers', 'training', 'weights'],
+    'a model in use is the same, whatever asks it and wherever it came from',
+  ],
 })
 
 const starter = rooms(

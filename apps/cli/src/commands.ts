@@ -88,6 +88,18 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: "Write a run's newest state: as a PEFT adapter, as a whole checkpoint, or as an ONNX model.",
     load: async () => (await import('./commands/export.ts')).exportCommand(),
   },
+  predict: {
+    description: 'Ask a model: labels, tags or how a text goes on, from a run or an exported folder.',
+    load: async () => (await import('./commands/predict.ts')).predictCommand(),
+  },
+  evaluate: {
+    description: 'Measure a model on labelled records: accuracy, F1, confusion, calibration, perplexity.',
+    load: async () => (await import('./commands/evaluate.ts')).evaluateCommand(),
+  },
+  'serve-model': {
+    description: 'Serve a model over HTTP, in the shape of common inference servers.',
+    load: async () => (await import('./commands/serve-model.ts')).serveModelCommand(),
+  },
   operator: {
     description: 'Make, list and disable the operators of a coordinator.',
     load: async () => (await import('./commands/operator.ts')).operatorCommand(),

@@ -30,15 +30,21 @@ export function withDataOptions(command: Command): Command {
 
 /** Adds the options that say how any data set is read. */
 export function withReadOptions(command: Command): Command {
-  return command
+  const labels = command
     .addOption(new Option('--task <task>', 'what the records are for; default: by the columns named').choices(TASKS))
+    .option('--label-column <name>', 'column of the label (default: "label")')
+    .option('--tags-column <name>', 'column of the tags, one for each word (default: "tags")')
+    .option('--answer-column <name>', 'column of the answer (default: "answer")')
+  return withInputOptions(labels)
+}
+
+/** Adds the options that say how a data set is read whose labels nobody asks for. */
+export function withInputOptions(command: Command): Command {
+  return command
     .option('--text-column <name>', 'column of the text (default: "text")')
     .option('--pair-column <name>', 'column of the second text, for labels of pairs')
-    .option('--label-column <name>', 'column of the label (default: "label")')
     .option('--words-column <name>', 'column of the words, for tagged texts (default: "words")')
-    .option('--tags-column <name>', 'column of the tags, one for each word (default: "tags")')
     .option('--prompt-column <name>', 'column of the prompt, for instructions (default: "prompt")')
-    .option('--answer-column <name>', 'column of the answer (default: "answer")')
     .option('--encoding <name>', 'encoding of text files, such as windows-1252 or utf-16le (default: UTF-8)')
     .option('--delimiter <character>', 'between the fields of a table (default: comma in .csv, tab in .tsv)')
     .addOption(

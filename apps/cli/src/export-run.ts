@@ -131,7 +131,8 @@ export function evaluationOf({ rounds }: RunSnapshot, round: number): Evaluation
   return rounds.find((one) => one.round === round)?.evaluation
 }
 
-async function stateAfter(access: OperatorAccess, run: RunSnapshot, round: number): Promise<AdapterState> {
+/** A published state of a run. @throws FedsvdError as `roundIn` */
+export async function stateAfter(access: OperatorAccess, run: RunSnapshot, round: number): Promise<AdapterState> {
   const { runId, manifest } = run
   const frame = await fetchAdapterFrame(access, runId, frameBytes(stateSpecs(manifest.adapter)), round)
   const basis = readFrameBasis(frame)

@@ -79,6 +79,7 @@ export const ERROR_CATALOGUE = {
   UNEXPECTED: { status: 500, title: 'A fault that the catalogue does not know' },
   NOISE_INVALID: { status: 500, title: 'The parameters of the noise are unusable' },
   PACKAGE_MISSING: { status: 500, title: 'A package that was asked for is not installed' },
+  MODEL_BUSY: { status: 503, title: 'A model has more to answer than it can in time' },
   RUNTIME_UNAVAILABLE: { status: 500, title: 'A runtime or device that was asked for cannot be used here' },
   STEP_ORDER: { status: 500, title: 'The steps of a private round were made out of order' },
   ROUNDS_AHEAD: { status: 409, title: 'A client has trained rounds that this coordinator does not know' },

@@ -16,10 +16,10 @@ export interface ClassificationReport extends ConfusionFigures {
 }
 
 /** As many as Guo et al. (2017) and most after them have. */
-const BINS = 15
+export const CALIBRATION_BINS = 15
 
 /** Holds the logits of a classifier against the labels of the records. */
-export function classificationReport(given: LabelledLogits, bins = BINS): ClassificationReport {
+export function classificationReport(given: LabelledLogits, bins = CALIBRATION_BINS): ClassificationReport {
   const { logits, labels, classes } = given
   const probabilities = probabilitiesOf(logits, classes)
   const predicted = rowsOf(logits, classes).map(mostLikely)

@@ -22,6 +22,11 @@ export function mostLikely(row: Float32Array | Float64Array): number {
   return best
 }
 
+/** The cross-entropy of a target in nats, and what is predicted in its place: of equals the first. */
+export function targetScore(row: Float32Array, target: number): { readonly loss: number; readonly predicted: number } {
+  return { loss: logSumExp(row) - row[target]!, predicted: mostLikely(row) }
+}
+
 /** Accuracy and mean cross-entropy in nats; of equal logits the first counts as predicted. */
 export function measureLogits({ logits, labels, classes }: LabelledLogits) {
   let right = 0
@@ -29,8 +34,9 @@ export function measureLogits({ logits, labels, classes }: LabelledLogits) {
   const rows = rowsOf(logits, classes)
   for (const [index, row] of rows.entries()) {
     const label = labels[index]!
-    right += Number(mostLikely(row) === label)
-    loss += logSumExp(row) - row[label]!
+    const score = targetScore(row, label)
+    right += Number(score.predicted === label)
+    loss += score.loss
   }
   return { accuracy: right / rows.length, loss: loss / rows.length, records: rows.length }
 }
@@ -42,6 +48,7 @@ export function largestShare(values: ArrayLike<number>): number {
   return [...counts.values()].reduce((largest, count) => Math.max(largest, count), 0) / values.length
 }
 
+/** The rows of [records, classes], not copied. */
 export function rowsOf(logits: Float32Array, classes: number): Float32Array[] {
   return Array.from({ length: logits.length / classes }, (_, row) =>
     logits.subarray(row * classes, (row + 1) * classes),

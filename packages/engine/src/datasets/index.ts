@@ -14,6 +14,7 @@ export { type ColumnNames, columnsOfTask, taskOfColumns } from './readers/column
 export { type DataPaths, dataParts, notReadable } from './readers/data-files.ts'
 export { type LeftOut, LeftOutCount } from './readers/left-out.ts'
 export { type Place, placeText } from './readers/place.ts'
+export { type ModelInput, readInputs } from './readers/read-inputs.ts'
 export {
   dataEmpty,
   loadRecords,
@@ -25,6 +26,7 @@ export {
 } from './readers/read-records.ts'
 export type { ReadOptions } from './readers/row.ts'
 export { Spelled } from './readers/spelled.ts'
+export { decoderFor } from './readers/text-bytes.ts'
 export { type RecordSource, recordsInMemory, type Units, unitsIn } from './record-source.ts'
 export { openRecordStore, type RecordStore, RecordStoreWriter } from './record-store/index.ts'
 export { openUnitIndex, UnitGrouper } from './record-store/unit-index.ts'

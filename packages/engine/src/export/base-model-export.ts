@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { type AdapterState, tensorsOfState } from '@fedsvd/core/lora'
 import { deployedGraph } from '@fedsvd/core/models'
-import { MANIFEST_DEFAULTS } from '@fedsvd/core/protocol'
 import type { NamedTensor } from '@fedsvd/core/tensor'
 import { makeFolder } from '../files/index.ts'
 import type { BaseModel, ModelRequest, PortableModel } from '../training/index.ts'
@@ -58,14 +57,14 @@ export async function exportBaseMerged(folder: string, model: WholeModel, traine
 
 async function mergedTensors(
   portable: PortableModel,
-  { schema, state, featureScale = MANIFEST_DEFAULTS.featureScale }: TrainedState,
+  { task, schema, state, featureScale }: TrainedState,
 ): Promise<readonly NamedTensor[]> {
   const factors = factorsByWeight(schema, state)
   const base = [...(await portable.checkpoint()).values()].map((tensor) => {
     const lora = factors.get(tensor.name)
     return lora ? { ...tensor, data: mergedWeight(tensor.data, lora, portable.storesInputsFirst) } : tensor
   })
-  const { head }: AdapterState = withoutFeatureScale(state, featureScale)
+  const { head }: AdapterState = withoutFeatureScale(state, { task, featureScale })
   return [...base, ...head]
 }
 

@@ -7,7 +7,6 @@ import {
   encoderTensorName,
   storesInputsFirst,
 } from '@fedsvd/core/models'
-import { MANIFEST_DEFAULTS } from '@fedsvd/core/protocol'
 import type { NamedTensor, TensorSpec } from '@fedsvd/core/tensor'
 import { type CheckpointFolder, forEachTensor } from '../weights/huggingface/index.ts'
 import { withoutFeatureScale } from '../weights/peft/index.ts'
@@ -31,7 +30,7 @@ export async function exportMerged(
 ): Promise<string[]> {
   const files = await startExport(folder, checkpoint, trained)
   const factors = factorsByWeight(trained.schema, trained.state)
-  const { head } = withoutFeatureScale(trained.state, trained.featureScale ?? MANIFEST_DEFAULTS.featureScale)
+  const { head } = withoutFeatureScale(trained.state, trained)
   const nameOf = namesOf(checkpoint)
   const specs = await baseSpecs(checkpoint.folder, nameOf)
   const base = baseReader(checkpoint, nameOf)

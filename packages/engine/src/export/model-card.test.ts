@@ -61,7 +61,7 @@ describe('the model card', () => {
     expect(card).toContain('after 6 rounds')
     expect(card).toContain('| clip norm | 0.5 |')
     // rounded up: never less than was spent
-    expect(card).toContain('| north-clinic | record | 6 | 0.00001 | 5.921 | everyone outside')
+    expect(card).toContain('| north-clinic | record | 6 | 1e-5 | 5.921 | everyone outside')
     // 190 of 200: Wilson at 95 %
     expect(card).toContain('| accuracy | 0.9500 (95 %: 0.9104 to 0.9726) |')
     expect(card).toContain('| majority-class baseline | 0.7746 |')

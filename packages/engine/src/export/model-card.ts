@@ -73,7 +73,7 @@ function methodOf({ method, training }: RunFacts, { schema }: CardRequest['train
     ['clip norm', String(clipNorm)],
     ['learning rate', String(learningRate)],
     ['momentum', String(momentum)],
-    ['target of a site', `epsilon ${target.epsilon}, delta ${target.delta}`],
+    ['target of a site', `epsilon ${target.epsilon}, delta ${short(target.delta)}`],
   ]
   return `DP-SGD at each site on LoRA adapters; the coordinator averages the noised updates and, where the method is fedsvd, re-factorises the adapters by SVD ([arXiv 2505.12805](https://arxiv.org/abs/2505.12805)).\n\n${markdownTable(['term of the run', 'value'], rows)}`
 }
@@ -106,7 +106,7 @@ function statementOf({ privacy, notPrivate }: RunFacts): string {
     plainText(name),
     unit,
     rounded(budget),
-    String(delta),
+    short(delta),
     rounded(epsilonUpperBound),
     plainText(adversary),
   ]
@@ -118,6 +118,11 @@ ${markdownTable(headings, privacy.map(row))}
 Not claimed:
 
 ${NOT_CLAIMED.map((line) => `- ${line}`).join('\n')}`
+}
+
+/** A delta as people write it, such as 1e-5. */
+function short(delta: number): string {
+  return delta < 0.001 ? delta.toExponential() : String(delta)
 }
 
 /** An epsilon as people read it, never smaller than it is. */

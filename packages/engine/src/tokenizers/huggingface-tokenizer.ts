@@ -24,6 +24,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly vocabularySize: number
   readonly keepsWhiteSpace = true
   readonly endId: number | undefined
+  readonly #rust: RustTokenizer
   readonly #texts: TextEncoder
   readonly #pairs: PairEncoder
   /** The special tokens before a text and behind it. */
@@ -35,6 +36,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly #blank: number
 
   private constructor(rust: RustTokenizer, texts: TextEncoder, around: Around, { tokenizer, config }: TokenizerFiles) {
+    this.#rust = rust
     this.#texts = texts
     this.#pairs = pairEncoder(texts, config.truncation_side === 'left' ? 'left' : 'right')
     this.#before = around.before
@@ -116,6 +118,10 @@ export class HuggingFaceTokenizer implements Tokenizer {
 
   async encodeContinuation(text: string): Promise<Int32Array> {
     return Int32Array.from(await this.#idsOf(text))
+  }
+
+  async decode(ids: readonly number[]): Promise<string> {
+    return await this.#rust.decode([...ids], true)
   }
 
   /** The ids of a text, without special tokens and uncut. */

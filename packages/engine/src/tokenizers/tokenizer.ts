@@ -33,6 +33,8 @@ export interface Tokenizer {
   encodeBeginning?(text: string): Promise<Int32Array>
   /** The text alone, uncut: what continues another; absent as above. */
   encodeContinuation?(text: string): Promise<Int32Array>
+  /** The text of ids, without special tokens; absent where the model writes none. */
+  decode?(ids: readonly number[]): Promise<string>
   /** The token that says that a text is over, for models that write texts. */
   readonly endId?: number | undefined
 }

@@ -123,7 +123,12 @@ function requireWhole(text: unknown, place: Place): void {
 }
 
 /** A list of words, or one text whose words stand between white space, as CSV files have them. */
-function wordsIn(members: Members, column: string, place: Place, toText: Spelling = wordText): readonly string[] {
+export function wordsIn(
+  members: Members,
+  column: string,
+  place: Place,
+  toText: Spelling = wordText,
+): readonly string[] {
   const value = members[column]
   const words: readonly unknown[] = typeof value === 'string' ? value.split(/\s+/).filter(Boolean) : listOf(value)
   const found = words.flatMap((word) => toText(word) || [])

@@ -44,9 +44,7 @@ export async function writeAdapter(
   description: AdapterDescription,
 ): Promise<string[]> {
   makeFolder(folder)
-  const tensors = tensorsOfState(
-    withoutFeatureScale(state, description.featureScale ?? MANIFEST_DEFAULTS.featureScale),
-  ).map((tensor) => ({
+  const tensors = tensorsOfState(withoutFeatureScale(state, description)).map((tensor) => ({
     ...tensor,
     name: PREFIX + tensor.name,
   }))
@@ -73,9 +71,17 @@ export async function readAdapter(folder: string, schema: AdapterSchema, basis =
 
 /**
  * The same model where nothing multiplies the input of the head's output layer: `(s x) W^T + bias = x (s W)^T + bias`.
- * The output layer's weight is the last of the head; what a deeper head has before it is not scaled.
+ * The output layer's weight is the last of the head; what a deeper head has before it is not scaled. Taggers are
+ * trained without a scale, whatever their run says.
  */
-export function withoutFeatureScale(state: AdapterState, featureScale: number): AdapterState {
+export function withoutFeatureScale(
+  state: AdapterState,
+  {
+    task = DEFAULT_TASK,
+    featureScale = MANIFEST_DEFAULTS.featureScale,
+  }: Pick<AdapterDescription, 'task' | 'featureScale'>,
+): AdapterState {
+  if (task !== 'sequence-classification') return state
   const output = state.head.findLastIndex(({ name }) => name.endsWith('.weight'))
   const folded = (tensor: NamedTensor, index: number) =>
     index === output ? { ...tensor, data: tensor.data.map((value) => featureScale * value) } : tensor

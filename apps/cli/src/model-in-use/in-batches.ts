@@ -1,0 +1,28 @@
+import { setImmediate } from 'node:timers/promises'
+
+/**
+ * What a source gives, in batches: as many as are there without waiting, and at most so many. A source that somebody
+ * types into is answered line by line, and a file in full batches.
+ */
+export async function* inBatches<T>(source: AsyncIterable<T>, most: number): AsyncGenerator<readonly T[]> {
+  const values = source[Symbol.asyncIterator]()
+  let next = values.next()
+  try {
+    for (;;) {
+      const first = await next
+      if (first.done) return
+      const batch = [first.value]
+      next = values.next()
+      while (batch.length < most) {
+        const more = await Promise.race([next, setImmediate(undefined)])
+        if (more === undefined || more.done) break
+        batch.push(more.value)
+        next = values.next()
+      }
+      yield batch
+    }
+  } finally {
+    next.catch(() => {}) // told already, or nobody is left to be told
+    await values.return?.()
+  }
+}
