@@ -126,7 +126,7 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
     'what people see is read from what is stored and from the runs under way; nothing is changed by looking',
   ],
   trackers: [
-    ['platform', 'privacy', 'rounds', 'storage'],
+    ['platform', 'privacy', 'rounds', 'storage', 'views'],
     'a tracker is told what is stored of a run; no round knows of it, so that none can wait for it',
   ],
   sockets: [['identity', 'platform', 'privacy', 'rounds', 'runs', 'storage', 'telemetry', 'views']],

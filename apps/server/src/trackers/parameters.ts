@@ -6,13 +6,18 @@ const LONGEST_VALUE = 500
 const MOST_PARAMETERS = 100
 
 /** The parameters of a run as flat texts, such as `target.epsilon`: its manifest, defaults filled in. */
-export function parametersOf({ manifest, majority }: Pick<RunFacts, 'manifest' | 'majority'>): Map<string, string> {
+export function parametersOf({
+  manifest,
+  majority,
+  isNotPrivate,
+}: Pick<RunFacts, 'manifest' | 'majority' | 'isNotPrivate'>): Map<string, string> {
   const { runId: _id, name: _name, adapter, labels, ...terms } = resolveManifest(manifest)
   const { layers, head: _head, ...lora } = adapter
   const told = {
     ...terms,
     adapter: { ...lora, layers: layers.length },
     labels: labels.join(', '),
+    ...(isNotPrivate && { notPrivate: true }),
     ...(majority !== undefined && { majorityBaseline: majority }),
   }
   return new Map(

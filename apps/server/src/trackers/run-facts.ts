@@ -1,6 +1,10 @@
 import type { RunManifest } from '@fedsvd/core/protocol'
 import type { EpsilonBounds } from '../privacy/index.ts'
 import type { PublishedRound, RunRecord, Store } from '../storage/records/index.ts'
+import { notPrivateReason } from '../views/index.ts'
+
+/** As many as one run has of all kinds that say so. */
+const MOST_ALERTS = 2000
 
 /** What one site has spent of its budget for a run, by the end of a round: an upper bound at this delta. */
 export interface SiteEpsilon {
@@ -19,9 +23,11 @@ export interface RunFacts {
   readonly endedAt?: number
   /** Accuracy of guessing the most frequent class of the hold-out; absent without one. */
   readonly majority?: number
+  /** True where no epsilon of the run holds, so that none is told. */
+  readonly isNotPrivate: boolean
   /** In order of their number, from the first on. */
   readonly rounds: readonly PublishedRound[]
-  /** Of the sites whose data had been used by the end of a round; empty for none. */
+  /** Of the sites whose data had been used by the end of a round; empty for none, and for a run that is not private. */
   epsilonAfter(round: number): Promise<readonly SiteEpsilon[]>
 }
 
@@ -32,7 +38,8 @@ export async function factsOf(
 ): Promise<RunFacts | undefined> {
   const run = await store.runs.find(runId)
   if (run === undefined) return undefined
-  const { manifest, state, createdAt, endedAt, baseline } = run
+  const { manifest, state, createdAt, endedAt, baseline, reason } = run
+  const isNotPrivate = notPrivateReason(reason, await store.alerts.list(runId, MOST_ALERTS)) !== undefined
   let sites: Promise<readonly SiteSpending[]> | undefined
   return {
     runId,
@@ -42,8 +49,10 @@ export async function factsOf(
     createdAt,
     ...(endedAt !== undefined && { endedAt }),
     ...(baseline && { majority: baseline.majority }),
+    isNotPrivate,
     rounds: await store.rounds.published(runId),
     async epsilonAfter(round) {
+      if (isNotPrivate) return []
       sites ??= spendingOf(runId, store)
       const spent: SiteEpsilon[] = []
       for (const { clientId, name, delta, events } of await sites) {

@@ -1,5 +1,6 @@
 export { clientView, participationsOf } from './client-detail.ts'
 export { iso } from './iso.ts'
+export { notPrivateReason } from './not-private.ts'
 export { runLedger } from './run-ledger.ts'
 export { runRounds } from './run-rounds.ts'
 export { RunViews } from './run-views.ts'

@@ -23,6 +23,7 @@ export function trackedRun(changes: { readonly name?: string; readonly lastSite?
       manifest,
       state,
       createdAt: 1000,
+      isNotPrivate: false,
       ...(endedAt !== undefined && { endedAt }),
       rounds: [...rounds],
       async epsilonAfter(round) {
