@@ -72,13 +72,13 @@ export class Laboratory implements AsyncDisposable {
   async run(cell: Cell, onUpdate?: (updates: number) => void, signal?: AbortSignal): Promise<CellResult> {
     const { request, seed } = cell
     const { sites, holdOut } = await this.#parts(request, seed)
-    let shared: PrivateEngine | undefined
+    let shared: Promise<PrivateEngine> | undefined
     return await runCell({
       request,
       seed: request.seed,
       sites,
       models: this.#models,
-      engineFor: async (manifest) => (shared ??= sharedEngine(await this.#engineFor(manifest))),
+      engineFor: async (manifest) => await (shared ??= this.#engineFor(manifest).then(sharedEngine)),
       evaluatorFor: async (manifest) => ({
         ...evaluatorOn(await this.#engineFor(manifest), holdOut, manifest),
         [Symbol.asyncDispose]: async () => {},

@@ -15,6 +15,8 @@ import {
  * into memory.
  */
 const MOST_LOTS = 16
+/** So long a lot that was announced is waited for. One that never comes costs this once, and changes no result. */
+const PATIENCE_MS = 250
 
 /** A record that waits for its micro-batch. */
 interface Waiting {
@@ -43,7 +45,7 @@ export function sharedEngine(engine: PrivateEngine): PrivateEngine {
   const batches = new SharedBatches(engine)
   return {
     schema: engine.schema,
-    verify: async () => {},
+    verify: async () => batches.announce(), // asked at the beginning of a round, whose lot follows
     rowsFor: (record) => engine.rowsFor(record),
     recordGradients: (records, state) => engine.recordGradients(records, state),
     clippedLotSum: async (lot, state, clipNorm, options) =>
@@ -84,13 +86,23 @@ class SharedBatches {
   #blocked = 0
   /** Micro-batches that are being computed. */
   #computing = 0
+  /** Lots that are on their way. */
+  #announced = 0
+  #waiting: NodeJS.Timeout | undefined
 
   constructor(engine: PrivateEngine) {
     this.#engine = engine
   }
 
+  /** A site has begun a round. */
+  announce(): void {
+    this.#announced += 1
+  }
+
   /** Computes one lot, when there is room for another. */
   async during<T>(lot: () => Promise<T>): Promise<T> {
+    this.#announced = Math.max(0, this.#announced - 1)
+    clearTimeout(this.#waiting)
     if (this.#lots === MOST_LOTS) await new Promise<void>((resolve) => this.#queue.push(resolve))
     else this.#lots += 1
     try {
@@ -129,9 +141,17 @@ class SharedBatches {
     }
   }
 
-  /** Where every lot waits, no micro-batch gets fuller: the fullest is computed as it is. */
+  /** Where every lot waits, and none is to come, no micro-batch gets fuller: the fullest is computed as it is. */
   #flushIfStuck(): void {
     if (this.#blocked < this.#lots || this.#computing > 0) return
+    clearTimeout(this.#waiting)
+    if (this.#announced > 0 && this.#lots < MOST_LOTS) {
+      this.#waiting = setTimeout(() => {
+        this.#announced = 0
+        this.#flushIfStuck()
+      }, PATIENCE_MS)
+      return
+    }
     const [fullest] = [...this.#groups].sort(
       ([, left], [, right]) => right.waiting.length / right.rows - left.waiting.length / left.rows,
     )
