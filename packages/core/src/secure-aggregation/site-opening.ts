@@ -4,7 +4,7 @@ import { openingSchema } from './messages.ts'
 import { outOfOrder, refused } from './refusals.ts'
 import { type RingVector, ringBytes, ringVectorOf } from './ring.ts'
 import { dealtOf, type SiteAnswer, type SiteContext, type SiteState, type SiteStep, secretsOf } from './site-state.ts'
-import { signersOf, survivorsFault, survivorsSigned } from './survivors.ts'
+import { placesText, signersOf, survivorsFault, survivorsSigned } from './survivors.ts'
 import { bytesOf, textOf } from './transcript.ts'
 
 /* The second half of a site's part in a sum; the first, and the rules for both, are in `site-shares.ts`. */
@@ -70,8 +70,8 @@ export function answerOpening(state: SiteState, message: unknown, context: SiteC
   if (fault !== undefined) throw refused('a list of survivors that this site may answer to', fault, NOTHING_GIVEN)
   if (state.survivors !== undefined && state.survivors.join() !== survivors.join()) {
     throw refused(
-      `the list of survivors that was answered to before, ${state.survivors.join(', ')}`,
-      `places ${survivors.join(', ')}`,
+      `the list of survivors that was answered to before, ${placesText(state.survivors)}`,
+      placesText(survivors),
       NOTHING_GIVEN,
     )
   }

@@ -2,13 +2,21 @@ import type { Primitives } from './primitives.ts'
 import type { Roster } from './roster.ts'
 import { bytesOf, transcript } from './transcript.ts'
 
+const MOST_NAMED = 20
+
+/** Places as errors name them. */
+export function placesText(places: readonly number[]): string {
+  const more = places.length - MOST_NAMED
+  return `places ${places.slice(0, MOST_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
 /** What is wrong with a list of survivors in the eyes of the site at `place`; undefined where it may be answered to. */
 export function survivorsFault(
   survivors: readonly number[],
   { place, sharers, roster }: { place: number; sharers: readonly number[]; roster: Roster },
 ): string | undefined {
   const shared = new Set(sharers)
-  const listed = `places ${survivors.join(', ')}`
+  const listed = placesText(survivors)
   if (!survivors.includes(place)) return `${listed} without this site, ${place}`
   const stranger = survivors.find((at) => !shared.has(at))
   if (stranger !== undefined) return `${listed}, where ${stranger} did not share its secrets`
