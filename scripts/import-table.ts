@@ -247,7 +247,9 @@ const dashboard = rooms(
       ['accountant/questions.ts', 'format.ts', 'frame-queue.ts', 'theme.ts'],
       'a chart is a function of its points: who asked for them is none of its business',
     ],
-    components: [['format.ts', 'texts']],
+    'copy-text.ts': [[]],
+    'draft.ts': [[]],
+    components: [['copy-text.ts', 'format.ts', 'texts']],
     pages: [
       [
         'accountant',
@@ -255,6 +257,7 @@ const dashboard = rooms(
         'base-path.ts',
         'charts',
         'components',
+        'draft.ts',
         'format.ts',
         'remaining.ts',
         'run-facts.ts',

@@ -1,10 +1,11 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
+import { precompress } from './precompress.ts'
 
 const coordinator = 'http://127.0.0.1:7373'
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), precompress()],
   // Served below whatever prefix a reverse proxy has; the coordinator makes the addresses in the page fit its depth.
   base: './',
   // The coordinator puts the nonce of each response in its place.

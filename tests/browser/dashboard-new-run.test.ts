@@ -80,7 +80,7 @@ describe.skipIf(CHROMIUM === undefined)('a new run', { timeout: 600_000 }, () =>
       await tags.press('Enter')
     }
     await page.getByLabel('Rank', { exact: true }).fill('2')
-    await page.getByRole('button', { name: 'Open the run' }).click()
+    await page.getByRole('button', { name: 'Start run' }).click()
     const { manifest } = await runOf(page, scene)
     expect(manifest).toMatchObject({
       task: 'token-classification',
@@ -115,7 +115,7 @@ describe.skipIf(CHROMIUM === undefined)('a new run', { timeout: 600_000 }, () =>
     await iterations.fill('1001')
     await page.getByText('A whole number from 1 to 1000').waitFor()
     await iterations.fill('20')
-    await page.getByRole('button', { name: 'Open the run' }).click()
+    await page.getByRole('button', { name: 'Start run' }).click()
     const { manifest } = await runOf(page, scene)
     expect(manifest.aggregation).toEqual({ name: 'geometric-median', iterations: 20 })
     await page.context().close()
@@ -128,7 +128,7 @@ describe.skipIf(CHROMIUM === undefined)('a new run', { timeout: 600_000 }, () =>
     const fill = async (label: string, value: number) =>
       await page.getByRole('textbox', { name: label, exact: true }).fill(String(value))
     await page.getByLabel('Name').fill('in their own time')
-    await fill('Expected lot', 10)
+    await fill('Expected batch size', 10)
     await fill('Rank', 2)
     await fill('Rounds', 3)
     await choose(page, 'Updates that come late', 'rebase')
@@ -138,7 +138,7 @@ describe.skipIf(CHROMIUM === undefined)('a new run', { timeout: 600_000 }, () =>
     await fill('Buffer size', 2)
     await page.getByText('At most 2, the buffer size').waitFor()
     await fill('Fewest updates at the deadline', 2)
-    await page.getByRole('button', { name: 'Open the run' }).click()
+    await page.getByRole('button', { name: 'Start run' }).click()
     const { runId, manifest } = await runOf(page, scene)
     expect(manifest).toMatchObject({ mode: { name: 'buffered', bufferSize: 2, stalenessExponent: 0.5 }, quorum: 2 })
     expect(manifest satisfies RunManifest).not.toHaveProperty('lateUpdates')
@@ -151,7 +151,7 @@ describe.skipIf(CHROMIUM === undefined)('a new run', { timeout: 600_000 }, () =>
     const [first, second, slow] = scene.clients as [FakeClient, FakeClient, FakeClient]
     await until('the slow one to be asked', () => invitedTo(slow, 0))
     await send(first, 0)
-    await page.getByText('buffer 1: 1 of 2 updates').waitFor()
+    await page.getByText('Model version 1: 1 of 2 updates').waitFor()
     await send(second, 0)
     await until('the next buffer', () => invitedTo(first, 1))
     await send(slow, 0) // which counts in the next buffer

@@ -13,6 +13,7 @@ const Client = lazy(() => import('./pages/client.tsx'))
 const Models = lazy(() => import('./pages/models.tsx'))
 const WhatIf = lazy(() => import('./pages/what-if.tsx'))
 const NewRun = lazy(() => import('./pages/new-run.tsx'))
+const Reports = lazy(() => import('./pages/reports.tsx'))
 const Audit = lazy(() => import('./pages/audit.tsx'))
 
 /** The sign-in page, or the views behind it. */
@@ -40,6 +41,9 @@ export function App() {
             </Route>
             <Route path="/new-run">
               <NewRun />
+            </Route>
+            <Route path="/reports">
+              <Reports />
             </Route>
             <Route path="/audit">
               <Audit />

@@ -1,4 +1,5 @@
 import '@mantine/core/styles.css'
+import '@fontsource-variable/inter/wght.css'
 import './styles.css'
 import { isFedsvdError } from '@fedsvd/core/errors'
 import { MantineProvider } from '@mantine/core'

@@ -15,6 +15,7 @@ import { Link, useLocation } from 'wouter'
 import { type LiveState, useLive } from './api/live.tsx'
 import { useSession } from './api/session.tsx'
 import { dateTime } from './format.ts'
+import { texts } from './texts/index.ts'
 
 interface View {
   readonly path: string
@@ -28,7 +29,8 @@ const VIEWS: readonly View[] = [
   { path: '/models', name: 'Models' },
   { path: '/what-if', name: 'What if' },
   { path: '/new-run', name: 'New run', roles: ['admin', 'operator'] },
-  { path: '/audit', name: 'Audit' },
+  { path: '/reports', name: texts.views.reports },
+  { path: '/audit', name: texts.views.audit },
 ]
 
 /** Header, navigation and the place of the view. */
@@ -79,7 +81,7 @@ export function Shell({ info, children }: { readonly info: SessionInfo; readonly
           <Account info={info} />
         </AppShell.Section>
       </AppShell.Navbar>
-      <AppShell.Main id="main">
+      <AppShell.Main id="main" tabIndex={-1}>
         <div className="page">{children}</div>
       </AppShell.Main>
     </AppShell>

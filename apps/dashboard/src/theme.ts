@@ -14,11 +14,14 @@ const accent: MantineColorsTuple = [
   '#004877',
 ]
 
+/** Bundled, so that the page looks alike everywhere; the parts for other scripts are loaded where they are used. */
+export const FONT = '"Inter Variable", system-ui, sans-serif'
+
 export const theme = createTheme({
   primaryColor: 'accent',
   primaryShade: { light: 6, dark: 6 },
   colors: { accent },
-  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
+  fontFamily: FONT,
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
   defaultRadius: 'sm',
   respectReducedMotion: true,

@@ -172,6 +172,7 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
   },
   'GET /v1/statement-key': async () => ({ route: 'GET /v1/statement-key' }),
   'GET /v1/audit-log': async () => ({ route: 'GET /v1/audit-log' }),
+  'GET /v1/audit-log/search': async () => ({ route: 'GET /v1/audit-log/search' }),
   'GET /v1/audit-log/verify': async () => ({ route: 'GET /v1/audit-log/verify' }),
 }
 

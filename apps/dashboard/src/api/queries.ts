@@ -1,5 +1,5 @@
 import type {
-  AuditEntry,
+  AuditFindings,
   AuditVerdict,
   ClientDetail,
   ClientView,
@@ -8,6 +8,8 @@ import type {
   RoundSummary,
   RunLedger,
   RunOptions,
+  RunPrice,
+  RunRequest,
   RunSnapshot,
   SignedStatement,
 } from '@fedsvd/core/protocol'
@@ -102,6 +104,18 @@ export function useModels() {
   return useQuery({ queryKey: ['models'], queryFn: () => request<ModelList>('GET /v1/models') })
 }
 
+/** What a run that is not opened yet would cost every site; asked once for all of them, whatever their number. */
+export function useRunPrice(wanted: RunRequest | undefined) {
+  return useQuery({
+    queryKey: ['price', wanted],
+    enabled: wanted !== undefined,
+    staleTime: 30_000,
+    gcTime: 60_000,
+    placeholderData: keepPreviousData,
+    queryFn: () => request<RunPrice>('POST /v1/runs/price', wanted),
+  })
+}
+
 /** What a new run may name as its method, initialiser and aggregation rule. */
 export function useRunOptions() {
   return useQuery({ queryKey: ['run-options'], queryFn: () => request<RunOptions>('GET /v1/run-options') })
@@ -123,21 +137,25 @@ export function useClient(clientId: string) {
   })
 }
 
-/** The whole audit log, the newest entry first. */
-export function useAuditLog() {
+/** What entries of the audit log are looked for by; `before` is the place of a page. */
+export interface AuditFilter {
+  readonly actor?: string
+  readonly action?: string
+  readonly object?: string
+  /** Times as ISO 8601. */
+  readonly from?: string
+  readonly to?: string
+  readonly before?: string
+}
+
+/** One page of the audit log, newest first. */
+export function useAuditPage(filter: AuditFilter) {
+  const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ''))
   return useQuery({
-    queryKey: AUDIT,
-    refetchInterval: 15_000,
-    queryFn: async () => {
-      const entries: AuditEntry[] = []
-      for (;;) {
-        const page = await request<{ entries: AuditEntry[] }>(
-          `GET /v1/audit-log?after=${entries.at(-1)?.seq ?? 0}&limit=${PAGE}`,
-        )
-        entries.push(...page.entries)
-        if (page.entries.length < PAGE) return entries.reverse() as readonly AuditEntry[]
-      }
-    },
+    queryKey: [...AUDIT, query.toString()],
+    refetchInterval: filter.before === undefined ? 15_000 : false, // older pages do not change
+    placeholderData: keepPreviousData,
+    queryFn: () => request<AuditFindings>(`GET /v1/audit-log/search?${query}`),
   })
 }
 

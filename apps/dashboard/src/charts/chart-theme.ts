@@ -1,5 +1,5 @@
 import type { EChartsCoreOption } from 'echarts/core'
-import { PALETTE, PALETTE_ON_DARK } from '../theme.ts'
+import { FONT, PALETTE, PALETTE_ON_DARK } from '../theme.ts'
 
 export interface Ink {
   readonly text: string
@@ -34,7 +34,7 @@ function base(ink: Ink) {
   return {
     animation: false,
     color: [...ink.series],
-    textStyle: { color: ink.text, fontFamily: 'system-ui, sans-serif' },
+    textStyle: { color: ink.text, fontFamily: FONT },
     // Drawn on the canvas: a tooltip of HTML would need inline styles, which the page forbids itself.
     tooltip: {
       trigger: 'axis',

@@ -1,6 +1,7 @@
 import { isFedsvdError } from '@fedsvd/core/errors'
-import { Center, Loader, Text } from '@mantine/core'
+import { Button, Center, Loader, Text } from '@mantine/core'
 import { type ReactNode, useDeferredValue } from 'react'
+import { texts } from '../texts/index.ts'
 import { Notice } from './notice.tsx'
 
 export function Loading({ what }: { readonly what: string }) {
@@ -21,11 +22,24 @@ export function Empty({ children }: { readonly children: ReactNode }) {
 }
 
 /** A refusal or a fault in the words of the catalogue. */
-export function Failure({ error }: { readonly error: unknown }) {
+export function Failure({
+  error,
+  onRetry,
+}: {
+  readonly error: unknown
+  readonly onRetry?: (() => unknown) | undefined
+}) {
   const isKnown = isFedsvdError(error)
   return (
     <Notice kind="fault" role="alert" title={isKnown ? titleOf(error.code) : 'Something went wrong'}>
       {isKnown ? `Expected ${error.detail.expected}; got ${error.detail.got}. ${error.detail.remedy}` : String(error)}
+      {onRetry !== undefined && (
+        <div>
+          <Button mt="xs" size="xs" variant="default" onClick={() => void onRetry()}>
+            {texts.actions.retry}
+          </Button>
+        </div>
+      )}
     </Notice>
   )
 }
@@ -37,6 +51,8 @@ function titleOf(code: string): string {
 interface Answer<T> {
   readonly data: T | undefined
   readonly error: unknown
+  /** Asks again. */
+  readonly refetch?: (() => unknown) | undefined
 }
 
 /**
@@ -51,5 +67,5 @@ export function Loaded<T>(props: {
   const { answer, what, children } = props
   const data = useDeferredValue(answer.data)
   if (data !== undefined) return children(data)
-  return answer.error ? <Failure error={answer.error} /> : <Loading what={what} />
+  return answer.error ? <Failure error={answer.error} onRetry={answer.refetch} /> : <Loading what={what} />
 }

@@ -1,107 +1,50 @@
-import { Box, Code, Stack, Text, TextInput } from '@mantine/core'
-import { useState } from 'react'
-import { useAuditLog, useAuditVerdict } from '../api/queries.ts'
+import { Box, Code, Stack, Text } from '@mantine/core'
+import { useSearchParams } from 'wouter'
+import { useAuditPage, useAuditVerdict } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { Notice } from '../components/notice.tsx'
 import { PageTitle } from '../components/page-title.tsx'
-import { Pages } from '../components/pages.tsx'
 import { Panel } from '../components/panel.tsx'
-import { Scroll } from '../components/scroll.tsx'
 import { Empty, Loaded } from '../components/state.tsx'
-import { dateTime, plural } from '../format.ts'
-import { Statements } from './audit/statements.tsx'
+import { plural } from '../format.ts'
+import { texts } from '../texts/index.ts'
+import { Entries } from './audit/entries.tsx'
+import { Filters, filterIn, pageOf } from './audit/filters.tsx'
 
-const ROWS = 50
-
-/** Who did what, and statements of what each client has spent. */
+/** Who did what, by whom it was done, what it was, what it was done to, and when. */
 export default function Audit() {
   const role = useRole()
   return (
     <Stack>
-      <PageTitle>Audit</PageTitle>
-      <Statements />
-      {role === 'operator' ? (
-        <Panel title="Audit log">
-          <Empty>Admins and auditors read the log.</Empty>
-        </Panel>
-      ) : (
-        <Log />
-      )}
+      <PageTitle>{texts.views.audit}</PageTitle>
+      <Panel title={texts.audit.log}>
+        {role === 'operator' ? <Empty>{texts.audit.notForOperators}</Empty> : <Log />}
+      </Panel>
     </Stack>
   )
 }
 
 function Log() {
-  const log = useAuditLog()
-  const [search, setSearch] = useState('')
+  const [params, setParams] = useSearchParams()
+  const filter = filterIn(params)
+  const page = useAuditPage(filter)
+  const turn = (before: string | undefined): void => setParams((now) => pageOf(now, before))
   return (
-    <Panel title="Audit log">
+    <>
       <Verdict />
-      <TextInput
-        label="Search"
-        placeholder="Actor, action, object or detail"
-        maw={420}
-        mb="sm"
-        value={search}
-        onChange={(event) => setSearch(event.currentTarget.value)}
-      />
-      <Loaded answer={log} what="the audit log">
-        {(entries) => {
-          const words = search.toLowerCase().split(/\s+/).filter(Boolean)
-          const found = entries.filter((entry) => {
-            const text = JSON.stringify(entry).toLowerCase()
-            return words.every((word) => text.includes(word))
-          })
-          if (found.length === 0)
-            return <Empty>{entries.length === 0 ? 'Nothing has happened yet.' : 'No entry fits.'}</Empty>
-          return (
-            <Pages items={found} size={ROWS} label="entries">
-              {(items) => (
-                <Scroll label="Audit log" minWidth={900}>
-                  <thead>
-                    <tr>
-                      <th className="number">No.</th>
-                      <th>Time</th>
-                      <th>Action</th>
-                      <th>Actor</th>
-                      <th>Object</th>
-                      <th>Detail</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map(({ seq, at, action, actor, object, detail }) => (
-                      <tr key={seq}>
-                        <td className="number">{seq}</td>
-                        <td className="nowrap">{dateTime(at)}</td>
-                        <td className="nowrap">{action}</td>
-                        <td title={actor}>{shortened(actor)}</td>
-                        <td title={object}>{shortened(object)}</td>
-                        <td style={{ overflowWrap: 'anywhere' }}>
-                          <small>
-                            {Object.entries(detail)
-                              .map(
-                                ([key, value]) =>
-                                  `${key} ${Array.isArray(value) ? plural(value.length, 'item') : String(value)}`,
-                              )
-                              .join(', ')}
-                          </small>
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </Scroll>
-              )}
-            </Pages>
-          )
-        }}
+      <Filters params={params} onChange={(next) => setParams(next, { replace: true })} />
+      <Loaded answer={page} what="the audit log">
+        {(found) => (
+          <Entries
+            found={found}
+            isFiltered={Object.keys(filter).some((key) => key !== 'before')}
+            onOlder={found.next === undefined ? undefined : () => turn(String(found.next))}
+            onNewest={filter.before === undefined ? undefined : () => turn(undefined)}
+          />
+        )}
       </Loaded>
-    </Panel>
+    </>
   )
-}
-
-/** `operator:0f3a…`: the first group of an identifier tells it apart; the whole is its title. */
-function shortened(name: string): string {
-  return name.replace(/([0-9a-f]{8})-[0-9a-f-]{27}/, '$1…')
 }
 
 function Verdict() {
@@ -110,9 +53,9 @@ function Verdict() {
     <Loaded answer={verdict} what="the verification">
       {({ intact, entries, head, fault }) =>
         intact ? (
-          <Text size="sm" mb="sm" style={{ overflowWrap: 'anywhere' }}>
-            The chain of {plural(entries, 'entry', 'entries')} is intact; its head is <Code>{head}</Code>. A log that
-            was cut short shows only against a head noted before.
+          <Text size="sm" mb="sm" className="wrap">
+            The chain of {plural(entries, 'entry', 'entries')} is intact; its head is <Code>{head}</Code>.{' '}
+            {texts.audit.truncation}
           </Text>
         ) : (
           <Box mb="sm">

@@ -9,6 +9,7 @@ import { PageTitle } from '../components/page-title.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Empty, Loaded } from '../components/state.tsx'
 import { dateTime } from '../format.ts'
+import { texts } from '../texts/index.ts'
 import { Cap } from './client/cap.tsx'
 import { InRun } from './client/in-run.tsx'
 import { Presence } from './clients.tsx'
@@ -40,11 +41,13 @@ function Details({ client }: { readonly client: ClientDetail }) {
         </Group>
         {role === 'admin' && revokedAt === undefined && (
           <Confirm
-            label="Revoke"
-            question="It is turned away for good, and what it spent stays spent."
-            yes="Revoke it"
+            label={texts.sites.revoke}
+            title={texts.sites.revokeTitle(name)}
+            yes={texts.sites.revokeYes}
             onYes={revoke}
-          />
+          >
+            {texts.sites.revokeHelp}
+          </Confirm>
         )}
       </Group>
       <div className="columns">

@@ -1,27 +1,18 @@
-import {
-  Anchor,
-  Button,
-  Code,
-  CopyButton,
-  Group,
-  NativeSelect,
-  NumberInput,
-  Stack,
-  Text,
-  TextInput,
-} from '@mantine/core'
+import { Anchor, Button, Code, Group, NativeSelect, NumberInput, Stack, Text, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { request } from '../api/http.ts'
 import { useClients } from '../api/queries.ts'
 import { useRole } from '../api/session.tsx'
 import { StateWord } from '../components/badge.tsx'
+import { Copy } from '../components/copy.tsx'
 import { PageTitle } from '../components/page-title.tsx'
 import { Pages } from '../components/pages.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Scroll } from '../components/scroll.tsx'
 import { Empty, Failure, Loaded } from '../components/state.tsx'
 import { dateTime } from '../format.ts'
+import { texts } from '../texts/index.ts'
 
 const ROWS = 50
 
@@ -183,18 +174,12 @@ function Enrolment() {
       {error !== undefined && <Failure error={error} />}
       {tokens.length > 0 && (
         <Stack mt="md" gap="xs" role="status">
-          <Text size="sm">Copy now: {tokens.length === 1 ? 'it is' : 'they are'} not shown again.</Text>
+          <Text size="sm">{texts.sites.copyNow(tokens.length)}</Text>
           <Code block style={{ maxHeight: 200, overflow: 'auto' }} tabIndex={0}>
             {tokens.join('\n')}
           </Code>
           <Group>
-            <CopyButton value={tokens.join('\n')}>
-              {({ copied, copy }) => (
-                <Button size="xs" onClick={copy}>
-                  {copied ? 'Copied' : 'Copy'}
-                </Button>
-              )}
-            </CopyButton>
+            <Copy text={tokens.join('\n')} />
             <Button size="xs" variant="default" onClick={() => setTokens([])}>
               Done
             </Button>

@@ -1,8 +1,9 @@
 import { roundNumber } from '@fedsvd/core/errors'
 import type { RegisteredModelView } from '@fedsvd/core/protocol'
-import { Anchor, Badge, Group, Stack, Title } from '@mantine/core'
+import { Anchor, Badge, Group, Stack } from '@mantine/core'
 import { Link } from 'wouter'
 import { useRegisteredModels } from '../api/queries.ts'
+import { PageTitle } from '../components/page-title.tsx'
 import { Pages } from '../components/pages.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Scroll } from '../components/scroll.tsx'
@@ -16,7 +17,7 @@ export default function Models() {
   const models = useRegisteredModels()
   return (
     <Stack>
-      <Title order={1}>Models</Title>
+      <PageTitle>Models</PageTitle>
       <Panel title="Registry">
         <Loaded answer={models} what="the registry">
           {(registered) =>

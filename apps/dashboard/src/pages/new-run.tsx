@@ -1,24 +1,28 @@
 import type { ModelList, RunManifest, RunOptions } from '@fedsvd/core/protocol'
-import { Button, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, Stack, TextInput } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
 import { useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useLocation } from 'wouter'
 import { request } from '../api/http.ts'
-import { RUNS, useModels, useRunOptions } from '../api/queries.ts'
-import { useRole } from '../api/session.tsx'
+import { RUNS, useModels, useRunOptions, useRunPrice } from '../api/queries.ts'
+import { useRole, useSession } from '../api/session.tsx'
 import { PageTitle } from '../components/page-title.tsx'
 import { Panel } from '../components/panel.tsx'
 import { Empty, Failure, Loaded } from '../components/state.tsx'
+import { useDraft } from '../draft.ts'
+import { texts } from '../texts/index.ts'
+import { Attention } from './new-run/attention.tsx'
 import { ModelAndTask, Pace, PrivacyUnit } from './new-run/choices.tsx'
-import { Projection } from './new-run/cost.tsx'
-import { checked, type Form, type SetField, START, withModel, withRule, withTask } from './new-run/form.ts'
+import { Projection, Readiness } from './new-run/cost.tsx'
+import { checked, type Form, fieldId, type SetField, START, withModel, withRule, withTask } from './new-run/form.ts'
 import { Numbers, privacyFields, roundFields, TRAINING } from './new-run/numbers.tsx'
 import { Registered } from './new-run/registered.tsx'
 
 /** A run, explained, checked and priced before anything is spent. */
 export default function NewRun() {
   const role = useRole()
-  if (role === 'auditor') return <Empty>Auditors see runs and cannot open them.</Empty>
+  if (role === 'auditor') return <Empty>{texts.newRun.notForAuditors}</Empty>
   return (
     <Stack>
       <PageTitle>New run</PageTitle>
@@ -42,12 +46,17 @@ function Choosing() {
 }
 
 function RunForm({ list, options }: { readonly list: ModelList; readonly options: RunOptions }) {
-  const [form, setForm] = useState<Form>(() => withModel(START, list.models[0]?.name ?? '', list))
+  // Of one operator: whoever signs in next in this tab begins with an empty form.
+  const owner = useSession().state
+  const key = `new-run/${owner.is === 'in' ? (owner.info.operator?.id ?? 'token') : ''}`
+  const [form, setForm, forget] = useDraft<Form>(key, () => withModel(START, list.models[0]?.name ?? '', list))
   const [error, setError] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
   const [, navigate] = useLocation()
   const cache = useQueryClient()
   const { request: wanted, faults } = checked(form, list, options)
+  const [settled] = useDebouncedValue(wanted, 300)
+  const price = useRunPrice(settled)
   const set: SetField = (key, value) => setForm((before) => ({ ...before, [key]: value }))
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault()
@@ -56,6 +65,7 @@ function RunForm({ list, options }: { readonly list: ModelList; readonly options
     setError(undefined)
     try {
       const { runId } = await request<RunManifest>('POST /v1/runs', wanted)
+      forget()
       await cache.invalidateQueries({ queryKey: RUNS })
       navigate(`/runs/${runId}`)
     } catch (fault) {
@@ -71,6 +81,7 @@ function RunForm({ list, options }: { readonly list: ModelList; readonly options
           <Panel title="Task">
             <Stack gap="sm">
               <TextInput
+                id={fieldId('name')}
                 label="Name"
                 description="How the run is shown; sites see it too."
                 required
@@ -90,6 +101,7 @@ function RunForm({ list, options }: { readonly list: ModelList; readonly options
                 onRule={(name) => setForm((before) => withRule(before, name, options))}
               />
               <TextInput
+                id={fieldId('seed')}
                 label="Seed"
                 description="Public: of the initial adapter and of who is asked. Never of noise."
                 value={form.seed}
@@ -119,18 +131,18 @@ function RunForm({ list, options }: { readonly list: ModelList; readonly options
             </Stack>
           </Panel>
         </div>
-        <Projection request={wanted} />
+        <Projection request={wanted} price={price} />
         {error !== undefined && <Failure error={error} />}
-        <div>
+        <Group align="center">
           <Button type="submit" loading={isBusy} disabled={wanted === undefined}>
-            Open the run
+            {texts.newRun.start}
           </Button>
-          {wanted === undefined && (
-            <Text size="sm" className="muted" mt={4}>
-              {form.name === '' ? 'Give it a name first.' : 'Some field needs another value.'}
-            </Text>
+          {wanted === undefined ? (
+            <Attention form={form} faults={faults} />
+          ) : (
+            price.data !== undefined && price.error === null && <Readiness price={price.data} />
           )}
-        </div>
+        </Group>
       </Stack>
     </form>
   )

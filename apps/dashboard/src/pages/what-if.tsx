@@ -35,7 +35,7 @@ const FIELDS: readonly {
   { key: 'epsilon', label: 'Budget (epsilon)', help: 'What a data set may spend at most, per record.', step: 0.5 },
   { key: 'delta', label: 'δ', help: 'At most one over the number of records.', step: 1e-6 },
   { key: 'records', label: 'Declared records', help: 'The public size that a site states.', step: 100, isWhole: true },
-  { key: 'lot', label: 'Expected lot', help: 'Records that a step draws on average.', step: 16, isWhole: true },
+  { key: 'lot', label: 'Expected batch size', help: 'Records that a step draws on average.', step: 16, isWhole: true },
   {
     key: 'localSteps',
     label: 'Local steps per round',
@@ -244,11 +244,11 @@ function faultOf({
   earlierRuns,
 }: Plan): string | undefined {
   const isWhole = [records, lot, localSteps, rounds].every((value) => Number.isInteger(value) && value >= 1)
-  if (!isWhole) return 'Records, lot, steps and rounds are whole numbers from 1 on.'
+  if (!isWhole) return 'Records, batch size, steps and rounds must be whole numbers of at least 1.'
   if (!(epsilon > 0 && epsilon <= 1000)) return 'Epsilon is above 0, and at most 1000.'
   if (!(delta > 0 && delta < 1)) return 'δ is between 0 and 1.'
   if (delta > 1 / records) return `δ is at most 1 / records, which is ${small(1 / records)}.`
-  if (lot > records) return 'The expected lot is at most as large as the data.'
+  if (lot > records) return 'The expected batch size is at most as large as the data.'
   if (!(noiseMultiplier > 0)) return 'The noise multiplier is above 0.'
   if (!(Number.isInteger(earlierRuns) && earlierRuns >= 0)) return 'Earlier runs are a whole number from 0 on.'
   if (rounds * localSteps * (1 + earlierRuns) > 10_000_000) return 'At most ten million steps in all.'

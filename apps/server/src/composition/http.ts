@@ -92,7 +92,7 @@ export function composeHttp(
     }),
     factRoutes({ store, isConnected, capIn: (runId, clientId, terms) => views.capIn(runId, clientId, terms) }),
     statementRoutes({ store, views, bounds, key: statementKey(statement), now }),
-    auditLogRoutes(store.audit),
+    auditLogRoutes(store),
   ]
   return createApp({
     guard: guard({ sessions: operatorSessions, store, refusalsPerMinute }),

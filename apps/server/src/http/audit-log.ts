@@ -1,7 +1,8 @@
 import { AUDIT_GENESIS, type AuditVerdict, followAudit } from '@fedsvd/core/protocol'
 import { Router } from 'express'
 import { z } from 'zod'
-import { type AuditStore, auditHash } from '../storage/records/index.ts'
+import { type AuditStore, auditHash, type Store } from '../storage/records/index.ts'
+import { findAudit } from '../views/index.ts'
 import { parseParams } from './path-params.ts'
 
 const BATCH = 1000
@@ -11,12 +12,29 @@ const pageSchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(BATCH).default(100),
 })
 
+const words = z.string().min(1).max(200).optional()
+const searchSchema = z.strictObject({
+  before: z.coerce.number().int().min(1).max(2_147_483_647).optional(),
+  limit: z.coerce.number().int().min(1).max(BATCH).default(50),
+  actor: words,
+  action: words,
+  object: words,
+  from: z.iso.datetime({ offset: true }).optional(),
+  to: z.iso.datetime({ offset: true }).optional(),
+})
+
 /** The audit log, to be read and verified; nothing writes to it but the actions themselves. */
-export function auditLogRoutes(audit: AuditStore): Router {
+export function auditLogRoutes(store: Pick<Store, 'audit' | 'clients' | 'operators' | 'runs'>): Router {
+  const { audit } = store
   const router = Router()
   router.get('/v1/audit-log', async (request, response) => {
     const { after, limit } = parseParams(pageSchema, request.query)
     response.json({ entries: await audit.page(after, limit) })
+  })
+  router.get('/v1/audit-log/search', async (request, response) => {
+    const { from, to, ...question } = parseParams(searchSchema, request.query)
+    const times = { ...(from && { from: Date.parse(from) }), ...(to && { to: Date.parse(to) }) }
+    response.json(await findAudit(store, { ...question, ...times }))
   })
   router.get('/v1/audit-log/verify', async (_request, response) => {
     response.json(await verifyAudit(audit))

@@ -10,6 +10,7 @@ const WITH_QUERY: ReadonlySet<string> = new Set([
   'GET /v1/runs/:runId/rounds',
   'GET /v1/runs/:runId/adapter',
   'GET /v1/audit-log',
+  'GET /v1/audit-log/search',
   'GET /v1/oidc/callback',
 ])
 

@@ -59,6 +59,7 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'DELETE /v1/runs/:runId/registered-models/:name/:version': WORK,
   'GET /v1/statement-key': 'anyone',
   'GET /v1/audit-log': OVERSEE,
+  'GET /v1/audit-log/search': OVERSEE,
   'GET /v1/audit-log/verify': OVERSEE,
 }
 

@@ -1,3 +1,4 @@
+export { findAudit } from './audit-findings.ts'
 export { clientView, participationsOf } from './client-detail.ts'
 export { iso } from './iso.ts'
 export { notPrivateReason } from './not-private.ts'

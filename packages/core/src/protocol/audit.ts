@@ -25,6 +25,17 @@ export type AuditEntry = z.infer<typeof auditEntrySchema>
 /** GET /v1/audit-log. */
 export const auditPageSchema = z.strictObject({ entries: z.array(auditEntrySchema) })
 
+/** GET /v1/audit-log/search. */
+export const auditFindingsSchema = z.strictObject({
+  /** Those that fit, newest first. */
+  entries: z.array(auditEntrySchema),
+  /** What actors and objects of these are called by people, where they have a name: a run, a client, an operator. */
+  names: z.record(z.string(), z.string()),
+  /** For the next page: `?before=`; absent on the last one. */
+  next: wholeIn(LIMITS.count).optional(),
+})
+export type AuditFindings = z.infer<typeof auditFindingsSchema>
+
 /**
  * GET /v1/audit-log/verify. A chain cannot show that its newest entries were cut off: compare with a head noted before.
  */

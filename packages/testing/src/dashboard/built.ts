@@ -8,7 +8,7 @@ import { type FileLock, lockFile } from '@fedsvd/engine/files/locks'
 
 const ROOT = fileURLToPath(new URL('../../../../apps/dashboard', import.meta.url))
 const WORKSPACE = fileURLToPath(new URL('../../../..', import.meta.url))
-const SOURCES = ['src', 'index.html', 'vite.config.ts', '../../packages/core/src']
+const SOURCES = ['src', 'index.html', 'vite.config.ts', 'precompress.ts', '../../packages/core/src']
 const VITE = path.join(WORKSPACE, 'node_modules', 'vite', 'bin', 'vite.js')
 
 /** The folder of the built dashboard, which is built first where a source is newer. */

@@ -6,12 +6,13 @@ import { useAnswer } from '../../accountant/accountant-client.ts'
 import { request } from '../../api/http.ts'
 import { CLIENTS } from '../../api/queries.ts'
 import { useRole } from '../../api/session.tsx'
+import { Question } from '../../components/confirm.tsx'
 import { BudgetBar, Epsilon } from '../../components/epsilon.tsx'
 import { Figure } from '../../components/figure.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { Scroll } from '../../components/scroll.tsx'
-import { Failure } from '../../components/state.tsx'
 import { dateTime, small } from '../../format.ts'
+import { texts } from '../../texts/index.ts'
 
 const COMMON_DELTA = 1e-5
 
@@ -37,7 +38,9 @@ export function Cap({ client }: { readonly client: ClientDetail }) {
           <BudgetBar name={name} share={data.epsilonPld / cap.epsilon} />
         </Box>
       )}
-      {role === 'admin' && <CapForm clientId={client.clientId} cap={cap} isUsed={spent.length > 0} delta={delta} />}
+      {role === 'admin' && (
+        <CapForm clientId={client.clientId} name={name} cap={cap} isUsed={spent.length > 0} delta={delta} />
+      )}
       {caps.length > 1 && <History caps={caps} />}
     </Panel>
   )
@@ -45,46 +48,38 @@ export function Cap({ client }: { readonly client: ClientDetail }) {
 
 function CapForm(props: {
   readonly clientId: string
+  readonly name: string
   readonly cap: ClientCap | undefined
   readonly isUsed: boolean
   readonly delta: number
 }) {
-  const { clientId, cap, isUsed, delta: usual } = props
+  const { clientId, name, cap, isUsed, delta: usual } = props
   const cache = useQueryClient()
   const [epsilon, setEpsilon] = useState<number | string>('')
   const [delta, setDelta] = useState<number | string>(usual)
-  const [error, setError] = useState<unknown>()
-  const [isBusy, setBusy] = useState(false)
+  const [isAsked, setAsked] = useState(false)
   const fault = faultOf(Number(epsilon), Number(delta), isUsed ? cap : undefined)
-  const submit = async (event: FormEvent): Promise<void> => {
+  const set = async (): Promise<void> => {
+    await request(`PATCH /v1/clients/${clientId}/budget`, { epsilon: Number(epsilon), delta: Number(delta) })
+    await cache.invalidateQueries({ queryKey: CLIENTS })
+    setEpsilon('')
+  }
+  const submit = (event: FormEvent): void => {
     event.preventDefault()
-    setBusy(true)
-    setError(undefined)
-    try {
-      await request(`PATCH /v1/clients/${clientId}/budget`, { epsilon: Number(epsilon), delta: Number(delta) })
-      await cache.invalidateQueries({ queryKey: CLIENTS })
-      setEpsilon('')
-    } catch (refusal) {
-      setError(refusal)
-    } finally {
-      setBusy(false)
-    }
+    if (epsilon !== '' && fault === undefined) setAsked(true)
   }
   return (
-    <form onSubmit={(event) => void submit(event)} noValidate>
+    <form onSubmit={submit} noValidate>
       <Text size="sm" className="muted" mt="sm">
         A cap bounds what all runs here together spend of this client's data; it is not asked for a round that would
         exceed it. A filter decides that, which may charge more than the figure above.{' '}
-        {isUsed
-          ? 'Its data have been used, so a cap can only fall from now on.'
-          : 'It can rise until its data are used.'}{' '}
-        The site's own limit always wins.
+        {isUsed ? texts.sites.capIsUsed : texts.sites.capIsUnused} {texts.sites.stricterLimit}
       </Text>
       <Group align="end" mt="xs">
         <NumberInput label="Epsilon per record" w={150} min={0} step={0.5} value={epsilon} onChange={setEpsilon} />
         <NumberInput label="δ" w={130} min={0} step={1e-6} decimalScale={12} value={delta} onChange={setDelta} />
-        <Button type="submit" loading={isBusy} disabled={epsilon === '' || fault !== undefined}>
-          {cap === undefined ? 'Set a cap' : 'Lower the cap'}
+        <Button type="submit" disabled={epsilon === '' || fault !== undefined}>
+          {cap === undefined ? texts.sites.setCap : texts.sites.lowerCap}
         </Button>
       </Group>
       {epsilon !== '' && fault !== undefined && (
@@ -92,7 +87,16 @@ function CapForm(props: {
           {fault}
         </Text>
       )}
-      {error !== undefined && <Failure error={error} />}
+      {isAsked && (
+        <Question
+          title={texts.sites.capTitle(name, Number(epsilon), small(Number(delta)))}
+          yes={cap === undefined ? texts.sites.setCap : texts.sites.lowerCap}
+          onYes={set}
+          onClose={() => setAsked(false)}
+        >
+          {isUsed ? texts.sites.capHelp : texts.sites.capHelpUnused}
+        </Question>
+      )}
     </form>
   )
 }

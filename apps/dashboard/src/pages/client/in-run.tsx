@@ -11,6 +11,7 @@ import { Notice } from '../../components/notice.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { Empty } from '../../components/state.tsx'
 import { dateTime, plural, significant } from '../../format.ts'
+import { texts } from '../../texts/index.ts'
 import { Facts } from './facts.tsx'
 
 /** What a client has spent and given in one run. */
@@ -31,7 +32,7 @@ export function InRun({ run, name }: { readonly run: Participation; readonly nam
         <Group gap="xs">
           <StateWord kind={run.state === 'running' ? 'on' : 'off'}>{run.state}</StateWord>
           <Anchor component={Link} href={`/runs/${runId}`} size="sm">
-            Open the run
+            {texts.run.view}
           </Anchor>
         </Group>
       }

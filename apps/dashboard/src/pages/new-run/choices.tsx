@@ -2,7 +2,7 @@ import { predictsTokens, TASKS, type Task } from '@fedsvd/core/lora'
 import type { ModelList, ModelView } from '@fedsvd/core/protocol'
 import { NativeSelect, TagsInput, Text, Textarea, TextInput } from '@mantine/core'
 import { plural } from '../../format.ts'
-import { type Faults, type Form, modelOf, type SetField } from './form.ts'
+import { type Faults, type Form, fieldId, modelOf, type SetField } from './form.ts'
 
 /** What each task teaches, and what a record of it is. */
 const TASK_HELP: Readonly<Record<Task, string>> = {
@@ -46,6 +46,7 @@ export function ModelAndTask({ form, list, faults, set, onModel, onTask }: Choic
       ))}
       {model === undefined && (
         <TextInput
+          id={fieldId('model')}
           label="Name on the hub"
           description="owner/name@commit; a branch is resolved to its commit."
           value={form.model}
@@ -55,6 +56,7 @@ export function ModelAndTask({ form, list, faults, set, onModel, onTask }: Choic
       )}
       {model?.isComplete === false && (
         <Textarea
+          id={fieldId('checkpoint')}
           label="What the checkpoint holds"
           description="This coordinator has its config.json only. Copy what fedsvd model show prints where all of it is."
           value={form.checkpoint}
@@ -66,6 +68,7 @@ export function ModelAndTask({ form, list, faults, set, onModel, onTask }: Choic
         />
       )}
       <NativeSelect
+        id={fieldId('task')}
         label="Task"
         description={TASK_HELP[form.task]}
         value={form.task}
@@ -76,6 +79,7 @@ export function ModelAndTask({ form, list, faults, set, onModel, onTask }: Choic
       {!predictsTokens(form.task) && (
         <>
           <TagsInput
+            id={fieldId('labels')}
             label={form.task === 'token-classification' ? 'Tags' : 'Labels'}
             description="Names in the order of their numbers; press Enter after each."
             value={[...form.labels]}

@@ -57,6 +57,9 @@ export interface Form {
   readonly seed: string
 }
 
+/** Of the field for a key, so that what is wrong with it leads there. */
+export const fieldId = (key: string): string => `field-${key}`
+
 export type SetField = <K extends keyof Form>(key: K, value: Form[K]) => void
 /** What is wrong with a field, by its name. */
 export type Faults = ReadonlyMap<string, string>

@@ -1,5 +1,6 @@
 import { NumberInput } from '@mantine/core'
-import type { Faults, Form, SetField } from './form.ts'
+import { texts } from '../../texts/index.ts'
+import { type Faults, type Form, fieldId, type SetField } from './form.ts'
 
 /** A number of the form, with what it decides. */
 export interface NumberField {
@@ -12,14 +13,14 @@ export interface NumberField {
 
 const EPSILON: NumberField = {
   key: 'epsilon',
-  label: 'Budget asked of each client (epsilon)',
-  help: 'Per record, for the whole run. The limit of a site always wins.',
+  label: 'Budget of each site (epsilon)',
+  help: "Per record, for the whole run. The stricter of this and the site's own limit applies.",
   step: 0.5,
 }
 const DELTA: NumberField = {
   key: 'delta',
   label: 'δ',
-  help: 'Must be at most one over the records of every client.',
+  help: 'Must be at most one over the records of every site.',
   step: 1e-6,
 }
 const STEPS: readonly NumberField[] = [
@@ -40,8 +41,8 @@ const STEPS: readonly NumberField[] = [
 ]
 const LOT: NumberField = {
   key: 'expectedLotSize',
-  label: 'Expected lot',
-  help: 'Records that a step draws on average. Larger lots drown the noise, and cost more of it.',
+  label: 'Expected batch size',
+  help: 'Records that a step draws on average. Larger batches average out noise but use more privacy per step.',
   step: 16,
   isWhole: true,
 }
@@ -63,18 +64,21 @@ const MAX_RECORDS: NumberField = {
 export function privacyFields({ unit }: Pick<Form, 'unit'>): readonly NumberField[] {
   if (unit === 'record') return [EPSILON, DELTA, ...STEPS, LOT, CLIP_NORM]
   return [
-    { ...EPSILON, help: 'Per person, for the whole run. The limit of a site always wins.' },
-    { ...DELTA, help: 'Must be at most one over the persons of every client.' },
+    { ...EPSILON, help: "Per person, for the whole run. The stricter of this and the site's own limit applies." },
+    { ...DELTA, help: 'Must be at most one over the persons of every site.' },
     ...STEPS,
     MAX_RECORDS,
-    { ...LOT, help: 'Persons that a step draws on average. Larger lots drown the noise, and cost more of it.' },
+    {
+      ...LOT,
+      help: 'Persons that a step draws on average. Larger batches average out noise but use more privacy per step.',
+    },
     { ...CLIP_NORM, help: 'The most that one person, with all records, may move a step.' },
   ]
 }
 
 export const TRAINING: readonly NumberField[] = [
   { key: 'learningRate', label: 'Learning rate', help: 'Step size; scale it against the clip norm.', step: 0.5 },
-  { key: 'momentum', label: 'Momentum', help: 'Heavy ball on the noised gradients; 0 is plain SGD.', step: 0.1 },
+  { key: 'momentum', label: 'Momentum', help: '0 = plain SGD.', step: 0.1 },
   { key: 'rank', label: 'Rank', help: 'Directions that each adapted layer may use.', step: 1, isWhole: true },
   { key: 'alpha', label: 'Alpha', help: 'The adapter counts alpha / rank times.', step: 1 },
   { key: 'maxTokens', label: 'Longest text (tokens)', help: 'Longer texts are cut.', step: 16, isWhole: true },
@@ -88,7 +92,7 @@ export const TRAINING: readonly NumberField[] = [
 
 const CLIENTS: NumberField = {
   key: 'clientsPerRound',
-  label: 'Clients asked per round',
+  label: 'Sites selected per round',
   help: 'Chosen by the public seed among those that are there and can pay.',
   step: 1,
   isWhole: true,
@@ -128,7 +132,7 @@ const BUFFERED: readonly NumberField[] = [
   {
     key: 'bufferSize',
     label: 'Buffer size',
-    help: 'Every so many accepted updates make the next state.',
+    help: 'Aggregate after this many updates.',
     step: 1,
     isWhole: true,
   },
@@ -141,7 +145,7 @@ const BUFFERED: readonly NumberField[] = [
   STALENESS,
   {
     ...CLIENTS,
-    label: 'Clients training at a time',
+    label: 'Sites training at a time',
     help: 'Free clients are asked to train from the newest state, up to so many at once.',
   },
   {
@@ -160,6 +164,13 @@ export function roundFields({ mode, lateUpdates }: Pick<Form, 'mode' | 'lateUpda
   return lateUpdates === 'rebase' ? [...ROUND_BY_ROUND, STALENESS] : ROUND_BY_ROUND
 }
 
+/** What the field for a key is called. */
+export function labelOf(key: string, form: Form): string {
+  const numbers = [...privacyFields(form), ...TRAINING, ...roundFields(form)]
+  const others: Readonly<Record<string, string>> = texts.newRun.labels
+  return numbers.find((field) => field.key === key)?.label ?? others[key] ?? key
+}
+
 export function Numbers(props: {
   readonly fields: readonly NumberField[]
   readonly form: Form
@@ -170,6 +181,7 @@ export function Numbers(props: {
   return fields.map(({ key, label, help, step, isWhole }) => (
     <NumberInput
       key={key}
+      id={fieldId(key)}
       label={label}
       description={help}
       value={form[key]}

@@ -1,6 +1,6 @@
 import type { RunOptions } from '@fedsvd/core/protocol'
 import { NativeSelect, NumberInput } from '@mantine/core'
-import { type Faults, type Form, ruleOf, type SetField, termKey } from './form.ts'
+import { type Faults, type Form, fieldId, ruleOf, type SetField, termKey } from './form.ts'
 
 /** What the coordinator has registered, its extensions included: the method, the first state, and the aggregation. */
 export function Registered(props: {
@@ -40,6 +40,7 @@ export function Registered(props: {
           {terms.map(({ name, minimum, maximum, isWhole }) => (
             <NumberInput
               key={name}
+              id={fieldId(termKey(name))}
               label={`${form.aggregation}: ${name}`}
               value={form.terms[name] ?? minimum}
               min={minimum}

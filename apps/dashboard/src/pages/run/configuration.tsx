@@ -35,7 +35,7 @@ export function Configuration({ run }: { readonly run: RunSnapshot }) {
     ['Rounds', rounds === manifest.rounds ? rounds : `${rounds}, ${manifest.rounds} of them announced at first`],
     ['Local steps', manifest.localSteps],
     ['Unit of privacy', unitTextOf(manifest)],
-    ['Expected lot', `${manifest.expectedLotSize} ${unitOfRun(manifest)}s`],
+    ['Expected batch size', `${manifest.expectedLotSize} ${unitOfRun(manifest)}s`],
     [
       'Clip norm',
       adaptiveClipping

@@ -8,6 +8,7 @@ import { Confirm } from '../../components/confirm.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { Failure } from '../../components/state.tsx'
 import { dateTime, plural } from '../../format.ts'
+import { texts } from '../../texts/index.ts'
 
 type Act = (route: string, body: object) => Promise<void>
 
@@ -49,11 +50,13 @@ function Standing({ run, act }: { readonly run: RunSnapshot; readonly act: Act }
           {isPaused ? 'Resume' : 'Pause'}
         </Button>
         <Confirm
-          label="Stop the run"
-          question="What was spent stays spent, and a stopped run cannot go on."
-          yes="Stop it"
+          label={texts.run.stop}
+          title={texts.run.stopTitle(run.name)}
+          yes={texts.run.stopYes}
           onYes={() => act('POST stop', {})}
-        />
+        >
+          {texts.run.stopHelp}
+        </Confirm>
       </Group>
       {error !== undefined && <Failure error={error} />}
     </Stack>
@@ -134,8 +137,7 @@ function Plan({ run, act }: { readonly run: RunSnapshot; readonly act: Act }) {
       )}
       {error !== undefined && <Failure error={error} />}
       <Text size="sm" className="muted" mt="xs">
-        The round under way goes on by the plan that it began with. Extending raises no budget: a client can pay for as
-        many rounds as it agreed to, whichever they are.
+        {texts.run.changesApply}
         {run.plan?.changedAt !== undefined && ` Last changed ${dateTime(run.plan.changedAt)}.`}
       </Text>
     </form>
@@ -148,7 +150,7 @@ function changeOf(before: RunPlan, after: RunPlan): PlanChange {
 
 function faultOf({ rounds, quorum, clientsPerRound, deadlineSeconds }: RunPlan, run: RunSnapshot): string | undefined {
   const isWhole = [rounds, quorum, clientsPerRound].every((value) => Number.isInteger(value) && value >= 1)
-  if (!isWhole || !(deadlineSeconds > 0)) return 'Numbers from 1 on.'
+  if (!isWhole || !(deadlineSeconds > 0)) return texts.run.wholeNumbers
   if (quorum > clientsPerRound) return `A quorum is at most the number of clients asked, ${clientsPerRound}.`
   const buffer = bufferOf(run.manifest)
   if (buffer !== undefined && quorum > buffer.bufferSize)

@@ -331,6 +331,22 @@ export interface AuditStore {
   append(draft: AuditDraft): Promise<void>
   /** The entries that come after `seq`, oldest first, at most `limit`. */
   page(seq: number, limit: number): Promise<readonly AuditEntry[]>
+  /** Those that fit, newest first. */
+  search(question: AuditSearch): Promise<readonly AuditEntry[]>
+}
+
+/** What entries of the audit log are looked for by; what is absent is not asked. */
+export interface AuditSearch {
+  /** Only entries before this number. */
+  readonly before?: number
+  readonly limit: number
+  readonly actors?: readonly string[]
+  readonly objects?: readonly string[]
+  /** Part of the name of an action. */
+  readonly action?: string
+  /** Not before, and not after; milliseconds since 1970. */
+  readonly from?: number
+  readonly to?: number
 }
 
 /** What stands between an object and its removal. */

@@ -7,6 +7,21 @@ export function memoryAudit(tables: Tables): AuditStore {
   return {
     append: async (draft) => appendAudit(tables, draft),
     page: async (seq, limit) => tables.audit.slice(seq, seq + limit),
+    search: async ({ before = Number.POSITIVE_INFINITY, limit, actors, objects, action, from, to }) =>
+      tables.audit
+        .filter((entry) => {
+          const at = Date.parse(entry.at)
+          return (
+            entry.seq < before &&
+            (actors?.includes(entry.actor) ?? true) &&
+            (objects?.includes(entry.object) ?? true) &&
+            (action === undefined || entry.action.includes(action)) &&
+            (from === undefined || at >= from) &&
+            (to === undefined || at <= to)
+          )
+        })
+        .slice(-limit)
+        .reverse(),
   }
 }
 

@@ -2,7 +2,8 @@ import type { AuditEntry } from '@fedsvd/core/protocol'
 import { seal } from '../audit-chain.ts'
 import type { AuditDraft } from '../records.ts'
 import type { AuditStore } from '../store.ts'
-import type { Prisma, PrismaClient } from './generated/client.ts'
+import type { AuditEntry as AuditRow, Prisma, PrismaClient } from './generated/client.ts'
+import { date } from './rows.ts'
 
 /** An advisory lock that each append holds to the end of its transaction, so that entries are chained one at a time. */
 const CHAIN_LOCK = 72707370
@@ -16,9 +17,27 @@ export function prismaAudit(prisma: PrismaClient): AuditStore {
         orderBy: { seq: 'asc' },
         take: limit,
       })
-      return rows.map((row) => ({ ...row, at: row.at.toISOString(), detail: row.detail as AuditEntry['detail'] }))
+      return rows.map(entryOf)
+    },
+    async search({ before, limit, actors, objects, action, from, to }) {
+      const rows = await prisma.auditEntry.findMany({
+        where: {
+          ...(before !== undefined && { seq: { lt: before } }),
+          ...(actors && { actor: { in: [...actors] } }),
+          ...(objects && { object: { in: [...objects] } }),
+          ...(action !== undefined && { action: { contains: action } }),
+          at: { ...(from !== undefined && { gte: date(from) }), ...(to !== undefined && { lte: date(to) }) },
+        },
+        orderBy: { seq: 'desc' },
+        take: limit,
+      })
+      return rows.map(entryOf)
     },
   }
+}
+
+function entryOf(row: AuditRow): AuditEntry {
+  return { ...row, at: row.at.toISOString(), detail: row.detail as AuditEntry['detail'] }
 }
 
 /**

@@ -6,7 +6,8 @@ import { useRuns, useStatement } from '../../api/queries.ts'
 import { Epsilon } from '../../components/epsilon.tsx'
 import { Panel } from '../../components/panel.tsx'
 import { Empty, Loaded } from '../../components/state.tsx'
-import { dateTime, plural, significant, small } from '../../format.ts'
+import { dateTime, plural, significant, small, utc } from '../../format.ts'
+import { texts } from '../../texts/index.ts'
 
 /** What one client has spent in one run, with all that is needed to compute it again. */
 export function Statements() {
@@ -87,7 +88,7 @@ function Page({ document: { statement, publicKey, signature } }: { readonly docu
   return (
     <article className="printed" aria-label="Privacy statement">
       <Title order={3} mb="xs">
-        {client.name} in {run.name}
+        {texts.reports.statementOf(client.name, run.name)}
       </Title>
       <dl className="facts">
         <dt>Epsilon by PLD</dt>
@@ -141,7 +142,7 @@ function Page({ document: { statement, publicKey, signature } }: { readonly docu
           {code.name} {code.version}
         </dd>
         <dt>Made</dt>
-        <dd>{dateTime(madeAt)}</dd>
+        <dd>{utc(madeAt)}</dd>
         <dt>Signed by</dt>
         <dd>
           <Code>{publicKey}</Code>, the coordinator's Ed25519 key
