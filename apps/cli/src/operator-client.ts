@@ -14,7 +14,9 @@ import {
   type RunSnapshot,
   runManifestSchema,
   runSnapshotSchema,
+  type SignInLinkView,
   sessionInfoSchema,
+  signInLinkSchema,
 } from '@fedsvd/core/protocol'
 import type { TlsTrust } from '@fedsvd/engine/network'
 import type { Socket } from 'socket.io-client'
@@ -77,6 +79,12 @@ export async function fetchAdapterFrame(
 export async function createOperator(access: OperatorAccess, operator: OperatorRequest): Promise<OperatorView> {
   const reply = await askJson(access, 'POST', '/v1/operators', operator)
   return parseMessage(operatorSchema, reply, 'an operator')
+}
+
+/** What signs an operator in once, at `#sign-in=<token>` of the dashboard. */
+export async function createSignInLink(access: OperatorAccess, operatorId: string): Promise<SignInLinkView> {
+  const reply = await askJson(access, 'POST', `/v1/operators/${encodeURIComponent(operatorId)}/sign-in-link`)
+  return parseMessage(signInLinkSchema, reply, 'a sign-in link')
 }
 
 export async function fetchOperators(access: OperatorAccess): Promise<OperatorView[]> {

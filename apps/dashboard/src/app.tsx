@@ -20,7 +20,7 @@ const Audit = lazy(() => import('./pages/audit.tsx'))
 export function App() {
   const { state } = useSession()
   if (state.is === 'unknown') return <Loading what="the dashboard" />
-  if (state.is === 'out') return <SignIn hasEnded={state.hasEnded} />
+  if (state.is === 'out') return <SignIn hasEnded={state.hasEnded} refusal={state.refusal} />
   return (
     <LiveProvider>
       <Shell info={state.info}>

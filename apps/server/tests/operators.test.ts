@@ -45,6 +45,32 @@ describe('signing in', () => {
     expect((await session(url, { bearer: hash })).code).toBe('TOKEN_INVALID')
   })
 
+  it('by a link happens once, for an operator in good standing, and is noted', async () => {
+    await using coordinator = await testCoordinator()
+    const { url, operatorToken: bearer } = coordinator
+    const ada = await createOperator(coordinator, 'ada', 'auditor')
+    const eve = await createOperator(coordinator, 'eve', 'auditor')
+    const linkOf = async ({ id }: { readonly id: string }) =>
+      (await call(url, `POST /v1/operators/${id}/sign-in-link`, { bearer })).body as { readonly token: string }
+    const { token } = await linkOf(ada)
+    const { status, body, headers } = await call(url, 'POST /v1/session/link', {}, { token })
+    expect([status, body]).toMatchObject([201, { role: 'auditor', operator: { name: 'ada' } }])
+    const cookie = headers.getSetCookie()[0]!.split(';')[0]!
+    expect((await session(url, { cookie })).body).toMatchObject({ operator: { id: ada.id } })
+    expect(await call(url, 'POST /v1/session/link', {}, { token })).toMatchObject({ code: 'SIGN_IN_REFUSED' })
+    const late = await linkOf(eve)
+    await call(url, `POST /v1/operators/${eve.id}/disable`, { bearer })
+    expect(await call(url, 'POST /v1/session/link', {}, { token: late.token })).toMatchObject({ code: 'SIGN_IN_REFUSED' })
+    const noted = (await coordinator.store.audit.page(0, 100)).map(({ action }) => action)
+    expect(noted.filter((action) => /link|session/.test(action))).toEqual([
+      'operator.link',
+      'session.begin',
+      'session.refuse',
+      'operator.link',
+      'session.refuse',
+    ])
+  })
+
   it('gives a Secure cookie of this host where a trusted proxy speaks TLS', async () => {
     await using coordinator = await testCoordinator({ trustedProxies: 1 })
     await createOperator(coordinator, 'ada', 'admin')

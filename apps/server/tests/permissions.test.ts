@@ -110,6 +110,7 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
     body: { parts: ['0'.repeat(64)] },
   }),
   'POST /v1/session': async () => ({ route: 'POST /v1/session', body: { name: 'admin', secret: 'not this one' } }),
+  'POST /v1/session/link': async () => ({ route: 'POST /v1/session/link', body: { token: 'none' } }),
   'GET /v1/sign-in-options': async () => ({ route: 'GET /v1/sign-in-options' }),
   'GET /v1/oidc/start': async () => ({ route: 'GET /v1/oidc/start' }),
   'GET /v1/oidc/callback': async () => ({ route: 'GET /v1/oidc/callback' }),
@@ -121,6 +122,9 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
     body: { name: `new ${names++}`, role: 'auditor', secret: SECRET },
   }),
   'GET /v1/operators': async () => ({ route: 'GET /v1/operators' }),
+  'POST /v1/operators/:operatorId/sign-in-link': async () => ({
+    route: `POST /v1/operators/${(await newOperator()).id}/sign-in-link`,
+  }),
   'POST /v1/operators/:operatorId/disable': async () => ({
     route: `POST /v1/operators/${(await newOperator()).id}/disable`,
   }),
@@ -219,6 +223,7 @@ const OPEN = [
   'POST /v1/challenge', // a nonce is worth nothing without the key
   'POST /v1/enrol', // behind an enrolment token
   'POST /v1/session', // behind a secret
+  'POST /v1/session/link', // behind a link that an admin has made
 ]
 const CLIENTS = [
   'GET /v1/blobs/:sha256',

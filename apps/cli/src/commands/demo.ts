@@ -8,12 +8,14 @@ import { lockFile } from '@fedsvd/engine/files/locks'
 import { Command, Option } from 'commander'
 import { Children } from '../demo/children.ts'
 import { type DemoData, prepareDemoData } from '../demo/data.ts'
-import { RoundPrinter, summarise, summaryText } from '../demo/report.ts'
+import { KEEP_HINT, lookText, signInLink } from '../demo/keep.ts'
+import { type DemoSummary, RoundPrinter, summarise, summaryText } from '../demo/report.ts'
 import { DEMO_BUDGET, demoRun } from '../demo/settings.ts'
 import { exportRun } from '../export-run.ts'
 import { createEnrolmentTokens, createRun, followRun, type OperatorAccess } from '../operator-client.ts'
 import { example, positiveInteger } from '../options.ts'
 import { type Output, outputFor } from '../output.ts'
+import { untilSignal } from '../until-signal.ts'
 
 /** Marks a folder as one that a demo may empty. */
 const LOCK = 'fedsvd-demo.lock'
@@ -25,6 +27,7 @@ interface DemoOptions {
   readonly head: 'trained' | 'frozen'
   readonly seed: string
   readonly rounds?: number
+  readonly keep?: boolean
 }
 
 /** `fedsvd demo`: the main job on one machine: a coordinator and three clients as processes of their own. */
@@ -33,15 +36,17 @@ export function demoCommand(): Command {
     .option('--quick', 'two short rounds, for tests')
     .option('--json [file]', 'write the summary as JSON to a file, or to standard output')
     .option('--dir <folder>', 'where the demo keeps its files; emptied at the start', '.fedsvd/demo')
+    .option('--keep', 'leave the coordinator running afterwards, to be looked at in a browser')
     .option('--rounds <count>', 'another number of rounds', positiveInteger)
     .option('--seed <text>', 'seed of the public initialisation', 'fedsvd')
     .addOption(new Option('--head <mode>', 'the classification head').choices(['trained', 'frozen']).default('trained'))
-    .addHelpText('after', example('fedsvd demo', 'fedsvd demo --quick --json summary.json'))
+    .addHelpText('after', example('fedsvd demo', 'fedsvd demo --keep', 'fedsvd demo --quick --json summary.json'))
     .action(async (options: DemoOptions) => {
       const output = outputFor({ json: options.json === true })
-      const summary = await demo(options, output)
-      if (typeof options.json === 'string') await writeFile(options.json, `${JSON.stringify(summary, null, 2)}\n`)
-      output.record(summary)
+      await demo(options, output, async (summary) => {
+        if (typeof options.json === 'string') await writeFile(options.json, `${JSON.stringify(summary, null, 2)}\n`)
+        output.record(summary)
+      })
     })
 }
 
@@ -51,7 +56,7 @@ function reachLoopbackDirectly(env: NodeJS.ProcessEnv): void {
   env.no_proxy = env.NO_PROXY = [...(named ? [named] : []), '127.0.0.1'].join(',')
 }
 
-async function demo(options: DemoOptions, output: Output) {
+async function demo(options: DemoOptions, output: Output, onSummary: (summary: DemoSummary) => Promise<void>) {
   const started = performance.now()
   const seconds = () => (performance.now() - started) / 1000
   const folder = resolve(options.dir)
@@ -84,7 +89,14 @@ async function demo(options: DemoOptions, output: Output) {
   await exportRun(access, runId, { format: 'peft', folder: adapter })
   const summary = summarise(last, adapter, seconds())
   output.line(`\n${summaryText(summary)}`)
-  return summary
+  if (options.keep !== true) {
+    output.line(`\n${KEEP_HINT}`)
+    return await onSummary(summary)
+  }
+  const signIn = await signInLink(access)
+  output.line(`\n${await lookText(access.url, signIn)}`)
+  await onSummary({ ...summary, dashboard: access.url, signIn })
+  await untilSignal(children.failure)
 }
 
 /**

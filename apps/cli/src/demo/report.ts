@@ -29,6 +29,9 @@ export interface DemoSummary {
   readonly adapter: string
   readonly seconds: number
   readonly runId: string
+  /** Where the coordinator answers that was left running, and what signs in there once; with --keep alone. */
+  readonly dashboard?: string
+  readonly signIn?: string
 }
 
 export function summarise(snapshot: RunSnapshot, adapter: string, seconds: number): DemoSummary {

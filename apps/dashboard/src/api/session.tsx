@@ -7,7 +7,8 @@ import { request, setProof, whenRefused } from './http.ts'
 
 type State =
   | { readonly is: 'unknown' }
-  | { readonly is: 'out'; readonly hasEnded: boolean }
+  /** `refusal` is why a sign-in link was not taken. */
+  | { readonly is: 'out'; readonly hasEnded: boolean; readonly refusal?: unknown }
   | { readonly is: 'in'; readonly info: SessionInfo }
 
 export interface Session {
@@ -21,6 +22,19 @@ export interface Session {
 
 const Context = createContext<Session | undefined>(undefined)
 const ROUTE = 'GET /v1/session'
+const BY_LINK = 'POST /v1/session/link'
+const LINK = '#sign-in='
+
+/**
+ * What a sign-in link has behind its #, which no server sees; taken out of the address, so that neither history nor a
+ * bookmark keeps it.
+ */
+function takeLink(): { readonly token: string } | undefined {
+  const { hash, pathname, search } = window.location
+  if (!hash.startsWith(LINK)) return undefined
+  window.history.replaceState(window.history.state, '', pathname + search)
+  return { token: hash.slice(LINK.length) }
+}
 
 /** Who is signed in. Where a session ends, whatever was shown is forgotten and the sign-in page comes back. */
 export function SessionProvider({ children }: { readonly children: ReactNode }) {
@@ -52,13 +66,15 @@ export function SessionProvider({ children }: { readonly children: ReactNode }) 
     whenRefused(() => setState((before) => (before.is === 'in' ? { is: 'out', hasEnded: true } : before)))
     let timer: number | undefined
     let isOver = false
+    const link = takeLink()
     const begin = async (): Promise<void> => {
       try {
-        const info = await request<SessionInfo>(ROUTE)
+        const info = await (link === undefined ? request<SessionInfo>(ROUTE) : request<SessionInfo>(BY_LINK, link))
         if (!isOver) enter(info)
       } catch (error) {
         if (isOver) return
-        if (isFedsvdError(error, 'TOKEN_INVALID')) setState({ is: 'out', hasEnded: false })
+        if (isFedsvdError(error, 'SIGN_IN_REFUSED')) setState({ is: 'out', hasEnded: false, refusal: error })
+        else if (isFedsvdError(error, 'TOKEN_INVALID')) setState({ is: 'out', hasEnded: false })
         else timer = window.setTimeout(() => void begin(), 2000)
       }
     }

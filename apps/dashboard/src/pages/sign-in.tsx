@@ -30,11 +30,11 @@ const OUTCOMES: Readonly<Record<string, string>> = {
  * By name and secret, by the OpenID provider of the coordinator where it has one, or by the operator token of the
  * coordinator, which this page then keeps in memory only.
  */
-export function SignIn({ hasEnded }: { readonly hasEnded: boolean }) {
+export function SignIn({ hasEnded, refusal }: { readonly hasEnded: boolean; readonly refusal?: unknown }) {
   const { signIn, signInByToken } = useSession()
   const [isByToken, setByToken] = useState(false)
   const [isBusy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
+  const [error, setError] = useState<unknown>(refusal)
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault()
     const fields = new FormData(event.currentTarget)

@@ -28,7 +28,7 @@ import type { Storage } from './storage.ts'
 export function composeHttp(
   { config, clock, log, metrics, tracer, events }: BaseServices,
   { store, blobs, others }: Storage,
-  { sessions, operatorSessions, tokens }: Security,
+  { sessions, operatorSessions, links, tokens }: Security,
   presence: Presence,
   { runs, views, bounds }: RunsAndViews,
   {
@@ -74,6 +74,7 @@ export function composeHttp(
     oidcRoutes({ sessions: operatorSessions, signOn, requestsPerMinute, log }),
     accountRoutes({
       store,
+      links,
       now,
       isConnected,
       cutOperator: (operatorId) => events.emit('session.ended', { operatorId }),

@@ -2,7 +2,9 @@ import {
   createSessions,
   OperatorSessions,
   type Sessions,
+  type SignInLinks,
   sharedSessions,
+  signInLinks,
   type UploadTokens,
   uploadTokens,
 } from '../identity/index.ts'
@@ -14,6 +16,7 @@ import type { Storage } from './storage.ts'
 export interface Security {
   readonly sessions: Sessions
   readonly operatorSessions: OperatorSessions
+  readonly links: SignInLinks
   readonly tokens: UploadTokens
 }
 
@@ -25,6 +28,7 @@ export function composeSecurity(
   presence: Presence,
 ): Security {
   const now = (): number => clock.now()
+  const links = signInLinks(Buffer.from(secrets.upload), store.nonces, now)
   return {
     sessions:
       others === undefined
@@ -40,9 +44,11 @@ export function composeSecurity(
     operatorSessions: new OperatorSessions({
       store,
       operatorToken: secrets.operatorToken,
+      links,
       now,
       onEnd: (ended) => events.emit('session.ended', ended),
     }),
+    links,
     tokens: uploadTokens(Buffer.from(secrets.upload)),
   }
 }

@@ -1,4 +1,4 @@
-import { parseMessage, type SessionInfo, signInRequestSchema } from '@fedsvd/core/protocol'
+import { linkRequestSchema, parseMessage, type SessionInfo, signInRequestSchema } from '@fedsvd/core/protocol'
 import express, { Router } from 'express'
 import { type Caller, cookieFor, type OperatorSessions } from '../identity/index.ts'
 import { callerOf, credentialsOf } from './guard.ts'
@@ -25,6 +25,12 @@ export function sessionRoutes({ sessions, refusedSignInsPerMinute }: SessionRout
     }
     const [cookie, attributes] = cookieFor(request.secure)
     response.cookie(cookie, sessionId, attributes).status(201).json(infoOf(caller))
+  })
+  router.post('/v1/session/link', limitRefusals(refusedSignInsPerMinute), json, async (request, response) => {
+    const { token } = parseMessage(linkRequestSchema, request.body, 'a sign-in by a link')
+    const { sessionId, caller } = await sessions.signInByLink(token)
+    const [cookie, attributes] = cookieFor(request.secure)
+    response.set('cache-control', 'no-store').cookie(cookie, sessionId, attributes).status(201).json(infoOf(caller))
   })
   router.get('/v1/session', async (request, response) => {
     // Asked anew, as the guard has just moved the end of the session.

@@ -11,7 +11,7 @@ export {
   SESSION_IDLE_MS,
   SESSION_LIFETIME_MS,
 } from './operator-sessions.ts'
-export { createOperator, disableOperator, operatorView } from './operators.ts'
+export { createOperator, disableOperator, linkFor, operatorView } from './operators.ts'
 export {
   type Access,
   EVENTS,
@@ -25,5 +25,6 @@ export { secretFile } from './secret-file.ts'
 export { attemptCookie, attemptCookieFor, cookieFor, sessionCookie } from './session-cookie.ts'
 export { createSessions, type Sessions } from './sessions.ts'
 export { sharedSessions } from './shared-sessions.ts'
+export { type SignInLinks, signInLinks } from './sign-in-links.ts'
 export { type StatementKey, statementKey } from './statement-key.ts'
 export { type UploadRight, type UploadTokens, uploadTokens } from './upload-tokens.ts'

@@ -6,6 +6,7 @@ import type { ProvidedIdentity } from './oidc/identity-of-claims.ts'
 import { operatorOf } from './oidc/operator-of.ts'
 import { noteRefusal } from './refused-sign-in.ts'
 import { UNMATCHABLE_HASH, verifySecret } from './secret-hash.ts'
+import type { SignInLinks } from './sign-in-links.ts'
 
 const MINUTE_MS = 60_000
 /** A session ends when it is not used for so long, */
@@ -34,6 +35,7 @@ export interface OperatorSessionsParts {
   readonly operatorToken: string
   readonly now: () => number
   readonly onEnd: (ended: RevokedSession) => void
+  readonly links: Pick<SignInLinks, 'redeem'>
 }
 
 /** Who an operator is, from a secret once and from a session afterwards. */
@@ -104,6 +106,25 @@ export class OperatorSessions {
    */
   async signInAs(identity: ProvidedIdentity): Promise<SignedIn> {
     return await this.#begin(await operatorOf(identity, this.#parts), { by: identity.issuer })
+  }
+
+  /**
+   * Begins a session by a link that an admin has made for the operator, and uses it up.
+   *
+   * @throws FedsvdError SIGN_IN_REFUSED
+   */
+  async signInByLink(token: string): Promise<SignedIn> {
+    const operatorId = await this.#parts.links.redeem(token)
+    const operator = operatorId === undefined ? undefined : await this.#operators.find(operatorId)
+    if (operator === undefined || operator.disabledAt !== undefined) {
+      await noteRefusal(this.#parts.store.audit, { operator, at: this.#parts.now(), detail: { by: 'link' } })
+      throw new FedsvdError('SIGN_IN_REFUSED', {
+        expected: 'a sign-in link that is new',
+        got: 'one that was used, has expired, or was not made here',
+        remedy: 'Sign in by name and secret, or ask for another link.',
+      })
+    }
+    return await this.#begin(operator, { by: 'link' })
   }
 
   async #begin(operator: OperatorRecord, detail: AuditDraft['detail']): Promise<SignedIn> {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { nameKey, type OperatorRequest, type OperatorView } from '@fedsvd/core/protocol'
-import type { AuditDraft, OperatorRecord, OperatorStore } from '../storage/records/index.ts'
+import type { AuditDraft, OperatorRecord, OperatorStore, Store } from '../storage/records/index.ts'
 import { actorOf, type Caller } from './caller.ts'
 import { hashSecret } from './secret-hash.ts'
+import type { SignInLinks } from './sign-in-links.ts'
 
 /** @throws FedsvdError OPERATOR_EXISTS */
 export async function createOperator(
@@ -57,7 +58,42 @@ export async function disableOperator(
   await operators.disable(operatorId, now, audit)
   const operator = await operators.find(operatorId)
   if (operator !== undefined) return operatorView(operator)
-  throw new FedsvdError('OPERATOR_NOT_FOUND', {
+  throw operatorNotFound(operatorId)
+}
+
+/**
+ * A link with which an operator signs in once. Not for one of an OpenID provider, whose rules it would go around.
+ *
+ * @throws FedsvdError OPERATOR_NOT_FOUND, or FORBIDDEN for an operator who signs in by a provider
+ */
+export async function linkFor(
+  operatorId: string,
+  { store, links, by, now }: LinkParts,
+): Promise<{ readonly token: string; readonly expiresAt: string }> {
+  const operator = await store.operators.find(operatorId)
+  if (operator === undefined || operator.disabledAt !== undefined) throw operatorNotFound(operatorId)
+  if (operator.issuer !== undefined) {
+    throw new FedsvdError('FORBIDDEN', {
+      expected: 'an operator who signs in by a name and a secret',
+      got: `${operator.name}, who signs in by the OpenID provider`,
+      remedy: 'Let them sign in there.',
+    })
+  }
+  const { token, expiresAt } = links.issue(operatorId)
+  const object = `operator:${operatorId}`
+  await store.audit.append({ at: now, actor: actorOf(by), action: 'operator.link', object, detail: {} })
+  return { token, expiresAt: new Date(expiresAt).toISOString() }
+}
+
+export interface LinkParts {
+  readonly store: Pick<Store, 'operators' | 'audit'>
+  readonly links: SignInLinks
+  readonly by: Caller
+  readonly now: number
+}
+
+function operatorNotFound(operatorId: string): FedsvdError {
+  return new FedsvdError('OPERATOR_NOT_FOUND', {
     expected: 'the identifier of an operator of this coordinator',
     got: operatorId,
     remedy: 'GET /v1/operators lists them.',

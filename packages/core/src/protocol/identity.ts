@@ -42,6 +42,13 @@ export const signInRequestSchema = z.strictObject({
 })
 export type SignInRequest = z.input<typeof signInRequestSchema>
 
+/** POST /v1/operators/:operatorId/sign-in-link: what signs the operator in once, as `#sign-in=<token>` in a browser. */
+export const signInLinkSchema = z.strictObject({ token: z.string(), expiresAt: z.iso.datetime() })
+export type SignInLinkView = z.infer<typeof signInLinkSchema>
+
+/** POST /v1/session/link: a session in an httpOnly cookie, for the token of a link that was not used. */
+export const linkRequestSchema = z.strictObject({ token: z.string().min(1).max(200) })
+
 /** Who is speaking, and until when: POST and GET /v1/session. */
 export const sessionInfoSchema = z.strictObject({
   /** Absent for the operator token of the coordinator itself, which is nobody's. */
