@@ -73,7 +73,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./commands/client.ts')).clientCommand(),
   },
   token: {
-    description: 'Make the tokens with which sites enrol.',
+    description: 'Make, list and withdraw the tokens with which sites enrol.',
     load: async () => (await import('./commands/token.ts')).tokenCommand(),
   },
   profile: {

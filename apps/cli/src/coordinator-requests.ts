@@ -5,6 +5,8 @@ import {
   clientCapsSchema,
   clientDetailSchema,
   clientViewSchema,
+  type EnrolmentTokenView,
+  enrolmentTokenListSchema,
   type ModelList,
   modelListSchema,
   type PlanChange,
@@ -63,6 +65,18 @@ export async function fetchClient(access: OperatorAccess, clientId: string): Pro
 export async function capClient(access: OperatorAccess, clientId: string, cap: Budget) {
   const reply = await askJson(access, 'PATCH', `/v1/clients/${encodeURIComponent(clientId)}/budget`, cap)
   return parseMessage(clientCapsSchema, reply, 'the caps of a client').caps
+}
+
+/** The newest enrolment tokens. */
+export async function fetchTokens(access: OperatorAccess): Promise<EnrolmentTokenView[]> {
+  const reply = await askJson(access, 'GET', '/v1/enrolment-tokens')
+  return parseMessage(enrolmentTokenListSchema, reply, 'the list of enrolment tokens').tokens
+}
+
+/** Ends a token that has not been used. @throws FedsvdError TOKEN_NOT_FOUND */
+export async function withdrawToken(access: OperatorAccess, tokenId: string): Promise<EnrolmentTokenView[]> {
+  const reply = await askJson(access, 'POST', `/v1/enrolment-tokens/${encodeURIComponent(tokenId)}/withdraw`)
+  return parseMessage(enrolmentTokenListSchema, reply, 'the list of enrolment tokens').tokens
 }
 
 /** Turns a client away for good. */

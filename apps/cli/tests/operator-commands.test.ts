@@ -120,6 +120,18 @@ describe('an operator on the command line', () => {
     expect((await jsonOf('token', 'create', '--count', '2')).tokens).toHaveLength(2)
   })
 
+  it('withdraws a token that nobody has used, by its name, and no other', async () => {
+    await fedsvd('token', 'create', '--name', 'west', '-q')
+    expect(await fedsvd('token', 'list')).toMatch(/[0-9a-f]{12} +west +open +20/)
+    expect(await jsonOf('token', 'withdraw', 'west')).toMatchObject({ name: 'west', state: 'ended' })
+    await expect(fedsvd('token', 'withdraw', 'west')).rejects.toThrow(/TOKEN_NOT_FOUND: .*got west/)
+    const used = (await fedsvd('token', 'list', '--json'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(used.filter(({ state }) => state === 'used')).toMatchObject([{ clientId: client.clientId }])
+  })
+
   it('sees clients, caps them, and revokes them only where it is meant', async () => {
     expect(await fedsvd('client', 'list')).toMatch(new RegExp(`${client.clientId} +north +connected`))
     const cap = ['client', 'cap', 'north', '--epsilon', '20', '--delta', '1e-5'] as const

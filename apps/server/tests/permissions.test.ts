@@ -88,6 +88,16 @@ interface Request {
   readonly body?: unknown
 }
 
+/** The identifier of a token that can still be used. */
+async function newTokenId(): Promise<string> {
+  const bearer = coordinator.operatorToken
+  await call(url, 'POST /v1/enrolment-tokens', { bearer }, { count: 1, expiresInSeconds: 60 })
+  const { tokens: all } = (await call(url, 'GET /v1/enrolment-tokens', { bearer })).body as {
+    readonly tokens: readonly { readonly tokenId: string; readonly state: string }[]
+  }
+  return all.find(({ state }) => state === 'open')!.tokenId
+}
+
 /** For each route a request that is good in all but its sender, made anew each time as some can be served only once. */
 const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = {
   'GET /healthz': async () => ({ route: 'GET /healthz' }),
@@ -139,6 +149,10 @@ const REQUESTS: Readonly<Record<string, (owner: string) => Promise<Request>>> = 
   'POST /v1/enrolment-tokens': async () => ({
     route: 'POST /v1/enrolment-tokens',
     body: { count: 1, expiresInSeconds: 60 },
+  }),
+  'GET /v1/enrolment-tokens': async () => ({ route: 'GET /v1/enrolment-tokens' }),
+  'POST /v1/enrolment-tokens/:tokenId/withdraw': async () => ({
+    route: `POST /v1/enrolment-tokens/${await newTokenId()}/withdraw`,
   }),
   'GET /v1/models': async () => ({ route: 'GET /v1/models' }),
   'GET /v1/run-options': async () => ({ route: 'GET /v1/run-options' }),
@@ -265,6 +279,17 @@ describe('what is served', () => {
   })
 })
 
+describe('an enrolment token that there is not', () => {
+  it.each([
+    ['0123456789ab', 404, 'TOKEN_NOT_FOUND'],
+    ['0123456789AB', 400, 'MESSAGE_INVALID'],
+    ['%', 400, 'MESSAGE_INVALID'],
+  ])('is refused as %s', async (tokenId, status, code) => {
+    const route = `POST /v1/enrolment-tokens/${encodeURIComponent(tokenId)}/withdraw`
+    expect(await call(url, route, { bearer: tokens.operator })).toMatchObject({ status, code })
+  })
+})
+
 describe.each(OPERATORS)('%s', (route) => {
   it('refuses a caller that is not signed in', async () => {
     const { session } = { session: client.sessionToken }
@@ -301,22 +326,26 @@ describe.each(OPERATORS)('%s', (route) => {
     }
   })
 
-  it.runIf(route.includes('/:'))('refuses a foreign object in the words for one that does not exist', async () => {
-    const { route: address } = await REQUESTS[route]!(tokens.operator)
-    const object = /[0-9a-f-]{36}/.exec(address)![0]
-    const missing = randomUUID()
-    const unknown = await call(url, address.replace(object, missing), { bearer: tokens.admin })
-    expect(unknown).toMatchObject({ status: 404, code: expect.stringMatching(/_NOT_FOUND$/) })
-    expect(await call(url, address.replace(object, 'no-identifier'), { bearer: tokens.admin })).toMatchObject({
-      status: 400,
-      code: 'MESSAGE_INVALID',
-    })
-    if (route === 'GET /v1/clients/:clientId') return // its runs are filtered: apps/server/tests/facts.test.ts
-    if (!route.includes(':runId')) return expect(rolesOf(route)).toEqual(['admin']) // whose are all of them
-    const foreign = await call(url, address, { bearer: tokens.otto })
-    expect(foreign.status).toBe(404)
-    expect(JSON.stringify(foreign.body).replaceAll(object, missing)).toBe(JSON.stringify(unknown.body))
-  })
+  // Tokens belong to no operator: whoever makes some may withdraw any.
+  it.runIf(route.includes('/:') && !route.includes(':tokenId'))(
+    'refuses a foreign object in the words for one that does not exist',
+    async () => {
+      const { route: address } = await REQUESTS[route]!(tokens.operator)
+      const object = /[0-9a-f-]{36}/.exec(address)![0]
+      const missing = randomUUID()
+      const unknown = await call(url, address.replace(object, missing), { bearer: tokens.admin })
+      expect(unknown).toMatchObject({ status: 404, code: expect.stringMatching(/_NOT_FOUND$/) })
+      expect(await call(url, address.replace(object, 'no-identifier'), { bearer: tokens.admin })).toMatchObject({
+        status: 400,
+        code: 'MESSAGE_INVALID',
+      })
+      if (route === 'GET /v1/clients/:clientId') return // its runs are filtered: apps/server/tests/facts.test.ts
+      if (!route.includes(':runId')) return expect(rolesOf(route)).toEqual(['admin']) // whose are all of them
+      const foreign = await call(url, address, { bearer: tokens.otto })
+      expect(foreign.status).toBe(404)
+      expect(JSON.stringify(foreign.body).replaceAll(object, missing)).toBe(JSON.stringify(unknown.body))
+    },
+  )
 
   it('serves the roles of the table, and what changes something is in the audit log once', async () => {
     const changes = !route.startsWith('GET ') && route !== 'POST /v1/runs/price' // a question, too long for an address

@@ -42,6 +42,7 @@ export const ERROR_CATALOGUE = {
   OPERATOR_EXISTS: { status: 409, title: 'An operator of this name exists already' },
   NAME_TAKEN: { status: 409, title: 'Another client in good standing has this name' },
   NAME_REUSED: { status: 409, title: 'A client has the name that another one had before' },
+  TOKEN_NOT_FOUND: { status: 404, title: 'No open enrolment token has this identifier' },
   CLIENT_NOT_FOUND: { status: 404, title: 'No client has this identifier' },
   AUDIT_DAMAGED: { status: 500, title: 'The audit log fails its own verification' },
   // the update on the wire

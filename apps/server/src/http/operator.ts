@@ -5,10 +5,17 @@ import {
   parseMessage,
   planChangeSchema,
   runRequestSchema,
+  tokenIdSchema,
 } from '@fedsvd/core/protocol'
 import express, { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
-import { type Caller, createEnrolmentTokens, ownsRun } from '../identity/index.ts'
+import {
+  type Caller,
+  createEnrolmentTokens,
+  listEnrolmentTokens,
+  ownsRun,
+  withdrawEnrolmentToken,
+} from '../identity/index.ts'
 import type { ModelRegistry } from '../models/index.ts'
 import { type RunCommands, runOptions, stateOfRun } from '../runs/index.ts'
 import type { BlobStore } from '../storage/objects/index.ts'
@@ -17,6 +24,8 @@ import type { RunViews } from '../views/index.ts'
 import { callerOf } from './guard.ts'
 import { parseParams } from './path-params.ts'
 import { withoutBody } from './refuse-unread-input.ts'
+
+const tokenParams = z.strictObject({ tokenId: tokenIdSchema })
 
 export interface OperatorRoutes {
   readonly store: Store
@@ -49,6 +58,14 @@ export function operatorRoutes({ store, models, blobs, commands, views, now }: O
     const message = parseMessage(enrolmentTokenRequestSchema, request.body, 'a request for enrolment tokens')
     const tokens = await createEnrolmentTokens(store.clients, message, { by: callerOf(response), now: now() })
     response.status(201).json({ tokens })
+  })
+  router.get('/v1/enrolment-tokens', async (_request, response) => {
+    response.json({ tokens: await listEnrolmentTokens(store.clients, now()) })
+  })
+  router.post('/v1/enrolment-tokens/:tokenId/withdraw', ...withoutBody, async (request, response) => {
+    const { tokenId } = parseParams(tokenParams, request.params)
+    await withdrawEnrolmentToken(store.clients, tokenId, { by: callerOf(response), now: now() })
+    response.json({ tokens: await listEnrolmentTokens(store.clients, now()) })
   })
   router.get('/v1/models', async (_request, response) => {
     response.json(await models.list())

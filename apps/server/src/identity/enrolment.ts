@@ -1,6 +1,11 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { type EnrolmentTokenRequest, type EnrolRequest, requireProtocol } from '@fedsvd/core/protocol'
+import {
+  type EnrolmentTokenRequest,
+  type EnrolmentTokenView,
+  type EnrolRequest,
+  requireProtocol,
+} from '@fedsvd/core/protocol'
 import { publicKeyFrom } from '@fedsvd/engine/crypto'
 import type { ClientRecord, ClientStore } from '../storage/records/index.ts'
 import { actorOf, type Caller } from './caller.ts'
@@ -26,6 +31,44 @@ export async function createEnrolmentTokens(
     audit,
   )
   return tokens
+}
+
+/** As many are listed. */
+const MOST_LISTED = 1000
+
+/** The newest enrolment tokens, without being worth anything. */
+export async function listEnrolmentTokens(clients: ClientStore, now: number): Promise<EnrolmentTokenView[]> {
+  const stored = await clients.tokens(MOST_LISTED)
+  return stored.map(({ hash, name, createdAt, expiresAt, clientId }) => ({
+    tokenId: nameOf(hash),
+    ...(name !== undefined && { name }),
+    state: clientId !== undefined ? 'used' : expiresAt > now ? 'open' : 'ended',
+    createdAt: new Date(createdAt).toISOString(),
+    expiresAt: new Date(expiresAt).toISOString(),
+    ...(clientId !== undefined && { clientId }),
+  }))
+}
+
+/** Ends a token that has not been used. @throws FedsvdError TOKEN_NOT_FOUND where there is none that is open */
+export async function withdrawEnrolmentToken(
+  clients: ClientStore,
+  tokenId: string,
+  { by, now }: { readonly by: Caller; readonly now: number },
+): Promise<void> {
+  const actor = actorOf(by)
+  const audit = {
+    at: now,
+    actor,
+    action: 'enrolment-token.withdraw',
+    object: 'enrolment-tokens',
+    detail: { token: tokenId },
+  }
+  if (await clients.withdrawToken(tokenId, now, audit)) return
+  throw new FedsvdError('TOKEN_NOT_FOUND', {
+    expected: 'the identifier of an enrolment token that is open',
+    got: tokenId,
+    remedy: 'GET /v1/enrolment-tokens lists them.',
+  })
 }
 
 /**

@@ -1,5 +1,11 @@
 export { actorOf, type Caller, ownsRun, TOKEN_HOLDER } from './caller.ts'
-export { createEnrolmentTokens, enrol, revokeClient } from './enrolment.ts'
+export {
+  createEnrolmentTokens,
+  enrol,
+  listEnrolmentTokens,
+  revokeClient,
+  withdrawEnrolmentToken,
+} from './enrolment.ts'
 export { type RoleRules, roleOfClaims } from './oidc/role-of-claims.ts'
 export { ATTEMPT_LIFETIME_MS, AttemptSeal } from './oidc/sealed-attempt.ts'
 export { SingleSignOn } from './oidc/single-sign-on.ts'

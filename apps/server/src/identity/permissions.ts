@@ -42,6 +42,8 @@ export const ROUTES: Readonly<Record<string, Access>> = {
   'PATCH /v1/clients/:clientId/budget': ADMIN,
   'POST /v1/runs/:runId/clients/:clientId/quarantine': WORK,
   'POST /v1/enrolment-tokens': WORK,
+  'GET /v1/enrolment-tokens': WORK,
+  'POST /v1/enrolment-tokens/:tokenId/withdraw': WORK,
   'GET /v1/models': WORK,
   'GET /v1/run-options': WORK,
   'POST /v1/runs': WORK,

@@ -102,3 +102,22 @@ export const enrolmentTokenRequestSchema = z
   })
   .refine(({ count, name }) => name === undefined || count === 1, 'expected a count of 1 where a name is given')
 export type EnrolmentTokenRequest = z.infer<typeof enrolmentTokenRequestSchema>
+
+/** Names a token without being worth anything: the beginning of its SHA-256, as the audit log has it. */
+export const tokenIdSchema = z.string().regex(/^[0-9a-f]{12}$/)
+
+/** An enrolment token as operators see it. `ended`: it expired, or was withdrawn, without being used. */
+export const enrolmentTokenViewSchema = z.strictObject({
+  tokenId: tokenIdSchema,
+  /** The name of the client that it is for; absent where any may use it. */
+  name: z.string().optional(),
+  state: z.enum(['open', 'used', 'ended']),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  /** Who enrolled with it. */
+  clientId: identifierSchema.optional(),
+})
+export type EnrolmentTokenView = z.infer<typeof enrolmentTokenViewSchema>
+
+/** GET /v1/enrolment-tokens: the newest first, at most a thousand. */
+export const enrolmentTokenListSchema = z.strictObject({ tokens: z.array(enrolmentTokenViewSchema) })

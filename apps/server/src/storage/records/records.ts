@@ -90,6 +90,11 @@ export interface EnrolmentToken {
   readonly expiresAt: number
 }
 
+/** A token as it is stored: with who enrolled by it, once somebody has. */
+export interface StoredToken extends EnrolmentToken {
+  readonly clientId?: string
+}
+
 export interface RunRecord {
   readonly manifest: RunManifest
   readonly state: RunState

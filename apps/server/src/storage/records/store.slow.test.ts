@@ -118,6 +118,24 @@ for (const [name, isAvailable, open] of STORES) {
 
     it('answers', () => store.ping())
 
+    it('lists tokens, the newest first, and ends one that nobody has used, once', async () => {
+      const later = NOW + 10_000_000
+      const [first, second] = [`${'0'.repeat(11)}a`, `${'0'.repeat(11)}b`].map((start) => start + randomUUID())
+      await store.clients.addTokens([{ hash: first!, name: 'North', createdAt: later, expiresAt: later + 1000 }])
+      await store.clients.addTokens([{ hash: second!, createdAt: later + 1, expiresAt: later + 1000 }])
+      const id = randomUUID()
+      await store.clients.enrol(second!, { id, name: id, publicKey: id, enrolledAt: later })
+      expect(await store.clients.tokens(2)).toEqual([
+        { hash: second, createdAt: later + 1, expiresAt: later + 1000, clientId: id },
+        { hash: first, name: 'North', createdAt: later, expiresAt: later + 1000 },
+      ])
+      expect(await store.clients.withdrawToken(second!.slice(0, 12), later)).toBe(false)
+      expect(await store.clients.withdrawToken(first!.slice(0, 12), later)).toBe(true)
+      expect(await store.clients.withdrawToken(first!.slice(0, 12), later)).toBe(false)
+      const late = { id: randomUUID(), name: 'North', publicKey: randomUUID(), enrolledAt: later }
+      await expect(store.clients.enrol(first!, late)).rejects.toThrow(/TOKEN_INVALID: .*an expired token/)
+    })
+
     it('lets a token buy one identity, once, in time', async () => {
       const hash = randomUUID()
       await store.clients.addTokens([{ hash, createdAt: NOW, expiresAt: NOW + 1000 }])

@@ -20,6 +20,7 @@ import type {
   RoundProgress,
   RunRecord,
   SiteEvaluationCounts,
+  StoredToken,
 } from './records.ts'
 
 /**
@@ -66,6 +67,13 @@ export type Enrolled = { readonly clientId: string } | { readonly namesake: Clie
 
 export interface ClientStore {
   addTokens(tokens: readonly EnrolmentToken[], audit?: AuditDraft): Promise<void>
+  /** The newest enrolment tokens, newest first, used and expired ones included. */
+  tokens(limit: number): Promise<readonly StoredToken[]>
+  /**
+   * Ends the tokens whose hash begins so and that could still be used; false where there is none. Of an enrolment at the
+   * same moment, one of both comes first.
+   */
+  withdrawToken(hashPrefix: string, at: number, audit?: AuditDraft): Promise<boolean>
   /**
    * Uses the token up and creates the client, or does neither: where a client in good standing has a name that is read
    * as the same, and where the token has been used by this very key, whose first answer was lost. A token that is for a

@@ -18,6 +18,18 @@ export function memoryClients(tables: Tables): ClientStore {
       for (const token of added) tokens.set(token.hash, token)
       appendAudit(tables, audit)
     },
+    tokens: async (limit) =>
+      [...tokens.values()]
+        .sort((left, right) => right.createdAt - left.createdAt || compare(left.hash, right.hash))
+        .slice(0, limit),
+    async withdrawToken(hashPrefix, at, audit) {
+      const open = [...tokens.values()].filter(
+        ({ hash, clientId, expiresAt }) => hash.startsWith(hashPrefix) && clientId === undefined && expiresAt > at,
+      )
+      for (const token of open) tokens.set(token.hash, { ...token, expiresAt: at })
+      if (open.length > 0) appendAudit(tables, audit)
+      return open.length > 0
+    },
     async enrol(tokenHash, client, audit) {
       const token = tokens.get(tokenHash)
       if (token === undefined) throw tokenRefused('an unknown token')

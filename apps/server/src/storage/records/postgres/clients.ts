@@ -25,6 +25,28 @@ export function prismaClients(prisma: PrismaClient): ClientStore {
         await appendAudit(tx, audit)
       })
     },
+    async tokens(limit) {
+      const rows = await prisma.enrolmentToken.findMany({
+        orderBy: [{ createdAt: 'desc' }, { hash: 'asc' }],
+        take: limit,
+      })
+      return rows.map(({ hash, name, createdAt, expiresAt, clientId }) => ({
+        hash,
+        createdAt: createdAt.getTime(),
+        expiresAt: expiresAt.getTime(),
+        ...(name !== null && { name }),
+        ...(clientId !== null && { clientId }),
+      }))
+    },
+    withdrawToken: (hashPrefix, at, audit) =>
+      prisma.$transaction(async (tx) => {
+        const { count } = await tx.enrolmentToken.updateMany({
+          where: { hash: { startsWith: hashPrefix }, usedAt: null, expiresAt: { gt: date(at) } },
+          data: { expiresAt: date(at) },
+        })
+        if (count > 0) await appendAudit(tx, audit)
+        return count > 0
+      }),
     async enrol(tokenHash, { id, name, publicKey, enrolledAt }, audit) {
       const now = date(enrolledAt)
       return await prisma.$transaction(async (tx) => {
