@@ -100,6 +100,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: 'Serve a model over HTTP, in the shape of common inference servers.',
     load: async () => (await import('./commands/serve-model.ts')).serveModelCommand(),
   },
+  personalise: {
+    description: "Train a run's adapter on with the records of this site, without privacy, for this site alone.",
+    load: async () => (await import('./personalise/command.ts')).personaliseCommand(),
+  },
   operator: {
     description: 'Make, list and disable the operators of a coordinator.',
     load: async () => (await import('./commands/operator.ts')).operatorCommand(),

@@ -70,7 +70,15 @@ export async function modelAlone(
   const tested = await encodeAll(test)
   await using engine = await engineFor({ task, model, labels, adapter }, runtime, models)
   const { clipNorm, learningRate } = usual
-  const terms = { train: 'all', epochs, batchSize: BATCH, learningRate, clipNorm, seed, signal } as const
+  const terms = {
+    train: 'all',
+    epochs,
+    batchSize: BATCH,
+    learningRates: [learningRate],
+    clipNorm,
+    seed,
+    signal,
+  } as const
   const { state } = await trainLocally(
     engine,
     parts,

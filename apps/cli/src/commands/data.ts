@@ -5,6 +5,7 @@ import { baselineCommand } from '../baseline/command.ts'
 import { DATA_FORMATS, type DataOptions, readOptionsOf, withDataOptions } from '../data-options.ts'
 import { collect, example } from '../options.ts'
 import { type Output, outputFor, table } from '../output.ts'
+import { exampleDataCommand } from './data-example.ts'
 
 interface InspectOptions extends DataOptions {
   readonly label?: readonly string[]
@@ -30,7 +31,7 @@ export function dataCommand(): Command {
       .addHelpText('after', example('fedsvd data inspect notes.csv --text-column body --label-column diagnosis'))
       .action(inspect),
   )
-  command.addCommand(baselineCommand())
+  command.addCommand(baselineCommand()).addCommand(exampleDataCommand())
   return command
 }
 

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { FedsvdError } from '@fedsvd/core/errors'
-import { predictsTokens, type Task } from '@fedsvd/core/lora'
+import { type AdapterState, predictsTokens, type Task } from '@fedsvd/core/lora'
 import { checkpointIdentitySchema, parseMessage } from '@fedsvd/core/protocol'
 import { z } from 'zod'
 import { type JsonObject, readBytes } from '../files/index.ts'
-import { baseModels, checkpointSchema, longestText } from '../training/index.ts'
+import type { ModelStore } from '../models/index.ts'
+import { baseModels, checkpointSchema, longestText, type ModelRequest } from '../training/index.ts'
 import { PEFT_TASK_TYPES, readAdapter } from '../weights/peft/index.ts'
 import { decodeSafetensors } from '../weights/safetensors/index.ts'
 import { readFacts, TEXT_LENGTH } from './folder-facts.ts'
@@ -39,13 +40,26 @@ const TASK_OF: Readonly<Record<z.infer<typeof configSchema>['task_type'], Task>>
   CAUSAL_LM: 'causal-lm',
 }
 
-/**
- * Opens an adapter with its base model: code that this process knows, or a checkpoint below the model folder, which has
- * to be the one that the run was made with, where the adapter says which that was.
- *
- * @throws FedsvdError CHECKPOINT_INVALID, ADAPTER_INVALID, CONFIG_INVALID, RUNTIME_UNAVAILABLE
- */
+/** Opens an adapter with its base model. @throws FedsvdError as {@link readAdapterFolder}, and RUNTIME_UNAVAILABLE */
 export async function openAdapterFolder(folder: string, terms: OpeningTerms): Promise<ModelInUse> {
+  const { request, state } = await readAdapterFolder(folder, terms.models)
+  return await openState(request, state, terms)
+}
+
+/** An adapter as training takes it. */
+export interface TrainedAdapter {
+  /** Its base model, task and labels. */
+  readonly request: ModelRequest
+  readonly state: AdapterState
+}
+
+/**
+ * Reads an adapter and finds its base model: code that this process knows, or a checkpoint below the model folder,
+ * which has to be the one that the run was made with, where the adapter says which that was.
+ *
+ * @throws FedsvdError CHECKPOINT_INVALID, ADAPTER_INVALID, CONFIG_INVALID
+ */
+export async function readAdapterFolder(folder: string, models: ModelStore): Promise<TrainedAdapter> {
   const config = readConfig(await readFacts(folder, 'adapter_config.json'), folder)
   const path = join(folder, 'adapter_model.safetensors')
   const { tensors, metadata } = decodeSafetensors(await readBytes(path, 'Copy the whole folder.'))
@@ -59,7 +73,7 @@ export async function openAdapterFolder(folder: string, terms: OpeningTerms): Pr
   const name = [config.base_model_name_or_path, config.revision].filter(Boolean).join('@')
   const own = facts.checkpoint === undefined ? baseModels.find(name) : undefined
   const reference = { name, checkpoint: facts.checkpoint }
-  const base = own ?? (await terms.models.open(reference))
+  const base = own ?? (await models.open(reference))
   const schema =
     'adapterSchema' in base
       ? await base.adapterSchema({ task, adapter, classes: labels.length })
@@ -67,7 +81,7 @@ export async function openAdapterFolder(folder: string, terms: OpeningTerms): Pr
   const longest = 'adapterSchema' in base ? base.maxTokens : longestText(base.config)
   const maxTokens = Math.min(longest, facts.maxTokens ?? TEXT_LENGTH)
   const request = { task, model: { ...reference, maxTokens }, labels, adapter: schema }
-  return await openState(request, await readAdapter(folder, schema), terms)
+  return { request, state: await readAdapter(folder, schema) }
 }
 
 const FACTOR = '.lora_A.weight'

@@ -1,3 +1,4 @@
+export { readAdapterFolder, type TrainedAdapter } from './adapter-folder.ts'
 export { type Answer, answersOf, type LabelAnswer, type TagAnswer } from './answers.ts'
 export { classifyTexts } from './classify.ts'
 export { evaluateModel, type LabelEvaluation, type ModelEvaluation, type TokenEvaluation } from './evaluate.ts'

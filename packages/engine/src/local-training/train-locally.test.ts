@@ -72,7 +72,15 @@ const records = (label: (at: number) => number): LabelledRecord[] =>
     label: label(at),
   }))
 
-const terms = { train: 'all', epochs: 10, batchSize: 8, learningRate: 2, clipNorm: 1, seed: 'a', classes: 2 } as const
+const terms = {
+  train: 'all',
+  epochs: 10,
+  batchSize: 8,
+  learningRates: [2],
+  clipNorm: 1,
+  seed: 'a',
+  classes: 2,
+} as const
 
 describe('training on the records of one machine', () => {
   const learnable = records((at) => at % 2)
@@ -94,6 +102,11 @@ describe('training on the records of one machine', () => {
   it('is the same for the same seed', async () => {
     const [one, other] = await Promise.all([1, 2].map(() => trainLocally(bagOfWords(), parts, start, terms)))
     expect(one).toEqual(other)
+  })
+
+  it('finds a learning rate among several', async () => {
+    const { after } = await trainLocally(bagOfWords(), parts, start, { ...terms, learningRates: [1e-6, 2, 1e6] })
+    expect(after.accuracy).toBe(1)
   })
 
   it('moves the head alone where it is told so', async () => {

@@ -14,8 +14,11 @@ export interface LocalTerms {
   /** Passes over the records, at most: training ends when the loss has stopped falling. */
   readonly epochs: number
   readonly batchSize: number
-  /** Of the first epoch; it is halved after each epoch that did not lower the loss. */
-  readonly learningRate: number
+  /**
+   * At least one. The first epoch is trained with each, and the one with the lowest loss is gone on with; it is halved
+   * after each epoch that did not lower the loss.
+   */
+  readonly learningRates: readonly number[]
   /** Longer gradients of one record are shortened to this norm, which keeps one odd record from deciding a step. */
   readonly clipNorm: number
   /** Of the order of the records. */
@@ -56,23 +59,24 @@ export async function trainLocally(
   onEpoch: (epoch: number, measurement: Measurement) => void = () => {},
 ): Promise<LocalResult> {
   const source = seededSource(`local-training:${terms.seed}`)
-  const measured = (state: AdapterState) => measure(engine, validation, state, terms.classes)
-  const before = await measured(start)
+  const before = await measure(engine, validation, start, terms.classes)
   let best = { state: start, after: before }
-  let { learningRate } = terms
+  let rates = terms.learningRates
   let [epoch, failures] = [0, 0]
   while (epoch < terms.epochs && failures < PATIENCE) {
     epoch += 1
-    const state = await trainEpoch(engine, shuffled(source, training), best.state, { ...terms, learningRate })
-    const after = await measured(state)
-    onEpoch(epoch, after)
-    if (after.loss < best.after.loss) {
-      best = { state, after }
-      failures = 0
-    } else {
-      learningRate /= 2
-      failures += 1
+    const order = shuffled(source, training)
+    const tried = []
+    for (const learningRate of rates) {
+      const state = await trainEpoch(engine, order, best.state, { ...terms, learningRate })
+      tried.push({ learningRate, state, after: await measure(engine, validation, state, terms.classes) })
     }
+    const { learningRate, ...found } = tried.reduce((one, other) => (other.after.loss < one.after.loss ? other : one))
+    onEpoch(epoch, found.after)
+    const isBetter = found.after.loss < best.after.loss
+    if (isBetter) best = found
+    failures = isBetter ? 0 : failures + 1
+    rates = [isBetter ? learningRate : learningRate / 2]
   }
   return { ...best, before, epochs: epoch }
 }
@@ -81,7 +85,7 @@ async function trainEpoch(
   engine: TaskEngine,
   records: readonly EncodedRecord[],
   start: AdapterState,
-  terms: LocalTerms,
+  terms: LocalTerms & { readonly learningRate: number },
 ): Promise<AdapterState> {
   let state = start
   for (let first = 0; first < records.length; first += terms.batchSize) {
