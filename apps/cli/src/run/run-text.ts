@@ -3,9 +3,11 @@ import { isRunOver, type RunSnapshot } from '@fedsvd/core/protocol'
 import { significant, upperBound } from '../figures.ts'
 import { table } from '../output.ts'
 
-/** The accuracy of the newest round that was measured. */
-export function accuracyOf({ rounds }: RunSnapshot): number | undefined {
-  return rounds.findLast(({ evaluation }) => evaluation !== undefined)?.evaluation?.accuracy
+/** The accuracy of the newest round that was measured: at the sites where the run evaluates at them. */
+export function accuracyOf({ rounds, manifest }: Pick<RunSnapshot, 'rounds' | 'manifest'>): number | undefined {
+  const onHoldOut = rounds.findLast(({ evaluation }) => evaluation !== undefined)?.evaluation?.accuracy
+  if (manifest.siteEvaluation === undefined) return onHoldOut
+  return rounds.findLast(({ siteEvaluation }) => siteEvaluation !== undefined)?.siteEvaluation?.accuracy ?? onHoldOut
 }
 
 /** The most that one of the sites has spent. */
@@ -71,8 +73,47 @@ export function runText(run: RunSnapshot): string {
     ...(sites.length === 0
       ? []
       : ['', table([['site', '', 'steps', 'epsilon spent <=', 'budget', 'unit', ''], ...sites])]),
+    ...siteEvaluationText(run),
+    ...(run.leftOut === undefined ? [] : ['', 'left out', ...run.leftOut.map(leftOutText)]),
     ...(alerts.length === 0 ? [] : ['', 'alerts', ...alerts]),
   ].join('\n')
+}
+
+function leftOutText({ name, code, message }: NonNullable<RunSnapshot['leftOut']>[number]): string {
+  return `  ${name}  ${code}  ${message}`
+}
+
+/** What the sites measured on records that they do not train on: of each round, and of the newest one by site. */
+export function siteEvaluationText({ rounds, best }: Pick<RunSnapshot, 'rounds' | 'best'>): readonly string[] {
+  const measured = rounds.flatMap(({ round, siteEvaluation }) => (siteEvaluation ? [{ round, ...siteEvaluation }] : []))
+  const newest = measured.at(-1)
+  if (newest === undefined) return []
+  const isBest = (round: number): string => (best?.measuredBy === 'sites' && best.round === round ? 'best' : '')
+  const interval = ({ low, high }: { readonly low: number; readonly high: number }): string =>
+    `${low.toFixed(3)} to ${high.toFixed(3)}`
+  const rows = measured.map((one) => [
+    roundNumber(one.round),
+    one.accuracy.toFixed(3),
+    interval(one.interval),
+    one.majority?.toFixed(3) ?? '-',
+    one.calibrationError?.toFixed(3) ?? '-',
+    one.sites.length,
+    isBest(one.round),
+  ])
+  const sites = newest.sites.map((site) => [
+    site.name,
+    site.accuracy.toFixed(3),
+    interval(site.interval),
+    Math.round(site.units),
+  ])
+  return [
+    '',
+    'measured at the sites, on records that they do not train on (noised; intervals at 95 %)',
+    table([['round', 'accuracy', 'interval', 'majority class', 'calibration error', 'sites', ''], ...rows]),
+    '',
+    `after round ${roundNumber(newest.round)}, by site`,
+    table([['site', 'accuracy', 'interval', 'units, about'], ...sites]),
+  ]
 }
 
 /** What the round under way waits for. */

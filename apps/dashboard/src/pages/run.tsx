@@ -14,6 +14,7 @@ import { BurnDown } from './run/burn-down.tsx'
 import { Configuration } from './run/configuration.tsx'
 import { Controls } from './run/controls.tsx'
 import { Quality } from './run/quality.tsx'
+import { SiteEvaluation } from './run/site-evaluation.tsx'
 import { Spectrum } from './run/spectrum.tsx'
 import { Timeline } from './run/timeline.tsx'
 
@@ -51,6 +52,7 @@ function Details({ run }: { readonly run: RunSnapshot }) {
       {isOpen(run) && role !== 'auditor' && <Controls run={run} />}
       <div className="columns">
         <Quality run={run} />
+        <SiteEvaluation run={run} />
         <Loaded answer={rounds} what="the spectra">
           {(list) => <Spectrum rounds={list} manifest={run.manifest} />}
         </Loaded>
