@@ -65,7 +65,8 @@ export type LeaseOf = (runId: string) => Lease | undefined
 /** The result of an enrolment: the identity of the key, which may have been enrolled before, or who has the name. */
 export type Enrolled = { readonly clientId: string } | { readonly namesake: ClientRecord }
 
-export interface ClientStore {
+/** The tokens with which sites enrol. */
+export interface EnrolmentTokenStore {
   addTokens(tokens: readonly EnrolmentToken[], audit?: AuditDraft): Promise<void>
   /** The newest enrolment tokens, newest first, used and expired ones included. */
   tokens(limit: number): Promise<readonly StoredToken[]>
@@ -74,6 +75,11 @@ export interface ClientStore {
    * same moment, one of both comes first.
    */
   withdrawToken(hashPrefix: string, at: number, audit?: AuditDraft): Promise<boolean>
+  /** Ends every enrolment token that has not been used. */
+  expireTokens(at: number): Promise<void>
+}
+
+export interface ClientStore extends EnrolmentTokenStore {
   /**
    * Uses the token up and creates the client, or does neither: where a client in good standing has a name that is read
    * as the same, and where the token has been used by this very key, whose first answer was lost. A token that is for a
@@ -84,8 +90,6 @@ export interface ClientStore {
   enrol(tokenHash: string, client: ClientRecord, audit?: AuditDraft): Promise<Enrolled>
   /** The clients, revoked ones included, whose name is read as this one, in the order of their enrolment. */
   namesakes(name: string): Promise<readonly ClientRecord[]>
-  /** Ends every enrolment token that has not been used. */
-  expireTokens(at: number): Promise<void>
   find(clientId: string): Promise<ClientRecord | undefined>
   /** By name, then identifier. */
   list(): Promise<readonly ClientRecord[]>
