@@ -13,6 +13,7 @@ import { temporaryFolder } from '@fedsvd/testing/client/temporary-folder'
 import { describe, expect, it } from 'vitest'
 import { requireBudget } from './budget.ts'
 import { openLedger } from './ledger.ts'
+import { advance } from './replay.ts'
 import type { BoundRun } from './state.ts'
 import { eventsByClass, type Spending, spentByClass, worstOfClasses } from './unit-classes.ts'
 
@@ -89,6 +90,33 @@ describe('a ledger of a run that evaluates', () => {
     expect(() => requireBudget(ledger.state, { ...event, steps: 1 }, { ...payer, run: bound(RUN_B, 0.1) })).toThrow(
       'BUDGET_EXHAUSTED',
     )
+  })
+
+  it('pays for no more evaluations of a run than the run was granted, whatever else the site has left', () => {
+    using folder = temporaryFolder()
+    using ledger = openLedger(folder.path, FINGERPRINT, { ...BUDGET, epsilon: 20 }, { makeFilter: perStep(1) })
+    ledger.bind(bound(RUN_A))
+    ledger.reserve(RUN_A, 0)
+    for (let evaluation = 0; evaluation < 6; evaluation++) ledger.evaluate(RUN_A, 0)
+    expect(() => ledger.evaluate(RUN_A, 0)).toThrow(/BUDGET_EXHAUSTED.*for this run/)
+  })
+
+  it('is damaged by an evaluation that is not that of its run, or of no round that was reserved', () => {
+    using folder = temporaryFolder()
+    using ledger = openLedger(folder.path, FINGERPRINT, BUDGET, { makeFilter: perStep(0.1) })
+    const run = bound(RUN_A)
+    ledger.bind(run)
+    ledger.reserve(RUN_A, 1)
+    const fact = { kind: 'charged', purpose: 'evaluation', dataset: FINGERPRINT, runId: RUN_A, round: 1 } as const
+    expect(() => advance(ledger.state, { ...fact, event: run.evaluation.event }, 9)).not.toThrow()
+    for (const odd of [
+      { ...fact, event: { ...run.evaluation.event, noiseMultiplier: 9 } },
+      { ...fact, event: run.evaluation.event, round: 2 },
+      { ...fact, event: run.evaluation.event, purpose: 'count' as const },
+      { ...fact, event: run.evaluation.event, runId: RUN_B },
+    ]) {
+      expect(() => advance(ledger.state, odd, 9)).toThrow('LEDGER_DAMAGED')
+    }
   })
 
   it('evaluates only a round that is reserved, of a run that evaluates, and is read as it was written', () => {

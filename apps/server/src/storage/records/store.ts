@@ -71,8 +71,8 @@ export interface EnrolmentTokenStore {
   /** The newest enrolment tokens, newest first, used and expired ones included. */
   tokens(limit: number): Promise<readonly StoredToken[]>
   /**
-   * Ends the tokens whose hash begins so and that could still be used; false where there is none. Of an enrolment at the
-   * same moment, one of both comes first.
+   * Ends the tokens whose hash begins so and that could still be used; false where there is none. Of an enrolment at
+   * the same moment, one of both comes first.
    */
   withdrawToken(hashPrefix: string, at: number, audit?: AuditDraft): Promise<boolean>
   /** Ends every enrolment token that has not been used. */
