@@ -38,6 +38,8 @@ describe('a configuration file', () => {
     expect(parse('{\n\t"name": "a",\n\t"target": { "epsilon": 6, "delta": 1e-5 }\n}')).toMatchObject({
       target: { epsilon: 6, delta: 1e-5 },
     })
+    expect(parse('{ "$schema": "run.schema.json", "name": "a" }')).toEqual({ name: 'a', rounds: 3 })
+    expect(faultsIn('{ "$schema": 3, "name": "a" }')).toEqual(['1:3 $schema: no key that is known here; leave it out'])
     expect(parse('name: &n x\ndata: [*n, *n]').data).toEqual(['x', 'x'])
   })
 
@@ -70,6 +72,7 @@ describe('a configuration file', () => {
     ['name:\n\trounds: 1\n', /a tab as indentation/],
     ['name: !!js/function x\n', /a tag/],
     ['name: "a\n', /closing one/],
+    ['data: [a, b\nname: c\n', /^2:1 : a bracket that is not closed/],
     ['name: a: b\n', /^1:7 : no YAML: nested mappings/],
     ['', /an empty file/],
     ['# nothing\n', /an empty file/],

@@ -29,7 +29,8 @@ export function parseConfig<S extends z.ZodType>(
   const read = readYaml(text)
   if (!('value' in read)) throw fail(read)
   if (read.value === null || read.value === undefined) throw fail([{ path: '', message: 'an empty file' }])
-  const value = overrides === undefined ? read.value : overridden(read.value, overrides)
+  const own = withoutSchemaName(read.value)
+  const value = overrides === undefined ? own : overridden(own, overrides)
   return checked(schema, { ...read, value }, { file, what })
 }
 
@@ -50,6 +51,12 @@ function checked<S extends z.ZodType>(schema: S, read: YamlText, { file, what }:
   const result = schema.safeParse(read.value)
   if (result.success) return result.data
   throw new ConfigFileError(file, what, faultsOf(schema, result.error, read))
+}
+
+/** A JSON file has no comments: editors look for the name of its schema under this key. */
+function withoutSchemaName(value: unknown): unknown {
+  if (!isMap(value) || typeof value.$schema !== 'string') return value
+  return Object.fromEntries(Object.entries(value).filter(([key]) => key !== '$schema'))
 }
 
 function overridden(value: unknown, overrides: ConfigOverrides): unknown {

@@ -80,6 +80,8 @@ function isDeeperThan(levels: number, text: string): boolean {
 }
 
 function inOwnWords(message: string): string {
+  if (/^Flow (sequence|map) in block collection/.test(message))
+    return 'a bracket that is not closed, or a line too far to the left'
   return `no YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`
 }
 
