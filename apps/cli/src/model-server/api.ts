@@ -1,7 +1,6 @@
 import { FedsvdError } from '@fedsvd/core/errors'
 import { predictsTokens } from '@fedsvd/core/lora'
 import type { Answer, Continuation, LabelAnswer, ModelInUse, TagAnswer } from '@fedsvd/engine/inference'
-import { VERSION } from '../version.ts'
 import {
   type PredictRequest,
   REQUEST_LIMITS,
@@ -35,7 +34,6 @@ export function infoOf({ name, task, labels, maxTokens, places }: ModelInUse): o
     }),
     max_input_length: predictsTokens(task) ? places : maxTokens,
     max_client_batch_size: REQUEST_LIMITS.texts,
-    version: VERSION,
   }
 }
 

@@ -273,6 +273,46 @@ describe('a language model behind HTTP', () => {
   })
 })
 
+describe('a tagger behind HTTP', () => {
+  /** Words with a capital are names; the third word and those after it are cut off. */
+  const capitals = (): ModelInUse => {
+    const close = async () => {}
+    const tokenizer = {
+      vocabularySize: 2,
+      encode: async () => Int32Array.of(0),
+      encodeWords: async (words: readonly string[]) => ({
+        tokenIds: Int32Array.from(words.slice(0, 2), (word) => Number(/^[A-Z]/.test(word))),
+        firstTokens: Int32Array.from(words, (_, index) => (index < 2 ? index : -1)),
+      }),
+    }
+    const scores = async (records: readonly { readonly tokenIds: Int32Array }[]) =>
+      records.map(({ tokenIds }) => ({ losses: new Float32Array(tokenIds.length), predicted: tokenIds }))
+    const facts = { name: 'capitals', task: 'token-classification', labels: ['O', 'PER'], maxTokens: 2 } as const
+    return {
+      ...facts,
+      places: 2,
+      tokenizer,
+      scorer: { scores, [Symbol.asyncDispose]: close },
+      [Symbol.asyncDispose]: close,
+    }
+  }
+
+  it('tells the tag of each word that it has seen, and where the word stands', async () => {
+    const url = await serve(capitals())
+    const { body } = await post(url, '/predict', { inputs: '  an Ada an' })
+    expect(body).toEqual([
+      { entity: 'O', score: 1, index: 0, word: 'an', start: 2, end: 4 },
+      { entity: 'PER', score: 1, index: 1, word: 'Ada', start: 5, end: 8 },
+    ])
+  })
+
+  it('refuses pairs, and texts without a word', async () => {
+    const url = await serve(capitals())
+    expect((await post(url, '/predict', { inputs: [['a', 'b']] })).status).toBe(400)
+    expect((await post(url, '/predict', { inputs: ' ' })).body).toMatchObject({ error_type: 'DATA_EMPTY' })
+  })
+})
+
 describe('addresses of this machine alone', () => {
   it.each(['localhost', '127.0.0.1', '127.8.8.8', '::1'])('%s is one', (host) => {
     expect(isLoopback(host)).toBe(true)
