@@ -130,7 +130,7 @@ ${lineColours(LIGHT)}
 @media (prefers-color-scheme:dark){:root{--text:#e6edf3;--soft:#9aa4ae;--edge:#3a434d;--back:#0f1419;--note:#33290d}
 ${lineColours(DARK)}}
 body{margin:0;background:var(--back);color:var(--text);font:16px/1.5 system-ui,sans-serif}
-main{max-width:60rem;margin:0 auto;padding:1.5rem}
+main{max-width:72rem;margin:0 auto;padding:1.5rem}
 .note{background:var(--note);padding:.75rem 1rem;border-radius:.4rem}
 .small,figcaption{color:var(--soft);font-size:.875rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}

@@ -89,7 +89,9 @@ export async function serveRunner(signal: AbortSignal): Promise<void> {
       remedy: 'Ask for several processes with --jobs.',
     })
   }
-  const say = (word: WorkerWord): void => void process.send?.(word)
+  const say = (word: WorkerWord): void => {
+    if (process.connected) process.send?.(word, () => {}) // nobody is left to be told where the other process has ended
+  }
   let laboratory: Promise<Laboratory> | undefined
   process.on('message', (order: WorkerOrder) => {
     if (order.kind === 'experiment') {

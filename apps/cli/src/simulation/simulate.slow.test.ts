@@ -72,6 +72,15 @@ describe('an experiment', () => {
     expect(timeless(readFileSync(again.csv, 'utf8'))).toBe(timeless(csv))
   })
 
+  it('comes to the same in processes of their own', async () => {
+    const both = { ...settings(), seeds: '1..2', methods: ['fedsvd'] }
+    const { finished } = await simulate({ ...both, out: join(folder, 'here') })
+    const elsewhere = await simulate({ ...both, out: join(folder, 'elsewhere'), jobs: 2 })
+    expect(elsewhere.failed).toEqual([])
+    const losses = (of: typeof finished) => of.map(({ result }) => result.rounds.map(({ loss }) => loss))
+    expect(losses(elsewhere.finished)).toEqual(losses(finished))
+  })
+
   it('makes a site of each value of a column, and tells of a cell that fails', async () => {
     const failures: string[] = []
     const { finished } = await simulate(
