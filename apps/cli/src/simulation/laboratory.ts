@@ -78,7 +78,10 @@ export class Laboratory implements AsyncDisposable {
       seed: request.seed,
       sites,
       models: this.#models,
-      engineFor: async (manifest) => await (shared ??= this.#engineFor(manifest).then(sharedEngine)),
+      engineFor: async (manifest) => {
+        shared ??= this.#engineFor(manifest).then(sharedEngine) // one for all sites, which ask at the same moment
+        return await shared
+      },
       evaluatorFor: async (manifest) => ({
         ...evaluatorOn(await this.#engineFor(manifest), holdOut, manifest),
         [Symbol.asyncDispose]: async () => {},
