@@ -182,7 +182,7 @@ const server = rooms(SERVER, [CORE, ENGINE], ON_THE_WIRE, {
 const client = rooms(CLIENT, [CORE, ENGINE], ON_THE_WIRE, {
   platform: [[], 'the ground floor: durable files and values to wait for, which know no run'],
   'version.ts': [['apps/client/package.json']],
-  'events.ts': [['approvals']],
+  'events.ts': [['approvals', 'ledger']],
   owner: [['platform']],
   ledger: [
     ['owner', 'platform'],

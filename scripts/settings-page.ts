@@ -20,6 +20,7 @@ const CLIENT_SETTING: Readonly<Record<string, readonly string[]>> = {
   epsilon: ['budget', 'epsilon'],
   delta: ['budget', 'delta'],
   maxWait: ['maxWaitSeconds'],
+  renewal: ['renewals'],
 }
 
 /** Without these no client starts; each may be in the site configuration as well. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -57,4 +58,5 @@ export function siteConfigurationSchema(): string {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(PAGE, siteConfigurationPage())
   writeFileSync(SCHEMA, siteConfigurationSchema())
+  execFileSync('npx', ['biome', 'format', '--write', SCHEMA], { cwd: ROOT })
 }

@@ -341,12 +341,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...breaksOf(
     client('ledger/state.ts'),
     [client('ledger/adopted.test.ts'), client('ledger/verify.test.ts')],
-    [
-      [
-        'return [...state.attempts, ...state.charges.filter(({ round }) => round === undefined)]',
-        'return [...state.attempts]',
-      ],
-    ],
+    [['return [...attempts, ...charges.filter(({ round }) => round === undefined)]', 'return [...attempts]']],
   ),
   ...breaksOf(client('ledger/verify.ts'), LEDGER_TESTS, [
     ['if (hash !== entry.hash) throw damaged(', 'if (false as boolean) throw damaged('],
@@ -603,6 +598,46 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   ...breaksOf(
+    client('ledger/state.ts'),
+    [client('ledger/renewal.test.ts')],
+    [
+      ['broken !== undefined && isOfThisPeriod(state, broken) ? broken : undefined', 'broken'],
+      [
+        'return { attempts: state.attempts.filter(isOfRun), charges',
+        'return { attempts: state.attempts.slice(attempts).filter(isOfRun), charges',
+      ],
+    ],
+  ),
+  ...breaksOf(
+    client('ledger/budget.ts'),
+    [client('ledger/renewal.test.ts')],
+    [
+      [
+        'if (state.rule !== undefined && hasSpent(state)) return state.rule',
+        'if (state.rule !== undefined && spent.length > 0) return state.rule',
+      ],
+    ],
+  ),
+  ...breaksOf(
+    client('ledger/replay.ts'),
+    [client('ledger/renewal.test.ts')],
+    [
+      ['given: budget, rule: undefined, periods', 'given: budget, periods'],
+      ['if (last !== undefined && from <= last)', 'if (last !== undefined && from < last)'],
+      ['if (at !== undefined && dayOf(at) < from)', 'if (at === undefined)'],
+      ["statement?.kind !== 'renewal' || statement.budget !== state.name", "statement?.kind !== 'renewal'"],
+    ],
+  ),
+  ...breaksOf(
+    client('approvals/decision.ts'),
+    [client('approvals/decision.test.ts')],
+    [
+      ['return isAbout && isCovered && isSigned(decision, publicKey)', 'return isAbout && isCovered'],
+      ['decision.manifestSha256 === run.manifestSha256', 'true'],
+      ['epsilon <= decision.epsilon && delta <= decision.delta', 'true'],
+    ],
+  ),
+  ...breaksOf(
     client('release/quiet-time.ts'),
     [client('release/quiet-time.test.ts')],
     [['asked === undefined || this.#holdMs === 0 ? now : endOfHold(since, now, this.#holdMs)', 'now']],
@@ -684,7 +719,7 @@ export const MUTANTS: readonly Mutant[] = [
     client('ledger/budget.ts'),
     [client('ledger/ledger.test.ts'), client('ledger/budget.test.ts')],
     [
-      ['if (state.rule !== undefined && spent.length > 0) return state.rule\n', ''],
+      ['if (state.rule !== undefined && hasSpent(state)) return state.rule\n', ''],
       ['deltaWithoutMisses(budget.delta, releases + 1)', 'budget.delta'],
       ['deltaWithoutMisses(budget.delta, releases + 1)', 'deltaWithoutMisses(budget.delta, 1)'],
     ],
@@ -716,7 +751,10 @@ export const MUTANTS: readonly Mutant[] = [
     client('budget.ts'),
     [client('budget.test.ts')],
     [
-      ['if (statement.budget === budget && statement.dataset === fingerprint) return statement', 'return statement'],
+      [
+        "if (statement.kind === 'disjoint' && statement.budget === budget && statement.dataset === fingerprint)\n",
+        "if (statement.kind === 'disjoint')\n",
+      ],
       ['if (isStated && ledger.owner === owner) return', 'if (isStated) return'],
       ['    requireDisjoint()\n    return', '    return'],
       ['return [...inLedgers, ...datasetsInUse(stateDir, name)]', 'return inLedgers'],

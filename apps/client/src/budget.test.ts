@@ -8,7 +8,7 @@ import { openBudget } from './budget.ts'
 import { loadSiteData } from './data/index.ts'
 import { ledgerPath, SITE_BUDGET, showLedger, spentEvents } from './ledger/index.ts'
 import { defaultOwnerKey, makeOwnerKey, readOwnerKey } from './owner/owner-key.ts'
-import { parseStatement, signStatement } from './owner/statement.ts'
+import { parseStatement, type StatementDraft, signStatement } from './owner/statement.ts'
 
 /*
  * Attacks on the budget by another name for the same people: another view of the data, and a statement that is not what
@@ -231,5 +231,44 @@ describe('the data owner', () => {
     for (const [name, value] of Object.entries(changes)) {
       expect(() => parseStatement({ ...statement, [name]: value }), name).toThrow('STATEMENT_INVALID')
     }
+  })
+})
+
+describe('renewals that are given at a start', () => {
+  const at = '2026-03-01T00:00:00.000Z'
+  const statementIn = (file: string, draft: StatementDraft) => {
+    const path = join(folder.path, file)
+    writeFileSync(path, JSON.stringify(signStatement(draft, owner)))
+    return path
+  }
+  const renewalIn = (file: string, changes: object = {}) =>
+    statementIn(file, { kind: 'renewal', budget: 'site', from: '2026-03-01', ...BUDGET, at, ...changes })
+  const start = async (...renewalFiles: readonly string[]) => {
+    const dataFile = write('rows.jsonl', rows(0, 100))
+    using site = await loadSiteData(dataFile, {}, state)
+    const { fingerprint } = site
+    return await openBudget({ stateDir: state, fingerprint, dataFile, columns: {}, budget: BUDGET, renewalFiles })
+  }
+
+  it('begin a period each on its day, once', async () => {
+    const file = renewalIn('renewal.json')
+    {
+      using ledger = await start(file, renewalIn('later.json', { from: '2999-01-01' }))
+      expect(ledger.state.periods).toHaveLength(1)
+      spend(ledger)
+    }
+    using again = await start(file)
+    expect([again.state.periods.length, again.state.statements.length]).toEqual([1, 2])
+    expect(spentEvents(again.state)).toHaveLength(1)
+  })
+
+  it('are refused where they are of another budget, or of another kind', async () => {
+    await expect(start(renewalIn('trial.json', { budget: 'trial' }))).rejects.toThrow(
+      /STATEMENT_INVALID.*budget "trial"/,
+    )
+    const disjoint = statementIn('disjoint.json', { kind: 'disjoint', budget: 'site', dataset: '0'.repeat(64), at })
+    await expect(start(disjoint)).rejects.toThrow(/STATEMENT_INVALID.*got a statement on a data set/)
+    using ledger = await start() // whatever was refused let go of the ledger
+    expect(ledger.state.periods).toEqual([])
   })
 })

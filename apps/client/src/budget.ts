@@ -28,6 +28,8 @@ export interface BudgetRequest {
   /** File of the data owner's statement for a budget that is not the site's. */
   readonly statementFile?: string | undefined
   readonly earlier?: LedgerOptions['earlier']
+  /** Files with renewals of this budget, signed by the data owner. */
+  readonly renewalFiles?: readonly string[]
 }
 
 /**
@@ -56,7 +58,7 @@ function openHeld(request: BudgetRequest, beside: Disposable, requireDisjoint: (
   const { stateDir, fingerprint, budget, name = SITE_BUDGET, earlier } = request
   if (name === SITE_BUDGET) {
     requireDisjoint()
-    return openLedger(stateDir, fingerprint, budget, { earlier, deferred: true, beside })
+    return withRenewals(openLedger(stateDir, fingerprint, budget, { earlier, deferred: true, beside }), request)
   }
   const statement = statementFor(request, name)
   const site = siteState(request, statement)
@@ -65,7 +67,7 @@ function openHeld(request: BudgetRequest, beside: Disposable, requireDisjoint: (
   try {
     if (statement !== undefined) ledger.accept(statement)
     requireStated(ledger.state, site.owner, fingerprint)
-    return ledger
+    return withRenewals(ledger, request)
   } catch (error) {
     ledger[Symbol.dispose]()
     throw error
@@ -75,11 +77,33 @@ function openHeld(request: BudgetRequest, beside: Disposable, requireDisjoint: (
 function statementFor({ statementFile, fingerprint }: BudgetRequest, budget: string): OwnerStatement | undefined {
   if (statementFile === undefined) return undefined
   const statement = parseStatement(readJson(statementFile))
-  if (statement.budget === budget && statement.dataset === fingerprint) return statement
+  if (statement.kind === 'disjoint' && statement.budget === budget && statement.dataset === fingerprint)
+    return statement
+  const about = statement.kind === 'disjoint' ? `data set ${statement.dataset.slice(0, 16)}` : 'a renewal'
   throw statementInvalid(
     `a statement on data set ${fingerprint.slice(0, 16)} and the budget "${budget}"`,
-    `one on data set ${statement.dataset.slice(0, 16)} and the budget "${statement.budget}"`,
+    `one on ${about} and the budget "${statement.budget}"`,
   )
+}
+
+/** Takes the renewals that the data owner signed into the ledger, and begins a new period where one is due. */
+function withRenewals(ledger: PrivacyLedger, { renewalFiles = [] }: BudgetRequest): PrivacyLedger {
+  try {
+    for (const file of renewalFiles) {
+      const statement = parseStatement(readJson(file))
+      if (statement.kind !== 'renewal' || statement.budget !== ledger.state.name) {
+        const got =
+          statement.kind === 'renewal' ? `one of the budget "${statement.budget}"` : 'a statement on a data set'
+        throw statementInvalid(`a renewal of the budget "${ledger.state.name}" in ${file}`, got)
+      }
+      ledger.accept(statement)
+    }
+    ledger.renewIfDue()
+    return ledger
+  } catch (error) {
+    ledger[Symbol.dispose]()
+    throw error
+  }
 }
 
 /**
@@ -118,7 +142,9 @@ function readState(stateDir: string, name: string): LedgerState | undefined {
 }
 
 function requireStated(ledger: LedgerState, owner: string | undefined, fingerprint: string): void {
-  const isStated = ledger.statements.some((one) => one.dataset === fingerprint && one.budget === ledger.name)
+  const isStated = ledger.statements.some(
+    (one) => one.kind === 'disjoint' && one.dataset === fingerprint && one.budget === ledger.name,
+  )
   if (isStated && ledger.owner === owner) return
   throw statementInvalid(
     `a statement of this site's data owner that data set ${fingerprint.slice(0, 16)} shares no people with any other`,

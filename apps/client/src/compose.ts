@@ -126,6 +126,7 @@ async function start(
     budget: config.budget,
     name: config.budgetName,
     statementFile: config.disjointStatement,
+    renewalFiles: config.renewals,
     // In a state folder that was named, the site is another than that of the default one, unless the data are the same.
     earlier: earlier.map((stateDir) => (isDefault ? { stateDir } : { stateDir, only: site.fingerprint })),
   })
@@ -177,7 +178,7 @@ async function start(
 
 /** What the site may spend and has spent, as its ledger has it. */
 function budgetEvent({ stateDir, budget: asked }: ClientConfig, state: LedgerState, unit: SiteUnit): ClientEvent {
-  const { name, budget, epsilonCharged, remaining, ...used } = budgetInUse(state)
+  const { name, budget, epsilonCharged, remaining, renewed, ...used } = budgetInUse(state)
   const isAsked = budget.epsilon === asked.epsilon && budget.delta === asked.delta
   return {
     event: 'budget',
@@ -189,6 +190,7 @@ function budgetEvent({ stateDir, budget: asked }: ClientConfig, state: LedgerSta
     epsilonCharged,
     remaining,
     ledger: resolve(ledgerPath(stateDir, name)),
+    ...(renewed && { renewed }),
   }
 }
 

@@ -75,6 +75,8 @@ export const clientConfigSchema = z.strictObject({
   budgetName: budgetNameSchema.optional(),
   /** File with the data owner's statement that the people in these data are in no others of this site. */
   disjointStatement: z.string().min(1).optional(),
+  /** Files with renewals of the budget that the data owner has signed; each counts once. */
+  renewals: z.array(path).max(1000).default([]),
   /** Single-use token, needed at the first start only. */
   enrolmentToken: z.string().min(1).optional(),
   /** PEM file of the authority that signed the coordinator's certificate, in place of those that the system trusts. */

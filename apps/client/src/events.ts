@@ -3,6 +3,7 @@ import type { ErrorCode, ErrorDetail } from '@fedsvd/core/errors'
 import type { Budget, PrivacyTerms } from '@fedsvd/core/protocol'
 import type { LeftOut } from '@fedsvd/engine/datasets'
 import type { PendingRun } from './approvals/index.ts'
+import type { BudgetInUse } from './ledger/index.ts'
 
 type ErrorFact = { code: ErrorCode } & ErrorDetail
 
@@ -43,7 +44,10 @@ export type ClientEvent =
       epsilonCharged: number
       remaining: number
       ledger: string
+      renewed?: BudgetInUse['renewed']
     }
+  /** A new period of the budget has begun: what was released before counts in its own. */
+  | { event: 'budget-renewed'; name: string; from: string; budget: Budget }
   /** What the site declares, beside what is true of it. */
   | { event: 'declared'; declaredRecords: number; records: number; labels?: readonly string[] }
   /** The files of the data were touched: what is trained on is what they held at the start. */

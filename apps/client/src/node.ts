@@ -282,6 +282,7 @@ export class ClientNode implements AsyncDisposable {
       const parts = { ...this.#parts, coordinator, signal: this.#stopped.signal, onLeftOut, quiet, readyTurns }
       const whenDiskHasRoom = this.#whenDiskHasRoom({ manifest, signal: this.#stopped.signal, isAnswer: true })
       const agreeOrAsk = async () => {
+        this.#renewBudget()
         const asked = known === undefined ? runToAskAbout(manifest, parts, approvals, new Date()) : undefined
         return asked ?? (await agreeTo(manifest, parts, known))
       }
@@ -326,6 +327,14 @@ export class ClientNode implements AsyncDisposable {
     if (!isCounted) this.#newRuns = [...this.#newRuns, came]
   }
 
+  /** A new period of the budget begins on the day that the data owner signed, also while this process runs. */
+  #renewBudget(): void {
+    const { ledger, onEvent } = this.#parts
+    const from = ledger.renewIfDue()
+    if (from !== undefined)
+      onEvent({ event: 'budget-renewed', from, name: ledger.state.name, budget: ledger.state.budget })
+  }
+
   #tellLeftOut(leftOut: LeftOut, runId: string): void {
     if (leftOut.count > 0) this.#parts.onEvent(leftOutEvent(leftOut, runId))
   }
@@ -344,6 +353,7 @@ export class ClientNode implements AsyncDisposable {
       const run = this.#runs.get(runId)
       if (run === undefined) throw notOffered(runId)
       requireClipNorm(run, invitation)
+      this.#renewBudget()
       requireStepsAllowed((round + 1) * run.manifest.localSteps, this.#parts.policy)
       requireStateSize(run.manifest, invitation)
       this.#requireReady(run, invitation)

@@ -36,6 +36,7 @@ interface JoinOptions extends DataOptions, ModelOptions {
   readonly delta: number
   readonly budgetName?: string
   readonly disjointStatement?: string
+  readonly renewal?: readonly string[]
   readonly ca?: string
   readonly cert?: string
   readonly key?: string
@@ -86,6 +87,12 @@ export function joinCommand(): Command {
     .addOption(clientStateDir('key, ledgers and outbox; keep it safe'))
     .option('--budget-name <name>', 'a budget of its own for data that share no people with any other of this site')
     .option('--disjoint-statement <file>', 'what the data owner signed for that, see fedsvd owner sign-disjoint')
+    .addOption(
+      new Option(
+        '--renewal <file>',
+        'a renewal of the budget that the data owner signed, see fedsvd owner renew; once for each, and each counts once',
+      ).argParser(collect),
+    )
     .addOption(new Option('--ca <file>', 'PEM authority of the coordinator’s certificate').env('FEDSVD_CA'))
     .addOption(new Option('--cert <file>', 'PEM certificate of this site, if asked for').env('FEDSVD_CERT'))
     .addOption(new Option('--key <file>', 'PEM private key of that certificate').env('FEDSVD_KEY'))
@@ -216,6 +223,7 @@ function settingsOf(coordinator: string | undefined, options: Omit<JoinOptions, 
     enrolmentToken: secretOf({ ...options }, ENROLMENT_TOKEN),
     budgetName: options.budgetName,
     disjointStatement: options.disjointStatement,
+    renewals: options.renewal && [...options.renewal],
     ca: options.ca,
     cert: options.cert,
     key: options.key,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  budgetInUse,
   type LedgerState,
   outcomeOf,
   RULES,
@@ -63,6 +64,12 @@ async function show(options: LedgerOptions): Promise<void> {
     output.line(
       `budget   epsilon ${view.budget.epsilon} at delta ${view.budget.delta}, the guarantee: unit ${view.unit}, add-or-remove-one, against ${ADVERSARY[view.unit]}`,
     )
+    if (view.renewed !== undefined) {
+      const { since, times, inAll } = view.renewed
+      output.line(
+        `period   ${times + 1}, since ${since}: what follows is of this period; all of them together are within epsilon ${inAll.epsilon} at delta ${inAll.delta}`,
+      )
+    }
     output.line(
       view.rule === undefined
         ? 'charged  nothing yet'
@@ -79,7 +86,7 @@ async function show(options: LedgerOptions): Promise<void> {
       one.sampleRate.toFixed(4),
       one.noiseMultiplier.toFixed(4),
       one.outcome,
-      one.epsilonAfter.toFixed(4),
+      one.epsilonAfter?.toFixed(4) ?? 'earlier period',
     ])
     output.line(
       table([
@@ -101,12 +108,15 @@ function viewOf(state: LedgerState) {
   const events = spentEvents(state)
   const after = epsilonAfterEach(events, delta)
   const rule = ruleOf(state)
+  const { renewed } = budgetInUse(state)
+  const before = state.periods.at(-1)?.attempts ?? 0
   return {
     name: state.name,
     datasets: [...state.datasets],
     isMoved: state.isMoved,
     budget: state.budget,
     unit: unitOfLedger(state) ?? unitOfRun({}),
+    ...(renewed && { renewed }),
     charges: state.charges,
     ...(rule && { rule }),
     epsilonCharged:
@@ -126,7 +136,7 @@ function viewOf(state: LedgerState) {
         noiseMultiplier: event.noiseMultiplier,
         ...(resumes && { resumes }),
         outcome: outcomeOf(state, reservation),
-        epsilonAfter: after[index]!,
+        ...(index >= before && { epsilonAfter: after[index - before]! }),
       }
     }),
   }

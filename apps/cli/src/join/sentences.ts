@@ -17,6 +17,8 @@ export function sentence(event: Exclude<ClientEvent, { event: 'part' | 'step' }>
     }
     case 'budget':
       return budgetSentence(event)
+    case 'budget-renewed':
+      return `budget "${event.name}" renewed, as the data owner signed from ${event.from} on: epsilon ${event.budget.epsilon} at delta ${event.budget.delta} for this period`
     case 'declared':
       return `declares ${event.declaredRecords} records${event.labels === undefined ? '' : `, labels ${event.labels.join(', ')}`}${declaredTooFew(event)}`
     case 'data-changed':
@@ -87,7 +89,12 @@ function budgetSentence({ name, budget, asked, source, ...used }: Extract<Client
     source === 'settings'
       ? 'as set at this start'
       : `as ${used.ledger} has it, not epsilon ${asked.epsilon} at delta ${asked.delta} as set at this start: a budget can be lowered, never raised`
-  return `budget "${name}": ${figures} (${why})`
+  const { renewed } = used
+  const periods =
+    renewed === undefined
+      ? ''
+      : `; of this period, since ${renewed.since}: all ${renewed.times + 1} periods together at most epsilon ${renewed.inAll.epsilon} at delta ${renewed.inAll.delta}`
+  return `budget "${name}": ${figures} (${why})${periods}`
 }
 
 function pendingSentence({ name, runId, coordinator, model, steps, terms, cost }: PendingRun): string {

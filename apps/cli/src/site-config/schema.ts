@@ -78,6 +78,9 @@ export const siteConfigSchema = z.strictObject({
         description: 'A budget of its own for data that share no people with any other of this site.',
         defaultText: '`site`',
       }),
+      renewals: z.array(path).max(1000).optional().meta({
+        description: 'Renewals of the budget that the data owner signed (`fedsvd owner renew`); each counts once.',
+      }),
       disjointStatement: path.optional().meta({ description: 'What the data owner signed for such a budget.' }),
     })
     .optional()

@@ -33,6 +33,7 @@ function settingsOf(site: SiteConfig, at: (path: string) => string): Readonly<Re
     delta: budget?.delta,
     budgetName: budget?.name,
     disjointStatement: path(budget?.disjointStatement),
+    renewal: budget?.renewals?.map(at),
     approval,
     policy: site.policy && policy,
     limits: site.policy && { ...limits, ...(allowed && { models: allowed }) },

@@ -27,8 +27,8 @@ export function clientText({ budget, isRunning, spending, runs, pending, log }: 
 
 function spendingText(spending: SiteClient['spending']): string {
   if (spending === undefined) return 'nothing spent: this client has agreed to no run yet'
-  const { budget, unit, epsilonCharged, remaining } = spending
-  return `epsilon ${budget.epsilon} at delta ${budget.delta}${unit === undefined ? '' : ` per ${unit}`}, spent ${epsilonCharged.toFixed(4)}, left ${remaining.toFixed(4)}`
+  const { budget, unit, epsilonCharged, remaining, renewed } = spending
+  return `epsilon ${budget.epsilon} at delta ${budget.delta}${unit === undefined ? '' : ` per ${unit}`}, spent ${epsilonCharged.toFixed(4)}, left ${remaining.toFixed(4)}${renewed === undefined ? '' : ` (since ${renewed.since}; all periods together: epsilon ${renewed.inAll.epsilon})`}`
 }
 
 function runText({ runId, name, terms, round, rounds, step, steps, isPaused }: RunUnderWay): string {

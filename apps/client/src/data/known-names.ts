@@ -11,7 +11,9 @@ import { readLedger } from '../ledger/index.ts'
 export function knownDatasets(stateDir: string, earlier: readonly string[]): ReadonlySet<string> {
   const own = ledgersIn(stateDir).flatMap((path) => {
     const { state } = readLedger(path)
-    return state === undefined ? [] : [...state.datasets, ...state.statements.map(({ dataset }) => dataset)]
+    return state === undefined
+      ? []
+      : [...state.datasets, ...state.statements.flatMap((one) => (one.kind === 'disjoint' ? [one.dataset] : []))]
   })
   return new Set([...own, ...earlier.flatMap(ledgersIn).map((path) => basename(path, '.jsonl'))])
 }

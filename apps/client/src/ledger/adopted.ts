@@ -1,7 +1,7 @@
 import { firstIssueInWords } from '@fedsvd/core/protocol'
 import { canonicalJson, chain, genesisHash } from './chain.ts'
 import { type LedgerEntry, type LedgerFact, type LedgerFactOf, ledgerLineSchema } from './entry.ts'
-import { type Attempt, type BoundRun, type LedgerState, spentEvents } from './state.ts'
+import { type Attempt, type BoundRun, hasSpent, type LedgerState } from './state.ts'
 import { damaged } from './verify.ts'
 
 /**
@@ -62,7 +62,7 @@ function merge(state: LedgerState, after: LedgerState, before: LedgerState | und
     runs,
     attempts,
     budget: smaller(state.budget, after.budget),
-    rule: spentEvents(state).length > 0 ? state.rule : (after.rule ?? state.rule),
+    rule: hasSpent(state) ? state.rule : (after.rule ?? state.rule),
     charges: [...state.charges, ...after.charges.slice(before?.charges.length ?? 0)],
     datasets: new Set([...state.datasets, ...after.datasets]),
   }

@@ -13,7 +13,7 @@ import {
 import { FedsvdError } from '@fedsvd/core/errors'
 import { deltaWithoutMisses } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
-import { type BoundRun, type LedgerState, releasesOf, spentEvents } from './state.ts'
+import { type BoundRun, firstAttempt, hasSpent, type LedgerState, releasesOf, spentEvents } from './state.ts'
 import { type Spending, spentBefore } from './unit-classes.ts'
 
 /** Makes the filter of a rule: `filterOf` outside tests. */
@@ -33,12 +33,12 @@ export function ruleOf(state: LedgerState, next: BoundRun | AccountedEvent): Fil
 export function ruleOf(state: LedgerState): FilterRule | undefined
 export function ruleOf(state: LedgerState, next?: BoundRun | AccountedEvent): FilterRule | undefined {
   const spent = mergeEvents(spentEvents(state))
-  if (state.rule !== undefined && spent.length > 0) return state.rule
+  if (state.rule !== undefined && hasSpent(state)) return state.rule
   const of = (events: readonly AccountedEvent[]): FilterRule => {
     return { kind: 'renyi', order: bestOrder(events, state.budget) }
   }
   if (spent.length > 1) return of(spent)
-  const [attempt] = state.attempts
+  const attempt = firstAttempt(state)
   const first = attempt === undefined ? (spent[0] ?? next) : state.runs.get(attempt.runId)
   if (first === undefined) return undefined
   return 'terms' in first ? chooseRule(first.event, first.terms.budget, state.budget) : of([first])
@@ -149,7 +149,9 @@ function requireWithin(
   throw new FedsvdError('BUDGET_EXHAUSTED', {
     expected: `epsilon of at most ${budget.epsilon} at delta ${budget.delta} for ${whose}, ${RULES[filter.rule.kind]}`,
     got: `${bound(spent)} spent already and ${bound(events)} with the next round`,
-    remedy: 'Nothing was spent on it. Wait for a run with other data; a budget is never raised.',
+    remedy:
+      'Nothing was spent on it. Wait for a run with other data, or for the day from which the data owner renews the ' +
+      'budget; it is never raised.',
   })
 }
 

@@ -2,6 +2,7 @@ import { filterOf, type SiteUnit } from '@fedsvd/core/accounting'
 import { deltaOfFigures } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
 import { ruleOf, ruleOfClass } from './budget.ts'
+import { budgetOfAllPeriods } from './renewal.ts'
 import { type LedgerState, releasesOf } from './state.ts'
 import { unitOfLedger } from './unit.ts'
 import { worstOfClasses } from './unit-classes.ts'
@@ -16,6 +17,8 @@ export interface BudgetInUse {
   readonly epsilonCharged: number
   /** `budget.epsilon` less `epsilonCharged`; epsilon does not simply add up, so a run is found by calibration. */
   readonly remaining: number
+  /** There where the budget was renewed: since when this period counts, and what all periods guarantee together. */
+  readonly renewed?: { readonly since: string; readonly times: number; readonly inAll: Budget }
 }
 
 /** How far the budget of a ledger is used. */
@@ -29,5 +32,13 @@ export function budgetInUse(state: LedgerState): BudgetInUse {
       ? 0
       : worstOfClasses(state, (events) => filterOf(ruleOfClass(rule, events)).epsilonUpperBound(events, delta))
   const remaining = Math.max(0, budget.epsilon - epsilonCharged)
-  return { name, budget, unit: unitOfLedger(state), epsilonCharged, remaining }
+  const since = state.periods.at(-1)?.from
+  return {
+    name,
+    budget,
+    unit: unitOfLedger(state),
+    epsilonCharged,
+    remaining,
+    ...(since !== undefined && { renewed: { since, times: state.periods.length, inAll: budgetOfAllPeriods(state) } }),
+  }
 }

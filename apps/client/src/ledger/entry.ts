@@ -185,6 +185,12 @@ const owner = z.strictObject({ kind: z.literal('owner'), publicKey: publicKeySch
 /** Something that the data owner signed. */
 const stated = z.strictObject({ kind: z.literal('stated'), statement: ownerStatementSchema })
 
+/**
+ * A new period of the budget begins, by the statement of the data owner with this signature: what is spent from here on
+ * counts in it, and what was spent before does not.
+ */
+const renewed = z.strictObject({ kind: z.literal('renewed'), statement: z.string().regex(/^[A-Za-z0-9_-]{86}$/) })
+
 /** What happened, without the place in the chain. */
 export const ledgerFactSchema = z.discriminatedUnion('kind', [
   opened,
@@ -192,6 +198,7 @@ export const ledgerFactSchema = z.discriminatedUnion('kind', [
   moved,
   owner,
   stated,
+  renewed,
   bound,
   reserved,
   shortened,

@@ -7,9 +7,18 @@ export { lockLedger } from './lock.ts'
 export { type NextAttempt, nextAttempt } from './next-attempt.ts'
 export { outcomeOf } from './outcome.ts'
 export { readLedger } from './read-ledger.ts'
+export { budgetOfAllPeriods, dueRenewal } from './renewal.ts'
 export { replay } from './replay.ts'
 export { costOfRun, type RunCost } from './run-cost.ts'
-export { type BoundRun, type Charge, interruptedAttempt, type LedgerState, lastAttempt, spentEvents } from './state.ts'
+export {
+  attemptToGoOnWith,
+  type BoundRun,
+  type Charge,
+  interruptedAttempt,
+  type LedgerState,
+  lastAttempt,
+  spentEvents,
+} from './state.ts'
 export { hashOfStep, hashStep } from './step-hash.ts'
 export { requireUnit, unitOfLedger } from './unit.ts'
 export { spentBefore, spentByClass, worstOfClasses } from './unit-classes.ts'

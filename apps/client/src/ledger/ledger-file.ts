@@ -71,7 +71,8 @@ export class LedgerFile implements Disposable {
 
   /** Takes a fact in that is written only together with the next one: until then it binds nobody but this process. */
   defer(fact: LedgerFact): void {
-    this.#state = advance(this.#state, fact, this.#hashes.length + this.#deferred.length + 1)
+    const line = this.#hashes.length + this.#deferred.length + 1
+    this.#state = advance(this.#state, fact, line, this.#now().toISOString())
     this.#deferred = [...this.#deferred, fact]
   }
 

@@ -26,7 +26,8 @@ import {
 } from './entry.ts'
 import { LedgerFile } from './ledger-file.ts'
 import { nextAttempt } from './next-attempt.ts'
-import { type BoundRun, interruptedAttempt, type LedgerState, lastAttempt } from './state.ts'
+import { dueRenewal } from './renewal.ts'
+import { attemptToGoOnWith, type BoundRun, type LedgerState, lastAttempt } from './state.ts'
 import { hashOfStep } from './step-hash.ts'
 import { requireUnit } from './unit.ts'
 
@@ -110,6 +111,13 @@ export interface PrivacyLedger extends Disposable {
    * @throws FedsvdError STATEMENT_INVALID for one that is not signed, or by another key than the first
    */
   accept(statement: OwnerStatement): void
+  /**
+   * Begins a new period of the budget where the data owner has signed one whose day has come. The budget that the
+   * client was started with holds in it too where it is the smaller one.
+   *
+   * @returns the day from which the period holds; undefined where none begins
+   */
+  renewIfDue(): string | undefined
 }
 
 export interface LedgerOptions {
@@ -209,7 +217,7 @@ export function openLedger(
     },
     resume(runId, round) {
       const run = current().runs.get(runId)
-      if (run === undefined || interruptedAttempt(current(), runId, round) === undefined)
+      if (run === undefined || attemptToGoOnWith(current(), runId, round) === undefined)
         throw termsChanged(`an attempt at round ${roundNumber(round)} that broke off between its steps`, 'none')
       const next = nextAttempt(current(), run, round, { dataset, whose, makeFilter })
       if (next.kind === 'anew') throw termsChanged(`an attempt at round ${roundNumber(round)} to go on with`, 'none')
@@ -302,8 +310,25 @@ export function openLedger(
       if (owner !== undefined && owner !== statement.publicKey)
         throw statementInvalid(`a statement of the data owner with the key ${owner}`, `one of ${statement.publicKey}`)
       if (statements.some(({ signature }) => signature === statement.signature)) return
-      if (owner === undefined) file.append({ kind: 'owner', publicKey: statement.publicKey })
-      file.append({ kind: 'stated', statement })
+      // A renewal binds with the first agreement, as the budget does; a statement on data stands for itself.
+      const isDeferred = deferred && statement.kind === 'renewal'
+      const write = (fact: LedgerFact): unknown => (isDeferred ? file.defer(fact) : file.append(fact))
+      if (owner === undefined) write({ kind: 'owner', publicKey: statement.publicKey })
+      write({ kind: 'stated', statement })
+    },
+    renewIfDue() {
+      const due = dueRenewal(current(), now())
+      if (due === undefined) return undefined
+      const given = { epsilon: due.epsilon, delta: due.delta }
+      const lowered = smaller(given, budget)
+      const isLowered = canonicalJson(lowered) !== canonicalJson(given)
+      const facts: readonly LedgerFact[] = [
+        { kind: 'renewed', statement: due.signature },
+        ...(isLowered ? [{ kind: 'budget-lowered' as const, budget: lowered }] : []),
+      ]
+      if (deferred) for (const fact of facts) file.defer(fact)
+      else file.append(...facts)
+      return due.from
     },
     [Symbol.dispose]() {
       file[Symbol.dispose]()

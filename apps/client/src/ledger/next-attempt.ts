@@ -1,7 +1,7 @@
 import { mostAffordable } from '@fedsvd/core/accounting'
 import { FedsvdError } from '@fedsvd/core/errors'
 import { type MakeFilter, requireBudget } from './budget.ts'
-import { type Attempt, type BoundRun, interruptedAttempt, type LedgerState } from './state.ts'
+import { type Attempt, attemptToGoOnWith, type BoundRun, type LedgerState } from './state.ts'
 
 /**
  * How a round goes on, as far as the budget goes. All of it follows from the ledger's events:
@@ -37,7 +37,7 @@ export function nextAttempt(
     requireBudget(state, steps === 0 ? undefined : { ...run.event, steps }, { run, dataset, ...payer })
   }
   const affords = (steps: number): boolean => isWithinBudget(() => require(steps))
-  const from = interruptedAttempt(state, run.runId, round)
+  const from = attemptToGoOnWith(state, run.runId, round)
   if (!canResume || from?.dataset !== dataset) {
     const steps = mostAffordable(run.event.steps, affords)
     if (steps === 0) require(1)

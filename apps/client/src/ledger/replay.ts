@@ -4,7 +4,15 @@ import { isSigned } from '../owner/statement.ts'
 import { adopt } from './adopted.ts'
 import { canonicalJson } from './chain.ts'
 import { type AttemptKey, type LedgerEntry, type LedgerFact, type LedgerFactOf, SITE_BUDGET } from './entry.ts'
-import { type Attempt, interruptedAttempt, type LedgerState, lastAttempt, spentEvents } from './state.ts'
+import { dayOf } from './renewal.ts'
+import {
+  type Attempt,
+  attemptToGoOnWith,
+  hasSpent,
+  interruptedAttempt,
+  type LedgerState,
+  lastAttempt,
+} from './state.ts'
 import { unitOfLedger } from './unit.ts'
 import { damaged } from './verify.ts'
 
@@ -35,6 +43,8 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
         ? { name: fact.fingerprint, fingerprint: fact.fingerprint }
         : { name: fact.name, salt: fact.salt }),
       budget: fact.budget,
+      given: fact.budget,
+      periods: [],
       runs: new Map(),
       attempts: [],
       charges: [],
@@ -78,6 +88,8 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
       if (!isSigned(statement)) throw contradiction('a statement that its owner signed', 'another signature')
       return { ...state, statements: [...state.statements, statement] }
     }
+    case 'renewed':
+      return renew(state, fact, at, contradiction)
     case 'reserved': {
       const datasets = withDataset(state, fact.dataset, contradiction)
       return { ...state, datasets, attempts: [...state.attempts, newAttempt(state, fact, contradiction)] }
@@ -93,8 +105,8 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
     case 'shortened': {
       const shortened = 1 + (lastAttempt(state, fact.runId, fact.round)?.shortened ?? 0)
       return update(state, fact, { steps: fact.steps, shortened }, contradiction, (attempt) => {
-        if (attempt !== interruptedAttempt(state, fact.runId, fact.round))
-          return 'the newest attempt of its round, which broke off'
+        if (attempt !== attemptToGoOnWith(state, fact.runId, fact.round))
+          return 'the newest attempt of its round, which broke off in this period'
         const kept = attempt.saved?.step ?? 0
         const fits = fact.step === kept && fact.steps === attempt.steps - 1 && fact.steps >= kept
         return fits ? undefined : `one step fewer than ${attempt.steps}, after step ${kept}`
@@ -122,7 +134,7 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
       return { ...state, budget: fact.budget }
     }
     case 'rule-fixed':
-      if (state.rule !== undefined && spentEvents(state).length > 0)
+      if (state.rule !== undefined && hasSpent(state))
         throw contradiction('the rule that was fixed before the first release', 'another')
       return { ...state, rule: fact.rule }
     case 'recovered':
@@ -131,6 +143,26 @@ export function advance(state: LedgerState | undefined, fact: LedgerFact, line: 
 }
 
 type Contradiction = (expected: string, got: string) => FedsvdError
+
+/** A new period begins, on the day that the data owner signed or later, and later than the one before. */
+function renew(
+  state: LedgerState,
+  { statement: signature }: LedgerFactOf<'renewed'>,
+  at: string | undefined,
+  contradiction: Contradiction,
+): LedgerState {
+  const statement = state.statements.find((one) => one.signature === signature)
+  if (statement?.kind !== 'renewal' || statement.budget !== state.name)
+    throw contradiction('a renewal of this budget that the data owner signed', 'another')
+  const { from, epsilon, delta } = statement
+  const last = state.periods.at(-1)?.from
+  if (last !== undefined && from <= last) throw contradiction(`a renewal from after ${last}`, `one from ${from}`)
+  if (at !== undefined && dayOf(at) < from)
+    throw contradiction(`a renewal from ${dayOf(at)} or before`, `one from ${from}`)
+  const end = { from, given: state.given, attempts: state.attempts.length, charges: state.charges.length }
+  const budget = { epsilon, delta }
+  return { ...state, budget, given: budget, rule: undefined, periods: [...state.periods, end] }
+}
 
 /**
  * The data sets of a ledger and one more. A budget that is not the site's own pays for those alone of which the data
@@ -182,7 +214,7 @@ function newAttempt(
   if (last?.frameSha256 !== undefined) throw contradiction(`no attempt after ${which} was finished`, 'one more')
   const key = { runId, round, attempt, dataset: dataset! }
   if (resumes === undefined) return { ...key, event, steps, ...(stepwise && { stepwise }) }
-  const from = interruptedAttempt(state, runId, round)
+  const from = attemptToGoOnWith(state, runId, round)
   const fits = from?.attempt === resumes.attempt && (from.saved?.step ?? 0) === resumes.step && stepwise === true
   if (!fits) throw contradiction('an attempt to go on behind the last step that was kept', 'another')
   return { ...key, event, steps: from.steps, stepwise, resumes, saved: from.saved }

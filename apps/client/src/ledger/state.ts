@@ -59,6 +59,17 @@ export interface AdoptedLedger {
   readonly state: LedgerState
 }
 
+/** Where a period of the budget ended and the next one began. */
+export interface PeriodEnd {
+  /** The day from which the next period holds, in UTC, as the data owner signed it. */
+  readonly from: string
+  /** The budget that the period before had been given. */
+  readonly given: Budget
+  /** So many attempts and charges belong to the periods before. */
+  readonly attempts: number
+  readonly charges: number
+}
+
 /** Everything that a ledger says, in memory. Epsilon is not in it: it is computed from the events on demand. */
 export interface LedgerState {
   /** Name of the budget; of a ledger of format 1, the fingerprint of its one data set. */
@@ -68,6 +79,10 @@ export interface LedgerState {
   readonly budget: Budget
   /** Random, and never leaves the site; undefined in a ledger of format 1. */
   readonly salt?: string | undefined
+  /** What the period that counts now was given; `budget` may have been lowered since. */
+  readonly given: Budget
+  /** The ends of the periods that are over. */
+  readonly periods: readonly PeriodEnd[]
   /** How events are held against the budget; undefined before the first release, and in ledgers from before rules. */
   readonly rule?: FilterRule | undefined
   readonly runs: ReadonlyMap<string, BoundRun>
@@ -98,23 +113,50 @@ export function interruptedAttempt(state: LedgerState, runId: string, round: num
   return last?.stepwise === true && last.frameSha256 === undefined ? last : undefined
 }
 
-/**
- * Every event that was spent, by rounds and outside them, of everything or of one run: by each unit that no run has set
- * aside. What was spent by others: `spentByClass`.
- */
-export function spentEvents(state: LedgerState, runId?: string): readonly PrivacyEvent[] {
-  return [...state.attempts, ...state.charges.filter(({ round }) => round === undefined)]
-    .filter((spending) => runId === undefined || spending.runId === runId)
-    .map(({ event }) => event)
+/** True for an attempt of the period that counts now: one of an earlier period is not gone on with. */
+export function isOfThisPeriod(state: LedgerState, attempt: Attempt): boolean {
+  return state.attempts.indexOf(attempt) >= (state.periods.at(-1)?.attempts ?? 0)
+}
+
+/** The attempt of a round that is gone on with: one that broke off in this period. */
+export function attemptToGoOnWith(state: LedgerState, runId: string, round: number): Attempt | undefined {
+  const broken = interruptedAttempt(state, runId, round)
+  return broken !== undefined && isOfThisPeriod(state, broken) ? broken : undefined
+}
+
+/** Attempts and charges that count: of the period of the budget that counts now, or of one run in all periods. */
+export function countedIn(state: LedgerState, runId?: string): Pick<LedgerState, 'attempts' | 'charges'> {
+  const { attempts, charges } = state.periods.at(-1) ?? { attempts: 0, charges: 0 }
+  if (runId === undefined) return { attempts: state.attempts.slice(attempts), charges: state.charges.slice(charges) }
+  const isOfRun = (spending: { readonly runId?: string | undefined }): boolean => spending.runId === runId
+  return { attempts: state.attempts.filter(isOfRun), charges: state.charges.filter(isOfRun) }
 }
 
 /**
- * How many releases there were at most, of everything or of one run: each attempt ends with one, each time that it is
+ * Every event that was spent, by rounds and outside them, in the period of the budget that counts now, or in one run,
+ * whose grant is for all of it: by each unit that no run has set aside. What was spent by others: `spentByClass`.
+ */
+export function spentEvents(state: LedgerState, runId?: string): readonly PrivacyEvent[] {
+  const { attempts, charges } = countedIn(state, runId)
+  return [...attempts, ...charges.filter(({ round }) => round === undefined)].map(({ event }) => event)
+}
+
+/** True where anything was paid for in this period, evaluations included. */
+export function hasSpent(state: LedgerState): boolean {
+  const { attempts, charges } = countedIn(state)
+  return attempts.length + charges.length > 0
+}
+
+/** The first attempt that counts in this period. */
+export function firstAttempt(state: LedgerState): Attempt | undefined {
+  return countedIn(state).attempts[0]
+}
+
+/**
+ * How many releases there were at most, in this period or in one run: each attempt ends with one, each time that it is
  * begun. An evaluation leaves with its round.
  */
 export function releasesOf(state: LedgerState, runId?: string): number {
-  const again = state.attempts
-    .filter((attempt) => runId === undefined || attempt.runId === runId)
-    .reduce((sum, { shortened = 0 }) => sum + shortened, 0)
+  const again = countedIn(state, runId).attempts.reduce((sum, { shortened = 0 }) => sum + shortened, 0)
   return spentEvents(state, runId).length + again
 }

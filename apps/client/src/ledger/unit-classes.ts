@@ -1,5 +1,5 @@
 import type { PrivacyEvent } from '@fedsvd/core/accounting'
-import type { LedgerState } from './state.ts'
+import { countedIn, type LedgerState } from './state.ts'
 
 /**
  * Which units an event is about. A run that evaluates at the sites sets units aside by their place in [0, 1), which
@@ -18,8 +18,10 @@ export interface Spending {
 /** More classes than this are not told apart: everything counts for everybody, which is never too little. */
 const MOST_CLASSES = 256
 
-/** Everything that was spent, by the units that it is about. */
-export function spendingOfUnits({ attempts, charges, runs }: LedgerState): readonly Spending[] {
+/** Everything that was spent in the period of the budget that counts now, by the units that it is about. */
+export function spendingOfUnits(state: LedgerState): readonly Spending[] {
+  const { attempts, charges } = countedIn(state)
+  const { runs } = state
   const shareOf = (runId: string | undefined): number => (runId && runs.get(runId)?.evaluation?.share) || 0
   return [
     ...attempts.map(({ event, dataset, runId }): Spending => {

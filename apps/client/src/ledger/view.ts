@@ -6,7 +6,7 @@ import { deltaOfFigures } from '@fedsvd/core/privacy'
 import type { Budget } from '@fedsvd/core/protocol'
 import { atFile } from '@fedsvd/engine/files'
 import { ruleOf } from './budget.ts'
-import { budgetInUse } from './charged.ts'
+import { type BudgetInUse, budgetInUse } from './charged.ts'
 import type { LedgerEntry } from './entry.ts'
 import { replay } from './replay.ts'
 import { releasesOf, spentEvents } from './state.ts'
@@ -49,6 +49,8 @@ export interface LedgerView {
    * calibration.
    */
   readonly remaining: number
+  /** There where the data owner renewed the budget: what `epsilonCharged` and the figures above it count since then. */
+  readonly renewed?: BudgetInUse['renewed']
   readonly tail: VerifiedLedger['tail']
 }
 
@@ -86,7 +88,7 @@ export function showLedger(place: string): readonly LedgerView[] {
     // as it is enforced: each release may have missed its slot of time
     const delta = deltaOfFigures(state.budget.delta, releasesOf(state))
     const events = spentEvents(state)
-    const { budget, unit, epsilonCharged, remaining } = budgetInUse(state)
+    const { budget, unit, epsilonCharged, remaining, renewed } = budgetInUse(state)
     return {
       path,
       name,
@@ -104,6 +106,7 @@ export function showLedger(place: string): readonly LedgerView[] {
       rule: ruleOf(state),
       epsilonCharged,
       remaining,
+      ...(renewed && { renewed }),
       tail,
     }
   })

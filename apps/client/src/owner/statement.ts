@@ -33,7 +33,25 @@ const disjoint = z.strictObject({
   ...signed,
 })
 
-export const ownerStatementSchema = z.discriminatedUnion('kind', [disjoint])
+/**
+ * From a day on the budget begins anew: what was released before counts for its own period. The guarantee then is one
+ * of each period, and over all periods their sum.
+ */
+const renewal = z.strictObject({
+  kind: z.literal('renewal'),
+  /** Name of the budget. */
+  budget: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/),
+  /** The day, in UTC. */
+  from: z.iso.date(),
+  /** The budget of the period that begins then. */
+  epsilon: z.number().positive(),
+  delta: z.number().positive().max(0.5),
+  ...signed,
+})
+
+export const ownerStatementSchema = z.discriminatedUnion('kind', [disjoint, renewal])
+/** A statement by which a budget begins anew. */
+export type Renewal = z.infer<typeof renewal>
 export type OwnerStatement = z.infer<typeof ownerStatementSchema>
 type WithoutSignature<T> = T extends OwnerStatement ? Omit<T, 'publicKey' | 'signature'> : never
 /** A statement before it is signed. */
@@ -51,7 +69,10 @@ export function publicKeyOf(key: KeyObject): string {
 }
 
 /** Signs a statement with the data owner's private Ed25519 key. */
-export function signStatement(draft: StatementDraft, key: KeyObject): OwnerStatement {
+export function signStatement<Draft extends StatementDraft>(
+  draft: Draft,
+  key: KeyObject,
+): Draft & Pick<OwnerStatement, 'publicKey' | 'signature'> {
   const unsigned = { ...draft, publicKey: publicKeyOf(key) }
   return { ...unsigned, signature: sign(null, signedBytes(unsigned), key).toString('base64url') }
 }
@@ -87,6 +108,6 @@ export function statementInvalid(expected: string, got: string): FedsvdError {
     expected,
     got,
     remedy:
-      'Have the data owner sign it with fedsvd owner sign-disjoint, and name its file with --disjoint-statement; nothing is trained on these data until then.',
+      'Have the data owner sign it with fedsvd owner sign-disjoint (--disjoint-statement) or fedsvd owner renew (--renewal); nothing is trained by it until then.',
   })
 }

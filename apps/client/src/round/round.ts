@@ -12,7 +12,7 @@ import {
 import type { RunManifest } from '@fedsvd/core/protocol'
 import { isEvaluationRound } from '@fedsvd/core/site-evaluation'
 import { type RecordSource, unitsIn } from '@fedsvd/engine/datasets'
-import { type AttemptKey, type BoundRun, interruptedAttempt, lastAttempt } from '../ledger/index.ts'
+import { type AttemptKey, attemptToGoOnWith, type BoundRun, lastAttempt } from '../ledger/index.ts'
 import { turn } from '../platform/index.ts'
 import { deliver } from './deliver.ts'
 import { encodeUpdate, sha256 } from './encode-update.ts'
@@ -119,7 +119,7 @@ function pay(
   { ledger, snapshots, invitation: { runId, round } }: RoundParts,
   terms: SavedStepTerms,
 ): { readonly reservation: Reservation; readonly resume?: SavedBytes } {
-  const broken = interruptedAttempt(ledger.state, runId, round)
+  const broken = attemptToGoOnWith(ledger.state, runId, round)
   if (broken?.dataset !== ledger.fingerprint) return { reservation: ledger.reserve(runId, round) }
   if (broken.saved === undefined) return { reservation: ledger.resume(runId, round) }
   const bytes = snapshots.find(runId, round, broken.saved.sha256)
