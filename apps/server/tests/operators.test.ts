@@ -60,7 +60,9 @@ describe('signing in', () => {
     expect(await call(url, 'POST /v1/session/link', {}, { token })).toMatchObject({ code: 'SIGN_IN_REFUSED' })
     const late = await linkOf(eve)
     await call(url, `POST /v1/operators/${eve.id}/disable`, { bearer })
-    expect(await call(url, 'POST /v1/session/link', {}, { token: late.token })).toMatchObject({ code: 'SIGN_IN_REFUSED' })
+    expect(await call(url, 'POST /v1/session/link', {}, { token: late.token })).toMatchObject({
+      code: 'SIGN_IN_REFUSED',
+    })
     const noted = (await coordinator.store.audit.page(0, 100)).map(({ action }) => action)
     expect(noted.filter((action) => /link|session/.test(action))).toEqual([
       'operator.link',

@@ -90,6 +90,14 @@ describe('a run that is evaluated at its sites', () => {
     const expected = calibrateNoiseMultiplier({ accountant: pld, sampleRate: 1, steps, epsilon: epsilon / 2, delta })
     expect(manifest.siteEvaluation).toEqual({ ...changes.siteEvaluation, noiseMultiplier: expected })
     await expect(coordinator.createRun({ ...changes, rounds: 1 })).rejects.toThrow(/CONFIG_INVALID.*at least 2 rounds/)
+    const clientLevel = { clipNorm: 0.1, noiseMultiplier: 3, budget: { epsilon: 8, delta: 1e-5 } }
+    await expect(coordinator.createRun({ siteEvaluation, clientLevel })).rejects.toThrow(
+      /CONFIG_INVALID.*or clientLevel/,
+    )
+    const mode = { name: 'buffered', bufferSize: 3, stalenessExponent: 0.5 } as const
+    await expect(coordinator.createRun({ siteEvaluation, mode })).rejects.toThrow(
+      /CONFIG_INVALID.*beside mode buffered/,
+    )
     await expect(coordinator.createRun({ siteEvaluation: { share: 0.9, every: 1 } })).rejects.toThrow(/MESSAGE_INVALID/)
   })
 })

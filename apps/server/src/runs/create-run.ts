@@ -116,7 +116,7 @@ function startOf({ startFrom }: RunManifest): { readonly startFrom?: string } {
 }
 
 function checkRequest(request: RunRequest, maxTokens: number): void {
-  const { labels, model, clientLevel, adaptiveClipping } = request
+  const { labels, model, clientLevel, adaptiveClipping, siteEvaluation } = request
   const { task, aggregation } = resolveManifest(request)
   if (predictsTokens(task)) {
     if (labels.length > 0) throw invalid(`no labels for ${task}`, `${labels.length}`, 'Leave the list of labels empty.')
@@ -141,6 +141,13 @@ function checkRequest(request: RunRequest, maxTokens: number): void {
       'adaptiveClipping of the clients, or clientLevel',
       'both',
       'The clip norm that clients share would publish their votes outside the client-level mean; use clientLevel.adaptiveClipping.',
+    )
+  }
+  if (clientLevel !== undefined && siteEvaluation !== undefined) {
+    throw invalid(
+      'siteEvaluation, or clientLevel',
+      'both',
+      'The counts of each site are noised for its records, and would tell more of a whole client than clientLevel allows.',
     )
   }
   if (model.maxTokens > maxTokens) {
@@ -169,6 +176,13 @@ function checkMode(request: RunRequest): void {
       'the mean as aggregation beside mode buffered',
       aggregation.name,
       'Other rules compare updates, and those of a buffer carry different weights.',
+    )
+  }
+  if (isBuffered && request.siteEvaluation !== undefined) {
+    throw invalid(
+      'no siteEvaluation beside mode buffered',
+      'both',
+      'Updates of a buffer start from different states, so that few sites would measure the same one.',
     )
   }
   const acceptsStale = acceptsStaleUpdates(request)

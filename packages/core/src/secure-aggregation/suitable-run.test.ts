@@ -18,6 +18,7 @@ describe('a run of secure sums', () => {
     [{ mode: { name: 'buffered', bufferSize: 3, stalenessExponent: 1 } }, /rounds of one state.* got a buffered run/],
     [{ lateUpdates: 'rebase' }, /late updates that are not counted.* got rebase/],
     [{ adaptiveClipping: {} }, /clip norm that is fixed.* got adaptiveClipping/],
+    [{ siteEvaluation: {} }, /no evaluation at the sites.* got siteEvaluation/],
     [{ clientLevel: {} }, /no noise of the coordinator.* got clientLevel/],
   ])('is refused with %j, and told why', (choice, reason) => {
     expect(() => requireSuitableRun({ ...suitable, ...choice } as never)).toThrow(reason)

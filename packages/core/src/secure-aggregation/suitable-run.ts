@@ -3,7 +3,7 @@ import { refused } from './refusals.ts'
 
 type Chosen = Pick<
   RunManifest,
-  'localSteps' | 'aggregation' | 'mode' | 'lateUpdates' | 'adaptiveClipping' | 'clientLevel'
+  'localSteps' | 'aggregation' | 'mode' | 'lateUpdates' | 'adaptiveClipping' | 'clientLevel' | 'siteEvaluation'
 >
 
 /**
@@ -43,6 +43,11 @@ export function requireSuitableRun(manifest: Chosen): void {
       manifest.clientLevel !== undefined,
       'no noise of the coordinator for whole clients, whose single updates it would have to clip',
       'clientLevel',
+    ],
+    [
+      manifest.siteEvaluation !== undefined,
+      'no evaluation at the sites, whose counts leave in the update and are of one site each',
+      'siteEvaluation',
     ],
   ]
   const found = reasons.find(([unsuitable]) => unsuitable)
