@@ -58,6 +58,10 @@ describe('the price of a run', () => {
       roundsAffordable: 0,
       reason: expect.stringMatching(/cap/),
     })
+    // 8 was granted, and 3 after what was spent is less than that
+    expect(site).not.toHaveProperty('reason')
+    const larger = (await pricesOf({ rounds: 4, target: { epsilon: 20, delta: 1e-5 } })).get('site')!
+    expect(larger.reason).toMatch(/^it never granted more than epsilon 8 here, and this run after the earlier ones/)
     expect(prices.get('new')).toMatchObject({ standing: 'undeclared', reason: expect.stringMatching(/not connected/) })
   })
 

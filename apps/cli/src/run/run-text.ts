@@ -47,7 +47,7 @@ export function runText(run: RunSnapshot): string {
     ['model', manifest.model.name],
     ['task', manifest.task],
     ['rounds', progressOf(run)],
-    ['round under way', isRunOver(run.state) ? undefined : currentText(run)],
+    ['now', isRunOver(run.state) ? undefined : currentText(run)],
     ['accuracy', accuracy === undefined ? undefined : `${accuracy.toFixed(4)}${baselineText(baseline)}`],
     [
       'sites per round',
@@ -120,7 +120,7 @@ export function siteEvaluationText({ rounds, best }: Pick<RunSnapshot, 'rounds' 
 export function currentText({ current }: RunSnapshot): string | undefined {
   if (current === undefined) return undefined
   const { round, selected, received, state } = current
-  return `${roundNumber(round)}: ${state === 'tasked' ? 'sites training' : state}, ${received.length} of ${selected.length} received`
+  return `round ${roundNumber(round)}: ${state === 'tasked' ? 'sites training' : state}, ${received.length} of ${selected.length} received`
 }
 
 function baselineText(baseline: RunSnapshot['baseline']): string {

@@ -20,6 +20,8 @@ interface Known {
   readonly terms: PrivacyTerms
   /** Its own limit, where it once granted less than it was asked for. */
   readonly limit: Budget | undefined
+  /** The most epsilon that it has granted to a run here: what it allows in all is no less. */
+  readonly granted: number
 }
 
 /**
@@ -74,7 +76,15 @@ async function sitePrice(
   const price = { ...declared, noiseMultiplier: calibrated, epsilonOfRun: finiteEpsilon(ofRun.epsilon) }
   const roundsAffordable = afforded.rounds
   if (roundsAffordable === 0) return { ...price, standing: 'out', roundsAffordable, reason: afforded.reason }
-  return { ...price, standing: here, roundsAffordable, ...(roundsAffordable < rounds && { reason: afforded.reason }) }
+  const together = await bounds.epsilonUpperBound([...spent, { ...next, steps: rounds * run.localSteps }], delta)
+  const reason = roundsAffordable < rounds ? afforded.reason : noteOf(known, together.epsilon)
+  return { ...price, standing: here, roundsAffordable, ...(reason !== undefined && { reason }) }
+}
+
+/** What the coordinator cannot tell, and a site will: whether what it has spent leaves room for the run. */
+function noteOf({ granted }: Known, together: number): string | undefined {
+  if (together <= granted) return undefined
+  return `it never granted more than epsilon ${granted} here, and this run after the earlier ones needs more: unless its own limit is larger, it adds noise or stays out`
 }
 
 /** By the newest run of the same unit, and by every run in which it granted less than it was asked for. */
@@ -82,13 +92,15 @@ async function knownOf(clientId: string, run: Priced, store: Store): Promise<Kno
   const participants = (await store.participants.ofClient(clientId)).toSorted((a, b) => b.joinedAt - a.joinedAt)
   let terms: PrivacyTerms | undefined
   let limit: Budget | undefined
+  let granted = 0
   for (const one of participants) {
     const manifest = (await store.runs.find(one.runId))?.manifest
     if (manifest === undefined || unitOfRun(manifest) !== unitOfRun(run)) continue
     terms ??= one.terms
+    granted = Math.max(granted, one.terms.budget.epsilon)
     if (one.terms.budget.epsilon < manifest.target.epsilon) limit ??= one.terms.budget
   }
-  return terms && { terms, limit }
+  return terms && { terms, limit, granted }
 }
 
 /** The noise with which a site would join; why it cannot; or undefined where there was no answer in time. */
