@@ -61,6 +61,7 @@ it('the majority-class baseline stays in the chart of accuracies that have left 
   const rounds = [{ round: 0, clients: [], seconds: 1, evaluation: { accuracy: 0.95, loss: 0.1, records: 10 } }]
   const { yAxis } = qualityOption(rounds, { majority: 0.6, records: 10 }, LIGHT)
   const { min, max } = (yAxis as readonly { min: (of: object) => number; max: (of: object) => number }[])[0]!
-  expect([min({ min: 0.94, max: 0.96 }), max({ min: 0.94, max: 0.96 })]).toEqual([0.6, 0.96])
-  expect(min({ min: 0.5, max: 0.6 })).toBe(0.5)
+  expect([min({ min: 0.94, max: 0.96 }), max({ min: 0.94, max: 0.96 })]).toEqual([0.55, 1])
+  expect(min({ min: 0.52, max: 0.6 })).toBe(0.5)
+  expect([min({ min: 0.01, max: 1 }), max({ min: 0, max: 1 })]).toEqual([0, 1])
 })

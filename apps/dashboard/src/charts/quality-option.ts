@@ -4,6 +4,8 @@ import type { EChartsCoreOption } from 'echarts/core'
 import { type Ink, roundAxis, valueAxis, zoomFor } from './chart-theme.ts'
 
 export const MICRO_F1 = 'micro-F1 of all tags but O'
+/** The axis of accuracy ends at whole twentieths, beyond what is drawn: a line on its very edge would not be seen. */
+const STEPS = 20
 
 /** Accuracy and loss over rounds, with the majority-class baseline always in sight. */
 export function qualityOption(
@@ -26,8 +28,8 @@ export function qualityOption(
       valueAxis(ink, 'accuracy', {
         scale: true,
         ...(majority !== undefined && {
-          min: ({ min }: Extent) => Math.min(min, majority),
-          max: ({ max }: Extent) => Math.max(max, majority),
+          min: ({ min }: Extent) => Math.max(0, (Math.ceil(Math.min(min, majority) * STEPS) - 1) / STEPS),
+          max: ({ max }: Extent) => Math.min(1, (Math.floor(Math.max(max, majority) * STEPS) + 1) / STEPS),
         }),
         axisLabel: { color: ink.muted, formatter: (value: number) => `${Math.round(value * 100)} %` },
       }),

@@ -103,7 +103,7 @@ export function Presence({ connected, isRevoked }: { readonly connected: boolean
     ? (['revoked', 'fault'] as const)
     : connected
       ? (['connected', 'on'] as const)
-      : (['away', 'off'] as const)
+      : ([texts.sites.offline, 'off'] as const)
   return <StateWord kind={kind}>{text}</StateWord>
 }
 

@@ -117,11 +117,11 @@ export function RunFigures({ run, children }: { readonly run: RunSnapshot; reado
         {least === undefined ? '–' : remainingText(run, least)}
       </Figure>
       <Figure
-        label="Clients connected"
+        label={texts.run.sitesConnected}
         note={
           bufferOf(run.manifest) === undefined
-            ? `${plural(clientsPerRound, 'client')} asked per round`
-            : `at most ${clientsPerRound} train at a time`
+            ? texts.run.selectedPerRound(clientsPerRound)
+            : texts.run.trainingAtATime(clientsPerRound)
         }
       >
         {clients.filter(({ connected }) => connected).length} of {clients.length}

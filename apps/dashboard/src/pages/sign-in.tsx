@@ -1,3 +1,4 @@
+import { isFedsvdError } from '@fedsvd/core/errors'
 import {
   Anchor,
   Box,
@@ -18,6 +19,7 @@ import { useSignInOptions } from '../api/sign-in-options.ts'
 import { BASE_PATH } from '../base-path.ts'
 import { Notice } from '../components/notice.tsx'
 import { Failure } from '../components/state.tsx'
+import { texts } from '../texts/index.ts'
 
 /** What became of a sign-in by the OpenID provider, as the coordinator says in the address. */
 const OUTCOMES: Readonly<Record<string, string>> = {
@@ -82,7 +84,7 @@ export function SignIn({ hasEnded, refusal }: { readonly hasEnded: boolean; read
                 <PasswordInput name="secret" label="Secret" required autoComplete="current-password" />
               </>
             )}
-            {error !== undefined && <Failure error={error} />}
+            {error !== undefined && <Refusal error={error} isOfLink={error === refusal} />}
             <Button type="submit" loading={isBusy}>
               Sign in
             </Button>
@@ -99,6 +101,12 @@ export function SignIn({ hasEnded, refusal }: { readonly hasEnded: boolean; read
       </Paper>
     </Center>
   )
+}
+
+/** Why nobody was signed in. What was typed is wrong in one way only: which half it is, is not said. */
+function Refusal({ error, isOfLink }: { readonly error: unknown; readonly isOfLink: boolean }) {
+  if (isOfLink || !isFedsvdError(error, 'SIGN_IN_REFUSED')) return <Failure error={error} />
+  return <Notice kind="fault" role="alert" title={texts.actions.incorrectSecret} />
 }
 
 /** The button that leads to the provider, and what became of that the last time. */

@@ -17,6 +17,7 @@ export const en = {
     copied: 'Copied',
     copyFailed: 'The browser did not copy it. Select the text and press Ctrl+C.',
     retry: 'Try again',
+    incorrectSecret: 'Name or secret is incorrect.',
   },
   sites: {
     copyNow: (count: number) =>
@@ -32,6 +33,7 @@ export const en = {
     capHelpUnused: 'It applies at once to every run. It cannot be raised again once its data have been used.',
     capIsUsed: 'Its data have been used: it can only be lowered.',
     capIsUnused: 'It can be raised until its data are used.',
+    offline: 'offline',
     stricterLimit: "The stricter of this and the site's own limit applies.",
   },
   views: {
@@ -134,6 +136,9 @@ export const en = {
     runsOutBefore: (round: number, byCap: boolean) =>
       `before round ${roundNumber(round)}${byCap ? ', by the cap' : ''}`,
     usedUp: (byCap: boolean) => (byCap ? 'used up, by the cap' : 'used up'),
+    sitesConnected: 'Sites connected',
+    selectedPerRound: (count: number) => `${counted(count, 'site')} selected per round`,
+    trainingAtATime: (count: number) => `at most ${count} training at a time`,
     view: 'View run',
     stop: 'Stop run',
     stopTitle: (name: string) => `Stop "${name}"?`,

@@ -206,7 +206,7 @@ const Row = memo(function Row(props: {
         {snapshot && !snapshot.connected && isOpen(run) && (
           <Text span size="xs" className="muted">
             {' '}
-            away
+            {texts.sites.offline}
           </Text>
         )}
       </td>

@@ -65,7 +65,7 @@ export function Configuration({ run }: { readonly run: RunSnapshot }) {
     ['Seed', manifest.seed],
     ['Opened', createdAt && dateTime(createdAt)],
     ['Ended', endedAt && dateTime(endedAt)],
-    ['Newest state', adapter],
+    ['Newest model version', adapter],
   ]
   return (
     <Panel title="Configuration">
