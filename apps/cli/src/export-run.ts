@@ -122,6 +122,7 @@ function factsOf(run: RunSnapshot, round: number, privacy: readonly SitePrivacy[
     privacy,
     notPrivate,
     evaluation: evaluationOf(run, round),
+    atSites: run.rounds.find((one) => one.round === round)?.siteEvaluation,
     majority: baseline?.majority,
   }
 }

@@ -91,6 +91,9 @@ describe('the model card', () => {
   it('gives perplexity to what predicts tokens, and promises no measure that was not made', () => {
     expect(cardOf({}, { task: 'causal-lm', labels: [] }, [])).toContain('| perplexity | 1.22 |')
     expect(cardOf({ evaluation: undefined })).toContain('Not measured by the coordinator')
+    expect(cardOf()).not.toContain('At the sites')
+    const atSites = { accuracy: 0.8125, interval: { low: 0.75, high: 0.875 } }
+    expect(cardOf({ atSites })).toMatch(/At the sites, .*accuracy 0\.8125 \(95 %: 0\.7500 to 0\.8750\)/)
   })
 
   it('takes names and labels for texts, whatever markup, code or lines they hold', () => {

@@ -130,7 +130,20 @@ function rounded(epsilon: number): string {
   return String(Math.ceil(epsilon * 1000) / 1000)
 }
 
-function qualityOf({ evaluation, majority }: RunFacts, task: Task = DEFAULT_TASK): string {
+function qualityOf(facts: RunFacts, task?: Task): string {
+  return [...measuredAtSites(facts), measuredByCoordinator(facts, task)].join('\n\n')
+}
+
+function measuredAtSites({ atSites }: RunFacts): readonly string[] {
+  if (atSites === undefined) return []
+  const { accuracy, interval } = atSites
+  const range = `${interval.low.toFixed(4)} to ${interval.high.toFixed(4)}`
+  return [
+    `At the sites, on units that none of them trains on and by counts with noise: accuracy ${accuracy.toFixed(4)} (95 %: ${range}).`,
+  ]
+}
+
+function measuredByCoordinator({ evaluation, majority }: RunFacts, task: Task = DEFAULT_TASK): string {
   if (evaluation === undefined)
     return 'Not measured by the coordinator. `fedsvd evaluate model --data FILE` measures it.'
   const { accuracy, loss, records, microF1 } = evaluation

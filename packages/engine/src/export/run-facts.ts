@@ -46,6 +46,10 @@ export interface RunFacts {
         readonly microF1?: number | undefined
       }
     | undefined
+  /** What the sites measured on units that they do not train on, with noise: of the same state. */
+  readonly atSites?:
+    | { readonly accuracy: number; readonly interval: { readonly low: number; readonly high: number } }
+    | undefined
   /** The accuracy of always predicting the most frequent class, tag or token on the same records. */
   readonly majority?: number | undefined
 }
