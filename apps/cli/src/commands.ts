@@ -81,11 +81,12 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./commands/profile.ts')).profileCommand(),
   },
   model: {
-    description: 'Look at the checkpoints of this machine and of a coordinator, and fetch them from a hub.',
+    description:
+      'Look at the checkpoints of this machine and of a coordinator, and fetch them from a hub; give the states of runs names.',
     load: async () => (await import('./commands/model.ts')).modelCommand(),
   },
   export: {
-    description: "Write a run's newest state: as a PEFT adapter, as a whole checkpoint, or as an ONNX model.",
+    description: 'Write a state of a run: as a PEFT adapter, as a whole checkpoint, or as an ONNX model.',
     load: async () => (await import('./commands/export.ts')).exportCommand(),
   },
   predict: {

@@ -4,10 +4,11 @@ import { type AccessOptions, accessOf, withAccess } from '../access.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { example } from '../options.ts'
 import { outputFor, table } from '../output.ts'
+import { registryCommands } from './model-registry.ts'
 
-/** `fedsvd model`: what a checkpoint of this machine is, and what a run must say of it. */
+/** `fedsvd model`: what runs may name as their model, and names for the models that come out of them. */
 export function modelCommand(): Command {
-  return new Command('model')
+  const command = new Command('model')
     .addCommand(
       withAccess(new Command('list').description('List the models that runs of a coordinator may name.'))
         .option('--json', 'print { "models", "unusable", "hasHub" }')
@@ -26,6 +27,8 @@ export function modelCommand(): Command {
         .addHelpText('after', example('fedsvd model show my-bert', 'fedsvd model show owner/name@main --hub https://…'))
         .action(show),
     )
+  for (const one of registryCommands()) command.addCommand(one)
+  return command
 }
 
 async function list(options: AccessOptions & { readonly json?: boolean }): Promise<void> {

@@ -22,7 +22,7 @@ export default function Models() {
         <Loaded answer={models} what="the registry">
           {(registered) =>
             registered.length === 0 ? (
-              <Empty>No state of a run has a name yet.</Empty>
+              <Empty>No state of a run has a name yet: fedsvd model register gives one.</Empty>
             ) : (
               <Pages items={registered} size={ROWS} label="versions">
                 {(items) => <Versions models={items} />}

@@ -69,6 +69,9 @@ export interface StoredMlflowRun {
   isDeleted: boolean
 }
 
+/** Where it redirects to. */
+export const ELSEWHERE = '/elsewhere'
+
 /** How it misbehaves instead of answering. */
 export type MlflowFault = 'error-500' | 'hangs' | 'garbage' | 'endless' | 'redirects'
 
@@ -123,7 +126,7 @@ export async function mlflowDouble(authorization?: string): Promise<MlflowDouble
     const body = Buffer.concat(chunks)
     double.requests.push(`${request.method} ${request.url}`)
     double.received.push(JSON.stringify(request.headers), body.toString())
-    if (double.fault !== undefined) return misbehave(double.fault, response)
+    if (double.fault !== undefined && request.url !== ELSEWHERE) return misbehave(double.fault, response)
     try {
       if (authorization !== undefined && request.headers.authorization !== authorization) throw new Refusal('', 401)
       const result = handle(request, body)
@@ -227,7 +230,7 @@ export async function mlflowDouble(authorization?: string): Promise<MlflowDouble
 function misbehave(fault: MlflowFault, response: ServerResponse): void {
   if (fault === 'error-500') response.writeHead(500).end('Internal Server Error')
   if (fault === 'garbage') response.writeHead(200).end('<html>welcome to the hotel</html>')
-  if (fault === 'redirects') response.writeHead(302, { location: 'http://127.0.0.1:9/elsewhere' }).end()
+  if (fault === 'redirects') response.writeHead(302, { location: ELSEWHERE }).end()
   if (fault === 'endless') {
     response.writeHead(200)
     const more = (): void => {

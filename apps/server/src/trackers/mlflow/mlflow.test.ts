@@ -1,4 +1,4 @@
-import { mlflowDouble } from '@fedsvd/testing/server/mlflow-double'
+import { ELSEWHERE, mlflowDouble } from '@fedsvd/testing/server/mlflow-double'
 import { trackedRun } from '@fedsvd/testing/server/tracked-run'
 import { describe, expect, it } from 'vitest'
 import { TrackerRefused } from '../tracker.ts'
@@ -92,6 +92,7 @@ describe('MLflow', () => {
       await expect(bringing, fault).rejects.toThrow()
       await expect(bringing, fault).rejects.not.toThrow(TrackerRefused)
     }
+    expect(server.requests.filter((request) => request.endsWith(ELSEWHERE))).toEqual([])
     server.fault = undefined
     await trackerAt(server.url).bring(facts(), signal)
     expect(server.runs).toHaveLength(1)
