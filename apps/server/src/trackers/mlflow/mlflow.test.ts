@@ -74,8 +74,18 @@ describe('MLflow', () => {
 
   it('has one run where two coordinators made one each, and none again where somebody deleted it', async () => {
     await using server = await mlflowDouble()
-    const { facts } = trackedRun()
-    await Promise.all([trackerAt(server.url).bring(facts(), signal), trackerAt(server.url).bring(facts(), signal)])
+    const { facts, publish } = trackedRun()
+    const here = trackerAt(server.url)
+    await here.bring(facts(), signal)
+    // Made by the other one between the search of this one and its own.
+    const theirs = { ...server.runs[0]!, id: '0'.repeat(32), metrics: [], params: new Map() }
+    server.runs.push(theirs)
+    publish()
+    await here.bring(facts(), signal)
+    await trackerAt(server.url).bring(facts(), signal)
+    expect(server.runs.map(({ isDeleted }) => isDeleted)).toEqual([true, false])
+    expect(theirs.params.size).toBeGreaterThan(10)
+    expect(server.runs[1]!.metrics.filter(({ key }) => key === 'round_seconds')).toHaveLength(1)
     expect(server.runs.filter(({ isDeleted }) => !isDeleted)).toHaveLength(1)
     for (const run of server.runs) run.isDeleted = true
     const before = server.runs.length

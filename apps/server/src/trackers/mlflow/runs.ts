@@ -36,17 +36,17 @@ export async function experimentId(api: MlflowApi, name: string, signal: AbortSi
 }
 
 /**
- * The run of MLflow that has our run's tag, made where there is none. Where two coordinators made one each, both go on
- * with the one of the smaller identifier.
+ * The run of MLflow that has our run's tag, made where there is none. Of several it is the one of the smallest
+ * identifier. One that is new has to be looked for again: another coordinator may have made one at the same moment.
  */
 export async function mlflowRunOf(
   api: MlflowApi,
   facts: RunFacts,
   { experiment, tags }: { readonly experiment: string; readonly tags: Readonly<Record<string, string>> },
   signal: AbortSignal,
-): Promise<MlflowRun> {
+): Promise<{ readonly run: MlflowRun; readonly isNew: boolean }> {
   const found = await find(api, facts.runId, experiment, signal)
-  if (found.length > 0) return first(found)
+  if (found.length > 0) return { run: first(found), isNew: false }
   const request = {
     experiment_id: experiment,
     start_time: facts.createdAt,
@@ -58,10 +58,12 @@ export async function mlflowRunOf(
     ],
   }
   const { run } = await api.post('runs/create', request, createdRunSchema, signal)
-  const own = run.info.run_id
-  const chosen = first([run, ...(await find(api, facts.runId, experiment, signal))])
-  if (chosen.info.run_id !== own) await api.post('runs/delete', { run_id: own }, z.unknown(), signal)
-  return chosen
+  return { run, isNew: true }
+}
+
+/** For the one of two that were made at a time that is not gone on with. */
+export async function deleteRun(api: MlflowApi, { info }: MlflowRun, signal: AbortSignal): Promise<void> {
+  await api.post('runs/delete', { run_id: info.run_id }, z.unknown(), signal)
 }
 
 async function find(api: MlflowApi, runId: string, experiment: string, signal: AbortSignal): Promise<MlflowRun[]> {

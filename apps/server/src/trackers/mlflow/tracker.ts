@@ -7,7 +7,7 @@ import { type Tracker, TrackerRefused } from '../tracker.ts'
 import type { MlflowRun } from './answers.ts'
 import { type MlflowAccess, MlflowApi } from './api.ts'
 import { type ArtifactsOf, artifactRoot } from './artifacts.ts'
-import { experimentId, mlflowRunOf } from './runs.ts'
+import { deleteRun, experimentId, mlflowRunOf } from './runs.ts'
 
 /** MLflow takes 1000 metrics and 100 parameters in one request. */
 const METRICS_AT_A_TIME = 500
@@ -25,6 +25,8 @@ export interface MlflowOptions extends MlflowAccess {
 
 interface Known {
   readonly run: MlflowRun
+  /** Made here a moment ago. */
+  readonly isNew: boolean
   readonly last: LastSteps
   readonly parameters: Set<string>
   status: string
@@ -51,11 +53,12 @@ export function mlflowTracker(options: MlflowOptions): Tracker {
   async function open(facts: RunFacts, signal: AbortSignal): Promise<Known> {
     const id = await experimentId(api, experiment, signal)
     const tags = { 'mlflow.source.name': 'fedsvd', 'mlflow.source.type': 'JOB', 'fedsvd.version': version }
-    const run = await mlflowRunOf(api, facts, { experiment: id, tags }, signal)
+    const { run, isNew } = await mlflowRunOf(api, facts, { experiment: id, tags }, signal)
     if (run.info.lifecycle_stage !== 'active') throw new TrackerRefused('its run was deleted there')
     const { metrics, params, tags: stored } = run.data
     return {
       run,
+      isNew,
       last: new Map(metrics.map(({ key, step }) => [key, step])),
       parameters: new Set(params.map(({ key }) => key)),
       status: run.info.status,
@@ -70,7 +73,10 @@ export function mlflowTracker(options: MlflowOptions): Tracker {
   return {
     name: 'MLflow',
     async bring(facts, signal) {
-      const state = known.get(facts.runId) ?? (await open(facts, signal))
+      const before = known.get(facts.runId)
+      const state = before === undefined || before.isNew ? await open(facts, signal) : before
+      if (before !== undefined && before.run.info.run_id !== state.run.info.run_id)
+        await deleteRun(api, before.run, signal)
       known.set(facts.runId, state)
       const { run, last, parameters } = state
       const { run_id: id } = run.info
