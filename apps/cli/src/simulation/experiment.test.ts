@@ -121,6 +121,7 @@ describe('the cells of an experiment', () => {
   it('are refused where a round asks for more sites than there are, or a method is unknown', () => {
     expect(() => cells('clientsPerRound: 5\n')).toThrow(/at most 4 clients in a round.*got 5/)
     expect(() => cells('clientsPerRound: 4\noverSelection: 2\n')).toThrow(/got 8/)
+    expect(() => cells('siteEvaluation: {}\n')).toThrow(/on the hold-out alone.*got siteEvaluation/)
     expect(() => cells('', { methods: ['fedsdv'] })).toThrow(/CONFIG_INVALID.*method/)
   })
 })

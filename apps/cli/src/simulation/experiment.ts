@@ -72,6 +72,7 @@ export function cellsOf(experiment: Experiment, { fingerprints, sites, maxTokens
       const clients = sites.get(seed)!
       const request = requestFor(run, { clients, maxTokens, seed })
       requireClients(request, clients)
+      requireSimulated(request)
       const { name: _name, ...terms } = request
       const shared = { partition: partitionText(partition), clients, declared, fingerprints, seed }
       const aside = 'share' in holdOut ? { share: holdOut.share } : {}
@@ -119,6 +120,16 @@ function requireClients(request: RunRequest, clients: number): void {
     expected: `at most ${clients} clients in a round, as many as are simulated`,
     got: `${asked}, by clientsPerRound and overSelection`,
     remedy: 'Lower clientsPerRound in the configuration, or raise --clients.',
+  })
+}
+
+/** @throws FedsvdError CONFIG_INVALID for what a simulated site does not do */
+function requireSimulated({ siteEvaluation }: RunRequest): void {
+  if (siteEvaluation === undefined) return
+  throw new FedsvdError('CONFIG_INVALID', {
+    expected: 'a run that is measured on the hold-out alone, as simulated sites keep no records back',
+    got: 'siteEvaluation in the configuration',
+    remedy: 'Leave it out: the accuracy of a simulation is that on the hold-out.',
   })
 }
 

@@ -166,7 +166,7 @@ function checkedConfig(config: z.input<typeof experimentConfigSchema>): Experime
   throw new FedsvdError('CONFIG_INVALID', {
     expected: `a valid ${issue?.path.join('.') || 'configuration'}`,
     got: issue === undefined ? 'an invalid value' : issueInWords(issue, config),
-    remedy: 'Correct the configuration: docs/how-to/simulate.md has an example.',
+    remedy: 'Correct the configuration: docs/reference/run-configuration.md has every key.',
   })
 }
 
