@@ -279,7 +279,7 @@ describe('a full disk', () => {
     const hasty = { ...manifest, deadlineSeconds: 0.3 }
     await peer.offer(hasty)
     await expect.poll(() => double.reports.length, { timeout: 20_000 }).toBeGreaterThan(0)
-    using disk = fullDisk(4)
+    using disk = fullDisk(5) // one of these is the site's own log
     await peer.invite(double.invitation(hasty, 0))
     expect(await site.told('round-failed')).toMatchObject({ error: { code: 'STORAGE_UNAVAILABLE' } })
     expect(double.sent.at(-1)).toEqual({

@@ -30,7 +30,7 @@ export function eventLog(stateDir: string, budget: string, now: () => Date): (ev
   return (event) => {
     const kept = keptOf(event)
     if (kept === undefined) return
-    const line = `${JSON.stringify({ at: now().toISOString(), ...kept })}\n`
+    const line = Buffer.from(`${JSON.stringify({ at: now().toISOString(), ...kept })}\n`)
     try {
       if (length === undefined) makeFolderDurably(join(stateDir, 'log'))
       length ??= statSync(path, { throwIfNoEntry: false })?.size ?? 0
@@ -39,7 +39,7 @@ export function eventLog(stateDir: string, budget: string, now: () => Date): (ev
         length = 0
       }
       appendFileSync(path, line, { mode: 0o600 })
-      length += Buffer.byteLength(line)
+      length += line.length
     } catch {
       length = undefined // a full disk, or a folder that was removed: the next event looks anew
     }
