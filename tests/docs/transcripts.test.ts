@@ -6,6 +6,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blocksOf, tryPage } from '../../packages/testing/src/docs/index.ts'
+import { freePort } from '../../packages/testing/src/server/free-port.ts'
 
 /*
  * Every transcript of a page (a block `console`) is typed into a shell, and what it prints is what the page shows:
@@ -39,7 +40,9 @@ describe('the transcripts of a page', { timeout: 300_000 }, () => {
     await mkdir(folder)
     try {
       const environment = { PATH: `${bin}:${process.env['PATH']}`, HOME: home, LANG: 'C.UTF-8', TZ: 'UTC' }
-      await tryPage(readFileSync(path.join(ROOT, page), 'utf8'), { folder, environment })
+      // Pages say 7373; here another coordinator may listen there.
+      const text = readFileSync(path.join(ROOT, page), 'utf8').replaceAll('7373', String(await freePort()))
+      await tryPage(text, { folder, environment })
     } finally {
       await rm(home, { recursive: true, force: true })
     }

@@ -6,8 +6,9 @@ import { type AccessOptions, accessOf, withAccess } from '../access.ts'
 import { evaluationOf, exportRun, roundIn, type WhichRound } from '../export-run.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { fetchRun } from '../operator-client.ts'
-import { example, identifier, round } from '../options.ts'
+import { example, round } from '../options.ts'
 import { outputFor } from '../output.ts'
+import { runNamed } from '../run/run-named.ts'
 
 interface ExportOptions extends AccessOptions, ModelOptions {
   readonly format: ExportFormat
@@ -18,7 +19,7 @@ interface ExportOptions extends AccessOptions, ModelOptions {
 
 /** `fedsvd export`: a state of a run, as files that need nothing of fedsvd. */
 export function exportCommand(): Command {
-  const command = withAccess(new Command('export').argument('<run>', 'identifier of the run', identifier))
+  const command = withAccess(new Command('export').argument('<run>', 'name or identifier of the run'))
   return withModelOptions(command)
     .addOption(
       new Option(
@@ -38,14 +39,15 @@ export function exportCommand(): Command {
     .addHelpText(
       'after',
       example(
-        'fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7373 --operator-token-file operator.token --out adapter',
-        'fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7373 --operator-token-file operator.token --format merged --models models --out my-bert-tuned',
+        'fedsvd export reviews --out adapter',
+        'fedsvd export reviews --format merged --models models --out my-bert-tuned',
         'fedsvd export 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --coordinator http://127.0.0.1:7373 --operator-token-file operator.token --round best',
       ),
     )
-    .action(async (runId: string, options: ExportOptions) => {
+    .action(async (named: string, options: ExportOptions) => {
       const { format, out = format === 'peft' ? 'adapter' : format } = options
       const access = await accessOf(options)
+      const runId = await runNamed(access, named)
       const run = await fetchRun(access, runId)
       const number = roundNumber(roundIn(run, options.round))
       const request = { format, folder: out, models: modelSettingsOf(options), round: number }

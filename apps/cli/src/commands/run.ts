@@ -11,10 +11,10 @@ import { fetchRun, type OperatorAccess, openRun } from '../operator-client.ts'
 import { example, labelList, positiveInteger, positiveNumber, probability } from '../options.ts'
 import { fail, type Output, outputFor } from '../output.ts'
 import { requestOf } from '../run/clone.ts'
-import { findNamed } from '../run/find.ts'
 import { outcomeOfRun } from '../run/outcome.ts'
 import { priceText, readiness } from '../run/price-text.ts'
 import { type RunFlags, requestAt, runConfigOf } from '../run/request.ts'
+import { runNamed } from '../run/run-named.ts'
 import { runsText, runText } from '../run/run-text.ts'
 import { watchRun } from '../run/watch.ts'
 import { RUN_SCHEMA, runConfigSchema } from '../run-config/index.ts'
@@ -135,13 +135,6 @@ function onRun(name: string, description: string, json = 'print the run'): Comma
   )
 }
 
-const runId = (access: OperatorAccess, given: string): Promise<string> =>
-  findNamed(given, {
-    what: 'run',
-    code: 'RUN_NOT_FOUND',
-    list: async () => (await fetchRuns(access)).map((run) => ({ id: run.runId, name: run.name })),
-  })
-
 async function create(options: Options<CreateOptions>): Promise<void> {
   const output = outputFor(options)
   const { config: file, dryRun, watch: stays } = options
@@ -198,12 +191,12 @@ async function list(options: Options): Promise<void> {
 
 async function show(given: string, options: Options): Promise<void> {
   const access = await accessOf(options)
-  report(await fetchRun(access, await runId(access, given)), options)
+  report(await fetchRun(access, await runNamed(access, given)), options)
 }
 
 async function watch(given: string, options: Options): Promise<void> {
   const access = await accessOf(options)
-  await follow(access, await runId(access, given), outputFor(options))
+  await follow(access, await runNamed(access, given), outputFor(options))
 }
 
 async function follow(access: OperatorAccess, id: string, output: Output): Promise<void> {
@@ -216,7 +209,7 @@ const mover =
   (move: 'pause' | 'resume' | 'stop') =>
   async (given: string, options: Options): Promise<void> => {
     const access = await accessOf(options)
-    report(await moveRun(access, await runId(access, given), move), options)
+    report(await moveRun(access, await runNamed(access, given), move), options)
   }
 
 async function extend(given: string, options: Options<PlanChange>): Promise<void> {
@@ -229,7 +222,7 @@ async function extend(given: string, options: Options<PlanChange>): Promise<void
   }
   if (Object.keys(change).length === 0) throw nothingToChange()
   const access = await accessOf(options)
-  report(await changePlan(access, await runId(access, given), change), options)
+  report(await changePlan(access, await runNamed(access, given), change), options)
 }
 
 function nothingToChange(): FedsvdError {
@@ -252,7 +245,7 @@ interface CloneOptions {
 async function clone(given: string, options: Options<CloneOptions>): Promise<void> {
   const output = outputFor(options)
   const access = await accessOf(options)
-  const { manifest } = await fetchRun(access, await runId(access, given))
+  const { manifest } = await fetchRun(access, await runNamed(access, given))
   const { name, rounds, learningRate, epsilon, seed, dryRun } = options
   const earlier = requestOf(manifest)
   const request = {

@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { identifierSchema } from '@fedsvd/core/protocol'
 import type { ModelInUse } from '@fedsvd/engine/inference'
 import type { Command } from 'commander'
 import { type AccessOptions, accessOf, withAccess } from '../access.ts'
 import { roundIn, stateAfter, type WhichRound } from '../export-run.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { fetchRun } from '../operator-client.ts'
-import { collect, identifier, positiveInteger, round } from '../options.ts'
+import { collect, positiveInteger, round } from '../options.ts'
+import { chosenProfile } from '../profile/index.ts'
+import { runNamed } from '../run/run-named.ts'
 
 /** Where a model comes from, and how it is computed. */
 export interface SourceOptions extends AccessOptions, ModelOptions {
@@ -17,7 +20,10 @@ export interface SourceOptions extends AccessOptions, ModelOptions {
 
 /** Adds the argument that names a model, and the options by which it is found. */
 export function withModelSource(command: Command): Command {
-  command.argument('<model>', 'folder that fedsvd export wrote, or identifier of a run (with --coordinator)')
+  command.argument(
+    '<model>',
+    'folder that fedsvd export wrote, or name or identifier of a run (of the coordinator or the profile)',
+  )
   return withModelOptions(withAccess(command))
     .option('--round <number>', 'of a run: after which round, counted from 1, or best (default: the newest)', round)
     .option('--threads <n>', 'threads of the runtime (default: one for each core)', positiveInteger)
@@ -25,8 +31,7 @@ export function withModelSource(command: Command): Command {
 }
 
 /**
- * Opens what the argument names: a folder, or a run by its identifier, one of whose states is fetched from its
- * coordinator.
+ * Opens what the argument names: a folder, or a run, one of whose states is fetched from its coordinator.
  *
  * @throws FedsvdError CONFIG_INVALID for a run without a coordinator, CHECKPOINT_INVALID, RUN_STATE, STATE_NOT_FOUND
  */
@@ -41,20 +46,18 @@ export async function openSource(source: string, options: SourceOptions): Promis
     models: modelStore(modelSettingsOf(options)),
     runtime: { threads: options.threads ?? availableParallelism() },
   }
-  if (!isRun(source)) return await openModel(source, terms)
+  if (!isRun(source, options)) return await openModel(source, terms)
   const access = await accessOf(options)
-  const run = await fetchRun(access, source)
+  const run = await fetchRun(access, await runNamed(access, source))
   const { task, model, labels, adapter } = run.manifest
   const state = await stateAfter(access, run, roundIn(run, options.round))
   return await openState({ task, model, labels, adapter }, state, terms)
 }
 
-/** An identifier that no folder has as its name. */
-function isRun(source: string): boolean {
+/** What is no folder is a run: by its identifier, and where a coordinator is known by its name too. */
+function isRun(source: string, { coordinator, profile }: SourceOptions): boolean {
   if (existsSync(source)) return false
-  try {
-    return identifier(source) === source
-  } catch {
-    return false
-  }
+  if (identifierSchema.safeParse(source).success) return true
+  const isPath = /[\\/]|^\./.test(source)
+  return !isPath && (coordinator !== undefined || chosenProfile(profile) !== undefined)
 }

@@ -6,7 +6,7 @@ import { pendingRuns } from './site-state.ts'
 /**
  * Decides about a run that waits at this site, signed with the site's key; the running client takes it from there.
  *
- * @param which the run's identifier, or so much of its beginning that no other run has
+ * @param which the run's name or identifier, or so much of its beginning that no other run has
  * @throws FedsvdError RUN_NOT_FOUND where no run that waits is named so, or several are
  */
 export function decideRun(
@@ -23,13 +23,14 @@ export function decideRun(
 }
 
 function named(waiting: readonly PendingRun[], which: string): PendingRun {
-  const found = waiting.filter(({ runId }) => runId.startsWith(which.toLowerCase()))
+  const byName = waiting.filter(({ name }) => name === which)
+  const found = byName.length > 0 ? byName : waiting.filter(({ runId }) => runId.startsWith(which.toLowerCase()))
   const [run] = found
   if (run !== undefined && found.length === 1 && which.length > 0) return run
   const list = waiting.map(({ runId, name }) => `${runId} ("${name}")`).join(', ')
   throw new FedsvdError('RUN_NOT_FOUND', {
     expected: waiting.length === 0 ? 'a run that waits for a decision of this site' : `one of the runs ${list}`,
-    got: found.length > 1 ? `"${which}", with which several begin` : JSON.stringify(which.slice(0, 60)),
+    got: found.length > 1 ? `"${which}", which names several` : JSON.stringify(which.slice(0, 60)),
     remedy: 'See fedsvd site pending. A run waits while its client is connected to the coordinator.',
   })
 }

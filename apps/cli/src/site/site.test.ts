@@ -149,7 +149,7 @@ describe('a state folder', () => {
     using _client = running()
     const approvals = approvalsFolder(folder.path, 'site')
     for (const runId of [RUN_A, RUN_B]) approvals.note(pendingRun(runId))
-    expect(() => decideRun(folder.path, '1', 'approved', NOW)).toThrow('with which several begin')
+    expect(() => decideRun(folder.path, '1', 'approved', NOW)).toThrow('which names several')
     expect(() => decideRun(folder.path, 'f', 'approved', NOW)).toThrow(`expected one of the runs ${RUN_A} ("spam")`)
     const { decision } = decideRun(folder.path, RUN_A.slice(0, 4), 'approved', NOW)
     expect(approvals.decision(RUN_A)).toEqual(decision)
