@@ -39,7 +39,7 @@ describe('the transcripts of a page', { timeout: 300_000 }, () => {
     const folder = path.join(home, 'work')
     await mkdir(folder)
     try {
-      const environment = { PATH: `${bin}:${process.env['PATH']}`, HOME: home, LANG: 'C.UTF-8', TZ: 'UTC' }
+      const environment = { PATH: `${bin}:${process.env.PATH}`, HOME: home, LANG: 'C.UTF-8', TZ: 'UTC' }
       // Pages say 7373; here another coordinator may listen there.
       const text = readFileSync(path.join(ROOT, page), 'utf8').replaceAll('7373', String(await freePort()))
       await tryPage(text, { folder, environment })

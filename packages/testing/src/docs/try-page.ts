@@ -30,7 +30,7 @@ export async function tryPage(markdown: string, options: TerminalOptions): Promi
 async function type({ attributes, line, text }: Block, terminal: Terminal): Promise<void> {
   const steps = stepsOf(text)
   for (const [index, step] of steps.entries()) {
-    const stays = attributes['stays'] !== undefined && index === steps.length - 1
+    const stays = attributes.stays !== undefined && index === steps.length - 1
     const fault = await terminal.run(step, stays)
     if (fault !== undefined) {
       throw new Error(`line ${line}: $ ${step.command}\nexpected\n${step.expected.join('\n')}\ngot: ${fault}`)
