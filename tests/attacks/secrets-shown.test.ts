@@ -99,7 +99,7 @@ describe('a secret', { timeout: 180_000 }, () => {
     const deprecated = await fedsvd([...list, '--operator-token', TOKEN])
     expect(deprecated).toMatchObject({ code: 0, err: expect.stringContaining('--operator-token is deprecated') })
     expect(deprecated.err).not.toContain(TOKEN)
-    expect(await fedsvd(list)).toMatchObject({ code: 1, err: expect.stringContaining('FEDSVD_OPERATOR_TOKEN') })
+    expect(await fedsvd(list)).toMatchObject({ code: 7, err: expect.stringContaining('FEDSVD_OPERATOR_TOKEN') })
     expect((await fedsvd(['operator', 'list', '--help'])).out).not.toMatch(/--operator-token </)
   })
 
@@ -108,7 +108,7 @@ describe('a secret', { timeout: 180_000 }, () => {
     await using folder = await temporaryFolder()
     const env = { FEDSVD_OPERATOR_TOKEN: TOKEN }
     const create = ['operator', 'create', '--coordinator', coordinator.url, '--role', 'auditor', '--json', '--name']
-    expect(await fedsvd([...create, 'a'], env)).toMatchObject({ code: 1, out: '' })
+    expect(await fedsvd([...create, 'a'], env)).toMatchObject({ code: 7, out: '' })
     const file = path.join(folder.path, 'secret')
     const made = await fedsvd([...create, 'a', '--secret-file', file], env)
     const secret = (await readFile(file, 'utf8')).trim()

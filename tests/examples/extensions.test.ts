@@ -65,10 +65,10 @@ describe('the examples of extensions', () => {
     expect(options.initialisers).toEqual(['orthonormal', 'kaiming', 'rademacher'])
     expect(options.aggregationRules.map(({ name }) => name)).toEqual([
       'mean',
-      'inverse-variance-mean',
       'median',
       'trimmed-mean',
       'krum',
+      'inverse-variance-mean',
       'geometric-median',
     ])
     expect(options.aggregationRules.at(-1)!.terms).toEqual([

@@ -48,6 +48,7 @@ const OF_CODE: Readonly<Partial<Record<ErrorCode, ExitKind>>> = {
   TERMS_CHANGED: 'privacy',
   DATA_OVERLAPS: 'privacy',
   SIGNATURE_INVALID: 'fault',
+  LEDGER_MISMATCH: 'fault',
   AUDIT_EXCEEDED: 'fault',
   BACKUP_INVALID: 'fault',
   PORT_IN_USE: 'conflict',

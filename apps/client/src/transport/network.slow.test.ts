@@ -150,7 +150,7 @@ describe('a client whose coordinator is away', () => {
     served = await serveDouble(double, port, () => failing)
     await using node = await starting
     await node.connected
-    expect(events).toEqual(['data-loaded', 'waiting', 'unreachable', 'enrolled', 'declared', 'connected'])
+    expect(events).toEqual(['data-loaded', 'waiting', 'unreachable', 'enrolled', 'budget', 'declared', 'connected'])
   })
 
   it('gives up after maxWaitSeconds, in one line, and lets go of its ledger', async () => {
