@@ -47,11 +47,16 @@ export class KillableProcess {
     const result = await method()
     if (isLast) this.#end()
     if (this.#isDead) return await new Promise(() => {})
-    return typeof result === 'object' && result !== null && 'keep' in result ? this.wrap(result) : result
+    return isStaged(result) ? this.wrap(result) : result
   }
 
   #end(): void {
     this.#isDead = true
     this.#die()
   }
+}
+
+/** Bytes that were staged, which are kept by a call of their own. */
+function isStaged(result: unknown): result is object & { readonly keep: () => Promise<unknown> } {
+  return typeof result === 'object' && result !== null && 'keep' in result && typeof result.keep === 'function'
 }
