@@ -96,7 +96,7 @@ export function callerOf(response: Response): Caller {
 }
 
 export function credentialsOf(request: Request): Credentials {
-  return { bearer: bearerToken(request), cookie: sessionCookie(request.headers.cookie) }
+  return { bearer: bearerToken(request), cookie: sessionCookie(request.headers.cookie, request.secure) }
 }
 
 export function routeNotFound(method: string, path: string): FedsvdError {

@@ -63,7 +63,7 @@ export function oidcRoutes({ sessions, signOn, requestsPerMinute, log }: OidcRou
     response.clearCookie(name, attributes)
     try {
       const query = request.originalUrl.split('?')[1] ?? ''
-      const identity = await on.finish(query, attemptCookie(request.headers.cookie))
+      const identity = await on.finish(query, attemptCookie(request.headers.cookie, request.secure))
       if (identity === undefined) return goHome(on, response, 'expired')
       const { sessionId } = await sessions.signInAs(identity)
       const [cookie, ofSession] = cookieFor(request.secure)

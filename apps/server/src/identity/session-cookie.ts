@@ -10,9 +10,9 @@ export function cookieFor(isSecure: boolean) {
   return [isSecure ? SECURE_NAME : PLAIN_NAME, attributes] as const
 }
 
-/** The session identifier in a `Cookie` header. */
-export function sessionCookie(header: string | undefined): string | undefined {
-  return valueIn(header, [SECURE_NAME, PLAIN_NAME], /^[A-Za-z0-9_-]{43}$/)
+/** The session identifier in the `Cookie` header of a request, which came over TLS where `isSecure` says so. */
+export function sessionCookie(header: string | undefined, isSecure: boolean): string | undefined {
+  return valueIn(header, namesFor(isSecure, SECURE_NAME, PLAIN_NAME), /^[A-Za-z0-9_-]{43}$/)
 }
 
 const SECURE_ATTEMPT = '__Host-fedsvd-sign-in'
@@ -27,9 +27,17 @@ export function attemptCookieFor(isSecure: boolean) {
   return [isSecure ? SECURE_ATTEMPT : PLAIN_ATTEMPT, attributes] as const
 }
 
-/** The sealed attempt in a `Cookie` header. */
-export function attemptCookie(header: string | undefined): string | undefined {
-  return valueIn(header, [SECURE_ATTEMPT, PLAIN_ATTEMPT], /^[A-Za-z0-9_-]{1,1000}$/)
+/** As `sessionCookie`, the sealed attempt. */
+export function attemptCookie(header: string | undefined, isSecure: boolean): string | undefined {
+  return valueIn(header, namesFor(isSecure, SECURE_ATTEMPT, PLAIN_ATTEMPT), /^[A-Za-z0-9_-]{1,1000}$/)
+}
+
+/**
+ * Under TLS a cookie of the plain name is not ours: a neighbouring host, or somebody on a plain line, may have put it
+ * there, to have an operator work in the session of another.
+ */
+function namesFor(isSecure: boolean, secure: string, plain: string): readonly string[] {
+  return isSecure ? [secure] : [secure, plain]
 }
 
 function valueIn(header: string | undefined, names: readonly string[], form: RegExp): string | undefined {

@@ -91,7 +91,8 @@ export class OperatorFeed {
 
   async #callerOf(socket: OperatorSocket): Promise<Caller> {
     const { token, csrfToken } = socket.handshake.auth as Readonly<Record<string, unknown>>
-    const cookie = sessionCookie(socket.handshake.headers.cookie)
+    // Behind a proxy this does not tell TLS; the CSRF token binds the cookie to the session of the page all the same.
+    const cookie = sessionCookie(socket.handshake.headers.cookie, socket.handshake.secure)
     const { caller, byCookie } = await this.#parts.sessions.identify({ bearer: textOf(token), cookie })
     if (byCookie) checkCsrfToken(caller, textOf(csrfToken))
     requireRole(caller, NAMESPACES[OPERATOR_NAMESPACE]!, OPERATOR_NAMESPACE)
