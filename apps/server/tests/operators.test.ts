@@ -231,6 +231,16 @@ describe('a live connection', () => {
     expect(await ended).toBe('io server disconnect')
   })
 
+  it('of an operator ends when the role has become another', async () => {
+    const clock = new MovableClock()
+    await using coordinator = await testCoordinator({}, { clock })
+    const { id } = await createOperator(coordinator, 'ada', 'admin')
+    const { ended } = await connect(coordinator.url, await signIn(coordinator.url, 'ada'))
+    await coordinator.store.operators.setRole(id, 'operator')
+    clock.advance(20_000)
+    expect(await ended).toBe('io server disconnect')
+  })
+
   it('of a client ends when it is revoked, and nothing that it holds is worth anything any more', async () => {
     await using coordinator = await testCoordinator()
     const { url, operatorToken: bearer } = coordinator

@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { FedsvdError } from '@fedsvd/core/errors'
+import type { Role } from '@fedsvd/core/protocol'
 import type { AuditDraft, OperatorRecord, OperatorStore, Store } from '../storage/records/index.ts'
 import { type Caller, TOKEN_HOLDER } from './caller.ts'
 import type { ProvidedIdentity } from './oidc/identity-of-claims.ts'
@@ -73,9 +74,10 @@ export class OperatorSessions {
     if (Math.abs(renewed - expiresAt) >= MINUTE_MS) await this.#operators.renewSession(session.hash, renewed)
   }
 
-  /** When a session ends as things stand; undefined when it has. */
-  async endOf(hash: string): Promise<number | undefined> {
-    return (await this.#operators.session(hash, this.#parts.now()))?.[0].expiresAt
+  /** When a session ends as things stand, and what it may do by now; undefined when it has ended. */
+  async standingOf(hash: string): Promise<{ readonly expiresAt: number; readonly role: Role } | undefined> {
+    const found = await this.#operators.session(hash, this.#parts.now())
+    return found && { expiresAt: found[0].expiresAt, role: found[1].role }
   }
 
   /**

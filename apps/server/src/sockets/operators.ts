@@ -115,15 +115,18 @@ export class OperatorFeed {
     }
   }
 
-  /** Looks again when the session is due to end, and every so often; a session in use has moved its end by then. */
+  /**
+   * Looks again when the session is due to end, and every so often; a session in use has moved its end by then. Who has
+   * another role by now connects anew, and sees what that one may.
+   */
   #watch(socket: OperatorSocket): void {
     const { sessions, clock, log } = this.#parts
-    const { session } = socket.data.caller
+    const { session, role } = socket.data.caller
     if (session === undefined) return
     const look = async (): Promise<void> => {
-      const expiresAt = await sessions.endOf(session.hash)
-      if (expiresAt === undefined) socket.disconnect(true)
-      else if (socket.connected) arm(expiresAt)
+      const standing = await sessions.standingOf(session.hash)
+      if (standing?.role !== role) socket.disconnect(true)
+      else if (socket.connected) arm(standing.expiresAt)
     }
     let cancel = (): void => {}
     const arm = (expiresAt: number): void => {
