@@ -33,8 +33,16 @@ export function withModelOptions(command: Command): Command {
   return withSecret(options, HUB_TOKEN)
 }
 
-/** @throws FedsvdError CONFIG_INVALID when the file of the token cannot be read */
+/**
+ * Texts are read apart: one that a tokenizer cannot read ends the process that reads it.
+ *
+ * @throws FedsvdError CONFIG_INVALID when the file of the token cannot be read
+ */
 export function modelSettingsOf(options: ModelOptions): ModelSettings {
   const { models, hub } = options
-  return { models, ...(hub !== undefined && { hub: { url: hub, token: secretOf({ ...options }, HUB_TOKEN) } }) }
+  return {
+    models,
+    readsTextsApart: true,
+    ...(hub !== undefined && { hub: { url: hub, token: secretOf({ ...options }, HUB_TOKEN) } }),
+  }
 }

@@ -10,7 +10,7 @@ import type { RuntimeSettings } from '../settings/index.ts'
 import { checkpointSchema, createCheckpointEngine, longestText } from '../training/index.ts'
 import { openCheckpoint, readTensors } from '../weights/huggingface/index.ts'
 import { labelsOfConfig, maxTokensIn, readFacts, taskOfConfig } from './folder-facts.ts'
-import type { ModelInUse } from './model-in-use.ts'
+import { APART, type ModelInUse } from './model-in-use.ts'
 import { requirePortable } from './own-model.ts'
 import { placesFor } from './places.ts'
 import { engineScorer } from './scorer.ts'
@@ -28,7 +28,7 @@ export async function openMergedFolder(folder: string, runtime: RuntimeSettings)
   if (config.model_type === OWN_TYPE) return await openOwn(folder, config, runtime)
   const task = taskOfConfig(config, folder)
   const labels = labelsOfConfig(config, task, folder)
-  const checkpoint = await openCheckpoint(folder)
+  const checkpoint = await openCheckpoint(folder, APART)
   const schema = checkpointSchema(config, { ...NO_ADAPTERS, task, classes: labels.length })
   const head = await checkpointHead(checkpoint, { schema, labels })
   if (head === undefined && schema.head.length > 0) throw noHead(folder, schema)

@@ -23,3 +23,6 @@ export interface TextInput {
   /** The second text, where the model is about pairs. */
   readonly pair?: string | undefined
 }
+
+/** Texts are read in a process of their own: one that a tokenizer cannot read ends the process that reads it. */
+export const APART = { isApart: true } as const

@@ -5,7 +5,7 @@ import type { RuntimeSettings } from '../settings/index.ts'
 import { loadHuggingFaceTokenizer } from '../tokenizers/index.ts'
 import { hasTensors } from '../weights/huggingface/index.ts'
 import { labelsOfConfig, maxTokensIn, readFacts, TEXT_LENGTH, taskOfConfig } from './folder-facts.ts'
-import type { ModelInUse } from './model-in-use.ts'
+import { APART, type ModelInUse } from './model-in-use.ts'
 import { onnxScorer } from './onnx-scorer.ts'
 import { ownModelOf } from './own-model.ts'
 import { placesFor } from './places.ts'
@@ -30,7 +30,7 @@ export async function openOnnxFolder(folder: string, path: string, runtime: Runt
   const own = ownModelOf(config)
   const task = own === undefined ? taskOfConfig(config, folder) : 'sequence-classification'
   const labels = labelsOfConfig(config, task, folder)
-  const tokenizer = own === undefined ? await loadHuggingFaceTokenizer(folder) : await own.loadTokenizer()
+  const tokenizer = own === undefined ? await loadHuggingFaceTokenizer(folder, APART) : await own.loadTokenizer()
   const longest = own?.maxTokens ?? longestIn(config)
   const maxTokens = await maxTokensIn(folder, longest)
   const scorer = await onnxScorer(path, task === 'sequence-classification' ? 'texts' : 'tokens', runtime)
