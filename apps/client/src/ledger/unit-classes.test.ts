@@ -31,6 +31,25 @@ function bound(runId: string, share = 0.2): BoundRun & { readonly evaluation: No
 }
 
 describe('what each class of units has spent', () => {
+  it('is everything for everybody where an adopted ledger set units aside by another salt', () => {
+    using earlier = temporaryFolder()
+    using folder = temporaryFolder()
+    for (const [stateDir, runId] of [
+      [earlier.path, RUN_A],
+      [folder.path, RUN_B],
+    ] as const) {
+      const places = stateDir === folder.path ? [{ stateDir: earlier.path }] : []
+      using ledger = openLedger(stateDir, FINGERPRINT, BUDGET, { earlier: places, makeFilter: perStep(0.1) })
+      const run = bound(runId)
+      ledger.bind(run)
+      ledger.reserve(runId, 1)
+      ledger.evaluate(runId, 1)
+      const [trainedIn, evaluatedIn] = [run.event, run.evaluation.event]
+      if (runId === RUN_B)
+        expect(spentByClass(ledger.state)).toEqual([expect.arrayContaining([trainedIn, evaluatedIn])])
+    }
+  })
+
   it('is all of it where nobody was set aside', () => {
     expect(sizes([trained(0), trained(0)])).toEqual([2])
     expect(sizes([])).toEqual([0])

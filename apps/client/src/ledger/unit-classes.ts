@@ -24,8 +24,9 @@ export function spendingOfUnits(state: LedgerState): readonly Spending[] {
   const { runs } = state
   const shareOf = (runId: string | undefined): number => (runId && runs.get(runId)?.evaluation?.share) || 0
   return [
-    ...attempts.map(({ event, dataset, runId }): Spending => {
-      return { event, dataset, share: shareOf(runId), side: 'trained' }
+    ...attempts.map(({ event, dataset, runId, aside }): Spending => {
+      // What was set aside on adoption may be of other terms than the run that has its identifier here.
+      return { event, dataset, share: aside ? 0 : shareOf(runId), side: 'trained' }
     }),
     ...charges.map(({ event, dataset, runId, round }): Spending => {
       return { event, dataset, share: shareOf(runId), side: round === undefined ? undefined : 'evaluated' }
@@ -58,19 +59,28 @@ export function eventsByClass(spending: readonly Spending[]): readonly (readonly
 
 /** What each class of units that `next` is about has spent before it. */
 export function spentBefore(state: LedgerState, next: Spending): readonly (readonly PrivacyEvent[])[] {
-  return eventsByClass([...spendingOfUnits(state), next])
+  return classesOf(state, [...spendingOfUnits(state), next])
     .filter((spending) => spending.includes(next))
     .map((spending) => spending.filter((one) => one !== next).map(({ event }) => event))
 }
 
 /** What each class of units has spent; the worst of them is what the ledger has. */
 export function spentByClass(state: LedgerState): readonly (readonly PrivacyEvent[])[] {
-  return eventsByClass(spendingOfUnits(state)).map((spending) => spending.map(({ event }) => event))
+  return classesOf(state, spendingOfUnits(state)).map((spending) => spending.map(({ event }) => event))
 }
 
 /** The largest figure of any class of units. */
 export function worstOfClasses(state: LedgerState, figure: (events: readonly PrivacyEvent[]) => number): number {
   return Math.max(...spentByClass(state).map(figure))
+}
+
+/**
+ * An adopted ledger placed units by a salt of its own. Where it set some aside, their places here say nothing about
+ * theirs there, also in one data set, so everything counts for everybody.
+ */
+function classesOf(state: LedgerState, spending: readonly Spending[]): readonly (readonly Spending[])[] {
+  const adoptedRuns = [...state.adopted.values()].flatMap((ledger) => [...ledger.state.runs.values()])
+  return adoptedRuns.some(({ evaluation }) => evaluation !== undefined) ? [spending] : eventsByClass(spending)
 }
 
 function isAbout({ share, side }: Spending, place: number): boolean {
