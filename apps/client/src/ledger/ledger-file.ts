@@ -24,8 +24,8 @@ export class LedgerFile implements Disposable {
   /** The hash of the last line; before the first, that which it chains to. */
   #head: string
   readonly #hashes: string[]
-  /** Facts that are written with the next one. */
-  #deferred: readonly LedgerFact[] = []
+  /** Facts that are written with the next one, as of when they were taken in. */
+  #deferred: readonly { readonly fact: LedgerFact; readonly at: string }[] = []
   #usable = true
   #closed = false
 
@@ -72,8 +72,9 @@ export class LedgerFile implements Disposable {
   /** Takes a fact in that is written only together with the next one: until then it binds nobody but this process. */
   defer(fact: LedgerFact): void {
     const line = this.#hashes.length + this.#deferred.length + 1
-    this.#state = advance(this.#state, fact, line, this.#now().toISOString())
-    this.#deferred = [...this.#deferred, fact]
+    const at = this.#now().toISOString()
+    this.#state = advance(this.#state, fact, line, at)
+    this.#deferred = [...this.#deferred, { fact, at }]
   }
 
   /**
@@ -87,9 +88,9 @@ export class LedgerFile implements Disposable {
   append(...facts: readonly LedgerFact[]): string {
     if (!this.#usable) throw notUsable(this.#path)
     let [next, head] = [this.#state, this.#head]
-    const entries = [...this.#deferred, ...facts].map((fact, index) => {
+    const at = this.#now().toISOString()
+    const entries = [...this.#deferred, ...facts.map((fact) => ({ fact, at }))].map(({ fact, at }, index) => {
       const seq = this.#hashes.length + index
-      const at = this.#now().toISOString()
       if (index >= this.#deferred.length) next = advance(next, fact, seq + 1, at)
       const entry = chain(head, seq, at, fact)
       head = entry.hash

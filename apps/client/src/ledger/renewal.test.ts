@@ -53,6 +53,20 @@ const stepsOf = (state: LedgerState, runId?: string) =>
   spentEvents(state, runId).reduce((sum, { steps }) => sum + steps, 0)
 
 describe('a budget that the data owner renews', () => {
+  it('is written as of when it began, so that a clock that is put back before the first agreement spoils no ledger', () => {
+    today = '2026-07-01'
+    {
+      using ledger = open({ deferred: true })
+      ledger.accept(renewal('2026-07-01'))
+      expect(ledger.renewIfDue()).toBe('2026-07-01')
+      today = '2026-06-30'
+      ledger.bind(RUNS[0]!)
+    }
+    using again = open()
+    expect(again.state.periods).toHaveLength(1)
+    expect(again.state.runs.size).toBe(1)
+  })
+
   it('begins anew on the day that was signed, once, and over a restart', () => {
     {
       using ledger = open()
