@@ -23,8 +23,11 @@ export function decideRun(
 }
 
 function named(waiting: readonly PendingRun[], which: string): PendingRun {
-  const byName = waiting.filter(({ name }) => name === which)
-  const found = byName.length > 0 ? byName : waiting.filter(({ runId }) => runId.startsWith(which.toLowerCase()))
+  // Names are the coordinator's choice: one that is the identifier of another run must not stand for that run.
+  const byId = waiting.filter(({ runId }) => which.length > 0 && runId.startsWith(which.toLowerCase()))
+  const byName = waiting.filter(({ name, runId }) => name === which && !runId.startsWith(which.toLowerCase()))
+  const exact = byId.filter(({ runId }) => runId === which.toLowerCase())
+  const found = exact.length > 0 ? exact : [...byId, ...byName]
   const [run] = found
   if (run !== undefined && found.length === 1 && which.length > 0) return run
   const list = waiting.map(({ runId, name }) => `${runId} ("${name}")`).join(', ')

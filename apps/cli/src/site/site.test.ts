@@ -157,4 +157,15 @@ describe('a state folder', () => {
     expect(decisionOn(pendingRun(RUN_A), decision, publicKey)).toBe('approved')
     expect(approvals.decision(RUN_B)).toBeUndefined()
   })
+
+  it('never takes a name that a coordinator chose for the identifier of another run', () => {
+    using _client = running()
+    const approvals = approvalsFolder(folder.path, 'site')
+    approvals.note(pendingRun(RUN_A))
+    approvals.note({ ...pendingRun(RUN_B), name: RUN_A })
+    expect(decideRun(folder.path, RUN_A, 'approved', NOW).run.runId).toBe(RUN_A)
+    approvals.note({ ...pendingRun(RUN_B), name: RUN_A.slice(0, 8) })
+    expect(() => decideRun(folder.path, RUN_A.slice(0, 8), 'approved', NOW)).toThrow('which names several')
+    expect(decideRun(folder.path, 'spam', 'approved', NOW).run.runId).toBe(RUN_A)
+  })
 })
