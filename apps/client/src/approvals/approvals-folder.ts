@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { z } from 'zod'
 import { ifThere, removeDurably, writeFileDurably } from '../platform/index.ts'
 import { type Decision, decisionSchema } from './decision.ts'
-import { type PendingRun, pendingRunSchema } from './pending-run.ts'
+import { type PendingRun, pendingRunSchema, sha256Hex } from './pending-run.ts'
 
 /**
  * What waits for a decision and what was decided, in the state folder: the running client writes the first, and
@@ -13,6 +13,8 @@ export interface ApprovalsFolder {
   /** Runs that wait, the oldest offer first. */
   pending(): readonly PendingRun[]
   note(run: PendingRun): void
+  /** Hash of the manifest under which a run was first listed; it outlives its waiting, and the process. */
+  firstManifest(runId: string): string | undefined
   /** The run waits no more. */
   forget(runId: string): void
   decision(runId: string): Decision | undefined
@@ -22,16 +24,20 @@ export interface ApprovalsFolder {
 /** @param budget name of the budget whose client it is */
 export function approvalsFolder(stateDir: string, budget: string): ApprovalsFolder {
   const folder = join(stateDir, 'approvals', budget)
-  const [pendingFile, decisionFile] = ['pending', 'decision'].map(
-    (kind) => (runId: string) => join(folder, `${runId}.${kind}.json`),
-  ) as [(runId: string) => string, (runId: string) => string]
+  const fileOf = (kind: string) => (runId: string) => join(folder, `${runId}.${kind}.json`)
+  const [pendingFile, decisionFile, manifestFile] = [fileOf('pending'), fileOf('decision'), fileOf('manifest')]
+  const firstManifest = (runId: string) => readAs(sha256Hex, manifestFile(runId))
   return {
     pending() {
       const names = ifThere(() => readdirSync(folder)) ?? []
       const runs = names.filter((name) => name.endsWith('.pending.json')).flatMap((name) => read(join(folder, name)))
       return runs.sort((left, right) => (left.offeredAt < right.offeredAt ? -1 : 1))
     },
-    note: (run) => write(pendingFile(run.runId), run),
+    note(run) {
+      if (firstManifest(run.runId) === undefined) write(manifestFile(run.runId), run.manifestSha256)
+      write(pendingFile(run.runId), run)
+    },
+    firstManifest,
     forget(runId) {
       const path = pendingFile(runId)
       if (ifThere(() => readFileSync(path)) !== undefined) removeDurably(path)
@@ -58,6 +64,6 @@ function readAs<S extends z.ZodType>(schema: S, path: string): z.output<S> | und
   }
 }
 
-function write(path: string, value: PendingRun | Decision): void {
+function write(path: string, value: PendingRun | Decision | string): void {
   writeFileDurably(path, Buffer.from(`${JSON.stringify(value, null, 2)}\n`))
 }

@@ -85,6 +85,27 @@ describe('a run that the policy has somebody asked about', () => {
     expect(await answered(again, peer)).toBe('silent')
   })
 
+  it('keeps its first manifest, over connections and restarts: whoever approves it may have looked at that one', async () => {
+    const other = { ...manifest, target: { ...manifest.target, epsilon: 5 } }
+    const changed = { accepted: false, error: { code: 'TERMS_CHANGED' } }
+    {
+      await using site = await start()
+      let peer = await double.peer()
+      void peer.offer({ ...manifest, target: { ...manifest.target, epsilon: 1 } })
+      await site.told('pending')
+      expect(await peer.offer(other)).toMatchObject(changed)
+      expect(approvals.pending()).toMatchObject([{ terms: { budget: { epsilon: 1 } } }])
+      peer.drop()
+      await site.told('connected', 2)
+      peer = await double.peer()
+      expect(await peer.offer(other)).toMatchObject(changed)
+    }
+    await using _site = await start()
+    const peer = await double.peer()
+    expect(await peer.offer(other)).toMatchObject(changed)
+    expect(approvals.pending()).toEqual([])
+  })
+
   it('does not keep other offers waiting, and a decision outlives the process', async () => {
     {
       await using site = await start()

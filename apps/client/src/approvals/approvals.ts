@@ -1,3 +1,4 @@
+import { FedsvdError } from '@fedsvd/core/errors'
 import type { ApprovalsFolder } from './approvals-folder.ts'
 import { type Decision, decisionOn } from './decision.ts'
 import type { PendingRun } from './pending-run.ts'
@@ -25,6 +26,21 @@ export class Approvals implements Disposable {
 
   has(runId: string): boolean {
     return this.#waiting.has(runId)
+  }
+
+  /**
+   * Refuses a run that was listed under another manifest: whoever decides by its identifier may have looked at that one.
+   *
+   * @throws FedsvdError TERMS_CHANGED
+   */
+  requireSameManifest({ runId, manifestSha256 }: PendingRun): void {
+    const first = this.#folder.firstManifest(runId)
+    if (first === undefined || first === manifestSha256) return
+    throw new FedsvdError('TERMS_CHANGED', {
+      expected: `the manifest ${first.slice(0, 16)}... under which run ${runId} was offered first`,
+      got: `the manifest ${manifestSha256.slice(0, 16)}...`,
+      remedy: 'Open a new run for another manifest; nothing was spent.',
+    })
   }
 
   /** What was decided about a run, as it is now; undefined where nothing was. */

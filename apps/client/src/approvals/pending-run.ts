@@ -1,7 +1,7 @@
 import { privacyTermsSchema, storedForm } from '@fedsvd/core/protocol'
 import { z } from 'zod'
 
-const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
+export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
 const figure = z.number().nonnegative()
 
 /** A run that waits for a decision of this site, with what it would cost: all from the manifest and from the ledger. */

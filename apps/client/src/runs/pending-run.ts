@@ -12,8 +12,9 @@ const MOST_PENDING_RUNS = 16
  * Asks whether a run has to wait for a decision of the site.
  *
  * @returns the run as it is listed while it waits; undefined where it may be agreed to
- * @throws FedsvdError SITE_DECLINED where the site decided against it, RATE_LIMITED where too many wait already, and
- *   what a run is refused with that the site would not take part in anyhow
+ * @throws FedsvdError SITE_DECLINED where the site decided against it, RATE_LIMITED where too many wait already,
+ *   TERMS_CHANGED where it was listed under another manifest, and what a run is refused with that the site would not
+ *   take part in anyhow
  */
 export function runToAskAbout(
   manifest: RunManifest,
@@ -24,6 +25,7 @@ export function runToAskAbout(
   const { policy, ledger } = parts
   if (policy.approval === 'auto' || ledger.state.runs.has(manifest.runId)) return undefined
   const run = pendingRun(manifest, parts, now)
+  approvals.requireSameManifest(run)
   const decision = approvals.decided(run)
   if (decision === 'declined') throw declined(run)
   if (decision === 'approved') return undefined
