@@ -75,9 +75,11 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
     return known
   }
   requireKindOfRun(manifest, parts)
+  // With no pause behind the decision of the site: a budget that is renewed later grants no more than was approved.
+  const terms = agreed ?? newTerms(manifest, parts)
   const prepared = await stores.prepare(manifest)
   if (agreed === undefined) await parts.proveModel?.(manifest) // before anything can be paid for with it
-  const bound = bindable(agreed ?? newTerms(manifest, parts))
+  const bound = bindable(terms)
   requireTermsAllowed(bound.terms, policy)
   ledger.bind(bound)
   const ended = new AbortController()
