@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { chownSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import { ifThere, removeDurably, writeFileDurably } from '../platform/index.ts'
@@ -43,7 +43,13 @@ export function approvalsFolder(stateDir: string, budget: string): ApprovalsFold
       if (ifThere(() => readFileSync(path)) !== undefined) removeDurably(path)
     },
     decision: (runId) => readAs(decisionSchema, decisionFile(runId)),
-    record: (decision) => write(decisionFile(decision.runId), decision),
+    record(decision) {
+      const path = decisionFile(decision.runId)
+      write(path, decision)
+      // Root decides for a client that is another user's, who has to read it.
+      const { uid, gid } = statSync(folder)
+      if (process.getuid?.() === 0) chownSync(path, uid, gid)
+    },
   }
 }
 
@@ -52,14 +58,12 @@ function read(path: string): readonly PendingRun[] {
   return run === undefined ? [] : [run]
 }
 
-/** Undefined where there is no such file, or one that somebody else wrote: it decides nothing. */
+/** Undefined where there is no such file, or one that cannot be read or that somebody else wrote: it decides nothing. */
 function readAs<S extends z.ZodType>(schema: S, path: string): z.output<S> | undefined {
-  const text = ifThere(() => readFileSync(path, 'utf8'))
-  if (text === undefined) return undefined
   try {
-    return schema.safeParse(JSON.parse(text)).data
+    return schema.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code !== undefined) return undefined
     throw error
   }
 }

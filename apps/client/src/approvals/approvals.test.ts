@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { chownSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { CoordinatorDouble, type Peer } from '@fedsvd/testing/client/coordinator-double'
 import { loopbackTransport } from '@fedsvd/testing/client/loopback-transport'
@@ -105,6 +105,34 @@ describe('a run that the policy has somebody asked about', () => {
     expect(await peer.offer(other)).toMatchObject(changed)
     expect(approvals.pending()).toEqual([])
   })
+
+  it('goes on waiting beside a decision that cannot be read, and the process goes on', async () => {
+    await using site = await start()
+    const peer = await double.peer()
+    const reply = peer.offer(manifest)
+    const { run } = await site.told('pending')
+    const unreadable = join(state, 'approvals', 'site', `${run.runId}.decision.json`)
+    mkdirSync(unreadable)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(approvals.pending()).toEqual([run])
+    rmdirSync(unreadable)
+    decideAs('approved')
+    expect(await reply).toMatchObject({ accepted: true })
+  })
+
+  it.runIf(process.getuid?.() === 0)(
+    'can be decided about by root: the client reads what belongs to its user',
+    async () => {
+      await using site = await start()
+      const peer = await double.peer()
+      void peer.offer(manifest)
+      const { run } = await site.told('pending')
+      const place = join(state, 'approvals', 'site')
+      chownSync(place, 12345, 12346)
+      decideAs('declined')
+      expect(statSync(join(place, `${run.runId}.decision.json`))).toMatchObject({ uid: 12345, gid: 12346 })
+    },
+  )
 
   it('does not keep other offers waiting, and a decision outlives the process', async () => {
     {
