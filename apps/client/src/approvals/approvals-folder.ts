@@ -58,7 +58,7 @@ function read(path: string): readonly PendingRun[] {
   return run === undefined ? [] : [run]
 }
 
-/** Undefined where there is no such file, or one that cannot be read or that somebody else wrote: it decides nothing. */
+/** Undefined where there is no such file, or one that cannot be read or that somebody else wrote: it decides none. */
 function readAs<S extends z.ZodType>(schema: S, path: string): z.output<S> | undefined {
   try {
     return schema.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data

@@ -29,7 +29,7 @@ export class Approvals implements Disposable {
   }
 
   /**
-   * Refuses a run that was listed under another manifest: whoever decides by its identifier may have looked at that one.
+   * Refuses a run that was listed under another manifest: whoever decides by its identifier may have seen that one.
    *
    * @throws FedsvdError TERMS_CHANGED
    */

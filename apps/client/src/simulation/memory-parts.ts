@@ -62,6 +62,14 @@ export function memoryJoinedRuns(): JoinedRuns {
 
 /** Nobody is asked about a run. */
 export function noApprovals(): Approvals {
-  const none = { pending: () => [], note: () => {}, forget: () => {}, decision: () => undefined, record: () => {} }
+  const nothing = () => undefined
+  const none = {
+    pending: () => [],
+    note: nothing,
+    firstManifest: nothing,
+    forget: nothing,
+    decision: nothing,
+    record: nothing,
+  }
   return new Approvals(none, '')
 }
