@@ -28,7 +28,7 @@ describe('the import table', () => {
     ['apps/server/src/rounds/x.ts', `import { x } from '../sockets/index.ts'`, 'neither runs nor sockets'],
     ['apps/client/src/ledger/x.ts', `import { x } from '../transport/index.ts'`, 'a ledger counts'],
     ['apps/client/src/round/x.ts', `import { x } from '@fedsvd/testing/client/site'`, 'doubles and fixtures'],
-    ['apps/dashboard/src/charts/x.ts', `import { x } from '../pages/run.tsx'`, 'runs in browsers'],
+    ['apps/dashboard/src/charts/x.ts', `import { x } from '../pages/run.tsx'`, 'a chart is a function of its points'],
     ['packages/engine/src/novel/x.ts', `import { x } from './y.ts'`, 'add it with a reason'],
   ])('bites in %s on %s', (file, source, reason) => {
     expect(breachesOf(file, source)).toEqual([expect.stringContaining(reason)])

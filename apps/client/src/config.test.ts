@@ -19,6 +19,7 @@ describe('clientConfig', () => {
       runtime: 'onnxruntime',
       executionProvider: 'cpu',
       releaseGrid: true,
+      renewals: [],
       once: false,
       limits: {},
       policy: { approval: 'auto' },
