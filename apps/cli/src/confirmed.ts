@@ -4,7 +4,7 @@ import { FedsvdError } from '@fedsvd/core/errors'
 /**
  * Asks at the terminal whether what cannot be undone is meant; `--yes` says so beforehand.
  *
- * @throws FedsvdError CONFIG_INVALID where it is not, or nobody can be asked: nothing was done then
+ * @throws FedsvdError CONFIG_INVALID where the answer is no, or the input is no terminal; nothing has been done then
  */
 export async function requireConfirmed(question: string, { yes }: { readonly yes?: boolean }): Promise<void> {
   if (yes) return

@@ -38,7 +38,7 @@ export function withReadOptions(command: Command): Command {
   return withInputOptions(labels)
 }
 
-/** Adds the options that say how a data set is read whose labels nobody asks for. */
+/** Adds the options that say how a data set without labels is read. */
 export function withInputOptions(command: Command): Command {
   return command
     .option('--text-column <name>', 'column of the text (default: "text")')

@@ -62,8 +62,17 @@ export function roundIn({ state, roundsDone, best }: RunSnapshot, which?: WhichR
  *   not here, CONFIG_INVALID for a format that the model does not have
  */
 export async function exportRun(access: OperatorAccess, runId: string, request: ExportRequest): Promise<string[]> {
+  return await exportFetchedRun(access, await fetchRun(access, runId), request)
+}
+
+/** {@link exportRun} of a run that was fetched before. */
+export async function exportFetchedRun(
+  access: OperatorAccess,
+  run: RunSnapshot,
+  request: ExportRequest,
+): Promise<string[]> {
   const { format, folder, models = { models: DEFAULT_MODELS } } = request
-  const run = await fetchRun(access, runId)
+  const { runId } = run
   const { task, adapter: schema, model, labels } = run.manifest
   const round = roundIn(run, request.round)
   const state = await stateAfter(access, run, round)
@@ -80,7 +89,7 @@ export async function exportRun(access: OperatorAccess, runId: string, request: 
   })
 }
 
-/** An adapter leaves without its base model; whatever else is made needs it here, or on a hub. */
+/** An adapter is exported without its base model; the other formats need the checkpoint on this machine or a hub. */
 async function baseOf(
   { manifest: { model } }: RunSnapshot,
   models: ModelSettings,

@@ -5,7 +5,7 @@ import { initialState } from '@fedsvd/core/lora'
 import { exportModel } from '@fedsvd/engine/export'
 import type { TrainingEngine } from '@fedsvd/engine/training'
 import { decodeSafetensors } from '@fedsvd/engine/weights/safetensors'
-import { waveNamed } from '@fedsvd/testing/core/models'
+import { asIfTrained, factsOfRun } from '@fedsvd/testing/engine/trained-run'
 import { expect, it } from 'vitest'
 import { starterModel } from './model.ts'
 
@@ -21,33 +21,13 @@ it('a merged starter has the logits of the adapted one, and needs no adapter', a
     const terms = { rank: 2, alpha: 4, headMode: 'trained' } as const
     const adapter = await starterModel.adapterSchema({ adapter: terms, classes: 2 })
     const untrained = initialState(adapter, { seed: 'merged' })
-    const state = {
-      ...untrained,
-      b: untrained.b.map((spec, index) => waveNamed(index, spec, 0.2)),
-      head: untrained.head.map((spec, index) => waveNamed(100 + index, spec, 0.4)),
-    }
-    const training = {
-      localSteps: 1,
-      expectedLotSize: 2,
-      clipNorm: 1,
-      learningRate: 1,
-      momentum: 0,
-      clientsPerRound: 1,
-    }
+    const state = asIfTrained(untrained)
     await exportModel({
       format: 'merged',
       folder,
       base: { kind: 'code', model: starterModel },
       trained: { schema: adapter, state, labels, featureScale: 10, maxTokens: 32 },
-      facts: {
-        runId: 'run',
-        name: 'mail',
-        rounds: 1,
-        method: 'fedsvd',
-        model: 'starter',
-        training: { ...training, target: { epsilon: 1, delta: 1e-5 } },
-        privacy: [],
-      },
+      facts: factsOfRun('starter'),
     })
     const { tensors } = decodeSafetensors(await readFile(join(folder, 'model.safetensors')))
     const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))

@@ -3,7 +3,7 @@ import type { Evaluation } from '@fedsvd/core/protocol'
 import { EXPORT_FORMATS, type ExportFormat } from '@fedsvd/engine/settings'
 import { Command, Option } from 'commander'
 import { type AccessOptions, accessOf, withAccess } from '../access.ts'
-import { evaluationOf, exportRun, roundIn, type WhichRound } from '../export-run.ts'
+import { evaluationOf, exportFetchedRun, roundIn, type WhichRound } from '../export-run.ts'
 import { type ModelOptions, modelSettingsOf, withModelOptions } from '../model-options.ts'
 import { fetchRun } from '../operator-client.ts'
 import { example, round } from '../options.ts'
@@ -47,11 +47,10 @@ export function exportCommand(): Command {
     .action(async (named: string, options: ExportOptions) => {
       const { format, out = format === 'peft' ? 'adapter' : format } = options
       const access = await accessOf(options)
-      const runId = await runNamed(access, named)
-      const run = await fetchRun(access, runId)
+      const run = await fetchRun(access, await runNamed(access, named))
       const number = roundNumber(roundIn(run, options.round))
       const request = { format, folder: out, models: modelSettingsOf(options), round: number }
-      const files = await exportRun(access, runId, request)
+      const files = await exportFetchedRun(access, run, request)
       const evaluation = evaluationOf(run, number - 1)
       const output = outputFor(options)
       output.record({ files, round: number, ...(evaluation && { evaluation }) })

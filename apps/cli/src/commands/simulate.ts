@@ -128,7 +128,7 @@ async function run(options: SimulateOptions, command: Command): Promise<void> {
   if (leftOutRows > 0) output.line(`${leftOutRows} rows of the files are no records, and were left out`)
   if (finished.length > 0) output.line(`\n${summaryText(summary)}`)
   output.line(`\n${finished.length} of ${cells} cells: ${csv}, ${report}`)
-  output.line('a simulation: lots and noise follow from the seeds, and protect nobody')
+  output.line('simulation: lots and noise are drawn from the seeds, so there is no privacy')
   output.record({ event: 'summary', cells, finished: finished.length, failed: failed.length, ...summary, csv, report })
   if (isStopped) {
     output.line('stopped; add --resume to go on')

@@ -39,7 +39,7 @@ export function tokenCommand(): Command {
         .action(list),
     )
     .addCommand(
-      withAccess(new Command('withdraw').description('End a token that nobody has used.'))
+      withAccess(new Command('withdraw').description('Withdraw an unused token.'))
         .argument('<token>', 'its identifier, as `token list` shows it, or the name of the client that it is for')
         .option('--json', 'print the token as JSON')
         .addHelpText('after', example('fedsvd token withdraw north'))

@@ -3,7 +3,7 @@ import { FedsvdError, systemFault } from '@fedsvd/core/errors'
 import type { z } from 'zod'
 import { type ConfigOverrides, parseConfig } from './parse-config.ts'
 
-/** As much as a coordinator takes of a request: whatever is longer is no configuration. */
+/** The largest request that a coordinator accepts; a longer file is refused. */
 const LARGEST = 2 ** 20
 
 /**

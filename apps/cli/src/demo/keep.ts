@@ -5,7 +5,7 @@ export const KEEP_HINT = 'fedsvd demo --keep leaves the coordinator running, to 
 
 /** An address that signs its reader in once, as an admin of this demo. */
 export async function signInLink(access: OperatorAccess): Promise<string> {
-  const secret = randomBytes(32).toString('base64url') // nobody signs in by it: the link is enough
+  const secret = randomBytes(32).toString('base64url') // not used: the demo prints a sign-in link
   const { id } = await createOperator(access, { name: 'demo', role: 'admin', secret })
   const { token } = await createSignInLink(access, id)
   return `${access.url}/#sign-in=${token}`

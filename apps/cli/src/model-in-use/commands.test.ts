@@ -7,6 +7,7 @@ import { exportModel } from '@fedsvd/engine/export'
 import { checkpointSchema } from '@fedsvd/engine/training'
 import { openCheckpoint } from '@fedsvd/engine/weights/huggingface'
 import { waveNamed } from '@fedsvd/testing/core/models'
+import { factsOfRun } from '@fedsvd/testing/engine/trained-run'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { program } from '../main.ts'
 
@@ -24,21 +25,12 @@ beforeAll(async () => {
   model = join(folder, 'model')
   const checkpoint = await openCheckpoint(TINY)
   const schema = checkpointSchema(checkpoint.config, { rank: 1, alpha: 1, headMode: 'trained', classes: 2 })
-  const training = { localSteps: 1, expectedLotSize: 2, clipNorm: 1, learningRate: 1, momentum: 0, clientsPerRound: 1 }
   await exportModel({
     format: 'onnx',
     folder: model,
     base: { kind: 'checkpoint', checkpoint, identity: { config: '', tensors: '', tokenizer: '' } },
     trained: { schema, state: moved(initialState(schema, { seed: 'commands' })), labels: LABELS, maxTokens: 16 },
-    facts: {
-      runId: 'run',
-      name: 'films',
-      rounds: 1,
-      method: 'fedsvd',
-      model: 'tiny',
-      training: { ...training, target: { epsilon: 1, delta: 1e-5 } },
-      privacy: [],
-    },
+    facts: factsOfRun('tiny'),
   })
   const rows = ['a bad film,bad', 'a very good film,good', 'the plot is dull,bad']
   await writeFile(join(folder, 'test.csv'), ['text,label', ...rows].join('\n'))

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 
 /**
- * What a source gives, in batches: as many as are there without waiting, and at most so many. A source that somebody
- * types into is answered line by line, and a file in full batches.
+ * The values of a source in batches of at most `most`: a batch ends early where the next value is not available yet. So
+ * typed input is answered line by line, and a file in full batches.
  */
 export async function* inBatches<T>(source: AsyncIterable<T>, most: number): AsyncGenerator<readonly T[]> {
   const values = source[Symbol.asyncIterator]()

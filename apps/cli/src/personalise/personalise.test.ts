@@ -7,6 +7,7 @@ import { exportModel } from '@fedsvd/engine/export'
 import { openModel } from '@fedsvd/engine/inference'
 import { modelStore } from '@fedsvd/engine/models'
 import { checkpointSchema } from '@fedsvd/engine/training'
+import { factsOfRun } from '@fedsvd/testing/engine/trained-run'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Personalisation, personalise } from './personalise.ts'
 
@@ -20,28 +21,12 @@ describe('an adapter that is personalised', () => {
     await cp(TINY, at('models/tiny'), { recursive: true })
     const checkpoint = await modelStore({ models: at('models') }).open({ name: 'tiny' })
     const schema = checkpointSchema(checkpoint.config, { rank: 2, alpha: 2, headMode: 'trained', classes: 2 })
-    const training = {
-      localSteps: 1,
-      expectedLotSize: 2,
-      clipNorm: 1,
-      learningRate: 1,
-      momentum: 0,
-      clientsPerRound: 1,
-    }
     await exportModel({
       format: 'peft',
       folder: at('adapter'),
       base: { kind: 'checkpoint', checkpoint, identity: await checkpoint.identity() },
       trained: { schema, state: initialState(schema, { seed: 'a' }), labels: ['bad', 'good'], maxTokens: 16 },
-      facts: {
-        runId: 'run',
-        name: 'films',
-        rounds: 1,
-        method: 'fedsvd',
-        model: 'tiny',
-        training: { ...training, target: { epsilon: 1, delta: 1e-5 } },
-        privacy: [],
-      },
+      facts: factsOfRun('tiny'),
     })
     const words = ['a', 'the', 'film', 'plot', 'very', 'so', 'and', 'but']
     const rows = words.flatMap((one) =>

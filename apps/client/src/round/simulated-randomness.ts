@@ -8,7 +8,7 @@ export interface RoundRandomness {
 }
 
 /**
- * Random numbers of a simulated site, which follow from a seed and protect nobody. Only {@link simulatedRandomness}
+ * Random numbers of a simulated site, which are drawn from a seed and give no privacy. Only {@link simulatedRandomness}
  * makes one; a site that has one speaks to no coordinator but that of its own process.
  */
 export interface SimulatedRandomness {

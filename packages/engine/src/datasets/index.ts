@@ -30,6 +30,7 @@ export { decoderFor } from './readers/text-bytes.ts'
 export { type RecordSource, recordsInMemory, type Units, unitsIn } from './record-source.ts'
 export { openRecordStore, type RecordStore, RecordStoreWriter } from './record-store/index.ts'
 export { openUnitIndex, UnitGrouper } from './record-store/unit-index.ts'
+export { shuffledGroups } from './shuffled-groups.ts'
 export {
   type InstructionRecord,
   type PassageRecord,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { initialState, type Task } from '@fedsvd/core/lora'
+import { factsOfRun } from '@fedsvd/testing/engine/trained-run'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JsonObject } from '../files/index.ts'
 import { checkpointSchema } from '../training/index.ts'
@@ -61,28 +62,12 @@ describe.each([
     const checkpoint = await openCheckpoint(source)
     const schema = checkpointSchema(checkpoint.config, { task, rank: 2, alpha: 4, headMode: 'trained', classes: 3 })
     const identity = { config: 'a', tensors: 'b', tokenizer: 'c' }
-    const training = {
-      localSteps: 1,
-      expectedLotSize: 2,
-      clipNorm: 1,
-      learningRate: 1,
-      momentum: 0,
-      clientsPerRound: 1,
-    }
     await exportModel({
       format: 'peft',
       folder: place(),
       base: { kind: 'checkpoint', checkpoint, identity },
       trained: { task, schema, state: initialState(schema, { seed: 'peft' }), labels, maxTokens: 16 },
-      facts: {
-        runId: 'run',
-        name: 'films',
-        rounds: 1,
-        method: 'fedsvd',
-        model: HUB,
-        training: { ...training, target: { epsilon: 1, delta: 1e-5 } },
-        privacy: [],
-      },
+      facts: factsOfRun(HUB),
     })
     const { tensors } = decodeSafetensors(await readFile(join(place(), 'adapter_model.safetensors')))
     keys = tensors.map((tensor) => tensor.name.replace(/^base_model\.model\./, ''))

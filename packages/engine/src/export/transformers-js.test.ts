@@ -2,16 +2,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type AdapterState, initialState, type Task } from '@fedsvd/core/lora'
+import { initialState, type Task } from '@fedsvd/core/lora'
 import { probabilitiesOf } from '@fedsvd/core/metrics'
 import { starterModel } from '@fedsvd/starter'
-import { waveNamed } from '@fedsvd/testing/core/models'
+import { asIfTrained, factsOfRun } from '@fedsvd/testing/engine/trained-run'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeText } from '../datasets/index.ts'
 import { checkpointSchema, createCheckpointEngine, longestText, type TrainingEngine } from '../training/index.ts'
 import { type CheckpointFolder, openCheckpoint } from '../weights/huggingface/index.ts'
 import { exportModel } from './export-model.ts'
-import type { RunFacts } from './run-facts.ts'
 
 /** The parts of transformers.js that are used. Its name is no literal: nothing but this test needs it installed. */
 interface TransformersJs {
@@ -27,30 +26,6 @@ const load = async (): Promise<TransformersJs> => {
 
 const LABELS = ['bad', 'good']
 const TEXTS = ['a bad film', 'it was a very good and very long film indeed']
-const FACTS: RunFacts = {
-  runId: 'run',
-  name: 'films',
-  rounds: 1,
-  method: 'fedsvd',
-  model: 'tiny',
-  training: {
-    localSteps: 1,
-    expectedLotSize: 2,
-    clipNorm: 1,
-    learningRate: 1,
-    momentum: 0,
-    clientsPerRound: 1,
-    target: { epsilon: 1, delta: 1e-5 },
-  },
-  privacy: [],
-}
-
-const moved = (initial: AdapterState): AdapterState => ({
-  ...initial,
-  b: initial.b.map((spec, index) => waveNamed(index, spec, 0.2)),
-  head: initial.head.map((spec, index) => waveNamed(100 + index, spec, 0.4)),
-})
-
 let folder: string
 let library: TransformersJs
 beforeAll(async () => {
@@ -83,12 +58,12 @@ describe.each(['bert', 'roberta', 'distilbert'])('transformers.js on an export o
   const exported = async (task: Task) => {
     const terms = { task, rank: 2, alpha: 4, headMode: 'trained', classes: 2 } as const
     const schema = checkpointSchema(checkpoint.config, terms)
-    const state = moved(initialState(schema, { seed: 'export' }))
+    const state = asIfTrained(initialState(schema, { seed: 'export' }))
     const maxTokens = 16
     const path = join(folder, `${name}-${task}`)
     const base = { kind: 'checkpoint', checkpoint, identity: { config: '', tensors: '', tokenizer: '' } } as const
     const trained = { task, schema, state, labels: LABELS, maxTokens, featureScale: 2 }
-    await exportModel({ format: 'onnx', folder: path, base, trained, facts: FACTS })
+    await exportModel({ format: 'onnx', folder: path, base, trained, facts: factsOfRun('tiny') })
     return { path, schema, state, maxTokens }
   }
 
@@ -124,14 +99,14 @@ describe('transformers.js on an export of the starter', () => {
       adapter: { rank: 2, alpha: 4, headMode: 'trained' },
       classes: 2,
     })
-    const state = moved(initialState(adapter, { seed: 'export' }))
+    const state = asIfTrained(initialState(adapter, { seed: 'export' }))
     const path = join(folder, 'starter')
     const files = await exportModel({
       format: 'onnx',
       folder: path,
       base: { kind: 'code', model: starterModel },
       trained: { schema: adapter, state, labels: LABELS, featureScale: 10, maxTokens: 8 },
-      facts: { ...FACTS, model: 'starter' },
+      facts: factsOfRun('starter'),
     })
     expect(files).toContain(join(path, 'onnx', 'model.onnx'))
     const request = { model: { name: 'starter', maxTokens: 8, featureScale: 10 }, labels: LABELS, adapter }

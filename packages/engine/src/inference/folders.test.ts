@@ -2,12 +2,12 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type AdapterState, initialState, type Task } from '@fedsvd/core/lora'
+import { initialState, type Task } from '@fedsvd/core/lora'
 import { registerStarter, starterModel } from '@fedsvd/starter'
-import { waveNamed } from '@fedsvd/testing/core/models'
+import { asIfTrained, factsOfRun } from '@fedsvd/testing/engine/trained-run'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { SiteRecord } from '../datasets/index.ts'
-import { exportModel, type RunFacts } from '../export/index.ts'
+import { exportModel } from '../export/index.ts'
 import { modelStore } from '../models/index.ts'
 import type { ExportFormat } from '../settings/index.ts'
 import { checkpointSchema } from '../training/index.ts'
@@ -18,28 +18,6 @@ const FORMATS = ['peft', 'merged', 'onnx'] as const
 const LABELS = ['bad', 'fine', 'good']
 const TEXTS = [{ text: 'a bad film' }, { text: 'it was a very good and long film', pair: 'the plot is dull' }]
 const TINY = fileURLToPath(new URL('../training/vectors/encoders/bert', import.meta.url))
-const facts = (model: string): RunFacts => ({
-  runId: 'run',
-  name: 'films',
-  rounds: 1,
-  method: 'fedsvd',
-  model,
-  training: {
-    localSteps: 1,
-    expectedLotSize: 2,
-    clipNorm: 1,
-    learningRate: 1,
-    momentum: 0,
-    clientsPerRound: 1,
-    target: { epsilon: 1, delta: 1e-5 },
-  },
-  privacy: [],
-})
-const moved = (initial: AdapterState): AdapterState => ({
-  ...initial,
-  b: initial.b.map((spec, index) => waveNamed(index, spec, 0.2)),
-  head: initial.head.map((spec, index) => waveNamed(100 + index, spec, 0.4)),
-})
 
 let folder: string
 beforeAll(async () => {
@@ -54,12 +32,12 @@ const terms = () => ({ models: modelStore({ models: join(folder, 'models') }), r
 async function exportTiny(task: Task, format: ExportFormat) {
   const stored = await terms().models.open({ name: 'tiny' })
   const schema = checkpointSchema(stored.config, { task, rank: 2, alpha: 4, headMode: 'trained', classes: 3 })
-  const state = moved(initialState(schema, { seed: 'use' }))
+  const state = asIfTrained(initialState(schema, { seed: 'use' }))
   const place = join(folder, `${task}-${format}`)
   const identity = await stored.identity()
   const base = { kind: 'checkpoint', checkpoint: stored, identity } as const
   const trained = { task, schema, state, labels: LABELS, featureScale: 2, maxTokens: 16 }
-  await exportModel({ format, folder: place, base, trained, facts: facts('tiny') })
+  await exportModel({ format, folder: place, base, trained, facts: factsOfRun('tiny') })
   const model = { name: 'tiny', checkpoint: identity, maxTokens: 16, featureScale: 2 }
   return { place, request: { task, model, labels: LABELS, adapter: schema }, state }
 }
@@ -102,12 +80,12 @@ describe.each(FORMATS)('the starter exported as %s', (format) => {
       adapter: { rank: 2, alpha: 4, headMode: 'trained' },
       classes: 2,
     })
-    const state = moved(initialState(adapter, { seed: 'use' }))
+    const state = asIfTrained(initialState(adapter, { seed: 'use' }))
     const place = join(folder, `starter-${format}`)
     const labels = ['ham', 'spam']
     const trained = { schema: adapter, state, labels, featureScale: 10, maxTokens: 16 }
     const base = { kind: 'code', model: starterModel } as const
-    await exportModel({ format, folder: place, base, trained, facts: facts('starter') })
+    await exportModel({ format, folder: place, base, trained, facts: factsOfRun('starter') })
     const model = { name: 'starter', maxTokens: 16, featureScale: 10 }
     await using ofRun = await openState({ model, labels, adapter }, state, terms())
     await using exported = await openModel(place, terms())

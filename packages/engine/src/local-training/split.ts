@@ -1,5 +1,4 @@
-import { seededSource, shuffled } from '@fedsvd/core/random'
-import type { EncodedRecord } from '../datasets/index.ts'
+import { type EncodedRecord, shuffledGroups } from '../datasets/index.ts'
 import type { LocalRecords } from './train-locally.ts'
 
 /**
@@ -7,13 +6,8 @@ import type { LocalRecords } from './train-locally.ts'
  * none is validated on that was trained on.
  */
 export function splitForValidation(records: readonly EncodedRecord[], share: number, seed: string): LocalRecords {
-  const groups = new Map<string, EncodedRecord[]>()
-  for (const record of records) {
-    const key = record.tokenIds.join(' ')
-    groups.set(key, [...(groups.get(key) ?? []), record])
-  }
   const [training, validation]: [EncodedRecord[], EncodedRecord[]] = [[], []]
-  for (const group of shuffled(seededSource(`validation:${seed}`), [...groups.values()])) {
+  for (const group of shuffledGroups(records, ({ tokenIds }) => tokenIds.join(' '), `validation:${seed}`)) {
     const part = validation.length < share * records.length ? validation : training
     part.push(...group)
   }
