@@ -22,6 +22,8 @@ describe('what a person names', () => {
   it('is never guessed where several fit, or none', async () => {
     await expect(find('twice')).rejects.toThrow(/RUN_NOT_FOUND: .*got twice, which 2 have: .*`fedsvd run list`/)
     await expect(find('3f2504e0')).rejects.toThrow(/which 2 have/)
+    const lookalike = async () => [...all, { id: '00000000-0000-4000-8000-000000000000', name: '9f25' }]
+    await expect(find('9f25', lookalike)).rejects.toThrow(/which 2 have/) // a name is chosen by others
     await expect(find('9f2')).rejects.toThrow(/RUN_NOT_FOUND/) // too short to be meant
     await expect(find('reviews2')).rejects.toThrow(/Did you mean reviews\?/)
   })

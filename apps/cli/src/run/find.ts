@@ -9,6 +9,19 @@ interface Found {
 const SHORTEST_PREFIX = 4
 
 /**
+ * Which of these a person means: the one with this identifier, else all whose name it is or whose identifier begins so.
+ * Names are chosen by others (a site, a coordinator), so a name never takes the place of an identifier.
+ *
+ * @param shortest fewer characters are no beginning
+ */
+export function allNamed<T extends Found>(all: readonly T[], given: string, shortest = SHORTEST_PREFIX): readonly T[] {
+  const begins = given.toLowerCase()
+  const exact = all.filter(({ id }) => id === begins)
+  if (exact.length > 0) return exact
+  return all.filter(({ id, name }) => name === given || (given.length >= shortest && id.startsWith(begins)))
+}
+
+/**
  * The identifier of what a person names: by the identifier itself, by the beginning of it, or by its name.
  *
  * @param what such as "run" @param list asked for only where it is needed
@@ -29,9 +42,7 @@ export async function findNamed(
   const identifier = identifierSchema.safeParse(given)
   if (identifier.success) return identifier.data
   const all = await list()
-  const named = all.filter(({ name }) => name === given)
-  const begun = given.length < SHORTEST_PREFIX ? [] : all.filter(({ id }) => id.startsWith(given.toLowerCase()))
-  const found = named.length > 0 ? named : begun
+  const found = allNamed(all, given)
   if (found.length === 1) return found[0]!.id
   const nearest = nearestName(
     given,

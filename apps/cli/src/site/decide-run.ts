@@ -1,6 +1,7 @@
 import { approvalsFolder, type Decision, decide, type PendingRun } from '@fedsvd/client/approvals'
 import { loadIdentity } from '@fedsvd/client/identity'
 import { FedsvdError } from '@fedsvd/core/errors'
+import { allNamed } from '../run/find.ts'
 import { pendingRuns } from './site-state.ts'
 
 /**
@@ -15,21 +16,18 @@ export function decideRun(
   decision: Decision['decision'],
   now: Date,
 ): { readonly run: PendingRun; readonly decision: Decision } {
-  const run = named(pendingRuns(stateDir), which)
+  const run = meantRun(pendingRuns(stateDir), which)
   const { sign } = loadIdentity(stateDir, run.coordinator, run.budget)
   const signed = decide(run, decision, now, sign)
   approvalsFolder(stateDir, run.budget).record(signed)
   return { run, decision: signed }
 }
 
-function named(waiting: readonly PendingRun[], which: string): PendingRun {
-  // Names are the coordinator's choice: one that is the identifier of another run must not stand for that run.
-  const byId = waiting.filter(({ runId }) => which.length > 0 && runId.startsWith(which.toLowerCase()))
-  const byName = waiting.filter(({ name, runId }) => name === which && !runId.startsWith(which.toLowerCase()))
-  const exact = byId.filter(({ runId }) => runId === which.toLowerCase())
-  const found = exact.length > 0 ? exact : [...byId, ...byName]
+function meantRun(waiting: readonly PendingRun[], which: string): PendingRun {
+  const named = waiting.map((run) => ({ run, id: run.runId, name: run.name }))
+  const found = which.length > 0 ? allNamed(named, which, 1).map(({ run }) => run) : []
   const [run] = found
-  if (run !== undefined && found.length === 1 && which.length > 0) return run
+  if (run !== undefined && found.length === 1) return run
   const list = waiting.map(({ runId, name }) => `${runId} ("${name}")`).join(', ')
   throw new FedsvdError('RUN_NOT_FOUND', {
     expected: waiting.length === 0 ? 'a run that waits for a decision of this site' : `one of the runs ${list}`,
