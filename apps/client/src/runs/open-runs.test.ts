@@ -28,19 +28,17 @@ const partsWith = (ledger: PrivacyLedger, proveModel: AgreementParts['proveModel
 })
 
 describe('agreeing to a run', () => {
-  it('grants what was judged, and approved, although the budget is renewed while the model is proved', async () => {
+  it('grants what was approved, although the budget is renewed while the model is proved', async () => {
     using folder = temporaryFolder()
     using ledger = openLedger(folder.path, 'ab'.repeat(32), { epsilon: 6, delta: 1e-6 })
     using small = openLedger(folder.path, 'ab'.repeat(32), { epsilon: 1, delta: 1e-6 }, { name: 'small' })
     let current = small.state
     const { bind } = ledger
     const renewing = Object.create(ledger, { state: { get: () => current }, bind: { value: bind } }) as PrivacyLedger
-    const run = await agreeTo(
-      sampleManifest(),
-      partsWith(renewing, async () => {
-        current = ledger.state
-      }),
-    )
+    const parts = partsWith(renewing, async () => {
+      current = ledger.state
+    })
+    const run = await agreeTo(sampleManifest(), { ...parts, policy: { approval: 'ask' } })
     await run.close()
     expect(run.bound.terms.budget.epsilon).toBe(1)
   })

@@ -75,11 +75,11 @@ export async function agreeTo(manifest: RunManifest, parts: AgreementParts, know
     return known
   }
   requireKindOfRun(manifest, parts)
-  // With no pause behind the decision of the site: a budget that is renewed later grants no more than was approved.
-  const terms = agreed ?? newTerms(manifest, parts)
+  // Approved terms are made with no pause behind the decision: a budget that is renewed later grants no more than that.
+  const decided = agreed ?? (policy.approval === 'ask' ? newTerms(manifest, parts) : undefined)
   const prepared = await stores.prepare(manifest)
   if (agreed === undefined) await parts.proveModel?.(manifest) // before anything can be paid for with it
-  const bound = bindable(terms)
+  const bound = bindable(decided ?? newTerms(manifest, parts)) // others by what is spent by now
   requireTermsAllowed(bound.terms, policy)
   ledger.bind(bound)
   const ended = new AbortController()
